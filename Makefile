@@ -1,0 +1,49 @@
+# Two commands: `make demo` and `make test`. Both make the environment first if it is not there.
+PYTHON ?= python3
+VENV   ?= .venv
+BIN     = $(VENV)/bin
+READY   = $(VENV)/.ready
+DEMO    = demo
+
+.PHONY: demo test lint types unit test-hydra14 bench clean env format
+
+env: $(READY)
+
+# torch first and pinned: left to the other packages, pip may pick a build of several GB.
+$(READY): pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet -c constraints.txt torch
+	$(BIN)/pip install --quiet -c constraints.txt -e '.[dev]'
+	touch $@
+
+demo: env
+	$(BIN)/python example_project/train.py +experiment=nas hydra.sweep.dir=$(DEMO)
+
+test: lint types unit
+
+lint: env
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: env
+	$(BIN)/mypy
+
+unit: env
+	$(BIN)/python -m pytest
+
+format: env
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+# The same tests against the next Hydra, in an environment of their own.
+test-hydra14:
+	$(MAKE) unit VENV=.venv-hydra14 CONSTRAINTS14=1
+
+bench: env
+	$(BIN)/python benchmarks/startup.py
+	$(BIN)/python benchmarks/trial_overhead.py
+	$(BIN)/python benchmarks/worker_idle.py
+	$(BIN)/python benchmarks/resume.py
+
+clean:
+	rm -rf $(DEMO) outputs multirun .pytest_cache .mypy_cache .ruff_cache
