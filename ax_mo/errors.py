@@ -1,0 +1,28 @@
+"""Errors that are messages to the person at the terminal."""
+
+import difflib
+from collections.abc import Iterable
+
+from hydra.errors import CompactHydraException
+
+
+class AxMoError(CompactHydraException):
+    """An error that Hydra prints without a traceback before it exits with code 1."""
+
+
+class ConfigError(AxMoError):
+    """The configuration is wrong; says which key and what to write instead."""
+
+
+class NotRerunnableError(AxMoError):
+    """This program cannot be started again as a command, so no job can be made of it."""
+
+
+class StudyStopped(AxMoError):
+    """The study cannot go on; what was recorded stays readable and it can be resumed."""
+
+
+def closest(name: str, known: Iterable[str]) -> str:
+    """A sentence that names the likeliest intended spelling, or nothing."""
+    matches = difflib.get_close_matches(name, list(known), n=1, cutoff=0.5)
+    return f" Did you mean '{matches[0]}'?" if matches else ""

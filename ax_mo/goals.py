@@ -1,0 +1,155 @@
+"""What a study is after: objectives, thresholds and constraints on metrics. Pure."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ax_mo.errors import ConfigError, closest
+from ax_mo.linear import LinearConstraint, parse_linear
+
+_DIRECTIONS = {"maximize": True, "minimize": False}
+_EXAMPLE = "for example\n  objectives:\n    val_acc: {goal: maximize, threshold: 0.9}\n    num_params: minimize"
+
+
+@dataclass(frozen=True)
+class Objective:
+    """One metric to push up or down; ``threshold`` is its coordinate of the reference point."""
+
+    name: str
+    maximize: bool
+    threshold: float | None = None
+
+    @property
+    def goal(self) -> str:
+        return "maximize" if self.maximize else "minimize"
+
+    def better(self, a: float, b: float) -> bool:
+        return a > b if self.maximize else a < b
+
+
+@dataclass(frozen=True)
+class Goals:
+    """Objectives in their declared order, and linear constraints on metrics.
+
+    ``positional`` is true when the user gave only directions, so that metrics have no names of their own.
+    """
+
+    objectives: tuple[Objective, ...]
+    constraints: tuple[LinearConstraint, ...] = ()
+    positional: bool = False
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return tuple(objective.name for objective in self.objectives)
+
+    @property
+    def required(self) -> tuple[str, ...]:
+        """Every metric that a trial must return, objectives first."""
+        extra = [name for constraint in self.constraints for name in constraint.names]
+        return tuple(dict.fromkeys([*self.names, *extra]))
+
+    def feasible(self, metrics: Mapping[str, float]) -> bool:
+        return all(constraint.holds(metrics) for constraint in self.constraints)
+
+    def meets_thresholds(self, metrics: Mapping[str, float]) -> bool:
+        return all(
+            objective.threshold is None or not objective.better(objective.threshold, metrics[objective.name])
+            for objective in self.objectives
+        )
+
+
+def parse_goals(
+    objectives: Mapping[str, Any] | None,
+    direction: str | Sequence[str] | None = None,
+    constraints: Sequence[str] = (),
+    parameter_keys: Sequence[str] = (),
+) -> Goals:
+    """Read ``objectives`` (or ``direction``) and ``constraints``; raises ConfigError."""
+    if objectives and direction:
+        raise ConfigError("hydra.sweeper: give either 'objectives' or 'direction', not both.")
+    if direction:
+        parsed = _positional(direction)
+    elif objectives:
+        parsed = tuple(_objective(str(name), spec) for name, spec in objectives.items())
+    else:
+        raise ConfigError(
+            f"hydra.sweeper.objectives is empty: name the metrics to optimize and their directions, {_EXAMPLE}"
+        )
+    goals = Goals(parsed, _constraints(constraints, parsed, bool(direction), parameter_keys), bool(direction))
+    return goals
+
+
+def _positional(direction: str | Sequence[str]) -> tuple[Objective, ...]:
+    directions = [direction] if isinstance(direction, str) else list(direction)
+    names = ["objective"] if len(directions) == 1 else [f"objective_{i}" for i in range(len(directions))]
+    return tuple(
+        Objective(name, _maximize(goal, "direction")) for name, goal in zip(names, directions, strict=True)
+    )
+
+
+def _maximize(goal: Any, key: str) -> bool:
+    # Optuna's configs may hold an enum whose name is the direction.
+    word = str(getattr(goal, "name", goal))
+    if word not in _DIRECTIONS:
+        hint = closest(word.lower(), _DIRECTIONS)
+        raise ConfigError(
+            f"hydra.sweeper.{key}: '{word}' is no direction; write maximize or minimize.{hint}"
+        )
+    return _DIRECTIONS[word]
+
+
+def _objective(name: str, spec: Any) -> Objective:
+    key = f"objectives.{name}"
+    if not isinstance(spec, Mapping):
+        if spec is None:
+            raise ConfigError(f"hydra.sweeper.{key} has no direction; write maximize or minimize.")
+        return Objective(name, _maximize(spec, key))
+    unknown = set(spec) - {"goal", "threshold"}
+    if unknown:
+        word = str(sorted(map(str, unknown))[0])
+        raise ConfigError(
+            f"hydra.sweeper.{key} has no setting '{word}'; it takes 'goal' and 'threshold'."
+            f"{closest(word, ('goal', 'threshold'))}"
+        )
+    if "goal" not in spec:
+        raise ConfigError(f"hydra.sweeper.{key} has no 'goal'; write maximize or minimize.")
+    return Objective(name, _maximize(spec["goal"], f"{key}.goal"), _threshold(spec.get("threshold"), key))
+
+
+def _threshold(value: Any, key: str) -> float | None:
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        raise ConfigError(f"hydra.sweeper.{key}.threshold must be a finite number, not {value!r}.")
+    return float(value)
+
+
+def _constraints(
+    texts: Sequence[str],
+    objectives: Sequence[Objective],
+    positional: bool,
+    parameter_keys: Sequence[str],
+) -> tuple[LinearConstraint, ...]:
+    names = {objective.name for objective in objectives}
+    parsed = tuple(parse_linear(str(text), "constraints") for text in texts)
+    for constraint in parsed:
+        for name in constraint.names:
+            if name in parameter_keys:
+                raise ConfigError(
+                    f"hydra.sweeper.constraints: '{name}' in '{constraint.text}' is a parameter, not a metric; "
+                    "put the constraint under hydra.sweeper.param_constraints."
+                )
+            if positional and name not in names:
+                raise ConfigError(
+                    f"hydra.sweeper.constraints: unknown metric '{name}' in '{constraint.text}'. With 'direction' "
+                    f"the metrics are only {', '.join(sorted(names))}; name them under 'objectives' and return a "
+                    "dict to constrain others."
+                )
+        if len(constraint.terms) == 1 and constraint.names[0] in names:
+            name = constraint.names[0]
+            raise ConfigError(
+                f"hydra.sweeper.constraints: '{name}' in '{constraint.text}' is an objective; write its limit as "
+                f"hydra.sweeper.objectives.{name}.threshold."
+            )
+    return parsed

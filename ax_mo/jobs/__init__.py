@@ -1,0 +1,1 @@
+"""Jobs: a trial's command, and TorchX (or any other Hydra launcher) to run it."""

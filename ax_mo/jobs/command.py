@@ -1,0 +1,161 @@
+"""The user's own command line, to be run again for one trial."""
+
+import os
+import shlex
+import sys
+from argparse import Namespace
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from ax_mo.errors import NotRerunnableError
+from ax_mo.space.grammar import quoted
+
+RECORDER = "ax_mo.trial.recorder.ResultRecorder"
+
+# The sweep's own part of a command line; everything else of Hydra's is passed on to the trials.
+_SWEEP_ONLY = (
+    "hydra/sweeper",
+    "hydra.sweeper",
+    "hydra/launcher",
+    "hydra.launcher",
+    "hydra.mode",
+    "hydra.sweep.",
+    "hydra.run.dir",
+    "hydra.job.num",
+    "hydra.job.id",
+)
+
+
+@dataclass(frozen=True)
+class Program:
+    """How this process was started: interpreter, script, Hydra's flags, and the overrides for Hydra itself."""
+
+    prefix: tuple[str, ...]
+    """Interpreter, its options, and the script, ``-m module`` or ``-c code``."""
+    flags: tuple[str, ...]
+    """``--config-name`` and the like."""
+    hydra_overrides: tuple[str, ...]
+    """Overrides of Hydra's own node that trials keep, such as ``hydra.job.chdir=true``."""
+    arguments: tuple[str, ...]
+    """The user's arguments as they were typed."""
+
+    def command(
+        self, overrides: Sequence[str], run_dir: Path, sweep_dir: Path, subdir: str, number: int, job_id: str
+    ) -> list[str]:
+        """The argv of one trial. ``hydra.mode=RUN`` keeps a trial from sweeping, whatever its config says."""
+        return [
+            *self.prefix,
+            *self.flags,
+            *overrides,
+            *self.hydra_overrides,
+            "hydra.mode=RUN",
+            f"hydra.run.dir={quoted(_escaped(str(run_dir)))}",
+            f"hydra.sweep.dir={quoted(_escaped(str(sweep_dir)))}",
+            f"hydra.sweep.subdir={quoted(_escaped(subdir))}",
+            f"hydra.job.num={number}",
+            f"hydra.job.id={quoted(_escaped(job_id))}",
+            f"++hydra.callbacks.ax_mo._target_={RECORDER}",
+        ]
+
+    def resume_command(self, sweep_dir: Path) -> str:
+        """The line that continues the study in ``sweep_dir``, to be pasted into a shell."""
+        kept = [a for a in self.arguments if not a.startswith(("hydra.sweep.dir=", "+hydra.sweep.dir="))]
+        directory = quoted(str(sweep_dir)) if _awkward(sweep_dir) else str(sweep_dir)
+        return shlex.join([sys.orig_argv[0], *self.prefix[1:], *kept, f"hydra.sweep.dir={directory}"])
+
+
+def this_program(task_overrides: Sequence[str], hydra_overrides: Sequence[str]) -> Program:
+    """How to start this program again. Raises NotRerunnableError for one that cannot be.
+
+    ``task_overrides`` and ``hydra_overrides`` are what Hydra was given; unless the command line says the same, this
+    is a program in which something else calls Hydra.
+    """
+    prefix, arguments = split_argv(sys.orig_argv)
+    parsed = _parse(sys.argv[1:])
+    given = [*task_overrides, *hydra_overrides]
+    if parsed is None or _without_mode(parsed.overrides) != _without_mode(given):
+        raise NotRerunnableError(_EXPLANATION)
+    program = Path(sys.argv[0]).name
+    if program.startswith(("ipykernel", "colab_kernel")) or "ipykernel" in sys.modules:
+        raise NotRerunnableError(_EXPLANATION)
+    typed = _parse(arguments)
+    if typed is None:
+        raise NotRerunnableError(_EXPLANATION)
+    # A script that edits sys.argv will do so again in the trial, and may add "-m" there: then the trial needs the
+    # same sweeper and launcher, which run the one job in place.
+    edited = list(arguments) != sys.argv[1:]
+    dropped = tuple(p for p in _SWEEP_ONLY if not (edited and p in ("hydra/sweeper", "hydra/launcher")))
+    kept = [line for line in typed.overrides if line.lstrip("+~").startswith(("hydra.", "hydra/"))]
+    kept = [line for line in kept if not line.lstrip("+~").startswith(dropped)]
+    return Program(tuple(prefix), tuple(_flags(typed)), tuple(kept), tuple(arguments))
+
+
+_EXPLANATION = (
+    "The torchx launcher runs each job by starting this program's command again, and this program cannot be started "
+    "that way: Hydra was not called from its command line (a notebook, or a task inside another program). Use "
+    "hydra/launcher=basic or hydra/launcher=joblib instead."
+)
+
+
+def split_argv(orig_argv: Sequence[str]) -> tuple[list[str], list[str]]:
+    """``sys.orig_argv`` as the part that names the program, and its arguments."""
+    arguments = list(orig_argv)
+    position = 1
+    while position < len(arguments):
+        word = arguments[position]
+        if word == "--check-hash-based-pycs":
+            position += 2
+        elif word.startswith("--") or not word.startswith("-") or word == "-":
+            break
+        else:
+            ends, takes_next = _short_options(word)
+            position += 1 + takes_next
+            if ends:
+                return [sys.executable, *arguments[1:position]], arguments[position:]
+    return [sys.executable, *arguments[1 : position + 1]], arguments[position + 1 :]
+
+
+def _short_options(word: str) -> tuple[bool, bool]:
+    """Whether this cluster of Python's options names the program (-m, -c), and whether it takes the next word."""
+    for index, letter in enumerate(word[1:], start=1):
+        last = index == len(word) - 1
+        if letter in "mc":
+            return True, last
+        if letter in "WX":
+            return False, last
+    return False, False
+
+
+def _parse(arguments: Sequence[str]) -> Namespace | None:
+    from hydra._internal.utils import get_args_parser
+
+    parser = get_args_parser()
+    try:
+        known, unknown = parser.parse_known_args(list(arguments))
+    except SystemExit:
+        return None
+    return None if unknown else known
+
+
+def _flags(parsed: Namespace) -> list[str]:
+    """Hydra's flags that belong to a trial too: where its configs are."""
+    flags: list[str] = []
+    for name in ("config_path", "config_name", "config_dir"):
+        value = getattr(parsed, name, None)
+        if value is not None:
+            flags += [f"--{name.replace('_', '-')}", os.path.abspath(value) if name == "config_dir" else value]  # noqa: PTH100
+    return flags
+
+
+def _without_mode(overrides: Sequence[str]) -> list[str]:
+    return sorted(line for line in overrides if not line.startswith("hydra.mode="))
+
+
+def _escaped(text: str) -> str:
+    # A directory is no interpolation, even if its name looks like one.
+    return text.replace("${", "\\${")
+
+
+def _awkward(path: Path) -> bool:
+    return not all(character.isalnum() or character in "/._-+:%@" for character in str(path))

@@ -1,0 +1,65 @@
+"""What the rest of the engine knows of jobs: a specification, a handle, a state."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+from typing import Protocol
+
+
+class Phase(StrEnum):
+    """Unknown is not failed: a scheduler that does not answer says nothing about the job."""
+
+    PENDING = "pending"
+    RUNNING = "running"
+    ENDED = "ended"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True)
+class JobState:
+    """``exit_code`` is that of the process (negative: ended by that signal); None where nobody saw it."""
+
+    phase: Phase
+    exit_code: int | None = None
+    message: str = ""
+
+
+@dataclass(frozen=True)
+class JobSpec:
+    """A command to run in ``cwd`` with its files in ``directory``."""
+
+    name: str
+    argv: tuple[str, ...]
+    directory: Path
+    cwd: Path
+    env: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Job:
+    """A submitted job. ``handle`` means something to the ``Jobs`` that gave it, also in a later process."""
+
+    handle: str
+    directory: Path
+
+
+class Jobs(Protocol):
+    """Where jobs run."""
+
+    poll_seconds: float
+    """How often it is worth asking for states."""
+    result_grace_seconds: float
+    """How long after a job's end its files may still be on their way."""
+
+    def submit(self, spec: JobSpec) -> str:
+        """Start the job and return its handle."""
+
+    def states(self, jobs: Sequence[Job]) -> list[JobState]:
+        """The state of each job, in order."""
+
+    def cancel(self, jobs: Sequence[Job]) -> None:
+        """End the jobs, their child processes included; returns when they have been told."""
+
+    def close(self) -> None:
+        """Let go of what has ended."""

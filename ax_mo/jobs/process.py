@@ -1,0 +1,78 @@
+"""A local job's process as any later process can recognise it: by its pid and the moment it started."""
+
+import os
+import signal
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from ax_mo.trial.files import PID, STDERR, STDOUT
+
+# Records who it is, then becomes the command: one process, no pid that another program may have by now.
+_SCRIPT = (
+    '{ read -r stat < "/proc/$$/stat" || stat="$$"; } 2>/dev/null; printf "%s\\n" "$stat" > "$1"; '
+    'out="$2"; err="$3"; shift 3; exec "$@" >> "$out" 2>> "$err" < /dev/null'
+)
+
+
+def recorded(argv: tuple[str, ...], directory: Path) -> list[str]:
+    """The argv of a shell that leaves its identity in ``directory`` and then executes ``argv`` in its place."""
+    files = [str(directory / name) for name in (PID, STDOUT, STDERR)]
+    return ["/bin/sh", "-c", _SCRIPT, "ax_mo", *files, *argv]
+
+
+@dataclass(frozen=True)
+class Identity:
+    """``started`` in clock ticks since boot; None on systems without /proc."""
+
+    pid: int
+    started: int | None
+
+
+def identity(directory: Path) -> Identity | None:
+    """Who ran in ``directory`` last; None when no job got so far."""
+    try:
+        return _parse((directory / PID).read_text())
+    except (OSError, ValueError, IndexError):
+        return None
+
+
+def alive(process: Identity) -> bool:
+    """Whether that very process still runs; a zombie, or another process with its pid, does not count."""
+    try:
+        text = Path(f"/proc/{process.pid}/stat").read_text()
+    except OSError:
+        return process.started is None and _answers(process.pid)
+    now = _parse(text)
+    return now.started == process.started and text.rpartition(")")[2].split()[0] not in ("Z", "X")
+
+
+def end(processes: Sequence[Identity], patience: float = 10.0) -> None:
+    """SIGTERM to each process and its session, then SIGKILL to those still there after ``patience`` seconds."""
+    for number, wait in ((signal.SIGTERM, patience), (signal.SIGKILL, 5.0)):
+        living = [process for process in processes if alive(process)]
+        for process in living:
+            try:
+                os.killpg(process.pid, number)
+            except (ProcessLookupError, PermissionError):
+                continue
+        deadline = time.monotonic() + wait
+        while any(map(alive, living)) and time.monotonic() < deadline:
+            time.sleep(0.02)
+
+
+def _parse(stat: str) -> Identity:
+    """One line of /proc/<pid>/stat, or a bare pid. The command's name may hold spaces and parentheses."""
+    head, closing, rest = stat.strip().rpartition(")")
+    if not closing:
+        return Identity(int(stat.split()[0]), None)
+    return Identity(int(head.split()[0]), int(rest.split()[19]))
+
+
+def _answers(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except OSError:
+        return False
+    return True

@@ -1,0 +1,79 @@
+"""The user's Hydra project as a sweep sees it: its config groups, and what overrides compose to."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from hydra.core.config_loader import ConfigLoader
+from hydra.core.object_type import ObjectType
+from omegaconf import Container, DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+
+class Project:
+    """Composes configurations of the project exactly as Hydra would for a job."""
+
+    def __init__(self, config_loader: ConfigLoader, master: DictConfig) -> None:
+        self._loader = config_loader
+        self._master = master
+
+    @property
+    def config_name(self) -> str | None:
+        name = self._master.hydra.job.config_name
+        return None if name is None else str(name)
+
+    def group_options(self, group: str) -> list[str]:
+        """The options of a config group, those of ``hydra.searchpath`` included; empty for no group."""
+        overrides = [str(line) for line in self._master.hydra.overrides.hydra]
+        # Without config_name, Hydra 1.3 ignores hydra.searchpath here.
+        options = self._loader.get_group_options(
+            group, results_filter=ObjectType.CONFIG, config_name=self.config_name, overrides=overrides
+        )
+        return sorted(options)
+
+    def compose(self, overrides: Sequence[str]) -> DictConfig:
+        """The job's whole configuration, Hydra's own node included; raises Hydra's exceptions."""
+        return self._loader.load_sweep_config(self._master, list(overrides))
+
+
+def reason(error: BaseException) -> str:
+    """Why Hydra could not compose, in one paragraph."""
+    lines = [str(error)]
+    cause = error.__cause__
+    if isinstance(cause, OmegaConfBaseException):
+        lines.append(str(cause))
+    return " ".join(" ".join(lines).split())
+
+
+def without_hydra(config: DictConfig) -> DictConfig:
+    """The part of a composed configuration that the task function receives."""
+    task = config.copy()
+    OmegaConf.set_readonly(task, False)
+    OmegaConf.set_struct(task, False)
+    task.pop("hydra", None)
+    return task
+
+
+def has_key(config: DictConfig, key: str) -> bool:
+    """Whether the dotted key exists in a composed configuration, null and ``???`` included."""
+    parent_key, _, name = key.rpartition(".")
+    try:
+        parent: Any = OmegaConf.select(config, parent_key) if parent_key else config
+    except OmegaConfBaseException:
+        return False
+    if not isinstance(parent, Container):
+        return False
+    if OmegaConf.is_list(parent):
+        return name.isdigit() and int(name) < len(parent)
+    return name in list(parent.keys()) or (name.isdigit() and int(name) in list(parent.keys()))
+
+
+def all_keys(config: DictConfig, prefix: str = "") -> Iterator[str]:
+    """Every dotted key of the task's configuration."""
+    for name in config:
+        key = f"{prefix}{name}"
+        if not prefix and key == "hydra":
+            continue
+        yield key
+        node = config._get_node(name)
+        if isinstance(node, DictConfig) and not (node._is_none() or node._is_missing() or node._is_interpolation()):
+            yield from all_keys(node, f"{key}.")

@@ -1,0 +1,244 @@
+"""One entry of ``params``, or one override of the command line, becomes a parameter."""
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import (
+    ChoiceSweep,
+    Glob,
+    IntervalSweep,
+    Override,
+    QuotedString,
+    RangeSweep,
+)
+from hydra.errors import HydraException
+
+from ax_mo.errors import ConfigError
+from ax_mo.space.parameters import Choice, Option, Parameter, Range
+
+_FUNCTIONS = {
+    "choice", "range", "interval", "int", "float", "str", "bool", "json_str", "tag", "glob", "sort", "shuffle",
+    "extend_list",
+}  # fmt: skip
+
+# What users of other tools write, and its spelling in Hydra's grammar.
+_TRANSLATIONS = {
+    "uniform": "interval({0}, {1})",
+    "loguniform": "tag(log, interval({0}, {1}))",
+    "log_uniform": "tag(log, interval({0}, {1}))",
+    "quniform": "range({0}, {1}, step={2})",
+    "randint": "int(interval({0}, {1}))",
+    "lograndint": "tag(log, int(interval({0}, {1})))",
+    "int_uniform": "int(interval({0}, {1}))",
+    "suggest_float": "interval({0}, {1})",
+    "suggest_int": "int(interval({0}, {1}))",
+    "choices": "choice({all})",
+    "categorical": "choice({all})",
+    "grid_search": "choice({all})",
+    "linspace": "interval({0}, {1})",
+    "logspace": "tag(log, interval({0}, {1}))",
+    "log": "tag(log, interval({0}, {1}))",
+}
+
+
+@dataclass(frozen=True)
+class FixedOverride:
+    """An override that is the same in every trial."""
+
+    key: str
+    line: str
+
+
+GroupOptions = Callable[[str], Sequence[str]]
+"""The options of a config group; empty where the name is no group."""
+
+
+def parse_entry(line: str, key: str, group_options: GroupOptions) -> Parameter | FixedOverride:
+    """Parse ``key=value`` in Hydra's grammar; raises ConfigError that names the key."""
+    try:
+        override = OverridesParser.create().parse_override(line)
+    except HydraException as error:
+        raise ConfigError(f"{_where(key)}: {_syntax_hint(line, str(error))}") from None
+    return from_override(override, group_options)
+
+
+def from_override(override: Override, group_options: GroupOptions) -> Parameter | FixedOverride:
+    """A parsed override as a parameter, or as fixed when it sweeps nothing."""
+    key = override.get_key_element()
+    if override.is_hydra_override():
+        raise ConfigError(
+            f"{_where(key)}: Hydra's own settings cannot be searched. Remove it from params; set it on the "
+            "command line or in a config file."
+        )
+    if not override.is_sweep_override():
+        return FixedOverride(key, str(override.input_line))
+    if override.is_delete():
+        raise ConfigError(f"{_where(key)}: a deletion ('~') cannot be swept over.")
+    options = list(group_options(override.key_or_group))
+    sweep = override.value()
+    if isinstance(sweep, IntervalSweep):
+        if options:
+            raise ConfigError(
+                f"{_where(key)} is a config group; choose among its options, for example "
+                f"'choice({', '.join(options)})'."
+            )
+        return _interval(key, sweep)
+    if isinstance(sweep, RangeSweep):
+        return _range(key, sweep)
+    return _choice(key, override, sweep, options)
+
+
+def _where(key: str) -> str:
+    return f"hydra.sweeper.params.{key}"
+
+
+def _tags(key: str, tags: Sequence[str], allowed: Sequence[str], what: str) -> bool:
+    """Whether 'log' is among the tags; refuses tags that would be ignored."""
+    for tag in sorted(tags):
+        if tag not in allowed:
+            known = f"only {', '.join(allowed)}" if allowed else "none"
+            raise ConfigError(f"{_where(key)}: the tag '{tag}' means nothing for {what}; tags known there: {known}.")
+    return "log" in tags
+
+
+def _interval(key: str, sweep: IntervalSweep) -> Range:
+    assert sweep.start is not None and sweep.end is not None
+    log = _tags(key, list(sweep.tags), ("log",), "an interval")
+    integral = isinstance(sweep.start, int) and isinstance(sweep.end, int)
+    return _bounded(Range(key, sweep.start, sweep.end, integral, log))
+
+
+def _bounded(parameter: Range) -> Range:
+    low, high = parameter.low, parameter.high
+    if not low < high:
+        raise ConfigError(
+            f"{_where(parameter.key)}: the lower bound {low} is not below the upper bound {high} in "
+            f"{parameter.describe()}."
+        )
+    if parameter.log and low <= 0:
+        raise ConfigError(
+            f"{_where(parameter.key)}: a log scale needs a lower bound above 0, not {low}, in {parameter.describe()}."
+        )
+    return parameter
+
+
+def _range(key: str, sweep: RangeSweep) -> Parameter:
+    """A range's stop is exclusive, as in Hydra and in Python."""
+    log = _tags(key, list(sweep.tags), ("log",), "a range")
+    values = list(sweep.range()) if sweep.step else []
+    if len(values) < 2:
+        raise ConfigError(
+            f"{_where(key)}: range({sweep.start}, {sweep.stop}, step={sweep.step}) holds {len(values)} value(s); a "
+            "search needs at least two (the stop is exclusive)."
+        )
+    if all(isinstance(value, int) for value in values) and abs(sweep.step) == 1:
+        return _bounded(Range(key, min(values), max(values), True, log))
+    if log:
+        raise ConfigError(
+            f"{_where(key)}: a log scale needs steps of 1 (or no step); write "
+            f"tag(log, interval({min(values)}, {max(values)}))."
+        )
+    return Choice(key, tuple(Option(value, _text(value)) for value in sorted(values)), ordered=True)
+
+
+def _choice(key: str, override: Override, sweep: Any, group_options: Sequence[str]) -> Choice:
+    if isinstance(sweep, Glob):
+        if not group_options:
+            raise ConfigError(f"{_where(key)}: glob(...) chooses options of a config group, and there is no such group.")
+        elements: list[Any] = sweep.filter(list(group_options))
+    else:
+        assert isinstance(sweep, ChoiceSweep)
+        if "log" in sweep.tags:
+            raise ConfigError(
+                f"{_where(key)}: the tag 'log' means nothing for a choice; write tag(log, interval(low, high)), or "
+                "leave the tag out."
+            )
+        _tags(key, list(sweep.tags), (), "a choice")
+        elements = list(sweep.list)
+    options = _distinct(elements)
+    if len(options) < 2:
+        listed = f" The group has: {', '.join(group_options)}." if group_options else ""
+        raise ConfigError(
+            f"{_where(key)}: '{override.get_value_string()}' holds {len(options)} value(s); a search needs at least "
+            f"two.{listed}" + (f" To fix it, write '{key}: {options[0].text}'." if options else "")
+        )
+    if group_options:
+        _check_options(key, options, group_options)
+    numbers = all(isinstance(o.value, int | float) and not isinstance(o.value, bool) for o in options)
+    if numbers and not group_options:
+        options = sorted(options, key=lambda option: float(option.value))
+    return Choice(key, tuple(options), ordered=numbers and not group_options, is_group=bool(group_options))
+
+
+def _check_options(key: str, options: Sequence[Option], known: Sequence[str]) -> None:
+    from ax_mo.errors import closest
+
+    for option in options:
+        chosen = option.value if isinstance(option.value, list) else [option.value]
+        for name in chosen:
+            if name is not None and str(name) not in known:
+                raise ConfigError(
+                    f"{_where(key)}: the config group '{key.lstrip('+')}' has no option '{name}'; it has: "
+                    f"{', '.join(known)}.{closest(str(name), known)}"
+                )
+
+
+def _distinct(elements: Sequence[Any]) -> list[Option]:
+    options: dict[tuple[type, str], Option] = {}
+    for element in elements:
+        value = Override._convert_value(element)
+        options.setdefault((type(value), repr(value)), Option(value, _text(element)))
+    return list(options.values())
+
+
+def _text(element: Any) -> str:
+    """The element as Hydra's grammar writes it; strings that came quoted stay quoted."""
+    if isinstance(element, float):
+        return repr(element)
+    return Override._get_value_element_as_str(element)
+
+
+def quoted(text: str) -> str:
+    """Any string as an override value that Hydra reads back unchanged."""
+    from hydra.core.override_parser.types import Quote
+
+    return QuotedString(text, Quote.single).with_quotes()
+
+
+def _syntax_hint(line: str, error: str) -> str:
+    value = line.split("=", 1)[1] if "=" in line else line
+    call = re.match(r"\s*(?P<name>[A-Za-z_]\w*)\s*\((?P<arguments>.*)\)\s*$", value, re.DOTALL)
+    if call and call["name"] not in _FUNCTIONS:
+        name = call["name"]
+        arguments = [part.strip() for part in call["arguments"].split(",") if part.strip()]
+        template = _TRANSLATIONS.get(name.lower().rsplit(".", 1)[-1])
+        instead = "choice(a, b), interval(low, high), range(start, stop) or tag(log, interval(low, high))"
+        if template is not None:
+            try:
+                instead = template.format(*arguments, all=", ".join(arguments))
+            except IndexError:
+                instead = template.format("low", "high", "step", all="a, b")
+        return f"'{name}(...)' is not in Hydra's grammar; write {instead}."
+    first = error.strip().splitlines()[0] if error.strip() else "it does not parse"
+    return (
+        f"'{value}' is not in Hydra's grammar ({first}). Write choice(a, b), interval(low, high), range(start, stop), "
+        "tag(log, interval(low, high)), or a plain value; quote strings that hold special characters."
+    )
+
+
+def entry_lines(params: Mapping[str, Any]) -> dict[str, str]:
+    """``params`` of a YAML file as override lines by key."""
+    lines: dict[str, str] = {}
+    for key, value in params.items():
+        if isinstance(value, Mapping):
+            inner = next(iter(value), "x")
+            raise ConfigError(
+                f"{_where(str(key))} is a mapping; write one entry per key with dots, for example "
+                f"'{key}.{inner}: interval(0, 1)'."
+            )
+        text = _text(value) if not isinstance(value, str) else value
+        lines[str(key)] = f"{key}={text}"
+    return lines

@@ -1,0 +1,264 @@
+"""Ask and tell: the one module that talks to Ax.
+
+Ax is used through its public ``Client``, in memory. Everything here runs on one thread (``ax_mo.study.asker``).
+"""
+
+import json
+import logging
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from ax_mo.errors import StudyStopped
+from ax_mo.goals import Goals
+from ax_mo.space.parameters import Point, Space
+from ax_mo.space.sample import quasi_random_points
+from ax_mo.study.ax_space import AxSpace
+from ax_mo.study.trial import Status, Suggestion, Trial
+
+_GENERATORS = {"CenterOfSearchSpace": "center", "Sobol": "sobol", "MBM": "model"}
+# A model that keeps proposing what was tried already has converged; Sobol points are then worth more.
+_MOST_REPEATS = 3
+
+
+class SpaceExhausted(Exception):
+    """Every point of a finite space has been asked."""
+
+
+class AxOptimizer:
+    """Suggests points for a space and learns from what became of them.
+
+    ``seed`` fixes the quasi-random sequence and every draw of the model, so that the same sequence of asks and
+    tells gives the same suggestions.
+    """
+
+    def __init__(
+        self,
+        space: Space,
+        goals: Goals,
+        seed: int,
+        n_startup_trials: int | None = None,
+        method: str = "fast",
+        torch_threads: int = 1,
+    ) -> None:
+        self._space = space
+        self._goals = goals
+        self._seed = seed
+        self._n_startup_trials = n_startup_trials
+        self._method = method
+        self._torch_threads = torch_threads
+        self._ax_space = AxSpace(space)
+        self._worst: dict[str, float] = {}  # of objectives without a threshold
+        self._seen: set[str] = set()
+        self._fallback: Iterator[dict[str, Any]] | None = None
+        self._client: Any = None
+        self._indices: dict[int, int] = {}  # trial number -> Ax's trial index
+        self._proposed: dict[str, int] = {}  # a proposed point -> Ax's index, until it gets a number
+
+    def start(self, trials: Sequence[Trial] = ()) -> None:
+        """Import Ax and bring the experiment to where ``trials`` left it. Takes seconds."""
+        _quiet()
+        from ax.api.client import Client
+
+        _never_compile_kernels()
+        position = max((trial.position for trial in trials), default=0)
+        self._client = Client(random_seed=self._seed)
+        self._client.configure_experiment(
+            parameters=self._ax_space.configs(), parameter_constraints=self._ax_space.constraints()
+        )
+        self._configure_goals()
+        self._client.set_generation_strategy(self._strategy(position, fresh=not trials))
+        _quiet()
+        for trial in trials:
+            self._restore(trial)
+
+    def ask(self) -> Suggestion:
+        """The next point; a trial that is still running counts as pending. Raises SpaceExhausted."""
+        size = self._space.size
+        if size is not None and len(self._seen) >= size and not self._space.constraints:
+            raise SpaceExhausted
+        for _ in range(_MOST_REPEATS):
+            suggestion = self._propose()
+            if suggestion is None:
+                break
+            if _key(suggestion.point) not in self._seen:
+                self._seen.add(_key(suggestion.point))
+                return suggestion
+            self._client.mark_trial_abandoned(self._proposed.pop(_key(suggestion.point)))
+        return self.quasi_random()
+
+    def quasi_random(self) -> Suggestion:
+        """A point that no model was asked for. Raises SpaceExhausted."""
+        if self._fallback is None:
+            self._fallback = quasi_random_points(self._space, self._seed + 1)
+        for _, point in zip(range(10_000), self._fallback, strict=False):
+            if _key(point) not in self._seen:
+                self._seen.add(_key(point))
+                return Suggestion(point, "sobol")
+        raise SpaceExhausted
+
+    def assign(self, number: int, point: Point) -> None:
+        """The point is now trial ``number``."""
+        index = self._proposed.pop(_key(point), None)
+        if index is None:
+            index = self._client.attach_trial(parameters=self._ax_space.encode(point))
+        self._indices[number] = index
+
+    def tell(self, number: int, metrics: Mapping[str, float]) -> None:
+        """Trial ``number`` completed with these metrics; those that are no goal are left out."""
+        self._client.complete_trial(trial_index=self._indices[number], raw_data=self._data(metrics))
+        self._complete_thresholds(metrics)
+
+    def fail(self, number: int) -> None:
+        """Trial ``number`` has no data. Abandoned, in Ax's terms, so that the same point is not proposed again."""
+        self._client.mark_trial_abandoned(self._indices[number])
+
+    def _restore(self, trial: Trial) -> None:
+        self._seen.add(_key(trial.point))
+        self.assign(trial.number, trial.point)
+        if trial.status is Status.COMPLETED:
+            self.tell(trial.number, trial.metrics)
+        elif trial.status is Status.FAILED:
+            self.fail(trial.number)
+
+    def _propose(self) -> Suggestion | None:
+        """One point from Ax; None when it has none to give."""
+        from ax.exceptions.core import DataRequiredError, SearchSpaceExhausted
+        from ax.exceptions.generation_strategy import (
+            GenerationStrategyRepeatedPoints,
+            MaxParallelismReachedException,
+        )
+
+        try:
+            with _threads(self._torch_threads):
+                ((index, parameterization),) = self._client.get_next_trials(max_trials=1).items()
+        except (
+            SearchSpaceExhausted,
+            GenerationStrategyRepeatedPoints,
+            MaxParallelismReachedException,
+            DataRequiredError,
+        ):
+            return None
+        except (RuntimeError, ValueError, ArithmeticError, NotImplementedError) as error:
+            # Numerical trouble in a model must not end a study that has other points to try.
+            logging.getLogger(__name__).warning(
+                "The model could not suggest a point (%s: %s); taking a quasi-random one.",
+                type(error).__name__,
+                str(error).splitlines()[0] if str(error) else "",
+            )
+            return None
+        run = self._client._experiment.trials[index].generator_run
+        node = str(run._generation_node_name)
+        state = run._generator_state_after_gen or {}
+        point = self._ax_space.decode(parameterization)
+        self._proposed[_key(point)] = index
+        return Suggestion(point, _GENERATORS.get(node, node), int(state.get("init_position", 0)))
+
+    def _strategy(self, position: int, fresh: bool) -> Any:
+        """Ax's default strategy for the method, with the quasi-random sequence brought to ``position``."""
+        from ax.api.utils.generation_strategy_dispatch import choose_generation_strategy
+        from ax.api.utils.structs import GenerationStrategyDispatchStruct
+
+        strategy = choose_generation_strategy(
+            GenerationStrategyDispatchStruct(
+                method=self._method,
+                initialization_budget=self._n_startup_trials,
+                initialization_random_seed=self._seed,
+                # On a resume Ax would take its quasi-random step once more before it looks at what is known.
+                initialize_with_center=fresh,
+                use_existing_trials_for_initialization=True,
+                min_observed_initialization_trials=None,
+                # Otherwise Ax refuses to suggest while more workers wait than the initialization has trials.
+                allow_exceeding_initialization_budget=True,
+                torch_device=None,
+                simplify_parameter_changes=False,
+            )
+        )
+        for node in strategy._nodes:
+            if node.name == "Sobol":
+                for spec in node.generator_specs:
+                    spec.generator_kwargs["init_position"] = position
+        return strategy
+
+    def _configure_goals(self) -> None:
+        """Tell Ax the objectives; metrics go by aliases, since Ax parses their names with SymPy."""
+        goals = self._goals
+        objective = ", ".join(f"{'' if o.maximize else '-'}m{i}" for i, o in enumerate(goals.objectives))
+        bounds = [f"c{i} <= {constraint.bound!r}" for i, constraint in enumerate(goals.constraints)]
+        if len(goals.objectives) > 1:
+            for i, o in enumerate(goals.objectives):
+                threshold = self._worst.get(o.name) if o.threshold is None else o.threshold
+                if threshold is not None:
+                    bounds.append(f"m{i} {'>=' if o.maximize else '<='} {threshold!r}")
+        self._client.configure_optimization(objective=objective, outcome_constraints=bounds)
+
+    def _complete_thresholds(self, metrics: Mapping[str, float]) -> None:
+        """Where only some objectives have a threshold, the others get the worst value observed so far.
+
+        Ax 1.3.1 infers missing thresholds itself, but fails with "cannot convert float NaN to integer" when some are
+        given and no trial meets the constraints yet.
+        """
+        missing = [o for o in self._goals.objectives if o.threshold is None]
+        if not missing or len(missing) == len(self._goals.objectives):
+            return
+        for o in missing:
+            value = metrics[o.name]
+            if o.name not in self._worst or o.better(self._worst[o.name], value):
+                self._worst[o.name] = value
+        self._configure_goals()
+
+    def _data(self, metrics: Mapping[str, float]) -> dict[str, float]:
+        """A trial's metrics in Ax's names: one per objective, and one per constraint.
+
+        A constraint over several metrics is given to Ax as one metric, their weighted sum: with the sum written out
+        in the constraint, Ax 1.3.1 took feasible trials for infeasible.
+        """
+        data = {f"m{i}": float(metrics[o.name]) for i, o in enumerate(self._goals.objectives)}
+        for i, constraint in enumerate(self._goals.constraints):
+            data[f"c{i}"] = sum(weight * float(metrics[name]) for name, weight in constraint.terms)
+        return data
+
+
+def _key(point: Point) -> str:
+    return json.dumps(dict(point), sort_keys=True, default=str)
+
+
+def _never_compile_kernels() -> None:
+    """Keep BoTorch on its pure Python path.
+
+    BoTorch 0.18.1 compiles a C++ kernel when it first builds qLogNEHVI: about 30 s, under a lock file that a killed
+    process leaves behind, on which every later process then waits without end. Measured on the published search at
+    20 and 60 observations, the kernel saves a fifth of 2 CPU seconds a suggestion; it also changes suggestions in
+    their last digits, so that a seed would repeat a study only once the kernel had been built.
+    """
+    from botorch.acquisition.multi_objective import logei
+
+    if not hasattr(logei, "_load_attempted"):
+        raise StudyStopped("This BoTorch has no switch for its compiled kernel; install botorch 0.18.")
+    logei._load_attempted = True
+
+
+def _quiet() -> None:
+    """No log lines or numerical warnings of the optimizer's libraries on the user's screen."""
+    for name in ("ax", *logging.root.manager.loggerDict):  # Ax gives each of its loggers a level of its own
+        if name.split(".")[0] in ("ax", "botorch", "gpytorch", "linear_operator"):
+            logging.getLogger(name).setLevel(logging.ERROR)
+    # Ax 1.3.1 logs a line about its SQL storage while it is imported, at a level it sets itself.
+    storage = logging.getLogger("ax.storage.sqa_store.with_db_settings_base")
+    if not storage.filters:
+        storage.addFilter(lambda record: record.levelno >= logging.ERROR)
+    warnings.filterwarnings("ignore", module=r"(ax|botorch|gpytorch|linear_operator|pyro|torch)(\.|$)")
+
+
+@contextmanager
+def _threads(count: int) -> Iterator[None]:
+    """torch's intra-op threads inside the block: on a machine that also runs the trials, more is slower."""
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(count)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)

@@ -1,0 +1,298 @@
+"""The study in a database: SQLite by default, PostgreSQL for teams.
+
+A trial is written before it is submitted, and every change of state is one short transaction, so that a sweeper that
+is killed at any moment finds on its return what it had decided.
+"""
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection, Engine
+
+from ax_mo.errors import ConfigError, StudyStopped
+from ax_mo.study.trial import Outcome, Status, Suggestion, Trial
+
+SCHEMA = 1
+
+_tables = sa.MetaData()
+
+_study = sa.Table(
+    "ax_mo_study",
+    _tables,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("name", sa.String(512), nullable=False, unique=True),
+    sa.Column("schema", sa.Integer, nullable=False),
+    sa.Column("sweep_dir", sa.Text, nullable=False),
+    sa.Column("seed", sa.BigInteger, nullable=False),
+    sa.Column("params", sa.Text, nullable=False),
+    sa.Column("objectives", sa.Text, nullable=False),
+    sa.Column("fixed", sa.Text, nullable=False),
+    sa.Column("created", sa.String(40), nullable=False),
+)
+
+_trial = sa.Table(
+    "ax_mo_trial",
+    _tables,
+    sa.Column("study_id", sa.ForeignKey("ax_mo_study.id"), primary_key=True),
+    sa.Column("number", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("status", sa.String(16), nullable=False),
+    sa.Column("params", sa.Text, nullable=False),
+    sa.Column("overrides", sa.Text, nullable=False),
+    sa.Column("directory", sa.Text, nullable=False),
+    sa.Column("generator", sa.String(32), nullable=False),
+    sa.Column("position", sa.Integer, nullable=False),
+    sa.Column("attempt", sa.Integer, nullable=False),
+    sa.Column("handle", sa.Text),
+    sa.Column("metrics", sa.Text, nullable=False),
+    sa.Column("reason", sa.Text),
+    sa.Column("signature", sa.Text),
+    sa.Column("stderr_tail", sa.Text, nullable=False),
+    sa.Column("asked", sa.String(40)),
+    sa.Column("submitted", sa.String(40)),
+    sa.Column("started", sa.String(40)),
+    sa.Column("ended", sa.String(40)),
+)
+
+
+def now() -> str:
+    """The present moment, ISO 8601 in UTC with microseconds."""
+    return datetime.now(UTC).isoformat()
+
+
+@dataclass(frozen=True)
+class Definition:
+    """What a study is about; a resume must agree on ``params`` and ``objectives``."""
+
+    params: Mapping[str, str]
+    objectives: Mapping[str, str]
+    fixed: tuple[str, ...] = ()
+
+
+class Store:
+    """One study's rows. Raises StudyStopped when the database cannot be written."""
+
+    def __init__(self, engine: Engine, study_id: int, seed: int, fixed: tuple[str, ...]) -> None:
+        self._engine = engine
+        self._study_id = study_id
+        self.seed = seed
+        self.fixed = fixed
+
+    @classmethod
+    def open(cls, url: str, name: str, sweep_dir: Path, definition: Definition, seed: int) -> "Store":
+        """Find the study or create it. Raises ConfigError when it is another study than the one described."""
+        engine = _engine(url)
+        try:
+            _tables.create_all(engine)
+            with engine.begin() as connection:
+                row = connection.execute(sa.select(_study).where(_study.c.name == name)).one_or_none()
+                if row is None:
+                    values = {
+                        "name": name,
+                        "schema": SCHEMA,
+                        "sweep_dir": str(sweep_dir),
+                        "seed": seed,
+                        "params": _dump(dict(definition.params)),
+                        "objectives": _dump(dict(definition.objectives)),
+                        "fixed": _dump(list(definition.fixed)),
+                        "created": now(),
+                    }
+                    result = connection.execute(_study.insert().values(**values))
+                    (study_id,) = result.inserted_primary_key or (0,)
+                    return cls(engine, int(study_id), seed, definition.fixed)
+        except sa.exc.SQLAlchemyError as error:
+            engine.dispose()
+            raise _cannot(url, error) from None
+        try:
+            _check_same(row, name, sweep_dir, definition)
+        except ConfigError:
+            engine.dispose()
+            raise
+        return cls(engine, int(row.id), int(row.seed), tuple(json.loads(row.fixed)))
+
+    def close(self) -> None:
+        self._engine.dispose()
+
+    def trials(self) -> list[Trial]:
+        """All trials by number."""
+        query = sa.select(_trial).where(_trial.c.study_id == self._study_id).order_by(_trial.c.number)
+        try:
+            with self._engine.connect() as connection:
+                return [_to_trial(row) for row in connection.execute(query)]
+        except sa.exc.SQLAlchemyError as error:
+            raise self._stopped(error) from None
+
+    def ask(self, number: int, suggestion: Suggestion, overrides: list[str], directory: str) -> Trial:
+        """Write a trial that is about to be submitted."""
+        values = {
+            "study_id": self._study_id,
+            "number": number,
+            "status": Status.ASKED.value,
+            "params": _dump(dict(suggestion.point)),
+            "overrides": _dump(overrides),
+            "directory": directory,
+            "generator": suggestion.generator,
+            "position": suggestion.position,
+            "attempt": 1,
+            "metrics": "{}",
+            "stderr_tail": "",
+            "asked": now(),
+        }
+        self._write(lambda connection: connection.execute(_trial.insert().values(**values)))
+        return Trial(
+            number,
+            Status.ASKED,
+            dict(suggestion.point),
+            tuple(overrides),
+            directory,
+            suggestion.generator,
+            suggestion.position,
+            asked=str(values["asked"]),
+        )
+
+    def retry(self, number: int, attempt: int) -> None:
+        """The trial will be submitted once more, under the same number."""
+        self._update(number, status=Status.ASKED.value, attempt=attempt, handle=None, reason=None, ended=None)
+
+    def submitted(self, number: int, handle: str) -> None:
+        self._update(number, status=Status.RUNNING.value, handle=handle, submitted=now())
+
+    def ended(self, number: int, outcome: Outcome) -> None:
+        """Record how a trial ended; a second call for the same trial changes nothing."""
+        status = Status.COMPLETED if outcome.completed else Status.FAILED
+        self._update(
+            number,
+            only_open=True,
+            status=status.value,
+            metrics=_dump(dict(outcome.metrics)),
+            reason=outcome.reason,
+            signature=outcome.signature,
+            stderr_tail=outcome.stderr_tail,
+            started=outcome.started,
+            ended=outcome.ended or now(),
+        )
+
+    def cancelled(self, number: int) -> None:
+        self._update(number, only_open=True, status=Status.CANCELLED.value, reason="cancelled", ended=now())
+
+    def _update(self, number: int, only_open: bool = False, **values: Any) -> None:
+        statement = _trial.update().where(_trial.c.study_id == self._study_id, _trial.c.number == number)
+        if only_open:
+            statement = statement.where(_trial.c.status.in_([Status.ASKED.value, Status.RUNNING.value]))
+        self._write(lambda connection: connection.execute(statement.values(**values)))
+
+    def _write(self, change: Any) -> None:
+        try:
+            with self._engine.begin() as connection:
+                change(connection)
+        except sa.exc.SQLAlchemyError as error:
+            raise self._stopped(error) from None
+
+    def _stopped(self, error: sa.exc.SQLAlchemyError) -> StudyStopped:
+        return _cannot(str(self._engine.url), error)
+
+
+def _engine(url: str) -> Engine:
+    try:
+        engine = sa.create_engine(url)
+    except (sa.exc.ArgumentError, sa.exc.NoSuchModuleError) as error:
+        raise ConfigError(
+            f"hydra.sweeper.storage: '{redacted(url)}' is no SQLAlchemy URL ({error}). Write for example "
+            "sqlite:////data/study.db or postgresql+psycopg://user@host/database."
+        ) from None
+    except ImportError as error:
+        raise ConfigError(
+            f"hydra.sweeper.storage: '{redacted(url)}' needs a driver that is not installed ({error}). For PostgreSQL: "
+            "pip install 'hydra-ax-mo[postgres]' and a URL that begins with postgresql+psycopg://"
+        ) from None
+    if engine.dialect.name == "sqlite":
+        sa.event.listen(engine, "connect", _sqlite_settings)
+    return engine
+
+
+def _sqlite_settings(connection: Any, _record: Any) -> None:
+    # The rollback journal, not WAL: a sweep directory is often on a network file system, where WAL does not work.
+    cursor = connection.cursor()
+    cursor.execute("PRAGMA journal_mode=DELETE")
+    cursor.execute("PRAGMA synchronous=FULL")
+    cursor.execute("PRAGMA busy_timeout=30000")
+    cursor.close()
+
+
+def redacted(url: str) -> str:
+    """The URL without its password."""
+    return re.sub(r"(://[^:/@]*):[^@/]*@", r"\1:***@", url)
+
+
+def _cannot(url: str, error: Exception) -> StudyStopped:
+    detail = str(getattr(error, "orig", None) or error).splitlines()
+    return StudyStopped(f"The study's database {redacted(url)} cannot be used: {detail[0] if detail else error}")
+
+
+def _check_same(row: Any, name: str, sweep_dir: Path, definition: Definition) -> None:
+    if row.schema != SCHEMA:
+        raise ConfigError(
+            f"The study '{name}' was written by another version of ax_mo (schema {row.schema}; this one reads {SCHEMA})."
+        )
+    if Path(row.sweep_dir) != sweep_dir and Path(row.sweep_dir).exists():
+        raise ConfigError(
+            f"hydra.sweeper.study_name: the study '{name}' lives in {row.sweep_dir}. Resume it with "
+            f"hydra.sweep.dir={row.sweep_dir}, or choose another study_name."
+        )
+    for key, before, after in (
+        ("params", json.loads(row.params), dict(definition.params)),
+        ("objectives", json.loads(row.objectives), dict(definition.objectives)),
+    ):
+        changes = differences(before, after)
+        if changes:
+            raise ConfigError(
+                f"hydra.sweeper.{key} is not what this study was started with:\n"
+                + "\n".join(f"  {line}" for line in changes)
+                + "\nResume with the same settings, or start a new study in another hydra.sweep.dir."
+            )
+
+
+def differences(before: Mapping[str, str], after: Mapping[str, str]) -> list[str]:
+    """One line per key that was added, removed or changed."""
+    lines: list[str] = []
+    for key in dict.fromkeys([*before, *after]):
+        if key not in after:
+            lines.append(f"- {key}: {before[key]}")
+        elif key not in before:
+            lines.append(f"+ {key}: {after[key]}")
+        elif before[key] != after[key]:
+            lines.append(f"{key}: was {before[key]}, is now {after[key]}")
+    return lines
+
+
+def _dump(value: Any) -> str:
+    return json.dumps(value, allow_nan=False)
+
+
+def _to_trial(row: Any) -> Trial:
+    return Trial(
+        number=row.number,
+        status=Status(row.status),
+        point=json.loads(row.params),
+        overrides=tuple(json.loads(row.overrides)),
+        directory=row.directory,
+        generator=row.generator,
+        position=row.position,
+        attempt=row.attempt,
+        handle=row.handle,
+        metrics=json.loads(row.metrics),
+        reason=row.reason,
+        signature=row.signature,
+        stderr_tail=row.stderr_tail,
+        asked=row.asked,
+        submitted=row.submitted,
+        started=row.started,
+        ended=row.ended,
+    )
+
+

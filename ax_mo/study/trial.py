@@ -1,0 +1,76 @@
+"""A trial and what became of it, as values."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from ax_mo.space.parameters import Value
+
+
+class Status(StrEnum):
+    """Where a trial stands.
+
+    ``cancelled`` trials were stopped by the user, not by a fault: a resume runs them again.
+    """
+
+    ASKED = "asked"
+    RUNNING = "running"
+    COMPLETED = "completed"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+    @property
+    def ended(self) -> bool:
+        """Whether the trial counts as done, so that nothing will run it again."""
+        return self in (Status.COMPLETED, Status.FAILED)
+
+
+@dataclass(frozen=True)
+class Suggestion:
+    """A point that the optimizer proposes, and where it came from."""
+
+    point: Mapping[str, Value]
+    generator: str
+    position: int = 0
+    """How far the quasi-random sequence had been drawn after this point (0: not drawn from it)."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a trial ended: finite metrics, or the reason why there are none."""
+
+    metrics: Mapping[str, float] = field(default_factory=dict)
+    reason: str | None = None
+    """None for a completed trial; otherwise one line for the user."""
+    signature: str | None = None
+    """What makes two failures the same: the error's type and message, paths and addresses apart."""
+    stderr_tail: str = ""
+    started: str | None = None
+    ended: str | None = None
+
+    @property
+    def completed(self) -> bool:
+        return self.reason is None
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One set of overrides and all that is known of it. ``directory`` is relative to the sweep's."""
+
+    number: int
+    status: Status
+    point: Mapping[str, Value]
+    overrides: tuple[str, ...]
+    directory: str
+    generator: str = ""
+    position: int = 0
+    attempt: int = 1
+    handle: str | None = None
+    metrics: Mapping[str, float] = field(default_factory=dict)
+    reason: str | None = None
+    signature: str | None = None
+    stderr_tail: str = ""
+    asked: str | None = None
+    submitted: str | None = None
+    started: str | None = None
+    ended: str | None = None

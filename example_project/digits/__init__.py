@@ -1,0 +1,1 @@
+"""A small classifier of scikit-learn's 8x8 handwritten digits."""
