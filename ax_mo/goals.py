@@ -83,9 +83,7 @@ def parse_goals(
 def _positional(direction: str | Sequence[str]) -> tuple[Objective, ...]:
     directions = [direction] if isinstance(direction, str) else list(direction)
     names = ["objective"] if len(directions) == 1 else [f"objective_{i}" for i in range(len(directions))]
-    return tuple(
-        Objective(name, _maximize(goal, "direction")) for name, goal in zip(names, directions, strict=True)
-    )
+    return tuple(Objective(name, _maximize(goal, "direction")) for name, goal in zip(names, directions, strict=True))
 
 
 def _maximize(goal: Any, key: str) -> bool:
@@ -93,9 +91,7 @@ def _maximize(goal: Any, key: str) -> bool:
     word = str(getattr(goal, "name", goal))
     if word not in _DIRECTIONS:
         hint = closest(word.lower(), _DIRECTIONS)
-        raise ConfigError(
-            f"hydra.sweeper.{key}: '{word}' is no direction; write maximize or minimize.{hint}"
-        )
+        raise ConfigError(f"hydra.sweeper.{key}: '{word}' is no direction; write maximize or minimize.{hint}")
     return _DIRECTIONS[word]
 
 

@@ -5,6 +5,7 @@ from typing import Any
 
 from hydra.core.config_loader import ConfigLoader
 from hydra.core.object_type import ObjectType
+from hydra.types import RunMode
 from omegaconf import Container, DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
@@ -33,6 +34,18 @@ class Project:
     def compose(self, overrides: Sequence[str]) -> DictConfig:
         """The job's whole configuration, Hydra's own node included; raises Hydra's exceptions."""
         return self._loader.load_sweep_config(self._master, list(overrides))
+
+    def compose_plain(self, overrides: Sequence[str], tolerant: bool = False) -> DictConfig:
+        """What ``python train.py <overrides>`` composes without the sweep's own command line.
+
+        ``tolerant`` leaves out defaults that are mandatory but not chosen (``model: ???``).
+        """
+        search = [line for line in self._master.hydra.overrides.hydra if line.startswith("hydra.searchpath=")]
+        return self._loader.load_configuration(
+            config_name=self.config_name,
+            overrides=[*search, *overrides],
+            run_mode=RunMode.MULTIRUN if tolerant else RunMode.RUN,
+        )
 
 
 def reason(error: BaseException) -> str:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from ax_mo.errors import NotRerunnableError
 from ax_mo.space.grammar import quoted
+from ax_mo.trial.files import COMMAND, write_atomically
 
 RECORDER = "ax_mo.trial.recorder.ResultRecorder"
 
@@ -58,6 +59,18 @@ class Program:
             f"++hydra.callbacks.ax_mo._target_={RECORDER}",
         ]
 
+    def pareto_command(self, sweep_dir: Path, number: int) -> str:
+        """The line that runs a point of the front again."""
+        flags = list(self.flags)
+        search: list[str] = []
+        if "--config-dir" in flags:  # there can be only one; the user's own becomes a search path
+            at = flags.index("--config-dir")
+            search = [f"hydra.searchpath=[{quoted('file://' + flags[at + 1])}]"]
+            del flags[at : at + 2]
+        search += [line for line in self.hydra_overrides if line.startswith("hydra.searchpath=")]
+        words = [sys.orig_argv[0], *self.prefix[1:], *flags, "--config-dir", str(sweep_dir), *search[:1]]
+        return shlex.join([*words, f"+pareto=trial_{number}"])
+
     def resume_command(self, sweep_dir: Path) -> str:
         """The line that continues the study in ``sweep_dir``, to be pasted into a shell."""
         kept = [a for a in self.arguments if not a.startswith(("hydra.sweep.dir=", "+hydra.sweep.dir="))]
@@ -96,6 +109,12 @@ _EXPLANATION = (
     "that way: Hydra was not called from its command line (a notebook, or a task inside another program). Use "
     "hydra/launcher=basic or hydra/launcher=joblib instead."
 )
+
+
+def write_command(directory: Path, argv: Sequence[str], cwd: Path, title: str) -> None:
+    """``command.sh``: the job's exact command, to be run or pasted by hand."""
+    text = f"#!/bin/sh\n# {title}: this is its exact command.\ncd {shlex.quote(str(cwd))} &&\nexec {shlex.join(argv)}\n"
+    write_atomically(directory / COMMAND, text)
 
 
 def split_argv(orig_argv: Sequence[str]) -> tuple[list[str], list[str]]:
@@ -144,7 +163,10 @@ def _flags(parsed: Namespace) -> list[str]:
     for name in ("config_path", "config_name", "config_dir"):
         value = getattr(parsed, name, None)
         if value is not None:
-            flags += [f"--{name.replace('_', '-')}", os.path.abspath(value) if name == "config_dir" else value]  # noqa: PTH100
+            flags += [
+                f"--{name.replace('_', '-')}",
+                os.path.abspath(value) if name == "config_dir" else value,
+            ]
     return flags
 
 

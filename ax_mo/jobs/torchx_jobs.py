@@ -15,7 +15,7 @@ from urllib.parse import urlparse
 
 from ax_mo.errors import ConfigError, StudyStopped, closest
 from ax_mo.jobs.gpus import GpuPool, visible_gpus
-from ax_mo.jobs.job import Job, JobSpec, JobState, Jobs, Phase
+from ax_mo.jobs.job import Job, Jobs, JobSpec, JobState, Phase
 from ax_mo.jobs.process import alive, end, identity, recorded
 
 LOCAL = "local_cwd"
@@ -31,7 +31,7 @@ class TorchXSettings:
     scheduler_args: Mapping[str, Any] = field(default_factory=dict)
     cpu: int = 1
     gpu: int = 0
-    memMB: int = -1  # noqa: N815  TorchX's name
+    memMB: int = -1
     image: str = ""
     env: Mapping[str, str] = field(default_factory=dict)
     poll_seconds: float | None = None

@@ -122,7 +122,9 @@ def _parameter_constraint(text: str, parameters: Sequence[Parameter]) -> LinearC
             )
     _check_scales(constraint, [p for p in (by_key[name] for name in constraint.names) if isinstance(p, Range)])
     return LinearConstraint(
-        tuple((by_key[name].key, weight) for name, weight in constraint.terms), constraint.bound, constraint.text
+        tuple((by_key[name].key, weight) for name, weight in constraint.terms),
+        constraint.bound,
+        constraint.text,
     )
 
 

@@ -147,7 +147,9 @@ def _range(key: str, sweep: RangeSweep) -> Parameter:
 def _choice(key: str, override: Override, sweep: Any, group_options: Sequence[str]) -> Choice:
     if isinstance(sweep, Glob):
         if not group_options:
-            raise ConfigError(f"{_where(key)}: glob(...) chooses options of a config group, and there is no such group.")
+            raise ConfigError(
+                f"{_where(key)}: glob(...) chooses options of a config group, and there is no such group."
+            )
         elements: list[Any] = sweep.filter(list(group_options))
     else:
         assert isinstance(sweep, ChoiceSweep)

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.engine import Connection, Engine
+from sqlalchemy.engine import Engine
 
 from ax_mo.errors import ConfigError, StudyStopped
 from ax_mo.study.trial import Outcome, Status, Suggestion, Trial
@@ -294,5 +294,3 @@ def _to_trial(row: Any) -> Trial:
         started=row.started,
         ended=row.ended,
     )
-
-

@@ -1,0 +1,158 @@
+"""The loop for any other Hydra launcher: batches of ``n_jobs`` through its blocking ``launch``."""
+
+import signal
+import threading
+from collections.abc import Sequence
+from typing import Any
+
+from hydra.core.utils import JobReturn
+from hydra.plugins.launcher import Launcher
+
+from ax_mo.errors import AxMoError
+from ax_mo.jobs.job import JobState, Phase
+from ax_mo.ledger import Ledger
+from ax_mo.study.optimizer import SpaceExhausted
+from ax_mo.study.store import now
+from ax_mo.study.trial import Outcome, Trial
+from ax_mo.sweep import Ending
+from ax_mo.trial.files import RESULT, SPEC, read_json, write_json
+from ax_mo.trial.recorder import result_of as recorded_result
+
+_RETURNED = JobState(Phase.ENDED, 0)
+_MOST_ATTEMPTS = 2
+
+
+class BatchSweep:
+    """Asks for up to ``n_jobs`` points, launches them together, tells what became of them, and so on."""
+
+    def __init__(self, ledger: Ledger, launcher: Launcher, n_jobs: int) -> None:
+        self._ledger = ledger
+        self._launcher = launcher
+        self._n_jobs = n_jobs
+        self._interrupted = False
+
+    def run(self) -> Ending:
+        """Raises StudyStopped when the study cannot go on."""
+        ledger = self._ledger
+        before = self._catch_interrupts()
+        try:
+            again = self._recover()
+            while not self._interrupted and (again or ledger.room):
+                batch, again = again[: self._n_jobs], again[self._n_jobs :]
+                batch += self._ask(self._n_jobs - len(batch))
+                if batch:
+                    self._launch(batch)
+                ledger.refresh(0)
+                ledger.check_failures()
+            ledger.check_end()
+        except KeyboardInterrupt:
+            for trial in ledger.open_trials():
+                ledger.cancel(trial.number)
+            return Ending.CANCELLED
+        finally:
+            if before is not None:
+                signal.signal(signal.SIGINT, before)
+        if self._interrupted:
+            return Ending.DRAINED
+        return Ending.EXHAUSTED if ledger.exhausted else Ending.DONE
+
+    def _recover(self) -> list[Trial]:
+        """Trials that were in flight when an earlier sweeper ended; a second death counts as the trial's own."""
+        again: list[Trial] = []
+        for trial in self._ledger.open_trials():
+            if self._ledger.has_result(trial):
+                self._ledger.finish(trial.number, self._ledger.outcome(trial.number, _RETURNED))
+            elif trial.attempt >= _MOST_ATTEMPTS:
+                text = "the sweep's own process died while it ran this trial, twice"
+                self._ledger.finish(trial.number, Outcome({}, text, text))
+            else:
+                again.append(self._ledger.again(trial))
+        return again
+
+    def _ask(self, count: int) -> list[Trial]:
+        trials: list[Trial] = []
+        while len(trials) < min(count, len(trials) + self._ledger.room):
+            try:
+                suggestion = self._ledger.asker.ask().result()
+            except SpaceExhausted:
+                self._ledger.exhausted = True
+                break
+            trial = self._ledger.open(suggestion)
+            if trial is not None:
+                trials.append(trial)
+        return trials
+
+    def _launch(self, batch: Sequence[Trial]) -> None:
+        """Launch trials with consecutive numbers together, as a launcher numbers its jobs itself."""
+        for group in _consecutive(batch):
+            if self._interrupted:
+                return
+            for trial in group:
+                self._ledger.submitted(trial.number, "launcher")
+            self._ledger.refresh(len(group))
+            error = self._launch_group(group)
+            lost = [trial for trial in group if not self._settle(trial)]
+            if len(lost) == 1:
+                self._fail(lost[0], error)
+            else:
+                # One dead worker can take the whole batch with it: alone, each shows whether it was the one.
+                for trial in lost:
+                    retried = self._ledger.again(trial)
+                    self._ledger.submitted(retried.number, "launcher")
+                    error = self._launch_group([retried])
+                    if not self._settle(retried):
+                        self._fail(retried, error)
+
+    def _launch_group(self, group: Sequence[Trial]) -> BaseException | None:
+        """What went wrong in the launcher itself, if anything; results are in the trials' directories."""
+        started = now()
+        try:
+            returns = self._launcher.launch([list(t.overrides) for t in group], initial_job_idx=group[0].number)
+        except (KeyboardInterrupt, AxMoError):
+            raise
+        except BaseException as error:  # a dead worker, or sys.exit() in a task that runs in this process
+            return error
+        for trial, job_return in zip(group, returns, strict=True):
+            self._record(trial, job_return, started)
+        return None
+
+    def _record(self, trial: Trial, job_return: JobReturn, started: str) -> None:
+        """Write the result of a job that could not write it itself (another machine, or no callbacks there)."""
+        directory = self._ledger.directory(trial)
+        if not self._ledger.has_result(trial):
+            spec: dict[str, Any] = read_json(directory / SPEC) or {}
+            write_json(directory / RESULT, recorded_result(job_return, spec, started))
+
+    def _settle(self, trial: Trial) -> bool:
+        if not self._ledger.has_result(trial):
+            return False
+        self._ledger.finish(trial.number, self._ledger.outcome(trial.number, _RETURNED))
+        return True
+
+    def _fail(self, trial: Trial, error: BaseException | None) -> None:
+        what = "recorded no result" if error is None else f"the launcher lost it: {type(error).__name__}: {error}"
+        if isinstance(error, SystemExit):
+            what = f"ended by sys.exit({error.code!r}) and recorded no result"
+        line = what.splitlines()[0]
+        self._ledger.finish(trial.number, Outcome({}, line, line))
+
+    def _catch_interrupts(self) -> Any:
+        if threading.current_thread() is not threading.main_thread():
+            return None
+
+        def interrupt(*_: Any) -> None:
+            if self._interrupted:
+                raise KeyboardInterrupt
+            self._interrupted = True
+
+        return signal.signal(signal.SIGINT, interrupt)
+
+
+def _consecutive(batch: Sequence[Trial]) -> list[list[Trial]]:
+    groups: list[list[Trial]] = []
+    for trial in sorted(batch, key=lambda trial: trial.number):
+        if groups and groups[-1][-1].number + 1 == trial.number:
+            groups[-1].append(trial)
+        else:
+            groups.append([trial])
+    return groups

@@ -1,0 +1,143 @@
+"""A whole batch of jobs through TorchX, for sweepers that hand one over and wait (Hydra's basic sweeper)."""
+
+import logging
+import os
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from hydra import version
+from hydra.core.utils import JobReturn, JobStatus, filter_overrides
+from hydra.types import HydraContext, TaskFunction
+from omegaconf import DictConfig, OmegaConf, open_dict, read_write
+
+from ax_mo.errors import AxMoError
+from ax_mo.jobs.command import Program, this_program, write_command
+from ax_mo.jobs.in_place import is_trial, run_in_place
+from ax_mo.jobs.job import Job, Jobs, JobSpec, JobState, Phase
+from ax_mo.jobs.outcome import outcome_of, result_of
+from ax_mo.jobs.settings import launcher_settings, parallel_jobs
+from ax_mo.jobs.torchx_jobs import torchx_jobs
+from ax_mo.project import without_hydra
+from ax_mo.trial.files import PID, RESULT, SCHEMA, SPEC, write_json
+
+log = logging.getLogger(__name__)
+
+
+class JobFailure(AxMoError):
+    """Why a job failed, as the exception of its JobReturn."""
+
+
+@dataclass(frozen=True)
+class _Prepared:
+    number: int
+    overrides: tuple[str, ...]
+    config: DictConfig
+    directory: Path
+    spec: JobSpec
+
+
+def launch(
+    settings: Mapping[str, Any],
+    job_overrides: Sequence[Sequence[str]],
+    initial_job_idx: int,
+    context: HydraContext,
+    task_function: TaskFunction,
+    config: DictConfig,
+) -> list[JobReturn]:
+    """Run the jobs, at most ``n_jobs`` at once; returns a JobReturn each, in order.
+
+    Raises ConfigError and NotRerunnableError before any job starts.
+    """
+    if is_trial(config):
+        if len(job_overrides) > 1:
+            raise AxMoError("This process is one job of a sweep and cannot start a sweep of its own.")
+        return [run_in_place(job_overrides[0], context, task_function, config)]
+    hydra_overrides = [str(line) for line in config.hydra.overrides.hydra]
+    program = this_program([str(line) for line in config.hydra.overrides.task], hydra_overrides)
+    values = launcher_settings(settings)
+    jobs = torchx_jobs(values)
+    try:
+        log.info("Launching %d jobs with TorchX (%s)", len(job_overrides), values.scheduler)
+        prepared = [
+            _prepare(program, context, config, list(overrides), initial_job_idx + offset)
+            for offset, overrides in enumerate(job_overrides)
+        ]
+        states = _run(jobs, prepared, parallel_jobs(settings.get("n_jobs"), values, jobs))
+        return [_job_return(job, states[job.number]) for job in prepared]
+    finally:
+        jobs.close()
+
+
+def _prepare(
+    program: Program, context: HydraContext, config: DictConfig, overrides: list[str], number: int
+) -> _Prepared:
+    """Compose the job and write what it needs into its directory."""
+    job_config = context.config_loader.load_sweep_config(config, overrides)
+    with open_dict(job_config):
+        job_config.hydra.job.id = str(number)
+        job_config.hydra.job.num = number
+    sweep_dir = Path(os.path.abspath(str(config.hydra.sweep.dir)))  # noqa: PTH100  links are kept as given
+    subdir = str(OmegaConf.select(job_config, "hydra.sweep.subdir"))
+    directory = sweep_dir / subdir
+    with read_write(job_config.hydra.runtime), open_dict(job_config.hydra.runtime):
+        job_config.hydra.runtime.output_dir = str(directory)
+    argv = program.command(overrides, directory, sweep_dir, subdir, number, str(number))
+    directory.mkdir(parents=True, exist_ok=True)
+    for name in (RESULT, PID):
+        (directory / name).unlink(missing_ok=True)
+    write_json(directory / SPEC, {"schema": SCHEMA, "trial": number, "attempt": 1, "overrides": overrides})
+    write_command(directory, argv, Path.cwd(), f"Job {number}")
+    spec = JobSpec(f"job-{number}", tuple(argv), directory, Path.cwd())
+    return _Prepared(number, tuple(overrides), job_config, directory, spec)
+
+
+def _run(jobs: Jobs, prepared: Sequence[_Prepared], n_jobs: int) -> dict[int, JobState]:
+    """The final state of each job by number. An interrupt cancels what runs and goes on."""
+    waiting = list(prepared)
+    running: dict[int, Job] = {}
+    ended: dict[int, JobState] = {}
+    try:
+        while waiting or running:
+            while waiting and len(running) < n_jobs:
+                job = waiting.pop(0)
+                log.info("\t#%d : %s", job.number, " ".join(filter_overrides(job.overrides)))
+                running[job.number] = Job(jobs.submit(job.spec), job.directory)
+            numbers = list(running)
+            for number, state in zip(numbers, jobs.states([running[n] for n in numbers]), strict=True):
+                if state.phase is Phase.ENDED:
+                    ended[number] = state
+                    del running[number]
+            if running:
+                time.sleep(jobs.poll_seconds)
+    except BaseException:
+        jobs.cancel(list(running.values()))
+        raise
+    return ended
+
+
+def _job_return(job: _Prepared, state: JobState) -> JobReturn:
+    outcome = outcome_of(job.directory, job.number, 1, state)
+    result = JobReturn(
+        overrides=list(job.overrides),
+        cfg=without_hydra(job.config),
+        hydra_cfg=OmegaConf.create({"hydra": job.config.hydra}),
+        working_dir=str(job.directory) if _changes_directory(job.config) else str(job.spec.cwd),
+        task_name=str(job.config.hydra.job.name),
+    )
+    if outcome.completed:
+        result.status = JobStatus.COMPLETED
+        result.return_value = (result_of(job.directory, job.number, 1) or {}).get("value")
+    else:
+        tail = f"\n{outcome.stderr_tail}" if outcome.stderr_tail else ""
+        result.status = JobStatus.FAILED
+        result.return_value = JobFailure(f"Job {job.number} failed: {outcome.reason}{tail}\nIts files: {job.directory}")
+        log.error("Job %d failed: %s (%s)", job.number, outcome.reason, job.directory)
+    return result
+
+
+def _changes_directory(config: DictConfig) -> bool:
+    chdir = config.hydra.job.chdir
+    return not version.base_at_least("1.2") if chdir is None else bool(chdir)

@@ -1,0 +1,44 @@
+"""The launcher's configuration as checked values."""
+
+import os
+from collections.abc import Mapping
+from typing import Any
+
+from omegaconf import DictConfig, OmegaConf
+
+from ax_mo.errors import ConfigError
+from ax_mo.jobs.job import Jobs
+from ax_mo.jobs.torchx_jobs import LOCAL, LocalJobs, TorchXSettings
+
+
+def launcher_settings(settings: Mapping[str, Any]) -> TorchXSettings:
+    """``hydra.launcher`` parsed; raises ConfigError."""
+    values = {name: plain(value) for name, value in settings.items()}
+    n_jobs = values.pop("n_jobs", None)
+    if n_jobs is not None and n_jobs < 1:
+        raise ConfigError(f"hydra.launcher.n_jobs must be at least 1, not {n_jobs}.")
+    if values.get("cpu", 1) < 1:
+        raise ConfigError(f"hydra.launcher.cpu must be at least 1, not {values['cpu']}.")
+    if values.get("gpu", 0) < 0:
+        raise ConfigError(f"hydra.launcher.gpu must be at least 0, not {values['gpu']}.")
+    poll = values.get("poll_seconds")
+    if poll is not None and poll <= 0:
+        raise ConfigError(f"hydra.launcher.poll_seconds must be above 0, not {poll}.")
+    return TorchXSettings(**values)
+
+
+def parallel_jobs(n_jobs: int | None, settings: TorchXSettings, jobs: Jobs) -> int:
+    """How many jobs of a batch run at once."""
+    capacity = jobs.capacity if isinstance(jobs, LocalJobs) else None
+    if n_jobs is None:
+        if settings.scheduler != LOCAL:
+            return 1_000_000
+        n_jobs = max(1, len(os.sched_getaffinity(0)) // settings.cpu)
+    return n_jobs if capacity is None else min(n_jobs, capacity)
+
+
+def plain(value: Any) -> Any:
+    """Omegaconf containers as Python's own."""
+    if isinstance(value, DictConfig) or OmegaConf.is_config(value):
+        return OmegaConf.to_container(value, resolve=True)
+    return value

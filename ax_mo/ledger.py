@@ -1,0 +1,309 @@
+"""The trials of a running study: opened, ended, recorded and told to everybody concerned, in one place."""
+
+import os
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from hydra.core.utils import JobReturn, JobStatus
+from hydra.errors import HydraException
+from omegaconf import DictConfig, OmegaConf, open_dict
+from omegaconf.errors import OmegaConfBaseException
+
+from ax_mo.errors import StudyStopped
+from ax_mo.goals import Goals
+from ax_mo.jobs.command import Program, write_command
+from ax_mo.jobs.job import JobState
+from ax_mo.jobs.launch import JobFailure
+from ax_mo.jobs.outcome import outcome_of, result_of
+from ax_mo.project import Project, reason, without_hydra
+from ax_mo.results.files import ResultFiles
+from ax_mo.results.front import best_per_objective, hypervolume, pareto_front, reference_point
+from ax_mo.screen import Progress, Screen
+from ax_mo.space.parameters import Space
+from ax_mo.study.asker import Asker
+from ax_mo.study.store import Store
+from ax_mo.study.trial import Outcome, Status, Suggestion, Trial
+from ax_mo.trial.files import PID, RESULT, SCHEMA, SPEC, write_json
+
+_SAME_FAILURES = 3
+_RATE_FROM = 5
+
+
+class Ledger:
+    """All bookkeeping of one study that is not about where its jobs run."""
+
+    def __init__(
+        self,
+        *,
+        space: Space,
+        goals: Goals,
+        project: Project,
+        program: Program | None,
+        store: Store,
+        asker: Asker,
+        files: ResultFiles,
+        screen: Screen,
+        sweep_dir: Path,
+        n_trials: int,
+        max_failure_rate: float,
+    ) -> None:
+        self.space = space
+        self.goals = goals
+        self.project = project
+        self.program = program
+        self.store = store
+        self.asker = asker
+        self.files = files
+        self.screen = screen
+        self.sweep_dir = sweep_dir
+        self.n_trials = n_trials
+        self.max_failure_rate = max_failure_rate
+        self.cwd = Path.cwd()
+        self.trials: dict[int, Trial] = {trial.number: trial for trial in store.trials()}
+        self.exhausted = False
+        self._configs: dict[int, DictConfig] = {}
+        self._task_name = ""
+        self._hypervolume: float | None = None
+        self._front: list[Trial] = []
+
+    # What is to be done
+
+    @property
+    def room(self) -> int:
+        """How many trials may still be asked for."""
+        return 0 if self.exhausted else max(0, self.n_trials - len(self.trials))
+
+    def open_trials(self) -> list[Trial]:
+        return [trial for trial in self.trials.values() if not trial.status.ended]
+
+    # Opening trials
+
+    def open(self, suggestion: Suggestion) -> Trial | None:
+        """Give the suggestion a number, a directory and a row; None when Hydra cannot compose it."""
+        self.check_directory()
+        number = max(self.trials, default=-1) + 1
+        overrides = self.space.overrides(suggestion.point)
+        self.asker.assign(number, suggestion.point)
+        try:
+            config = self._compose(number, overrides)
+            subdir = self._subdir(config, number)
+        except (HydraException, OmegaConfBaseException) as error:
+            trial = self.store.ask(number, suggestion, overrides, str(number))
+            self.trials[number] = trial
+            message = f"does not compose: {reason(error)}"
+            self.finish(number, Outcome({}, message, message))
+            return None
+        trial = self.store.ask(number, suggestion, overrides, subdir)
+        self.trials[number] = trial
+        self._configs[number] = without_hydra(config)
+        self._task_name = str(config.hydra.job.name)
+        self.prepare(trial)
+        self.files.changed()
+        return trial
+
+    def prepare(self, trial: Trial) -> None:
+        """Write what the job and its reader need into the trial's directory; remove what an earlier attempt left."""
+        self.check_directory()
+        directory = self.directory(trial)
+        try:
+            directory.mkdir(parents=True, exist_ok=True)
+            for name in (RESULT, PID):
+                (directory / name).unlink(missing_ok=True)
+            write_json(
+                directory / SPEC,
+                {
+                    "schema": SCHEMA,
+                    "trial": trial.number,
+                    "attempt": trial.attempt,
+                    "params": dict(trial.point),
+                    "overrides": list(trial.overrides),
+                    "objectives": list(self.goals.names),
+                    "required": list(self.goals.required),
+                    "asked": trial.asked,
+                },
+            )
+            if self.program is not None:
+                write_command(directory, self.command(trial), self.cwd, f"Trial {trial.number}")
+        except OSError as error:
+            raise cannot_write(directory, error) from None
+
+    def again(self, trial: Trial) -> Trial:
+        """Make a trial that was interrupted ready for its next attempt."""
+        attempt = trial.attempt + 1
+        self.store.retry(trial.number, attempt)
+        trial = replace(trial, status=Status.ASKED, attempt=attempt, handle=None, reason=None, ended=None)
+        self.trials[trial.number] = trial
+        self.prepare(trial)
+        return trial
+
+    def submitted(self, number: int, handle: str) -> None:
+        self.store.submitted(number, handle)
+        self.trials[number] = replace(self.trials[number], status=Status.RUNNING, handle=handle)
+        self.screen.submitted(self.trials[number])
+        self.files.changed()
+
+    # Ending trials
+
+    def outcome(self, number: int, state: JobState) -> Outcome:
+        trial = self.trials[number]
+        return outcome_of(self.directory(trial), number, trial.attempt, state)
+
+    def has_result(self, trial: Trial) -> bool:
+        return result_of(self.directory(trial), trial.number, trial.attempt) is not None
+
+    def finish(self, number: int, outcome: Outcome) -> None:
+        """The trial has ended so; each trial is counted once."""
+        trial = self.trials[number]
+        if trial.status.ended:
+            return
+        outcome = self._checked(outcome)
+        self.store.ended(number, outcome)
+        self.trials[number] = replace(
+            trial,
+            status=Status.COMPLETED if outcome.completed else Status.FAILED,
+            metrics=dict(outcome.metrics),
+            reason=outcome.reason,
+            signature=outcome.signature,
+            stderr_tail=outcome.stderr_tail,
+            started=outcome.started,
+            ended=outcome.ended,
+        )
+        if outcome.completed:
+            self.asker.tell(number, outcome.metrics)
+            self._hypervolume = None
+        else:
+            self.asker.fail(number)
+        self.files.changed()
+        self.screen.ended(self.trials[number], self.goals)
+
+    def cancel(self, number: int) -> None:
+        self.store.cancelled(number)
+        self.trials[number] = replace(self.trials[number], status=Status.CANCELLED, reason="cancelled")
+        self.files.changed()
+
+    def _checked(self, outcome: Outcome) -> Outcome:
+        """A result written under other goals, or by hand, may lack what this study needs."""
+        missing = [name for name in self.goals.required if outcome.completed and name not in outcome.metrics]
+        if not missing:
+            return outcome
+        listed = ", ".join(outcome.metrics) or "none"
+        text = f"the metric '{missing[0]}' was not returned; returned were: {listed}."
+        return replace(outcome, metrics={}, reason=text, signature=text)
+
+    def check_failures(self) -> None:
+        """Raises StudyStopped when too many trials fail, or the first ones all by the same fault."""
+        ended = [trial for trial in self.trials.values() if trial.status.ended]
+        failed = [trial for trial in ended if trial.status is Status.FAILED]
+        if self.max_failure_rate >= 1.0 or not failed:
+            return
+        first = failed[:_SAME_FAILURES]
+        if len(failed) == len(ended) >= _SAME_FAILURES and len({trial.signature for trial in first}) == 1:
+            raise StudyStopped(
+                f"The first {_SAME_FAILURES} trials failed with the same error: {first[0].reason}\n"
+                + self._evidence(first[0])
+            )
+        if len(ended) >= _RATE_FROM and len(failed) > self.max_failure_rate * len(ended):
+            raise StudyStopped(
+                f"{len(failed)} of {len(ended)} trials failed, more than max_failure_rate={self.max_failure_rate:g} "
+                f"allows. The last: trial {failed[-1].number}: {failed[-1].reason}\n" + self._evidence(failed[-1])
+            )
+
+    def check_end(self) -> None:
+        """At the end of a study too short for the running check: raises StudyStopped when most of it failed."""
+        ended = [trial for trial in self.trials.values() if trial.status.ended]
+        failed = [trial for trial in ended if trial.status is Status.FAILED]
+        if ended and self.max_failure_rate < 1.0 and len(failed) > self.max_failure_rate * len(ended):
+            raise StudyStopped(
+                f"{len(failed)} of {len(ended)} trials failed. The last: trial {failed[-1].number}: "
+                f"{failed[-1].reason}\n" + self._evidence(failed[-1])
+            )
+
+    def _evidence(self, trial: Trial) -> str:
+        tail = f"{trial.stderr_tail}\n" if trial.stderr_tail else ""
+        return f"{tail}Its files: {self.directory(trial)}"
+
+    # Results and screen
+
+    def refresh(self, running: int, at_once: bool = False) -> None:
+        """Bring files and screen up to date."""
+        self.check_directory()
+        try:
+            self.files.refresh(self.trials, at_once)
+        except OSError as error:
+            raise cannot_write(self.sweep_dir, error) from None
+        self.screen.update(self.progress(running))
+
+    def progress(self, running: int) -> Progress:
+        trials = [self.trials[number] for number in sorted(self.trials)]
+        if self._hypervolume is None and any(trial.status is Status.COMPLETED for trial in trials):
+            self._front = pareto_front(trials, self.goals)
+            self._hypervolume = hypervolume(self._front, self.goals, reference_point(trials, self.goals))
+        return Progress(
+            n_trials=self.n_trials,
+            completed=sum(trial.status is Status.COMPLETED for trial in trials),
+            failed=sum(trial.status is Status.FAILED for trial in trials),
+            running=running,
+            front=len(self._front),
+            hypervolume=self._hypervolume,
+            best={
+                name: (trial.metrics[name], trial.number)
+                for name, trial in best_per_objective(trials, self.goals).items()
+            },
+        )
+
+    def front(self) -> list[Trial]:
+        return pareto_front([self.trials[number] for number in sorted(self.trials)], self.goals)
+
+    def check_directory(self) -> None:
+        if not self.sweep_dir.is_dir():
+            raise StudyStopped(f"The sweep directory {self.sweep_dir} has disappeared.")
+
+    def directory(self, trial: Trial) -> Path:
+        return self.sweep_dir / trial.directory
+
+    def command(self, trial: Trial) -> list[str]:
+        assert self.program is not None
+        return self.program.command(
+            trial.overrides,
+            self.directory(trial),
+            self.sweep_dir,
+            trial.directory,
+            trial.number,
+            f"{trial.number}",
+        )
+
+    def returns(self) -> list[JobReturn]:
+        """What ``sweep()`` hands back to Hydra: a JobReturn per trial, in order."""
+        return [self._job_return(self.trials[number]) for number in sorted(self.trials)]
+
+    def _compose(self, number: int, overrides: Sequence[str]) -> DictConfig:
+        config = self.project.compose(overrides)
+        with open_dict(config):
+            config.hydra.job.id = str(number)
+            config.hydra.job.num = number
+        return config
+
+    def _subdir(self, config: DictConfig, number: int) -> str:
+        """The trial's directory by the user's ``hydra.sweep.subdir``, made unique."""
+        subdir = os.path.normpath(str(OmegaConf.select(config, "hydra.sweep.subdir")))
+        taken = {trial.directory for trial in self.trials.values()}
+        return f"{subdir}_{number}" if subdir in taken or subdir in (".", "") else subdir
+
+    def _job_return(self, trial: Trial) -> JobReturn:
+        ret = JobReturn(overrides=list(trial.overrides), working_dir=str(self.directory(trial)))
+        config = self._configs.get(trial.number)
+        if config is not None:
+            ret.cfg = config
+            ret.task_name = self._task_name
+        if trial.status is Status.COMPLETED:
+            ret.status = JobStatus.COMPLETED
+            ret._return_value = dict(trial.metrics)
+        else:
+            ret.status = JobStatus.FAILED
+            ret._return_value = JobFailure(trial.reason or trial.status.value)
+        return ret
+
+
+def cannot_write(path: Path, error: OSError) -> StudyStopped:
+    return StudyStopped(f"Cannot write in {path}: {error.strerror or error}. What was recorded before stays readable.")

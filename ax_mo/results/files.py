@@ -1,0 +1,105 @@
+"""The files in the sweep directory, rewritten atomically as trials end."""
+
+import csv
+import io
+import json
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from ax_mo.goals import Goals
+from ax_mo.results.front import pareto_front
+from ax_mo.study.trial import Status, Trial
+from ax_mo.trial.files import write_atomically
+
+TRIALS = "trials.csv"
+RESULTS = "optimization_results.yaml"
+PARETO = "pareto"
+
+
+def trials_csv(trials: Sequence[Trial], keys: Sequence[str], goals: Goals) -> str:
+    """Every trial, a line each: what it was, how it ended, its parameters and metrics."""
+    reported = dict.fromkeys([*goals.required, *(name for trial in trials for name in trial.metrics)])
+    header = [
+        "trial", "status", *(f"params.{key}" for key in keys), *(f"metrics.{name}" for name in reported),
+        "reason", "generator", "attempt", "asked", "submitted", "started", "ended", "dir",
+    ]  # fmt: skip
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(header)
+    for trial in trials:
+        writer.writerow([
+            trial.number, trial.status.value, *(_cell(trial.point.get(key)) for key in keys),
+            *(trial.metrics.get(name, "") for name in reported),
+            trial.reason or "", trial.generator, trial.attempt, trial.asked, trial.submitted, trial.started, trial.ended,
+            trial.directory,
+        ])  # fmt: skip
+    return out.getvalue()
+
+
+def _cell(value: Any) -> Any:
+    return value if isinstance(value, str | int | float) and not isinstance(value, bool) else json.dumps(value)
+
+
+def results_yaml(trials: Sequence[Trial], goals: Goals) -> str:
+    """Hydra's convention for sweepers that optimize, with the trial's number and directory added."""
+    with_thresholds = any(o.threshold is not None for o in goals.objectives)
+    solutions: list[dict[str, Any]] = []
+    for trial in pareto_front(trials, goals):
+        solution: dict[str, Any] = {
+            "trial": trial.number,
+            "dir": trial.directory,
+            "params": dict(trial.point),
+            "values": {name: trial.metrics[name] for name in goals.names},
+        }
+        if with_thresholds:
+            solution["meets_thresholds"] = goals.meets_thresholds(trial.metrics)
+        solutions.append(solution)
+    return yaml.safe_dump({"name": "ax_mo", "solutions": solutions}, sort_keys=False, allow_unicode=True)
+
+
+class ResultFiles:
+    """Keeps the files in ``sweep_dir`` current.
+
+    ``recipe_text`` gives the content of one trial's file under ``pareto/``, or None where it has none.
+    """
+
+    def __init__(
+        self, sweep_dir: Path, keys: Sequence[str], goals: Goals, recipe_text: Callable[[Trial], str | None]
+    ) -> None:
+        self._dir = sweep_dir
+        self._keys = keys
+        self._goals = goals
+        self._recipe_text = recipe_text
+        self._stale = False
+        self._written_at = 0.0
+
+    def changed(self) -> None:
+        self._stale = True
+
+    def refresh(self, trials: Mapping[int, Trial], at_once: bool = False) -> None:
+        """Write what has changed, at most once a second unless ``at_once``."""
+        if not self._stale or not (at_once or time.monotonic() - self._written_at >= 1.0):
+            return
+        ordered = [trials[number] for number in sorted(trials)]
+        write_atomically(self._dir / TRIALS, trials_csv(ordered, self._keys, self._goals))
+        write_atomically(self._dir / RESULTS, results_yaml(ordered, self._goals))
+        self._write_pareto(pareto_front(ordered, self._goals))
+        self._stale = False
+        self._written_at = time.monotonic()
+
+    def _write_pareto(self, front: Sequence[Trial]) -> None:
+        folder = self._dir / PARETO
+        folder.mkdir(exist_ok=True)
+        wanted = {f"trial_{trial.number}.yaml": trial for trial in front if trial.status is Status.COMPLETED}
+        for path in folder.glob("trial_*.yaml"):
+            if path.name not in wanted:
+                path.unlink()
+        for name, trial in wanted.items():
+            if not (folder / name).exists():
+                text = self._recipe_text(trial)
+                if text is not None:
+                    write_atomically(folder / name, text)

@@ -1,0 +1,68 @@
+"""The Pareto front and its hypervolume. Pure."""
+
+from collections.abc import Mapping, Sequence
+
+from ax_mo.goals import Goals
+from ax_mo.study.trial import Status, Trial
+
+
+def dominates(a: Mapping[str, float], b: Mapping[str, float], goals: Goals) -> bool:
+    """Whether ``a`` is at least as good as ``b`` in every objective and better in one."""
+    pairs = [(objective, a[objective.name], b[objective.name]) for objective in goals.objectives]
+    return not any(o.better(y, x) for o, x, y in pairs) and any(o.better(x, y) for o, x, y in pairs)
+
+
+def pareto_front(trials: Sequence[Trial], goals: Goals) -> list[Trial]:
+    """The completed trials that meet the constraints and that no other such trial dominates, by number.
+
+    Thresholds do not matter here: a front that no trial has brought past them is still a front.
+    """
+    candidates = [t for t in trials if t.status is Status.COMPLETED and goals.feasible(t.metrics)]
+    return [
+        trial for trial in candidates if not any(dominates(other.metrics, trial.metrics, goals) for other in candidates)
+    ]
+
+
+def best_per_objective(trials: Sequence[Trial], goals: Goals) -> dict[str, Trial]:
+    """The feasible trial with the best value of each objective."""
+    candidates = [t for t in trials if t.status is Status.COMPLETED and goals.feasible(t.metrics)]
+    if not candidates:
+        return {}
+    return {
+        o.name: (max if o.maximize else min)(candidates, key=lambda trial: trial.metrics[o.name])
+        for o in goals.objectives
+    }
+
+
+def reference_point(trials: Sequence[Trial], goals: Goals) -> dict[str, float]:
+    """The thresholds; where an objective has none, the worst value of any completed trial."""
+    completed = [trial.metrics for trial in trials if trial.status is Status.COMPLETED]
+    point: dict[str, float] = {}
+    for o in goals.objectives:
+        values = [metrics[o.name] for metrics in completed]
+        if o.threshold is not None:
+            point[o.name] = o.threshold
+        elif values:
+            point[o.name] = min(values) if o.maximize else max(values)
+    return point
+
+
+def hypervolume(front: Sequence[Trial], goals: Goals, reference: Mapping[str, float]) -> float:
+    """The volume between the front and the reference point, in the units of the objectives multiplied.
+
+    For one objective, how far the best value is past the reference. By BoTorch's dominated-hypervolume algorithm
+    (Fonseca, Paquete, Lopez-Ibanez 2006).
+    """
+    if not front or len(reference) < len(goals.objectives):
+        return 0.0
+    import torch
+    from botorch.utils.multi_objective.hypervolume import Hypervolume
+
+    signs = [1.0 if o.maximize else -1.0 for o in goals.objectives]
+    worst = [sign * reference[o.name] for sign, o in zip(signs, goals.objectives, strict=True)]
+    points = [
+        [sign * trial.metrics[o.name] for sign, o in zip(signs, goals.objectives, strict=True)] for trial in front
+    ]
+    if len(signs) == 1:
+        return max(0.0, max(point[0] for point in points) - worst[0])
+    return float(Hypervolume(torch.tensor(worst, dtype=torch.double)).compute(torch.tensor(points, dtype=torch.double)))

@@ -1,0 +1,126 @@
+"""A Pareto point as a Hydra config that can be run by name."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+from hydra.errors import HydraException
+from hydra.types import RunMode
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from ax_mo.goals import Goals
+from ax_mo.jobs.command import Program
+from ax_mo.project import Project, without_hydra
+from ax_mo.study.trial import Trial
+
+_MISSING = object()
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How to get from the project's plain config to a trial's: group choices, then values."""
+
+    choices: dict[str, str | None]
+    values: dict[str, Any]
+    removed: tuple[str, ...]
+    """Keys that the trial deleted, which a config file cannot do."""
+
+
+class Recipes:
+    """Writes the files under ``pareto/`` for one study."""
+
+    def __init__(self, project: Project, goals: Goals, program: Program | None, sweep_dir: Path) -> None:
+        self._project = project
+        self._goals = goals
+        self._program = program
+        self._sweep_dir = sweep_dir
+        self._sweeps_by_default: bool | None = None
+
+    def text(self, trial: Trial) -> str | None:
+        """The content of ``pareto/trial_<n>.yaml``; None when the project no longer composes it."""
+        try:
+            if self._sweeps_by_default is None:
+                mode = self._project.compose_plain([], tolerant=True).hydra.mode
+                self._sweeps_by_default = mode == RunMode.MULTIRUN
+            found = recipe(self._project, trial.overrides)
+        except (HydraException, OmegaConfBaseException):
+            return None
+        command = f"--config-dir {self._sweep_dir} +pareto=trial_{trial.number}"
+        if self._program is not None:
+            command = self._program.pareto_command(self._sweep_dir, trial.number)
+        return experiment_yaml(trial, self._goals, found, command, self._sweeps_by_default)
+
+
+def recipe(project: Project, overrides: Sequence[str]) -> Recipe:
+    """What must change in the project's plain config to give the trial's, experiment files included.
+
+    The trial's own experiment files are not named: they would bring the sweep back. Their choices and values are.
+    """
+    trial = project.compose(overrides)
+    plain = project.compose_plain([], tolerant=True)
+    before, after = _choices(plain), _choices(trial)
+    choices = {group: after[group] for group in before if group in after and after[group] != before[group]}
+    try:
+        chosen = project.compose_plain([f"{group}={_option(option)}" for group, option in choices.items()])
+    except (HydraException, OmegaConfBaseException):
+        choices, chosen = {}, plain
+    values, removed = _difference(_content(chosen), _content(trial))
+    return Recipe(choices, values, tuple(removed))
+
+
+def experiment_yaml(trial: Trial, goals: Goals, found: Recipe, command: str, sweeps_by_default: bool) -> str:
+    """The text of ``pareto/trial_<n>.yaml``."""
+    metrics = ", ".join(f"{name} = {trial.metrics[name]:g}" for name in goals.names)
+    lines = [
+        "# @package _global_",
+        f"# Trial {trial.number}: {metrics}",
+        f"# Run it again: {command}",
+    ]
+    for key in found.removed:
+        lines.append(f"# The trial also deleted a key; add to the command line: ~{key}")
+    body: dict[str, Any] = {}
+    if found.choices:
+        body["defaults"] = [{f"override /{group}": option} for group, option in found.choices.items()]
+    if sweeps_by_default:
+        body["hydra"] = {"mode": "RUN"}
+    body.update(found.values)
+    text = yaml.safe_dump(body, sort_keys=False, allow_unicode=True, width=1000) if body else "{}\n"
+    return "\n".join(lines) + "\n\n" + text
+
+
+def _choices(config: DictConfig) -> dict[str, str | None]:
+    """The task's config groups and their options; Hydra's own groups apart."""
+    chosen = OmegaConf.to_container(config.hydra.runtime.choices)
+    assert isinstance(chosen, dict)
+    return {str(k): v for k, v in chosen.items() if not str(k).startswith("hydra/")}
+
+
+def _option(option: Any) -> str:
+    if isinstance(option, list):
+        return "[" + ",".join(map(str, option)) + "]"
+    return "null" if option is None else str(option)
+
+
+def _content(config: DictConfig) -> dict[str, Any]:
+    content = OmegaConf.to_container(without_hydra(config), resolve=False, enum_to_str=True)
+    assert isinstance(content, dict)
+    return {str(key): value for key, value in content.items()}
+
+
+def _difference(before: dict[str, Any], after: dict[str, Any], prefix: str = "") -> tuple[dict[str, Any], list[str]]:
+    """The entries of ``after`` that are not so in ``before``, and the dotted keys it lacks."""
+    changed: dict[str, Any] = {}
+    removed = [f"{prefix}{key}" for key in before if key not in after]
+    for key, value in after.items():
+        old = before.get(key, _MISSING)
+        if isinstance(value, dict) and isinstance(old, dict) and value:
+            inner, gone = _difference(old, value, f"{prefix}{key}.")
+            removed += gone
+            if inner:
+                changed[key] = inner
+        elif old is _MISSING or type(old) is not type(value) or old != value:
+            changed[key] = value
+    return changed, removed

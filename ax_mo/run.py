@@ -1,0 +1,307 @@
+"""One sweep from its settings to its end: reads and checks, builds the rooms, runs the loop, says how it ended."""
+
+import os
+import secrets
+import sys
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+from hydra.core.plugins import Plugins
+from hydra.core.utils import JobReturn
+from hydra.plugins.launcher import Launcher
+from hydra.types import HydraContext, TaskFunction
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from ax_mo.batches import BatchSweep
+from ax_mo.errors import ConfigError, NotRerunnableError, StudyStopped, closest
+from ax_mo.goals import Goals, parse_goals
+from ax_mo.jobs.command import Program, this_program
+from ax_mo.jobs.in_place import is_trial, run_in_place
+from ax_mo.jobs.settings import launcher_settings, plain
+from ax_mo.jobs.torchx_jobs import LocalJobs, torchx_jobs
+from ax_mo.ledger import Ledger, cannot_write
+from ax_mo.project import Project
+from ax_mo.results.files import PARETO, RESULTS, TRIALS, ResultFiles
+from ax_mo.results.promote import Recipes
+from ax_mo.screen import Screen, front_table, screen_for_this_terminal
+from ax_mo.space.build import build_space
+from ax_mo.space.parameters import Space
+from ax_mo.study.asker import Asker
+from ax_mo.study.lock import sole_sweeper
+from ax_mo.study.optimizer import AxOptimizer
+from ax_mo.study.store import Definition, Store, differences
+from ax_mo.sweep import Ending, Sweep
+from ax_mo.trial.recorder import ResultRecorder
+
+_METHODS = ("fast", "quality", "random_search")
+
+
+@dataclass(frozen=True)
+class Settings:
+    """``hydra.sweeper`` as checked values."""
+
+    objectives: Mapping[str, Any]
+    params: Mapping[str, Any]
+    direction: str | Sequence[str] | None = None
+    constraints: Sequence[str] = ()
+    param_constraints: Sequence[str] = ()
+    n_trials: int = 20
+    n_jobs: int = 2
+    max_failure_rate: float = 0.5
+    storage: str | None = None
+    study_name: str | None = None
+    seed: int | None = None
+    method: str = "fast"
+    n_startup_trials: int | None = None
+    prefetch: bool | None = None
+    suggestion_timeout: float = 120.0
+    torch_threads: int = 1
+
+
+def parse_settings(given: Mapping[str, Any]) -> Settings:
+    """Raises ConfigError for a number out of its range or an unknown method."""
+    known = {field.name for field in fields(Settings)}
+    values = {name: _values(value) if name == "params" else plain(value) for name, value in given.items()}
+    for name in values:
+        if name not in known:
+            raise ConfigError(f"hydra.sweeper has no setting '{name}'.{closest(name, known)}")
+    settings = Settings(**values)
+    for name in ("n_trials", "n_jobs", "torch_threads"):
+        if getattr(settings, name) < 1:
+            raise ConfigError(f"hydra.sweeper.{name} must be at least 1, not {getattr(settings, name)}.")
+    if settings.n_startup_trials is not None and settings.n_startup_trials < 1:
+        raise ConfigError(f"hydra.sweeper.n_startup_trials must be at least 1, not {settings.n_startup_trials}.")
+    if not 0.0 <= settings.max_failure_rate <= 1.0:
+        raise ConfigError(f"hydra.sweeper.max_failure_rate must be between 0 and 1, not {settings.max_failure_rate}.")
+    if settings.suggestion_timeout <= 0:
+        raise ConfigError(f"hydra.sweeper.suggestion_timeout must be above 0, not {settings.suggestion_timeout}.")
+    if settings.method not in _METHODS:
+        raise ConfigError(
+            f"hydra.sweeper.method: unknown method '{settings.method}'; choose one of {', '.join(_METHODS)}."
+            f"{closest(settings.method, _METHODS)}"
+        )
+    return settings
+
+
+def _values(params: Any) -> dict[str, Any]:
+    """``params`` with interpolations resolved where they can be; the others are left to the trials."""
+    if not isinstance(params, DictConfig):
+        return dict(params or {})
+    values: dict[str, Any] = {}
+    for key in params:
+        try:
+            values[str(key)] = plain(params[key])
+        except OmegaConfBaseException:
+            values[str(key)] = OmegaConf.to_container(params, resolve=False)[key]  # type: ignore[call-overload,index]
+    return values
+
+
+def sweep(
+    given: Mapping[str, Any],
+    arguments: Sequence[str],
+    context: HydraContext,
+    task_function: TaskFunction,
+    config: DictConfig,
+) -> list[list[JobReturn]]:
+    """Run a study to its end. Raises ConfigError before any trial, StudyStopped after some; exits 130 on Ctrl-C."""
+    if is_trial(config):
+        return [[run_in_place(arguments, context, task_function, config)]]
+    settings = parse_settings(given)
+    project = Project(context.config_loader, config)
+    space = build_space(settings.params, arguments, settings.param_constraints, project)
+    goals = parse_goals(settings.objectives, settings.direction, settings.constraints, space.keys)
+    # Batches run wherever their launcher likes: the recorder goes there with Hydra's own callbacks.
+    context.callbacks.callbacks.append(ResultRecorder())
+    launcher = Plugins.instance().instantiate_launcher(
+        hydra_context=context, task_function=task_function, config=config
+    )
+    program = _program(launcher, arguments, config)
+    sweep_dir = Path(os.path.abspath(str(config.hydra.sweep.dir)))  # noqa: PTH100  links are kept as given
+    study = _Study(settings, space, goals, project, program, launcher, sweep_dir, config)
+    try:
+        sweep_dir.mkdir(parents=True, exist_ok=True)
+        with sole_sweeper(sweep_dir):
+            OmegaConf.save(config, sweep_dir / "multirun.yaml")
+            return study.run()
+    except OSError as error:
+        raise cannot_write(sweep_dir, error) from None
+
+
+def _program(launcher: Launcher, arguments: Sequence[str], config: DictConfig) -> Program | None:
+    """How to run this program again; None where the launcher has no need of it."""
+    try:
+        return this_program(list(arguments), [str(line) for line in config.hydra.overrides.hydra])
+    except NotRerunnableError:
+        if _is_torchx(launcher):
+            raise
+        return None
+
+
+def _is_torchx(launcher: Launcher) -> bool:
+    # By name: Hydra's plugin scan executes plugin modules anew, so that there may be two such classes.
+    return type(launcher).__name__ == "TorchXLauncher"
+
+
+class _Study:
+    """The rooms of one study, wired together."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        space: Space,
+        goals: Goals,
+        project: Project,
+        program: Program | None,
+        launcher: Launcher,
+        sweep_dir: Path,
+        config: DictConfig,
+    ) -> None:
+        self._settings = settings
+        self._space = space
+        self._goals = goals
+        self._project = project
+        self._program = program
+        self._launcher = launcher
+        self._sweep_dir = sweep_dir
+        self._config = config
+        self._screen: Screen = screen_for_this_terminal()
+
+    def run(self) -> list[list[JobReturn]]:
+        with self._open_store() as store:
+            wake = threading.Event()
+            asker = Asker(self._optimizer(store.seed), wake.set)
+            ledger = self._ledger(store, asker)
+            asker.start(list(ledger.trials.values()))
+            self._announce(ledger, store)
+            try:
+                ending = self._loop(ledger, wake)
+            except StudyStopped:
+                self._conclude(ledger, None)
+                raise
+            finally:
+                self._screen.close()
+            self._conclude(ledger, ending)
+            idle = asker.close(2.0 if ending is Ending.CANCELLED else 60.0)
+        if ending is Ending.CANCELLED:
+            if not idle:  # a model is still being fitted, and Python cannot stop that thread
+                sys.stdout.flush()
+                os._exit(130)
+            raise SystemExit(130)
+        return [ledger.returns()]
+
+    @contextmanager
+    def _open_store(self) -> Iterator[Store]:
+        settings = self._settings
+        name = settings.study_name or f"{self._config.hydra.job.name}:{self._sweep_dir}"
+        url = settings.storage or f"sqlite:///{self._sweep_dir / 'study.db'}"
+        seed = settings.seed if settings.seed is not None else secrets.randbelow(2**31)
+        store = Store.open(url, name, self._sweep_dir, _definition(self._space, self._goals), seed)
+        try:
+            yield store
+        finally:
+            store.close()
+
+    def _optimizer(self, seed: int) -> AxOptimizer:
+        settings = self._settings
+        return AxOptimizer(
+            self._space, self._goals, seed, settings.n_startup_trials, settings.method, settings.torch_threads
+        )
+
+    def _ledger(self, store: Store, asker: Asker) -> Ledger:
+        recipes = Recipes(self._project, self._goals, self._program, self._sweep_dir)
+        return Ledger(
+            space=self._space,
+            goals=self._goals,
+            project=self._project,
+            program=self._program,
+            store=store,
+            asker=asker,
+            files=ResultFiles(self._sweep_dir, self._space.keys, self._goals, recipes.text),
+            screen=self._screen,
+            sweep_dir=self._sweep_dir,
+            n_trials=self._settings.n_trials,
+            max_failure_rate=self._settings.max_failure_rate,
+        )
+
+    def _loop(self, ledger: Ledger, wake: threading.Event) -> Ending:
+        settings = self._settings
+        if not _is_torchx(self._launcher):
+            return BatchSweep(ledger, self._launcher, settings.n_jobs).run()
+        values = launcher_settings(self._launcher.settings)  # type: ignore[attr-defined]
+        jobs = torchx_jobs(values)
+        if isinstance(jobs, LocalJobs) and jobs.capacity is not None and jobs.capacity < settings.n_jobs:
+            raise ConfigError(
+                f"hydra.sweeper.n_jobs={settings.n_jobs} with hydra.launcher.gpu={values.gpu} needs "
+                f"{settings.n_jobs * values.gpu} GPUs; this machine has room for {jobs.capacity} such job(s)."
+            )
+        prefetch = settings.n_jobs > 1 if settings.prefetch is None else settings.prefetch
+        return Sweep(
+            ledger, jobs, settings.n_jobs, prefetch, settings.suggestion_timeout, wake, self._resume_line()
+        ).run()
+
+    def _announce(self, ledger: Ledger, store: Store) -> None:
+        trials = ledger.trials.values()
+        ended = sum(trial.status.ended for trial in trials)
+        goals = ", ".join(
+            f"{o.name} {'up' if o.maximize else 'down'}{'' if o.threshold is None else f' (threshold {o.threshold:g})'}"
+            for o in self._goals.objectives
+        )
+        state = f"resuming after {ended} ended trials" if trials else "a new study"
+        self._screen.header(
+            f"ax_mo: {goals}; {len(self._space.parameters)} parameters; {self._settings.n_trials} trials, "
+            f"{self._settings.n_jobs} at once; {state}\n{self._resume_line()}"
+        )
+        for line in differences(_lines(store.fixed), _lines(self._space.fixed)):
+            self._screen.notice(f"an override of every trial differs from the study's earlier trials: {line}")
+
+    def _resume_line(self) -> str:
+        if self._program is None:
+            return f"ax_mo: to resume, sweep again with hydra.sweep.dir={self._sweep_dir}"
+        return f"ax_mo: to resume: {self._program.resume_command(self._sweep_dir)}"
+
+    def _conclude(self, ledger: Ledger, ending: Ending | None) -> None:
+        """Write everything and say how the study ended, where its results are and how to go on."""
+        try:
+            ledger.files.changed()
+            ledger.refresh(0, at_once=True)
+        except StudyStopped:
+            if ending is not None:
+                raise
+        self._screen.close()
+        front = ledger.front()
+        progress = ledger.progress(0)
+        lines = [
+            "",
+            f"ax_mo: {ending or 'stopped'}: {progress.completed} completed, {progress.failed} failed of "
+            f"{self._settings.n_trials} trials",
+        ]
+        if front:
+            lines += [
+                f"Pareto front: {len(front)} of {progress.completed} trials, hypervolume {progress.hypervolume:.6g}",
+                front_table(front, self._goals, self._space.keys),
+            ]
+            if self._program is not None:
+                best = front[0]
+                lines.append(f"Run a point again: {self._program.pareto_command(self._sweep_dir, best.number)}")
+        lines += [
+            f"Everything is in {self._sweep_dir}: {TRIALS}, {RESULTS}, {PARETO}/, a directory per trial",
+            self._resume_line(),
+        ]
+        self._screen.header("\n".join(lines))
+
+
+def _definition(space: Space, goals: Goals) -> Definition:
+    objectives = {
+        o.name: o.goal if o.threshold is None else f"{o.goal}, threshold {o.threshold!r}" for o in goals.objectives
+    }
+    objectives.update({f"constraint {i}": constraint.text for i, constraint in enumerate(goals.constraints)})
+    return Definition(space.describe(), objectives, space.fixed)
+
+
+def _lines(fixed: Sequence[str]) -> dict[str, str]:
+    return {line.split("=", 1)[0]: line for line in fixed}

@@ -1,0 +1,88 @@
+"""The suggestion thread: owns the optimizer, so that computing the next point never holds up a worker."""
+
+import queue
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future
+from typing import Any, Protocol
+
+from ax_mo.space.parameters import Point
+from ax_mo.study.trial import Suggestion, Trial
+
+
+class Optimizer(Protocol):
+    """What suggests points and learns from outcomes; called from one thread only, ``quasi_random`` apart."""
+
+    def start(self, trials: Sequence[Trial] = ()) -> None: ...
+    def ask(self) -> Suggestion: ...
+    def assign(self, number: int, point: Point) -> None: ...
+    def tell(self, number: int, metrics: Mapping[str, float]) -> None: ...
+    def fail(self, number: int) -> None: ...
+    def quasi_random(self) -> Suggestion: ...
+
+
+class Asker:
+    """Runs an optimizer's calls in the order they were made, on a thread of its own.
+
+    An error in ``assign``, ``tell`` or ``fail`` is raised by the next ``ask``'s future.
+    """
+
+    def __init__(self, optimizer: Optimizer, on_ready: Callable[[], None] = lambda: None) -> None:
+        self._optimizer = optimizer
+        self._on_ready = on_ready
+        self._calls: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
+        self._error: BaseException | None = None
+        # A daemon: a model that is still being fitted must not keep an interrupted program from ending.
+        self._thread = threading.Thread(target=self._work, name="ax_mo-suggestions", daemon=True)
+        self._thread.start()
+
+    def start(self, trials: Sequence[Trial]) -> None:
+        self._post(lambda: self._optimizer.start(trials))
+
+    def ask(self) -> "Future[Suggestion]":
+        future: Future[Suggestion] = Future()
+
+        def call() -> None:
+            try:
+                if self._error is not None:
+                    raise self._error
+                future.set_result(self._optimizer.ask())
+            except BaseException as error:
+                future.set_exception(error)
+            self._on_ready()
+
+        self._calls.put(call)
+        return future
+
+    def quasi_random(self) -> Suggestion:
+        """A point at once, on the caller's thread."""
+        return self._optimizer.quasi_random()
+
+    def assign(self, number: int, point: Point) -> None:
+        self._post(lambda: self._optimizer.assign(number, point))
+
+    def tell(self, number: int, metrics: Mapping[str, float]) -> None:
+        self._post(lambda: self._optimizer.tell(number, metrics))
+
+    def fail(self, number: int) -> None:
+        self._post(lambda: self._optimizer.fail(number))
+
+    def close(self, patience: float = 30.0) -> bool:
+        """End the thread after what it is doing; false when that takes longer than ``patience`` seconds."""
+        self._calls.put(None)
+        self._thread.join(patience)
+        return not self._thread.is_alive()
+
+    def _post(self, call: Callable[[], Any]) -> None:
+        def guarded() -> None:
+            if self._error is None:
+                try:
+                    call()
+                except BaseException as error:
+                    self._error = error
+
+        self._calls.put(guarded)
+
+    def _work(self) -> None:
+        while (call := self._calls.get()) is not None:
+            call()

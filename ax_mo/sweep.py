@@ -1,0 +1,257 @@
+"""The loop: ask, submit, watch, collect, tell."""
+
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
+from contextlib import contextmanager
+from enum import StrEnum
+from types import FrameType
+from typing import Any
+
+from ax_mo.errors import StudyStopped
+from ax_mo.jobs.job import Job, Jobs, JobSpec, JobState, Phase
+from ax_mo.jobs.process import identity
+from ax_mo.ledger import Ledger
+from ax_mo.study.optimizer import SpaceExhausted
+from ax_mo.study.trial import Status, Suggestion, Trial
+
+# A trial that died twice while nobody watched is not run a third time.
+_MOST_UNSEEN_DEATHS = 2
+
+SHOW_CURSOR = b"\x1b[?25h"
+
+
+class Ending(StrEnum):
+    """Why a sweep ended without an error."""
+
+    DONE = "done"
+    EXHAUSTED = "the whole space was tried"
+    DRAINED = "interrupted: the running trials were finished"
+    CANCELLED = "interrupted: the running trials were cancelled"
+
+
+class Sweep:
+    """Keeps ``n_jobs`` trials running until ``n_trials`` have ended.
+
+    One suggestion is computed ahead while all workers are busy (``prefetch``), so that a free worker starts at once.
+    A worker that has waited ``suggestion_timeout`` seconds for the model takes a quasi-random point instead.
+    """
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        jobs: Jobs,
+        n_jobs: int,
+        prefetch: bool,
+        suggestion_timeout: float,
+        wake: threading.Event,
+        farewell: str = "",
+    ) -> None:
+        self._ledger = ledger
+        self._jobs = jobs
+        self._n_jobs = n_jobs
+        self._prefetch = prefetch
+        self._suggestion_timeout = suggestion_timeout
+        self._wake = wake
+        self._running: dict[int, Job] = {}
+        self._again: list[Trial] = []  # trials of an earlier sweeper that must run once more
+        self._asked: Future[Suggestion] | None = None
+        self._waiting_since: float | None = None
+        self._ended_at: dict[int, float] = {}
+        self._farewell = farewell
+        self._interrupts = 0
+        self._told = False
+
+    def run(self) -> Ending:
+        """Raises StudyStopped when the study cannot go on; the running trials are cancelled then."""
+        with self._signals():
+            try:
+                self._recover()
+                while self._running or self._work_left():
+                    self._tell_interrupts()
+                    if self._interrupts > 1:
+                        self._ledger.screen.notice("Interrupted again: cancelling the running trials.")
+                        self._cancel_running()
+                        return Ending.CANCELLED
+                    self._submit()
+                    self._collect()
+                    self._ledger.check_failures()
+                    self._ledger.refresh(len(self._running))
+                    self._wake.wait(self._jobs.poll_seconds)
+                    self._wake.clear()
+                self._ledger.check_end()
+            except BaseException:
+                self._cancel_running(quietly=True)
+                raise
+            finally:
+                self._jobs.close()
+        if self._interrupts:
+            return Ending.DRAINED
+        return Ending.EXHAUSTED if self._ledger.exhausted else Ending.DONE
+
+    # ask
+
+    def _work_left(self) -> bool:
+        return not self._interrupts and bool(self._again or self._ledger.room)
+
+    def _next_suggestion(self) -> Suggestion | None:
+        """The suggestion that was asked for, if it is there; asks for one otherwise."""
+        if self._asked is None:
+            if not self._ledger.room:
+                return None
+            self._asked = self._ledger.asker.ask()
+            self._waiting_since = time.monotonic()
+        if not self._asked.done():
+            return self._instead_of_waiting()
+        asked, self._asked = self._asked, None
+        self._waiting_since = None
+        try:
+            return asked.result()
+        except SpaceExhausted:
+            self._ledger.exhausted = True
+            return None
+
+    def _instead_of_waiting(self) -> Suggestion | None:
+        if self._waiting_since is None:
+            self._waiting_since = time.monotonic()
+        if time.monotonic() - self._waiting_since < self._suggestion_timeout:
+            return None
+        self._waiting_since = time.monotonic()
+        self._ledger.screen.notice(
+            f"The model has needed more than {self._suggestion_timeout:g} s; a quasi-random point runs meanwhile."
+        )
+        try:
+            return self._ledger.asker.quasi_random()
+        except SpaceExhausted:
+            return None
+
+    def _ask_ahead(self) -> None:
+        """All workers are busy: let the next suggestion be computed meanwhile."""
+        self._waiting_since = None
+        if self._prefetch and self._asked is None and self._ledger.room and not self._again:
+            self._asked = self._ledger.asker.ask()
+
+    # submit
+
+    def _submit(self) -> None:
+        while not self._interrupts and len(self._running) < self._n_jobs:
+            if self._again:
+                self._start(self._ledger.again(self._again.pop(0)))
+                continue
+            suggestion = self._next_suggestion()
+            if suggestion is None:
+                return
+            trial = self._ledger.open(suggestion)
+            if trial is not None:
+                self._start(trial)
+        self._ask_ahead()
+
+    def _start(self, trial: Trial) -> None:
+        ledger = self._ledger
+        directory = ledger.directory(trial)
+        spec = JobSpec(f"trial-{trial.number}", tuple(ledger.command(trial)), directory, ledger.cwd)
+        try:
+            handle = self._jobs.submit(spec)
+        except OSError as error:
+            raise StudyStopped(f"Cannot start trial {trial.number} in {directory}: {error.strerror or error}") from None
+        self._running[trial.number] = Job(handle, directory)
+        ledger.submitted(trial.number, handle)
+
+    # watch, collect, tell
+
+    def _collect(self) -> None:
+        numbers = list(self._running)
+        for number, state in zip(numbers, self._jobs.states([self._running[n] for n in numbers]), strict=True):
+            if state.phase is Phase.ENDED and self._result_has_come(number, state):
+                del self._running[number]
+                self._ledger.finish(number, self._ledger.outcome(number, state))
+
+    def _result_has_come(self, number: int, state: JobState) -> bool:
+        """Whether the files of an ended job can be trusted to be all there: a network file system may be late."""
+        since = self._ended_at.setdefault(number, time.monotonic())
+        return (
+            self._ledger.has_result(self._ledger.trials[number])
+            or time.monotonic() - since >= self._jobs.result_grace_seconds
+        )
+
+    def _cancel_running(self, quietly: bool = False) -> None:
+        """Stop what runs; those trials will run again on a resume."""
+        numbers = list(self._running)
+        try:
+            self._jobs.cancel([self._running[number] for number in numbers])
+            for number in numbers:
+                self._ledger.cancel(number)
+            self._running.clear()
+        except Exception:
+            # With a disk that cannot be written there is already an error on its way to the user.
+            if not quietly:
+                raise
+
+    # resume
+
+    def _recover(self) -> None:
+        """Adopt jobs that still run, use results that have come meanwhile, and put the rest in line again."""
+        for trial in self._ledger.open_trials():
+            directory = self._ledger.directory(trial)
+            job = Job(trial.handle or "", directory)
+            if trial.status is Status.CANCELLED or (trial.handle is None and not self._left_a_process(job)):
+                self._again.append(trial)
+            else:
+                self._take_over(trial, job)
+
+    def _left_a_process(self, job: Job) -> bool:
+        """Whether a job was started although its handle was never written."""
+        return identity(job.directory) is not None
+
+    def _take_over(self, trial: Trial, job: Job) -> None:
+        (state,) = self._jobs.states([job])
+        if state.phase is not Phase.ENDED:
+            self._running[trial.number] = job
+            self._ledger.screen.notice(f"Trial {trial.number} is still running; watching it again.")
+        elif self._ledger.has_result(trial) or trial.attempt >= _MOST_UNSEEN_DEATHS:
+            self._ledger.finish(trial.number, self._ledger.outcome(trial.number, state))
+        else:
+            self._again.append(trial)
+
+    # signals
+
+    @contextmanager
+    def _signals(self) -> Iterator[None]:
+        """Ctrl-C once drains, twice cancels. SIGTERM and SIGHUP leave the jobs to the next sweeper."""
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
+        before: dict[signal.Signals, Any] = {}
+
+        def handle(number: signal.Signals, handler: Callable[[int, FrameType | None], None]) -> None:
+            before[number] = signal.signal(number, handler)
+
+        handle(signal.SIGINT, self._interrupt)
+        handle(signal.SIGTERM, self._detach)
+        handle(signal.SIGHUP, self._detach)
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+    def _interrupt(self, _number: int, _frame: FrameType | None) -> None:
+        # Only counted here: the code that was interrupted may hold the locks of the screen or of an event.
+        self._interrupts += 1
+
+    def _tell_interrupts(self) -> None:
+        if self._interrupts and not self._told:
+            self._told = True
+            self._ledger.screen.notice(
+                f"Interrupted: {len(self._running)} running trial(s) will be finished. Ctrl-C again cancels them."
+            )
+
+    def _detach(self, number: int, _frame: FrameType | None) -> None:
+        name = signal.Signals(number).name
+        text = f"\nEnded by {name}; the running trials go on, and a resume adopts them.\n{self._farewell}\n"
+        os.write(2, (SHOW_CURSOR if os.isatty(2) else b"") + text.encode())
+        # A normal exit would let TorchX end its processes.
+        os._exit(128 + number)

@@ -1,0 +1,29 @@
+"""Hydra's face of the sweeper. The work is in ``ax_mo.run``, imported when a sweep begins."""
+
+from typing import Any
+
+from hydra.plugins.sweeper import Sweeper
+from hydra.types import HydraContext, TaskFunction
+from omegaconf import DictConfig
+
+# Registers the configuration; Hydra imports this module at every start of every app.
+from hydra_plugins.ax_mo_sweeper import config as _config  # noqa: F401
+
+
+class AxMoSweeper(Sweeper):
+    """Multi-objective Bayesian optimization over Hydra overrides."""
+
+    def __init__(self, **settings: Any) -> None:
+        self.settings = settings
+
+    def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
+        self.hydra_context = hydra_context
+        self.task_function = task_function
+        self.config = config
+
+    def sweep(self, arguments: list[str]) -> Any:
+        """Run the study; returns ``[[JobReturn, ...]]``, a JobReturn per trial in order."""
+        from ax_mo.run import sweep
+
+        assert self.hydra_context is not None and self.config is not None
+        return sweep(self.settings, arguments, self.hydra_context, self.task_function, self.config)

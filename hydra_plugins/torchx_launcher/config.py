@@ -1,0 +1,37 @@
+"""The settings of ``hydra/launcher=torchx``."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from hydra.core.config_store import ConfigStore
+
+
+@dataclass
+class TorchXLauncherConf:
+    """In TorchX's own terms."""
+
+    _target_: str = "hydra_plugins.torchx_launcher.launcher.TorchXLauncher"
+
+    # local_cwd, slurm, kubernetes, ... : any that the installed TorchX has.
+    scheduler: str = "local_cwd"
+    # Run options of that scheduler ("torchx runopts <scheduler>"), for example {partition: gpu, time: "02:00:00"}
+    scheduler_args: dict[str, Any] = field(default_factory=dict)
+
+    # Resources of one job. The local scheduler holds jobs to their number of GPUs; CPUs and memory it does not.
+    cpu: int = 1
+    gpu: int = 0
+    memMB: int = -1
+
+    # Container image, for schedulers that run containers.
+    image: str = ""
+    # Environment variables of the jobs, on top of this process's own.
+    env: dict[str, str] = field(default_factory=dict)
+
+    # Jobs at once when a whole batch is launched (hydra/sweeper=basic); ax_mo has an n_jobs of its own.
+    # Default: as many as this machine has CPUs for; on a cluster, all.
+    n_jobs: int | None = None
+    # How often to ask for the jobs' states. Default: 0.05 on this machine, 2 on a cluster.
+    poll_seconds: float | None = None
+
+
+ConfigStore.instance().store(group="hydra/launcher", name="torchx", node=TorchXLauncherConf, provider="ax_mo")
