@@ -25,6 +25,7 @@ from ax_mo.study.asker import Asker
 from ax_mo.study.store import Store
 from ax_mo.study.trial import Outcome, Status, Suggestion, Trial
 from ax_mo.trial.files import PID, RESULT, SCHEMA, SPEC, write_json
+from ax_mo.trial.metrics import as_json
 
 _SAME_FAILURES = 3
 _RATE_FROM = 5
@@ -116,7 +117,7 @@ class Ledger:
                     "schema": SCHEMA,
                     "trial": trial.number,
                     "attempt": trial.attempt,
-                    "params": dict(trial.point),
+                    "params": as_json(trial.point),
                     "overrides": list(trial.overrides),
                     "objectives": list(self.goals.names),
                     "required": list(self.goals.required),
@@ -138,8 +139,9 @@ class Ledger:
         return trial
 
     def submitted(self, number: int, handle: str) -> None:
-        self.store.submitted(number, handle)
-        self.trials[number] = replace(self.trials[number], status=Status.RUNNING, handle=handle)
+        moment = self.store.submitted(number, handle)
+        trial = replace(self.trials[number], status=Status.RUNNING, handle=handle, submitted=moment)
+        self.trials[number] = trial
         self.screen.submitted(self.trials[number])
         self.files.changed()
 

@@ -12,7 +12,7 @@ from types import FrameType
 from typing import Any
 
 from ax_mo.errors import StudyStopped
-from ax_mo.jobs.job import Job, Jobs, JobSpec, JobState, Phase
+from ax_mo.jobs.job import Job, Jobs, JobSpec, Phase
 from ax_mo.jobs.process import identity
 from ax_mo.ledger import Ledger
 from ax_mo.study.optimizer import SpaceExhausted
@@ -165,11 +165,11 @@ class Sweep:
     def _collect(self) -> None:
         numbers = list(self._running)
         for number, state in zip(numbers, self._jobs.states([self._running[n] for n in numbers]), strict=True):
-            if state.phase is Phase.ENDED and self._result_has_come(number, state):
+            if state.phase is Phase.ENDED and self._files_have_come(number):
                 del self._running[number]
                 self._ledger.finish(number, self._ledger.outcome(number, state))
 
-    def _result_has_come(self, number: int, state: JobState) -> bool:
+    def _files_have_come(self, number: int) -> bool:
         """Whether the files of an ended job can be trusted to be all there: a network file system may be late."""
         since = self._ended_at.setdefault(number, time.monotonic())
         return (

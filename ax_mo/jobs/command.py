@@ -1,6 +1,7 @@
 """The user's own command line, to be run again for one trial."""
 
 import os
+import re
 import shlex
 import sys
 from argparse import Namespace
@@ -13,6 +14,8 @@ from ax_mo.space.grammar import quoted
 from ax_mo.trial.files import COMMAND, write_atomically
 
 RECORDER = "ax_mo.trial.recorder.ResultRecorder"
+
+_PLAIN = re.compile(r"/[\w./@+-]+|0|[1-9]\d*")
 
 # The sweep's own part of a command line; everything else of Hydra's is passed on to the trials.
 _SWEEP_ONLY = (
@@ -51,11 +54,11 @@ class Program:
             *overrides,
             *self.hydra_overrides,
             "hydra.mode=RUN",
-            f"hydra.run.dir={quoted(_escaped(str(run_dir)))}",
-            f"hydra.sweep.dir={quoted(_escaped(str(sweep_dir)))}",
-            f"hydra.sweep.subdir={quoted(_escaped(subdir))}",
+            f"hydra.run.dir={_value(str(run_dir))}",
+            f"hydra.sweep.dir={_value(str(sweep_dir))}",
+            f"hydra.sweep.subdir={_value(subdir)}",
             f"hydra.job.num={number}",
-            f"hydra.job.id={quoted(_escaped(job_id))}",
+            f"hydra.job.id={_value(job_id)}",
             f"++hydra.callbacks.ax_mo._target_={RECORDER}",
         ]
 
@@ -74,8 +77,8 @@ class Program:
     def resume_command(self, sweep_dir: Path) -> str:
         """The line that continues the study in ``sweep_dir``, to be pasted into a shell."""
         kept = [a for a in self.arguments if not a.startswith(("hydra.sweep.dir=", "+hydra.sweep.dir="))]
-        directory = quoted(str(sweep_dir)) if _awkward(sweep_dir) else str(sweep_dir)
-        return shlex.join([sys.orig_argv[0], *self.prefix[1:], *kept, f"hydra.sweep.dir={directory}"])
+        line = [sys.orig_argv[0], *self.prefix[1:], *kept, f"hydra.sweep.dir={_value(str(sweep_dir))}"]
+        return shlex.join(line)
 
 
 def this_program(task_overrides: Sequence[str], hydra_overrides: Sequence[str]) -> Program:
@@ -165,7 +168,7 @@ def _flags(parsed: Namespace) -> list[str]:
         if value is not None:
             flags += [
                 f"--{name.replace('_', '-')}",
-                os.path.abspath(value) if name == "config_dir" else value,
+                os.path.abspath(value) if name == "config_dir" else value,  # noqa: PTH100
             ]
     return flags
 
@@ -174,10 +177,9 @@ def _without_mode(overrides: Sequence[str]) -> list[str]:
     return sorted(line for line in overrides if not line.startswith("hydra.mode="))
 
 
-def _escaped(text: str) -> str:
-    # A directory is no interpolation, even if its name looks like one.
-    return text.replace("${", "\\${")
+def _value(text: str) -> str:
+    """A path or number as an override value, quoted only where it must be.
 
-
-def _awkward(path: Path) -> bool:
-    return not all(character.isalnum() or character in "/._-+:%@" for character in str(path))
+    A directory is no interpolation, even if its name looks like one.
+    """
+    return text if _PLAIN.fullmatch(text) else quoted(text.replace("${", "\\${"))

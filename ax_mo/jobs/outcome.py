@@ -11,6 +11,7 @@ from ax_mo.trial.files import RESULT, SCHEMA, STDERR, read_json
 
 _TAIL_LINES = 20
 _TAIL_BYTES = 8192
+_HYDRA_HINT = "Set the environment variable HYDRA_FULL_ERROR=1"
 
 
 def result_of(directory: Path, number: int, attempt: int) -> dict[str, Any] | None:
@@ -51,7 +52,8 @@ def stderr_tail(directory: Path) -> str:
             text = file.read().decode("utf-8", errors="replace")
     except OSError:
         return ""
-    return "\n".join(text.rstrip().splitlines()[-_TAIL_LINES:])
+    lines = [line for line in text.splitlines() if not line.startswith(_HYDRA_HINT)]
+    return "\n".join("\n".join(lines).rstrip().splitlines()[-_TAIL_LINES:])
 
 
 def _without_result(state: JobState, tail: str) -> Outcome:
@@ -59,7 +61,7 @@ def _without_result(state: JobState, tail: str) -> Outcome:
         reason = "ended with exit code 0 but recorded no result (did it call sys.exit or os._exit?)"
     else:
         reason = _ending(state)
-    lines = [line.strip() for line in tail.splitlines() if line.strip() and "HYDRA_FULL_ERROR" not in line]
+    lines = [line.strip() for line in tail.splitlines() if line.strip()]
     last = lines[-1] if lines and state.exit_code is not None and state.exit_code > 0 else ""
     return Outcome({}, f"{reason}: {last}" if last else reason, _normal(f"{reason}: {last}"), tail)
 

@@ -231,16 +231,13 @@ def _syntax_hint(line: str, error: str) -> str:
     )
 
 
-def entry_lines(params: Mapping[str, Any]) -> dict[str, str]:
-    """``params`` of a YAML file as override lines by key."""
+def entry_lines(params: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
+    """``params`` as override lines by key; nested mappings are dotted keys, as in the project's own configs."""
     lines: dict[str, str] = {}
-    for key, value in params.items():
+    for name, value in params.items():
+        key = f"{prefix}{name}"
         if isinstance(value, Mapping):
-            inner = next(iter(value), "x")
-            raise ConfigError(
-                f"{_where(str(key))} is a mapping; write one entry per key with dots, for example "
-                f"'{key}.{inner}: interval(0, 1)'."
-            )
-        text = _text(value) if not isinstance(value, str) else value
-        lines[str(key)] = f"{key}={text}"
+            lines.update(entry_lines(value, f"{key}."))
+        else:
+            lines[key] = f"{key}={value if isinstance(value, str) else _text(value)}"
     return lines

@@ -33,10 +33,10 @@ class Choice:
 
     def text(self, value: Value) -> str:
         for option in self.options:
-            if type(option.value) is type(value) and option.value == value:
+            # By their text, in which a NaN equals itself.
+            if type(option.value) is type(value) and repr(option.value) == repr(value):
                 return option.text
-        # JSON has one kind of number where Python has two.
-        for option in self.options:
+        for option in self.options:  # JSON does not keep 1 and 1.0 apart
             if option.value == value:
                 return option.text
         raise ValueError(f"{self.key} has no option {value!r}")

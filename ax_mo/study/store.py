@@ -133,7 +133,7 @@ class Store:
             "study_id": self._study_id,
             "number": number,
             "status": Status.ASKED.value,
-            "params": _dump(dict(suggestion.point)),
+            "params": json.dumps(dict(suggestion.point)),  # a choice may hold NaN
             "overrides": _dump(overrides),
             "directory": directory,
             "generator": suggestion.generator,
@@ -159,8 +159,11 @@ class Store:
         """The trial will be submitted once more, under the same number."""
         self._update(number, status=Status.ASKED.value, attempt=attempt, handle=None, reason=None, ended=None)
 
-    def submitted(self, number: int, handle: str) -> None:
-        self._update(number, status=Status.RUNNING.value, handle=handle, submitted=now())
+    def submitted(self, number: int, handle: str) -> str:
+        """The job has been handed over; returns when."""
+        moment = now()
+        self._update(number, status=Status.RUNNING.value, handle=handle, submitted=moment)
+        return moment
 
     def ended(self, number: int, outcome: Outcome) -> None:
         """Record how a trial ended; a second call for the same trial changes nothing."""
@@ -237,7 +240,8 @@ def _cannot(url: str, error: Exception) -> StudyStopped:
 def _check_same(row: Any, name: str, sweep_dir: Path, definition: Definition) -> None:
     if row.schema != SCHEMA:
         raise ConfigError(
-            f"The study '{name}' was written by another version of ax_mo (schema {row.schema}; this one reads {SCHEMA})."
+            f"The study '{name}' was written by another version of ax_mo "
+            f"(schema {row.schema}; this one reads {SCHEMA})."
         )
     if Path(row.sweep_dir) != sweep_dir and Path(row.sweep_dir).exists():
         raise ConfigError(

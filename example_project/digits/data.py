@@ -26,7 +26,7 @@ class DigitsDataModule(pl.LightningDataModule):
         self.val_fraction = val_fraction
         self.split_seed = split_seed
 
-    def setup(self, stage: str) -> None:  # noqa: ARG002  (Lightning's signature)
+    def setup(self, stage: str) -> None:
         """Load the images and split them."""
         digits = load_digits()
         images = (torch.from_numpy(digits.images).float().unsqueeze(1) - PIXEL_MEAN) / PIXEL_STD

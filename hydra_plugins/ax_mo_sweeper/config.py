@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from hydra.core.config_store import ConfigStore
+from omegaconf import OmegaConf
 
 
 @dataclass
@@ -55,4 +56,12 @@ class AxMoSweeperConf:
     torch_threads: int = 1
 
 
-ConfigStore.instance().store(group="hydra/sweeper", name="ax_mo", node=AxMoSweeperConf, provider="ax_mo")
+def _node() -> Any:
+    node = OmegaConf.structured(AxMoSweeperConf)
+    for key in ("objectives", "params"):
+        # Open to any key, so that the command line needs no "+" for what is the user's to name.
+        OmegaConf.set_struct(node[key], False)
+    return node
+
+
+ConfigStore.instance().store(group="hydra/sweeper", name="ax_mo", node=_node(), provider="ax_mo")

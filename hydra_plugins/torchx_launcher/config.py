@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from hydra.core.config_store import ConfigStore
+from omegaconf import OmegaConf
 
 
 @dataclass
@@ -34,4 +35,12 @@ class TorchXLauncherConf:
     poll_seconds: float | None = None
 
 
-ConfigStore.instance().store(group="hydra/launcher", name="torchx", node=TorchXLauncherConf, provider="ax_mo")
+def _node() -> Any:
+    node = OmegaConf.structured(TorchXLauncherConf)
+    for key in ("scheduler_args", "env"):
+        # Open to any key, so that the command line needs no "+" for what is the user's to name.
+        OmegaConf.set_struct(node[key], False)
+    return node
+
+
+ConfigStore.instance().store(group="hydra/launcher", name="torchx", node=_node(), provider="ax_mo")
