@@ -6,7 +6,7 @@ from typing import Any
 from hydra.core.config_loader import ConfigLoader
 from hydra.core.object_type import ObjectType
 from hydra.types import RunMode
-from omegaconf import Container, DictConfig, OmegaConf
+from omegaconf import DictConfig, ListConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 
@@ -73,17 +73,18 @@ def has_key(config: DictConfig, key: str) -> bool:
         parent: Any = OmegaConf.select(config, parent_key) if parent_key else config
     except OmegaConfBaseException:
         return False
-    if not isinstance(parent, Container):
-        return False
-    if OmegaConf.is_list(parent):
+    if isinstance(parent, ListConfig):
         return name.isdigit() and int(name) < len(parent)
-    return name in list(parent.keys()) or (name.isdigit() and int(name) in list(parent.keys()))
+    if not isinstance(parent, DictConfig):
+        return False
+    keys = [str(key) for key in parent]
+    return name in keys
 
 
 def all_keys(config: DictConfig, prefix: str = "") -> Iterator[str]:
     """Every dotted key of the task's configuration."""
     for name in config:
-        key = f"{prefix}{name}"
+        key = f"{prefix}{name!s}"
         if not prefix and key == "hydra":
             continue
         yield key

@@ -22,6 +22,7 @@ from ax_mo.errors import ConfigError, NotRerunnableError, StudyStopped, closest
 from ax_mo.goals import Goals, parse_goals
 from ax_mo.jobs.command import Program, this_program
 from ax_mo.jobs.in_place import is_trial, run_in_place
+from ax_mo.jobs.job import Jobs
 from ax_mo.jobs.settings import launcher_settings, plain
 from ax_mo.jobs.torchx_jobs import LocalJobs, torchx_jobs
 from ax_mo.ledger import Ledger, cannot_write
@@ -66,7 +67,9 @@ class Settings:
 def parse_settings(given: Mapping[str, Any]) -> Settings:
     """Raises ConfigError for a number out of its range or an unknown method."""
     known = {field.name for field in fields(Settings)}
-    values = {name: _values(value) if name == "params" else plain(value) for name, value in given.items()}
+    values: dict[str, Any] = {
+        name: _values(value) if name == "params" else plain(value) for name, value in given.items()
+    }
     for name in values:
         if name not in known:
             raise ConfigError(f"hydra.sweeper has no setting '{name}'.{closest(name, known)}")
@@ -97,7 +100,7 @@ def _values(params: Any) -> dict[str, Any]:
         try:
             values[str(key)] = plain(params[key])
         except OmegaConfBaseException:
-            values[str(key)] = OmegaConf.to_container(params, resolve=False)[key]  # type: ignore[call-overload,index]
+            values[str(key)] = OmegaConf.to_container(params, resolve=False)[key]  # type: ignore[index]
     return values
 
 
@@ -121,8 +124,9 @@ def sweep(
         hydra_context=context, task_function=task_function, config=config
     )
     program = _program(launcher, arguments, config)
+    jobs = _jobs(launcher, settings) if _is_torchx(launcher) else None
     sweep_dir = Path(os.path.abspath(str(config.hydra.sweep.dir)))  # noqa: PTH100  links are kept as given
-    study = _Study(settings, space, goals, project, program, launcher, sweep_dir, config)
+    study = _Study(settings, space, goals, project, program, jobs or launcher, sweep_dir, config)
     try:
         sweep_dir.mkdir(parents=True, exist_ok=True)
         with sole_sweeper(sweep_dir):
@@ -147,6 +151,18 @@ def _is_torchx(launcher: Launcher) -> bool:
     return type(launcher).__name__ == "TorchXLauncher"
 
 
+def _jobs(launcher: Any, settings: Settings) -> Jobs:
+    """Where trials run; raises ConfigError when so many at once cannot."""
+    values = launcher_settings(launcher.settings)
+    jobs = torchx_jobs(values)
+    if isinstance(jobs, LocalJobs) and jobs.capacity is not None and jobs.capacity < settings.n_jobs:
+        raise ConfigError(
+            f"hydra.sweeper.n_jobs={settings.n_jobs} with hydra.launcher.gpu={values.gpu} needs "
+            f"{settings.n_jobs * values.gpu} GPUs; this machine has room for {jobs.capacity} such job(s)."
+        )
+    return jobs
+
+
 class _Study:
     """The rooms of one study, wired together."""
 
@@ -157,7 +173,7 @@ class _Study:
         goals: Goals,
         project: Project,
         program: Program | None,
-        launcher: Launcher,
+        workers: Jobs | Launcher,
         sweep_dir: Path,
         config: DictConfig,
     ) -> None:
@@ -166,7 +182,7 @@ class _Study:
         self._goals = goals
         self._project = project
         self._program = program
-        self._launcher = launcher
+        self._workers = workers
         self._sweep_dir = sweep_dir
         self._config = config
         self._screen: Screen = screen_for_this_terminal()
@@ -230,18 +246,11 @@ class _Study:
 
     def _loop(self, ledger: Ledger, wake: threading.Event) -> Ending:
         settings = self._settings
-        if not _is_torchx(self._launcher):
-            return BatchSweep(ledger, self._launcher, settings.n_jobs).run()
-        values = launcher_settings(self._launcher.settings)  # type: ignore[attr-defined]
-        jobs = torchx_jobs(values)
-        if isinstance(jobs, LocalJobs) and jobs.capacity is not None and jobs.capacity < settings.n_jobs:
-            raise ConfigError(
-                f"hydra.sweeper.n_jobs={settings.n_jobs} with hydra.launcher.gpu={values.gpu} needs "
-                f"{settings.n_jobs * values.gpu} GPUs; this machine has room for {jobs.capacity} such job(s)."
-            )
+        if isinstance(self._workers, Launcher):
+            return BatchSweep(ledger, self._workers, settings.n_jobs).run()
         prefetch = settings.n_jobs > 1 if settings.prefetch is None else settings.prefetch
         return Sweep(
-            ledger, jobs, settings.n_jobs, prefetch, settings.suggestion_timeout, wake, self._resume_line()
+            ledger, self._workers, settings.n_jobs, prefetch, settings.suggestion_timeout, wake, self._resume_line()
         ).run()
 
     def _announce(self, ledger: Ledger, store: Store) -> None:

@@ -25,8 +25,8 @@ class GpuPool:
     def __init__(self, per_job: int, devices: tuple[str, ...]) -> None:
         if per_job > len(devices):
             raise ConfigError(
-                f"hydra.launcher.gpu={per_job}, but this machine shows {len(devices)} GPU(s) to the sweep; lower it, or "
-                "choose another hydra.launcher.scheduler."
+                f"hydra.launcher.gpu={per_job}, but this machine shows {len(devices)} GPU(s) to the sweep; lower it, "
+                "or choose another hydra.launcher.scheduler."
             )
         self._per_job = per_job
         self._free = list(devices)

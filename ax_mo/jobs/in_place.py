@@ -12,7 +12,7 @@ from ax_mo.jobs.command import RECORDER
 
 def is_trial(config: DictConfig) -> bool:
     """Whether this process was started as a job of ours, by the callback that its command line injects."""
-    return OmegaConf.select(config, "hydra.callbacks.ax_mo._target_") == RECORDER
+    return bool(OmegaConf.select(config, "hydra.callbacks.ax_mo._target_") == RECORDER)
 
 
 def run_in_place(

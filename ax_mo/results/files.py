@@ -34,8 +34,8 @@ def trials_csv(trials: Sequence[Trial], keys: Sequence[str], goals: Goals) -> st
         writer.writerow([
             trial.number, trial.status.value, *(_cell(trial.point.get(key)) for key in keys),
             *(trial.metrics.get(name, "") for name in reported),
-            trial.reason or "", trial.generator, trial.attempt, trial.asked, trial.submitted, trial.started, trial.ended,
-            trial.directory,
+            trial.reason or "", trial.generator, trial.attempt, trial.asked, trial.submitted, trial.started,
+            trial.ended, trial.directory,
         ])  # fmt: skip
     return out.getvalue()
 
@@ -58,7 +58,7 @@ def results_yaml(trials: Sequence[Trial], goals: Goals) -> str:
         if with_thresholds:
             solution["meets_thresholds"] = goals.meets_thresholds(trial.metrics)
         solutions.append(solution)
-    return yaml.safe_dump({"name": "ax_mo", "solutions": solutions}, sort_keys=False, allow_unicode=True)
+    return str(yaml.safe_dump({"name": "ax_mo", "solutions": solutions}, sort_keys=False, allow_unicode=True))
 
 
 class ResultFiles:

@@ -137,8 +137,8 @@ def _check_scales(constraint: LinearConstraint, parameters: Sequence[Range]) -> 
     if len(logs) == len(weights) == 2 and weights[0] == -weights[1] and constraint.bound == 0:
         return
     raise ConfigError(
-        f"hydra.sweeper.param_constraints: '{constraint.text}' is over '{logs[0]}', which is on a log scale. There only "
-        "an order such as 'a <= b' between two log-scaled parameters is possible; otherwise drop tag(log, ...)."
+        f"hydra.sweeper.param_constraints: '{constraint.text}' is over '{logs[0]}', which is on a log scale. There "
+        "only an order such as 'a <= b' between two log-scaled parameters is possible; otherwise drop tag(log, ...)."
     )
 
 

@@ -62,120 +62,120 @@ def parse_entry(line: str, key: str, group_options: GroupOptions) -> Parameter |
         override = OverridesParser.create().parse_override(line)
     except HydraException as error:
         raise ConfigError(f"{_where(key)}: {_syntax_hint(line, str(error))}") from None
-    return from_override(override, group_options)
+    return from_override(override, group_options, _where(key))
 
 
-def from_override(override: Override, group_options: GroupOptions) -> Parameter | FixedOverride:
-    """A parsed override as a parameter, or as fixed when it sweeps nothing."""
+def from_override(
+    override: Override, group_options: GroupOptions, where: str | None = None
+) -> Parameter | FixedOverride:
+    """A parsed override as a parameter, or as fixed when it sweeps nothing.
+
+    ``where`` is what error messages call its place; the command line by default.
+    """
     key = override.get_key_element()
+    where = where or f"the command line's {override.input_line}"
     if override.is_hydra_override():
         raise ConfigError(
-            f"{_where(key)}: Hydra's own settings cannot be searched. Remove it from params; set it on the "
+            f"{where}: Hydra's own settings cannot be searched. Remove it from params; set it on the "
             "command line or in a config file."
         )
     if not override.is_sweep_override():
         return FixedOverride(key, str(override.input_line))
     if override.is_delete():
-        raise ConfigError(f"{_where(key)}: a deletion ('~') cannot be swept over.")
+        raise ConfigError(f"{where}: a deletion ('~') cannot be swept over.")
     options = list(group_options(override.key_or_group))
     sweep = override.value()
     if isinstance(sweep, IntervalSweep):
         if options:
             raise ConfigError(
-                f"{_where(key)} is a config group; choose among its options, for example "
-                f"'choice({', '.join(options)})'."
+                f"{where} is a config group; choose among its options, for example 'choice({', '.join(options)})'."
             )
-        return _interval(key, sweep)
+        return _interval(key, sweep, where)
     if isinstance(sweep, RangeSweep):
-        return _range(key, sweep)
-    return _choice(key, override, sweep, options)
+        return _range(key, sweep, where)
+    return _choice(key, override, sweep, options, where)
 
 
 def _where(key: str) -> str:
     return f"hydra.sweeper.params.{key}"
 
 
-def _tags(key: str, tags: Sequence[str], allowed: Sequence[str], what: str) -> bool:
+def _tags(where: str, tags: Sequence[str], allowed: Sequence[str], what: str) -> bool:
     """Whether 'log' is among the tags; refuses tags that would be ignored."""
     for tag in sorted(tags):
         if tag not in allowed:
             known = f"only {', '.join(allowed)}" if allowed else "none"
-            raise ConfigError(f"{_where(key)}: the tag '{tag}' means nothing for {what}; tags known there: {known}.")
+            raise ConfigError(f"{where}: the tag '{tag}' means nothing for {what}; tags known there: {known}.")
     return "log" in tags
 
 
-def _interval(key: str, sweep: IntervalSweep) -> Range:
+def _interval(key: str, sweep: IntervalSweep, where: str) -> Range:
     assert sweep.start is not None and sweep.end is not None
-    log = _tags(key, list(sweep.tags), ("log",), "an interval")
+    log = _tags(where, list(sweep.tags), ("log",), "an interval")
     integral = isinstance(sweep.start, int) and isinstance(sweep.end, int)
-    return _bounded(Range(key, sweep.start, sweep.end, integral, log))
+    return _bounded(Range(key, sweep.start, sweep.end, integral, log), where)
 
 
-def _bounded(parameter: Range) -> Range:
+def _bounded(parameter: Range, where: str) -> Range:
     low, high = parameter.low, parameter.high
     if not low < high:
         raise ConfigError(
-            f"{_where(parameter.key)}: the lower bound {low} is not below the upper bound {high} in "
-            f"{parameter.describe()}."
+            f"{where}: the lower bound {low} is not below the upper bound {high} in {parameter.describe()}."
         )
     if parameter.log and low <= 0:
-        raise ConfigError(
-            f"{_where(parameter.key)}: a log scale needs a lower bound above 0, not {low}, in {parameter.describe()}."
-        )
+        raise ConfigError(f"{where}: a log scale needs a lower bound above 0, not {low}, in {parameter.describe()}.")
     return parameter
 
 
-def _range(key: str, sweep: RangeSweep) -> Parameter:
+def _range(key: str, sweep: RangeSweep, where: str) -> Parameter:
     """A range's stop is exclusive, as in Hydra and in Python."""
-    log = _tags(key, list(sweep.tags), ("log",), "a range")
+    log = _tags(where, list(sweep.tags), ("log",), "a range")
     values = list(sweep.range()) if sweep.step else []
     if len(values) < 2:
         raise ConfigError(
-            f"{_where(key)}: range({sweep.start}, {sweep.stop}, step={sweep.step}) holds {len(values)} value(s); a "
+            f"{where}: range({sweep.start}, {sweep.stop}, step={sweep.step}) holds {len(values)} value(s); a "
             "search needs at least two (the stop is exclusive)."
         )
     if all(isinstance(value, int) for value in values) and abs(sweep.step) == 1:
-        return _bounded(Range(key, min(values), max(values), True, log))
+        return _bounded(Range(key, min(values), max(values), True, log), where)
     if log:
         raise ConfigError(
-            f"{_where(key)}: a log scale needs steps of 1 (or no step); write "
+            f"{where}: a log scale needs steps of 1 (or no step); write "
             f"tag(log, interval({min(values)}, {max(values)}))."
         )
     return Choice(key, tuple(Option(value, _text(value)) for value in sorted(values)), ordered=True)
 
 
-def _choice(key: str, override: Override, sweep: Any, group_options: Sequence[str]) -> Choice:
+def _choice(key: str, override: Override, sweep: Any, group_options: Sequence[str], where: str) -> Choice:
     if isinstance(sweep, Glob):
         if not group_options:
-            raise ConfigError(
-                f"{_where(key)}: glob(...) chooses options of a config group, and there is no such group."
-            )
+            raise ConfigError(f"{where}: glob(...) chooses options of a config group, and there is no such group.")
         elements: list[Any] = sweep.filter(list(group_options))
     else:
         assert isinstance(sweep, ChoiceSweep)
         if "log" in sweep.tags:
             raise ConfigError(
-                f"{_where(key)}: the tag 'log' means nothing for a choice; write tag(log, interval(low, high)), or "
+                f"{where}: the tag 'log' means nothing for a choice; write tag(log, interval(low, high)), or "
                 "leave the tag out."
             )
-        _tags(key, list(sweep.tags), (), "a choice")
+        _tags(where, list(sweep.tags), (), "a choice")
         elements = list(sweep.list)
     options = _distinct(elements)
     if len(options) < 2:
         listed = f" The group has: {', '.join(group_options)}." if group_options else ""
         raise ConfigError(
-            f"{_where(key)}: '{override.get_value_string()}' holds {len(options)} value(s); a search needs at least "
+            f"{where}: '{override.get_value_string()}' holds {len(options)} value(s); a search needs at least "
             f"two.{listed}" + (f" To fix it, write '{key}: {options[0].text}'." if options else "")
         )
     if group_options:
-        _check_options(key, options, group_options)
+        _check_options(key, options, group_options, where)
     numbers = all(isinstance(o.value, int | float) and not isinstance(o.value, bool) for o in options)
     if numbers and not group_options:
         options = sorted(options, key=lambda option: float(option.value))
     return Choice(key, tuple(options), ordered=numbers and not group_options, is_group=bool(group_options))
 
 
-def _check_options(key: str, options: Sequence[Option], known: Sequence[str]) -> None:
+def _check_options(key: str, options: Sequence[Option], known: Sequence[str], where: str) -> None:
     from ax_mo.errors import closest
 
     for option in options:
@@ -183,7 +183,7 @@ def _check_options(key: str, options: Sequence[Option], known: Sequence[str]) ->
         for name in chosen:
             if name is not None and str(name) not in known:
                 raise ConfigError(
-                    f"{_where(key)}: the config group '{key.lstrip('+')}' has no option '{name}'; it has: "
+                    f"{where}: the config group '{key.lstrip('+')}' has no option '{name}'; it has: "
                     f"{', '.join(known)}.{closest(str(name), known)}"
                 )
 
@@ -224,6 +224,8 @@ def _syntax_hint(line: str, error: str) -> str:
             except IndexError:
                 instead = template.format("low", "high", "step", all="a, b")
         return f"'{name}(...)' is not in Hydra's grammar; write {instead}."
+    if "empty choice" in error:
+        return "the choice is empty; a search needs at least two values."
     first = error.strip().splitlines()[0] if error.strip() else "it does not parse"
     return (
         f"'{value}' is not in Hydra's grammar ({first}). Write choice(a, b), interval(low, high), range(start, stop), "
