@@ -24,7 +24,7 @@ class Project:
 
     def group_options(self, group: str) -> list[str]:
         """The options of a config group, those of ``hydra.searchpath`` included; empty for no group."""
-        overrides = [str(line) for line in self._master.hydra.overrides.hydra]
+        _, overrides = given_overrides(self._master)
         # Without config_name, Hydra 1.3 ignores hydra.searchpath here.
         options = self._loader.get_group_options(
             group, results_filter=ObjectType.CONFIG, config_name=self.config_name, overrides=overrides
@@ -40,12 +40,20 @@ class Project:
 
         ``tolerant`` leaves out defaults that are mandatory but not chosen (``model: ???``).
         """
-        search = [line for line in self._master.hydra.overrides.hydra if line.startswith("hydra.searchpath=")]
+        _, given = given_overrides(self._master)
+        search = [line for line in given if line.startswith("hydra.searchpath=")]
         return self._loader.load_configuration(
             config_name=self.config_name,
             overrides=[*search, *overrides],
             run_mode=RunMode.MULTIRUN if tolerant else RunMode.RUN,
         )
+
+
+def given_overrides(master: DictConfig) -> tuple[list[str], list[str]]:
+    """The task's overrides and those of Hydra itself, as they were typed: their interpolations are for the jobs."""
+    overrides = master.hydra.overrides
+    task, hydra = (OmegaConf.to_container(lines, resolve=False) for lines in (overrides.task, overrides.hydra))
+    return [str(line) for line in task], [str(line) for line in hydra]
 
 
 def reason(error: BaseException) -> str:

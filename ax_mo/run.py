@@ -262,7 +262,7 @@ class _Study:
         )
         state = f"resuming after {ended} ended trials" if trials else "a new study"
         self._screen.header(
-            f"ax_mo: {goals}; {len(self._space.parameters)} parameters; {self._settings.n_trials} trials, "
+            f"ax_mo: {goals}; searching {', '.join(self._space.keys)}; {self._settings.n_trials} trials, "
             f"{self._settings.n_jobs} at once; {state}\n{self._resume_line()}"
         )
         for line in differences(_lines(store.fixed), _lines(self._space.fixed)):

@@ -154,7 +154,8 @@ def _parse(arguments: Sequence[str]) -> Namespace | None:
 
     parser = get_args_parser()
     try:
-        known, unknown = parser.parse_known_args(list(arguments))
+        # Overrides may stand before and after flags: Hydra 1.4 accepts that, and 1.3 has refused it before we are asked.
+        known, unknown = parser.parse_known_intermixed_args(list(arguments))
     except SystemExit:
         return None
     return None if unknown else known

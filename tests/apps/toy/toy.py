@@ -1,0 +1,59 @@
+"""A task that costs nothing and fails in every way on demand."""
+
+import os
+import signal
+import sys
+import time
+from pathlib import Path
+
+import hydra
+from hydra.core.hydra_config import HydraConfig
+from omegaconf import DictConfig
+
+
+def fail(mode: str) -> None:
+    if mode == "exception":
+        raise ValueError("diverged at step 7")
+    if mode == "exit":
+        print("leaving for good", file=sys.stderr)
+        sys.exit(3)
+    if mode == "exit_zero":
+        sys.exit(0)
+    if mode == "os_exit":
+        os._exit(1)
+    if mode == "sigkill":
+        os.kill(os.getpid(), signal.SIGKILL)
+    if mode == "sigsegv":
+        os.kill(os.getpid(), signal.SIGSEGV)
+
+
+def spoiled(mode: str, loss: float) -> object:
+    return {
+        "not_a_number": float("nan"),
+        "infinite": float("inf"),
+        "text": "low",
+    }.get(mode, loss)
+
+
+@hydra.main(version_base=None, config_path="conf", config_name="config")
+def main(cfg: DictConfig) -> object:
+    if cfg.journal:
+        # Who ran, so that a test can count how often each trial did.
+        with Path(cfg.journal).open("a") as journal:
+            journal.write(f"{HydraConfig.get().job.num}\n")
+    time.sleep(cfg.sleep)
+    fail(cfg.mode)
+    loss = (cfg.x - 0.3) ** 2 + cfg.y
+    if cfg.mode == "nothing":
+        return None
+    if cfg.mode == "misspelled":
+        return {"los": loss, "size": 1}
+    if cfg.returns == "tuple":
+        return loss, cfg.model.width
+    if cfg.returns == "number":
+        return loss
+    return {"loss": spoiled(cfg.mode, loss), "size": cfg.model.width * (1 + cfg.x), "seconds": cfg.sleep}
+
+
+if __name__ == "__main__":
+    main()

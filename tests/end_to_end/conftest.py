@@ -1,0 +1,92 @@
+"""Real sweeps in real processes: a toy task, its command line, and what it leaves behind."""
+
+import csv
+import json
+import os
+import shutil
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).resolve().parents[2]
+APPS = ROOT / "tests" / "apps"
+
+
+@dataclass
+class Finished:
+    returncode: int
+    output: str
+
+
+class Sweep:
+    """A toy project of its own, and the directory its sweep writes to."""
+
+    def __init__(self, tmp_path: Path) -> None:
+        self.project = tmp_path / "project"
+        shutil.copytree(APPS / "toy", self.project)
+        self.dir = tmp_path / "sweep"
+        self.tmp_path = tmp_path
+        self.script = self.project / "toy.py"
+        self.objectives = "{loss: minimize, size: minimize}"
+
+    def argv(self, *overrides: str) -> list[str]:
+        return [
+            sys.executable, str(self.script), "-m", "hydra/sweeper=ax_mo",
+            f"hydra.sweeper.objectives={self.objectives}", f"hydra.sweep.dir={self.dir}", *overrides,
+        ]  # fmt: skip
+
+    def run(self, *overrides: str, argv: Sequence[str] | None = None, **options: Any) -> Finished:
+        return run(argv or self.argv(*overrides), cwd=options.pop("cwd", self.tmp_path), **options)
+
+    def start(self, *overrides: str) -> "subprocess.Popen[str]":
+        return subprocess.Popen(
+            self.argv(*overrides), cwd=self.tmp_path, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+            env=environment(), start_new_session=True,
+        )  # fmt: skip
+
+    def trials(self) -> list[dict[str, str]]:
+        with (self.dir / "trials.csv").open(newline="") as file:
+            return list(csv.DictReader(file))
+
+    def solutions(self) -> list[dict[str, Any]]:
+        loaded = yaml.safe_load((self.dir / "optimization_results.yaml").read_text())
+        assert loaded["name"] == "ax_mo"
+        return loaded["solutions"]
+
+    def database(self) -> sqlite3.Connection:
+        return sqlite3.connect(self.dir / "study.db")
+
+    def result(self, trial: int | str) -> dict[str, Any]:
+        return json.loads((self.dir / str(trial) / "result.json").read_text())
+
+
+def environment(**extra: str) -> dict[str, str]:
+    return {**os.environ, "PYTHONUNBUFFERED": "1", "COLUMNS": "200", **extra}
+
+
+def run(argv: Sequence[str], cwd: Path, timeout: float = 120, env: dict[str, str] | None = None) -> Finished:
+    done = subprocess.run(
+        list(argv), cwd=cwd, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=timeout,
+        env=environment(**(env or {})), check=False,
+    )  # fmt: skip
+    return Finished(done.returncode, done.stdout)
+
+
+@pytest.fixture
+def sweep(tmp_path: Path) -> Sweep:
+    return Sweep(tmp_path)
+
+
+RunCommand = Callable[..., Finished]
+
+
+@pytest.fixture
+def run_command() -> RunCommand:
+    return run

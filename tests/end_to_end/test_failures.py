@@ -1,0 +1,62 @@
+"""A failing trial never ends the study, and says why it failed."""
+
+MODES = {
+    "exception": "ValueError: diverged at step 7",
+    "exit": "ended with exit code 3: leaving for good",
+    "exit_zero": "ended with exit code 0 but recorded no result",
+    "os_exit": "ended with exit code 1",
+    "sigkill": "killed by SIGKILL",
+    "sigsegv": "killed by SIGSEGV",
+    "not_a_number": "the metric 'loss' is not finite: nan",
+    "infinite": "the metric 'loss' is not finite: inf",
+    "text": "the metric 'loss' is not a number: 'low'",
+    "misspelled": "the metric 'loss' was not returned; returned were: los, size. Did you mean 'los'?",
+    "nothing": "the task returned nothing",
+}
+
+
+def test_every_way_to_fail_is_a_failed_trial_with_its_reason(sweep):
+    modes = ",".join([*MODES, "fine"])
+    done = sweep.run(
+        f"mode={modes}", f"hydra.sweeper.n_trials={len(MODES) + 1}", "hydra.sweeper.max_failure_rate=1.0",
+        "hydra.sweeper.n_jobs=3",
+    )  # fmt: skip
+    assert done.returncode == 0, done.output
+    trials = {trial["params.mode"]: trial for trial in sweep.trials()}
+    assert set(trials) == {*MODES, "fine"}
+    for mode, reason in MODES.items():
+        assert trials[mode]["status"] == "failed", mode
+        assert reason in trials[mode]["reason"], mode
+        assert trials[mode]["metrics.loss"] == ""
+        assert reason in done.output
+    assert trials["fine"]["status"] == "completed"
+    assert [solution["params"]["mode"] for solution in sweep.solutions()] == ["fine"]
+    assert 'raise ValueError("diverged at step 7")' in done.output, "the last lines of stderr are shown"
+    assert "Traceback" not in done.output.split("ValueError")[0]
+
+
+def test_three_first_failures_alike_stop_the_study(sweep):
+    done = sweep.run("x=interval(0,1)", "mode=exception", "hydra.sweeper.n_trials=20", "hydra.sweeper.n_jobs=1")
+    assert done.returncode == 1
+    assert "The first 3 trials failed with the same error: ValueError: diverged at step 7" in done.output
+    assert "to resume:" in done.output.splitlines()[-1] or "to resume:" in done.output
+    assert [trial["status"] for trial in sweep.trials()] == ["failed"] * 3
+
+
+def test_too_many_failures_stop_the_study(sweep):
+    # Alternating faults, so that it is the rate that counts.
+    modes = "exception,sigkill,os_exit,text,infinite,nothing,misspelled,fine"
+    done = sweep.run(
+        f"mode={modes}", "hydra.sweeper.n_trials=8", "hydra.sweeper.n_jobs=1", "hydra.sweeper.max_failure_rate=0.5",
+        "hydra.sweeper.seed=3",
+    )  # fmt: skip
+    assert done.returncode == 1
+    assert "more than max_failure_rate=0.5 allows" in done.output
+    ended = sweep.trials()
+    assert 5 <= len(ended) < 8
+
+
+def test_a_short_study_whose_trials_all_fail_exits_with_1(sweep):
+    done = sweep.run("x=interval(0,1)", "mode=exception", "hydra.sweeper.n_trials=1")
+    assert done.returncode == 1
+    assert "1 of 1 trials failed" in done.output

@@ -1,0 +1,64 @@
+"""Ctrl-C as a person presses it, in a real terminal."""
+
+import pexpect
+import pytest
+
+from .conftest import environment
+
+
+@pytest.fixture
+def terminal(sweep):
+    def open_terminal(*overrides):
+        argv = sweep.argv(*overrides)
+        return pexpect.spawn(
+            argv[0], argv[1:], cwd=str(sweep.tmp_path), env=environment(TERM="xterm-256color"), timeout=60,
+            encoding="utf-8", dimensions=(40, 200),
+        )  # fmt: skip
+
+    return open_terminal
+
+
+SLOW = ("x=interval(0,1)", "sleep=4", "hydra.sweeper.n_trials=50", "hydra.sweeper.n_jobs=2")
+
+
+def test_once_lets_the_running_trials_finish(sweep, terminal):
+    child = terminal(*SLOW)
+    child.expect("2 running")
+    child.sendintr()
+    child.expect(r"Interrupted: 2 running trial\(s\) will be finished")
+    child.expect("the running trials were finished")
+    child.expect("to resume:")
+    child.expect(pexpect.EOF)
+    child.close()
+    assert child.exitstatus == 0
+    assert [trial["status"] for trial in sweep.trials()] == ["completed", "completed"]
+
+
+def test_twice_cancels_them_and_exits_with_130(sweep, terminal):
+    child = terminal("x=interval(0,1)", "sleep=600", "hydra.sweeper.n_trials=50", "hydra.sweeper.n_jobs=2")
+    child.expect("2 running")
+    child.sendintr()
+    child.expect("Ctrl-C again cancels them")
+    child.sendintr()
+    child.expect("the running trials were cancelled")
+    child.expect("to resume:")
+    child.expect(pexpect.EOF)
+    child.close()
+    assert child.exitstatus == 130
+    assert [trial["status"] for trial in sweep.trials()] == ["cancelled", "cancelled"]
+    # A cancelled trial is nobody's fault: the resume runs it again, under its number.
+    with sweep.database() as connection:
+        connection.execute("update ax_mo_trial set overrides = replace(overrides, 'sleep=600', 'sleep=0')")
+    resumed = sweep.run("x=interval(0,1)", "sleep=0", "hydra.sweeper.n_trials=2", "hydra.sweeper.n_jobs=2")
+    assert resumed.returncode == 0, resumed.output
+    assert [(trial["status"], trial["attempt"]) for trial in sweep.trials()] == [("completed", "2")] * 2
+
+
+def test_terminal_shows_one_live_block(terminal):
+    child = terminal("x=interval(0,1)", "y=interval(0,1)", "hydra.sweeper.n_trials=6", "hydra.sweeper.seed=2")
+    child.expect("hypervolume")
+    child.expect("best loss")
+    child.expect("Pareto front")
+    child.expect(pexpect.EOF)
+    child.close()
+    assert child.exitstatus == 0

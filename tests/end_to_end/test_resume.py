@@ -1,0 +1,167 @@
+"""A sweeper may die at any moment; the same command goes on where it was."""
+
+import os
+import random
+import shutil
+import signal
+import socket
+import sqlite3
+import time
+from collections import Counter
+
+import pytest
+
+SPACE = ("x=interval(0,1)", "y=interval(0,1)")
+
+
+def wait_until(condition, seconds=60.0):
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "waited in vain"
+        time.sleep(0.05)
+
+
+def rows(sweep, query="select number, status from ax_mo_trial"):
+    path = sweep.dir / "study.db"
+    if not path.exists():
+        return []
+    try:
+        with sqlite3.connect(f"file:{path}?mode=ro", uri=True) as connection:
+            return connection.execute(query).fetchall()
+    except sqlite3.OperationalError:
+        return []
+
+
+def test_killed_sweeper_resumes_and_adopts_its_live_jobs(sweep):
+    journal = sweep.tmp_path / "journal"
+    options = (*SPACE, f"journal={journal}", "sleep=6", "hydra.sweeper.n_trials=5", "hydra.sweeper.n_jobs=3")
+    first = sweep.start(*options)
+    wait_until(lambda: journal.exists() and len(journal.read_text().split()) == 3)
+    first.send_signal(signal.SIGKILL)
+    first.wait()
+    done = sweep.run(*options)
+    assert done.returncode == 0, done.output
+    assert "Trial 0 is still running; watching it again." in done.output
+    assert [trial["status"] for trial in sweep.trials()] == ["completed"] * 5
+    assert Counter(journal.read_text().split()) == {str(n): 1 for n in range(5)}, "no trial ran twice"
+
+
+def test_result_that_came_while_no_sweeper_ran_is_used(sweep):
+    journal = sweep.tmp_path / "journal"
+    options = (*SPACE, f"journal={journal}", "sleep=2", "hydra.sweeper.n_trials=3", "hydra.sweeper.n_jobs=2")
+    first = sweep.start(*options)
+    wait_until(lambda: journal.exists() and len(journal.read_text().split()) == 2)
+    first.send_signal(signal.SIGKILL)
+    first.wait()
+    wait_until(lambda: (sweep.dir / "0" / "result.json").exists() and (sweep.dir / "1" / "result.json").exists())
+    time.sleep(0.5)  # the processes themselves end just after
+    done = sweep.run(*options)
+    assert done.returncode == 0, done.output
+    assert Counter(journal.read_text().split()) == {"0": 1, "1": 1, "2": 1}
+
+
+def test_study_killed_again_and_again_ends_with_exactly_its_trials(sweep):
+    journal = sweep.tmp_path / "journal"
+    options = (*SPACE, f"journal={journal}", "sleep=0.3", "hydra.sweeper.n_trials=10", "hydra.sweeper.n_jobs=2")
+    chance = random.Random(5)
+    for _ in range(4):
+        before = sum(status in ("completed", "failed") for _, status in rows(sweep))
+        process = sweep.start(*options)
+        wait_until(
+            lambda process=process, before=before: (
+                process.poll() is not None
+                or sum(status in ("completed", "failed") for _, status in rows(sweep)) > before
+            )
+        )
+        time.sleep(chance.uniform(0.0, 0.7))
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+    done = sweep.run(*options)
+    assert done.returncode == 0, done.output
+    trials = sweep.trials()
+    assert [int(trial["trial"]) for trial in trials] == list(range(10))
+    assert all(trial["status"] == "completed" for trial in trials)
+    ran = Counter(journal.read_text().split())
+    assert all(ran[trial["trial"]] == int(trial["attempt"]) for trial in trials), "runs are counted"
+    assert max(ran.values()) <= 2
+
+
+def test_trial_written_but_never_started_is_started_by_the_resume(sweep):
+    options = (*SPACE, "hydra.sweeper.n_jobs=1")
+    assert sweep.run(*options, "hydra.sweeper.n_trials=2").returncode == 0
+    with sqlite3.connect(sweep.dir / "study.db") as connection:
+        connection.execute("update ax_mo_trial set status='asked', handle=null, metrics='{}' where number=1")
+    shutil.rmtree(sweep.dir / "1")
+    done = sweep.run(*options, "hydra.sweeper.n_trials=3")
+    assert done.returncode == 0, done.output
+    assert [trial["status"] for trial in sweep.trials()] == ["completed"] * 3
+
+
+def test_job_that_died_unseen_without_a_result_runs_once_more(sweep):
+    journal = sweep.tmp_path / "journal"
+    options = (*SPACE, f"journal={journal}", "sleep=30", "hydra.sweeper.n_jobs=1", "hydra.sweeper.n_trials=1")
+    first = sweep.start(*options)
+    wait_until(journal.exists)
+    first.send_signal(signal.SIGKILL)
+    first.wait()
+    os.kill(int((sweep.dir / "0" / ".pid").read_text().split()[0]), signal.SIGKILL)
+    with sweep.database() as connection:  # so that the second attempt is a short one
+        connection.execute("update ax_mo_trial set overrides = replace(overrides, 'sleep=30', 'sleep=0')")
+    done = sweep.run(*(option.replace("sleep=30", "sleep=0") for option in options))
+    assert done.returncode == 0, done.output
+    (trial,) = sweep.trials()
+    assert (trial["status"], trial["attempt"]) == ("completed", "2")
+    assert "an override of every trial differs" in done.output
+
+
+def test_n_trials_is_the_total_and_may_grow(sweep):
+    assert sweep.run(*SPACE, "hydra.sweeper.n_trials=3").returncode == 0
+    again = sweep.run(*SPACE, "hydra.sweeper.n_trials=3")
+    assert again.returncode == 0
+    assert "started" not in again.output
+    assert sweep.run(*SPACE, "hydra.sweeper.n_trials=4").returncode == 0
+    assert [trial["trial"] for trial in sweep.trials()] == ["0", "1", "2", "3"]
+    points = {(trial["params.x"], trial["params.y"]) for trial in sweep.trials()}
+    assert len(points) == 4, "the quasi-random sequence went on"
+
+
+def test_changed_space_or_objectives_are_refused_with_the_difference(sweep):
+    assert sweep.run(*SPACE, "hydra.sweeper.n_trials=1").returncode == 0
+    other_space = sweep.run("x=interval(0,2)", "y=interval(0,1)", "hydra.sweeper.n_trials=2")
+    assert other_space.returncode == 1
+    assert "x: was interval(0.0, 1.0), is now interval(0.0, 2.0)" in other_space.output
+    sweep.objectives = "{loss: {goal: minimize, threshold: 1}, size: minimize}"
+    other_goals = sweep.run(*SPACE, "hydra.sweeper.n_trials=2")
+    assert other_goals.returncode == 1
+    assert "loss: was minimize, is now minimize, threshold 1.0" in other_goals.output
+    assert len(sweep.trials()) == 1
+
+
+def test_second_sweeper_is_refused_naming_the_first(sweep):
+    first = sweep.start(*SPACE, "sleep=20", "hydra.sweeper.n_trials=2")
+    try:
+        wait_until(lambda: (sweep.dir / "0").exists())
+        second = sweep.run(*SPACE)
+        assert second.returncode == 1
+        assert f"pid {first.pid} on host {socket.gethostname()}" in second.output
+    finally:
+        first.send_signal(signal.SIGINT)
+        first.send_signal(signal.SIGINT)
+        time.sleep(0.2)
+        first.send_signal(signal.SIGINT)
+        first.wait(timeout=60)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_terminated_sweeper_leaves_its_jobs_to_the_next(sweep, number):
+    options = (*SPACE, "sleep=5", "hydra.sweeper.n_trials=2", "hydra.sweeper.n_jobs=2")
+    first = sweep.start(*options)
+    wait_until(lambda: len([row for row in rows(sweep) if row[1] == "running"]) == 2)
+    first.send_signal(number)
+    output, _ = first.communicate(timeout=30)
+    assert first.returncode == 128 + number
+    assert "to resume:" in output.splitlines()[-1]
+    done = sweep.run(*options)
+    assert done.returncode == 0, done.output
+    assert "Trial 1 is still running" in done.output
+    assert [trial["attempt"] for trial in sweep.trials()] == ["1", "1"]

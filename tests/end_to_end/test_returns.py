@@ -1,0 +1,53 @@
+"""What a task may return, and what the study makes of it."""
+
+import pytest
+
+
+@pytest.mark.parametrize(
+    ("returns", "objectives", "names"),
+    [
+        ("tuple", "{loss: minimize, width: minimize}", ["loss", "width"]),
+        ("number", "{loss: minimize}", ["loss"]),
+    ],
+)
+def test_positional_returns_take_the_objectives_names(sweep, returns, objectives, names):
+    sweep.objectives = objectives
+    done = sweep.run("x=interval(0,1)", f"returns={returns}", "hydra.sweeper.n_trials=3")
+    assert done.returncode == 0, done.output
+    assert list(sweep.result(0)["metrics"]) == names
+    assert list(sweep.solutions()[0]["values"]) == names
+
+
+def test_directions_alone_name_the_objectives_by_position(sweep):
+    argv = [word for word in sweep.argv() if "objectives" not in word]
+    argv += ["hydra.sweeper.direction=[minimize,minimize]", "x=interval(0,1)", "returns=tuple"]
+    done = sweep.run(argv=[*argv, "hydra.sweeper.n_trials=2"])
+    assert done.returncode == 0, done.output
+    assert set(sweep.result(1)["metrics"]) == {"objective_0", "objective_1"}
+
+
+def test_constraints_on_metrics_keep_trials_off_the_front(sweep):
+    sweep.objectives = "{loss: minimize}"
+    done = sweep.run(
+        "x=interval(0,1)", "hydra.sweeper.constraints=['size <= 11']",
+        "hydra.sweeper.n_trials=8", "hydra.sweeper.seed=1",
+    )  # fmt: skip
+    assert done.returncode == 0, done.output
+    (best,) = sweep.solutions()
+    assert float(sweep.trials()[best["trial"]]["metrics.size"]) <= 11
+    assert any(float(trial["metrics.size"]) > 11 for trial in sweep.trials())
+
+
+def test_a_seed_repeats_a_sequential_study(sweep):
+    points = []
+    for name in ("first", "second"):
+        sweep.dir = sweep.tmp_path / name
+        done = sweep.run(
+            "x=interval(0,1)", "y=interval(0,1)", "hydra.sweeper.n_trials=8", "hydra.sweeper.n_jobs=1",
+            "hydra.sweeper.seed=11",
+        )  # fmt: skip
+        assert done.returncode == 0, done.output
+        trials = sweep.trials()
+        assert trials[-1]["generator"] == "model"
+        points.append([(trial["params.x"], trial["params.y"]) for trial in trials])
+    assert points[0] == points[1]
