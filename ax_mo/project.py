@@ -51,9 +51,8 @@ class Project:
 
 def given_overrides(master: DictConfig) -> tuple[list[str], list[str]]:
     """The task's overrides and those of Hydra itself, as they were typed: their interpolations are for the jobs."""
-    overrides = master.hydra.overrides
-    task, hydra = (OmegaConf.to_container(lines, resolve=False) for lines in (overrides.task, overrides.hydra))
-    return [str(line) for line in task], [str(line) for line in hydra]
+    overrides: Any = OmegaConf.to_container(master.hydra.overrides, resolve=False)
+    return [str(line) for line in overrides["task"]], [str(line) for line in overrides["hydra"]]
 
 
 def reason(error: BaseException) -> str:
@@ -63,6 +62,22 @@ def reason(error: BaseException) -> str:
     if isinstance(cause, OmegaConfBaseException):
         lines.append(str(cause))
     return " ".join(" ".join(lines).split())
+
+
+def hydra_overrides(config: DictConfig) -> list[str]:
+    """The command line's overrides of Hydra's own node, as typed: they may hold interpolations."""
+    return [str(line) for line in _unresolved(config.hydra.overrides.hydra)]
+
+
+def task_overrides(config: DictConfig) -> list[str]:
+    """The command line's other overrides, as typed."""
+    return [str(line) for line in _unresolved(config.hydra.overrides.task)]
+
+
+def _unresolved(lines: ListConfig) -> list[Any]:
+    content = OmegaConf.to_container(lines, resolve=False)
+    assert isinstance(content, list)
+    return content
 
 
 def without_hydra(config: DictConfig) -> DictConfig:

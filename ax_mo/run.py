@@ -26,7 +26,7 @@ from ax_mo.jobs.job import Jobs
 from ax_mo.jobs.settings import launcher_settings, plain
 from ax_mo.jobs.torchx_jobs import LocalJobs, torchx_jobs
 from ax_mo.ledger import Ledger, cannot_write
-from ax_mo.project import Project
+from ax_mo.project import Project, hydra_overrides
 from ax_mo.results.files import PARETO, RESULTS, TRIALS, ResultFiles
 from ax_mo.results.promote import Recipes
 from ax_mo.screen import Screen, front_table, screen_for_this_terminal
@@ -139,7 +139,7 @@ def sweep(
 def _program(launcher: Launcher, arguments: Sequence[str], config: DictConfig) -> Program | None:
     """How to run this program again; None where the launcher has no need of it."""
     try:
-        return this_program(list(arguments), [str(line) for line in config.hydra.overrides.hydra])
+        return this_program(list(arguments), hydra_overrides(config))
     except NotRerunnableError:
         if _is_torchx(launcher):
             raise
@@ -196,9 +196,11 @@ class _Study:
             self._announce(ledger, store)
             try:
                 ending = self._loop(ledger, wake)
-            except StudyStopped:
+            except StudyStopped as error:
                 self._conclude(ledger, None)
-                raise
+                if not self._sweep_dir.is_dir():  # whatever it was that noticed
+                    raise StudyStopped(f"The sweep directory {self._sweep_dir} has disappeared.") from None
+                raise error
             finally:
                 self._screen.close()
             self._conclude(ledger, ending)

@@ -9,6 +9,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from hydra.core.global_hydra import GlobalHydra
+from hydra.core.hydra_config import HydraConfig
+
 from ax_mo.errors import NotRerunnableError
 from ax_mo.space.grammar import quoted
 from ax_mo.trial.files import COMMAND, write_atomically
@@ -90,7 +93,7 @@ def this_program(task_overrides: Sequence[str], hydra_overrides: Sequence[str]) 
     prefix, arguments = split_argv(sys.orig_argv)
     parsed = _parse(sys.argv[1:])
     given = [*task_overrides, *hydra_overrides]
-    if parsed is None or _without_mode(parsed.overrides) != _without_mode(given):
+    if parsed is None or _without_mode(_expanded(parsed.overrides)) != _without_mode(given):
         raise NotRerunnableError(_EXPLANATION)
     program = Path(sys.argv[0]).name
     if program.startswith(("ipykernel", "colab_kernel")) or "ipykernel" in sys.modules:
@@ -102,7 +105,7 @@ def this_program(task_overrides: Sequence[str], hydra_overrides: Sequence[str]) 
     # same sweeper and launcher, which run the one job in place.
     edited = list(arguments) != sys.argv[1:]
     dropped = tuple(p for p in _SWEEP_ONLY if not (edited and p in ("hydra/sweeper", "hydra/launcher")))
-    kept = [line for line in typed.overrides if line.lstrip("+~").startswith(("hydra.", "hydra/"))]
+    kept = [line for line in _expanded(typed.overrides) if line.lstrip("+~").startswith(("hydra.", "hydra/"))]
     kept = [line for line in kept if not line.lstrip("+~").startswith(dropped)]
     return Program(tuple(prefix), tuple(_flags(typed)), tuple(kept), tuple(arguments))
 
@@ -154,11 +157,21 @@ def _parse(arguments: Sequence[str]) -> Namespace | None:
 
     parser = get_args_parser()
     try:
-        # Overrides may stand before and after flags: Hydra 1.4 accepts that, and 1.3 has refused it before we are asked.
+        # Hydra 1.4 takes overrides before and after flags; 1.3 has refused such a line before it comes to us.
         known, unknown = parser.parse_known_intermixed_args(list(arguments))
     except SystemExit:
         return None
     return None if unknown else known
+
+
+def _expanded(overrides: Sequence[str]) -> list[str]:
+    """The overrides as Hydra hands them to a sweeper: from 1.4 on, ``hydra.aliases`` are replaced by what they mean."""
+    hydra = GlobalHydra.instance().hydra
+    aliases_of = getattr(hydra.config_loader if hydra else None, "get_override_aliases", None)
+    if aliases_of is None or not HydraConfig.initialized():
+        return list(overrides)
+    aliases = aliases_of(HydraConfig.get().job.config_name)
+    return [aliases.expand(line) for line in overrides]
 
 
 def _flags(parsed: Namespace) -> list[str]:

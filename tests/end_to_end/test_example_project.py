@@ -1,0 +1,84 @@
+"""The example project: an ordinary Lightning project that knows nothing of ax_mo but its YAML."""
+
+import csv
+import json
+import shlex
+import sys
+
+import pytest
+import yaml
+
+from .conftest import ROOT, run
+
+TRAIN = ROOT / "example_project" / "train.py"
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory):
+    directory = tmp_path_factory.mktemp("example")
+    argv = [sys.executable, str(TRAIN), "+experiment=nas", f"hydra.sweep.dir={directory / 'sweep'}"]
+    done = run([*argv, "hydra.sweeper.n_trials=6", "hydra.sweeper.seed=1"], cwd=directory, timeout=240)
+    assert done.returncode == 0, done.output
+    return directory / "sweep", done.output
+
+
+def test_no_line_of_its_python_knows_ax_mo():
+    assert all("ax_mo" not in path.read_text() for path in TRAIN.parent.rglob("*.py"))
+
+
+def test_every_trial_leaves_its_directory(study):
+    directory, _ = study
+    for number in range(6):
+        trial = directory / str(number)
+        assert (trial / ".hydra" / "config.yaml").exists()
+        result = json.loads((trial / "result.json").read_text())
+        assert result["schema"] == 1 and result["trial"] == number and result["status"] == "completed"
+        assert set(result["metrics"]) == {"val_acc", "val_loss", "num_params", "train_seconds"}
+        assert (trial / "command.sh").exists() and (trial / "stderr.log").exists()
+
+
+def test_table_results_and_multirun_agree(study):
+    directory, output = study
+    with (directory / "trials.csv").open(newline="") as file:
+        trials = {int(row["trial"]): row for row in csv.DictReader(file)}
+    assert len(trials) == 6
+    assert {row["generator"] for row in trials.values()} == {"center", "sobol", "model"}
+    results = yaml.safe_load((directory / "optimization_results.yaml").read_text())
+    assert results["name"] == "ax_mo" and results["solutions"]
+    for solution in results["solutions"]:
+        row = trials[solution["trial"]]
+        assert float(row["metrics.val_acc"]) == solution["values"]["val_acc"]
+        assert int(row["params.model.hidden1"]) == solution["params"]["model.hidden1"]
+        assert (directory / "pareto" / f"trial_{solution['trial']}.yaml").exists()
+        better = [
+            other
+            for other in trials.values()
+            if float(other["metrics.val_acc"]) > solution["values"]["val_acc"]
+            and float(other["metrics.num_params"]) < solution["values"]["num_params"]
+        ]
+        assert not better
+    multirun = yaml.safe_load((directory / "multirun.yaml").read_text())
+    assert multirun["hydra"]["sweeper"]["n_trials"] == 6
+    assert "Pareto front" in output and "to resume:" in output
+
+
+def test_output_holds_no_noise_of_the_libraries(study):
+    _, output = study
+    for line in output.splitlines():
+        assert not line.startswith(("[INFO", "[WARNING", "torchx", "INFO", "WARNING")), line
+        assert "Warning" not in line, line
+
+
+def test_promoted_point_repeats_the_trial(study):
+    directory, output = study
+    line = next(line for line in output.splitlines() if line.startswith("Run a point again: "))
+    argv = shlex.split(line.removeprefix("Run a point again: "))
+    number = argv[-1].removeprefix("+pareto=trial_")
+    again = directory.parent / "again"
+    done = run([*argv, f"hydra.run.dir={again}"], cwd=directory)
+    assert done.returncode == 0, done.output
+    assert yaml.safe_load((again / ".hydra/config.yaml").read_text()) == yaml.safe_load(
+        (directory / number / ".hydra/config.yaml").read_text()
+    )
+    metrics = json.loads((directory / number / "result.json").read_text())["metrics"]
+    assert f"val_acc={round(metrics['val_acc'], 4)}" in (again / "train.log").read_text()

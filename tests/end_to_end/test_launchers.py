@@ -1,0 +1,66 @@
+"""The user's own choice of launcher wins; any launcher works, in batches."""
+
+import pytest
+import yaml
+
+SPACE = ("x=interval(0,1)", "hydra.sweeper.n_trials=5", "hydra.sweeper.n_jobs=2")
+
+
+def chosen_launcher(sweep):
+    return yaml.safe_load((sweep.dir / "multirun.yaml").read_text())["hydra"]["launcher"]["_target_"]
+
+
+@pytest.mark.parametrize("launcher", ["basic", "joblib"])
+def test_other_launchers_run_the_study_in_batches(sweep, launcher):
+    done = sweep.run(*SPACE, f"hydra/launcher={launcher}")
+    assert done.returncode == 0, done.output
+    assert launcher in chosen_launcher(sweep)
+    trials = sweep.trials()
+    assert [trial["status"] for trial in trials] == ["completed"] * 5
+    assert [trial["dir"] for trial in trials] == [str(number) for number in range(5)]
+    assert (sweep.dir / "3" / ".hydra" / "config.yaml").exists()
+
+
+def test_torchx_is_the_default_and_a_file_can_choose_another(sweep):
+    assert sweep.run(*SPACE, "hydra.sweeper.n_trials=1").returncode == 0
+    assert "torchx" in chosen_launcher(sweep)
+    config = sweep.project / "conf" / "config.yaml"
+    config.write_text("defaults:\n  - model: small\n  - optim: adam\n  - override hydra/launcher: basic\n  - _self_\n"
+                      + config.read_text().split("- _self_\n")[1])  # fmt: skip
+    sweep.dir = sweep.tmp_path / "other"
+    assert sweep.run(*SPACE, "hydra.sweeper.n_trials=1").returncode == 0
+    assert "BasicLauncher" in chosen_launcher(sweep)
+
+
+def test_failures_in_batches_fail_their_own_trials_only(sweep):
+    modes = "exception,exit,not_a_number,fine"
+    done = sweep.run(
+        f"mode={modes}", "hydra/launcher=basic", "hydra.sweeper.n_trials=4", "hydra.sweeper.n_jobs=4",
+        "hydra.sweeper.max_failure_rate=1.0",
+    )  # fmt: skip
+    assert done.returncode == 0, done.output
+    status = {trial["params.mode"]: (trial["status"], trial["reason"]) for trial in sweep.trials()}
+    assert status["fine"] == ("completed", "")
+    assert status["exception"] == ("failed", "ValueError: diverged at step 7")
+    assert status["exit"] == ("failed", "ended by sys.exit(3) and recorded no result")
+    assert status["not_a_number"][0] == "failed"
+
+
+def test_dead_worker_fails_its_trial_and_spares_the_others_of_its_batch(sweep):
+    done = sweep.run(
+        "mode=sigkill,fine,text", "hydra/launcher=joblib", "hydra.sweeper.n_trials=3", "hydra.sweeper.n_jobs=3",
+        "hydra.sweeper.max_failure_rate=1.0",
+    )  # fmt: skip
+    assert done.returncode == 0, done.output
+    status = {trial["params.mode"]: (trial["status"], trial["reason"]) for trial in sweep.trials()}
+    assert status["fine"][0] == "completed"
+    assert status["sigkill"][0] == "failed"
+    assert "the launcher lost it: TerminatedWorkerError" in status["sigkill"][1]
+    assert status["text"][1] == "the metric 'loss' is not a number: 'low'"
+
+
+def test_batches_resume_to_the_total(sweep):
+    assert sweep.run(*SPACE, "hydra/launcher=basic", "hydra.sweeper.n_trials=2").returncode == 0
+    done = sweep.run(*SPACE, "hydra/launcher=basic")
+    assert done.returncode == 0, done.output
+    assert [trial["trial"] for trial in sweep.trials()] == list("01234")

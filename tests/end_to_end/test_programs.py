@@ -1,0 +1,230 @@
+"""However the program is started, its trials are the same command again."""
+
+import os
+import shlex
+import subprocess
+import sys
+import textwrap
+
+import pytest
+import yaml
+
+ONE = ("x=interval(0,1)", "hydra.sweeper.n_trials=2")
+
+
+def arguments(sweep, *overrides):
+    return sweep.argv(*overrides)[2:]
+
+
+def config_of(directory):
+    return yaml.safe_load((directory / ".hydra" / "config.yaml").read_text())
+
+
+def test_module_run_with_dash_m(sweep):
+    package = sweep.tmp_path / "pkg"
+    sweep.project.rename(package)
+    (package / "__init__.py").touch()
+    done = sweep.run(argv=[sys.executable, "-m", "pkg.toy", *arguments(sweep, *ONE)])
+    assert done.returncode == 0, done.output
+    assert len(sweep.solutions()) >= 1
+
+
+def test_console_script(sweep):
+    package = sweep.tmp_path / "site" / "pkg"
+    package.parent.mkdir()
+    sweep.project.rename(package)
+    for folder in (package, package / "conf"):
+        (folder / "__init__.py").touch()
+    # As pip writes it for [project.scripts] train = "pkg.toy:main".
+    script = sweep.tmp_path / "train"
+    script.write_text(f"#!{sys.executable}\nimport sys\nfrom pkg.toy import main\nsys.exit(main())\n")
+    script.chmod(0o755)
+    elsewhere = sweep.tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    done = sweep.run(
+        argv=[str(script), *arguments(sweep, *ONE)], cwd=elsewhere, env={"PYTHONPATH": str(package.parent)}
+    )
+    assert done.returncode == 0, done.output
+    assert "completed" in done.output
+
+
+def test_relative_script_from_another_directory(sweep):
+    where = sweep.tmp_path / "a" / "b"
+    where.mkdir(parents=True)
+    relative = os.path.relpath(sweep.script, where)
+    done = sweep.run(argv=[sys.executable, relative, *arguments(sweep, *ONE, "hydra.sweep.dir=out here")], cwd=where)
+    assert done.returncode == 0, done.output
+    assert (where / "out here" / "1" / "result.json").exists()
+
+
+def test_config_name_path_and_dir_are_passed_on(sweep):
+    conf = sweep.project / "conf"
+    (conf / "other.yaml").write_text("defaults:\n  - config\n  - _self_\ny: 7.0\n")
+    moved = sweep.project / "configs"
+    conf.rename(moved)
+    extra = sweep.tmp_path / "extra" / "optim"
+    extra.mkdir(parents=True)
+    (extra / "mine.yaml").write_text("name: mine\nlr: 5.0\n")
+    done = sweep.run(
+        argv=[*sweep.argv(*ONE, "optim=mine"), "--config-name", "other", "--config-path", "configs",
+              "--config-dir", "extra"],
+    )  # fmt: skip
+    assert done.returncode == 0, done.output
+    config = config_of(sweep.dir / "0")
+    assert config["y"] == 7.0
+    assert config["optim"] == {"name": "mine", "lr": 5.0}
+    # The promoted point runs again with all of it.
+    command = next(line for line in done.output.splitlines() if line.startswith("Run a point again: "))
+    argv = [*shlex.split(command.removeprefix("Run a point again: ")), f"hydra.run.dir={sweep.tmp_path / 'again'}"]
+    again = sweep.run(argv=argv)
+    assert again.returncode == 0, again.output
+    number = argv[-2].removeprefix("+pareto=trial_")
+    assert config_of(sweep.tmp_path / "again") == config_of(sweep.dir / number)
+
+
+def test_chdir_custom_subdir_and_the_users_own_overrides(sweep):
+    done = sweep.run(
+        *ONE, "y=0.25", "+note='a, b=c'", "hydra.job.chdir=true",
+        "hydra.sweep.subdir=run_${hydra.job.num}_${hydra.job.override_dirname}",
+    )  # fmt: skip
+    assert done.returncode == 0, done.output
+    directories = [sweep.dir / trial["dir"] for trial in sweep.trials()]
+    assert directories[1].name.startswith("run_1_")
+    for directory in directories:
+        config = config_of(directory)
+        assert config["y"] == 0.25
+        assert config["note"] == "a, b=c"
+    assert yaml.safe_load((directories[0] / ".hydra" / "hydra.yaml").read_text())["hydra"]["job"]["chdir"] is True
+
+
+def test_subdirs_that_collide_are_told_apart(sweep):
+    done = sweep.run(*ONE, "hydra.sweep.subdir=same")
+    assert done.returncode == 0, done.output
+    assert len({trial["dir"] for trial in sweep.trials()}) == 2
+
+
+def test_command_of_a_trial_can_be_run_by_hand(sweep):
+    assert sweep.run(*ONE, "+note='$HOME and \"quotes\"'").returncode == 0
+    before = sweep.result(1)["metrics"]
+    (sweep.dir / "1" / "result.json").unlink()
+    subprocess.run(["sh", str(sweep.dir / "1" / "command.sh")], check=True, cwd="/", timeout=60)
+    assert sweep.result(1)["metrics"] == before
+    assert config_of(sweep.dir / "1")["note"] == '$HOME and "quotes"'
+
+
+def test_sweep_that_is_configured_in_files_alone(sweep):
+    experiment = sweep.project / "conf" / "experiment"
+    experiment.mkdir()
+    (experiment / "nas.yaml").write_text(
+        textwrap.dedent(f"""
+        # @package _global_
+        defaults:
+          - override /hydra/sweeper: ax_mo
+          - override /model: large
+        y: 0.5
+        hydra:
+          mode: MULTIRUN
+          sweep: {{dir: {sweep.dir}}}
+          sweeper:
+            objectives:
+              loss: {{goal: minimize, threshold: 2}}
+              size: minimize
+            n_trials: 3
+            params:
+              optim: glob(*)
+              x: interval(0, 1)
+              model.depth: range(1, 4)
+        """)
+    )
+    done = sweep.run(argv=[sys.executable, str(sweep.script), "+experiment=nas"])
+    assert done.returncode == 0, done.output
+    solution = sweep.solutions()[0]
+    assert solution["meets_thresholds"] is True
+    assert solution["params"]["optim"] in ("adam", "sgd")
+    # Its promoted point is a single run, group choices included, although the experiment sweeps.
+    number = solution["trial"]
+    again = sweep.run(
+        argv=[sys.executable, str(sweep.script), "--config-dir", str(sweep.dir), f"+pareto=trial_{number}",
+              f"hydra.run.dir={sweep.tmp_path / 'again'}"],
+    )  # fmt: skip
+    assert again.returncode == 0, again.output
+    assert config_of(sweep.tmp_path / "again") == config_of(sweep.dir / str(number))
+
+
+def test_promoted_point_of_a_project_that_sweeps_by_default_does_not_sweep(sweep):
+    config = sweep.project / "conf" / "config.yaml"
+    config.write_text(config.read_text() + "hydra:\n  mode: MULTIRUN\n")
+    assert sweep.run(*ONE).returncode == 0
+    number = sweep.solutions()[0]["trial"]
+    again = sweep.run(
+        argv=[sys.executable, str(sweep.script), "--config-dir", str(sweep.dir), f"+pareto=trial_{number}",
+              f"hydra.run.dir={sweep.tmp_path / 'again'}"],
+    )  # fmt: skip
+    assert again.returncode == 0, again.output
+    assert (sweep.tmp_path / "again" / ".hydra").exists()
+
+
+@pytest.mark.parametrize("typed", ["sweeper in the script", "sweeper on the command line"])
+def test_script_that_adds_the_multirun_flag_itself_does_not_sweep_in_its_trials(sweep, typed):
+    added = ["'-m'", *(["'hydra/sweeper=ax_mo'"] if typed == "sweeper in the script" else [])]
+    text = sweep.script.read_text().replace("    main()\n", f"    sys.argv[1:1] = [{', '.join(added)}]\n    main()\n")
+    sweep.script.write_text(text)
+    argv = [word for word in sweep.argv(*ONE) if word != "-m"]
+    if typed == "sweeper in the script":
+        argv.remove("hydra/sweeper=ax_mo")
+    done = sweep.run(argv=argv)
+    assert done.returncode == 0, done.output
+    assert [trial["status"] for trial in sweep.trials()] == ["completed", "completed"]
+    assert not list(sweep.dir.glob("*/study.db")) and not list(sweep.dir.glob("*/multirun.yaml"))
+
+
+def test_task_inside_another_program_is_refused_by_torchx_and_runs_with_basic(sweep):
+    notebook = sweep.project / "notebook.py"
+    (sweep.project / "conf" / "__init__.py").touch()
+    notebook.write_text(
+        textwrap.dedent("""
+        import sys
+        words = sys.argv[1:]
+        sys.argv = ["notebook"]
+
+        def cell():
+            from toy import main
+            sys.argv = ["toy.py", *words]
+            main()
+
+        sys.orig_argv = ["python", "-m", "ipykernel_launcher", "-f", "connection.json"]
+        cell()
+        """)
+    )
+    argv = [word if word != str(sweep.script) else str(notebook) for word in sweep.argv(*ONE)]
+    refused = sweep.run(argv=argv)
+    assert refused.returncode == 1
+    assert "hydra/launcher=basic or hydra/launcher=joblib" in refused.output
+    assert "Traceback" not in refused.output
+    assert not sweep.dir.exists()
+    done = sweep.run(argv=[*argv, "hydra/launcher=basic"])
+    assert done.returncode == 0, done.output
+    assert [trial["status"] for trial in sweep.trials()] == ["completed", "completed"]
+
+
+def test_config_groups_and_plain_lists_become_overrides(sweep):
+    done = sweep.run("model=glob(*)", "optim=choice(adam,sgd)", "x=0.1,0.2,0.3", "hydra.sweeper.n_trials=4")
+    assert done.returncode == 0, done.output
+    for trial in sweep.trials():
+        overrides = yaml.safe_load((sweep.dir / trial["dir"] / ".hydra" / "overrides.yaml").read_text())
+        assert f"model={trial['params.model']}" in overrides
+        assert f"optim={trial['params.optim']}" in overrides
+        assert config_of(sweep.dir / trial["dir"])["x"] == float(trial["params.x"])
+
+
+def test_finite_space_ends_when_all_of_it_was_tried(sweep):
+    done = sweep.run("model=small,large", "optim=adam,sgd", "hydra.sweeper.n_trials=20")
+    assert done.returncode == 0, done.output
+    assert "the whole space was tried" in done.output
+    assert len({(trial["params.model"], trial["params.optim"]) for trial in sweep.trials()}) == 4 == len(sweep.trials())
+
+
+def test_plain_run_of_the_project_is_left_alone(sweep):
+    done = sweep.run(argv=[sys.executable, str(sweep.script), f"hydra.run.dir={sweep.tmp_path / 'plain'}"])
+    assert done.returncode == 0 and done.output == ""
+    assert not (sweep.tmp_path / "plain" / "result.json").exists()
