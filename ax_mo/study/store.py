@@ -5,7 +5,10 @@ is killed at any moment finds on its return what it had decided.
 """
 
 import json
+import os
 import re
+import socket
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -13,9 +16,9 @@ from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.engine import Engine
+from sqlalchemy.engine import Connection, Engine
 
-from ax_mo.errors import ConfigError, StudyStopped
+from ax_mo.errors import AxMoError, ConfigError, StudyStopped
 from ax_mo.study.trial import Outcome, Status, Suggestion, Trial
 
 SCHEMA = 1
@@ -34,6 +37,7 @@ _study = sa.Table(
     sa.Column("objectives", sa.Text, nullable=False),
     sa.Column("fixed", sa.Text, nullable=False),
     sa.Column("created", sa.String(40), nullable=False),
+    sa.Column("owner", sa.Text),
 )
 
 _trial = sa.Table(
@@ -77,9 +81,12 @@ class Definition:
 class Store:
     """One study's rows. Raises StudyStopped when the database cannot be written."""
 
-    def __init__(self, engine: Engine, study_id: int, seed: int, fixed: tuple[str, ...]) -> None:
+    def __init__(
+        self, engine: Engine, study_id: int, seed: int, fixed: tuple[str, ...], claim: Connection | None
+    ) -> None:
         self._engine = engine
         self._study_id = study_id
+        self._claim = claim
         self.seed = seed
         self.fixed = fixed
 
@@ -90,32 +97,23 @@ class Store:
         try:
             _tables.create_all(engine)
             with engine.begin() as connection:
-                row = connection.execute(sa.select(_study).where(_study.c.name == name)).one_or_none()
-                if row is None:
-                    values = {
-                        "name": name,
-                        "schema": SCHEMA,
-                        "sweep_dir": str(sweep_dir),
-                        "seed": seed,
-                        "params": _dump(dict(definition.params)),
-                        "objectives": _dump(dict(definition.objectives)),
-                        "fixed": _dump(list(definition.fixed)),
-                        "created": now(),
-                    }
-                    result = connection.execute(_study.insert().values(**values))
-                    (study_id,) = result.inserted_primary_key or (0,)
-                    return cls(engine, int(study_id), seed, definition.fixed)
+                found = sa.select(_study).where(_study.c.name == name)
+                if connection.execute(found).one_or_none() is None:
+                    connection.execute(_study.insert().values(**_new_study(name, sweep_dir, definition, seed)))
+                row = connection.execute(found).one()
+            _check_same(row, name, sweep_dir, definition)
+            claim = _claim(engine, row)
         except sa.exc.SQLAlchemyError as error:
             engine.dispose()
             raise _cannot(url, error) from None
-        try:
-            _check_same(row, name, sweep_dir, definition)
-        except ConfigError:
+        except AxMoError:
             engine.dispose()
             raise
-        return cls(engine, int(row.id), int(row.seed), tuple(json.loads(row.fixed)))
+        return cls(engine, int(row.id), int(row.seed), tuple(json.loads(row.fixed)), claim)
 
     def close(self) -> None:
+        if self._claim is not None:
+            self._claim.close()
         self._engine.dispose()
 
     def trials(self) -> list[Trial]:
@@ -200,9 +198,40 @@ class Store:
         return _cannot(str(self._engine.url), error)
 
 
+def _new_study(name: str, sweep_dir: Path, definition: Definition, seed: int) -> dict[str, Any]:
+    return {
+        "name": name,
+        "schema": SCHEMA,
+        "sweep_dir": str(sweep_dir),
+        "seed": seed,
+        "params": _dump(dict(definition.params)),
+        "objectives": _dump(dict(definition.objectives)),
+        "fixed": _dump(list(definition.fixed)),
+        "created": now(),
+    }
+
+
+def _claim(engine: Engine, row: Any) -> Connection | None:
+    """On a server, where sweepers of several machines may meet, hold the study for as long as this process lives.
+
+    A lock that belongs to the connection: the server lets go of it however the process ends. For SQLite the lock of
+    the sweep directory does. Raises AxMoError that names host and pid of the holder.
+    """
+    if engine.dialect.name != "postgresql":
+        return None
+    connection = engine.connect().execution_options(isolation_level="AUTOCOMMIT")
+    key = zlib.crc32(f"ax_mo:{row.name}".encode())
+    if not connection.execute(sa.select(sa.func.pg_try_advisory_lock(key))).scalar_one():
+        connection.close()
+        raise AxMoError(f"Another sweeper is running the study '{row.name}': {row.owner or 'its owner is unknown'}.")
+    owner = f"pid {os.getpid()} on host {socket.gethostname()}, since {now()}"
+    connection.execute(_study.update().where(_study.c.id == row.id).values(owner=owner))
+    return connection
+
+
 def _engine(url: str) -> Engine:
     try:
-        engine = sa.create_engine(url)
+        engine = sa.create_engine(url, pool_pre_ping=True)
     except (sa.exc.ArgumentError, sa.exc.NoSuchModuleError) as error:
         raise ConfigError(
             f"hydra.sweeper.storage: '{redacted(url)}' is no SQLAlchemy URL ({error}). Write for example "
