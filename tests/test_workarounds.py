@@ -1,0 +1,136 @@
+"""Each workaround's fault, shown on the library itself: a test that fails here says that the workaround can go."""
+
+import inspect
+import logging
+import signal
+import sys
+import warnings
+
+import pytest
+
+
+@pytest.fixture(scope="module", autouse=True)
+def quiet():
+    import ax.api.client  # noqa: F401
+
+    for name in list(logging.root.manager.loggerDict):
+        if name.split(".")[0] == "ax":
+            logging.getLogger(name).setLevel(logging.CRITICAL)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
+
+
+def client(constraints=(), parameter_constraints=(), scaling=None):
+    from ax.api.client import Client
+    from ax.api.configs import RangeParameterConfig
+    from botorch.acquisition.multi_objective import logei
+
+    logei._load_attempted = True
+    made = Client(random_seed=0)
+    parameters = [
+        RangeParameterConfig(name=name, bounds=(1.0, 2.0), parameter_type="float", scaling=scaling) for name in "xy"
+    ]
+    made.configure_experiment(parameters=parameters, parameter_constraints=list(parameter_constraints))
+    made.configure_optimization("m0, -m1", outcome_constraints=list(constraints))
+    return made
+
+
+def play(made, metrics, count=7):
+    for _ in range(count):
+        ((index, point),) = made.get_next_trials(1).items()
+        made.complete_trial(index, raw_data=metrics(point))
+    return made._experiment.trials[index].generator_run._generation_node_name
+
+
+def test_ax_refuses_constraints_between_log_scaled_parameters():
+    """ax-platform 1.3.1; worked around in ax_mo/study/ax_space.py."""
+    with pytest.raises(ValueError, match="not allowed on log scale"):
+        client(parameter_constraints=["x <= y"], scaling="log")
+
+
+def test_ax_fails_on_partial_thresholds_while_nothing_is_feasible():
+    """ax-platform 1.3.1; worked around in AxOptimizer._complete_thresholds."""
+    made = client(["m0 >= 1.5", "c0 <= 0"])
+    with pytest.raises(ValueError, match="NaN"):
+        play(made, lambda p: {"m0": p["x"], "m1": p["y"], "c0": 5.0 + p["x"]})
+
+
+def test_ax_misreads_constraints_over_several_metrics():
+    """ax-platform 1.3.1 finds feasible trials infeasible; worked around in AxOptimizer._data."""
+    made = client(["m0 >= 1.5", "2.0*c0 + 1.0*c1 <= 100"])
+    with pytest.raises(ValueError, match="NaN"):
+        play(made, lambda p: {"m0": p["x"], "m1": p["y"], "c0": 10.0 + p["y"], "c1": p["x"]})
+
+
+def test_ax_repeats_its_quasi_random_step_on_attached_trials_when_it_starts_at_the_center():
+    """ax-platform 1.3.1; worked around by initialize_with_center=False on a resume."""
+    first = client()
+    play(first, lambda p: {"m0": p["x"], "m1": p["y"] ** 2})
+    resumed = client()
+    for trial in first._experiment.trials.values():
+        index = resumed.attach_trial(parameters=trial.arm.parameters)
+        resumed.complete_trial(index, raw_data={"m0": trial.arm.parameters["x"], "m1": trial.arm.parameters["y"] ** 2})
+    assert play(resumed, lambda p: {"m0": p["x"], "m1": p["y"]}, count=1) == "Sobol"
+
+
+def test_botorch_compiles_a_kernel_at_first_use():
+    """botorch 0.18.1; switched off in ax_mo/study/optimizer.py, which sets a private name."""
+    from botorch.acquisition.multi_objective import logei
+
+    source = inspect.getsource(logei._try_load_fused_kernel)
+    assert "cpp_extension" in source and "_load_attempted" in source
+
+
+def test_torchx_local_scheduler_replaces_signal_handlers():
+    """torchx 0.7.0; its handlers are put back in ax_mo/jobs/torchx_jobs.py."""
+    from torchx.schedulers.local_scheduler import create_scheduler
+
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        create_scheduler("test")
+        assert signal.getsignal(signal.SIGINT) is not before[signal.SIGINT]
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def test_torchx_substitutes_dollars_in_arguments():
+    """torchx 0.7.0; escaped in ax_mo/jobs/torchx_jobs.py."""
+    from torchx.specs import Role, macros
+
+    role = Role(name="r", image="", entrypoint="echo", args=["$$", "${app_id}"])
+    values = macros.Values(img_root="", app_id="app", replica_id="0", rank0_env="X")
+    assert values.apply(role).args == ["$", "app"]
+
+
+def test_hydra_ignores_its_searchpath_for_group_options_without_a_config_name(tmp_path):
+    """hydra-core 1.3.8 (and 1.4.0rc3 without config_name); worked around in ax_mo/project.py."""
+    from hydra import initialize_config_dir
+    from hydra.core.global_hydra import GlobalHydra
+
+    for folder in ("conf/db", "more/db"):
+        (tmp_path / folder).mkdir(parents=True)
+    (tmp_path / "conf" / "config.yaml").write_text(f"hydra:\n  searchpath: ['file://{tmp_path}/more']\n")
+    (tmp_path / "conf" / "db" / "one.yaml").write_text("a: 1\n")
+    (tmp_path / "more" / "db" / "two.yaml").write_text("a: 2\n")
+    with initialize_config_dir(str(tmp_path / "conf"), version_base=None):
+        loader = GlobalHydra.instance().config_loader()
+        assert loader.get_group_options("db") == ["one"]
+        assert loader.get_group_options("db", config_name="config") == ["one", "two"]
+
+
+def test_hydra_callbacks_of_a_sweep_are_a_list_that_can_be_added_to():
+    """No public way to add a callback to a sweep's context; ax_mo/run.py appends to this attribute."""
+    from hydra._internal.callbacks import Callbacks
+
+    assert Callbacks().callbacks == []
+    assert "hydra._internal.callbacks" in sys.modules
+
+
+def test_hydras_argument_parser_is_where_the_launcher_looks_for_it():
+    """No public way to parse Hydra's flags; ax_mo/jobs/command.py uses this."""
+    from hydra._internal.utils import get_args_parser
+
+    parsed = get_args_parser().parse_args(["-m", "--config-name", "c", "a=1"])
+    assert (parsed.config_name, parsed.overrides, parsed.multirun) == ("c", ["a=1"], True)
