@@ -24,10 +24,12 @@ class Project:
 
     def group_options(self, group: str) -> list[str]:
         """The options of a config group, those of ``hydra.searchpath`` included; empty for no group."""
-        _, overrides = given_overrides(self._master)
         # Without config_name, Hydra 1.3 ignores hydra.searchpath here.
         options = self._loader.get_group_options(
-            group, results_filter=ObjectType.CONFIG, config_name=self.config_name, overrides=overrides
+            group,
+            results_filter=ObjectType.CONFIG,
+            config_name=self.config_name,
+            overrides=hydra_overrides(self._master),
         )
         return sorted(options)
 
@@ -40,19 +42,12 @@ class Project:
 
         ``tolerant`` leaves out defaults that are mandatory but not chosen (``model: ???``).
         """
-        _, given = given_overrides(self._master)
-        search = [line for line in given if line.startswith("hydra.searchpath=")]
+        search = [line for line in hydra_overrides(self._master) if line.startswith("hydra.searchpath=")]
         return self._loader.load_configuration(
             config_name=self.config_name,
             overrides=[*search, *overrides],
             run_mode=RunMode.MULTIRUN if tolerant else RunMode.RUN,
         )
-
-
-def given_overrides(master: DictConfig) -> tuple[list[str], list[str]]:
-    """The task's overrides and those of Hydra itself, as they were typed: their interpolations are for the jobs."""
-    overrides: Any = OmegaConf.to_container(master.hydra.overrides, resolve=False)
-    return [str(line) for line in overrides["task"]], [str(line) for line in overrides["hydra"]]
 
 
 def reason(error: BaseException) -> str:

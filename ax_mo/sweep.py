@@ -12,7 +12,7 @@ from types import FrameType
 from typing import Any
 
 from ax_mo.errors import StudyStopped
-from ax_mo.jobs.job import Job, Jobs, JobSpec, Phase
+from ax_mo.jobs.job import Job, Jobs, JobSpec, JobState, Phase
 from ax_mo.jobs.process import identity
 from ax_mo.ledger import Ledger
 from ax_mo.study.optimizer import SpaceExhausted
@@ -165,17 +165,18 @@ class Sweep:
     def _collect(self) -> None:
         numbers = list(self._running)
         for number, state in zip(numbers, self._jobs.states([self._running[n] for n in numbers]), strict=True):
-            if state.phase is Phase.ENDED and self._files_have_come(number):
+            if state.phase is Phase.ENDED and self._files_have_come(number, state):
                 del self._running[number]
                 self._ledger.finish(number, self._ledger.outcome(number, state))
 
-    def _files_have_come(self, number: int) -> bool:
-        """Whether the files of an ended job can be trusted to be all there: a network file system may be late."""
+    def _files_have_come(self, number: int, state: JobState) -> bool:
+        """Whether the files of an ended job can be trusted to be all there: a network file system may be late.
+
+        A job that failed may well have left no result, so that less patience is due.
+        """
         since = self._ended_at.setdefault(number, time.monotonic())
-        return (
-            self._ledger.has_result(self._ledger.trials[number])
-            or time.monotonic() - since >= self._jobs.result_grace_seconds
-        )
+        grace = self._jobs.result_grace_seconds * (1.0 if state.exit_code == 0 else 0.25)
+        return self._ledger.has_result(self._ledger.trials[number]) or time.monotonic() - since >= grace
 
     def _cancel_running(self, quietly: bool = False) -> None:
         """Stop what runs; those trials will run again on a resume."""

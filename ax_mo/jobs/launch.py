@@ -20,7 +20,7 @@ from ax_mo.jobs.job import Job, Jobs, JobSpec, JobState, Phase
 from ax_mo.jobs.outcome import outcome_of, result_of
 from ax_mo.jobs.settings import launcher_settings, parallel_jobs
 from ax_mo.jobs.torchx_jobs import torchx_jobs
-from ax_mo.project import given_overrides, without_hydra
+from ax_mo.project import hydra_overrides, task_overrides, without_hydra
 from ax_mo.trial.files import PID, RESULT, SCHEMA, SPEC, write_json
 
 log = logging.getLogger(__name__)
@@ -55,7 +55,7 @@ def launch(
         if len(job_overrides) > 1:
             raise AxMoError("This process is one job of a sweep and cannot start a sweep of its own.")
         return [run_in_place(job_overrides[0], context, task_function, config)]
-    program = this_program(*given_overrides(config))
+    program = this_program(task_overrides(config), hydra_overrides(config))
     values = launcher_settings(settings)
     jobs = torchx_jobs(values)
     try:

@@ -68,7 +68,7 @@ def _without_result(state: JobState, tail: str) -> Outcome:
 
 def _ending(state: JobState) -> str:
     code = state.exit_code
-    if code is None:
+    if state.message or code is None:
         return state.message or "ended without a result"
     if code < 0:
         try:

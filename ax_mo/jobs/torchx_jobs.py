@@ -2,6 +2,7 @@
 
 import json
 import logging
+import os
 import shutil
 import signal
 import threading
@@ -14,9 +15,11 @@ from typing import Any
 from urllib.parse import urlparse
 
 from ax_mo.errors import ConfigError, StudyStopped, closest
+from ax_mo.jobs import slurm
 from ax_mo.jobs.gpus import GpuPool, visible_gpus
 from ax_mo.jobs.job import Job, Jobs, JobSpec, JobState, Phase
 from ax_mo.jobs.process import alive, end, identity, recorded
+from ax_mo.jobs.slurm import slurm_states
 
 LOCAL = "local_cwd"
 _ROLE = "trial"
@@ -93,6 +96,19 @@ def _own_signal_handlers() -> Iterator[None]:
         for number, handler in before.items():
             if signal.getsignal(number) is not handler:
                 signal.signal(number, handler)
+
+
+@contextmanager
+def _environment(name: str, value: str) -> Iterator[None]:
+    before = os.environ.get(name)
+    os.environ[name] = value
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ[name]
+        else:
+            os.environ[name] = before
 
 
 class LocalJobs:
@@ -179,6 +195,21 @@ def _exit_code(ui_url: str | None) -> int | None:
         return None
 
 
+def _app_id(job: Job) -> str:
+    """The scheduler's own name for the job: the last part of TorchX's handle."""
+    return job.handle.rpartition("/")[2] or "0"
+
+
+def _remove_empty_slurm_logs(job: Job) -> None:
+    """TorchX leaves two files a job in the directory it submits from; ours write their logs next to themselves."""
+    for path in Path.cwd().glob(f"slurm-{_app_id(job)}[.-]*"):
+        try:
+            if path.stat().st_size == 0:
+                path.unlink()
+        except OSError:
+            continue
+
+
 class ClusterJobs:
     """Jobs of a cluster's scheduler. The sweep directory must be on a file system that the nodes share."""
 
@@ -197,11 +228,12 @@ class ClusterJobs:
         env = {**self._settings.env, **spec.env}
         if self._settings.scheduler == "slurm":
             # TorchX passes env through srun --export, where a comma cuts a value.
-            argv = ["env", *(f"{key}={value}" for key, value in env.items()), *argv]
+            argv = ["env", *(f"{key}={value}" for key, value in env.items()), *recorded(spec.argv, spec.directory)]
             env = {}
         app = _app(spec, argv, self._settings, env)
         try:
-            with _own_signal_handlers():
+            # TorchX has no option for it: what the batch script itself prints would land in the user's directory.
+            with _own_signal_handlers(), _environment("SBATCH_OUTPUT", str(spec.directory / "slurm.log")):
                 dryrun = self._runner.dryrun(app, self._settings.scheduler, dict(self._settings.scheduler_args))
                 return str(self._runner.schedule(dryrun))
         except Exception as error:  # TorchX's schedulers raise whatever their clients raise
@@ -211,10 +243,19 @@ class ClusterJobs:
             ) from None
 
     def states(self, jobs: Sequence[Job]) -> list[JobState]:
-        states = [self._state(job) for job in jobs]
+        if self._settings.scheduler == "slurm":
+            states = slurm_states([_app_id(job) for job in jobs])
+            for job, state in zip(jobs, states, strict=True):
+                if state.phase is Phase.ENDED:
+                    _remove_empty_slurm_logs(job)
+        else:
+            states = [self._state(job) for job in jobs]
         return [self._lost_or(job, state) for job, state in zip(jobs, states, strict=True)]
 
     def cancel(self, jobs: Sequence[Job]) -> None:
+        if self._settings.scheduler == "slurm":
+            slurm.cancel([_app_id(job) for job in jobs])
+            return
         for job in jobs:
             try:
                 self._runner.cancel(job.handle)
@@ -231,10 +272,10 @@ class ClusterJobs:
         except Exception:  # a scheduler that does not answer says nothing about the job
             return JobState(Phase.UNKNOWN)
         name = "UNKNOWN" if status is None else str(status.state.name)
-        if name in ("SUCCEEDED",):
+        if name == "SUCCEEDED":
             return JobState(Phase.ENDED, 0)
         if name == "FAILED":
-            return JobState(Phase.ENDED, 1, status.msg)
+            return JobState(Phase.ENDED, 1, "the scheduler reports FAILED")
         if name == "CANCELLED":
             return JobState(Phase.ENDED, None, "cancelled by the scheduler")
         if name in ("SUBMITTED", "PENDING"):

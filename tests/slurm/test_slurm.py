@@ -1,0 +1,78 @@
+"""Trials as real Slurm jobs. Runs where a Slurm answers (``make test-slurm`` insists on one)."""
+
+import os
+import signal
+import subprocess
+import time
+
+import pytest
+
+from tests.end_to_end.conftest import Sweep
+
+
+def slurm_answers() -> bool:
+    try:
+        return subprocess.run(["sinfo", "-h"], capture_output=True, timeout=5, check=False).returncode == 0
+    except (OSError, subprocess.TimeoutExpired):
+        return False
+
+
+needs_slurm = pytest.mark.skipif(
+    not os.environ.get("AX_MO_TEST_SLURM") and not slurm_answers(), reason="no Slurm answers on this machine"
+)
+
+OPTIONS = ("x=interval(0,1)", "hydra.launcher.scheduler=slurm", "hydra.sweeper.n_jobs=2")
+
+
+@pytest.fixture
+def sweep(tmp_path):
+    return Sweep(tmp_path)
+
+
+@needs_slurm
+def test_study_runs_as_slurm_jobs_with_reasons_for_failures(sweep):
+    done = sweep.run(
+        "mode=fine,exception,exit", *OPTIONS, "hydra.sweeper.n_trials=6", "hydra.sweeper.max_failure_rate=1.0",
+        "hydra.sweeper.seed=4", "hydra.launcher.env={NOTE: 'a,b=\"c\"'}", timeout=200,
+    )  # fmt: skip
+    assert done.returncode == 0, done.output
+    reasons = {trial["params.mode"]: trial["reason"] for trial in sweep.trials()}
+    assert reasons["fine"] == ""
+    assert reasons["exception"] == "ValueError: diverged at step 7"
+    assert "Slurm ended the job: FAILED: leaving for good" in reasons["exit"]
+    assert not list(sweep.tmp_path.glob("slurm-*")), "nothing is left in the directory of submission"
+
+
+@needs_slurm
+def test_killed_sweeper_adopts_its_slurm_jobs(sweep):
+    options = (*OPTIONS, "sleep=15", "hydra.sweeper.n_trials=2")
+    first = sweep.start(*options)
+    deadline = time.monotonic() + 60
+    while not (sweep.dir / "1" / ".pid").exists():
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    first.send_signal(signal.SIGKILL)
+    first.wait()
+    done = sweep.run(*options)
+    assert done.returncode == 0, done.output
+    assert "Trial 1 is still running; watching it again." in done.output
+    assert [(trial["status"], trial["attempt"]) for trial in sweep.trials()] == [("completed", "1")] * 2
+
+
+@needs_slurm
+def test_second_interrupt_cancels_the_slurm_jobs(sweep):
+    process = sweep.start(*OPTIONS, "sleep=600", "hydra.sweeper.n_trials=2")
+    deadline = time.monotonic() + 60
+    while not (sweep.dir / "1" / ".pid").exists():
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    process.send_signal(signal.SIGINT)
+    time.sleep(3)
+    process.send_signal(signal.SIGINT)
+    output, _ = process.communicate(timeout=60)
+    assert process.returncode == 130, output
+    assert [trial["status"] for trial in sweep.trials()] == ["cancelled"] * 2
+    deadline = time.monotonic() + 30
+    while subprocess.run(["squeue", "-h", "-t", "R"], capture_output=True, text=True, check=True).stdout.strip():
+        assert time.monotonic() < deadline
+        time.sleep(0.5)
