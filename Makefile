@@ -5,7 +5,7 @@ BIN     = $(VENV)/bin
 READY   = $(VENV)/.ready
 DEMO    = demo
 
-.PHONY: demo test lint types unit test-hydra14 bench clean env format
+.PHONY: demo test lint types unit test-hydra14 test-slurm bench clean env format
 
 env: $(READY)
 
@@ -35,9 +35,15 @@ format: env
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-# The same tests against the next Hydra, in an environment of their own.
+# Hydra's own test suites, and ours from end to end, against the next Hydra in an environment of its own.
 test-hydra14:
-	$(MAKE) unit VENV=.venv-hydra14 CONSTRAINTS14=1
+	$(MAKE) env VENV=.venv-hydra14
+	.venv-hydra14/bin/pip install --quiet --upgrade -r constraints-hydra14.txt
+	.venv-hydra14/bin/python -m pytest tests/hydra_suites $(if $(wildcard tests/end_to_end/test_*.py),tests/end_to_end)
+
+# Insists on a Slurm that answers; `make test` leaves these tests out where none does.
+test-slurm: env
+	AX_MO_TEST_SLURM=1 $(BIN)/python -m pytest tests/slurm
 
 bench: env
 	$(BIN)/python benchmarks/startup.py
