@@ -1,5 +1,6 @@
 """The loop for any other Hydra launcher: batches of ``n_jobs`` through its blocking ``launch``."""
 
+import os
 import signal
 import threading
 from collections.abc import Sequence
@@ -11,10 +12,9 @@ from hydra.plugins.launcher import Launcher
 from ax_mo.errors import AxMoError
 from ax_mo.jobs.job import JobState, Phase
 from ax_mo.ledger import Ledger
-from ax_mo.study.optimizer import SpaceExhausted
 from ax_mo.study.store import now
 from ax_mo.study.trial import Outcome, Trial
-from ax_mo.sweep import Ending
+from ax_mo.sweep import Ending, suggestion_of
 from ax_mo.trial.files import RESULT, SPEC, read_json, write_json
 from ax_mo.trial.recorder import result_of as recorded_result
 
@@ -44,7 +44,7 @@ class BatchSweep:
                     self._launch(batch)
                 ledger.refresh(0)
                 ledger.check_failures()
-            ledger.check_end()
+            ledger.check_failures(at_end=True)
         except KeyboardInterrupt:
             for trial in ledger.open_trials():
                 ledger.cancel(trial.number)
@@ -72,10 +72,8 @@ class BatchSweep:
     def _ask(self, count: int) -> list[Trial]:
         trials: list[Trial] = []
         while len(trials) < min(count, len(trials) + self._ledger.room):
-            try:
-                suggestion = self._ledger.asker.ask().result()
-            except SpaceExhausted:
-                self._ledger.exhausted = True
+            suggestion = suggestion_of(self._ledger.asker.ask(), self._ledger)
+            if suggestion is None:
                 break
             trial = self._ledger.open(suggestion)
             if trial is not None:
@@ -92,7 +90,10 @@ class BatchSweep:
             self._ledger.refresh(len(group))
             error = self._launch_group(group)
             lost = [trial for trial in group if not self._settle(trial)]
-            if len(lost) == 1:
+            if self._interrupted:  # workers get Ctrl-C from the terminal as well; they run again on a resume
+                for trial in lost:
+                    self._ledger.cancel(trial.number)
+            elif len(lost) == 1:
                 self._fail(lost[0], error)
             else:
                 # One dead worker can take the whole batch with it: alone, each shows whether it was the one.
@@ -144,6 +145,7 @@ class BatchSweep:
             if self._interrupted:
                 raise KeyboardInterrupt
             self._interrupted = True
+            os.write(2, b"ax_mo: Interrupted: the batch that runs will be finished. Ctrl-C again cancels it.\n")
 
         return signal.signal(signal.SIGINT, interrupt)
 

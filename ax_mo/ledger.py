@@ -63,6 +63,7 @@ class Ledger:
         self.cwd = Path.cwd()
         self.trials: dict[int, Trial] = {trial.number: trial for trial in store.trials()}
         self.exhausted = False
+        self._ended_here: list[int] = []  # by this sweeper, not by one before a resume
         self._configs: dict[int, DictConfig] = {}
         self._task_name = ""
         self._hypervolume: float | None = None
@@ -176,6 +177,7 @@ class Ledger:
             self._hypervolume = None
         else:
             self.asker.fail(number)
+        self._ended_here.append(number)
         self.files.changed()
         self.screen.ended(self.trials[number], self.goals)
 
@@ -193,9 +195,12 @@ class Ledger:
         text = f"the metric '{missing[0]}' was not returned; returned were: {listed}."
         return replace(outcome, metrics={}, reason=text, signature=text)
 
-    def check_failures(self) -> None:
-        """Raises StudyStopped when too many trials fail, or the first ones all by the same fault."""
-        ended = [trial for trial in self.trials.values() if trial.status.ended]
+    def check_failures(self, at_end: bool = False) -> None:
+        """Raises StudyStopped when too many trials fail, or the first ones all by the same fault.
+
+        Only trials that ended under this sweeper count, so that a study whose fault was mended can be resumed.
+        """
+        ended = [self.trials[number] for number in self._ended_here]
         failed = [trial for trial in ended if trial.status is Status.FAILED]
         if self.max_failure_rate >= 1.0 or not failed:
             return
@@ -205,20 +210,10 @@ class Ledger:
                 f"The first {_SAME_FAILURES} trials failed with the same error: {first[0].reason}\n"
                 + self._evidence(first[0])
             )
-        if len(ended) >= _RATE_FROM and len(failed) > self.max_failure_rate * len(ended):
+        if (at_end or len(ended) >= _RATE_FROM) and len(failed) > self.max_failure_rate * len(ended):
             raise StudyStopped(
                 f"{len(failed)} of {len(ended)} trials failed, more than max_failure_rate={self.max_failure_rate:g} "
                 f"allows. The last: trial {failed[-1].number}: {failed[-1].reason}\n" + self._evidence(failed[-1])
-            )
-
-    def check_end(self) -> None:
-        """At the end of a study too short for the running check: raises StudyStopped when most of it failed."""
-        ended = [trial for trial in self.trials.values() if trial.status.ended]
-        failed = [trial for trial in ended if trial.status is Status.FAILED]
-        if ended and self.max_failure_rate < 1.0 and len(failed) > self.max_failure_rate * len(ended):
-            raise StudyStopped(
-                f"{len(failed)} of {len(ended)} trials failed. The last: trial {failed[-1].number}: "
-                f"{failed[-1].reason}\n" + self._evidence(failed[-1])
             )
 
     def _evidence(self, trial: Trial) -> str:

@@ -1,5 +1,6 @@
 """One sweep from its settings to its end: reads and checks, builds the rooms, runs the loop, says how it ended."""
 
+import importlib.util
 import os
 import secrets
 import sys
@@ -88,6 +89,10 @@ def parse_settings(given: Mapping[str, Any]) -> Settings:
             f"hydra.sweeper.method: unknown method '{settings.method}'; choose one of {', '.join(_METHODS)}."
             f"{closest(settings.method, _METHODS)}"
         )
+    if settings.method == "quality" and importlib.util.find_spec("numpyro") is None:
+        raise ConfigError(
+            "hydra.sweeper.method: quality needs a fully Bayesian model: pip install 'botorch[fully_bayesian]'."
+        )
     return settings
 
 
@@ -134,6 +139,8 @@ def sweep(
             return study.run()
     except OSError as error:
         raise cannot_write(sweep_dir, error) from None
+    except KeyboardInterrupt:  # before the first trial; later ones are counted by the loop
+        raise SystemExit(130) from None
 
 
 def _program(launcher: Launcher, arguments: Sequence[str], config: DictConfig) -> Program | None:
@@ -196,11 +203,15 @@ class _Study:
             self._announce(ledger, store)
             try:
                 ending = self._loop(ledger, wake)
-            except StudyStopped as error:
+            except StudyStopped:
                 self._conclude(ledger, None)
                 if not self._sweep_dir.is_dir():  # whatever it was that noticed
                     raise StudyStopped(f"The sweep directory {self._sweep_dir} has disappeared.") from None
-                raise error
+                raise
+            except BaseException:
+                self._screen.close()
+                self._screen.header(self._resume_line())
+                raise
             finally:
                 self._screen.close()
             self._conclude(ledger, ending)

@@ -11,7 +11,7 @@ from enum import StrEnum
 from types import FrameType
 from typing import Any
 
-from ax_mo.errors import StudyStopped
+from ax_mo.errors import AxMoError, StudyStopped
 from ax_mo.jobs.job import Job, Jobs, JobSpec, JobState, Phase
 from ax_mo.jobs.process import identity
 from ax_mo.ledger import Ledger
@@ -31,6 +31,22 @@ class Ending(StrEnum):
     EXHAUSTED = "the whole space was tried"
     DRAINED = "interrupted: the running trials were finished"
     CANCELLED = "interrupted: the running trials were cancelled"
+
+
+def suggestion_of(asked: "Future[Suggestion]", ledger: Ledger) -> Suggestion | None:
+    """What the optimizer suggested, waiting for it if need be; None when the space is exhausted.
+
+    Raises StudyStopped when it failed in a way that no other point would mend.
+    """
+    try:
+        return asked.result()
+    except SpaceExhausted:
+        ledger.exhausted = True
+        return None
+    except AxMoError:
+        raise
+    except Exception as error:
+        raise StudyStopped(f"The optimizer failed: {type(error).__name__}: {error}") from error
 
 
 class Sweep:
@@ -82,7 +98,7 @@ class Sweep:
                     self._ledger.refresh(len(self._running))
                     self._wake.wait(self._jobs.poll_seconds)
                     self._wake.clear()
-                self._ledger.check_end()
+                self._ledger.check_failures(at_end=True)
             except BaseException:
                 self._cancel_running(quietly=True)
                 raise
@@ -108,11 +124,7 @@ class Sweep:
             return self._instead_of_waiting()
         asked, self._asked = self._asked, None
         self._waiting_since = None
-        try:
-            return asked.result()
-        except SpaceExhausted:
-            self._ledger.exhausted = True
-            return None
+        return suggestion_of(asked, self._ledger)
 
     def _instead_of_waiting(self) -> Suggestion | None:
         if self._waiting_since is None:

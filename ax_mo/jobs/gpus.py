@@ -44,7 +44,9 @@ class GpuPool:
         return ",".join(devices)
 
     def hold(self, owner: str, value: str) -> None:
-        """A job of an earlier sweeper still has these devices."""
+        """A job of an earlier sweeper still has these devices. May be called again for the same job."""
+        if owner in self._held:
+            return
         devices = [device for device in value.split(",") if device in self._free]
         self._free = [device for device in self._free if device not in devices]
         self._held[owner] = devices

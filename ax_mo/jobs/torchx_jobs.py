@@ -24,6 +24,7 @@ from ax_mo.jobs.slurm import slurm_states
 LOCAL = "local_cwd"
 _ROLE = "trial"
 _LOGS = ".torchx"
+_GPUS = ".gpus"
 
 
 @dataclass(frozen=True)
@@ -132,6 +133,7 @@ class LocalJobs:
         env = {**self._settings.env, **spec.env}
         if self._gpus is not None:
             env["CUDA_VISIBLE_DEVICES"] = self._gpus.take(str(spec.directory))
+            (spec.directory / _GPUS).write_text(env["CUDA_VISIBLE_DEVICES"])
         logs = spec.directory / _LOGS
         shutil.rmtree(logs, ignore_errors=True)
         app = _app(spec, recorded(spec.argv, spec.directory), self._settings, env)
@@ -172,7 +174,11 @@ class LocalJobs:
         """A job of an earlier sweeper, whose exit code nobody saw."""
         process = identity(job.directory)
         if process is not None and alive(process):
+            if self._gpus is not None and (job.directory / _GPUS).exists():
+                self._gpus.hold(str(job.directory), (job.directory / _GPUS).read_text())
             return JobState(Phase.RUNNING)
+        if self._gpus is not None:
+            self._gpus.give_back(str(job.directory))
         shutil.rmtree(job.directory / _LOGS, ignore_errors=True)
         return JobState(Phase.ENDED, None, "ended without a result while no sweeper was watching")
 
