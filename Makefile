@@ -17,7 +17,7 @@ $(READY): pyproject.toml constraints.txt
 	touch $@
 
 demo: env
-	$(BIN)/python example_project/train.py +experiment=nas hydra.sweep.dir=$(DEMO)
+	$(BIN)/python example_project/train.py -m +experiment=nas hydra.sweep.dir=$(DEMO)
 
 test: lint types unit
 
@@ -38,7 +38,7 @@ format: env
 # Hydra's own test suites, and ours from end to end, against the next Hydra in an environment of its own.
 test-hydra14:
 	$(MAKE) env VENV=.venv-hydra14
-	.venv-hydra14/bin/pip install --quiet --upgrade -r constraints-hydra14.txt
+	.venv-hydra14/bin/pip install --quiet -r constraints-hydra14.txt
 	.venv-hydra14/bin/python -m pytest tests/hydra_suites $(if $(wildcard tests/end_to_end/test_*.py),tests/end_to_end)
 
 # Insists on a Slurm that answers; `make test` leaves these tests out where none does.

@@ -192,6 +192,7 @@ class _Study:
         self._workers = workers
         self._sweep_dir = sweep_dir
         self._config = config
+        self._recipes = Recipes(project, goals, program, sweep_dir)
         self._screen: Screen = screen_for_this_terminal()
 
     def run(self) -> list[list[JobReturn]]:
@@ -242,7 +243,6 @@ class _Study:
         )
 
     def _ledger(self, store: Store, asker: Asker) -> Ledger:
-        recipes = Recipes(self._project, self._goals, self._program, self._sweep_dir)
         return Ledger(
             space=self._space,
             goals=self._goals,
@@ -250,7 +250,7 @@ class _Study:
             program=self._program,
             store=store,
             asker=asker,
-            files=ResultFiles(self._sweep_dir, self._space.keys, self._goals, recipes.text),
+            files=ResultFiles(self._sweep_dir, self._space.keys, self._goals, self._recipes.text),
             screen=self._screen,
             sweep_dir=self._sweep_dir,
             n_trials=self._settings.n_trials,
@@ -308,8 +308,7 @@ class _Study:
                 front_table(front, self._goals, self._space.keys),
             ]
             if self._program is not None:
-                best = front[0]
-                lines.append(f"Run a point again: {self._program.pareto_command(self._sweep_dir, best.number)}")
+                lines.append(f"Run a point again: {self._recipes.command(front[0])}")
         lines += [
             f"Everything is in {self._sweep_dir}: {TRIALS}, {RESULTS}, {PARETO}/, a directory per trial",
             self._resume_line(),

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import hydra
 import yaml
 from hydra.errors import HydraException
 from hydra.types import RunMode
@@ -39,19 +40,31 @@ class Recipes:
         self._sweep_dir = sweep_dir
         self._sweeps_by_default: bool | None = None
 
+    def command(self, trial: Trial) -> str:
+        """The line that runs the trial's point again, once and not as a sweep."""
+        words = f"--config-dir {self._sweep_dir} +pareto=trial_{trial.number}"
+        if self._program is not None:
+            words = self._program.pareto_command(self._sweep_dir, trial.number)
+        return f"{words} hydra.mode=RUN" if self._project_sweeps() else words
+
+    def _project_sweeps(self) -> bool:
+        """Whether the project's plain config says ``hydra.mode: MULTIRUN``."""
+        if self._sweeps_by_default is None:
+            mode = self._project.compose_plain([], tolerant=True).hydra.mode
+            self._sweeps_by_default = mode == RunMode.MULTIRUN
+        return self._sweeps_by_default
+
+    def _sets_mode(self) -> bool:
+        # hydra-core 1.4.0rc3 refuses hydra.mode in any file but the primary config.
+        return self._project_sweeps() and hydra.__version__.startswith("1.3")
+
     def text(self, trial: Trial) -> str | None:
         """The content of ``pareto/trial_<n>.yaml``; None when the project no longer composes it."""
         try:
-            if self._sweeps_by_default is None:
-                mode = self._project.compose_plain([], tolerant=True).hydra.mode
-                self._sweeps_by_default = mode == RunMode.MULTIRUN
             found = recipe(self._project, trial.overrides)
         except (HydraException, OmegaConfBaseException):
             return None
-        command = f"--config-dir {self._sweep_dir} +pareto=trial_{trial.number}"
-        if self._program is not None:
-            command = self._program.pareto_command(self._sweep_dir, trial.number)
-        return experiment_yaml(trial, self._goals, found, command, self._sweeps_by_default)
+        return experiment_yaml(trial, self._goals, found, self.command(trial), self._sets_mode())
 
 
 def recipe(project: Project, overrides: Sequence[str]) -> Recipe:
@@ -71,7 +84,7 @@ def recipe(project: Project, overrides: Sequence[str]) -> Recipe:
     return Recipe(choices, values, tuple(removed))
 
 
-def experiment_yaml(trial: Trial, goals: Goals, found: Recipe, command: str, sweeps_by_default: bool) -> str:
+def experiment_yaml(trial: Trial, goals: Goals, found: Recipe, command: str, sets_mode: bool) -> str:
     """The text of ``pareto/trial_<n>.yaml``."""
     metrics = ", ".join(f"{name} = {trial.metrics[name]:g}" for name in goals.names)
     lines = [
@@ -84,7 +97,7 @@ def experiment_yaml(trial: Trial, goals: Goals, found: Recipe, command: str, swe
     body: dict[str, Any] = {}
     if found.choices:
         body["defaults"] = [{f"override /{group}": option} for group, option in found.choices.items()]
-    if sweeps_by_default:
+    if sets_mode:
         body["hydra"] = {"mode": "RUN"}
     body.update(found.values)
     text = yaml.safe_dump(body, sort_keys=False, allow_unicode=True, width=1000) if body else "{}\n"

@@ -26,6 +26,10 @@ class ResultRecorder(Callback):
         self._started = _now()
 
     def on_job_end(self, config: Any, job_return: Any, **_: Any) -> None:
+        value = job_return._return_value
+        if isinstance(value, BaseException) and not isinstance(value, Exception):
+            # Hydra 1.4 comes here for sys.exit() too, where 1.3 does not; the exit code says how it ended.
+            return
         if _rank() != 0:
             return
         directory = Path(str(config.hydra.runtime.output_dir))

@@ -16,7 +16,7 @@ TRAIN = ROOT / "example_project" / "train.py"
 @pytest.fixture(scope="module")
 def study(tmp_path_factory):
     directory = tmp_path_factory.mktemp("example")
-    argv = [sys.executable, str(TRAIN), "+experiment=nas", f"hydra.sweep.dir={directory / 'sweep'}"]
+    argv = [sys.executable, str(TRAIN), "-m", "+experiment=nas", f"hydra.sweep.dir={directory / 'sweep'}"]
     done = run([*argv, "hydra.sweeper.n_trials=6", "hydra.sweeper.seed=1"], cwd=directory, timeout=240)
     assert done.returncode == 0, done.output
     return directory / "sweep", done.output

@@ -35,7 +35,7 @@ def spoiled(mode: str, loss: float) -> object:
     }.get(mode, loss)
 
 
-@hydra.main(version_base=None, config_path="conf", config_name="config")
+@hydra.main(version_base="1.3", config_path="conf", config_name="config")
 def main(cfg: DictConfig) -> object:
     if cfg.journal:
         # Who ran, so that a test can count how often each trial did.

@@ -1,0 +1,169 @@
+"""The suggestion thread, with an optimizer that only takes notes."""
+
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import pytest
+
+from ax_mo.study.asker import Asker
+from ax_mo.study.trial import Status, Suggestion, Trial
+
+
+class Notes:
+    """An optimizer that writes down its calls and the threads that made them; ``errors`` are raised by name."""
+
+    def __init__(self) -> None:
+        self.calls: list[tuple[Any, ...]] = []
+        self.threads: set[str] = set()
+        self.errors: dict[str, BaseException] = {}
+        self.gate = threading.Event()
+        self.gate.set()
+        self.reached = threading.Event()
+
+    def _note(self, name: str, *arguments: Any) -> None:
+        self.threads.add(threading.current_thread().name)
+        self.reached.set()
+        assert self.gate.wait(10.0)
+        self.calls.append((name, *arguments))
+        if name in self.errors:
+            raise self.errors[name]
+
+    def start(self, trials: Sequence[Trial] = ()) -> None:
+        self._note("start", *[trial.number for trial in trials])
+
+    def ask(self) -> Suggestion:
+        self._note("ask")
+        return Suggestion({"x": len(self.calls)}, "model")
+
+    def assign(self, number: int, point: Mapping[str, Any]) -> None:
+        self._note("assign", number, dict(point))
+
+    def tell(self, number: int, metrics: Mapping[str, float]) -> None:
+        self._note("tell", number, dict(metrics))
+
+    def fail(self, number: int) -> None:
+        self._note("fail", number)
+
+    def quasi_random(self) -> Suggestion:
+        return Suggestion({"x": threading.current_thread().name}, "sobol")
+
+
+@pytest.fixture
+def notes() -> Notes:
+    return Notes()
+
+
+@pytest.fixture
+def asker(notes: Notes) -> Iterator[Asker]:
+    asker = Asker(notes)
+    yield asker
+    notes.gate.set()
+    assert asker.close(10.0)
+
+
+def test_calls_are_made_in_their_order_on_one_other_thread(asker: Asker, notes: Notes) -> None:
+    asker.start([Trial(4, Status.COMPLETED, {}, (), "4")])
+    first = asker.ask()
+    asker.assign(5, {"x": 1})
+    asker.tell(5, {"acc": 0.9})
+    asker.fail(6)
+    second = asker.ask()
+    assert second.result(10.0).point == {"x": 6}
+    assert first.result(10.0).point == {"x": 2}
+    assert notes.calls == [
+        ("start", 4),
+        ("ask",),
+        ("assign", 5, {"x": 1}),
+        ("tell", 5, {"acc": 0.9}),
+        ("fail", 6),
+        ("ask",),
+    ]
+    assert notes.threads == {"ax_mo-suggestions"}
+
+
+def test_caller_does_not_wait_for_the_optimizer(asker: Asker, notes: Notes) -> None:
+    notes.gate.clear()
+    future = asker.ask()
+    asker.tell(0, {"acc": 1})
+    assert notes.reached.wait(10.0)
+    assert not future.done()
+    assert notes.calls == []
+    notes.gate.set()
+    assert future.result(10.0).generator == "model"
+
+
+@pytest.mark.parametrize("name", ["start", "assign", "tell", "fail"])
+def test_error_surfaces_at_the_next_ask_and_at_every_one_after(asker: Asker, notes: Notes, name: str) -> None:
+    error = notes.errors[name] = RuntimeError("numerical trouble")
+    calls = {
+        "start": lambda: asker.start([]),
+        "assign": lambda: asker.assign(0, {}),
+        "tell": lambda: asker.tell(0, {}),
+        "fail": lambda: asker.fail(0),
+    }
+    calls[name]()
+    asker.tell(1, {"acc": 1})
+    for _ in range(2):
+        assert asker.ask().exception(10.0) is error
+    assert len(notes.calls) == 1  # nothing more is told to an optimizer in an unknown state
+
+
+def test_first_error_is_the_one_that_surfaces(asker: Asker, notes: Notes) -> None:
+    first = notes.errors["tell"] = RuntimeError("first")
+    notes.errors["fail"] = RuntimeError("second")
+    asker.tell(0, {})
+    asker.fail(1)
+    assert asker.ask().exception(10.0) is first
+
+
+def test_error_of_one_ask_does_not_spoil_the_next(asker: Asker, notes: Notes) -> None:
+    error = notes.errors["ask"] = RuntimeError("no point")
+    assert asker.ask().exception(10.0) is error
+    notes.errors.clear()
+    assert asker.ask().result(10.0).generator == "model"
+
+
+def test_quasi_random_point_comes_at_once_on_the_callers_thread(asker: Asker, notes: Notes) -> None:
+    notes.gate.clear()
+    asker.ask()
+    assert asker.quasi_random().point == {"x": threading.current_thread().name}
+
+
+@pytest.mark.parametrize("error", [None, RuntimeError("no point")])
+def test_sweep_is_woken_when_an_answer_is_there_good_or_bad(error: BaseException | None) -> None:
+    notes = Notes()
+    if error is not None:
+        notes.errors["ask"] = error
+    woken = threading.Event()
+    done_when_woken: list[bool] = []
+    asked = threading.Event()
+
+    def wake() -> None:
+        assert asked.wait(10.0)
+        done_when_woken.append(future.done())
+        woken.set()
+
+    asker = Asker(notes, wake)
+    future = asker.ask()
+    asked.set()
+    assert woken.wait(10.0)
+    assert done_when_woken == [True]
+    assert asker.close(10.0)
+
+
+def test_close_finishes_what_was_asked_before(notes: Notes) -> None:
+    asker = Asker(notes)
+    futures = [asker.ask() for _ in range(3)]
+    assert asker.close(10.0)
+    assert all(future.done() for future in futures)
+
+
+def test_close_says_when_the_optimizer_is_still_busy(notes: Notes) -> None:
+    asker = Asker(notes)
+    notes.gate.clear()
+    asker.ask()
+    assert notes.reached.wait(10.0)
+    assert not asker.close(0.05)
+    notes.gate.set()
+    assert asker.close(10.0)
