@@ -131,7 +131,7 @@ def _constraints(
     parsed = tuple(parse_linear(str(text), "constraints") for text in texts)
     for constraint in parsed:
         for name in constraint.names:
-            if name in parameter_keys:
+            if name in [key.lstrip("+") for key in parameter_keys]:
                 raise ConfigError(
                     f"hydra.sweeper.constraints: '{name}' in '{constraint.text}' is a parameter, not a metric; "
                     "put the constraint under hydra.sweeper.param_constraints."

@@ -8,9 +8,11 @@ from argparse import Namespace
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
+from hydra.core.override_parser.overrides_parser import OverridesParser
 
 from ax_mo.errors import NotRerunnableError
 from ax_mo.space.grammar import quoted
@@ -18,7 +20,7 @@ from ax_mo.trial.files import COMMAND, write_atomically
 
 RECORDER = "ax_mo.trial.recorder.ResultRecorder"
 
-_PLAIN = re.compile(r"/[\w./@+-]+|0|[1-9]\d*")
+_PLAIN = re.compile(r"/[\w./@+-]+|0|[1-9]\d*", re.ASCII)
 
 # The sweep's own part of a command line; everything else of Hydra's is passed on to the trials.
 _SWEEP_ONLY = (
@@ -68,18 +70,22 @@ class Program:
     def pareto_command(self, sweep_dir: Path, number: int) -> str:
         """The line that runs a point of the front again."""
         flags = list(self.flags)
-        search: list[str] = []
+        paths: list[str] = []
         if "--config-dir" in flags:  # there can be only one; the user's own becomes a search path
             at = flags.index("--config-dir")
-            search = [f"hydra.searchpath=[{quoted('file://' + flags[at + 1])}]"]
+            paths.append(f"file://{flags[at + 1]}")
             del flags[at : at + 2]
-        search += [line for line in self.hydra_overrides if line.startswith("hydra.searchpath=")]
-        words = [sys.orig_argv[0], *self.prefix[1:], *flags, "--config-dir", str(sweep_dir), *search[:1]]
+        for override in OverridesParser.create().parse_overrides(list(self.hydra_overrides)):
+            if override.key_or_group == "hydra.searchpath":
+                paths += [str(path) for path in _as_list(override.value())]
+        words = [sys.orig_argv[0], *self.prefix[1:], *flags, "--config-dir", str(sweep_dir)]
+        if paths:
+            words.append(f"hydra.searchpath=[{','.join(map(quoted, paths))}]")
         return shlex.join([*words, f"+pareto=trial_{number}"])
 
     def resume_command(self, sweep_dir: Path) -> str:
         """The line that continues the study in ``sweep_dir``, to be pasted into a shell."""
-        kept = [a for a in self.arguments if not a.startswith(("hydra.sweep.dir=", "+hydra.sweep.dir="))]
+        kept = [a for a in self.arguments if not a.lstrip("+").startswith("hydra.sweep.dir=")]
         line = [sys.orig_argv[0], *self.prefix[1:], *kept, f"hydra.sweep.dir={_value(str(sweep_dir))}"]
         return shlex.join(line)
 
@@ -187,6 +193,10 @@ def _flags(parsed: Namespace) -> list[str]:
     return flags
 
 
+def _as_list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
+
+
 def _without_mode(overrides: Sequence[str]) -> list[str]:
     return sorted(line for line in overrides if not line.startswith("hydra.mode="))
 
@@ -196,4 +206,7 @@ def _value(text: str) -> str:
 
     A directory is no interpolation, even if its name looks like one.
     """
-    return text if _PLAIN.fullmatch(text) else quoted(text.replace("${", "\\${"))
+    if _PLAIN.fullmatch(text):
+        return text
+    # In OmegaConf's grammar a backslash escapes the interpolation, and itself before one.
+    return quoted(re.sub(r"(\\*)\$\{", lambda match: 2 * match[1] + "\\${", text))

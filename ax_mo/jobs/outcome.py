@@ -21,7 +21,10 @@ def result_of(directory: Path, number: int, attempt: int) -> dict[str, Any] | No
         return None
     if result.get("trial") != number or result.get("attempt") != attempt:
         return None
-    return result if isinstance(result.get("metrics"), dict) else None
+    metrics = result.get("metrics")
+    if not isinstance(metrics, dict) or not all(isinstance(value, int | float) for value in metrics.values()):
+        return None
+    return result
 
 
 def outcome_of(directory: Path, number: int, attempt: int, state: JobState) -> Outcome:
@@ -32,7 +35,8 @@ def outcome_of(directory: Path, number: int, attempt: int, state: JobState) -> O
         return _without_result(state, tail)
     started, ended = result.get("started"), result.get("ended")
     if result.get("status") != "completed":
-        error = result.get("error") or {}
+        error = result.get("error")
+        error = error if isinstance(error, dict) else {"message": str(error)}
         kind, message = str(error.get("type", "Error")), str(error.get("message", ""))
         first = message.strip().splitlines()[0] if message.strip() else "(no message)"
         reason = first if kind == "MetricError" else f"{kind}: {first}"
@@ -52,6 +56,7 @@ def stderr_tail(directory: Path) -> str:
             text = file.read().decode("utf-8", errors="replace")
     except OSError:
         return ""
+    text = text.replace("\0", "\ufffd")  # which PostgreSQL does not take
     lines = [line for line in text.splitlines() if not line.startswith(_HYDRA_HINT)]
     return "\n".join("\n".join(lines).rstrip().splitlines()[-_TAIL_LINES:])
 

@@ -3,7 +3,7 @@
 import os
 import signal
 import time
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -49,17 +49,35 @@ def alive(process: Identity) -> bool:
 
 
 def end(processes: Sequence[Identity], patience: float = 10.0) -> None:
-    """SIGTERM to each process and its session, then SIGKILL to those still there after ``patience`` seconds."""
+    """SIGTERM to each process's group, then SIGKILL to what is left of the groups after ``patience`` seconds.
+
+    A job's children count as it does: they may ignore SIGTERM, or outlive the process that started them.
+    """
+    groups = {process.pid for process in processes if alive(process)}
     for number, wait in ((signal.SIGTERM, patience), (signal.SIGKILL, 5.0)):
-        living = [process for process in processes if alive(process)]
-        for process in living:
+        for group in groups:
             try:
-                os.killpg(process.pid, number)
+                os.killpg(group, number)
             except (ProcessLookupError, PermissionError):
                 continue
         deadline = time.monotonic() + wait
-        while any(map(alive, living)) and time.monotonic() < deadline:
-            time.sleep(0.02)
+        while (groups := groups & _living_groups(groups)) and time.monotonic() < deadline:
+            time.sleep(0.05)
+
+
+def _living_groups(groups: Set[int]) -> set[int]:
+    """Those process groups that have a member which is no zombie."""
+    found: set[int] = set()
+    if not Path("/proc/self/stat").exists():
+        return {group for group in groups if _answers(group)}
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            state, _, group = path.read_text().rpartition(")")[2].split()[:3]
+        except (OSError, ValueError):
+            continue
+        if state not in ("Z", "X"):
+            found.add(int(group))
+    return found
 
 
 def _parse(stat: str) -> Identity:

@@ -67,6 +67,8 @@ def _app(spec: JobSpec, argv: Sequence[str], settings: TorchXSettings, env: Mapp
     """A fresh AppDef: TorchX 0.7.0 changes the one it is given."""
     from torchx.specs import AppDef, Resource, Role
 
+    # Our local jobs get their GPUs by CUDA_VISIBLE_DEVICES; TorchX would warn at length that it does not set it.
+    gpu = 0 if settings.scheduler == LOCAL else settings.gpu
     role = Role(
         # Slurm's job name is the role's.
         name=_ROLE if settings.scheduler == LOCAL else spec.name,
@@ -74,7 +76,7 @@ def _app(spec: JobSpec, argv: Sequence[str], settings: TorchXSettings, env: Mapp
         entrypoint=_literal(argv[0]),
         args=[_literal(argument) for argument in argv[1:]],
         env={key: _literal(value) for key, value in env.items()},
-        resource=Resource(cpu=settings.cpu, gpu=settings.gpu, memMB=settings.memMB),
+        resource=Resource(cpu=settings.cpu, gpu=gpu, memMB=settings.memMB),
     )
     return AppDef(name=spec.name, roles=[role])
 

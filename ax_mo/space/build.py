@@ -37,12 +37,21 @@ def build_space(
     for key, line in entry_lines(params).items():
         _add(entries, parse_entry(line, key, project.group_options), f"params.{key}")
     command_line: dict[str, Parameter | FixedOverride] = {}
+    deleted: list[str] = []  # a key that is deleted and then added anew needs both
     for override in OverridesParser.create().parse_overrides(list(arguments)):
         entry = from_override(override, project.group_options)
+        before = command_line.get(_bare(entry.key))
+        if isinstance(before, FixedOverride) and before.key.startswith("~") and entry.key.startswith("+"):
+            deleted.append(before.line)
         command_line[_bare(entry.key)] = entry
     entries = {key: entry for key, entry in entries.items() if key not in command_line} | command_line
     parameters = tuple(entry for entry in entries.values() if not isinstance(entry, FixedOverride))
-    fixed = tuple(entry.line for entry in entries.values() if isinstance(entry, FixedOverride))
+    fixed = (*deleted, *(entry.line for entry in entries.values() if isinstance(entry, FixedOverride)))
+    if not parameters and params:
+        raise ConfigError(
+            f"Nothing is left to search: all of hydra.sweeper.params is fixed ({', '.join(fixed)}). Give one of them "
+            "several values, for example optim.lr: tag(log, interval(1e-4, 1e-1))."
+        )
     if not parameters:
         raise ConfigError(
             "hydra.sweeper.params is empty: there is nothing to search. Name the parameters in Hydra's override "
@@ -100,9 +109,20 @@ def _check_against_project(parameters: Sequence[Parameter], fixed: Sequence[str]
             )
         if missing:
             raise ConfigError(
-                f"hydra.sweeper.params.{parameter.key}: the key does not exist under {', '.join(missing)}. A searched "
-                "key must exist under every option that is searched; drop the option or the key."
+                f"hydra.sweeper.params.{parameter.key}: the key does not exist under "
+                f"{', '.join(_to_blame(missing, groups))}. A searched key must exist under every option that is "
+                "searched; drop the option or the key."
             )
+
+
+def _to_blame(missing: Sequence[str], groups: Sequence[Choice]) -> list[str]:
+    """The options under which a key is missing, of those groups only that have it under another option."""
+    blamed: list[str] = []
+    for group in groups:
+        labels = [f"{group.key}={option.text}" for option in group.options]
+        if not set(labels) <= set(missing):
+            blamed += [label for label in labels if label in missing]
+    return blamed or list(missing)
 
 
 def _parameter_constraint(text: str, parameters: Sequence[Parameter]) -> LinearConstraint:

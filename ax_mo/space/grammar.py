@@ -1,5 +1,6 @@
 """One entry of ``params``, or one override of the command line, becomes a parameter."""
 
+import math
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -52,6 +53,9 @@ class FixedOverride:
     line: str
 
 
+_PLAIN = re.compile(r"[A-Za-z_][\w./-]*", re.ASCII)
+_WORDS = ("true", "false", "null", "nan", "inf")
+
 GroupOptions = Callable[[str], Sequence[str]]
 """The options of a config group; empty where the name is no group."""
 
@@ -85,11 +89,11 @@ def from_override(
         raise ConfigError(f"{where}: a deletion ('~') cannot be swept over.")
     options = list(group_options(override.key_or_group))
     sweep = override.value()
+    if options and isinstance(sweep, IntervalSweep | RangeSweep):
+        raise ConfigError(
+            f"{where} is a config group; choose among its options, for example 'choice({', '.join(options)})'."
+        )
     if isinstance(sweep, IntervalSweep):
-        if options:
-            raise ConfigError(
-                f"{where} is a config group; choose among its options, for example 'choice({', '.join(options)})'."
-            )
         return _interval(key, sweep, where)
     if isinstance(sweep, RangeSweep):
         return _range(key, sweep, where)
@@ -118,6 +122,8 @@ def _interval(key: str, sweep: IntervalSweep, where: str) -> Range:
 
 def _bounded(parameter: Range, where: str) -> Range:
     low, high = parameter.low, parameter.high
+    if math.isinf(low) or math.isinf(high):
+        raise ConfigError(f"{where}: the bounds must be finite in {parameter.describe()}.")
     if not low < high:
         raise ConfigError(
             f"{where}: the lower bound {low} is not below the upper bound {high} in {parameter.describe()}."
@@ -136,14 +142,18 @@ def _range(key: str, sweep: RangeSweep, where: str) -> Parameter:
             f"{where}: range({sweep.start}, {sweep.stop}, step={sweep.step}) holds {len(values)} value(s); a "
             "search needs at least two (the stop is exclusive)."
         )
-    if all(isinstance(value, int) for value in values) and abs(sweep.step) == 1:
+    if _all_integers(values) and abs(sweep.step) == 1:
         return _bounded(Range(key, min(values), max(values), True, log), where)
     if log:
         raise ConfigError(
             f"{where}: a log scale needs steps of 1 (or no step); write "
-            f"tag(log, interval({min(values)}, {max(values)}))."
+            f"{Range(key, min(values), max(values), _all_integers(values), True).describe()}."
         )
     return Choice(key, tuple(Option(value, _text(value)) for value in sorted(values)), ordered=True)
+
+
+def _all_integers(values: Sequence[Any]) -> bool:
+    return all(isinstance(value, int) for value in values)
 
 
 def _choice(key: str, override: Override, sweep: Any, group_options: Sequence[str], where: str) -> Choice:
@@ -160,6 +170,8 @@ def _choice(key: str, override: Override, sweep: Any, group_options: Sequence[st
             )
         _tags(where, list(sweep.tags), (), "a choice")
         elements = list(sweep.list)
+    if group_options:  # names, even where they look like numbers
+        elements = [str(element) if isinstance(element, int | float) else element for element in elements]
     options = _distinct(elements)
     if len(options) < 2:
         listed = f" The group has: {', '.join(group_options)}." if group_options else ""
@@ -197,9 +209,20 @@ def _distinct(elements: Sequence[Any]) -> list[Option]:
 
 
 def _text(element: Any) -> str:
-    """The element as Hydra's grammar writes it; strings that came quoted stay quoted."""
+    """The element as Hydra's grammar writes it. Strings are quoted unless they are plain words.
+
+    Hydra strips the quotes of ``choice('1', 'null')`` before a sweep sees them, so that the kind of string is lost.
+    """
     if isinstance(element, float):
         return repr(element)
+    if isinstance(element, QuotedString):
+        element = element.text
+    if isinstance(element, str):
+        return element if _PLAIN.fullmatch(element) and element.lower() not in _WORDS else quoted(element)
+    if isinstance(element, list):
+        return "[" + ",".join(map(_text, element)) + "]"
+    if isinstance(element, dict):
+        return "{" + ",".join(f"{Override._get_value_element_as_str(k)}:{_text(v)}" for k, v in element.items()) + "}"
     return Override._get_value_element_as_str(element)
 
 
@@ -212,7 +235,7 @@ def quoted(text: str) -> str:
 
 def _syntax_hint(line: str, error: str) -> str:
     value = line.split("=", 1)[1] if "=" in line else line
-    call = re.match(r"\s*(?P<name>[A-Za-z_]\w*)\s*\((?P<arguments>.*)\)\s*$", value, re.DOTALL)
+    call = re.match(r"\s*(?P<name>[A-Za-z_][\w.]*)\s*\((?P<arguments>.*)\)\s*$", value, re.DOTALL)
     if call and call["name"] not in _FUNCTIONS:
         name = call["name"]
         arguments = [part.strip() for part in call["arguments"].split(",") if part.strip()]
@@ -224,6 +247,8 @@ def _syntax_hint(line: str, error: str) -> str:
             except IndexError:
                 instead = template.format("low", "high", "step", all="a, b")
         return f"'{name}(...)' is not in Hydra's grammar; write {instead}."
+    if "NoneType is incompatible" in error:
+        return f"'{value}': null cannot stand in choice(...); write the values as a plain list, such as a,b,null."
     if "empty choice" in error:
         return "the choice is empty; a search needs at least two values."
     first = error.strip().splitlines()[0] if error.strip() else "it does not parse"
@@ -238,7 +263,7 @@ def entry_lines(params: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
     lines: dict[str, str] = {}
     for name, value in params.items():
         key = f"{prefix}{name}"
-        if isinstance(value, Mapping):
+        if isinstance(value, Mapping) and value:
             lines.update(entry_lines(value, f"{key}."))
         else:
             lines[key] = f"{key}={value if isinstance(value, str) else _text(value)}"

@@ -1,5 +1,6 @@
 """The search space as values: parameters, fixed overrides, constraints."""
 
+import json
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -37,7 +38,7 @@ class Choice:
             if type(option.value) is type(value) and repr(option.value) == repr(value):
                 return option.text
         for option in self.options:  # JSON does not keep 1 and 1.0 apart
-            if option.value == value:
+            if option.value == value or json.loads(json.dumps(option.value)) == value:
                 return option.text
         raise ValueError(f"{self.key} has no option {value!r}")
 

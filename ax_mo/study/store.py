@@ -232,7 +232,7 @@ def _claim(engine: Engine, row: Any) -> Connection | None:
 def _engine(url: str) -> Engine:
     try:
         engine = sa.create_engine(url, pool_pre_ping=True)
-    except (sa.exc.ArgumentError, sa.exc.NoSuchModuleError) as error:
+    except (sa.exc.ArgumentError, sa.exc.NoSuchModuleError, ValueError) as error:
         raise ConfigError(
             f"hydra.sweeper.storage: '{redacted(url)}' is no SQLAlchemy URL ({error}). Write for example "
             "sqlite:////data/study.db or postgresql+psycopg://user@host/database."
@@ -258,7 +258,8 @@ def _sqlite_settings(connection: Any, _record: Any) -> None:
 
 def redacted(url: str) -> str:
     """The URL without its password."""
-    return re.sub(r"(://[^:/@]*):[^@/]*@", r"\1:***@", url)
+    url = re.sub(r"^([\w+]+://[^:/@?]*):[^@]*@", r"\1:***@", url)
+    return re.sub(r"([?&]password=)[^&]*", r"\1***", url)
 
 
 def _cannot(url: str, error: Exception) -> StudyStopped:

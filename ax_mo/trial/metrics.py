@@ -59,8 +59,11 @@ def as_number(value: Any) -> float | None:
     if isinstance(value, bool):
         return int(value)
     if isinstance(value, int | float):
-        # Subclasses (numpy.float64) are not JSON's business.
-        return int(value) if isinstance(value, int) else float(value)
+        # Subclasses (numpy.float64) are not JSON's business; integers that no float can hold count as infinite.
+        try:
+            return int(value) if isinstance(value, int) and math.isfinite(value) else float(value)
+        except OverflowError:
+            return math.inf if value > 0 else -math.inf
     item = getattr(value, "item", None)  # numpy and torch
     if callable(item):
         try:

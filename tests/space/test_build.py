@@ -139,9 +139,10 @@ def test_deletion_followed_by_an_addition_keeps_both(make_project: MakeProject) 
 
 
 def test_nothing_to_search_is_an_error_with_an_example(project: Project) -> None:
-    for params in ({}, {"seed": 3}):
-        message = message_of(project, params)
-        assert "hydra.sweeper.params is empty: there is nothing to search" in message
+    empty, fixed = message_of(project, {}), message_of(project, {"seed": 3})
+    assert "hydra.sweeper.params is empty: there is nothing to search" in empty
+    assert "Nothing is left to search: all of hydra.sweeper.params is fixed (seed=3)" in fixed
+    for message in (empty, fixed):
         assert "optim.lr: tag(log, interval(1e-4, 1e-1))" in message
 
 
