@@ -115,9 +115,9 @@ class Sweep:
 
     def _next_suggestion(self) -> Suggestion | None:
         """The suggestion that was asked for, if it is there; asks for one otherwise."""
+        if not self._ledger.room:  # also where a suggestion is still on its way: quasi-random points took its place
+            return None
         if self._asked is None:
-            if not self._ledger.room:
-                return None
             self._asked = self._ledger.asker.ask()
             self._waiting_since = time.monotonic()
         if not self._asked.done():
