@@ -92,9 +92,9 @@ class Sweep:
                         self._ledger.screen.notice("Interrupted again: cancelling the running trials.")
                         self._cancel_running()
                         return Ending.CANCELLED
-                    self._submit()
                     self._collect()
                     self._ledger.check_failures()
+                    self._submit()  # before the files are written: a worker may have become free
                     self._ledger.refresh(len(self._running))
                     self._wake.wait(self._jobs.poll_seconds)
                     self._wake.clear()

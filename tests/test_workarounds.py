@@ -50,7 +50,7 @@ def test_ax_refuses_constraints_between_log_scaled_parameters():
 
 
 def test_ax_fails_on_partial_thresholds_while_nothing_is_feasible():
-    """ax-platform 1.3.1; worked around in AxOptimizer._complete_thresholds."""
+    """ax-platform 1.3.1; worked around in AxOptimizer._note_worst."""
     made = client(["m0 >= 1.5", "c0 <= 0"])
     with pytest.raises(ValueError, match="NaN"):
         play(made, lambda p: {"m0": p["x"], "m1": p["y"], "c0": 5.0 + p["x"]})

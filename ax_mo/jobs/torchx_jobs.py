@@ -141,7 +141,9 @@ class LocalJobs:
         app = _app(spec, recorded(spec.argv, spec.directory), self._settings, env)
         cfg = {"log_dir": str(logs), **self._settings.scheduler_args}
         with _own_signal_handlers():
-            handle = str(self._runner.schedule(self._runner.dryrun(app, LOCAL, cfg)))
+            request = self._runner.dryrun(app, LOCAL, cfg)
+            _without_combined_logs(request)
+            handle = str(self._runner.schedule(request))
         self._started.add(handle)
         return handle
 
@@ -190,6 +192,13 @@ class LocalJobs:
             self._gpus.give_back(str(job.directory))
         # The job wrote its own logs next to it; TorchX's are empty.
         shutil.rmtree(job.directory / _LOGS, ignore_errors=True)
+
+
+def _without_combined_logs(dryrun: Any) -> None:
+    """TorchX 0.7.0 joins a thread that sleeps 0.1 s when an app ends, to merge two logs that are empty here."""
+    for replicas in dryrun.request.role_params.values():
+        for replica in replicas:
+            replica.combined = None
 
 
 def _exit_code(ui_url: str | None) -> int | None:

@@ -38,7 +38,7 @@ class Recipes:
         self._goals = goals
         self._program = program
         self._sweep_dir = sweep_dir
-        self._sweeps_by_default: bool | None = None
+        self._plain_config: DictConfig | None = None
 
     def command(self, trial: Trial) -> str:
         """The line that runs the trial's point again, once and not as a sweep."""
@@ -49,10 +49,12 @@ class Recipes:
 
     def _project_sweeps(self) -> bool:
         """Whether the project's plain config says ``hydra.mode: MULTIRUN``."""
-        if self._sweeps_by_default is None:
-            mode = self._project.compose_plain([], tolerant=True).hydra.mode
-            self._sweeps_by_default = mode == RunMode.MULTIRUN
-        return self._sweeps_by_default
+        return bool(self._plain().hydra.mode == RunMode.MULTIRUN)
+
+    def _plain(self) -> DictConfig:
+        if self._plain_config is None:
+            self._plain_config = self._project.compose_plain([], tolerant=True)
+        return self._plain_config
 
     def _sets_mode(self) -> bool:
         # hydra-core 1.4.0rc3 refuses hydra.mode in any file but the primary config.
@@ -61,23 +63,23 @@ class Recipes:
     def text(self, trial: Trial) -> str | None:
         """The content of ``pareto/trial_<n>.yaml``; None when the project no longer composes it."""
         try:
-            found = recipe(self._project, trial.overrides)
+            found = recipe(self._project, trial.overrides, self._plain())
         except (HydraException, OmegaConfBaseException):
             return None
         return experiment_yaml(trial, self._goals, found, self.command(trial), self._sets_mode())
 
 
-def recipe(project: Project, overrides: Sequence[str]) -> Recipe:
+def recipe(project: Project, overrides: Sequence[str], plain: DictConfig) -> Recipe:
     """What must change in the project's plain config to give the trial's, experiment files included.
 
     The trial's own experiment files are not named: they would bring the sweep back. Their choices and values are.
     """
     trial = project.compose(overrides)
-    plain = project.compose_plain([], tolerant=True)
     before, after = _choices(plain), _choices(trial)
     choices = {group: after[group] for group in before if group in after and after[group] != before[group]}
     try:
-        chosen = project.compose_plain([f"{group}={_option(option)}" for group, option in choices.items()])
+        lines = [f"{group}={_option(option)}" for group, option in choices.items()]
+        chosen = project.compose_plain(lines) if lines else plain
     except (HydraException, OmegaConfBaseException):
         choices, chosen = {}, plain
     values, removed = _difference(_content(chosen), _content(trial))
