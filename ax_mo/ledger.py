@@ -303,4 +303,5 @@ class Ledger:
 
 
 def cannot_write(path: Path, error: OSError) -> StudyStopped:
-    return StudyStopped(f"Cannot write in {path}: {error.strerror or error}. What was recorded before stays readable.")
+    what = f"{error.strerror or error}" + (f" ({error.filename})" if error.filename else "")
+    return StudyStopped(f"Cannot write in {path}: {what}. What was recorded before stays readable.")

@@ -206,15 +206,15 @@ class _Study:
                 ending = self._loop(ledger, wake)
             except StudyStopped:
                 self._conclude(ledger, None)
+                asker.close()
                 if not self._sweep_dir.is_dir():  # whatever it was that noticed
                     raise StudyStopped(f"The sweep directory {self._sweep_dir} has disappeared.") from None
                 raise
             except BaseException:
                 self._screen.close()
                 self._screen.header(self._resume_line())
+                asker.close()  # Python must not end while the model is being fitted
                 raise
-            finally:
-                self._screen.close()
             self._conclude(ledger, ending)
             idle = asker.close(2.0 if ending is Ending.CANCELLED else 60.0)
         if ending is Ending.CANCELLED:
