@@ -13,13 +13,13 @@ from ax_mo.errors import AxMoError
 from ax_mo.jobs.job import JobState, Phase
 from ax_mo.ledger import Ledger
 from ax_mo.study.store import now
-from ax_mo.study.trial import Outcome, Trial
+from ax_mo.study.trial import Outcome, Status, Trial
 from ax_mo.sweep import Ending, suggestion_of
 from ax_mo.trial.files import RESULT, SPEC, read_json, write_json
 from ax_mo.trial.recorder import result_of as recorded_result
 
 _RETURNED = JobState(Phase.ENDED, 0)
-_MOST_ATTEMPTS = 2
+_MOST_DEATHS = 2
 
 
 class BatchSweep:
@@ -62,11 +62,13 @@ class BatchSweep:
         for trial in self._ledger.open_trials():
             if self._ledger.has_result(trial):
                 self._ledger.finish(trial.number, self._ledger.outcome(trial.number, _RETURNED))
-            elif trial.attempt >= _MOST_ATTEMPTS:
+            elif trial.status is Status.CANCELLED:
+                again.append(self._ledger.again(trial))
+            elif trial.deaths + 1 >= _MOST_DEATHS:
                 text = "the sweep's own process died while it ran this trial, twice"
                 self._ledger.finish(trial.number, Outcome({}, text, text))
             else:
-                again.append(self._ledger.again(trial))
+                again.append(self._ledger.again(trial, died=True))
         return again
 
     def _ask(self, count: int) -> list[Trial]:

@@ -13,7 +13,7 @@ from omegaconf.errors import OmegaConfBaseException
 from ax_mo.errors import StudyStopped
 from ax_mo.goals import Goals
 from ax_mo.jobs.command import Program, write_command
-from ax_mo.jobs.job import JobState
+from ax_mo.jobs.job import JobState, Phase
 from ax_mo.jobs.launch import JobFailure
 from ax_mo.jobs.outcome import outcome_of, result_of
 from ax_mo.project import Project, reason, without_hydra
@@ -96,6 +96,11 @@ class Ledger:
             message = f"does not compose: {reason(error)}"
             self.finish(number, Outcome({}, message, message))
             return None
+        if (self.sweep_dir / subdir / SPEC).exists():
+            raise StudyStopped(
+                f"{self.sweep_dir / subdir} holds a trial that this study does not know. Choose another "
+                "hydra.sweep.dir, or move that directory away."
+            )
         trial = self.store.ask(number, suggestion, overrides, subdir)
         self.trials[number] = trial
         self._configs[number] = without_hydra(config)
@@ -130,14 +135,23 @@ class Ledger:
         except OSError as error:
             raise cannot_write(directory, error) from None
 
-    def again(self, trial: Trial) -> Trial:
-        """Make a trial that was interrupted ready for its next attempt."""
-        attempt = trial.attempt + 1
-        self.store.retry(trial.number, attempt)
-        trial = replace(trial, status=Status.ASKED, attempt=attempt, handle=None, reason=None, ended=None)
+    def again(self, trial: Trial, died: bool = False) -> Trial:
+        """Make a trial that was interrupted, or that ``died`` unseen, ready for its next attempt."""
+        self._forget_process(trial)  # first, lest a sweeper that ends here leave the old process to the new attempt
+        attempt, deaths = trial.attempt + 1, trial.deaths + died
+        self.store.retry(trial.number, attempt, deaths)
+        trial = replace(
+            trial, status=Status.ASKED, attempt=attempt, deaths=deaths, handle=None, reason=None, ended=None
+        )
         self.trials[trial.number] = trial
         self.prepare(trial)
         return trial
+
+    def _forget_process(self, trial: Trial) -> None:
+        try:
+            (self.directory(trial) / PID).unlink(missing_ok=True)
+        except OSError as error:
+            raise cannot_write(self.directory(trial), error) from None
 
     def submitted(self, number: int, handle: str) -> None:
         moment = self.store.submitted(number, handle)
@@ -182,6 +196,10 @@ class Ledger:
         self.screen.ended(self.trials[number], self.goals)
 
     def cancel(self, number: int) -> None:
+        """The trial was stopped; one that had left its result before counts as ended."""
+        if self.has_result(self.trials[number]):
+            self.finish(number, self.outcome(number, JobState(Phase.ENDED)))
+            return
         self.store.cancelled(number)
         self.trials[number] = replace(self.trials[number], status=Status.CANCELLED, reason="cancelled")
         self.files.changed()

@@ -22,7 +22,7 @@ from ax_mo.batches import BatchSweep
 from ax_mo.errors import ConfigError, NotRerunnableError, StudyStopped, closest
 from ax_mo.goals import Goals, parse_goals
 from ax_mo.jobs.command import Program, this_program
-from ax_mo.jobs.in_place import is_trial, run_in_place
+from ax_mo.jobs.in_place import is_trial, refuse_inside_a_job, run_in_place
 from ax_mo.jobs.job import Jobs
 from ax_mo.jobs.settings import launcher_settings, plain
 from ax_mo.jobs.torchx_jobs import LocalJobs, torchx_jobs
@@ -119,6 +119,20 @@ def sweep(
     """Run a study to its end. Raises ConfigError before any trial, StudyStopped after some; exits 130 on Ctrl-C."""
     if is_trial(config):
         return [[run_in_place(arguments, context, task_function, config)]]
+    refuse_inside_a_job()
+    try:
+        return _sweep(given, arguments, context, task_function, config)
+    except KeyboardInterrupt:  # before the first trial; later ones are counted by the loop
+        raise SystemExit(130) from None
+
+
+def _sweep(
+    given: Mapping[str, Any],
+    arguments: Sequence[str],
+    context: HydraContext,
+    task_function: TaskFunction,
+    config: DictConfig,
+) -> list[list[JobReturn]]:
     settings = parse_settings(given)
     project = Project(context.config_loader, config)
     space = build_space(settings.params, arguments, settings.param_constraints, project)
@@ -139,8 +153,6 @@ def sweep(
             return study.run()
     except OSError as error:
         raise cannot_write(sweep_dir, error) from None
-    except KeyboardInterrupt:  # before the first trial; later ones are counted by the loop
-        raise SystemExit(130) from None
 
 
 def _program(launcher: Launcher, arguments: Sequence[str], config: DictConfig) -> Program | None:
@@ -227,10 +239,15 @@ class _Study:
     @contextmanager
     def _open_store(self) -> Iterator[Store]:
         settings = self._settings
-        name = settings.study_name or f"{self._config.hydra.job.name}:{self._sweep_dir}"
-        url = settings.storage or f"sqlite:///{self._sweep_dir / 'study.db'}"
         seed = settings.seed if settings.seed is not None else secrets.randbelow(2**31)
-        store = Store.open(url, name, self._sweep_dir, _definition(self._space, self._goals), seed)
+        definition = _definition(self._space, self._goals)
+        if settings.storage is None:
+            # The directory's own database: whatever the directory is called now, this is its study.
+            url = f"sqlite:///{self._sweep_dir / 'study.db'}"
+            store = Store.open(url, settings.study_name or "study", None, definition, seed)
+        else:
+            name = settings.study_name or f"{self._config.hydra.job.name}:{self._sweep_dir}"
+            store = Store.open(settings.storage, name, self._sweep_dir, definition, seed)
         try:
             yield store
         finally:

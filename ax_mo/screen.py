@@ -55,26 +55,35 @@ def printable(text: str) -> str:
     return "".join(c if c.isprintable() else "\ufffd" for c in text)
 
 
+def _say(text: str) -> None:
+    """Print a line. Nobody reading, or a terminal without the letters, is no reason to end a study."""
+    encoding = sys.stdout.encoding or "utf-8"
+    try:
+        print(text.encode(encoding, errors="replace").decode(encoding), flush=True)
+    except (OSError, ValueError):
+        return
+
+
 class PlainScreen:
     """One line an event, flushed at once."""
 
     def header(self, text: str) -> None:
-        print(text, flush=True)
+        _say(text)
 
     def notice(self, text: str) -> None:
-        print(f"ax_mo: {text}", flush=True)
+        _say(f"ax_mo: {text}")
 
     def submitted(self, trial: Trial) -> None:
         retry = f" (attempt {trial.attempt})" if trial.attempt > 1 else ""
-        print(f"ax_mo: trial {trial.number} started{retry}: {printable(' '.join(trial.overrides))}", flush=True)
+        _say(f"ax_mo: trial {trial.number} started{retry}: {printable(' '.join(trial.overrides))}")
 
     def ended(self, trial: Trial, goals: Goals) -> None:
         if trial.status is Status.COMPLETED:
-            print(f"ax_mo: trial {trial.number} completed: {values_of(trial, goals)}", flush=True)
+            _say(f"ax_mo: trial {trial.number} completed: {values_of(trial, goals)}")
         else:
-            print(f"ax_mo: trial {trial.number} failed: {printable(trial.reason or '')}", flush=True)
+            _say(f"ax_mo: trial {trial.number} failed: {printable(trial.reason or '')}")
             for line in trial.stderr_tail.splitlines()[-5:]:
-                print(f"ax_mo:   {printable(line)}", flush=True)
+                _say(f"ax_mo:   {printable(line)}")
 
     def update(self, progress: Progress) -> None:
         pass

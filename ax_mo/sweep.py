@@ -73,7 +73,7 @@ class Sweep:
         self._suggestion_timeout = suggestion_timeout
         self._wake = wake
         self._running: dict[int, Job] = {}
-        self._again: list[Trial] = []  # trials of an earlier sweeper that must run once more
+        self._again: list[tuple[Trial, bool]] = []  # of an earlier sweeper, to run once more; whether it died
         self._asked: Future[Suggestion] | None = None
         self._waiting_since: float | None = None
         self._ended_at: dict[int, float] = {}
@@ -99,8 +99,9 @@ class Sweep:
                     self._wake.wait(self._jobs.poll_seconds)
                     self._wake.clear()
                 self._ledger.check_failures(at_end=True)
-            except BaseException:
-                self._cancel_running(quietly=True)
+            except BaseException as error:
+                if not getattr(error, "leaves_jobs", False):
+                    self._cancel_running(quietly=True)
                 raise
             finally:
                 self._jobs.close()
@@ -151,7 +152,7 @@ class Sweep:
     def _submit(self) -> None:
         while not self._interrupts and len(self._running) < self._n_jobs:
             if self._again:
-                self._start(self._ledger.again(self._again.pop(0)))
+                self._start(self._ledger.again(*self._again.pop(0)))
                 continue
             suggestion = self._next_suggestion()
             if suggestion is None:
@@ -210,8 +211,10 @@ class Sweep:
         for trial in self._ledger.open_trials():
             directory = self._ledger.directory(trial)
             job = Job(trial.handle or "", directory)
-            if trial.status is Status.CANCELLED or (trial.handle is None and not self._left_a_process(job)):
-                self._again.append(trial)
+            if trial.status is Status.CANCELLED and self._ledger.has_result(trial):
+                self._ledger.cancel(trial.number)
+            elif trial.status is Status.CANCELLED or (trial.handle is None and not self._left_a_process(job)):
+                self._again.append((trial, False))
             else:
                 self._take_over(trial, job)
 
@@ -224,10 +227,10 @@ class Sweep:
         if state.phase is not Phase.ENDED:
             self._running[trial.number] = job
             self._ledger.screen.notice(f"Trial {trial.number} is still running; watching it again.")
-        elif self._ledger.has_result(trial) or trial.attempt >= _MOST_UNSEEN_DEATHS:
+        elif self._ledger.has_result(trial) or trial.deaths + 1 >= _MOST_UNSEEN_DEATHS:
             self._ledger.finish(trial.number, self._ledger.outcome(trial.number, state))
         else:
-            self._again.append(trial)
+            self._again.append((trial, True))
 
     # signals
 

@@ -97,6 +97,8 @@ def this_program(task_overrides: Sequence[str], hydra_overrides: Sequence[str]) 
     is a program in which something else calls Hydra.
     """
     prefix, arguments = split_argv(sys.orig_argv)
+    if "-" in prefix:  # read from stdin, which nobody can read again
+        raise NotRerunnableError(_EXPLANATION)
     parsed = _parse(sys.argv[1:])
     given = [*task_overrides, *hydra_overrides]
     if parsed is None or _without_mode(_expanded(parsed.overrides)) != _without_mode(given):

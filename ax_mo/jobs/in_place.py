@@ -1,5 +1,6 @@
 """A job inside a process that is already one: a trial never starts a sweep of its own."""
 
+import os
 from collections.abc import Sequence
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
@@ -7,12 +8,26 @@ from hydra.core.utils import JobReturn, run_job
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf
 
+from ax_mo.errors import AxMoError
 from ax_mo.jobs.command import RECORDER
+from ax_mo.jobs.process import JOB_PID
 
 
 def is_trial(config: DictConfig) -> bool:
     """Whether this process was started as a job of ours, by the callback that its command line injects."""
     return bool(OmegaConf.select(config, "hydra.callbacks.ax_mo._target_") == RECORDER)
+
+
+def refuse_inside_a_job() -> None:
+    """Raises AxMoError in a process that is a job of ours, although its configuration does not show it.
+
+    Its script has replaced its command line by one that sweeps. A process that a job starts has another pid.
+    """
+    if os.environ.get(JOB_PID) == str(os.getpid()):
+        raise AxMoError(
+            "This process is one job of a sweep, and its script replaces its command line by one that sweeps again "
+            "(sys.argv = ...). Let the script only add to sys.argv, or put these settings into a config file."
+        )
 
 
 def run_in_place(

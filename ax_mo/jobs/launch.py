@@ -15,7 +15,7 @@ from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 
 from ax_mo.errors import AxMoError
 from ax_mo.jobs.command import Program, this_program, write_command
-from ax_mo.jobs.in_place import is_trial, run_in_place
+from ax_mo.jobs.in_place import is_trial, refuse_inside_a_job, run_in_place
 from ax_mo.jobs.job import Job, Jobs, JobSpec, JobState, Phase
 from ax_mo.jobs.outcome import outcome_of, result_of
 from ax_mo.jobs.settings import launcher_settings, parallel_jobs
@@ -55,6 +55,7 @@ def launch(
         if len(job_overrides) > 1:
             raise AxMoError("This process is one job of a sweep and cannot start a sweep of its own.")
         return [run_in_place(job_overrides[0], context, task_function, config)]
+    refuse_inside_a_job()
     program = this_program(task_overrides(config), hydra_overrides(config))
     values = launcher_settings(settings)
     jobs = torchx_jobs(values)

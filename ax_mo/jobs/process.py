@@ -9,10 +9,13 @@ from pathlib import Path
 
 from ax_mo.trial.files import PID, STDERR, STDOUT
 
+JOB_PID = "AX_MO_JOB_PID"
+"""The environment variable by which a job's own process, and no child of it, knows that it is one."""
+
 # Records who it is, then becomes the command: one process, no pid that another program may have by now.
 _SCRIPT = (
     '{ read -r stat < "/proc/$$/stat" || stat="$$"; } 2>/dev/null; printf "%s\\n" "$stat" > "$1"; '
-    'out="$2"; err="$3"; shift 3; exec "$@" >> "$out" 2>> "$err" < /dev/null'
+    'out="$2"; err="$3"; shift 3; AX_MO_JOB_PID=$$; export AX_MO_JOB_PID; exec "$@" >> "$out" 2>> "$err" < /dev/null'
 )
 
 

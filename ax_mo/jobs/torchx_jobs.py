@@ -247,17 +247,26 @@ class ClusterJobs:
             # TorchX passes env through srun --export, where a comma cuts a value.
             argv = ["env", *(f"{key}={value}" for key, value in env.items()), *recorded(spec.argv, spec.directory)]
             env = {}
-        app = _app(spec, argv, self._settings, env)
+        for pause in (2.0, 10.0, 30.0):
+            try:
+                return self._schedule(spec, _app(spec, argv, self._settings, env))
+            except Exception:  # TorchX's schedulers raise whatever their clients raise
+                time.sleep(pause)
         try:
-            # TorchX has no option for it: what the batch script itself prints would land in the user's directory.
-            with _own_signal_handlers(), _environment("SBATCH_OUTPUT", str(spec.directory / "slurm.log")):
-                dryrun = self._runner.dryrun(app, self._settings.scheduler, dict(self._settings.scheduler_args))
-                return str(self._runner.schedule(dryrun))
-        except Exception as error:  # TorchX's schedulers raise whatever their clients raise
+            return self._schedule(spec, _app(spec, argv, self._settings, env))
+        except Exception as error:
             lines = str(error).strip().splitlines() or [""]
             raise StudyStopped(
-                f"The scheduler '{self._settings.scheduler}' did not take a job: {type(error).__name__}: {lines[0]}"
+                f"The scheduler '{self._settings.scheduler}' did not take a job, four times: "
+                f"{type(error).__name__}: {lines[0]}",
+                leaves_jobs=True,
             ) from None
+
+    def _schedule(self, spec: JobSpec, app: Any) -> str:
+        # TorchX has no option for it: what the batch script itself prints would land in the user's directory.
+        with _own_signal_handlers(), _environment("SBATCH_OUTPUT", str(spec.directory / "slurm.log")):
+            dryrun = self._runner.dryrun(app, self._settings.scheduler, dict(self._settings.scheduler_args))
+            return str(self._runner.schedule(dryrun))
 
     def states(self, jobs: Sequence[Job]) -> list[JobState]:
         if self._settings.scheduler == "slurm":
@@ -287,7 +296,7 @@ class ClusterJobs:
         try:
             status = self._runner.status(job.handle)
         except Exception:  # a scheduler that does not answer says nothing about the job
-            return JobState(Phase.UNKNOWN)
+            return JobState(Phase.UNKNOWN, message="the scheduler does not answer")
         name = "UNKNOWN" if status is None else str(status.state.name)
         if name == "SUCCEEDED":
             return JobState(Phase.ENDED, 0)
@@ -300,7 +309,8 @@ class ClusterJobs:
         return JobState(Phase.RUNNING if name == "RUNNING" else Phase.UNKNOWN)
 
     def _lost_or(self, job: Job, state: JobState) -> JobState:
-        if state.phase is not Phase.UNKNOWN:
+        # A scheduler that does not answer knows the job as well as before.
+        if state.phase is not Phase.UNKNOWN or state.message:
             self._unknown_since.pop(job.handle, None)
             return state
         since = self._unknown_since.setdefault(job.handle, time.monotonic())

@@ -26,6 +26,8 @@ class Recipe:
 
     choices: dict[str, str | None]
     values: dict[str, Any]
+    hydra: dict[str, Any]
+    """Settings of Hydra's own node that a run depends on, such as ``job.chdir``."""
     removed: tuple[str, ...]
     """Keys that the trial deleted, which a config file cannot do."""
 
@@ -64,9 +66,9 @@ class Recipes:
         """The content of ``pareto/trial_<n>.yaml``; None when the project no longer composes it."""
         try:
             found = recipe(self._project, trial.overrides, self._plain())
-        except (HydraException, OmegaConfBaseException):
+            return experiment_yaml(trial, self._goals, found, self.command(trial), self._sets_mode())
+        except (HydraException, OmegaConfBaseException, yaml.YAMLError, TypeError, ValueError):
             return None
-        return experiment_yaml(trial, self._goals, found, self.command(trial), self._sets_mode())
 
 
 def recipe(project: Project, overrides: Sequence[str], plain: DictConfig) -> Recipe:
@@ -83,7 +85,7 @@ def recipe(project: Project, overrides: Sequence[str], plain: DictConfig) -> Rec
     except (HydraException, OmegaConfBaseException):
         choices, chosen = {}, plain
     values, removed = _difference(_content(chosen), _content(trial))
-    return Recipe(choices, values, tuple(removed))
+    return Recipe(choices, values, _run_settings(plain, trial), tuple(removed))
 
 
 def experiment_yaml(trial: Trial, goals: Goals, found: Recipe, command: str, sets_mode: bool) -> str:
@@ -99,11 +101,28 @@ def experiment_yaml(trial: Trial, goals: Goals, found: Recipe, command: str, set
     body: dict[str, Any] = {}
     if found.choices:
         body["defaults"] = [{f"override /{group}": option} for group, option in found.choices.items()]
+    of_hydra: dict[str, Any] = dict(found.hydra)
     if sets_mode:
-        body["hydra"] = {"mode": "RUN"}
+        of_hydra["mode"] = "RUN"
+    if of_hydra:
+        body["hydra"] = of_hydra
     body.update(found.values)
-    text = yaml.safe_dump(body, sort_keys=False, allow_unicode=True, width=1000) if body else "{}\n"
+    text = OmegaConf.to_yaml(OmegaConf.create(body)) if body else "{}\n"
     return "\n".join(lines) + "\n\n" + text
+
+
+def _run_settings(plain: DictConfig, trial: DictConfig) -> dict[str, Any]:
+    """What the sweep's files and command line changed of how Hydra runs a job; the recorder apart."""
+    before, after = _settings(plain), _settings(trial)
+    return _difference(before, after)[0]
+
+
+def _settings(config: DictConfig) -> dict[str, Any]:
+    hydra_node = OmegaConf.to_container(config.hydra, resolve=False, enum_to_str=True)
+    assert isinstance(hydra_node, dict)
+    job = {key: hydra_node["job"][key] for key in ("chdir", "env_set", "env_copy")}
+    callbacks = {name: value for name, value in hydra_node["callbacks"].items() if name != "ax_mo"}
+    return {"job": job, "callbacks": callbacks}
 
 
 def _choices(config: DictConfig) -> dict[str, str | None]:

@@ -1,10 +1,12 @@
 """Ask and tell: the one module that talks to Ax.
 
-Ax is used through its public ``Client``, in memory. Everything here runs on one thread (``ax_mo.study.asker``).
+Ax is used through its public ``Client``, in memory. Everything here but ``quasi_random`` runs on one
+thread (``ax_mo.study.asker``).
 """
 
 import json
 import logging
+import threading
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -55,6 +57,7 @@ class AxOptimizer:
         self._worst: dict[str, float] = {}  # of objectives without a threshold
         self._seen: set[str] = set()
         self._fallback: Iterator[dict[str, Any]] | None = None
+        self._fallback_lock = threading.Lock()
         self._client: Any = None
         self._indices: dict[int, int] = {}  # trial number -> Ax's trial index
         self._proposed: dict[str, int] = {}  # a proposed point -> Ax's index, until it gets a number
@@ -91,13 +94,14 @@ class AxOptimizer:
         return self.quasi_random()
 
     def quasi_random(self) -> Suggestion:
-        """A point that no model was asked for. Raises SpaceExhausted."""
-        if self._fallback is None:
-            self._fallback = quasi_random_points(self._space, self._seed + 1)
-        for _, point in zip(range(10_000), self._fallback, strict=False):
-            if _key(point) not in self._seen:
-                self._seen.add(_key(point))
-                return Suggestion(point, "sobol")
+        """A point that no model was asked for; may be called while ``ask`` runs. Raises SpaceExhausted."""
+        with self._fallback_lock:
+            if self._fallback is None:
+                self._fallback = quasi_random_points(self._space, self._seed + 1)
+            for _, point in zip(range(10_000), self._fallback, strict=False):
+                if _key(point) not in self._seen:
+                    self._seen.add(_key(point))
+                    return Suggestion(point, "sobol")
         raise SpaceExhausted
 
     def assign(self, number: int, point: Point) -> None:

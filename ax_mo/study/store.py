@@ -52,6 +52,7 @@ _trial = sa.Table(
     sa.Column("generator", sa.String(32), nullable=False),
     sa.Column("position", sa.Integer, nullable=False),
     sa.Column("attempt", sa.Integer, nullable=False),
+    sa.Column("deaths", sa.Integer, nullable=False),
     sa.Column("handle", sa.Text),
     sa.Column("metrics", sa.Text, nullable=False),
     sa.Column("reason", sa.Text),
@@ -91,8 +92,11 @@ class Store:
         self.fixed = fixed
 
     @classmethod
-    def open(cls, url: str, name: str, sweep_dir: Path, definition: Definition, seed: int) -> "Store":
-        """Find the study or create it. Raises ConfigError when it is another study than the one described."""
+    def open(cls, url: str, name: str, sweep_dir: Path | None, definition: Definition, seed: int) -> "Store":
+        """Find the study or create it. Raises ConfigError when it is another study than the one described.
+
+        ``sweep_dir`` is where the study's trials are, or None for a database that moves with them.
+        """
         engine = _engine(url)
         try:
             _tables.create_all(engine)
@@ -137,6 +141,7 @@ class Store:
             "generator": suggestion.generator,
             "position": suggestion.position,
             "attempt": 1,
+            "deaths": 0,
             "metrics": "{}",
             "stderr_tail": "",
             "asked": now(),
@@ -153,9 +158,11 @@ class Store:
             asked=str(values["asked"]),
         )
 
-    def retry(self, number: int, attempt: int) -> None:
+    def retry(self, number: int, attempt: int, deaths: int) -> None:
         """The trial will be submitted once more, under the same number."""
-        self._update(number, status=Status.ASKED.value, attempt=attempt, handle=None, reason=None, ended=None)
+        self._update(
+            number, status=Status.ASKED.value, attempt=attempt, deaths=deaths, handle=None, reason=None, ended=None
+        )
 
     def submitted(self, number: int, handle: str) -> str:
         """The job has been handed over; returns when."""
@@ -168,7 +175,7 @@ class Store:
         status = Status.COMPLETED if outcome.completed else Status.FAILED
         self._update(
             number,
-            only_open=True,
+            unless=(Status.COMPLETED, Status.FAILED),
             status=status.value,
             metrics=_dump(dict(outcome.metrics)),
             reason=outcome.reason,
@@ -179,12 +186,14 @@ class Store:
         )
 
     def cancelled(self, number: int) -> None:
-        self._update(number, only_open=True, status=Status.CANCELLED.value, reason="cancelled", ended=now())
+        """The user stopped the trial; a result that it left after all may still end it."""
+        ended = (Status.COMPLETED, Status.FAILED)
+        self._update(number, unless=ended, status=Status.CANCELLED.value, reason="cancelled", ended=now())
 
-    def _update(self, number: int, only_open: bool = False, **values: Any) -> None:
+    def _update(self, number: int, unless: tuple[Status, ...] = (), **values: Any) -> None:
         statement = _trial.update().where(_trial.c.study_id == self._study_id, _trial.c.number == number)
-        if only_open:
-            statement = statement.where(_trial.c.status.in_([Status.ASKED.value, Status.RUNNING.value]))
+        if unless:
+            statement = statement.where(_trial.c.status.not_in([status.value for status in unless]))
         self._write(lambda connection: connection.execute(statement.values(**values)))
 
     def _write(self, change: Any) -> None:
@@ -198,11 +207,11 @@ class Store:
         return _cannot(str(self._engine.url), error)
 
 
-def _new_study(name: str, sweep_dir: Path, definition: Definition, seed: int) -> dict[str, Any]:
+def _new_study(name: str, sweep_dir: Path | None, definition: Definition, seed: int) -> dict[str, Any]:
     return {
         "name": name,
         "schema": SCHEMA,
-        "sweep_dir": str(sweep_dir),
+        "sweep_dir": str(sweep_dir or ""),
         "seed": seed,
         "params": _dump(dict(definition.params)),
         "objectives": _dump(dict(definition.objectives)),
@@ -267,13 +276,13 @@ def _cannot(url: str, error: Exception) -> StudyStopped:
     return StudyStopped(f"The study's database {redacted(url)} cannot be used: {detail[0] if detail else error}")
 
 
-def _check_same(row: Any, name: str, sweep_dir: Path, definition: Definition) -> None:
+def _check_same(row: Any, name: str, sweep_dir: Path | None, definition: Definition) -> None:
     if row.schema != SCHEMA:
         raise ConfigError(
             f"The study '{name}' was written by another version of ax_mo "
             f"(schema {row.schema}; this one reads {SCHEMA})."
         )
-    if Path(row.sweep_dir) != sweep_dir and Path(row.sweep_dir).exists():
+    if sweep_dir is not None and Path(row.sweep_dir) != sweep_dir and Path(row.sweep_dir).exists():
         raise ConfigError(
             f"hydra.sweeper.study_name: the study '{name}' lives in {row.sweep_dir}. Resume it with "
             f"hydra.sweep.dir={row.sweep_dir}, or choose another study_name."
@@ -318,6 +327,7 @@ def _to_trial(row: Any) -> Trial:
         generator=row.generator,
         position=row.position,
         attempt=row.attempt,
+        deaths=row.deaths,
         handle=row.handle,
         metrics=json.loads(row.metrics),
         reason=row.reason,

@@ -65,6 +65,8 @@ class Trial:
     generator: str = ""
     position: int = 0
     attempt: int = 1
+    deaths: int = 0
+    """How often its job died without a result while no sweeper watched."""
     handle: str | None = None
     metrics: Mapping[str, float] = field(default_factory=dict)
     reason: str | None = None

@@ -1,5 +1,8 @@
 """The user's own choice of launcher wins; any launcher works, in batches."""
 
+import signal
+import time
+
 import pytest
 import yaml
 
@@ -64,3 +67,24 @@ def test_batches_resume_to_the_total(sweep):
     done = sweep.run(*SPACE, "hydra/launcher=basic")
     assert done.returncode == 0, done.output
     assert [trial["trial"] for trial in sweep.trials()] == list("01234")
+
+
+def test_second_interrupt_cancels_the_batch_and_keeps_what_had_ended(sweep):
+    journal = sweep.tmp_path / "journal"
+    options = ("x=interval(0,1)", f"journal={journal}", "sleep=5", "hydra/launcher=basic", "hydra.sweeper.n_trials=2")
+    process = sweep.start(*options)
+    deadline = time.monotonic() + 60
+    while not journal.exists() or len(journal.read_text().split()) < 2:
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    process.send_signal(signal.SIGINT)
+    time.sleep(0.3)
+    process.send_signal(signal.SIGINT)
+    output, _ = process.communicate(timeout=60)
+    assert process.returncode == 130, output
+    assert "Traceback" not in output
+    assert [trial["status"] for trial in sweep.trials()] == ["completed", "cancelled"]
+    resumed = sweep.run(*options)
+    assert resumed.returncode == 0, resumed.output
+    assert [trial["attempt"] for trial in sweep.trials()] == ["1", "2"]
+    assert journal.read_text().split() == ["0", "1", "1"]

@@ -5,10 +5,12 @@ import shlex
 import subprocess
 import sys
 import textwrap
+from pathlib import Path
 
 import hydra
 import pytest
 import yaml
+from omegaconf import OmegaConf
 
 ONE = ("x=interval(0,1)", "hydra.sweeper.n_trials=2")
 
@@ -230,3 +232,51 @@ def test_plain_run_of_the_project_is_left_alone(sweep):
     done = sweep.run(argv=[sys.executable, str(sweep.script), f"hydra.run.dir={sweep.tmp_path / 'plain'}"])
     assert done.returncode == 0 and done.output == ""
     assert not (sweep.tmp_path / "plain" / "result.json").exists()
+
+
+def test_script_that_replaces_its_command_line_does_not_sweep_in_its_trials(sweep):
+    words = repr(sweep.argv(*ONE)[2:])
+    text = sweep.script.read_text().replace("    main()\n", f"    sys.argv = [sys.argv[0], *{words}]\n    main()\n")
+    sweep.script.write_text(text)
+    done = sweep.run(argv=[sys.executable, str(sweep.script)])
+    assert done.returncode == 1
+    assert "This process is one job of a sweep" in done.output
+    assert not list(sweep.dir.glob("*/study.db"))
+    assert len(sweep.trials()) <= 3
+
+
+def test_settings_of_hydra_that_a_run_depends_on_are_in_the_promoted_point(sweep):
+    sweep.script.write_text(sweep.script.read_text().replace('cfg.mode == "nothing"', 'Path("here").touch()'))
+    done = sweep.run(*ONE, "hydra.job.chdir=true", "+hydra.job.env_set.GREETING=hello")
+    number = sweep.solutions()[0]["trial"]
+    assert (sweep.dir / str(number) / "here").exists(), done.output
+    promoted = yaml.safe_load((sweep.dir / "pareto" / f"trial_{number}.yaml").read_text())
+    assert promoted["hydra"] == {"job": {"chdir": True, "env_set": {"GREETING": "hello"}}}
+    again = sweep.tmp_path / "again"
+    argv = [sys.executable, str(sweep.script), "--config-dir", str(sweep.dir), f"+pareto=trial_{number}"]
+    assert sweep.run(argv=[*argv, f"hydra.run.dir={again}"]).returncode == 0
+    assert (again / "here").exists()
+
+
+def test_config_with_paths_is_promoted(sweep):
+    script = sweep.script.read_text()
+    sweep.script.write_text(
+        "from dataclasses import dataclass\nfrom hydra.core.config_store import ConfigStore\n"
+        + script.replace(
+            "def fail(",
+            '@dataclass\nclass Where:\n    root: Path = Path("data")\n\n\n'
+            'ConfigStore.instance().store(group="where", name="here", node=Where)\n\n\ndef fail(',
+            1,
+        )
+    )
+    done = sweep.run(*ONE, "+where=here", "where.root=/tmp/other")
+    assert done.returncode == 0, done.output
+    number = sweep.solutions()[0]["trial"]
+    again = sweep.run(
+        argv=[sys.executable, str(sweep.script), "--config-dir", str(sweep.dir), f"+pareto=trial_{number}",
+              f"hydra.run.dir={sweep.tmp_path / 'again'}"],
+    )  # fmt: skip
+    assert again.returncode == 0, again.output
+    ran = OmegaConf.load(sweep.tmp_path / "again" / ".hydra" / "config.yaml")
+    assert ran == OmegaConf.load(sweep.dir / str(number) / ".hydra" / "config.yaml")
+    assert ran.where.root == Path("/tmp/other")

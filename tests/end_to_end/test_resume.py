@@ -165,3 +165,45 @@ def test_terminated_sweeper_leaves_its_jobs_to_the_next(sweep, number):
     assert done.returncode == 0, done.output
     assert "Trial 1 is still running" in done.output
     assert [trial["attempt"] for trial in sweep.trials()] == ["1", "1"]
+
+
+def test_directory_that_was_moved_resumes_where_it_is_now(sweep):
+    assert sweep.run(*SPACE, "hydra.sweeper.n_trials=2").returncode == 0
+    before = sweep.result(0)
+    moved = sweep.tmp_path / "moved"
+    sweep.dir.rename(moved)
+    sweep.dir = moved
+    done = sweep.run(*SPACE, "hydra.sweeper.n_trials=3")
+    assert done.returncode == 0, done.output
+    assert "resuming after 2 ended trials" in done.output
+    assert sweep.result(0) == before
+    assert len(sweep.trials()) == 3
+
+
+def test_trials_that_the_study_does_not_know_are_not_overwritten(sweep):
+    assert sweep.run(*SPACE, "hydra.sweeper.n_trials=1").returncode == 0
+    before = sweep.result(0)
+    (sweep.dir / "study.db").unlink()
+    done = sweep.run(*SPACE, "hydra.sweeper.n_trials=2")
+    assert done.returncode == 1
+    assert "holds a trial that this study does not know" in done.output
+    assert sweep.result(0) == before
+
+
+def test_only_unseen_deaths_count_against_a_trial(sweep):
+    options = (*SPACE, "hydra.sweeper.n_trials=1", "hydra.sweeper.max_failure_rate=1.0")
+    assert sweep.run(*options).returncode == 0
+
+    def die_unseen(attempt):
+        (sweep.dir / "0" / "result.json").unlink()
+        with sweep.database() as connection:
+            connection.execute("update ax_mo_trial set status='running', metrics='{}', attempt=?", (attempt,))
+
+    die_unseen(attempt=5)  # after cancels by the user, say
+    assert sweep.run(*options).returncode == 0
+    assert [(trial["status"], trial["attempt"]) for trial in sweep.trials()] == [("completed", "6")]
+    die_unseen(attempt=6)
+    assert sweep.run(*options).returncode == 0
+    (trial,) = sweep.trials()
+    assert trial["status"] == "failed"
+    assert "ended without a result while no sweeper was watching" in trial["reason"]

@@ -158,15 +158,15 @@ def test_late_second_end_changes_nothing(open_store: OpenStore, first: Outcome, 
     assert read(open_store) == before
 
 
-def test_end_of_a_cancelled_trial_changes_nothing(open_store: OpenStore) -> None:
+def test_result_that_a_cancelled_trial_had_left_still_ends_it(open_store: OpenStore) -> None:
     store = open_store()
-    asked(store)
+    store.ask(0, Suggestion({"model": "mlp", "lr": 0.5}, "sobol"), ["model=mlp", "lr=0.5"], "0")
     store.cancelled(0)
-    store.ended(0, Outcome({"acc": 0.9}))
-    trial = read(open_store)
-    assert trial.status is Status.CANCELLED
-    assert trial.metrics == {}
-    assert not trial.status.ended
+    store.ended(0, Outcome({"loss": 1.0}))
+    (trial,) = store.trials()
+    assert trial.status is Status.COMPLETED
+    store.cancelled(0)
+    assert store.trials()[0].status is Status.COMPLETED, "and then it stays ended"
 
 
 def test_retried_trial_is_open_again_under_its_number(open_store: OpenStore) -> None:
@@ -174,7 +174,7 @@ def test_retried_trial_is_open_again_under_its_number(open_store: OpenStore) -> 
     asked(store)
     store.submitted(0, "first")
     store.cancelled(0)
-    store.retry(0, 2)
+    store.retry(0, 2, 1)
     trial = read(open_store)
     assert (trial.status, trial.attempt, trial.handle, trial.reason, trial.ended) == (Status.ASKED, 2, None, None, None)
     store.ended(0, Outcome({"acc": 0.9}))
