@@ -57,7 +57,13 @@ def build_space(
             "hydra.sweeper.params is empty: there is nothing to search. Name the parameters in Hydra's override "
             "grammar, for example\n  params:\n    optim.lr: tag(log, interval(1e-4, 1e-1))\n    model: choice(mlp, cnn)"
         )
-    _check_against_project(parameters, fixed, project)
+    places = {
+        parameter.key: f"the command line's {parameter.key}"
+        if _bare(parameter.key) in command_line
+        else f"hydra.sweeper.params.{parameter.key}"
+        for parameter in parameters
+    }
+    _check_against_project(parameters, fixed, project, places)
     constraints = tuple(_parameter_constraint(str(text), parameters) for text in param_constraints)
     space = Space(parameters, constraints, fixed)
     _check_sample(space, project)
@@ -77,8 +83,13 @@ def _add(entries: dict[str, Parameter | FixedOverride], entry: Parameter | Fixed
     entries[bare] = entry
 
 
-def _check_against_project(parameters: Sequence[Parameter], fixed: Sequence[str], project: Composer) -> None:
-    """Compose every option of every searched group once; every searched key must exist in all of them."""
+def _check_against_project(
+    parameters: Sequence[Parameter], fixed: Sequence[str], project: Composer, places: Mapping[str, str]
+) -> None:
+    """Compose every option of every searched group once; every searched key must exist in all of them.
+
+    ``places`` is what messages call the place where each parameter was given.
+    """
     groups = [p for p in parameters if isinstance(p, Choice) and p.is_group]
     first = {group.key: f"{group.key}={group.options[0].text}" for group in groups}
     composed: dict[str, DictConfig] = {}
@@ -90,7 +101,7 @@ def _check_against_project(parameters: Sequence[Parameter], fixed: Sequence[str]
             composed[label] = project.compose([*fixed, *chosen.values()])
         except (HydraException, OmegaConfBaseException) as error:
             raise ConfigError(
-                f"hydra.sweeper.params.{group.key}: the option '{option.text}' does not compose: {reason(error)}"
+                f"{places[group.key]}: the option '{option.text}' does not compose: {reason(error)}"
             ) from None
     if not groups:
         try:
@@ -104,12 +115,12 @@ def _check_against_project(parameters: Sequence[Parameter], fixed: Sequence[str]
         if len(missing) == len(composed):
             known = {key for config in composed.values() for key in all_keys(config)}
             raise ConfigError(
-                f"hydra.sweeper.params.{parameter.key}: the project's configuration has no key '{parameter.key}'."
+                f"{places[parameter.key]}: the project's configuration has no key '{parameter.key}'."
                 f"{closest(parameter.key, known)} To add a new key, write '+{parameter.key}'."
             )
         if missing:
             raise ConfigError(
-                f"hydra.sweeper.params.{parameter.key}: the key does not exist under "
+                f"{places[parameter.key]}: the key does not exist under "
                 f"{', '.join(_to_blame(missing, groups))}. A searched key must exist under every option that is "
                 "searched; drop the option or the key."
             )
