@@ -82,8 +82,9 @@ def test_study_killed_again_and_again_ends_with_exactly_its_trials(sweep):
     assert [int(trial["trial"]) for trial in trials] == list(range(10))
     assert all(trial["status"] == "completed" for trial in trials)
     ran = Counter(journal.read_text().split())
-    assert all(ran[trial["trial"]] == int(trial["attempt"]) for trial in trials), "runs are counted"
-    assert max(ran.values()) <= 2
+    # An attempt may have been killed before its task began; none ran that was not one.
+    assert all(1 <= ran[trial["trial"]] <= int(trial["attempt"]) for trial in trials), (ran, trials)
+    assert sum(ran.values()) <= 10 + 4 * 2, "each kill costs the jobs that ran then, at most"
 
 
 def test_trial_written_but_never_started_is_started_by_the_resume(sweep):
