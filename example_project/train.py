@@ -47,7 +47,7 @@ def train(cfg: DictConfig) -> dict[str, float]:
     }
 
 
-@hydra.main(version_base=None, config_path="conf", config_name="config")
+@hydra.main(version_base="1.3", config_path="conf", config_name="config")
 def main(cfg: DictConfig) -> dict[str, float]:
     """Hydra's entry point: what it returns is what a sweeper gets to see."""
     metrics = train(cfg)
