@@ -68,7 +68,9 @@ class Sweep:
 
 
 def environment(**extra: str) -> dict[str, str]:
-    return {**os.environ, "PYTHONUNBUFFERED": "1", "COLUMNS": "200", **extra}
+    # Hydra 1.4 warns every app that names version_base, and 1.3 every app that does not.
+    quiet = {"PYTHONWARNINGS": "ignore:The version_base parameter is deprecated"}
+    return {**os.environ, "PYTHONUNBUFFERED": "1", "COLUMNS": "200", **quiet, **extra}
 
 
 def run(argv: Sequence[str], cwd: Path, timeout: float = 120, env: dict[str, str] | None = None) -> Finished:
