@@ -12,7 +12,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from ax_mo.errors import StudyStopped
 from ax_mo.goals import Goals
-from ax_mo.jobs.command import Program, write_command
+from ax_mo.jobs.command import Program, prepare_directory
 from ax_mo.jobs.job import JobState, Phase
 from ax_mo.jobs.launch import JobFailure
 from ax_mo.jobs.outcome import outcome_of, result_of
@@ -24,7 +24,7 @@ from ax_mo.space.parameters import Space
 from ax_mo.study.asker import Asker
 from ax_mo.study.store import Store
 from ax_mo.study.trial import Outcome, Status, Suggestion, Trial
-from ax_mo.trial.files import PID, RESULT, SCHEMA, SPEC, write_json
+from ax_mo.trial.files import PID, SPEC
 from ax_mo.trial.metrics import as_json
 
 _SAME_FAILURES = 3
@@ -68,6 +68,7 @@ class Ledger:
         self._task_name = ""
         self._hypervolume: float | None = None
         self._front: list[Trial] = []
+        self._best: dict[str, tuple[float, int]] = {}
 
     # What is to be done
 
@@ -113,25 +114,18 @@ class Ledger:
         """Write what the job and its reader need into the trial's directory; remove what an earlier attempt left."""
         self.check_directory()
         directory = self.directory(trial)
+        content = {
+            "trial": trial.number,
+            "attempt": trial.attempt,
+            "params": as_json(trial.point),
+            "overrides": list(trial.overrides),
+            "objectives": list(self.goals.names),
+            "required": list(self.goals.required),
+            "asked": trial.asked,
+        }
+        argv = None if self.program is None else self.command(trial)
         try:
-            directory.mkdir(parents=True, exist_ok=True)
-            for name in (RESULT, PID):
-                (directory / name).unlink(missing_ok=True)
-            write_json(
-                directory / SPEC,
-                {
-                    "schema": SCHEMA,
-                    "trial": trial.number,
-                    "attempt": trial.attempt,
-                    "params": as_json(trial.point),
-                    "overrides": list(trial.overrides),
-                    "objectives": list(self.goals.names),
-                    "required": list(self.goals.required),
-                    "asked": trial.asked,
-                },
-            )
-            if self.program is not None:
-                write_command(directory, self.command(trial), self.cwd, f"Trial {trial.number}")
+            prepare_directory(directory, content, argv, self.cwd, f"Trial {trial.number}")
         except OSError as error:
             raise cannot_write(directory, error) from None
 
@@ -254,6 +248,10 @@ class Ledger:
         if self._hypervolume is None and any(trial.status is Status.COMPLETED for trial in trials):
             self._front = pareto_front(trials, self.goals)
             self._hypervolume = hypervolume(self._front, self.goals, reference_point(trials, self.goals))
+            self._best = {
+                name: (trial.metrics[name], trial.number)
+                for name, trial in best_per_objective(trials, self.goals).items()
+            }
         return Progress(
             n_trials=self.n_trials,
             completed=sum(trial.status is Status.COMPLETED for trial in trials),
@@ -261,10 +259,7 @@ class Ledger:
             running=running,
             front=len(self._front),
             hypervolume=self._hypervolume,
-            best={
-                name: (trial.metrics[name], trial.number)
-                for name, trial in best_per_objective(trials, self.goals).items()
-            },
+            best=self._best,
         )
 
     def front(self) -> list[Trial]:

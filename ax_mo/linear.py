@@ -1,7 +1,7 @@
 """Linear inequalities as people write them: ``2*a.b + c.d <= 10``. Pure."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from ax_mo.errors import ConfigError
@@ -65,9 +65,8 @@ def parse_linear(text: str, key: str) -> LinearConstraint:
     return LinearConstraint(terms, sign * (right_constant - left_constant), text)
 
 
-def _side(tokens: list[tuple[str, str]], wrong: "object") -> tuple[list[tuple[str, float]], float]:
+def _side(tokens: list[tuple[str, str]], wrong: Callable[[str], ConfigError]) -> tuple[list[tuple[str, float]], float]:
     """The named terms and the constant of one side of the inequality."""
-    assert callable(wrong)
     terms: list[tuple[str, float]] = []
     constant = 0.0
     if not tokens:

@@ -14,14 +14,13 @@ from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 
 from ax_mo.errors import AxMoError
-from ax_mo.jobs.command import Program, this_program, write_command
+from ax_mo.jobs.command import Program, prepare_directory, this_program
 from ax_mo.jobs.in_place import is_trial, refuse_inside_a_job, run_in_place
 from ax_mo.jobs.job import Job, Jobs, JobSpec, JobState, Phase
 from ax_mo.jobs.outcome import outcome_of, result_of
 from ax_mo.jobs.settings import launcher_settings, parallel_jobs
 from ax_mo.jobs.torchx_jobs import torchx_jobs
 from ax_mo.project import hydra_overrides, task_overrides, without_hydra
-from ax_mo.trial.files import PID, RESULT, SCHEMA, SPEC, write_json
 
 log = logging.getLogger(__name__)
 
@@ -85,11 +84,8 @@ def _prepare(
     with read_write(job_config.hydra.runtime), open_dict(job_config.hydra.runtime):
         job_config.hydra.runtime.output_dir = str(directory)
     argv = program.command(overrides, directory, sweep_dir, subdir, number, str(number))
-    directory.mkdir(parents=True, exist_ok=True)
-    for name in (RESULT, PID):
-        (directory / name).unlink(missing_ok=True)
-    write_json(directory / SPEC, {"schema": SCHEMA, "trial": number, "attempt": 1, "overrides": overrides})
-    write_command(directory, argv, Path.cwd(), f"Job {number}")
+    content = {"trial": number, "attempt": 1, "overrides": overrides}
+    prepare_directory(directory, content, argv, Path.cwd(), f"Job {number}")
     spec = JobSpec(f"job-{number}", tuple(argv), directory, Path.cwd())
     return _Prepared(number, tuple(overrides), job_config, directory, spec)
 

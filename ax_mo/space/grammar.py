@@ -12,12 +12,13 @@ from hydra.core.override_parser.types import (
     Glob,
     IntervalSweep,
     Override,
+    Quote,
     QuotedString,
     RangeSweep,
 )
 from hydra.errors import HydraException
 
-from ax_mo.errors import ConfigError
+from ax_mo.errors import ConfigError, closest
 from ax_mo.space.parameters import Choice, Option, Parameter, Range
 
 _FUNCTIONS = {
@@ -188,8 +189,6 @@ def _choice(key: str, override: Override, sweep: Any, group_options: Sequence[st
 
 
 def _check_options(key: str, options: Sequence[Option], known: Sequence[str], where: str) -> None:
-    from ax_mo.errors import closest
-
     for option in options:
         chosen = option.value if isinstance(option.value, list) else [option.value]
         for name in chosen:
@@ -228,8 +227,6 @@ def _text(element: Any) -> str:
 
 def quoted(text: str) -> str:
     """Any string as an override value that Hydra reads back unchanged."""
-    from hydra.core.override_parser.types import Quote
-
     return QuotedString(text, Quote.single).with_quotes()
 
 
