@@ -37,6 +37,11 @@ class Project:
         """The job's whole configuration, Hydra's own node included; raises Hydra's exceptions."""
         return self._loader.load_sweep_config(self._master, list(overrides))
 
+    def missing_groups(self, overrides: Sequence[str]) -> list[str]:
+        """The config groups that must be chosen (``model: ???`` in a defaults list) and are not."""
+        choices = _choices(self.compose_plain(overrides, tolerant=True))
+        return [group for group, option in choices.items() if option == "???"]
+
     def compose_plain(self, overrides: Sequence[str], tolerant: bool = False) -> DictConfig:
         """What ``python train.py <overrides>`` composes without the sweep's own command line.
 
@@ -48,6 +53,22 @@ class Project:
             overrides=[*search, *overrides],
             run_mode=RunMode.MULTIRUN if tolerant else RunMode.RUN,
         )
+
+
+def active_groups(config: DictConfig) -> frozenset[str]:
+    """The config groups in a composed configuration's defaults lists, Hydra's own apart."""
+    return frozenset(group for group in _choices(config) if not group.startswith("hydra/"))
+
+
+def chosen_option(config: DictConfig, group: str) -> Any:
+    """The option of a group in a composed configuration: a name, a list of names, or None."""
+    return _choices(config).get(group)
+
+
+def _choices(config: DictConfig) -> dict[str, Any]:
+    choices = OmegaConf.to_container(config.hydra.runtime.choices, resolve=False)
+    assert isinstance(choices, dict)
+    return {str(group): option for group, option in choices.items()}
 
 
 def reason(error: BaseException) -> str:
@@ -97,6 +118,13 @@ def has_key(config: DictConfig, key: str) -> bool:
         return False
     keys = [str(key) for key in parent]
     return name in keys
+
+
+def node_at(config: DictConfig, key: str) -> Any:
+    """The OmegaConf node at a dotted key that ``has_key``, unresolved."""
+    parent_key, _, name = key.rpartition(".")
+    parent: Any = OmegaConf.select(config, parent_key) if parent_key else config
+    return parent._get_node(int(name) if isinstance(parent, ListConfig) else name)
 
 
 def all_keys(config: DictConfig, prefix: str = "") -> Iterator[str]:

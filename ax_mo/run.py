@@ -135,7 +135,8 @@ def _sweep(
 ) -> list[list[JobReturn]]:
     settings = parse_settings(given)
     project = Project(context.config_loader, config)
-    space = build_space(settings.params, arguments, settings.param_constraints, project)
+    built = build_space(settings.params, arguments, settings.param_constraints, project)
+    space = built.space
     goals = parse_goals(settings.objectives, settings.direction, settings.constraints, space.keys)
     # Batches run wherever their launcher likes: the recorder goes there with Hydra's own callbacks.
     context.callbacks.callbacks.append(ResultRecorder())

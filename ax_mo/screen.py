@@ -178,7 +178,7 @@ def front_table(front: Sequence[Trial], goals: Goals, keys: Sequence[str]) -> st
         [
             str(trial.number) + ("" if goals.meets_thresholds(trial.metrics) else " *"),
             *(f"{trial.metrics[name]:.6g}" for name in goals.names),
-            *(_short(trial.point[key]) for key in keys),
+            *(_short(trial.point[key]) if key in trial.point else "" for key in keys),
         ]
         for trial in ordered
     ]

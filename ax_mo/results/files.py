@@ -32,7 +32,7 @@ def trials_csv(trials: Sequence[Trial], keys: Sequence[str], goals: Goals) -> st
     writer.writerow(header)
     for trial in trials:
         writer.writerow([
-            trial.number, trial.status.value, *(_cell(trial.point.get(key)) for key in keys),
+            trial.number, trial.status.value, *(_cell(trial.point[key]) if key in trial.point else "" for key in keys),
             *(trial.metrics.get(name, "") for name in reported),
             trial.reason or "", trial.generator, trial.attempt, trial.asked, trial.submitted, trial.started,
             trial.ended, trial.directory,

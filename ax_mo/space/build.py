@@ -1,26 +1,29 @@
 """``params``, the command line and the project's own configs become one checked search space."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any, Protocol
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any
 
-from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import HydraException
-from omegaconf import DictConfig
+from omegaconf import AnyNode, IntegerNode
 from omegaconf.errors import OmegaConfBaseException
 
 from ax_mo.errors import ConfigError, closest
 from ax_mo.linear import LinearConstraint, parse_linear
-from ax_mo.project import all_keys, has_key, reason
-from ax_mo.space.grammar import FixedOverride, entry_lines, from_override, parse_entry
-from ax_mo.space.parameters import Choice, Parameter, Range, Space
+from ax_mo.project import all_keys, has_key, node_at, reason
+from ax_mo.space.activity import Composer, Context, Survey, conditions, survey
+from ax_mo.space.entries import Entries, Entry, bare, read_entries
+from ax_mo.space.grammar import FixedOverride
+from ax_mo.space.parameters import Choice, Condition, ConditionalOverride, Parameter, Range, Space, when_text
 
 
-class Composer(Protocol):
-    """What this module needs of a project."""
+@dataclass(frozen=True)
+class BuiltSpace:
+    """A checked space, and ``hints``: sentences on what is allowed but may not be meant."""
 
-    def group_options(self, group: str) -> list[str]: ...
-
-    def compose(self, overrides: Sequence[str]) -> DictConfig: ...
+    space: Space
+    hints: tuple[str, ...] = ()
 
 
 def build_space(
@@ -28,123 +31,178 @@ def build_space(
     arguments: Sequence[str],
     param_constraints: Sequence[str],
     project: Composer,
-) -> Space:
+) -> BuiltSpace:
     """The space of a study; raises ConfigError with the key that is wrong.
 
     ``arguments`` are the task overrides of the command line; they win over ``params``.
     """
-    entries: dict[str, Parameter | FixedOverride] = {}
-    for key, line in entry_lines(params).items():
-        _add(entries, parse_entry(line, key, project.group_options), f"params.{key}")
-    command_line: dict[str, Parameter | FixedOverride] = {}
-    deleted: list[str] = []  # a key that is deleted and then added anew needs both
-    for override in OverridesParser.create().parse_overrides(list(arguments)):
-        entry = from_override(override, project.group_options)
-        before = command_line.get(_bare(entry.key))
-        if isinstance(before, FixedOverride) and before.key.startswith("~") and entry.key.startswith("+"):
-            deleted.append(before.line)
-        command_line[_bare(entry.key)] = entry
-    entries = {key: entry for key, entry in entries.items() if key not in command_line} | command_line
-    parameters = tuple(entry for entry in entries.values() if not isinstance(entry, FixedOverride))
-    fixed = (*deleted, *(entry.line for entry in entries.values() if isinstance(entry, FixedOverride)))
-    if not parameters and params:
-        raise ConfigError(
-            f"Nothing is left to search: all of hydra.sweeper.params is fixed ({', '.join(fixed)}). Give one of them "
-            "several values, for example optim.lr: tag(log, interval(1e-4, 1e-1))."
-        )
-    if not parameters:
-        raise ConfigError(
-            "hydra.sweeper.params is empty: there is nothing to search. Name the parameters in Hydra's override "
-            "grammar, for example\n  params:\n    optim.lr: tag(log, interval(1e-4, 1e-1))\n    model: choice(mlp, cnn)"
-        )
-    places = {
-        parameter.key: f"the command line's {parameter.key}"
-        if _bare(parameter.key) in command_line
-        else f"hydra.sweeper.params.{parameter.key}"
-        for parameter in parameters
-    }
-    _check_against_project(parameters, fixed, project, places)
+    read = read_entries(params, arguments, project.group_options)
+    if all(isinstance(entry.content, FixedOverride) for entry in read.all):
+        raise _nothing_to_search(params, read.all)
+    found = survey(read.all, project)
+    entries, when, dropped = _activity(read, found, project)
+    parameters, hints = _parameters(entries, when, found)
+    overrides = [(e.content, w) for e, w in zip(entries, when, strict=True) if isinstance(e.content, FixedOverride)]
+    fixed = tuple(content.line for content, w in overrides if not w)
+    conditional = tuple(ConditionalOverride(content.key, content.line, w) for content, w in overrides if w)
     constraints = tuple(_parameter_constraint(str(text), parameters) for text in param_constraints)
-    space = Space(parameters, constraints, fixed)
-    _check_sample(space, project)
-    return space
+    space = Space(parameters, constraints, fixed, conditional)
+    _check_samples(space, project, {entry.content.key: entry.where for entry in entries})
+    return BuiltSpace(space, (*dropped, *hints))
 
 
-def _bare(key: str) -> str:
-    return key.lstrip("+~")
-
-
-def _add(entries: dict[str, Parameter | FixedOverride], entry: Parameter | FixedOverride, where: str) -> None:
-    bare = _bare(entry.key)
-    if bare in entries:
-        raise ConfigError(
-            f"hydra.sweeper.{where}: '{entry.key}' and '{entries[bare].key}' set the same key; keep one of them."
+def _nothing_to_search(params: Mapping[str, Any], entries: Sequence[Entry]) -> ConfigError:
+    if params:
+        fixed = ", ".join(entry.content.line for entry in entries if isinstance(entry.content, FixedOverride))
+        return ConfigError(
+            f"Nothing is left to search: all of hydra.sweeper.params is fixed ({fixed}). Give one of them several "
+            "values, for example optim.lr: tag(log, interval(1e-4, 1e-1))."
         )
-    entries[bare] = entry
+    return ConfigError(
+        "hydra.sweeper.params is empty: there is nothing to search. Name the parameters in Hydra's override "
+        "grammar, for example\n  params:\n    optim.lr: tag(log, interval(1e-4, 1e-1))\n    model: choice(mlp, cnn)"
+    )
 
 
-def _check_against_project(
-    parameters: Sequence[Parameter], fixed: Sequence[str], project: Composer, places: Mapping[str, str]
-) -> None:
-    """Compose every option of every searched group once; every searched key must exist in all of them.
+def _activity(
+    read: Entries, found: Survey, project: Composer
+) -> tuple[list[Entry], list[tuple[Condition, ...]], list[str]]:
+    """The entries that are active somewhere, when that is, and a sentence on each that was left out.
 
-    ``places`` is what messages call the place where each parameter was given.
+    Raises ConfigError for a key that exists nowhere.
     """
-    groups = [p for p in parameters if isinstance(p, Choice) and p.is_group]
-    first = {group.key: f"{group.key}={group.options[0].text}" for group in groups}
-    composed: dict[str, DictConfig] = {}
-    variants = [(group, option) for group in groups for option in group.options]
-    for group, option in variants:
-        chosen = {**first, group.key: f"{group.key}={option.text}"}
-        label = f"{group.key}={option.text}"
-        try:
-            composed[label] = project.compose([*fixed, *chosen.values()])
-        except (HydraException, OmegaConfBaseException) as error:
-            raise ConfigError(
-                f"{places[group.key]}: the option '{option.text}' does not compose: {reason(error)}"
-            ) from None
-    if not groups:
-        try:
-            composed[""] = project.compose(list(fixed))
-        except (HydraException, OmegaConfBaseException) as error:
-            raise ConfigError(f"The configuration does not compose: {reason(error)}") from None
-    for parameter in parameters:
-        if parameter in groups or parameter.key.startswith("+") or "@" in parameter.key:
+    of_groups: dict[str, tuple[Condition, ...]] = {}
+    when: dict[int, tuple[Condition, ...]] = {}
+    dropped: list[str] = []
+    outer_groups_first = sorted(
+        range(len(read.all)), key=lambda i: (not _is_searched_group(read.all[i]), read.all[i].key.count("/"))
+    )
+    for index in outer_groups_first:
+        entry = read.all[index]
+        seen = conditions(entry, found, partial(_exists, entry), of_groups)
+        if seen is None:
+            elsewhere = _replaced_option(entry, read.replaced, found, project)
+            if elsewhere is None:
+                raise _unknown_key(entry, found)
+            dropped.append(f"{entry.content.key} is not searched: it exists under {elsewhere} only.")
             continue
-        missing = [label for label, config in composed.items() if not has_key(config, parameter.key)]
-        if len(missing) == len(composed):
-            known = {key for config in composed.values() for key in all_keys(config)}
-            raise ConfigError(
-                f"{places[parameter.key]}: the project's configuration has no key '{parameter.key}'."
-                f"{closest(parameter.key, known)} To add a new key, write '+{parameter.key}'."
-            )
-        if missing:
-            raise ConfigError(
-                f"{places[parameter.key]}: the key does not exist under "
-                f"{', '.join(_to_blame(missing, groups))}. A searched key must exist under every option that is "
-                "searched; drop the option or the key."
-            )
+        when[index] = seen
+        if _is_searched_group(entry):
+            of_groups[entry.content.key] = seen
+    active = sorted(when)
+    return [read.all[index] for index in active], [when[index] for index in active], dropped
 
 
-def _to_blame(missing: Sequence[str], groups: Sequence[Choice]) -> list[str]:
-    """The options under which a key is missing, of those groups only that have it under another option."""
-    blamed: list[str] = []
-    for group in groups:
-        labels = [f"{group.key}={option.text}" for option in group.options]
-        if not set(labels) <= set(missing):
-            blamed += [label for label in labels if label in missing]
-    return blamed or list(missing)
+def _replaced_option(entry: Entry, replaced: Sequence[Choice], found: Survey, project: Composer) -> str | None:
+    """An option that ``params`` searched and the command line left out, under which the entry's key exists."""
+    for choice in replaced:
+        for option in choice.options if choice.is_group else ():
+            line = f"{choice.key}={option.text}"
+            try:
+                config = project.compose([line, *(f"{key}={text}" for key, text in found.base.pinned.items())])
+            except (HydraException, OmegaConfBaseException):
+                continue
+            if has_key(config, entry.content.key):
+                return line
+    return None
+
+
+def _is_searched_group(entry: Entry) -> bool:
+    return isinstance(entry.content, Choice) and entry.content.is_group
+
+
+def _exists(entry: Entry, context: Context) -> bool:
+    """Whether the entry can be given in the context."""
+    content = entry.content
+    if content.key.startswith(("+", "~")):
+        return True
+    if isinstance(content, Range) or not content.is_group:
+        return "@" in content.key or has_key(context.config, content.key)
+    return isinstance(content, FixedOverride) or entry.key in context.groups
+
+
+def _unknown_key(entry: Entry, found: Survey) -> ConfigError:
+    key = entry.content.key
+    contexts = found.where_given(entry.given)
+    known = {name for context in contexts for name in all_keys(context.config)}
+    under = f" under {when_text(entry.given)}" if entry.given else ""
+    hint = closest(key, known)
+    if entry.given and not hint:
+        group = entry.given[-1].key
+        hint = closest(f"{bare(group).replace('/', '.')}.{key}", known)
+    return ConfigError(
+        f"{entry.where}: the project's configuration has no key '{key}'{under}.{hint} To add a new key, write '+{key}'."
+    )
+
+
+def _parameters(
+    entries: Sequence[Entry], when: Sequence[tuple[Condition, ...]], found: Survey
+) -> tuple[tuple[Parameter, ...], tuple[str, ...]]:
+    """The searched parameters with their conditions, each after those that its conditions name; and hints."""
+    parameters: list[Parameter] = []
+    hints: list[str] = []
+    for entry, conditions_found in zip(entries, when, strict=True):
+        if isinstance(entry.content, FixedOverride):
+            continue
+        parameter: Parameter = replace(entry.content, when=conditions_found)
+        if isinstance(parameter, Range) and not parameter.integral and not parameter.key.startswith("+"):
+            parameter, hint = _typed(parameter, entry, found)
+            hints += hint
+        parameters.append(parameter)
+    return tuple(_ordered(parameters)), tuple(hints)
+
+
+def _typed(parameter: Range, entry: Entry, found: Survey) -> tuple[Range, list[str]]:
+    """The range of whole numbers where the project's own type says int; a hint where only its value does."""
+    nodes = [
+        node_at(context.config, parameter.key)
+        for context in found.where_given(entry.given)
+        if has_key(context.config, parameter.key)
+    ]
+    if any(isinstance(node, IntegerNode) for node in nodes):
+        low, high = parameter.low, parameter.high
+        if low != int(low) or high != int(high):
+            raise ConfigError(
+                f"{entry.where}: '{parameter.key}' is an int in the project's configuration, and a bound of "
+                f"{parameter.describe()} is not a whole number."
+            )
+        return replace(parameter, low=int(low), high=int(high), integral=True), []
+    values = [node._value() for node in nodes if isinstance(node, AnyNode)]
+    whole_bounds = parameter.low == int(parameter.low) and parameter.high == int(parameter.high)
+    if whole_bounds and any(isinstance(value, int) and not isinstance(value, bool) for value in values):
+        whole = replace(parameter, integral=True).describe()
+        return parameter, [
+            f"{parameter.key} is searched as a float, as Hydra's interval says, but its value in the project's "
+            f"configuration is a whole number. For whole numbers write {parameter.key}: {whole}"
+        ]
+    return parameter, []
+
+
+def _ordered(parameters: Sequence[Parameter]) -> Iterator[Parameter]:
+    """Parameters after those that their conditions name, otherwise as they were given."""
+    left = list(parameters)
+    waiting = {parameter.key for parameter in left}
+    while left:
+        ready = next(p for p in left if not any(condition.key in waiting for condition in p.when))
+        left.remove(ready)
+        waiting = {parameter.key for parameter in left}
+        yield ready
 
 
 def _parameter_constraint(text: str, parameters: Sequence[Parameter]) -> LinearConstraint:
     constraint = parse_linear(text, "param_constraints")
-    by_key = {_bare(parameter.key): parameter for parameter in parameters}
+    by_key = {bare(parameter.key): parameter for parameter in parameters}
     for name in constraint.names:
         parameter = by_key.get(name)
         if parameter is None:
             raise ConfigError(
                 f"hydra.sweeper.param_constraints: '{name}' in '{text}' is not among the searched parameters "
                 f"({', '.join(by_key)}).{closest(name, by_key)}"
+            )
+        if parameter.when:
+            raise ConfigError(
+                f"hydra.sweeper.param_constraints: '{name}' in '{text}' is only active when "
+                f"{when_text(parameter.when)}; only parameters that are always active can be constrained."
             )
         if not isinstance(parameter, Range):
             raise ConfigError(
@@ -173,13 +231,54 @@ def _check_scales(constraint: LinearConstraint, parameters: Sequence[Range]) -> 
     )
 
 
-def _check_sample(space: Space, project: Composer) -> None:
-    """One point of the space must compose as a whole; Hydra knows reasons that no check above does."""
-    point = {
-        parameter.key: parameter.options[0].value if isinstance(parameter, Choice) else parameter.low
-        for parameter in space.parameters
-    }
-    try:
-        project.compose(space.overrides(point))
-    except (HydraException, OmegaConfBaseException) as error:
-        raise ConfigError(f"hydra.sweeper.params: a trial does not compose: {reason(error)}") from None
+def _check_samples(space: Space, project: Composer, places: Mapping[str, str]) -> None:
+    """Points that together hold every parameter and every option must compose; Hydra knows reasons that we do not."""
+    for index, point in enumerate(_samples(space)):
+        try:
+            project.compose(space.overrides(point))
+        except (HydraException, OmegaConfBaseException) as error:
+            blamed = next((key for key in places if f"'{key}=" in str(error)), None)
+            if blamed is not None:
+                raise ConfigError(f"{places[blamed]}: a trial does not compose: {reason(error)}") from None
+            if index == 0:
+                raise ConfigError(f"hydra.sweeper.params: a trial does not compose: {reason(error)}") from None
+            # Options that only clash with each other: such a suggestion will be a failed trial of its own.
+
+
+def _samples(space: Space) -> Iterator[dict[str, Any]]:
+    """Points in which every parameter is active at least once, and every option of a choice that is no group."""
+    unseen = {id(p): set(range(len(p.options) if isinstance(p, Choice) else 1)) for p in space.parameters}
+    for _ in range(256):  # every round sees at least one more
+        if not any(unseen.values()):
+            return
+        point: dict[str, Any] = {}
+        chosen: dict[str, str] = {}
+        for parameter in space.parameters:
+            if not all(condition.holds(chosen) for condition in parameter.when):
+                continue
+            left = unseen[id(parameter)]
+            if isinstance(parameter, Range):
+                point[parameter.key] = parameter.low
+                left.clear()
+                continue
+            index = _next_option(space, parameter, unseen)
+            left.discard(index)
+            point[parameter.key] = parameter.options[index].value
+            chosen[parameter.key] = parameter.options[index].text
+        yield point
+
+
+def _next_option(space: Space, choice: Choice, unseen: Mapping[int, set[int]]) -> int:
+    """An option not seen yet, or one under which something is not seen yet."""
+    if unseen[id(choice)]:
+        return min(unseen[id(choice)])
+    for index, option in enumerate(choice.options):
+        below = [p for p in space.parameters if any(c.key == choice.key and option.text in c.texts for c in p.when)]
+        if any(unseen[id(parameter)] or _open_below(space, parameter, unseen) for parameter in below):
+            return index
+    return 0
+
+
+def _open_below(space: Space, parameter: Parameter, unseen: Mapping[int, set[int]]) -> bool:
+    below = [p for p in space.parameters if any(c.key == parameter.key for c in p.when)]
+    return any(unseen[id(p)] or _open_below(space, p, unseen) for p in below)

@@ -2,7 +2,7 @@
 
 import math
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -48,10 +48,13 @@ _TRANSLATIONS = {
 
 @dataclass(frozen=True)
 class FixedOverride:
-    """An override that is the same in every trial."""
+    """An override that is the same in every trial in which it is given."""
 
     key: str
     line: str
+    is_group: bool = False
+    text: str = ""
+    """Its value, as the options of a choice are written."""
 
 
 _PLAIN = re.compile(r"[A-Za-z_][\w./-]*", re.ASCII)
@@ -84,11 +87,13 @@ def from_override(
             f"{where}: Hydra's own settings cannot be searched. Remove it from params; set it on the "
             "command line or in a config file."
         )
+    options = list(group_options(override.key_or_group))
     if not override.is_sweep_override():
-        return FixedOverride(key, str(override.input_line))
+        value = override.value()
+        text = as_text(str(value) if options and isinstance(value, int | float) else value)
+        return FixedOverride(key, str(override.input_line), bool(options), text)
     if override.is_delete():
         raise ConfigError(f"{where}: a deletion ('~') cannot be swept over.")
-    options = list(group_options(override.key_or_group))
     sweep = override.value()
     if options and isinstance(sweep, IntervalSweep | RangeSweep):
         raise ConfigError(
@@ -150,7 +155,7 @@ def _range(key: str, sweep: RangeSweep, where: str) -> Parameter:
             f"{where}: a log scale needs steps of 1 (or no step); write "
             f"{Range(key, min(values), max(values), _all_integers(values), True).describe()}."
         )
-    return Choice(key, tuple(Option(value, _text(value)) for value in sorted(values)), ordered=True)
+    return Choice(key, tuple(Option(value, as_text(value)) for value in sorted(values)), ordered=True)
 
 
 def _all_integers(values: Sequence[Any]) -> bool:
@@ -158,6 +163,7 @@ def _all_integers(values: Sequence[Any]) -> bool:
 
 
 def _choice(key: str, override: Override, sweep: Any, group_options: Sequence[str], where: str) -> Choice:
+    ordered: bool | None = None  # what a tag says
     if isinstance(sweep, Glob):
         if not group_options:
             raise ConfigError(f"{where}: glob(...) chooses options of a config group, and there is no such group.")
@@ -169,7 +175,8 @@ def _choice(key: str, override: Override, sweep: Any, group_options: Sequence[st
                 f"{where}: the tag 'log' means nothing for a choice; write tag(log, interval(low, high)), or "
                 "leave the tag out."
             )
-        _tags(where, list(sweep.tags), (), "a choice")
+        _tags(where, list(sweep.tags), ("ordered", "categorical"), "a choice")
+        ordered = None if not sweep.tags else "ordered" in sweep.tags
         elements = list(sweep.list)
     if group_options:  # names, even where they look like numbers
         elements = [str(element) if isinstance(element, int | float) else element for element in elements]
@@ -183,9 +190,11 @@ def _choice(key: str, override: Override, sweep: Any, group_options: Sequence[st
     if group_options:
         _check_options(key, options, group_options, where)
     numbers = all(isinstance(o.value, int | float) and not isinstance(o.value, bool) for o in options)
-    if numbers and not group_options:
+    if numbers and not group_options and ordered is not False:
         options = sorted(options, key=lambda option: float(option.value))
-    return Choice(key, tuple(options), ordered=numbers and not group_options, is_group=bool(group_options))
+    if ordered is None:
+        ordered = numbers and not group_options
+    return Choice(key, tuple(options), ordered, is_group=bool(group_options))
 
 
 def _check_options(key: str, options: Sequence[Option], known: Sequence[str], where: str) -> None:
@@ -203,11 +212,11 @@ def _distinct(elements: Sequence[Any]) -> list[Option]:
     options: dict[tuple[type, str], Option] = {}
     for element in elements:
         value = Override._convert_value(element)
-        options.setdefault((type(value), repr(value)), Option(value, _text(element)))
+        options.setdefault((type(value), repr(value)), Option(value, as_text(element)))
     return list(options.values())
 
 
-def _text(element: Any) -> str:
+def as_text(element: Any) -> str:
     """The element as Hydra's grammar writes it. Strings are quoted unless they are plain words.
 
     Hydra strips the quotes of ``choice('1', 'null')`` before a sweep sees them, so that the kind of string is lost.
@@ -219,9 +228,9 @@ def _text(element: Any) -> str:
     if isinstance(element, str):
         return element if _PLAIN.fullmatch(element) and element.lower() not in _WORDS else quoted(element)
     if isinstance(element, list):
-        return "[" + ",".join(map(_text, element)) + "]"
+        return "[" + ",".join(map(as_text, element)) + "]"
     if isinstance(element, dict):
-        return "{" + ",".join(f"{Override._get_value_element_as_str(k)}:{_text(v)}" for k, v in element.items()) + "}"
+        return "{" + ",".join(f"{Override._get_value_element_as_str(k)}:{as_text(v)}" for k, v in element.items()) + "}"
     return Override._get_value_element_as_str(element)
 
 
@@ -253,15 +262,3 @@ def _syntax_hint(line: str, error: str) -> str:
         f"'{value}' is not in Hydra's grammar ({first}). Write choice(a, b), interval(low, high), range(start, stop), "
         "tag(log, interval(low, high)), or a plain value; quote strings that hold special characters."
     )
-
-
-def entry_lines(params: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
-    """``params`` as override lines by key; nested mappings are dotted keys, as in the project's own configs."""
-    lines: dict[str, str] = {}
-    for name, value in params.items():
-        key = f"{prefix}{name}"
-        if isinstance(value, Mapping) and value:
-            lines.update(entry_lines(value, f"{key}."))
-        else:
-            lines[key] = f"{key}={value if isinstance(value, str) else _text(value)}"
-    return lines

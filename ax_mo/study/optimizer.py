@@ -203,6 +203,10 @@ class AxOptimizer:
                     spec.generator_kwargs["init_position"] = position
                 elif node.name == "MBM" and self._method == "fast":
                     spec.generator_gen_kwargs["model_gen_options"] = {"optimizer_kwargs": dict(_SEARCH_EFFORT)}
+                    if self._ax_space.conditional:
+                        from ax_mo.study.conditional_gp import surrogate_spec
+
+                        spec.generator_kwargs["surrogate_spec"] = surrogate_spec(self._ax_space)
         return strategy
 
     def _configure_goals(self) -> None:

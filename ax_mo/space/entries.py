@@ -1,0 +1,189 @@
+"""What ``params`` and the command line ask for: searched parameters and fixed values, per option where so written."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from hydra.core.override_parser.overrides_parser import OverridesParser
+
+from ax_mo.errors import ConfigError, closest
+from ax_mo.space.grammar import FixedOverride, GroupOptions, as_text, from_override, parse_entry
+from ax_mo.space.parameters import Choice, Condition, Parameter
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A parameter or a fixed override; ``given``: what it was written under; ``where``: what messages call it."""
+
+    content: Parameter | FixedOverride
+    where: str
+    given: tuple[Condition, ...] = ()
+
+    @property
+    def key(self) -> str:
+        return bare(self.content.key)
+
+
+def bare(key: str) -> str:
+    """The key without Hydra's prefixes for adding and deleting."""
+    return key.lstrip("+~")
+
+
+def holds(given: Sequence[Condition], chosen: Mapping[str, str]) -> bool:
+    return all(condition.holds(chosen) for condition in given)
+
+
+def first_of(choice: Choice) -> str:
+    return choice.options[0].text
+
+
+@dataclass(frozen=True)
+class Entries:
+    """Everything that is searched or fixed, and the choices of ``params`` that the command line replaced."""
+
+    all: tuple[Entry, ...]
+    replaced: tuple[Choice, ...] = ()
+
+
+def read_entries(params: Mapping[str, Any], arguments: Sequence[str], group_options: GroupOptions) -> Entries:
+    """What to search and what to fix. ``arguments`` are the command line's overrides; they win over ``params``.
+
+    Raises ConfigError for what does not parse and for two that set the same key.
+    """
+    asked = list(_entries(params, group_options))
+    _refuse_duplicates(asked)
+    typed: dict[str, Entry] = {}
+    deleted: list[Entry] = []  # a key that is deleted and then added anew needs both
+    for override in OverridesParser.create().parse_overrides(list(arguments)):
+        content = from_override(override, group_options)
+        entry = Entry(content, f"the command line's {content.key}")
+        before = typed.get(entry.key)
+        if before is not None and before.content.key.startswith("~") and content.key.startswith("+"):
+            deleted.append(before)
+        typed[entry.key] = entry
+    left = [entry for entry in asked if entry.key not in typed]
+    for entry in typed.values():
+        left = list(_under(left, entry))
+    entries = [*deleted, *left, *typed.values()]
+    _refuse_overlaps(entries)
+    replaced = [entry.content for entry in asked if entry.key in typed and isinstance(entry.content, Choice)]
+    return Entries(tuple(entries), tuple(replaced))
+
+
+def _entries(
+    params: Mapping[str, Any],
+    group_options: GroupOptions,
+    prefix: str = "",
+    where: str = "",
+    given: tuple[Condition, ...] = (),
+) -> Iterator[Entry]:
+    """``params`` entry by entry. A mapping below a group's name holds a space per option; any other is dotted keys."""
+    for name, value in params.items():
+        key = f"{prefix}{name}"
+        place = f"{where}.{name}" if where else str(name)
+        if isinstance(value, Mapping) and value:
+            options = group_options(bare(key))
+            if _is_per_option(value, options):
+                yield from _per_option(key, value, options, group_options, place, given)
+            else:
+                yield from _entries(value, group_options, f"{key}.", place, given)
+            continue
+        content = parse_entry(_line(key, value), place, group_options)
+        yield Entry(content, f"hydra.sweeper.params.{place}", given)
+
+
+def _line(key: str, value: Any) -> str:
+    if key.startswith("~") and (value is None or value == ""):
+        return key
+    return f"{key}={value if isinstance(value, str) else as_text(value)}"
+
+
+def _is_per_option(value: Mapping[str, Any], options: Sequence[str]) -> bool:
+    if not options:
+        return False
+    if any(str(name) in options and (entry is None or isinstance(entry, Mapping)) for name, entry in value.items()):
+        return True
+    # All options misspelled: their keys are whole keys, which dotted notation would not repeat.
+    return all(
+        isinstance(entry, Mapping) and any("." in str(key) or "/" in str(key) for key in entry)
+        for entry in value.values()
+    )
+
+
+def _per_option(
+    key: str,
+    value: Mapping[str, Any],
+    options: Sequence[str],
+    group_options: GroupOptions,
+    where: str,
+    given: tuple[Condition, ...],
+) -> Iterator[Entry]:
+    names = [str(name) for name in value]
+    place = f"hydra.sweeper.params.{where}"
+    for name, inner in value.items():
+        if str(name) not in options:
+            raise ConfigError(
+                f"{place}: the config group '{bare(key)}' has no option '{name}'; it has: {', '.join(options)}."
+                f"{closest(str(name), options)}"
+            )
+        if inner is not None and not isinstance(inner, Mapping):
+            raise ConfigError(
+                f"{place}.{name}: an option holds the parameters that are searched under it, as a mapping; write "
+                f"'{name}: {{{bare(key)}.some_key: {as_text(inner)}}}', or '{name}: {{}}' for none."
+            )
+    listed = ",".join(as_text(name) for name in names)
+    choice = parse_entry(f"{key}={listed}", where, group_options)
+    yield Entry(choice, place, given)
+    for name, inner in value.items():
+        under = given
+        if isinstance(choice, Choice):  # not for a single option, which is fixed
+            under = (*given, Condition(choice.key, (choice.text(str(name)),)))
+        yield from _entries(inner or {}, group_options, "", f"{where}.{name}", under)
+
+
+def _under(entries: Sequence[Entry], typed: Entry) -> Iterator[Entry]:
+    """The entries that remain when the command line chooses options of a group that ``params`` splits by option."""
+    for entry in entries:
+        condition = next((c for c in entry.given if bare(c.key) == typed.key), None)
+        if condition is None:
+            yield entry
+        elif isinstance(typed.content, FixedOverride):
+            if typed.content.text in condition.texts:
+                yield replace(entry, given=tuple(c for c in entry.given if c is not condition))
+        elif isinstance(typed.content, Choice):
+            texts = tuple(o.text for o in typed.content.options if o.text in condition.texts)
+            if texts:
+                kept = Condition(typed.content.key, texts)
+                yield replace(entry, given=tuple(kept if c is condition else c for c in entry.given))
+
+
+def _refuse_duplicates(entries: Sequence[Entry]) -> None:
+    for index, entry in enumerate(entries):
+        for other in entries[:index]:
+            if entry.key == other.key and not _exclusive(entry.given, other.given):
+                place = f" (at {other.where})" if entry.given or other.given else ""
+                raise ConfigError(
+                    f"{entry.where}: '{entry.content.key}' and '{other.content.key}'{place} set the same key; keep one "
+                    "of them."
+                )
+
+
+def _refuse_overlaps(entries: Sequence[Entry]) -> None:
+    """A choice of whole mappings or lists, and another parameter inside them, would set the same key twice."""
+    searched = {entry.key: entry for entry in entries if not isinstance(entry.content, FixedOverride)}
+    for key, entry in searched.items():
+        parts = key.split(".")
+        for length in range(1, len(parts)):
+            outer = searched.get(".".join(parts[:length]))
+            if outer is None or (isinstance(outer.content, Choice) and outer.content.is_group):
+                continue
+            if not _exclusive(entry.given, outer.given):
+                raise ConfigError(
+                    f"{entry.where}: '{key}' and '{outer.key}' set the same key, since the second sets all that is "
+                    "below it; keep one of them."
+                )
+
+
+def _exclusive(a: Sequence[Condition], b: Sequence[Condition]) -> bool:
+    """Whether two entries can never be active at once."""
+    return any(x.key == y.key and not set(x.texts) & set(y.texts) for x in a for y in b)
