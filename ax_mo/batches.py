@@ -12,6 +12,7 @@ from hydra.plugins.launcher import Launcher
 from ax_mo.errors import AxMoError
 from ax_mo.jobs.job import JobState, Phase
 from ax_mo.ledger import Ledger
+from ax_mo.space.grammar import quoted
 from ax_mo.study.store import now
 from ax_mo.study.trial import Outcome, Status, Trial
 from ax_mo.sweep import Ending, suggestion_of
@@ -36,18 +37,18 @@ class BatchSweep:
         ledger = self._ledger
         before = self._catch_interrupts()
         try:
-            again = self._recover()
-            while not self._interrupted and (again or ledger.room):
-                batch, again = again[: self._n_jobs], again[self._n_jobs :]
-                batch += self._ask(self._n_jobs - len(batch))
+            waiting = self._recover()
+            while not self._interrupted and (waiting or ledger.room):
+                waiting += self._ask(self._n_jobs - len(waiting))
+                batch, waiting = waiting[: self._n_jobs], waiting[self._n_jobs :]
                 if batch:
                     self._launch(batch)
                 ledger.refresh(0)
                 ledger.check_failures()
             ledger.check_failures(at_end=True)
         except KeyboardInterrupt:
-            for trial in ledger.open_trials():
-                ledger.cancel(trial.number)
+            for trial in ledger.open_runs():
+                ledger.cancel(trial.key)
             return Ending.CANCELLED
         finally:
             if before is not None:
@@ -59,14 +60,14 @@ class BatchSweep:
     def _recover(self) -> list[Trial]:
         """Trials that were in flight when an earlier sweeper ended; a second death counts as the trial's own."""
         again: list[Trial] = []
-        for trial in self._ledger.open_trials():
+        for trial in self._ledger.open_runs():
             if self._ledger.has_result(trial):
-                self._ledger.finish(trial.number, self._ledger.outcome(trial.number, _RETURNED))
-            elif trial.status is Status.CANCELLED:
+                self._ledger.finish(trial.key, self._ledger.outcome(trial.key, _RETURNED))
+            elif trial.status is Status.CANCELLED or trial.handle is None:
                 again.append(self._ledger.again(trial))
             elif trial.deaths + 1 >= _MOST_DEATHS:
                 text = "the sweep's own process died while it ran this trial, twice"
-                self._ledger.finish(trial.number, Outcome({}, text, text))
+                self._ledger.finish(trial.key, Outcome({}, text, text))
             else:
                 again.append(self._ledger.again(trial, died=True))
         return again
@@ -77,31 +78,32 @@ class BatchSweep:
             suggestion = suggestion_of(self._ledger.asker.ask(), self._ledger)
             if suggestion is None:
                 break
-            trial = self._ledger.open(suggestion)
-            if trial is not None:
-                trials.append(trial)
+            trials += self._ledger.open(suggestion)
         return trials
 
     def _launch(self, batch: Sequence[Trial]) -> None:
-        """Launch trials with consecutive numbers together, as a launcher numbers its jobs itself."""
-        for group in _consecutive(batch):
+        """Launch trials with consecutive numbers together, as a launcher numbers its jobs itself.
+
+        Repeats are told their directory, so that they need no numbers of their own.
+        """
+        for group in [batch] if batch[0].repeat is not None else _consecutive(batch):
             if self._interrupted:
                 return
             for trial in group:
-                self._ledger.submitted(trial.number, "launcher")
+                self._ledger.submitted(trial.key, "launcher")
             self._ledger.refresh(len(group))
             error = self._launch_group(group)
             lost = [trial for trial in group if not self._settle(trial)]
             if self._interrupted:  # workers get Ctrl-C from the terminal as well; they run again on a resume
                 for trial in lost:
-                    self._ledger.cancel(trial.number)
+                    self._ledger.cancel(trial.key)
             elif len(lost) == 1:
                 self._fail(lost[0], error)
             else:
                 # One dead worker can take the whole batch with it: alone, each shows whether it was the one.
                 for trial in lost:
                     retried = self._ledger.again(trial)
-                    self._ledger.submitted(retried.number, "launcher")
+                    self._ledger.submitted(retried.key, "launcher")
                     error = self._launch_group([retried])
                     if not self._settle(retried):
                         self._fail(retried, error)
@@ -110,7 +112,7 @@ class BatchSweep:
         """What went wrong in the launcher itself, if anything; results are in the trials' directories."""
         started = now()
         try:
-            returns = self._launcher.launch([list(t.overrides) for t in group], initial_job_idx=group[0].number)
+            returns = self._launcher.launch([_overrides(t) for t in group], initial_job_idx=group[0].number)
         except (KeyboardInterrupt, AxMoError):
             raise
         except BaseException as error:  # a dead worker, or sys.exit() in a task that runs in this process
@@ -129,7 +131,7 @@ class BatchSweep:
     def _settle(self, trial: Trial) -> bool:
         if not self._ledger.has_result(trial):
             return False
-        self._ledger.finish(trial.number, self._ledger.outcome(trial.number, _RETURNED))
+        self._ledger.finish(trial.key, self._ledger.outcome(trial.key, _RETURNED))
         return True
 
     def _fail(self, trial: Trial, error: BaseException | None) -> None:
@@ -137,7 +139,7 @@ class BatchSweep:
         if isinstance(error, SystemExit):
             what = f"ended by sys.exit({error.code!r}) and recorded no result"
         line = what.splitlines()[0]
-        self._ledger.finish(trial.number, Outcome({}, line, line))
+        self._ledger.finish(trial.key, Outcome({}, line, line))
 
     def _catch_interrupts(self) -> Any:
         if threading.current_thread() is not threading.main_thread():
@@ -150,6 +152,12 @@ class BatchSweep:
             os.write(2, b"ax_mo: Interrupted: the batch that runs will be finished. Ctrl-C again cancels it.\n")
 
         return signal.signal(signal.SIGINT, interrupt)
+
+
+def _overrides(run: Trial) -> list[str]:
+    if run.repeat is None:
+        return list(run.overrides)
+    return [*run.overrides, f"hydra.sweep.subdir={quoted(run.directory)}"]
 
 
 def _consecutive(batch: Sequence[Trial]) -> list[list[Trial]]:

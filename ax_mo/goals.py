@@ -1,6 +1,7 @@
 """What a study is after: objectives, thresholds and constraints on metrics. Pure."""
 
 import math
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -78,6 +79,26 @@ def parse_goals(
         )
     goals = Goals(parsed, _constraints(constraints, parsed, bool(direction), parameter_keys), bool(direction))
     return goals
+
+
+_GOES_DOWN = ("loss", "error", "err", "distance", "latency", "params", "parameters", "seconds", "mse", "mae", "rmse")
+_GOES_UP = ("acc", "accuracy", "f1", "auc", "auroc")
+
+
+def doubts(goals: Goals) -> list[str]:
+    """A sentence on each objective whose name says the other direction."""
+    sentences: list[str] = []
+    for objective in goals.objectives:
+        words = re.split(r"[^a-z0-9]+", objective.name.lower())
+        against = _GOES_DOWN if objective.maximize else _GOES_UP
+        word = next((word for word in words if word in against), None)
+        if word is not None:
+            other = "minimize" if objective.maximize else "maximize"
+            sentences.append(
+                f"hydra.sweeper.objectives.{objective.name}: {objective.goal} looks wrong for something named "
+                f"'{word}'; did you mean {other}?"
+            )
+    return sentences
 
 
 def _positional(direction: str | Sequence[str]) -> tuple[Objective, ...]:

@@ -22,8 +22,9 @@ from ax_mo.results.front import best_per_objective, hypervolume, pareto_front, r
 from ax_mo.screen import Progress, Screen
 from ax_mo.space.parameters import Space
 from ax_mo.study.asker import Asker
+from ax_mo.study.repeats import Repeats, whole
 from ax_mo.study.store import Store
-from ax_mo.study.trial import Outcome, Status, Suggestion, Trial
+from ax_mo.study.trial import Key, Outcome, Status, Suggestion, Trial
 from ax_mo.trial.files import PID, SPEC
 from ax_mo.trial.metrics import as_json
 
@@ -32,7 +33,11 @@ _RATE_FROM = 5
 
 
 class Ledger:
-    """All bookkeeping of one study that is not about where its jobs run."""
+    """All bookkeeping of one study that is not about where its jobs run.
+
+    ``runs`` are what jobs are made of, ``trials`` what the optimizer and the user see; without repeats they are the
+    same.
+    """
 
     def __init__(
         self,
@@ -48,6 +53,7 @@ class Ledger:
         sweep_dir: Path,
         n_trials: int,
         max_failure_rate: float,
+        repeats: Repeats | None = None,
     ) -> None:
         self.space = space
         self.goals = goals
@@ -61,7 +67,11 @@ class Ledger:
         self.n_trials = n_trials
         self.max_failure_rate = max_failure_rate
         self.cwd = Path.cwd()
-        self.trials: dict[int, Trial] = {trial.number: trial for trial in store.trials()}
+        self.repeats = repeats or Repeats()
+        self.runs: dict[Key, Trial] = {run.key: run for run in store.trials()}
+        self.trials: dict[int, Trial] = {}
+        for number in dict.fromkeys(number for number, _ in self.runs):
+            self._bring_together(number)
         self.exhausted = False
         self._ended_here: list[int] = []  # by this sweeper, not by one before a resume
         self._configs: dict[int, DictConfig] = {}
@@ -75,40 +85,68 @@ class Ledger:
     @property
     def room(self) -> int:
         """How many trials may still be asked for."""
-        return 0 if self.exhausted else max(0, self.n_trials - len(self.trials))
+        return 0 if self.exhausted else max(0, self.n_trials - sum(number >= 0 for number in self.trials))
 
-    def open_trials(self) -> list[Trial]:
-        return [trial for trial in self.trials.values() if not trial.status.ended]
+    def open_runs(self) -> list[Trial]:
+        return [run for run in self.runs.values() if not run.status.ended]
 
     # Opening trials
 
-    def open(self, suggestion: Suggestion) -> Trial | None:
-        """Give the suggestion a number, a directory and a row; None when Hydra cannot compose it."""
+    def open(self, suggestion: Suggestion) -> list[Trial]:
+        """Give the suggestion a number, and each of its runs a directory and a row.
+
+        Returns the runs to submit: none when Hydra cannot compose the suggestion, which is a failed trial then.
+        """
         self.check_directory()
-        number = max(self.trials, default=-1) + 1
+        number = max(0, max(self.trials, default=-1) + 1)
         overrides = self.space.overrides(suggestion.point)
         self.asker.assign(number, suggestion.point)
         try:
             config = self._compose(number, overrides)
             subdir = self._subdir(config, number)
         except (HydraException, OmegaConfBaseException) as error:
-            trial = self.store.ask(number, suggestion, overrides, str(number))
-            self.trials[number] = trial
+            (run,) = self._add(number, suggestion, overrides, str(number), 1)
             message = f"does not compose: {reason(error)}"
-            self.finish(number, Outcome({}, message, message))
-            return None
-        if (self.sweep_dir / subdir / SPEC).exists():
+            self.finish(run.key, Outcome({}, message, message))
+            return []
+        if any((self.sweep_dir / subdir / name).exists() for name in (SPEC, "0/" + SPEC)):
             raise StudyStopped(
                 f"{self.sweep_dir / subdir} holds a trial that this study does not know. Choose another "
                 "hydra.sweep.dir, or move that directory away."
             )
-        trial = self.store.ask(number, suggestion, overrides, subdir)
-        self.trials[number] = trial
+        runs = self._add(number, suggestion, overrides, subdir, self.repeats.count)
         self._configs[number] = without_hydra(config)
         self._task_name = str(config.hydra.job.name)
-        self.prepare(trial)
+        for run in runs:
+            self.prepare(run)
         self.files.changed()
-        return trial
+        return runs
+
+    def _add(
+        self, number: int, suggestion: Suggestion, overrides: Sequence[str], subdir: str, count: int
+    ) -> list[Trial]:
+        repeats = self.repeats
+        runs = [
+            self.store.ask(
+                number,
+                suggestion,
+                repeats.overrides(overrides, repeat),
+                repeats.directory(subdir, repeat),
+                None if repeats.key is None else repeat,
+            )
+            for repeat in range(count)
+        ]
+        self.runs.update({run.key: run for run in runs})
+        self._bring_together(number)
+        return runs
+
+    def _set(self, run: Trial) -> None:
+        self.runs[run.key] = run
+        self._bring_together(run.number)
+
+    def _bring_together(self, number: int) -> None:
+        keys = [(number, None), *((number, repeat) for repeat in range(self.repeats.count))]
+        self.trials[number] = whole([self.runs[key] for key in keys if key in self.runs])
 
     def prepare(self, trial: Trial) -> None:
         """Write what the job and its reader need into the trial's directory; remove what an earlier attempt left."""
@@ -117,6 +155,7 @@ class Ledger:
         content = {
             "trial": trial.number,
             "attempt": trial.attempt,
+            **({} if trial.repeat is None else {"repeat": trial.repeat}),
             "params": as_json(trial.point),
             "overrides": list(trial.overrides),
             "objectives": list(self.goals.names),
@@ -125,7 +164,7 @@ class Ledger:
         }
         argv = None if self.program is None else self.command(trial)
         try:
-            prepare_directory(directory, content, argv, self.cwd, f"Trial {trial.number}")
+            prepare_directory(directory, content, argv, self.cwd, f"Trial {trial.label}")
         except OSError as error:
             raise cannot_write(directory, error) from None
 
@@ -133,11 +172,11 @@ class Ledger:
         """Make a trial that was interrupted, or that ``died`` unseen, ready for its next attempt."""
         self._forget_process(trial)  # first, lest a sweeper that ends here leave the old process to the new attempt
         attempt, deaths = trial.attempt + 1, trial.deaths + died
-        self.store.retry(trial.number, attempt, deaths)
+        self.store.retry(trial.key, attempt, deaths)
         trial = replace(
             trial, status=Status.ASKED, attempt=attempt, deaths=deaths, handle=None, reason=None, ended=None
         )
-        self.trials[trial.number] = trial
+        self._set(trial)
         self.prepare(trial)
         return trial
 
@@ -147,55 +186,59 @@ class Ledger:
         except OSError as error:
             raise cannot_write(self.directory(trial), error) from None
 
-    def submitted(self, number: int, handle: str) -> None:
-        moment = self.store.submitted(number, handle)
-        trial = replace(self.trials[number], status=Status.RUNNING, handle=handle, submitted=moment)
-        self.trials[number] = trial
-        self.screen.submitted(self.trials[number])
+    def submitted(self, key: Key, handle: str) -> None:
+        moment = self.store.submitted(key, handle)
+        self._set(replace(self.runs[key], status=Status.RUNNING, handle=handle, submitted=moment))
+        self.screen.submitted(self.runs[key])
         self.files.changed()
 
     # Ending trials
 
-    def outcome(self, number: int, state: JobState) -> Outcome:
-        trial = self.trials[number]
-        return outcome_of(self.directory(trial), number, trial.attempt, state)
+    def outcome(self, key: Key, state: JobState) -> Outcome:
+        run = self.runs[key]
+        return outcome_of(self.directory(run), run.number, run.attempt, state)
 
     def has_result(self, trial: Trial) -> bool:
         return result_of(self.directory(trial), trial.number, trial.attempt) is not None
 
-    def finish(self, number: int, outcome: Outcome) -> None:
-        """The trial has ended so; each trial is counted once."""
-        trial = self.trials[number]
-        if trial.status.ended:
+    def finish(self, key: Key, outcome: Outcome) -> None:
+        """The run has ended so; each run, and the trial that it ends, is counted once."""
+        run = self.runs[key]
+        if run.status.ended:
             return
         outcome = self._checked(outcome)
-        self.store.ended(number, outcome)
-        self.trials[number] = replace(
-            trial,
-            status=Status.COMPLETED if outcome.completed else Status.FAILED,
-            metrics=dict(outcome.metrics),
-            reason=outcome.reason,
-            signature=outcome.signature,
-            stderr_tail=outcome.stderr_tail,
-            started=outcome.started,
-            ended=outcome.ended,
+        self.store.ended(key, outcome)
+        self._set(
+            replace(
+                run,
+                status=Status.COMPLETED if outcome.completed else Status.FAILED,
+                metrics=dict(outcome.metrics),
+                reason=outcome.reason,
+                signature=outcome.signature,
+                stderr_tail=outcome.stderr_tail,
+                started=outcome.started,
+                ended=outcome.ended,
+            )
         )
-        if outcome.completed:
-            self.asker.tell(number, outcome.metrics)
+        self.files.changed()
+        trial = self.trials[run.number]
+        if not trial.status.ended:
+            return
+        if trial.status is Status.COMPLETED:
+            self.asker.tell(trial.number, trial.observations)
             self._hypervolume = None
         else:
-            self.asker.fail(number)
-        self._ended_here.append(number)
-        self.files.changed()
-        self.screen.ended(self.trials[number], self.goals)
+            self.asker.fail(trial.number)
+        self._ended_here.append(trial.number)
+        self.screen.ended(trial, self.goals)
 
-    def cancel(self, number: int) -> None:
-        """The trial was stopped; one that had left its result before counts as ended."""
-        if self.has_result(self.trials[number]):
-            self.finish(number, self.outcome(number, JobState(Phase.ENDED)))
+    def cancel(self, key: Key) -> None:
+        """The run was stopped; one that had left its result before counts as ended."""
+        if self.has_result(self.runs[key]):
+            self.finish(key, self.outcome(key, JobState(Phase.ENDED)))
             return
-        self.store.cancelled(number)
-        self.trials[number] = replace(self.trials[number], status=Status.CANCELLED, reason="cancelled")
+        self.store.cancelled(key)
+        self._set(replace(self.runs[key], status=Status.CANCELLED, reason="cancelled"))
         self.files.changed()
 
     def _checked(self, outcome: Outcome) -> Outcome:
@@ -225,7 +268,7 @@ class Ledger:
         if (at_end or len(ended) >= _RATE_FROM) and len(failed) > self.max_failure_rate * len(ended):
             raise StudyStopped(
                 f"{len(failed)} of {len(ended)} trials failed, more than max_failure_rate={self.max_failure_rate:g} "
-                f"allows. The last: trial {failed[-1].number}: {failed[-1].reason}\n" + self._evidence(failed[-1])
+                f"allows. The last: trial {failed[-1].label}: {failed[-1].reason}\n" + self._evidence(failed[-1])
             )
 
     def _evidence(self, trial: Trial) -> str:
@@ -238,14 +281,14 @@ class Ledger:
         """Bring files and screen up to date."""
         self.check_directory()
         try:
-            self.files.refresh(self.trials, at_once)
+            self.files.refresh(self.runs, self.trials, at_once)
         except OSError as error:
             raise cannot_write(self.sweep_dir, error) from None
         self.screen.update(self.progress(running))
 
     def progress(self, running: int) -> Progress:
         trials = [self.trials[number] for number in sorted(self.trials)]
-        if self._hypervolume is None and any(trial.status is Status.COMPLETED for trial in trials):
+        if self._hypervolume is None and any(trial.status.has_metrics for trial in trials):
             self._front = pareto_front(trials, self.goals)
             self._hypervolume = hypervolume(self._front, self.goals, reference_point(trials, self.goals))
             self._best = {
@@ -280,12 +323,12 @@ class Ledger:
             self.sweep_dir,
             trial.directory,
             trial.number,
-            f"{trial.number}",
+            f"{trial.number}" if trial.repeat is None else f"{trial.number}.{trial.repeat}",
         )
 
     def returns(self) -> list[JobReturn]:
         """What ``sweep()`` hands back to Hydra: a JobReturn per trial, in order."""
-        return [self._job_return(self.trials[number]) for number in sorted(self.trials)]
+        return [self._job_return(self.trials[number]) for number in sorted(self.trials) if number >= 0]
 
     def _compose(self, number: int, overrides: Sequence[str]) -> DictConfig:
         config = self.project.compose(overrides)

@@ -1,13 +1,12 @@
 """One sweep from its settings to its end: reads and checks, builds the rooms, runs the loop, says how it ended."""
 
-import importlib.util
 import os
 import secrets
+import shlex
 import sys
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -16,97 +15,29 @@ from hydra.core.utils import JobReturn
 from hydra.plugins.launcher import Launcher
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf
-from omegaconf.errors import OmegaConfBaseException
 
 from ax_mo.batches import BatchSweep
-from ax_mo.errors import ConfigError, NotRerunnableError, StudyStopped, closest
-from ax_mo.goals import Goals, parse_goals
+from ax_mo.dry_run import description
+from ax_mo.errors import ConfigError, NotRerunnableError, StudyStopped
 from ax_mo.jobs.command import Program, this_program
 from ax_mo.jobs.in_place import is_trial, refuse_inside_a_job, run_in_place
 from ax_mo.jobs.job import Jobs
-from ax_mo.jobs.settings import launcher_settings, plain
+from ax_mo.jobs.settings import launcher_settings
 from ax_mo.jobs.torchx_jobs import LocalJobs, torchx_jobs
 from ax_mo.ledger import Ledger, cannot_write
+from ax_mo.plan import Plan, make_plan
 from ax_mo.project import Project, hydra_overrides
 from ax_mo.results.files import PARETO, RESULTS, TRIALS, ResultFiles
 from ax_mo.results.promote import Recipes
 from ax_mo.screen import Screen, front_table, screen_for_this_terminal
-from ax_mo.space.build import build_space
-from ax_mo.space.parameters import Space
+from ax_mo.settings import Settings, parse_settings
 from ax_mo.study.asker import Asker
 from ax_mo.study.lock import sole_sweeper
 from ax_mo.study.optimizer import AxOptimizer
 from ax_mo.study.store import Definition, Store, differences
 from ax_mo.sweep import Ending, Sweep
 from ax_mo.trial.recorder import ResultRecorder
-
-_METHODS = ("fast", "quality", "random_search")
-
-
-@dataclass(frozen=True)
-class Settings:
-    """``hydra.sweeper`` as checked values."""
-
-    objectives: Mapping[str, Any]
-    params: Mapping[str, Any]
-    direction: str | Sequence[str] | None = None
-    constraints: Sequence[str] = ()
-    param_constraints: Sequence[str] = ()
-    n_trials: int = 20
-    n_jobs: int = 2
-    max_failure_rate: float = 0.5
-    storage: str | None = None
-    study_name: str | None = None
-    seed: int | None = None
-    method: str = "fast"
-    n_startup_trials: int | None = None
-    prefetch: bool | None = None
-    suggestion_timeout: float = 120.0
-    torch_threads: int = 1
-
-
-def parse_settings(given: Mapping[str, Any]) -> Settings:
-    """Raises ConfigError for a number out of its range or an unknown method."""
-    known = {field.name for field in fields(Settings)}
-    values: dict[str, Any] = {
-        name: _values(value) if name == "params" else plain(value) for name, value in given.items()
-    }
-    for name in values:
-        if name not in known:
-            raise ConfigError(f"hydra.sweeper has no setting '{name}'.{closest(name, known)}")
-    settings = Settings(**values)
-    for name in ("n_trials", "n_jobs", "torch_threads"):
-        if getattr(settings, name) < 1:
-            raise ConfigError(f"hydra.sweeper.{name} must be at least 1, not {getattr(settings, name)}.")
-    if settings.n_startup_trials is not None and settings.n_startup_trials < 1:
-        raise ConfigError(f"hydra.sweeper.n_startup_trials must be at least 1, not {settings.n_startup_trials}.")
-    if not 0.0 <= settings.max_failure_rate <= 1.0:
-        raise ConfigError(f"hydra.sweeper.max_failure_rate must be between 0 and 1, not {settings.max_failure_rate}.")
-    if settings.suggestion_timeout <= 0:
-        raise ConfigError(f"hydra.sweeper.suggestion_timeout must be above 0, not {settings.suggestion_timeout}.")
-    if settings.method not in _METHODS:
-        raise ConfigError(
-            f"hydra.sweeper.method: unknown method '{settings.method}'; choose one of {', '.join(_METHODS)}."
-            f"{closest(settings.method, _METHODS)}"
-        )
-    if settings.method == "quality" and importlib.util.find_spec("numpyro") is None:
-        raise ConfigError(
-            "hydra.sweeper.method: quality needs a fully Bayesian model: pip install 'botorch[fully_bayesian]'."
-        )
-    return settings
-
-
-def _values(params: Any) -> dict[str, Any]:
-    """``params`` with interpolations resolved where they can be; the others are left to the trials."""
-    if not isinstance(params, DictConfig):
-        return dict(params or {})
-    values: dict[str, Any] = {}
-    for key in params:
-        try:
-            values[str(key)] = plain(params[key])
-        except OmegaConfBaseException:
-            values[str(key)] = OmegaConf.to_container(params, resolve=False)[key]  # type: ignore[index]
-    return values
+from ax_mo.warm_start import new_imports
 
 
 def sweep(
@@ -135,9 +66,7 @@ def _sweep(
 ) -> list[list[JobReturn]]:
     settings = parse_settings(given)
     project = Project(context.config_loader, config)
-    built = build_space(settings.params, arguments, settings.param_constraints, project)
-    space = built.space
-    goals = parse_goals(settings.objectives, settings.direction, settings.constraints, space.keys)
+    plan = make_plan(settings, arguments, project)
     # Batches run wherever their launcher likes: the recorder goes there with Hydra's own callbacks.
     context.callbacks.callbacks.append(ResultRecorder())
     launcher = Plugins.instance().instantiate_launcher(
@@ -146,7 +75,10 @@ def _sweep(
     program = _program(launcher, arguments, config)
     jobs = _jobs(launcher, settings) if _is_torchx(launcher) else None
     sweep_dir = Path(os.path.abspath(str(config.hydra.sweep.dir)))  # noqa: PTH100  links are kept as given
-    study = _Study(settings, space, goals, project, program, jobs or launcher, sweep_dir, config)
+    study = _Study(settings, plan, project, program, jobs or launcher, sweep_dir, config)
+    if settings.dry_run:
+        study.show()
+        return []
     try:
         sweep_dir.mkdir(parents=True, exist_ok=True)
         with sole_sweeper(sweep_dir):
@@ -189,8 +121,7 @@ class _Study:
     def __init__(
         self,
         settings: Settings,
-        space: Space,
-        goals: Goals,
+        plan: Plan,
         project: Project,
         program: Program | None,
         workers: Jobs | Launcher,
@@ -198,18 +129,33 @@ class _Study:
         config: DictConfig,
     ) -> None:
         self._settings = settings
-        self._space = space
-        self._goals = goals
+        self._plan = plan
+        self._space = plan.space
+        self._goals = plan.goals
         self._project = project
         self._program = program
         self._workers = workers
         self._sweep_dir = sweep_dir
         self._config = config
-        self._recipes = Recipes(project, goals, program, sweep_dir)
+        self._recipes = Recipes(project, plan.goals, program, sweep_dir)
         self._screen: Screen = screen_for_this_terminal()
+
+    def show(self) -> None:
+        """Print what the study would do, its first trial included, and leave nothing behind."""
+        optimizer = self._optimizer(self._settings.seed or 0)
+        optimizer.start()
+        overrides = self._space.overrides(optimizer.ask().point)
+        run = self._plan.repeats.overrides(overrides, 0)
+        command = " ".join(run)
+        if self._program is not None:
+            subdir = self._plan.repeats.directory("0", 0)
+            argv = self._program.command(run, self._sweep_dir / subdir, self._sweep_dir, subdir, 0, "0")
+            command = shlex.join(argv)
+        self._screen.header(description(self._space, self._goals, command, self._plan.remarks))
 
     def run(self) -> list[list[JobReturn]]:
         with self._open_store() as store:
+            store.add_imported(new_imports(self._plan.imports, store.trials()))
             wake = threading.Event()
             asker = Asker(self._optimizer(store.seed), wake.set)
             ledger = self._ledger(store, asker)
@@ -241,7 +187,7 @@ class _Study:
     def _open_store(self) -> Iterator[Store]:
         settings = self._settings
         seed = settings.seed if settings.seed is not None else secrets.randbelow(2**31)
-        definition = _definition(self._space, self._goals)
+        definition = _definition(self._plan)
         if settings.storage is None:
             # The directory's own database: whatever the directory is called now, this is its study.
             url = f"sqlite:///{self._sweep_dir / 'study.db'}"
@@ -257,7 +203,13 @@ class _Study:
     def _optimizer(self, seed: int) -> AxOptimizer:
         settings = self._settings
         return AxOptimizer(
-            self._space, self._goals, seed, settings.n_startup_trials, settings.method, settings.torch_threads
+            self._space,
+            self._goals,
+            seed,
+            settings.n_startup_trials,
+            settings.method,
+            settings.torch_threads,
+            self._plan.first,
         )
 
     def _ledger(self, store: Store, asker: Asker) -> Ledger:
@@ -273,6 +225,7 @@ class _Study:
             sweep_dir=self._sweep_dir,
             n_trials=self._settings.n_trials,
             max_failure_rate=self._settings.max_failure_rate,
+            repeats=self._plan.repeats,
         )
 
     def _loop(self, ledger: Ledger, wake: threading.Event) -> Ending:
@@ -285,7 +238,7 @@ class _Study:
         ).run()
 
     def _announce(self, ledger: Ledger, store: Store) -> None:
-        trials = ledger.trials.values()
+        trials = [trial for trial in ledger.trials.values() if trial.number >= 0]
         ended = sum(trial.status.ended for trial in trials)
         goals = ", ".join(
             f"{o.name} {'up' if o.maximize else 'down'}{'' if o.threshold is None else f' (threshold {o.threshold:g})'}"
@@ -296,6 +249,9 @@ class _Study:
             f"ax_mo: {goals}; searching {', '.join(self._space.keys)}; {self._settings.n_trials} trials, "
             f"{self._settings.n_jobs} at once; {state}\n{self._resume_line()}"
         )
+        if not trials:
+            for remark in self._plan.remarks:
+                self._screen.notice(remark)
         for line in differences(_lines(store.fixed), _lines(self._space.fixed)):
             self._screen.notice(f"an override of every trial differs from the study's earlier trials: {line}")
 
@@ -334,12 +290,12 @@ class _Study:
         self._screen.header("\n".join(lines))
 
 
-def _definition(space: Space, goals: Goals) -> Definition:
+def _definition(plan: Plan) -> Definition:
     objectives = {
-        o.name: o.goal if o.threshold is None else f"{o.goal}, threshold {o.threshold!r}" for o in goals.objectives
+        o.name: o.goal if o.threshold is None else f"{o.goal}, threshold {o.threshold!r}" for o in plan.goals.objectives
     }
-    objectives.update({f"constraint {i}": constraint.text for i, constraint in enumerate(goals.constraints)})
-    return Definition(space.describe(), objectives, space.fixed)
+    objectives.update({f"constraint {i}": constraint.text for i, constraint in enumerate(plan.goals.constraints)})
+    return Definition({**plan.space.describe(), **plan.repeats.describe()}, objectives, plan.space.fixed)
 
 
 def _lines(fixed: Sequence[str]) -> dict[str, str]:

@@ -75,13 +75,13 @@ class PlainScreen:
 
     def submitted(self, trial: Trial) -> None:
         retry = f" (attempt {trial.attempt})" if trial.attempt > 1 else ""
-        _say(f"ax_mo: trial {trial.number} started{retry}: {printable(' '.join(trial.overrides))}")
+        _say(f"ax_mo: trial {trial.label} started{retry}: {printable(' '.join(trial.overrides))}")
 
     def ended(self, trial: Trial, goals: Goals) -> None:
         if trial.status is Status.COMPLETED:
-            _say(f"ax_mo: trial {trial.number} completed: {values_of(trial, goals)}")
+            _say(f"ax_mo: trial {trial.label} completed: {values_of(trial, goals)}")
         else:
-            _say(f"ax_mo: trial {trial.number} failed: {printable(trial.reason or '')}")
+            _say(f"ax_mo: trial {trial.label} failed: {printable(trial.reason or '')}")
             for line in trial.stderr_tail.splitlines()[-5:]:
                 _say(f"ax_mo:   {printable(line)}")
 
@@ -120,7 +120,7 @@ class LiveScreen:
     def ended(self, trial: Trial, goals: Goals) -> None:
         if trial.status is Status.COMPLETED:
             return
-        self._console.print(f"trial {trial.number} failed: {printable(trial.reason or '')}", markup=False, style="red")
+        self._console.print(f"trial {trial.label} failed: {printable(trial.reason or '')}", markup=False, style="red")
         for line in trial.stderr_tail.splitlines()[-5:]:
             self._console.print(f"  {printable(line)}", markup=False, style="dim")
 
@@ -173,20 +173,28 @@ def front_table(front: Sequence[Trial], goals: Goals, keys: Sequence[str]) -> st
     """The Pareto front as a table, sorted by the first objective from its best."""
     first = goals.objectives[0]
     ordered = sorted(front, key=lambda trial: trial.metrics[first.name], reverse=first.maximize)
-    header = ["trial", *goals.names, *keys]
     rows = [
         [
-            str(trial.number) + ("" if goals.meets_thresholds(trial.metrics) else " *"),
+            trial.label + ("" if goals.meets_thresholds(trial.metrics) else " *"),
             *(f"{trial.metrics[name]:.6g}" for name in goals.names),
             *(_short(trial.point[key]) if key in trial.point else "" for key in keys),
         ]
         for trial in ordered
     ]
-    widths = [max(len(row[column]) for row in [header, *rows]) for column in range(len(header))]
-    lines = ["  ".join(cell.rjust(width) for cell, width in zip(row, widths, strict=True)) for row in [header, *rows]]
+    lines = [text_table(["trial", *goals.names, *keys], rows, right=True)]
     if any(not goals.meets_thresholds(trial.metrics) for trial in front):
         lines.append("* does not meet every threshold")
     return "\n".join(lines)
+
+
+def text_table(header: Sequence[str], rows: Sequence[Sequence[str]], right: bool = False) -> str:
+    """Columns of equal width, two spaces apart, under their names."""
+    lines = [list(header), *map(list, rows)]
+    widths = [max(len(line[column]) for line in lines) for column in range(len(header))]
+    aligned = str.rjust if right else str.ljust
+    return "\n".join(
+        "  ".join(aligned(cell, width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in lines
+    )
 
 
 def _short(value: Any) -> str:

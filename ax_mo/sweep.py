@@ -16,7 +16,7 @@ from ax_mo.jobs.job import Job, Jobs, JobSpec, JobState, Phase
 from ax_mo.jobs.process import identity
 from ax_mo.ledger import Ledger
 from ax_mo.study.optimizer import SpaceExhausted
-from ax_mo.study.trial import Status, Suggestion, Trial
+from ax_mo.study.trial import Key, Status, Suggestion, Trial
 
 # A trial that died twice while nobody watched is not run a third time.
 _MOST_UNSEEN_DEATHS = 2
@@ -72,11 +72,12 @@ class Sweep:
         self._prefetch = prefetch
         self._suggestion_timeout = suggestion_timeout
         self._wake = wake
-        self._running: dict[int, Job] = {}
+        self._running: dict[Key, Job] = {}
+        self._opened: list[Trial] = []  # repeats that wait for a worker
         self._again: list[tuple[Trial, bool]] = []  # of an earlier sweeper, to run once more; whether it died
         self._asked: Future[Suggestion] | None = None
         self._waiting_since: float | None = None
-        self._ended_at: dict[int, float] = {}
+        self._ended_at: dict[Key, float] = {}
         self._farewell = farewell
         self._interrupts = 0
         self._told = False
@@ -112,7 +113,7 @@ class Sweep:
     # ask
 
     def _work_left(self) -> bool:
-        return not self._interrupts and bool(self._again or self._ledger.room)
+        return not self._interrupts and bool(self._again or self._opened or self._ledger.room)
 
     def _next_suggestion(self) -> Suggestion | None:
         """The suggestion that was asked for, if it is there; asks for one otherwise."""
@@ -144,7 +145,7 @@ class Sweep:
     def _ask_ahead(self) -> None:
         """All workers are busy: let the next suggestion be computed meanwhile."""
         self._waiting_since = None
-        if self._prefetch and self._asked is None and self._ledger.room and not self._again:
+        if self._prefetch and self._asked is None and self._ledger.room and not (self._again or self._opened):
             self._asked = self._ledger.asker.ask()
 
     # submit
@@ -154,50 +155,52 @@ class Sweep:
             if self._again:
                 self._start(self._ledger.again(*self._again.pop(0)))
                 continue
+            if self._opened:
+                self._start(self._opened.pop(0))
+                continue
             suggestion = self._next_suggestion()
             if suggestion is None:
                 return
-            trial = self._ledger.open(suggestion)
-            if trial is not None:
-                self._start(trial)
+            self._opened += self._ledger.open(suggestion)
         self._ask_ahead()
 
-    def _start(self, trial: Trial) -> None:
+    def _start(self, run: Trial) -> None:
         ledger = self._ledger
-        directory = ledger.directory(trial)
-        spec = JobSpec(f"trial-{trial.number}", tuple(ledger.command(trial)), directory, ledger.cwd)
+        directory = ledger.directory(run)
+        name = f"trial-{run.number}" if run.repeat is None else f"trial-{run.number}-{run.repeat}"
+        spec = JobSpec(name, tuple(ledger.command(run)), directory, ledger.cwd)
         try:
             handle = self._jobs.submit(spec)
         except OSError as error:
-            raise StudyStopped(f"Cannot start trial {trial.number} in {directory}: {error.strerror or error}") from None
-        self._running[trial.number] = Job(handle, directory)
-        ledger.submitted(trial.number, handle)
+            raise StudyStopped(f"Cannot start trial {run.label} in {directory}: {error.strerror or error}") from None
+        self._running[run.key] = Job(handle, directory)
+        ledger.submitted(run.key, handle)
 
     # watch, collect, tell
 
     def _collect(self) -> None:
-        numbers = list(self._running)
-        for number, state in zip(numbers, self._jobs.states([self._running[n] for n in numbers]), strict=True):
-            if state.phase is Phase.ENDED and self._files_have_come(number, state):
-                del self._running[number]
-                self._ledger.finish(number, self._ledger.outcome(number, state))
+        keys = list(self._running)
+        for key, state in zip(keys, self._jobs.states([self._running[key] for key in keys]), strict=True):
+            if state.phase is Phase.ENDED and self._files_have_come(key, state):
+                del self._running[key]
+                self._ledger.finish(key, self._ledger.outcome(key, state))
 
-    def _files_have_come(self, number: int, state: JobState) -> bool:
+    def _files_have_come(self, key: Key, state: JobState) -> bool:
         """Whether the files of an ended job can be trusted to be all there: a network file system may be late.
 
         A job that failed may well have left no result, so that less patience is due.
         """
-        since = self._ended_at.setdefault(number, time.monotonic())
+        since = self._ended_at.setdefault(key, time.monotonic())
         grace = self._jobs.result_grace_seconds * (1.0 if state.exit_code == 0 else 0.25)
-        return self._ledger.has_result(self._ledger.trials[number]) or time.monotonic() - since >= grace
+        return self._ledger.has_result(self._ledger.runs[key]) or time.monotonic() - since >= grace
 
     def _cancel_running(self, quietly: bool = False) -> None:
         """Stop what runs; those trials will run again on a resume."""
-        numbers = list(self._running)
+        keys = list(self._running)
         try:
-            self._jobs.cancel([self._running[number] for number in numbers])
-            for number in numbers:
-                self._ledger.cancel(number)
+            self._jobs.cancel([self._running[key] for key in keys])
+            for key in keys:
+                self._ledger.cancel(key)
             self._running.clear()
         except Exception:
             # With a disk that cannot be written there is already an error on its way to the user.
@@ -208,11 +211,11 @@ class Sweep:
 
     def _recover(self) -> None:
         """Adopt jobs that still run, use results that have come meanwhile, and put the rest in line again."""
-        for trial in self._ledger.open_trials():
+        for trial in self._ledger.open_runs():
             directory = self._ledger.directory(trial)
             job = Job(trial.handle or "", directory)
             if trial.status is Status.CANCELLED and self._ledger.has_result(trial):
-                self._ledger.cancel(trial.number)
+                self._ledger.cancel(trial.key)
             elif trial.status is Status.CANCELLED or (trial.handle is None and not self._left_a_process(job)):
                 self._again.append((trial, False))
             else:
@@ -225,10 +228,10 @@ class Sweep:
     def _take_over(self, trial: Trial, job: Job) -> None:
         (state,) = self._jobs.states([job])
         if state.phase is not Phase.ENDED:
-            self._running[trial.number] = job
-            self._ledger.screen.notice(f"Trial {trial.number} is still running; watching it again.")
+            self._running[trial.key] = job
+            self._ledger.screen.notice(f"Trial {trial.label} is still running; watching it again.")
         elif self._ledger.has_result(trial) or trial.deaths + 1 >= _MOST_UNSEEN_DEATHS:
-            self._ledger.finish(trial.number, self._ledger.outcome(trial.number, state))
+            self._ledger.finish(trial.key, self._ledger.outcome(trial.key, state))
         else:
             self._again.append((trial, True))
 

@@ -12,7 +12,9 @@ import yaml
 
 from ax_mo.goals import Goals
 from ax_mo.results.front import pareto_front
-from ax_mo.study.trial import Status, Trial
+from ax_mo.results.promote import recipe_name
+from ax_mo.study.repeats import standard_error
+from ax_mo.study.trial import Key, Trial
 from ax_mo.trial.files import write_atomically
 
 TRIALS = "trials.csv"
@@ -21,23 +23,37 @@ PARETO = "pareto"
 
 
 def trials_csv(trials: Sequence[Trial], keys: Sequence[str], goals: Goals) -> str:
-    """Every trial, a line each: what it was, how it ended, its parameters and metrics."""
+    """Every trial, a line each, or a line per repeat: what it was, how it ended, its parameters and metrics."""
+    repeated = any(trial.repeat is not None for trial in trials)
     reported = dict.fromkeys([*goals.required, *(name for trial in trials for name in trial.metrics)])
     header = [
-        "trial", "status", *(f"params.{key}" for key in keys), *(f"metrics.{name}" for name in reported),
-        "reason", "generator", "attempt", "asked", "submitted", "started", "ended", "dir",
-    ]  # fmt: skip
+        "trial",
+        *(["repeat"] if repeated else []),
+        "status",
+        *(f"params.{key}" for key in keys),
+        *(f"metrics.{name}" for name in reported),
+        *("reason", "generator", "attempt", "asked", "submitted", "started", "ended", "dir"),
+    ]
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow(header)
     for trial in trials:
         writer.writerow([
-            trial.number, trial.status.value, *(_cell(trial.point[key]) if key in trial.point else "" for key in keys),
+            trial.number,
+            *(["" if trial.repeat is None else trial.repeat] if repeated else []),
+            trial.status.value,
+            *(_cell(trial.point[key]) if key in trial.point else "" for key in keys),
             *(trial.metrics.get(name, "") for name in reported),
-            trial.reason or "", trial.generator, trial.attempt, trial.asked, trial.submitted, trial.started,
-            trial.ended, trial.directory,
+            *(trial.reason or "", trial.generator, trial.attempt, trial.asked, trial.submitted),
+            *(trial.started, trial.ended, trial.directory),
         ])  # fmt: skip
     return out.getvalue()
+
+
+def standard_errors(trial: Trial, goals: Goals) -> dict[str, float]:
+    """The standard error of each objective's mean; empty for a trial without repeats."""
+    errors = {name: standard_error([sample[name] for sample in trial.samples]) for name in goals.names}
+    return {name: error for name, error in errors.items() if error is not None}
 
 
 def _cell(value: Any) -> Any:
@@ -55,6 +71,11 @@ def results_yaml(trials: Sequence[Trial], goals: Goals) -> str:
             "params": dict(trial.point),
             "values": {name: trial.metrics[name] for name in goals.names},
         }
+        errors = standard_errors(trial, goals)
+        if errors:
+            solution["standard_errors"] = errors
+        if trial.number < 0:
+            solution["imported"] = True
         if with_thresholds:
             solution["meets_thresholds"] = goals.meets_thresholds(trial.metrics)
         solutions.append(solution)
@@ -80,12 +101,13 @@ class ResultFiles:
     def changed(self) -> None:
         self._stale = True
 
-    def refresh(self, trials: Mapping[int, Trial], at_once: bool = False) -> None:
+    def refresh(self, runs: Mapping[Key, Trial], trials: Mapping[int, Trial], at_once: bool = False) -> None:
         """Write what has changed, at most once a second unless ``at_once``."""
         if not self._stale or not (at_once or time.monotonic() - self._written_at >= 1.0):
             return
         ordered = [trials[number] for number in sorted(trials)]
-        write_atomically(self._dir / TRIALS, trials_csv(ordered, self._keys, self._goals))
+        lines = [run for trial in ordered for key, run in runs.items() if key[0] == trial.number]
+        write_atomically(self._dir / TRIALS, trials_csv(lines, self._keys, self._goals))
         write_atomically(self._dir / RESULTS, results_yaml(ordered, self._goals))
         self._write_pareto(pareto_front(ordered, self._goals))
         self._stale = False
@@ -94,9 +116,9 @@ class ResultFiles:
     def _write_pareto(self, front: Sequence[Trial]) -> None:
         folder = self._dir / PARETO
         folder.mkdir(exist_ok=True)
-        wanted = {f"trial_{trial.number}.yaml": trial for trial in front if trial.status is Status.COMPLETED}
-        for path in folder.glob("trial_*.yaml"):
-            if path.name not in wanted:
+        wanted = {f"{recipe_name(trial)}.yaml": trial for trial in front}
+        for path in folder.glob("*.yaml"):
+            if path.name not in wanted and path.name.startswith(("trial_", "imported_")):
                 path.unlink()
         for name, trial in wanted.items():
             if not (folder / name).exists():

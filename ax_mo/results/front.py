@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from ax_mo.goals import Goals
-from ax_mo.study.trial import Status, Trial
+from ax_mo.study.trial import Trial
 
 
 def dominates(a: Mapping[str, float], b: Mapping[str, float], goals: Goals) -> bool:
@@ -17,7 +17,7 @@ def pareto_front(trials: Sequence[Trial], goals: Goals) -> list[Trial]:
 
     Thresholds do not matter here: a front that no trial has brought past them is still a front.
     """
-    candidates = [t for t in trials if t.status is Status.COMPLETED and goals.feasible(t.metrics)]
+    candidates = [t for t in trials if t.status.has_metrics and goals.feasible(t.metrics)]
     return [
         trial for trial in candidates if not any(dominates(other.metrics, trial.metrics, goals) for other in candidates)
     ]
@@ -25,7 +25,7 @@ def pareto_front(trials: Sequence[Trial], goals: Goals) -> list[Trial]:
 
 def best_per_objective(trials: Sequence[Trial], goals: Goals) -> dict[str, Trial]:
     """The feasible trial with the best value of each objective."""
-    candidates = [t for t in trials if t.status is Status.COMPLETED and goals.feasible(t.metrics)]
+    candidates = [t for t in trials if t.status.has_metrics and goals.feasible(t.metrics)]
     if not candidates:
         return {}
     return {
@@ -36,7 +36,7 @@ def best_per_objective(trials: Sequence[Trial], goals: Goals) -> dict[str, Trial
 
 def reference_point(trials: Sequence[Trial], goals: Goals) -> dict[str, float]:
     """The thresholds; where an objective has none, the worst value of any completed trial."""
-    completed = [trial.metrics for trial in trials if trial.status is Status.COMPLETED]
+    completed = [trial.metrics for trial in trials if trial.status.has_metrics]
     point: dict[str, float] = {}
     for o in goals.objectives:
         values = [metrics[o.name] for metrics in completed]

@@ -44,9 +44,9 @@ class Recipes:
 
     def command(self, trial: Trial) -> str:
         """The line that runs the trial's point again, once and not as a sweep."""
-        words = f"--config-dir {self._sweep_dir} +pareto=trial_{trial.number}"
+        words = f"--config-dir {self._sweep_dir} +pareto={recipe_name(trial)}"
         if self._program is not None:
-            words = self._program.pareto_command(self._sweep_dir, trial.number)
+            words = self._program.pareto_command(self._sweep_dir, recipe_name(trial))
         return f"{words} hydra.mode=RUN" if self._project_sweeps() else words
 
     def _project_sweeps(self) -> bool:
@@ -71,6 +71,11 @@ class Recipes:
             return None
 
 
+def recipe_name(trial: Trial) -> str:
+    """The name of the trial's file under ``pareto/``; Hydra takes no bare number for an option."""
+    return f"trial_{trial.number}" if trial.number >= 0 else f"imported_{-trial.number}"
+
+
 def recipe(project: Project, overrides: Sequence[str], plain: DictConfig) -> Recipe:
     """What must change in the project's plain config to give the trial's, experiment files included.
 
@@ -93,7 +98,7 @@ def experiment_yaml(trial: Trial, goals: Goals, found: Recipe, command: str, set
     metrics = ", ".join(f"{name} = {trial.metrics[name]:g}" for name in goals.names)
     lines = [
         "# @package _global_",
-        f"# Trial {trial.number}: {metrics}",
+        f"# Trial {trial.label}: {metrics}",
         f"# Run it again: {command}",
     ]
     for key in found.removed:

@@ -4,8 +4,9 @@ Nothing here asks the user what depends on what. A key or a group that comes and
 group is active under exactly those options under which it was seen. Pure, but for the composing.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Protocol
 
 from hydra.errors import HydraException
@@ -13,9 +14,9 @@ from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
 from ax_mo.errors import ConfigError
-from ax_mo.project import active_groups, has_key, reason
+from ax_mo.project import active_groups, chosen_option, has_key, reason
 from ax_mo.space.entries import Entry, bare, first_of, holds
-from ax_mo.space.grammar import FixedOverride
+from ax_mo.space.grammar import FixedOverride, as_text
 from ax_mo.space.parameters import Choice, Condition
 
 
@@ -29,7 +30,7 @@ class Composer(Protocol):
     def missing_groups(self, overrides: Sequence[str]) -> list[str]: ...
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Context:
     """The project's configuration under some options; ``chosen`` maps searched groups to the option's text."""
 
@@ -39,6 +40,12 @@ class Context:
     """All config groups in the composed defaults list."""
     pinned: Mapping[str, str] = field(default_factory=dict)
     """Searched groups that the project leaves open, and where they stand here."""
+
+    def stands_at(self, group: str) -> str | None:
+        """The text of the option that is chosen or is the default here; None where the group is not there."""
+        if group in self.chosen or bare(group) not in self.groups:
+            return self.chosen.get(group)
+        return as_text(chosen_option(self.config, bare(group)))
 
 
 @dataclass(frozen=True)
@@ -55,18 +62,39 @@ class Survey:
 
     base: Context
     families: list[Family] = field(default_factory=list)
+    under: dict[tuple[Condition, ...], "Survey"] = field(default_factory=dict)
+    """More of them, for entries that were written under an option but need another group's option, too."""
 
+    @cached_property
     def contexts(self) -> list[Context]:
         return [self.base, *(context for family in self.families for context in family.members.values())]
 
+    @cached_property
+    def below(self) -> dict[Context, list[Context]]:
+        """Each context with those that are chosen further, itself included."""
+        return {
+            context: [other for other in self.contexts if context.chosen.items() <= other.chosen.items()]
+            for context in self.contexts
+        }
+
     def where_given(self, given: Sequence[Condition]) -> list[Context]:
-        return [context for context in self.contexts() if holds(given, context.chosen)]
+        return [context for context in self.contexts if holds(given, context.chosen)]
+
+
+def exists(entry: Entry, context: Context) -> bool:
+    """Whether the entry can be given in the context."""
+    content = entry.content
+    if content.key.startswith(("+", "~")):
+        return True
+    if isinstance(content, Choice | FixedOverride) and content.is_group:
+        return entry.key in context.groups
+    return "@" in content.key or has_key(context.config, content.key)
 
 
 def survey(entries: Sequence[Entry], project: Composer) -> Survey:
     """Compose each option of each searched group once, nested groups under each option that brings them.
 
-    Raises ConfigError for an option that does not compose, and for a group that is in no defaults list.
+    Raises ConfigError for an option that does not compose.
     """
     return _Surveyor(entries, project).run()
 
@@ -74,95 +102,111 @@ def survey(entries: Sequence[Entry], project: Composer) -> Survey:
 class _Surveyor:
     def __init__(self, entries: Sequence[Entry], project: Composer) -> None:
         self._project = project
+        self._entries = entries
         self._fixed = [entry for entry in entries if isinstance(entry.content, FixedOverride)]
-        self._groups = {e.content.key: e for e in entries if isinstance(e.content, Choice) and e.content.is_group}
+        self._groups = sorted(_searched_groups(entries), key=lambda group: group[1].key.count("/"))
         self._pinned: Mapping[str, str] = {}
-        self._choices: dict[str, Choice] = {
-            key: entry.content for key, entry in self._groups.items() if isinstance(entry.content, Choice)
-        }
 
     def run(self) -> Survey:
         found = Survey(self._context({}, "The configuration does not compose"))
         self._pinned = found.base.pinned  # needed under every option
-        self._explore(found, {}, self._eligible(found.base))
-        seen = {family.group for family in found.families}
-        for key, entry in self._groups.items():
-            if key not in seen:
-                raise ConfigError(
-                    f"{entry.where}: no defaults list has the config group '{key}', under any searched option. "
-                    f"To add it, write '+{key}'."
-                )
+        self._explore(found, found.base, self._eligible(found.base))
+        for given in dict.fromkeys(entry.given for entry in self._entries if entry.given):
+            contexts = found.where_given(given)
+            unseen = [e for e in self._entries if e.given == given and not any(exists(e, c) for c in contexts)]
+            if unseen and contexts:
+                found.under[given] = Survey(contexts[0])
+                self._explore(found.under[given], contexts[0], self._eligible(contexts[0]))
         return found
 
     def _explore(
-        self, found: Survey, path: Mapping[str, str], groups: Sequence[str], known: frozenset[str] = frozenset()
+        self,
+        found: Survey,
+        start: Context,
+        groups: Sequence[tuple[Entry, Choice]],
+        known: frozenset[str] = frozenset(),
     ) -> None:
         """Compose the options of ``groups``, and then of those groups that some of these options bring.
 
         ``known`` are the groups that are seen to elsewhere.
         """
+        keys = {choice.key for _, choice in groups}
         brought: dict[str, list[Context]] = {}
-        for group in groups:
-            if group in brought:  # it only seemed to be always there: the project's default option brings it
+        for entry, choice in groups:
+            if choice.key in brought:  # it only seemed to be always there: the project's default option brings it
                 continue
-            members: dict[str, Context] = {}
-            for option in self._choices[group].options:
-                label = f"{self._groups[group].where}: the option '{option.text}' does not compose"
-                members[option.text] = self._context({**path, group: option.text}, label)
-            found.families.append(Family(group, members))
-            eligible = [(context, self._eligible(context)) for context in members.values()]
-            for key in dict.fromkeys(key for _, keys in eligible for key in keys if key not in known):
-                bringing = [context for context, keys in eligible if key in keys]
-                if key not in groups or len(bringing) < len(members):
-                    brought.setdefault(key, bringing)
-        elsewhere = known | set(groups) - set(brought)
-        contexts = {id(context): context for bringing in brought.values() for context in bringing}
-        for context in contexts.values():
-            keys = [key for key, bringing in brought.items() if any(context is other for other in bringing)]
-            self._explore(found, context.chosen, keys, elsewhere)
+            members = {option.text: self._member(start, entry, choice, option.text) for option in choice.options}
+            found.families.append(Family(choice.key, members))
+            eligible = {c: {nested.key for _, nested in self._eligible(c)} - known for c in members.values()}
+            for key in dict.fromkeys(nested.key for _, nested in self._groups):
+                bringing = [context for context, nested in eligible.items() if key in nested]
+                if bringing and (key not in keys or len(bringing) < len(members)):
+                    brought.setdefault(key, []).extend(bringing)
+        elsewhere = known | keys - set(brought)
+        for context in dict.fromkeys(context for bringing in brought.values() for context in bringing):
+            here = [group for group in self._eligible(context) if context in brought.get(group[1].key, ())]
+            self._explore(found, context, here, elsewhere)
 
-    def _eligible(self, context: Context) -> list[str]:
+    def _member(self, start: Context, entry: Entry, choice: Choice, text: str) -> Context:
+        """The context under one more option. Other searched groups stay as they are at ``start``.
+
+        An option may hold ``override /optim: adam``, which says nothing of a trial: there ``optim`` is chosen, too.
+        """
+        chosen = {**start.chosen, choice.key: text}
+        label = f"{entry.where}: the option '{text}' does not compose"
+        context = self._context(chosen, label)
+        moved: dict[str, str] = {}
+        for _, other in self._eligible(context):
+            before = start.stands_at(other.key)
+            if before is not None and before != context.stands_at(other.key):
+                moved[other.key] = before
+        if not moved:
+            return context
+        held = self._context(chosen, label, {**self._pinned, **moved})
+        return Context(chosen, held.config, held.groups, context.pinned)
+
+    def _eligible(self, context: Context) -> list[tuple[Entry, Choice]]:
         """The searched groups that can be chosen in a context and are not chosen yet, outer ones first."""
-        keys = [
-            key
-            for key, entry in self._groups.items()
-            if key not in context.chosen
-            and holds(entry.given, context.chosen)
-            and (key.startswith("+") or bare(key) in context.groups)
+        return [
+            (entry, choice)
+            for entry, choice in self._groups
+            if choice.key not in context.chosen and holds(entry.given, context.chosen) and exists(entry, context)
         ]
-        return sorted(keys, key=lambda key: key.count("/"))
 
     def _context(self, chosen: Mapping[str, str], label: str, pinned: Mapping[str, str] | None = None) -> Context:
         """Compose under ``chosen``, and the groups that the project leaves open as ``pinned``."""
         pinned = self._pinned if pinned is None else pinned
         fixed = [e for e in self._fixed if holds(e.given, chosen)]
-        assigned = [f"{key}={text}" for key, text in {**pinned, **chosen}.items()]
+        assigned = {**pinned, **chosen}
+        lines = [f"{key}={text}" for key, text in assigned.items()]
         try:
-            config = self._compose([*(_line(e) for e in fixed), *assigned])
+            config = self._project.compose([*_lines(fixed), *lines])
         except (HydraException, OmegaConfBaseException) as error:
-            lines = [*(_line(e) for e in fixed if _is_always(e)), *assigned]
-            missing = [key for key in self._missing(lines) if key in self._choices and key not in {**pinned, **chosen}]
-            if missing:
-                firsts = {key: first_of(self._choices[key]) for key in missing}
+            missing = self._missing([*_lines(e for e in fixed if _is_always(e)), *lines])
+            firsts = {c.key: first_of(c) for _, c in self._groups if c.key in missing and c.key not in assigned}
+            if firsts:
                 return self._context(chosen, label, {**pinned, **firsts})
-            config = self._without_absent(fixed, assigned, error, label)
+            try:
+                config = self._without_absent(fixed, lines)
+            except (HydraException, OmegaConfBaseException) as deeper:
+                raise ConfigError(f"{label}: {reason(deeper)}") from None
+            if config is None:
+                raise ConfigError(f"{label}: {reason(error)}") from None
         return Context(dict(chosen), config, active_groups(config), dict(pinned))
 
-    def _without_absent(
-        self, fixed: Sequence[Entry], assigned: Sequence[str], error: Exception, label: str
-    ) -> DictConfig:
-        """Compose without those fixed values whose key does not exist here; raises ConfigError when that is no cure."""
-        try:
-            bare_config = self._compose([*(_line(e) for e in fixed if _is_always(e)), *assigned])
-            kept = [e for e in fixed if _is_always(e) or has_key(bare_config, e.content.key)]
-            if len(kept) < len(fixed):
-                return self._compose([*(_line(e) for e in kept), *assigned])
-        except (HydraException, OmegaConfBaseException) as deeper:
-            error = deeper
-        raise ConfigError(f"{label}: {reason(error)}") from None
-
-    def _compose(self, lines: Sequence[str]) -> DictConfig:
-        return self._project.compose(list(lines))
+    def _without_absent(self, fixed: Sequence[Entry], lines: Sequence[str]) -> DictConfig | None:
+        """Compose without those fixed overrides that cannot be given here; None when all of them can."""
+        kept = [entry for entry in fixed if _is_always(entry)]
+        while len(kept) < len(fixed):
+            config = self._project.compose([*_lines(kept), *lines])
+            here = Context({}, config, active_groups(config))
+            more = [entry for entry in fixed if entry not in kept and exists(entry, here)]
+            if not more:
+                return config
+            # A group may bring the keys of others.
+            added = [entry for entry in more if _is_group(entry)] or more
+            kept = [entry for entry in fixed if entry in kept or entry in added]
+        return None
 
     def _missing(self, lines: Sequence[str]) -> list[str]:
         try:
@@ -171,66 +215,94 @@ class _Surveyor:
             return []
 
 
-def _line(entry: Entry) -> str:
-    assert isinstance(entry.content, FixedOverride)
-    return entry.content.line
+def _searched_groups(entries: Sequence[Entry]) -> Iterator[tuple[Entry, Choice]]:
+    for entry in entries:
+        if isinstance(entry.content, Choice) and entry.content.is_group:
+            yield entry, entry.content
+
+
+def _lines(entries: "Iterator[Entry] | Sequence[Entry]") -> list[str]:
+    return [entry.content.line for entry in entries if isinstance(entry.content, FixedOverride)]
+
+
+def _is_group(entry: Entry) -> bool:
+    return isinstance(entry.content, FixedOverride) and entry.content.is_group
 
 
 def _is_always(entry: Entry) -> bool:
-    """Whether a fixed override is given wherever its own conditions hold; a plain value needs its key to exist."""
-    assert isinstance(entry.content, FixedOverride)
-    return entry.content.is_group or entry.content.key.startswith(("+", "~"))
+    """Whether a fixed override is given wherever its own conditions hold; others need their key to exist."""
+    return entry.content.key.startswith(("+", "~"))
 
 
-def conditions(
-    entry: Entry, found: Survey, exists: Callable[[Context], bool], conditions_of: Mapping[str, tuple[Condition, ...]]
-) -> tuple[Condition, ...] | None:
+def conditions(entry: Entry, found: Survey) -> tuple[Condition, ...] | None:
     """When an entry is active: its own conditions and what the survey shows; None when it exists nowhere.
 
-    ``conditions_of`` holds the conditions of the searched groups, outer ones first, that were found before.
-    Raises ConfigError for an entry whose options depend on where the group that brings it stands.
+    Raises ConfigError for an entry whose options depend on other options.
     """
-    if not any(exists(context) for context in found.where_given(entry.given)):
-        return None
-    texts: dict[str, tuple[str, ...]] = {}
+    seen = {context: exists(entry, context) for context in found.where_given(entry.given)}
+    if not any(seen.values()):
+        deeper = found.under.get(entry.given)
+        return conditions(entry, deeper) if deeper is not None else None
+    texts: dict[str, list[str]] = {}
+    varies: set[str] = set()
     for family in found.families:
-        members = {text: c for text, c in family.members.items() if holds(entry.given, c.chosen)}
-        under = tuple(text for text, context in members.items() if exists(context))
-        if not under:
-            continue
-        if texts.setdefault(family.group, under) != under:
+        members = {text: context for text, context in family.members.items() if context in seen}
+        under = [text for text, context in members.items() if any(seen[c] for c in found.below[context])]
+        texts.setdefault(family.group, []).extend(text for text in under if text not in texts[family.group])
+        if 0 < len(under) < len(members):
+            varies.add(family.group)
+    inferred = [Condition(group, tuple(options)) for group, options in texts.items() if group in varies]
+    when = (*entry.given, *(c for c in inferred if c.key not in {given.key for given in entry.given}))
+    for context, is_there in seen.items():
+        wrong = _contradicts(when, is_there, context, found)
+        if wrong is not None:
             raise ConfigError(
-                f"{entry.where}: under which options of {family.group} it exists depends on other options. Give it "
-                f"below the options themselves, for example\n  params:\n    {family.group}:\n"
-                f"      {under[0]}: {{{entry.content.key}: ...}}"
+                f"{entry.where}: under which options of {wrong.key} it exists depends on other options. Give it "
+                f"below the options themselves, for example\n  params:\n    {wrong.key}:\n"
+                f"      {wrong.texts[0]}: {{{entry.content.key}: ...}}"
             )
-    inferred = [
-        Condition(family.group, texts[family.group])
-        for family in _unique(found.families)
-        if family.group in texts and _varies(found, family.group, entry, exists)
-    ]
-    found_here = [*entry.given, *(c for c in inferred if c.key not in {g.key for g in entry.given})]
-    return tuple(c for c in found_here if not any(_implied(c, other, conditions_of) for other in found_here))
+    return when
 
 
-def _unique(families: Sequence[Family]) -> list[Family]:
-    return list({family.group: family for family in families}.values())
+def _contradicts(
+    when: Sequence[Condition], is_there: bool, context: Context, found: Survey
+) -> Condition | None:
+    """A condition that is wrong about the context; None when all agree with it, or when it cannot be told."""
+    failing = None
+    for condition in when:
+        text = context.stands_at(condition.key)
+        searched = {option for f in found.families if f.group == condition.key for option in f.members}
+        if condition.key in context.chosen or (text is None and not condition.key.startswith("+")):
+            pass
+        elif text not in searched:
+            return None  # the project's default, which no trial has
+        if text not in condition.texts:
+            failing = condition
+    if is_there:
+        return failing
+    return None if failing is not None or not when else when[-1]
 
 
-def _varies(found: Survey, group: str, entry: Entry, exists: Callable[[Context], bool]) -> bool:
-    for family in found.families:
-        if family.group == group:
-            seen = {exists(context) for context in family.members.values() if holds(entry.given, context.chosen)}
-            if len(seen) > 1:
-                return True
-    return False
+def without_implied(
+    when: Sequence[Condition], of_groups: Mapping[str, Sequence[Sequence[Condition]]]
+) -> tuple[Condition, ...]:
+    """The conditions that say something: not those that hold anyway where the group of another one is active.
+
+    ``of_groups`` holds the conditions of each searched group, once for each time it is searched.
+    """
+    return tuple(c for c in when if not any(_implied(c, other, of_groups) for other in when))
 
 
-def _implied(condition: Condition, other: Condition, conditions_of: Mapping[str, tuple[Condition, ...]]) -> bool:
+def _implied(
+    condition: Condition, other: Condition, of_groups: Mapping[str, Sequence[Sequence[Condition]]]
+) -> bool:
     """Whether ``other`` can only hold where ``condition`` does, because of when its own group is active."""
-    for upper in conditions_of.get(other.key, ()):
-        if upper.key == condition.key and set(upper.texts) <= set(condition.texts):
-            return True
-        if upper != other and _implied(condition, upper, conditions_of):
-            return True
-    return False
+    places = of_groups.get(other.key, ())
+    return bool(places) and all(
+        any(
+            (upper.key == condition.key and set(upper.texts) <= set(condition.texts))
+            or _implied(condition, upper, of_groups)
+            for upper in when
+        )
+        for when in places
+    )

@@ -233,7 +233,7 @@ def _check_scales(constraint: LinearConstraint, parameters: Sequence[Range]) -> 
 
 def _check_samples(space: Space, project: Composer, places: Mapping[str, str]) -> None:
     """Points that together hold every parameter and every option must compose; Hydra knows reasons that we do not."""
-    for index, point in enumerate(_samples(space)):
+    for index, point in enumerate(covering_points(space)):
         try:
             project.compose(space.overrides(point))
         except (HydraException, OmegaConfBaseException) as error:
@@ -245,7 +245,7 @@ def _check_samples(space: Space, project: Composer, places: Mapping[str, str]) -
             # Options that only clash with each other: such a suggestion will be a failed trial of its own.
 
 
-def _samples(space: Space) -> Iterator[dict[str, Any]]:
+def covering_points(space: Space) -> Iterator[dict[str, Any]]:
     """Points in which every parameter is active at least once, and every option of a choice that is no group."""
     unseen = {id(p): set(range(len(p.options) if isinstance(p, Choice) else 1)) for p in space.parameters}
     for _ in range(256):  # every round sees at least one more

@@ -53,9 +53,16 @@ class Choice:
             if type(option.value) is type(value) and repr(option.value) == repr(value):
                 return option.text
         for option in self.options:  # JSON does not keep 1 and 1.0 apart
+            if isinstance(option.value, bool) != isinstance(value, bool):
+                continue
             if option.value == value or json.loads(json.dumps(option.value)) == value:
                 return option.text
         raise ValueError(f"{self.key} has no option {value!r}")
+
+    def cast(self, value: Value) -> Value:
+        """The option's own value for one that stands for it."""
+        text = self.text(value)
+        return next(option.value for option in self.options if option.text == text)
 
     def outside(self, value: Value) -> str | None:
         """Why the value is not among the options; None when it is."""
@@ -86,6 +93,9 @@ class Range:
 
     def text(self, value: Value) -> str:
         return str(int(value)) if self.integral else repr(float(value))
+
+    def cast(self, value: Value) -> Value:
+        return int(value) if self.integral else float(value)
 
     def outside(self, value: Value) -> str | None:
         """Why the value is not between the bounds; None when it is."""
@@ -147,8 +157,8 @@ class Space:
         return active
 
     def restricted(self, values: Point) -> dict[str, Value]:
-        """The point among ``values``, which may hold more: those of its active parameters."""
-        return {parameter.key: values[parameter.key] for parameter in self.active(values)}
+        """The point among ``values``, which may hold more: those of its active parameters, in the parameters' types."""
+        return {parameter.key: parameter.cast(values[parameter.key]) for parameter in self.active(values)}
 
     def outside(self, values: Point) -> str | None:
         """Why the point is not in the space; None when it is. ``values`` may hold inactive parameters."""

@@ -6,6 +6,8 @@ thread (``ax_mo.study.asker``).
 
 import json
 import logging
+import math
+import random
 import threading
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
@@ -17,11 +19,15 @@ from ax_mo.goals import Goals
 from ax_mo.space.parameters import Point, Space
 from ax_mo.space.sample import quasi_random_points
 from ax_mo.study.ax_space import AxSpace
+from ax_mo.study.repeats import deviation, means, standard_error
 from ax_mo.study.trial import Status, Suggestion, Trial
 
 _GENERATORS = {"CenterOfSearchSpace": "center", "Sobol": "sobol", "MBM": "model"}
 # A model that keeps proposing what was tried already has converged; Sobol points are then worth more.
 _MOST_REPEATS = 3
+
+# A space of so few points is gone through one by one when nothing new is found otherwise.
+_FEW_POINTS = 10_000
 
 # How hard the acquisition function is searched. Ax's own 20 and 1024 take most of a suggestion's time.
 _SEARCH_EFFORT = {"num_restarts": 4, "raw_samples": 256}
@@ -35,7 +41,7 @@ class AxOptimizer:
     """Suggests points for a space and learns from what became of them.
 
     ``seed`` fixes the quasi-random sequence and every draw of the model, so that the same sequence of asks and
-    tells gives the same suggestions.
+    tells gives the same suggestions. The points of ``first`` are suggested before all others.
     """
 
     def __init__(
@@ -46,6 +52,7 @@ class AxOptimizer:
         n_startup_trials: int | None = None,
         method: str = "fast",
         torch_threads: int = 1,
+        first: Sequence[Suggestion] = (),
     ) -> None:
         self._space = space
         self._goals = goals
@@ -55,7 +62,9 @@ class AxOptimizer:
         self._torch_threads = torch_threads
         self._ax_space = AxSpace(space)
         self._worst: dict[str, float] = {}  # of objectives without a threshold
+        self._first = list(first)
         self._seen: set[str] = set()
+        self._samples: dict[int, tuple[Mapping[str, float], ...]] = {}  # by trial, one per repeat
         self._fallback: Iterator[dict[str, Any]] | None = None
         self._fallback_lock = threading.Lock()
         self._client: Any = None
@@ -83,6 +92,11 @@ class AxOptimizer:
         size = self._space.size
         if size is not None and len(self._seen) >= size and not self._space.constraints:
             raise SpaceExhausted
+        while self._first:
+            first = self._first.pop(0)
+            if _key(first.point) not in self._seen:
+                self._seen.add(_key(first.point))
+                return first
         for _ in range(_MOST_REPEATS):
             suggestion = self._propose()
             if suggestion is None:
@@ -98,6 +112,14 @@ class AxOptimizer:
         with self._fallback_lock:
             if self._fallback is None:
                 self._fallback = quasi_random_points(self._space, self._seed + 1)
+            size = self._space.size
+            if size is not None and size <= _FEW_POINTS:  # random draws would miss the last ones
+                unseen = [point for point in self._space.points() if _key(point) not in self._seen]
+                if not unseen:
+                    raise SpaceExhausted
+                point = random.Random(f"{self._seed} {len(unseen)}").choice(unseen)
+                self._seen.add(_key(point))
+                return Suggestion(point, "sobol")
             for _, point in zip(range(10_000), self._fallback, strict=False):
                 if _key(point) not in self._seen:
                     self._seen.add(_key(point))
@@ -111,10 +133,14 @@ class AxOptimizer:
             index = self._client.attach_trial(parameters=self._ax_space.encode(point))
         self._indices[number] = index
 
-    def tell(self, number: int, metrics: Mapping[str, float]) -> None:
-        """Trial ``number`` completed with these metrics; those that are no goal are left out."""
-        self._client.complete_trial(trial_index=self._indices[number], raw_data=self._data(metrics))
-        if self._note_worst(metrics):
+    def tell(self, number: int, samples: Sequence[Mapping[str, float]]) -> None:
+        """Trial ``number`` completed with these metrics, one set per repeat; those that are no goal are left out."""
+        self._client._experiment.trials[self._indices[number]].mark_completed()
+        self._samples[number] = tuple(samples)
+        noisy = any(len(known) > 1 for known in self._samples.values())
+        # Where some trials have a spread, the others are given one that depends on what is known of all.
+        self._attach(list(self._samples) if noisy else [number])
+        if self._note_worst(means(samples)):
             self._configure_goals()
 
     def fail(self, number: int) -> None:
@@ -123,26 +149,36 @@ class AxOptimizer:
 
     def _restore(self, trials: Sequence[Trial]) -> None:
         """Attach what is known in one go: Ax takes 10 ms for each trial that is completed on its own."""
-        from ax.core.data import Data
-        from pandas import DataFrame
-
-        rows: list[dict[str, Any]] = []
         for trial in trials:
             self._seen.add(_key(trial.point))
             self.assign(trial.number, trial.point)
             if trial.status is Status.FAILED:
                 self.fail(trial.number)
-            elif trial.status is Status.COMPLETED:
-                index = self._indices[trial.number]
-                ax_trial = self._client._experiment.trials[index]
-                of_trial = {"trial_index": index, "arm_name": ax_trial.arm.name, "sem": float("nan")}
-                for name, value in self._data(trial.metrics).items():
-                    rows.append({**of_trial, "metric_name": name, "metric_signature": name, "mean": value})
-                ax_trial.mark_completed()
+            elif trial.status.has_metrics:
+                self._client._experiment.trials[self._indices[trial.number]].mark_completed()
+                self._samples[trial.number] = trial.observations
                 self._note_worst(trial.metrics)
-        if rows:
-            self._client._experiment.attach_data(Data(df=DataFrame(rows)))
+        if self._samples:
+            self._attach(list(self._samples))
             self._configure_goals()
+
+    def _attach(self, numbers: Sequence[int]) -> None:
+        """Give Ax the data of these trials; what it had of them before is replaced."""
+        from ax.core.data import Data
+        from pandas import DataFrame
+
+        data = {number: [self._data(sample) for sample in self._samples[number]] for number in self._samples}
+        spreads = _pooled_deviations(list(data.values()))
+        rows: list[dict[str, Any]] = []
+        for number in numbers:
+            index = self._indices[number]
+            of_trial = {"trial_index": index, "arm_name": self._client._experiment.trials[index].arm.name}
+            for name, mean in means(data[number]).items():
+                error = standard_error([sample[name] for sample in data[number]])
+                if error is None:
+                    error = spreads.get(name, math.nan)
+                rows.append({**of_trial, "metric_name": name, "metric_signature": name, "mean": mean, "sem": error})
+        self._client._experiment.attach_data(Data(df=DataFrame(rows)))
 
     def _propose(self) -> Suggestion | None:
         """One point from Ax; None when it has none to give."""
@@ -247,6 +283,20 @@ class AxOptimizer:
         for i, constraint in enumerate(self._goals.constraints):
             data[f"c{i}"] = sum(weight * float(metrics[name]) for name, weight in constraint.terms)
         return data
+
+
+def _pooled_deviations(trials: Sequence[Sequence[Mapping[str, float]]]) -> dict[str, float]:
+    """For each metric, the root mean square of the standard deviations of all trials with several repeats.
+
+    What a single run is worth next to them: Ax 1.3.1 refuses a metric whose uncertainty is known in some trials only.
+    """
+    squares: dict[str, list[float]] = {}
+    for samples in trials:
+        for name in samples[0]:
+            spread = deviation([sample[name] for sample in samples])
+            if spread is not None:
+                squares.setdefault(name, []).append(spread**2)
+    return {name: math.sqrt(sum(values) / len(values)) for name, values in squares.items()}
 
 
 def _key(point: Point) -> str:

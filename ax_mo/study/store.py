@@ -9,7 +9,7 @@ import os
 import re
 import socket
 import zlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,9 +19,11 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
 
 from ax_mo.errors import AxMoError, ConfigError, StudyStopped
-from ax_mo.study.trial import Outcome, Status, Suggestion, Trial
+from ax_mo.study.trial import Key, Outcome, Status, Suggestion, Trial
 
-SCHEMA = 1
+SCHEMA = 2
+
+_NO_REPEAT = -1
 
 _tables = sa.MetaData()
 
@@ -45,6 +47,7 @@ _trial = sa.Table(
     _tables,
     sa.Column("study_id", sa.ForeignKey("ax_mo_study.id"), primary_key=True),
     sa.Column("number", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("repeat", sa.Integer, primary_key=True, autoincrement=False),
     sa.Column("status", sa.String(16), nullable=False),
     sa.Column("params", sa.Text, nullable=False),
     sa.Column("overrides", sa.Text, nullable=False),
@@ -121,19 +124,22 @@ class Store:
         self._engine.dispose()
 
     def trials(self) -> list[Trial]:
-        """All trials by number."""
-        query = sa.select(_trial).where(_trial.c.study_id == self._study_id).order_by(_trial.c.number)
+        """All runs, by number and repeat."""
+        query = sa.select(_trial).where(_trial.c.study_id == self._study_id).order_by(_trial.c.number, _trial.c.repeat)
         try:
             with self._engine.connect() as connection:
                 return [_to_trial(row) for row in connection.execute(query)]
         except sa.exc.SQLAlchemyError as error:
             raise self._stopped(error) from None
 
-    def ask(self, number: int, suggestion: Suggestion, overrides: list[str], directory: str) -> Trial:
-        """Write a trial that is about to be submitted."""
+    def ask(
+        self, number: int, suggestion: Suggestion, overrides: list[str], directory: str, repeat: int | None = None
+    ) -> Trial:
+        """Write a trial, or one of its runs, that is about to be submitted."""
         values = {
             "study_id": self._study_id,
             "number": number,
+            "repeat": _NO_REPEAT if repeat is None else repeat,
             "status": Status.ASKED.value,
             "params": json.dumps(dict(suggestion.point)),  # a choice may hold NaN
             "overrides": _dump(overrides),
@@ -156,25 +162,52 @@ class Store:
             suggestion.generator,
             suggestion.position,
             asked=str(values["asked"]),
+            repeat=repeat,
         )
 
-    def retry(self, number: int, attempt: int, deaths: int) -> None:
-        """The trial will be submitted once more, under the same number."""
+    def add_imported(self, trials: Sequence[Trial]) -> None:
+        """Write finished trials of other studies, all or none."""
+        rows = [
+            {
+                "study_id": self._study_id,
+                "number": trial.number,
+                "repeat": _NO_REPEAT,
+                "status": trial.status.value,
+                "params": json.dumps(dict(trial.point)),
+                "overrides": _dump(list(trial.overrides)),
+                "directory": trial.directory,
+                "generator": trial.generator,
+                "position": 0,
+                "attempt": trial.attempt,
+                "deaths": 0,
+                "handle": trial.handle,
+                "metrics": _dump(dict(trial.metrics)),
+                "stderr_tail": "",
+                "started": trial.started,
+                "ended": trial.ended,
+            }
+            for trial in trials
+        ]
+        if rows:
+            self._write(lambda connection: connection.execute(_trial.insert(), rows))
+
+    def retry(self, key: Key, attempt: int, deaths: int) -> None:
+        """The run will be submitted once more, under the same number."""
         self._update(
-            number, status=Status.ASKED.value, attempt=attempt, deaths=deaths, handle=None, reason=None, ended=None
+            key, status=Status.ASKED.value, attempt=attempt, deaths=deaths, handle=None, reason=None, ended=None
         )
 
-    def submitted(self, number: int, handle: str) -> str:
+    def submitted(self, key: Key, handle: str) -> str:
         """The job has been handed over; returns when."""
         moment = now()
-        self._update(number, status=Status.RUNNING.value, handle=handle, submitted=moment)
+        self._update(key, status=Status.RUNNING.value, handle=handle, submitted=moment)
         return moment
 
-    def ended(self, number: int, outcome: Outcome) -> None:
+    def ended(self, key: Key, outcome: Outcome) -> None:
         """Record how a trial ended; a second call for the same trial changes nothing."""
         status = Status.COMPLETED if outcome.completed else Status.FAILED
         self._update(
-            number,
+            key,
             unless=(Status.COMPLETED, Status.FAILED),
             status=status.value,
             metrics=_dump(dict(outcome.metrics)),
@@ -185,13 +218,16 @@ class Store:
             ended=outcome.ended or now(),
         )
 
-    def cancelled(self, number: int) -> None:
+    def cancelled(self, key: Key) -> None:
         """The user stopped the trial; a result that it left after all may still end it."""
         ended = (Status.COMPLETED, Status.FAILED)
-        self._update(number, unless=ended, status=Status.CANCELLED.value, reason="cancelled", ended=now())
+        self._update(key, unless=ended, status=Status.CANCELLED.value, reason="cancelled", ended=now())
 
-    def _update(self, number: int, unless: tuple[Status, ...] = (), **values: Any) -> None:
-        statement = _trial.update().where(_trial.c.study_id == self._study_id, _trial.c.number == number)
+    def _update(self, key: Key, unless: tuple[Status, ...] = (), **values: Any) -> None:
+        number, repeat = key[0], _NO_REPEAT if key[1] is None else key[1]
+        statement = _trial.update().where(
+            _trial.c.study_id == self._study_id, _trial.c.number == number, _trial.c.repeat == repeat
+        )
         if unless:
             statement = statement.where(_trial.c.status.not_in([status.value for status in unless]))
         self._write(lambda connection: connection.execute(statement.values(**values)))
@@ -205,6 +241,39 @@ class Store:
 
     def _stopped(self, error: sa.exc.SQLAlchemyError) -> StudyStopped:
         return _cannot(str(self._engine.url), error)
+
+
+@dataclass(frozen=True)
+class StoredStudy:
+    """What a database knows of a study, for those who only read it."""
+
+    name: str
+    sweep_dir: str
+    definition: Definition
+    runs: tuple[Trial, ...]
+
+
+def read_studies(url: str, name: str | None = None) -> list[StoredStudy]:
+    """The studies of a database, or the one called ``name``. Raises AxMoError when it cannot be read."""
+    engine = _engine(url)
+    try:
+        with engine.connect() as connection:
+            query = sa.select(_study) if name is None else sa.select(_study).where(_study.c.name == name)
+            rows = connection.execute(query).all()
+            for row in rows:
+                _check_schema(row)
+            return [_stored_study(connection, row) for row in rows]
+    except sa.exc.SQLAlchemyError as error:
+        raise _cannot(url, error) from None
+    finally:
+        engine.dispose()
+
+
+def _stored_study(connection: Connection, row: Any) -> StoredStudy:
+    definition = Definition(json.loads(row.params), json.loads(row.objectives), tuple(json.loads(row.fixed)))
+    found = sa.select(_trial).where(_trial.c.study_id == row.id).order_by(_trial.c.number, _trial.c.repeat)
+    runs = tuple(_to_trial(run) for run in connection.execute(found))
+    return StoredStudy(str(row.name), str(row.sweep_dir), definition, runs)
 
 
 def _new_study(name: str, sweep_dir: Path | None, definition: Definition, seed: int) -> dict[str, Any]:
@@ -277,11 +346,7 @@ def _cannot(url: str, error: Exception) -> StudyStopped:
 
 
 def _check_same(row: Any, name: str, sweep_dir: Path | None, definition: Definition) -> None:
-    if row.schema != SCHEMA:
-        raise ConfigError(
-            f"The study '{name}' was written by another version of ax_mo "
-            f"(schema {row.schema}; this one reads {SCHEMA})."
-        )
+    _check_schema(row)
     if sweep_dir is not None and Path(row.sweep_dir) != sweep_dir and Path(row.sweep_dir).exists():
         raise ConfigError(
             f"hydra.sweeper.study_name: the study '{name}' lives in {row.sweep_dir}. Resume it with "
@@ -298,6 +363,14 @@ def _check_same(row: Any, name: str, sweep_dir: Path | None, definition: Definit
                 + "\n".join(f"  {line}" for line in changes)
                 + "\nResume with the same settings, or start a new study in another hydra.sweep.dir."
             )
+
+
+def _check_schema(row: Any) -> None:
+    if row.schema != SCHEMA:
+        raise ConfigError(
+            f"The study '{row.name}' was written by another version of ax_mo "
+            f"(schema {row.schema}; this one reads {SCHEMA})."
+        )
 
 
 def differences(before: Mapping[str, str], after: Mapping[str, str]) -> list[str]:
@@ -320,6 +393,7 @@ def _dump(value: Any) -> str:
 def _to_trial(row: Any) -> Trial:
     return Trial(
         number=row.number,
+        repeat=None if row.repeat == _NO_REPEAT else row.repeat,
         status=Status(row.status),
         point=json.loads(row.params),
         overrides=tuple(json.loads(row.overrides)),

@@ -10,7 +10,8 @@ from ax_mo.space.parameters import Value
 class Status(StrEnum):
     """Where a trial stands.
 
-    ``cancelled`` trials were stopped by the user, not by a fault: a resume runs them again.
+    ``cancelled`` trials were stopped by the user, not by a fault: a resume runs them again. ``imported`` ones are
+    finished trials of earlier studies.
     """
 
     ASKED = "asked"
@@ -18,11 +19,16 @@ class Status(StrEnum):
     COMPLETED = "completed"
     FAILED = "failed"
     CANCELLED = "cancelled"
+    IMPORTED = "imported"
 
     @property
     def ended(self) -> bool:
         """Whether the trial counts as done, so that nothing will run it again."""
-        return self in (Status.COMPLETED, Status.FAILED)
+        return self in (Status.COMPLETED, Status.FAILED, Status.IMPORTED)
+
+    @property
+    def has_metrics(self) -> bool:
+        return self in (Status.COMPLETED, Status.IMPORTED)
 
 
 @dataclass(frozen=True)
@@ -53,9 +59,16 @@ class Outcome:
         return self.reason is None
 
 
+Key = tuple[int, int | None]
+"""A run's trial and, where trials are repeated, which repeat it is."""
+
+
 @dataclass(frozen=True)
 class Trial:
-    """One set of overrides and all that is known of it. ``directory`` is relative to the sweep's."""
+    """One set of overrides and all that is known of it: a trial, or one run of a trial that is repeated.
+
+    ``directory`` is relative to the sweep's. Imported trials have negative numbers.
+    """
 
     number: int
     status: Status
@@ -76,3 +89,21 @@ class Trial:
     submitted: str | None = None
     started: str | None = None
     ended: str | None = None
+    repeat: int | None = None
+    samples: tuple[Mapping[str, float], ...] = ()
+    """The metrics of each completed repeat, where there are any; ``metrics`` are their means."""
+
+    @property
+    def key(self) -> Key:
+        return self.number, self.repeat
+
+    @property
+    def label(self) -> str:
+        """What people call it."""
+        name = str(self.number) if self.number >= 0 else f"imported {-self.number}"
+        return name if self.repeat is None else f"{name} repeat {self.repeat}"
+
+    @property
+    def observations(self) -> tuple[Mapping[str, float], ...]:
+        """What the model learns from: the metrics, of each repeat where there are several."""
+        return self.samples or (self.metrics,)

@@ -31,6 +31,17 @@ class AxMoSweeperConf:
     # Linear, on parameters: ["model.hidden2 <= model.hidden1"]
     param_constraints: list[str] = field(default_factory=list)
 
+    # The project's own configuration is the first trial, when it lies in the space.
+    start_from_config: bool = True
+    # Trials to run first: [{model: cnn, optim.lr: 0.01}, ...]; what one leaves out is as in the configuration.
+    initial_trials: list[Any] = field(default_factory=list)
+    # Earlier studies whose finished trials are data of this one: [<sweep dir>, <storage>/<study_name>, ...]
+    warm_start: Any = None
+
+    # Runs of each suggestion, alike but for repeat_key, which takes its own value, the next, and so on.
+    repeats: int = 1
+    repeat_key: str = "seed"
+
     # The study's trials in total, those before a resume included.
     n_trials: int = 20
     # Trials in flight.
@@ -41,6 +52,9 @@ class AxMoSweeperConf:
     # SQLAlchemy URL; <sweep dir>/study.db by default.
     storage: str | None = None
     study_name: str | None = None
+
+    # Print the space, the objectives and the first trial's command, and run nothing.
+    dry_run: bool = False
 
     # Makes a study with n_jobs=1 repeatable.
     seed: int | None = None

@@ -249,7 +249,7 @@ def test_resume_command_survives_the_shell(monkeypatch: pytest.MonkeyPatch, path
 
 def pareto_words(monkeypatch: pytest.MonkeyPatch, flags: tuple[str, ...], hydra: tuple[str, ...]) -> list[str]:
     monkeypatch.setattr(sys, "orig_argv", ["python"])
-    return shlex.split(Program(("python", "train.py"), flags, hydra, ()).pareto_command(Path("/s w"), 7))
+    return shlex.split(Program(("python", "train.py"), flags, hydra, ()).pareto_command(Path("/s w"), "trial_7"))
 
 
 def test_pareto_command_names_the_point_and_where_it_is(monkeypatch: pytest.MonkeyPatch) -> None:

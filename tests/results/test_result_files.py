@@ -131,7 +131,7 @@ def writer(
 
 def refreshed(out: ResultFiles, *trials: Trial, at_once: bool = True) -> None:
     out.changed()
-    out.refresh({t.number: t for t in trials}, at_once=at_once)
+    out.refresh({t.key: t for t in trials}, {t.number: t for t in trials}, at_once=at_once)
 
 
 def test_files_hold_the_trials_by_number_and_nothing_temporary_is_left(tmp_path: Path) -> None:
@@ -153,7 +153,7 @@ def test_files_are_replaced_not_written_in_place(tmp_path: Path) -> None:
 
 
 def test_nothing_is_written_unless_something_changed(tmp_path: Path) -> None:
-    writer(tmp_path).refresh({0: trial(0, 0.9, 10)}, at_once=True)
+    writer(tmp_path).refresh({(0, None): trial(0, 0.9, 10)}, {0: trial(0, 0.9, 10)}, at_once=True)
     assert names(tmp_path) == []
 
 
@@ -169,7 +169,9 @@ def test_files_are_written_at_most_once_a_second(tmp_path: Path, clock: list[flo
     refreshed(out, *trials[:2], at_once=False)
     assert count() == 1
     clock[0] += 0.2
-    out.refresh({t.number: t for t in trials}, at_once=False)  # the earlier change is not forgotten
+    out.refresh(
+        {t.key: t for t in trials}, {t.number: t for t in trials}, at_once=False
+    )  # the earlier change is not forgotten
     assert count() == 3
 
 

@@ -39,8 +39,8 @@ class Notes:
     def assign(self, number: int, point: Mapping[str, Any]) -> None:
         self._note("assign", number, dict(point))
 
-    def tell(self, number: int, metrics: Mapping[str, float]) -> None:
-        self._note("tell", number, dict(metrics))
+    def tell(self, number: int, samples: Sequence[Mapping[str, float]]) -> None:
+        self._note("tell", number, list(samples))
 
     def fail(self, number: int) -> None:
         self._note("fail", number)
@@ -66,7 +66,7 @@ def test_calls_are_made_in_their_order_on_one_other_thread(asker: Asker, notes: 
     asker.start([Trial(4, Status.COMPLETED, {}, (), "4")])
     first = asker.ask()
     asker.assign(5, {"x": 1})
-    asker.tell(5, {"acc": 0.9})
+    asker.tell(5, [{"acc": 0.9}])
     asker.fail(6)
     second = asker.ask()
     assert second.result(10.0).point == {"x": 6}
@@ -75,7 +75,7 @@ def test_calls_are_made_in_their_order_on_one_other_thread(asker: Asker, notes: 
         ("start", 4),
         ("ask",),
         ("assign", 5, {"x": 1}),
-        ("tell", 5, {"acc": 0.9}),
+        ("tell", 5, [{"acc": 0.9}]),
         ("fail", 6),
         ("ask",),
     ]
@@ -85,7 +85,7 @@ def test_calls_are_made_in_their_order_on_one_other_thread(asker: Asker, notes: 
 def test_caller_does_not_wait_for_the_optimizer(asker: Asker, notes: Notes) -> None:
     notes.gate.clear()
     future = asker.ask()
-    asker.tell(0, {"acc": 1})
+    asker.tell(0, [{"acc": 1}])
     assert notes.reached.wait(10.0)
     assert not future.done()
     assert notes.calls == []
@@ -99,11 +99,11 @@ def test_error_surfaces_at_the_next_ask_and_at_every_one_after(asker: Asker, not
     calls = {
         "start": lambda: asker.start([]),
         "assign": lambda: asker.assign(0, {}),
-        "tell": lambda: asker.tell(0, {}),
+        "tell": lambda: asker.tell(0, []),
         "fail": lambda: asker.fail(0),
     }
     calls[name]()
-    asker.tell(1, {"acc": 1})
+    asker.tell(1, [{"acc": 1}])
     for _ in range(2):
         assert asker.ask().exception(10.0) is error
     assert len(notes.calls) == 1  # nothing more is told to an optimizer in an unknown state
@@ -112,7 +112,7 @@ def test_error_surfaces_at_the_next_ask_and_at_every_one_after(asker: Asker, not
 def test_first_error_is_the_one_that_surfaces(asker: Asker, notes: Notes) -> None:
     first = notes.errors["tell"] = RuntimeError("first")
     notes.errors["fail"] = RuntimeError("second")
-    asker.tell(0, {})
+    asker.tell(0, [])
     asker.fail(1)
     assert asker.ask().exception(10.0) is first
 

@@ -51,7 +51,7 @@ def play(optimizer, count, fail=()):
             status, metrics = Status.FAILED, {}
         else:
             metrics = evaluate(suggestion.point)
-            optimizer.tell(number, metrics)
+            optimizer.tell(number, [metrics])
             status = Status.COMPLETED
         trials.append(
             Trial(number, status, suggestion.point, (), "", suggestion.generator, suggestion.position, metrics=metrics)
@@ -116,7 +116,7 @@ def test_resumed_optimizer_suggests_what_the_uninterrupted_one_would():
     def tell(optimizer, number, point):
         optimizer.assign(number, point)
         metrics = {"f": point["a"] ** 2 + point["b"], "g": (point["a"] - 1) ** 2}
-        optimizer.tell(number, metrics)
+        optimizer.tell(number, [metrics])
         return metrics
 
     whole = AxOptimizer(space, goals, seed=3)
@@ -148,7 +148,7 @@ def test_finite_space_is_exhausted_after_all_its_points():
     for number in range(4):
         suggestion = optimizer.ask()
         optimizer.assign(number, suggestion.point)
-        optimizer.tell(number, {"f": float(suggestion.point["a"])})
+        optimizer.tell(number, [{"f": float(suggestion.point["a"])}])
     with pytest.raises(SpaceExhausted):
         optimizer.ask()
 
@@ -160,7 +160,9 @@ def test_infeasible_so_far_still_gets_model_based_points():
     for number in range(7):
         suggestion = optimizer.ask()
         optimizer.assign(number, suggestion.point)
-        optimizer.tell(number, {"f": suggestion.point["a"], "g": suggestion.point["b"], "h": 1 + suggestion.point["a"]})
+        optimizer.tell(
+            number, [{"f": suggestion.point["a"], "g": suggestion.point["b"], "h": 1 + suggestion.point["a"]}]
+        )
     assert suggestion.generator == "model"
 
 
@@ -173,7 +175,7 @@ def test_single_objective_goes_through_the_model():
         optimizer.assign(number, suggestion.point)
         value = -((suggestion.point["a"] - 0.8) ** 2)
         best = max(best, value) if number else value
-        optimizer.tell(number, {"f": value})
+        optimizer.tell(number, [{"f": value}])
     assert suggestion.generator == "model"
     assert best > -1e-3
 
@@ -189,10 +191,12 @@ def test_direction_is_not_mistaken():
         # b costs in both objectives, so that all good points have a small b.
         optimizer.tell(
             number,
-            {
-                "up": suggestion.point["a"] - 2 * suggestion.point["b"],
-                "down": suggestion.point["a"] ** 2 + 2 * suggestion.point["b"],
-            },
+            [
+                {
+                    "up": suggestion.point["a"] - 2 * suggestion.point["b"],
+                    "down": suggestion.point["a"] ** 2 + 2 * suggestion.point["b"],
+                }
+            ],
         )
         points.append(suggestion)
     late = [s.point["b"] for s in points if s.generator == "model"][-4:]
@@ -210,7 +214,7 @@ def test_model_based_suggestion_compiles_nothing(tmp_path):
         "parse_goals({'f': 'minimize', 'g': 'minimize'}), seed=1)\n"
         "o.start()\n"
         "for n in range(7):\n"
-        "    s = o.ask(); o.assign(n, s.point); o.tell(n, {'f': s.point['a'], 'g': 1 - s.point['a'] ** 2})\n"
+        "    s = o.ask(); o.assign(n, s.point); o.tell(n, [{'f': s.point['a'], 'g': 1 - s.point['a'] ** 2}])\n"
         "print(s.generator)\n"
     )
     environment = {**os.environ, "TORCH_EXTENSIONS_DIR": str(tmp_path)}

@@ -120,7 +120,7 @@ def test_overrides_are_read_back_exactly(open_store: OpenStore) -> None:
 def test_submitted_trial_runs_under_its_handle(open_store: OpenStore) -> None:
     store = open_store()
     asked(store)
-    moment = store.submitted(0, "local_cwd://ax_mo/x")
+    moment = store.submitted((0, None), "local_cwd://ax_mo/x")
     trial = read(open_store)
     assert (trial.status, trial.handle, trial.submitted) == (Status.RUNNING, "local_cwd://ax_mo/x", moment)
 
@@ -128,7 +128,7 @@ def test_submitted_trial_runs_under_its_handle(open_store: OpenStore) -> None:
 def test_completed_trial_keeps_metrics_and_times(open_store: OpenStore) -> None:
     store = open_store()
     asked(store)
-    store.ended(0, Outcome({"acc": 0.1 + 0.2, "a-b/c": 3}, started="t1", ended="t2"))
+    store.ended((0, None), Outcome({"acc": 0.1 + 0.2, "a-b/c": 3}, started="t1", ended="t2"))
     trial = read(open_store)
     assert trial.status is Status.COMPLETED
     assert trial.metrics == {"acc": 0.1 + 0.2, "a-b/c": 3}
@@ -138,7 +138,7 @@ def test_completed_trial_keeps_metrics_and_times(open_store: OpenStore) -> None:
 def test_failed_trial_keeps_reason_signature_and_last_words(open_store: OpenStore) -> None:
     store = open_store()
     asked(store)
-    store.ended(0, Outcome({}, "ValueError: é", "ValueError: #", "line 1\nline 2"))
+    store.ended((0, None), Outcome({}, "ValueError: é", "ValueError: #", "line 1\nline 2"))
     trial = read(open_store)
     assert trial.status is Status.FAILED
     assert (trial.reason, trial.signature, trial.stderr_tail) == ("ValueError: é", "ValueError: #", "line 1\nline 2")
@@ -150,41 +150,41 @@ def test_failed_trial_keeps_reason_signature_and_last_words(open_store: OpenStor
 def test_late_second_end_changes_nothing(open_store: OpenStore, first: Outcome, late: Outcome) -> None:
     store = open_store()
     asked(store)
-    store.submitted(0, "h")
-    store.ended(0, first)
+    store.submitted((0, None), "h")
+    store.ended((0, None), first)
     before = read(open_store)
-    store.ended(0, late)
-    store.cancelled(0)
+    store.ended((0, None), late)
+    store.cancelled((0, None))
     assert read(open_store) == before
 
 
 def test_result_that_a_cancelled_trial_had_left_still_ends_it(open_store: OpenStore) -> None:
     store = open_store()
     store.ask(0, Suggestion({"model": "mlp", "lr": 0.5}, "sobol"), ["model=mlp", "lr=0.5"], "0")
-    store.cancelled(0)
-    store.ended(0, Outcome({"loss": 1.0}))
+    store.cancelled((0, None))
+    store.ended((0, None), Outcome({"loss": 1.0}))
     (trial,) = store.trials()
     assert trial.status is Status.COMPLETED
-    store.cancelled(0)
+    store.cancelled((0, None))
     assert store.trials()[0].status is Status.COMPLETED, "and then it stays ended"
 
 
 def test_retried_trial_is_open_again_under_its_number(open_store: OpenStore) -> None:
     store = open_store()
     asked(store)
-    store.submitted(0, "first")
-    store.cancelled(0)
-    store.retry(0, 2, 1)
+    store.submitted((0, None), "first")
+    store.cancelled((0, None))
+    store.retry((0, None), 2, 1)
     trial = read(open_store)
     assert (trial.status, trial.attempt, trial.handle, trial.reason, trial.ended) == (Status.ASKED, 2, None, None, None)
-    store.ended(0, Outcome({"acc": 0.9}))
+    store.ended((0, None), Outcome({"acc": 0.9}))
     assert read(open_store).status is Status.COMPLETED
 
 
 def test_change_of_one_trial_leaves_the_others(open_store: OpenStore) -> None:
     store = open_store()
     trials = [asked(store, number) for number in range(3)]
-    store.ended(1, Outcome({"acc": 0.9}))
+    store.ended((1, None), Outcome({"acc": 0.9}))
     found = open_store().trials()
     assert [found[0], found[2]] == [trials[0], trials[2]]
 
@@ -212,7 +212,7 @@ def test_studies_of_one_database_do_not_see_each_other(open_store: OpenStore) ->
     asked(one)
     assert other.trials() == []
     asked(other)
-    other.ended(0, Outcome({"acc": 1}))
+    other.ended((0, None), Outcome({"acc": 1}))
     assert one.trials()[0].status is Status.ASKED
     assert (open_store(name="one").seed, open_store(name="other").seed) == (5, 9)
 
@@ -354,7 +354,7 @@ def test_password_does_not_appear_when_the_connection_fails() -> None:
 def test_rows_are_plain_json_that_other_tools_can_read(open_store: OpenStore, tmp_path: Path) -> None:
     store = open_store()
     asked(store)
-    store.ended(0, Outcome({"acc": 0.9}))
+    store.ended((0, None), Outcome({"acc": 0.9}))
     with sqlite3.connect(tmp_path / "study.db") as connection:
         ((params, metrics, status),) = connection.execute("SELECT params, metrics, status FROM ax_mo_trial")
     assert json.loads(params) == {"model": "mlp", "lr": 0.5}

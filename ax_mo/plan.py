@@ -1,0 +1,82 @@
+"""What a study is going to do, read and checked before anything runs."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from hydra.errors import HydraException
+from omegaconf import OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from ax_mo.errors import ConfigError, closest
+from ax_mo.goals import Goals, doubts, parse_goals
+from ax_mo.project import Project, all_keys, has_key, reason
+from ax_mo.settings import Settings
+from ax_mo.space.build import build_space, covering_points
+from ax_mo.space.entries import bare
+from ax_mo.space.parameters import Space
+from ax_mo.space.start import config_point, initial_points
+from ax_mo.study.repeats import Repeats
+from ax_mo.study.trial import Suggestion
+from ax_mo.warm_start import Import, read_source, source_of
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Space and goals, what is tried first, what is known before, and sentences on what may not be meant."""
+
+    space: Space
+    goals: Goals
+    repeats: Repeats
+    first: tuple[Suggestion, ...] = ()
+    imports: tuple[Import, ...] = ()
+    remarks: tuple[str, ...] = ()
+
+
+def make_plan(settings: Settings, arguments: Sequence[str], project: Project) -> Plan:
+    """Raises ConfigError with the key that is wrong."""
+    built = build_space(settings.params, arguments, settings.param_constraints, project)
+    space = built.space
+    goals = parse_goals(settings.objectives, settings.direction, settings.constraints, space.keys)
+    remarks = [*doubts(goals), *built.hints]
+    first: list[Suggestion] = []
+    if settings.start_from_config:
+        own, why = config_point(space, project)
+        if own is None:
+            remarks.append(f"the project's own configuration is not in the space and not tried: {why}")
+        else:
+            first.append(Suggestion(own, "config"))
+    first += [Suggestion(point, "initial") for point in initial_points(space, settings.initial_trials, project)]
+    imports = tuple(read_source(source_of(entry), space, goals, project) for entry in _sources(settings))
+    remarks += [found.summary() for found in imports]
+    return Plan(space, goals, _repeats(settings, space, project), tuple(first), imports, tuple(remarks))
+
+
+def _sources(settings: Settings) -> Sequence[str]:
+    given = settings.warm_start
+    if given is None:
+        return ()
+    return (given,) if isinstance(given, str) else tuple(map(str, given))
+
+
+def _repeats(settings: Settings, space: Space, project: Project) -> Repeats:
+    """Raises ConfigError when ``repeat_key`` is searched, unknown, or holds something that cannot be counted up."""
+    if settings.repeats == 1:
+        return Repeats()
+    where, key = "hydra.sweeper.repeat_key", settings.repeat_key
+    if bare(key) in map(bare, space.keys):
+        raise ConfigError(f"{where}: '{key}' is among the searched parameters; name a seed that is not.")
+    if key.startswith("+"):
+        return Repeats(settings.repeats, key)
+    try:
+        config = project.compose(space.overrides(next(covering_points(space))))
+    except (HydraException, OmegaConfBaseException) as error:
+        raise ConfigError(f"{where}: the configuration does not compose: {reason(error)}") from None
+    if not has_key(config, key):
+        raise ConfigError(
+            f"{where}: the project's configuration has no key '{key}'.{closest(key, all_keys(config))} To add a new "
+            f"key, write '+{key}'."
+        )
+    value = OmegaConf.select(config, key)
+    if value is not None and (isinstance(value, bool) or not isinstance(value, int)):
+        raise ConfigError(f"{where}: '{key}' must hold a whole number or null, and holds {value!r}.")
+    return Repeats(settings.repeats, key, value or 0)

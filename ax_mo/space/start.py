@@ -1,0 +1,103 @@
+"""Points to try first: the project's own configuration, and what the user names."""
+
+from collections.abc import Mapping, Sequence
+from enum import Enum
+from typing import Any, Protocol
+
+from hydra.errors import HydraException
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from ax_mo.errors import ConfigError, closest
+from ax_mo.project import chosen_option, has_key, reason
+from ax_mo.space.entries import bare
+from ax_mo.space.parameters import Choice, Parameter, Space, Value
+
+
+class Composer(Protocol):
+    """What this module needs of a project."""
+
+    def compose(self, overrides: Sequence[str]) -> DictConfig: ...
+
+
+def config_point(space: Space, project: Composer) -> tuple[dict[str, Value] | None, str]:
+    """The project's own configuration as a point, or None and why it is not in the space."""
+    try:
+        config = project.compose(list(space.fixed))
+    except (HydraException, OmegaConfBaseException) as error:
+        return None, reason(error)
+    values = values_in(config, space)
+    why = space.outside(values)
+    return (None, why) if why else (space.restricted(values), "")
+
+
+def initial_points(space: Space, given: Sequence[Any], project: Composer) -> list[dict[str, Value]]:
+    """The points of ``initial_trials``; what one leaves out is as in the project's configuration.
+
+    Raises ConfigError for a key that is not searched and for a value outside the space.
+    """
+    points: list[dict[str, Value]] = []
+    for index, overrides in enumerate(given):
+        where = f"hydra.sweeper.initial_trials[{index}]"
+        if not isinstance(overrides, Mapping):
+            raise ConfigError(f"{where} must be a mapping of parameters to values, not {overrides!r}.")
+        named = _named(space, overrides, where)
+        groups = [
+            f"{p.key}={p.text(named[p.key])}"
+            for p in space.parameters
+            if isinstance(p, Choice) and p.is_group and p.key in named and p.outside(named[p.key]) is None
+        ]
+        try:
+            values = values_in(project.compose([*space.fixed, *groups]), space)
+        except (HydraException, OmegaConfBaseException) as error:
+            raise ConfigError(f"{where} does not compose: {reason(error)}") from None
+        values.update(named)
+        why = space.outside(values)
+        if why is not None:
+            raise ConfigError(f"{where}: {why}.")
+        point = space.restricted(values)
+        inactive = [key for key in named if key not in point]
+        if inactive:
+            raise ConfigError(f"{where}: {inactive[0]} is not active with these options; leave it out.")
+        points.append(point)
+    return points
+
+
+def values_in(config: DictConfig, space: Space) -> dict[str, Value]:
+    """The value of each searched key that a composed configuration has."""
+    values: dict[str, Value] = {}
+    for parameter in space.parameters:
+        key = bare(parameter.key)
+        if isinstance(parameter, Choice) and parameter.is_group:
+            option = chosen_option(config, key)
+            if option is not None:
+                values[parameter.key] = option
+        elif has_key(config, key):
+            try:
+                values[parameter.key] = _value(config, key)
+            except OmegaConfBaseException:  # missing, or an interpolation that only a run can resolve
+                continue
+    return values
+
+
+def _value(config: DictConfig, key: str) -> Value:
+    value = OmegaConf.select(config, key, throw_on_missing=True)
+    if OmegaConf.is_config(value):
+        return OmegaConf.to_container(value)
+    return value.name if isinstance(value, Enum) else value
+
+
+def _named(space: Space, overrides: Mapping[Any, Any], where: str, prefix: str = "") -> dict[str, Value]:
+    """The overrides by the space's keys; nested mappings are dotted keys, as in ``params``."""
+    keys = {bare(parameter.key): parameter for parameter in space.parameters}
+    named: dict[str, Value] = {}
+    for name, value in overrides.items():
+        key = bare(f"{prefix}{name}")
+        parameter: Parameter | None = keys.get(key)
+        if parameter is not None:
+            named[parameter.key] = value
+        elif isinstance(value, Mapping):
+            named.update(_named(space, value, where, f"{key}."))
+        else:
+            raise ConfigError(f"{where}: '{key}' is not among the searched parameters.{closest(key, keys)}")
+    return named
