@@ -32,8 +32,11 @@ class Plan:
     remarks: tuple[str, ...] = ()
 
 
-def make_plan(settings: Settings, arguments: Sequence[str], project: Project) -> Plan:
-    """Raises ConfigError with the key that is wrong."""
+def make_plan(settings: Settings, arguments: Sequence[str], project: Project, resuming: bool = False) -> Plan:
+    """Raises ConfigError with the key that is wrong.
+
+    When ``resuming``, an earlier study that is gone since is no error: its trials are in this one's database.
+    """
     built = build_space(settings.params, arguments, settings.param_constraints, project)
     space = built.space
     goals = parse_goals(settings.objectives, settings.direction, settings.constraints, space.keys)
@@ -46,9 +49,16 @@ def make_plan(settings: Settings, arguments: Sequence[str], project: Project) ->
         else:
             first.append(Suggestion(own, "config"))
     first += [Suggestion(point, "initial") for point in initial_points(space, settings.initial_trials, project)]
-    imports = tuple(read_source(source_of(entry), space, goals, project) for entry in _sources(settings))
+    imports: list[Import] = []
+    for entry in _sources(settings):
+        try:
+            imports.append(read_source(source_of(entry), space, goals, project))
+        except ConfigError as error:
+            if not resuming:
+                raise
+            remarks.append(f"not read again: {error}")
     remarks += [found.summary() for found in imports]
-    return Plan(space, goals, _repeats(settings, space, project), tuple(first), imports, tuple(remarks))
+    return Plan(space, goals, _repeats(settings, space, project), tuple(first), tuple(imports), tuple(remarks))
 
 
 def _sources(settings: Settings) -> Sequence[str]:

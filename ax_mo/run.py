@@ -29,7 +29,7 @@ from ax_mo.plan import Plan, make_plan
 from ax_mo.project import Project, hydra_overrides
 from ax_mo.results.files import PARETO, RESULTS, TRIALS, ResultFiles
 from ax_mo.results.promote import Recipes
-from ax_mo.screen import Screen, front_table, screen_for_this_terminal
+from ax_mo.screen import Screen, front_table, screen_for_this_terminal, values_of
 from ax_mo.settings import Settings, parse_settings
 from ax_mo.study.asker import Asker
 from ax_mo.study.lock import sole_sweeper
@@ -66,7 +66,8 @@ def _sweep(
 ) -> list[list[JobReturn]]:
     settings = parse_settings(given)
     project = Project(context.config_loader, config)
-    plan = make_plan(settings, arguments, project)
+    sweep_dir = Path(os.path.abspath(str(config.hydra.sweep.dir)))  # noqa: PTH100  links are kept as given
+    plan = make_plan(settings, arguments, project, resuming=(sweep_dir / TRIALS).exists())
     # Batches run wherever their launcher likes: the recorder goes there with Hydra's own callbacks.
     context.callbacks.callbacks.append(ResultRecorder())
     launcher = Plugins.instance().instantiate_launcher(
@@ -74,7 +75,6 @@ def _sweep(
     )
     program = _program(launcher, arguments, config)
     jobs = _jobs(launcher, settings) if _is_torchx(launcher) else None
-    sweep_dir = Path(os.path.abspath(str(config.hydra.sweep.dir)))  # noqa: PTH100  links are kept as given
     study = _Study(settings, plan, project, program, jobs or launcher, sweep_dir, config)
     if settings.dry_run:
         study.show()
@@ -281,6 +281,9 @@ class _Study:
                 f"Pareto front: {len(front)} of {progress.completed} trials, hypervolume {progress.hypervolume:.6g}",
                 front_table(front, self._goals, self._space.keys),
             ]
+            own = next((t for t in ledger.trials.values() if t.generator == "config" and t.status.has_metrics), None)
+            if own is not None:
+                lines.append(f"The project's own configuration, trial {own.label}: {values_of(own, self._goals)}")
             if self._program is not None:
                 lines.append(f"Run a point again: {self._recipes.command(front[0])}")
         lines += [

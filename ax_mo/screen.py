@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from ax_mo.goals import Goals
+from ax_mo.study.repeats import standard_errors
 from ax_mo.study.trial import Status, Trial
 
 
@@ -47,7 +48,12 @@ def screen_for_this_terminal() -> Screen:
 
 
 def values_of(trial: Trial, goals: Goals) -> str:
-    return "  ".join(f"{name}={trial.metrics[name]:.6g}" for name in goals.required if name in trial.metrics)
+    errors = standard_errors(trial, goals.required)
+    return "  ".join(
+        f"{name}={trial.metrics[name]:.6g}" + (f" ± {errors[name]:.2g}" if errors.get(name) else "")
+        for name in goals.required
+        if name in trial.metrics
+    )
 
 
 def printable(text: str) -> str:

@@ -13,7 +13,7 @@ import yaml
 from ax_mo.goals import Goals
 from ax_mo.results.front import pareto_front
 from ax_mo.results.promote import recipe_name
-from ax_mo.study.repeats import standard_error
+from ax_mo.study.repeats import standard_errors
 from ax_mo.study.trial import Key, Trial
 from ax_mo.trial.files import write_atomically
 
@@ -50,12 +50,6 @@ def trials_csv(trials: Sequence[Trial], keys: Sequence[str], goals: Goals) -> st
     return out.getvalue()
 
 
-def standard_errors(trial: Trial, goals: Goals) -> dict[str, float]:
-    """The standard error of each objective's mean; empty for a trial without repeats."""
-    errors = {name: standard_error([sample[name] for sample in trial.samples]) for name in goals.names}
-    return {name: error for name, error in errors.items() if error is not None}
-
-
 def _cell(value: Any) -> Any:
     return value if isinstance(value, str | int | float) and not isinstance(value, bool) else json.dumps(value)
 
@@ -71,7 +65,7 @@ def results_yaml(trials: Sequence[Trial], goals: Goals) -> str:
             "params": dict(trial.point),
             "values": {name: trial.metrics[name] for name in goals.names},
         }
-        errors = standard_errors(trial, goals)
+        errors = standard_errors(trial, goals.names)
         if errors:
             solution["standard_errors"] = errors
         if trial.number < 0:

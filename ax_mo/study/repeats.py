@@ -89,3 +89,9 @@ def standard_error(values: Sequence[float]) -> float | None:
     """The standard error of the mean; None for one value."""
     spread = deviation(values)
     return None if spread is None else spread / math.sqrt(len(values))
+
+
+def standard_errors(trial: Trial, names: Sequence[str]) -> dict[str, float]:
+    """The standard error of each metric's mean; empty for a trial without repeats."""
+    errors = {name: standard_error([sample[name] for sample in trial.samples if name in sample]) for name in names}
+    return {name: error for name, error in errors.items() if error is not None}
