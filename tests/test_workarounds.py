@@ -134,3 +134,56 @@ def test_hydras_argument_parser_is_where_the_launcher_looks_for_it():
 
     parsed = get_args_parser().parse_args(["-m", "--config-name", "c", "a=1"])
     assert (parsed.config_name, parsed.overrides, parsed.multirun) == ("c", ["a=1"], True)
+
+
+def conditional_client(shared: bool = False):
+    """Two models, each with a parameter of its own, or with one that both have."""
+    from ax.api.client import Client
+    from ax.api.configs import ChoiceParameterConfig, RangeParameterConfig
+
+    client = Client(random_seed=0)
+    client.configure_experiment(
+        parameters=[
+            ChoiceParameterConfig(
+                name="model",
+                values=["mlp", "cnn"],
+                parameter_type="str",
+                dependent_parameters={"mlp": ["hidden"], "cnn": ["hidden" if shared else "channels"]},
+            ),
+            RangeParameterConfig(name="hidden", bounds=(0.0, 1.0), parameter_type="float"),
+            *([] if shared else [RangeParameterConfig(name="channels", bounds=(0.0, 1.0), parameter_type="float")]),
+        ]
+    )
+    return client
+
+
+def test_ax_refuses_a_parameter_below_two_options() -> None:
+    """ax_mo/study/ax_space.py makes a copy for each option."""
+    from ax.exceptions.core import UserInputError
+
+    with pytest.raises(UserInputError, match="cycle"):
+        conditional_client(shared=True)
+
+
+def test_ax_keeps_what_it_drew_for_inactive_parameters() -> None:
+    """AxOptimizer drops it: a resumed study could not know it, and would go another way."""
+    client = conditional_client()
+    client.configure_optimization(objective="m0")
+    client.configure_generation_strategy(initialize_with_center=False)
+    ((index, parameters),) = client.get_next_trials(max_trials=1).items()
+    (metadata,) = client._experiment.trials[index].generator_run.candidate_metadata_by_arm_signature.values()
+    assert len(parameters) == 2
+    assert set(metadata["full_parameterization"]) == {"model", "hidden", "channels"}
+
+
+def test_botorchs_hierarchical_model_cannot_be_fitted_to_two_metrics() -> None:
+    """ax_mo/study/conditional_gp.py has a model of its own."""
+    import torch
+    from botorch.fit import fit_gpytorch_mll
+    from botorch.models.hierarchical.conditional_kernel_gp import HierarchicalConditionalKernelGP
+    from gpytorch.mlls import ExactMarginalLogLikelihood
+
+    features = torch.tensor([[0.0, 0.1, 0.5], [1.0, 0.5, 0.2], [0.0, 0.7, 0.5], [1.0, 0.5, 0.9]], dtype=torch.double)
+    model = HierarchicalConditionalKernelGP(features, features[:, 1:], {0: {0: [1], 1: [2]}})
+    with pytest.raises(RuntimeError, match="invalid for input of size"):
+        fit_gpytorch_mll(ExactMarginalLogLikelihood(model.likelihood, model))

@@ -209,6 +209,9 @@ class AxOptimizer:
         run = self._client._experiment.trials[index].generator_run
         node = str(run._generation_node_name)
         state = run._generator_state_after_gen or {}
+        if self._ax_space.conditional:
+            # What Ax 1.3.1 drew for inactive parameters, and would fill them with later; a resume does not know it.
+            run._candidate_metadata_by_arm_signature = None
         point = self._ax_space.decode(parameterization)
         self._proposed[_key(point)] = index
         return Suggestion(point, _GENERATORS.get(node, node), int(state.get("init_position", 0)))
