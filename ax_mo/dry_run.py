@@ -32,7 +32,8 @@ def description(space: Space, goals: Goals, command: str, remarks: Sequence[str]
     )
     if goals.constraints:
         parts.append("constraints: " + "; ".join(constraint.text for constraint in goals.constraints))
-    parts += [f"note: {remark}" for remark in remarks]
+    if remarks:
+        parts.append("\n".join(f"note: {remark}" for remark in remarks))
     parts.append(f"the first trial's command:\n{command}")
     return "\n\n".join(parts)
 

@@ -10,9 +10,10 @@ from omegaconf.errors import OmegaConfBaseException
 from ax_mo.errors import ConfigError, closest
 from ax_mo.goals import Goals, doubts, parse_goals
 from ax_mo.project import Project, all_keys, has_key, reason
-from ax_mo.settings import Settings
-from ax_mo.space.build import build_space, covering_points
+from ax_mo.settings import Settings, ignored_sampler
+from ax_mo.space.build import BuiltSpace, build_space, covering_points
 from ax_mo.space.entries import bare
+from ax_mo.space.optuna import as_written, with_search_space
 from ax_mo.space.parameters import Space
 from ax_mo.space.start import config_point, initial_points
 from ax_mo.study.repeats import Repeats
@@ -37,10 +38,13 @@ def make_plan(settings: Settings, arguments: Sequence[str], project: Project, re
 
     When ``resuming``, an earlier study that is gone since is no error: its trials are in this one's database.
     """
-    built = build_space(settings.params, arguments, settings.param_constraints, project)
+    built = _built(settings, arguments, project)
     space = built.space
     goals = parse_goals(settings.objectives, settings.direction, settings.constraints, space.keys)
     remarks = [*doubts(goals), *built.hints]
+    ignored = ignored_sampler(settings, project.chosen_option("hydra/sweeper/sampler"))
+    if ignored is not None:
+        remarks.append(ignored)
     first: list[Suggestion] = []
     if settings.start_from_config:
         own, why = config_point(space, project)
@@ -59,6 +63,15 @@ def make_plan(settings: Settings, arguments: Sequence[str], project: Project, re
             remarks.append(f"not read again: {error}")
     remarks += [found.summary() for found in imports]
     return Plan(space, goals, _repeats(settings, space, project), tuple(first), tuple(imports), tuple(remarks))
+
+
+def _built(settings: Settings, arguments: Sequence[str], project: Project) -> BuiltSpace:
+    search_space = settings.search_space or {}
+    params = with_search_space(settings.params, search_space)
+    try:
+        return build_space(params, arguments, settings.param_constraints, project)
+    except ConfigError as error:
+        raise as_written(error, search_space) from None
 
 
 def _sources(settings: Settings) -> Sequence[str]:

@@ -22,6 +22,10 @@ class Project:
         name = self._master.hydra.job.config_name
         return None if name is None else str(name)
 
+    def chosen_option(self, group: str) -> Any:
+        """The option of a group in the sweep's own configuration: a name, a list of names, or None."""
+        return chosen_option(self._master, group)
+
     def group_options(self, group: str) -> list[str]:
         """The options of a config group, those of ``hydra.searchpath`` included; empty for no group."""
         # Without config_name, Hydra 1.3 ignores hydra.searchpath here.

@@ -151,7 +151,10 @@ class _Study:
             subdir = self._plan.repeats.directory("0", 0)
             argv = self._program.command(run, self._sweep_dir / subdir, self._sweep_dir, subdir, 0, "0")
             command = shlex.join(argv)
-        self._screen.header(description(self._space, self._goals, command, self._plan.remarks))
+        remarks = list(self._plan.remarks)
+        if (self._sweep_dir / TRIALS).exists():
+            remarks.append(f"{self._sweep_dir} holds a study, which this command without dry_run would resume")
+        self._screen.header(description(self._space, self._goals, command, remarks))
 
     def run(self) -> list[list[JobReturn]]:
         with self._open_store() as store:

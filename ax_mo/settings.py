@@ -20,6 +20,7 @@ class Settings:
 
     objectives: Mapping[str, Any]
     params: Mapping[str, Any]
+    search_space: Mapping[str, Any] | None = None
     direction: str | Sequence[str] | None = None
     constraints: Sequence[str] = ()
     param_constraints: Sequence[str] = ()
@@ -40,6 +41,8 @@ class Settings:
     repeats: int = 1
     repeat_key: str = "seed"
     dry_run: bool = False
+    sampler: Mapping[str, Any] | None = None
+    custom_search_space: Any = None
 
 
 def parse_settings(given: Mapping[str, Any]) -> Settings:
@@ -52,6 +55,7 @@ def parse_settings(given: Mapping[str, Any]) -> Settings:
         if name not in known:
             raise ConfigError(f"hydra.sweeper has no setting '{name}'.{closest(name, known)}")
     settings = Settings(**values)
+    _refuse_what_optuna_calls(settings)
     for name in ("n_trials", "n_jobs", "torch_threads", "repeats"):
         if getattr(settings, name) < 1:
             raise ConfigError(f"hydra.sweeper.{name} must be at least 1, not {getattr(settings, name)}.")
@@ -71,6 +75,42 @@ def parse_settings(given: Mapping[str, Any]) -> Settings:
             "hydra.sweeper.method: quality needs a fully Bayesian model: pip install 'botorch[fully_bayesian]'."
         )
     return settings
+
+
+def _refuse_what_optuna_calls(settings: Settings) -> None:
+    """Functions and objects that a block written for Optuna's sweeper may hold, and that would change the study."""
+    if settings.custom_search_space is not None:
+        raise ConfigError(
+            "hydra.sweeper.custom_search_space: a search space is data here, and not a function. Write its parameters "
+            "under hydra.sweeper.params; one that exists only under some options of a config group is searched there "
+            "alone."
+        )
+    if settings.storage is not None and not isinstance(settings.storage, str):
+        raise ConfigError(
+            "hydra.sweeper.storage must be a SQLAlchemy URL, such as sqlite:////data/study.db, and not an object. "
+            "Write the URL itself, or leave it out for a database in the sweep's directory."
+        )
+    if settings.sampler and settings.sampler.get("constraints_func") is not None:
+        raise ConfigError(
+            "hydra.sweeper.sampler.constraints_func: constraints are data here, and not a function. Return their "
+            "metrics from the task and write for example hydra.sweeper.constraints: ['train_seconds <= 60']."
+        )
+
+
+def ignored_sampler(settings: Settings, chosen: Any = None) -> str | None:
+    """A sentence on the sampler of a block written for Optuna's sweeper, ``chosen`` as a config group or given."""
+    sampler = settings.sampler or {}
+    if not sampler and chosen is None:
+        return None
+    kept = [
+        f"{name}: {sampler[name]}"
+        for name in ("seed", "n_startup_trials")
+        if sampler.get(name) is not None and getattr(settings, name) is None
+    ]
+    if str(sampler.get("_target_", chosen)).lower().endswith(("randomsampler", "random")):
+        kept.append("method: random_search")
+    hint = f" What it says is written here as {', '.join(kept)} under hydra.sweeper." if kept else ""
+    return f"hydra.sweeper.sampler is ignored: Ax chooses the points.{hint}"
 
 
 def _values(params: Any) -> dict[str, Any]:

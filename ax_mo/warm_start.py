@@ -1,5 +1,6 @@
 """Finished trials of earlier studies, as data of a new one."""
 
+import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -48,7 +49,8 @@ class Import:
         text = f"warm start: {len(self.trials)} trial(s) imported from {self.source.label}"
         if not self.left_out:
             return text
-        reasons = ", ".join(f"{why} ({count})" for why, count in Counter(self.left_out).most_common(3))
+        alike = Counter(re.sub(r"=.*? is ", " is ", why) for why in self.left_out)  # whatever the value was
+        reasons = ", ".join(f"{why} ({count})" for why, count in alike.most_common(3))
         return f"{text}; {len(self.left_out)} left out: {reasons}"
 
 

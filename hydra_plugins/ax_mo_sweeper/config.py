@@ -4,7 +4,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from hydra.core.config_store import ConfigStore
-from omegaconf import OmegaConf
+from omegaconf import OmegaConf, StringNode
+from omegaconf.errors import ValidationError
 
 
 @dataclass
@@ -13,10 +14,19 @@ class AxMoSweeperConf:
 
     _target_: str = "hydra_plugins.ax_mo_sweeper.sweeper.AxMoSweeper"
 
+    # Nothing here is an object: a sampler's _target_ must not be called.
+    _recursive_: bool = False
+
+    # A place for "override /hydra/sweeper/sampler: tpe", which experiments written for Optuna may hold; optional, since
+    # that config exists only where Optuna's sweeper is installed.
     # The torchx launcher, unless the user chooses one. Plain "override /hydra/launcher" would be looked up below
     # hydra.sweeper; this is the one spelling that works, on Hydra 1.3 and 1.4.
     defaults: list[Any] = field(
-        default_factory=lambda: [{"override /hydra/launcher@_global_.hydra.launcher": "torchx"}, "_self_"]
+        default_factory=lambda: [
+            {"optional sampler": None},
+            {"override /hydra/launcher@_global_.hydra.launcher": "torchx"},
+            "_self_",
+        ]
     )
 
     # metric: maximize | minimize, or metric: {goal: ..., threshold: ...}
@@ -27,7 +37,9 @@ class AxMoSweeperConf:
     constraints: list[str] = field(default_factory=list)
 
     # What to search, in Hydra's override grammar: {optim.lr: "tag(log, interval(1e-4, 1e-1))", model: "glob(*)"}
-    params: dict[str, Any] = field(default_factory=dict)
+    params: dict[str, Any] | None = field(default_factory=dict)
+    # The same in the older words of Optuna's sweeper: {optim.lr: {type: float, low: 1e-4, high: 0.1, log: true}}
+    search_space: dict[str, Any] | None = field(default_factory=dict)
     # Linear, on parameters: ["model.hidden2 <= model.hidden1"]
     param_constraints: list[str] = field(default_factory=list)
 
@@ -50,7 +62,7 @@ class AxMoSweeperConf:
     max_failure_rate: float = 0.5
 
     # SQLAlchemy URL; <sweep dir>/study.db by default.
-    storage: str | None = None
+    storage: Any = None
     study_name: str | None = None
 
     # Print the space, the objectives and the first trial's command, and run nothing.
@@ -69,10 +81,33 @@ class AxMoSweeperConf:
     # torch's threads in the sweeper's own process.
     torch_threads: int = 1
 
+    # Settings of Optuna's sweeper, so that its blocks are read: the first is ignored, the second refused.
+    sampler: dict[str, Any] | None = field(default_factory=dict)
+    custom_search_space: Any = None
+
+
+class _OwnTarget(StringNode):
+    """``hydra.sweeper._target_``, which blocks written for Optuna name too, and would start that sweeper instead."""
+
+    def _validate_and_convert_impl(self, value: Any) -> str:
+        if str(value).startswith("hydra_plugins.hydra_optuna_sweeper."):
+            raise ValidationError(f"'{value}' is another sweeper: delete the line '_target_' below hydra.sweeper.")
+        return super()._validate_and_convert_impl(value)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> "_OwnTarget":
+        copy = _OwnTarget()
+        self._deepcopy_impl(copy, memo)
+        return copy
+
 
 def _node() -> Any:
     node = OmegaConf.structured(AxMoSweeperConf)
-    for key in ("objectives", "params"):
+    try:
+        # In the content itself: an assignment would keep the node's type.
+        node._content["_target_"] = _OwnTarget(node._target_, key="_target_", parent=node)
+    except Exception:  # private names of OmegaConf: whatever becomes of them, no app may fail because we are installed
+        node = OmegaConf.structured(AxMoSweeperConf)
+    for key in ("objectives", "params", "search_space", "sampler"):
         # Open to any key, so that the command line needs no "+" for what is the user's to name.
         OmegaConf.set_struct(node[key], False)
     return node
