@@ -16,6 +16,7 @@ class Project:
     def __init__(self, config_loader: ConfigLoader, master: DictConfig) -> None:
         self._loader = config_loader
         self._master = master
+        self._subgroups: dict[str, frozenset[str]] = {}
 
     @property
     def config_name(self) -> str | None:
@@ -28,14 +29,15 @@ class Project:
 
     def group_options(self, group: str) -> list[str]:
         """The options of a config group, those of ``hydra.searchpath`` included; empty for no group."""
+        parent, _, name = group.rpartition("/")
+        if parent not in self._subgroups:  # asked once, as most names are those of keys and each answer takes 5 ms
+            self._subgroups[parent] = frozenset(self._listed(parent, ObjectType.GROUP))
+        return sorted(self._listed(group, ObjectType.CONFIG)) if name in self._subgroups[parent] else []
+
+    def _listed(self, group: str, kind: ObjectType) -> list[str]:
         # Without config_name, Hydra 1.3 ignores hydra.searchpath here.
-        options = self._loader.get_group_options(
-            group,
-            results_filter=ObjectType.CONFIG,
-            config_name=self.config_name,
-            overrides=hydra_overrides(self._master),
-        )
-        return sorted(options)
+        overrides = hydra_overrides(self._master)
+        return self._loader.get_group_options(group, kind, config_name=self.config_name, overrides=overrides)
 
     def compose(self, overrides: Sequence[str]) -> DictConfig:
         """The job's whole configuration, Hydra's own node included; raises Hydra's exceptions."""

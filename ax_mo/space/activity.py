@@ -5,7 +5,7 @@ group is active under exactly those options under which it was seen. Pure, but f
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Protocol
 
@@ -15,7 +15,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from ax_mo.errors import ConfigError
 from ax_mo.project import active_groups, chosen_option, has_key, reason
-from ax_mo.space.entries import Entry, bare, first_of, holds
+from ax_mo.space.entries import Entry, first_of, holds
 from ax_mo.space.grammar import FixedOverride, as_text
 from ax_mo.space.parameters import Choice, Condition
 
@@ -38,14 +38,10 @@ class Context:
     config: DictConfig
     groups: frozenset[str]
     """All config groups in the composed defaults list."""
+    stands: Mapping[str, str] = field(default_factory=dict)
+    """Searched groups that are there, and the option of each: the chosen one or the project's default."""
     pinned: Mapping[str, str] = field(default_factory=dict)
     """Searched groups that the project leaves open, and where they stand here."""
-
-    def stands_at(self, group: str) -> str | None:
-        """The text of the option that is chosen or is the default here; None where the group is not there."""
-        if group in self.chosen or bare(group) not in self.groups:
-            return self.chosen.get(group)
-        return as_text(chosen_option(self.config, bare(group)))
 
 
 @dataclass(frozen=True)
@@ -56,11 +52,16 @@ class Family:
     members: Mapping[str, Context]
 
 
+Group = tuple[Entry, Choice]
+"""A searched group: its entry, and that entry's content."""
+
+
 @dataclass
 class Survey:
     """All contexts that were composed."""
 
     base: Context
+    groups: Sequence[Group]
     families: list[Family] = field(default_factory=list)
     under: dict[tuple[Condition, ...], "Survey"] = field(default_factory=dict)
     """More of them, for entries that were written under an option but need another group's option, too."""
@@ -71,14 +72,46 @@ class Survey:
 
     @cached_property
     def below(self) -> dict[Context, list[Context]]:
-        """Each context with those that are chosen further, itself included."""
+        """Each context with those in which more is chosen, itself included."""
         return {
             context: [other for other in self.contexts if context.chosen.items() <= other.chosen.items()]
             for context in self.contexts
         }
 
+    @cached_property
+    def of_trials(self) -> list[Context]:
+        """The contexts that a trial can have: those without a default of the project that is not searched."""
+        return [
+            context
+            for context in self.contexts
+            if all(
+                context.stands.get(choice.key) in {None, *self.options(choice.key, context)}
+                for _, choice in self.groups
+                if self.options(choice.key, context)
+            )
+        ]
+
+    @cached_property
+    def when(self) -> dict[str, list[tuple[Condition, ...]]]:
+        """The conditions of each searched group, once for each time it is searched."""
+        of_groups: dict[str, list[tuple[Condition, ...]]] = {}
+        for entry, choice in self.groups:
+            seen = _conditions(entry, self)
+            if seen is not None:
+                of_groups.setdefault(choice.key, []).append(seen)
+        return of_groups
+
     def where_given(self, given: Sequence[Condition]) -> list[Context]:
         return [context for context in self.contexts if holds(given, context.chosen)]
+
+    def options(self, group: str, context: Context) -> set[str]:
+        """The options of the group that are searched in a context; none where it is not searched."""
+        return {
+            option.text
+            for entry, choice in self.groups
+            if choice.key == group and holds(entry.given, context.stands)
+            for option in choice.options
+        }
 
 
 def exists(entry: Entry, context: Context) -> bool:
@@ -87,7 +120,7 @@ def exists(entry: Entry, context: Context) -> bool:
     if content.key.startswith(("+", "~")):
         return True
     if isinstance(content, Choice | FixedOverride) and content.is_group:
-        return entry.key in context.groups
+        return content.key in context.chosen or entry.key in context.groups
     return "@" in content.key or has_key(context.config, content.key)
 
 
@@ -104,26 +137,34 @@ class _Surveyor:
         self._project = project
         self._entries = entries
         self._fixed = [entry for entry in entries if isinstance(entry.content, FixedOverride)]
-        self._groups = sorted(_searched_groups(entries), key=lambda group: group[1].key.count("/"))
+        self._groups: list[Group] = sorted(_searched_groups(entries), key=lambda group: group[1].key.count("/"))
         self._pinned: Mapping[str, str] = {}
 
     def run(self) -> Survey:
-        found = Survey(self._context({}, "The configuration does not compose"))
+        found = Survey(self._context({}, "The configuration does not compose"), self._groups)
         self._pinned = found.base.pinned  # needed under every option
         self._explore(found, found.base, self._eligible(found.base))
         for given in dict.fromkeys(entry.given for entry in self._entries if entry.given):
-            contexts = found.where_given(given)
-            unseen = [e for e in self._entries if e.given == given and not any(exists(e, c) for c in contexts)]
-            if unseen and contexts:
-                found.under[given] = Survey(contexts[0])
-                self._explore(found.under[given], contexts[0], self._eligible(contexts[0]))
+            self._explore_under(found, given)
         return found
+
+    def _explore_under(self, found: Survey, given: Sequence[Condition]) -> None:
+        """Compose the other groups' options under ``given`` where entries that were written there depend on them."""
+        below = (known.where_given(given) for known in (found, *found.under.values()))
+        contexts = next((contexts for contexts in below if contexts), [])
+        if not contexts:
+            return
+        entries = [entry for entry in self._entries if entry.given == given]
+        if contexts[0] in found.below and not any(_depends_elsewhere(entry, found, contexts) for entry in entries):
+            return
+        more = found.under[tuple(given)] = Survey(contexts[0], self._groups)
+        self._explore(more, contexts[0], self._eligible(contexts[0]))
 
     def _explore(
         self,
         found: Survey,
         start: Context,
-        groups: Sequence[tuple[Entry, Choice]],
+        groups: Sequence[Group],
         known: frozenset[str] = frozenset(),
     ) -> None:
         """Compose the options of ``groups``, and then of those groups that some of these options bring.
@@ -153,19 +194,23 @@ class _Surveyor:
         An option may hold ``override /optim: adam``, which says nothing of a trial: there ``optim`` is chosen, too.
         """
         chosen = {**start.chosen, choice.key: text}
+        if start.stands.get(choice.key) == text and not any(
+            holds(e.given, chosen) and not holds(e.given, start.chosen) for e in self._fixed
+        ):
+            return replace(start, chosen=chosen)  # it is what the project composes anyway
         label = f"{entry.where}: the option '{text}' does not compose"
         context = self._context(chosen, label)
         moved: dict[str, str] = {}
         for _, other in self._eligible(context):
-            before = start.stands_at(other.key)
-            if before is not None and before != context.stands_at(other.key):
+            before = start.stands.get(other.key)
+            if before is not None and before != context.stands[other.key]:
                 moved[other.key] = before
         if not moved:
             return context
         held = self._context(chosen, label, {**self._pinned, **moved})
-        return Context(chosen, held.config, held.groups, context.pinned)
+        return replace(held, pinned=context.pinned)
 
-    def _eligible(self, context: Context) -> list[tuple[Entry, Choice]]:
+    def _eligible(self, context: Context) -> list[Group]:
         """The searched groups that can be chosen in a context and are not chosen yet, outer ones first."""
         return [
             (entry, choice)
@@ -187,16 +232,21 @@ class _Surveyor:
             if firsts:
                 return self._context(chosen, label, {**pinned, **firsts})
             try:
-                config = self._without_absent(fixed, lines)
+                config = self._without_absent(fixed, lines, error)
             except (HydraException, OmegaConfBaseException) as deeper:
                 raise ConfigError(f"{label}: {reason(deeper)}") from None
-            if config is None:
-                raise ConfigError(f"{label}: {reason(error)}") from None
-        return Context(dict(chosen), config, active_groups(config), dict(pinned))
+        groups = active_groups(config)
+        defaults = {c.key: as_text(chosen_option(config, c.key)) for _, c in self._groups if c.key in groups}
+        return Context(chosen, config, groups, {**defaults, **chosen}, pinned)
 
-    def _without_absent(self, fixed: Sequence[Entry], lines: Sequence[str]) -> DictConfig | None:
-        """Compose without those fixed overrides that cannot be given here; None when all of them can."""
+    def _without_absent(self, fixed: Sequence[Entry], lines: Sequence[str], error: Exception) -> DictConfig:
+        """Compose without those fixed overrides that cannot be given here; raises the error when all of them can."""
         kept = [entry for entry in fixed if _is_always(entry)]
+        while missing := self._missing([*_lines(kept), *lines]):  # mandatory groups come first
+            chosen = [entry for entry in fixed if _is_group(entry) and entry.key in missing]
+            if not chosen:
+                break
+            kept += chosen
         while len(kept) < len(fixed):
             config = self._project.compose([*_lines(kept), *lines])
             here = Context({}, config, active_groups(config))
@@ -206,7 +256,7 @@ class _Surveyor:
             # A group may bring the keys of others.
             added = [entry for entry in more if _is_group(entry)] or more
             kept = [entry for entry in fixed if entry in kept or entry in added]
-        return None
+        raise error
 
     def _missing(self, lines: Sequence[str]) -> list[str]:
         try:
@@ -215,7 +265,19 @@ class _Surveyor:
             return []
 
 
-def _searched_groups(entries: Sequence[Entry]) -> Iterator[tuple[Entry, Choice]]:
+def _depends_elsewhere(entry: Entry, found: Survey, contexts: Sequence[Context]) -> bool:
+    """Whether an entry that was written under some options depends on others, too, as far as it can be seen."""
+    if not any(exists(entry, context) for context in contexts):
+        return True
+    of_given = {condition.key for condition in entry.given}
+    return any(
+        len({exists(entry, context) for context in family.members.values()}) > 1
+        for family in found.families
+        if family.group not in of_given and not any(context in contexts for context in family.members.values())
+    )
+
+
+def _searched_groups(entries: Sequence[Entry]) -> Iterator[Group]:
     for entry in entries:
         if isinstance(entry.content, Choice) and entry.content.is_group:
             yield entry, entry.content
@@ -239,10 +301,18 @@ def conditions(entry: Entry, found: Survey) -> tuple[Condition, ...] | None:
 
     Raises ConfigError for an entry whose options depend on other options.
     """
+    when = _conditions(entry, found)
+    if when is None:
+        return None
+    return tuple(c for c in when if not any(_implied(c, other, found.when) for other in when))
+
+
+def _conditions(entry: Entry, found: Survey) -> tuple[Condition, ...] | None:
+    """As ``conditions``, with those that hold anyway where the group of another one is active."""
+    found = found.under.get(entry.given, found)
     seen = {context: exists(entry, context) for context in found.where_given(entry.given)}
     if not any(seen.values()):
-        deeper = found.under.get(entry.given)
-        return conditions(entry, deeper) if deeper is not None else None
+        return None
     texts: dict[str, list[str]] = {}
     varies: set[str] = set()
     for family in found.families:
@@ -253,8 +323,8 @@ def conditions(entry: Entry, found: Survey) -> tuple[Condition, ...] | None:
             varies.add(family.group)
     inferred = [Condition(group, tuple(options)) for group, options in texts.items() if group in varies]
     when = (*entry.given, *(c for c in inferred if c.key not in {given.key for given in entry.given}))
-    for context, is_there in seen.items():
-        wrong = _contradicts(when, is_there, context, found)
+    for context in (context for context in found.of_trials if context in seen):
+        wrong = _contradicted(when, seen[context], context, found)
         if wrong is not None:
             raise ConfigError(
                 f"{entry.where}: under which options of {wrong.key} it exists depends on other options. Give it "
@@ -264,38 +334,21 @@ def conditions(entry: Entry, found: Survey) -> tuple[Condition, ...] | None:
     return when
 
 
-def _contradicts(
-    when: Sequence[Condition], is_there: bool, context: Context, found: Survey
-) -> Condition | None:
-    """A condition that is wrong about the context; None when all agree with it, or when it cannot be told."""
+def _contradicted(when: Sequence[Condition], is_there: bool, context: Context, found: Survey) -> Condition | None:
+    """A condition that the context contradicts; None when there is none, or when it cannot be told."""
     failing = None
     for condition in when:
-        text = context.stands_at(condition.key)
-        searched = {option for f in found.families if f.group == condition.key for option in f.members}
-        if condition.key in context.chosen or (text is None and not condition.key.startswith("+")):
-            pass
-        elif text not in searched:
-            return None  # the project's default, which no trial has
-        if text not in condition.texts:
+        if condition.key.startswith("+") and condition.key not in context.chosen:
+            return None  # there in every trial, but not here
+        searched = found.options(condition.key, context)
+        if not searched or context.stands.get(condition.key) not in condition.texts:
             failing = condition
     if is_there:
         return failing
     return None if failing is not None or not when else when[-1]
 
 
-def without_implied(
-    when: Sequence[Condition], of_groups: Mapping[str, Sequence[Sequence[Condition]]]
-) -> tuple[Condition, ...]:
-    """The conditions that say something: not those that hold anyway where the group of another one is active.
-
-    ``of_groups`` holds the conditions of each searched group, once for each time it is searched.
-    """
-    return tuple(c for c in when if not any(_implied(c, other, of_groups) for other in when))
-
-
-def _implied(
-    condition: Condition, other: Condition, of_groups: Mapping[str, Sequence[Sequence[Condition]]]
-) -> bool:
+def _implied(condition: Condition, other: Condition, of_groups: Mapping[str, Sequence[Sequence[Condition]]]) -> bool:
     """Whether ``other`` can only hold where ``condition`` does, because of when its own group is active."""
     places = of_groups.get(other.key, ())
     return bool(places) and all(

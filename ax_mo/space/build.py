@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 from typing import Any
 
 from hydra.errors import HydraException
@@ -12,7 +11,7 @@ from omegaconf.errors import OmegaConfBaseException
 from ax_mo.errors import ConfigError, closest
 from ax_mo.linear import LinearConstraint, parse_linear
 from ax_mo.project import all_keys, has_key, node_at, reason
-from ax_mo.space.activity import Composer, Context, Survey, conditions, survey
+from ax_mo.space.activity import Composer, Survey, conditions, survey
 from ax_mo.space.entries import Entries, Entry, bare, read_entries
 from ax_mo.space.grammar import FixedOverride
 from ax_mo.space.parameters import Choice, Condition, ConditionalOverride, Parameter, Range, Space, when_text
@@ -71,58 +70,50 @@ def _activity(
 
     Raises ConfigError for a key that exists nowhere.
     """
-    of_groups: dict[str, tuple[Condition, ...]] = {}
     when: dict[int, tuple[Condition, ...]] = {}
-    dropped: list[str] = []
-    outer_groups_first = sorted(
-        range(len(read.all)), key=lambda i: (not _is_searched_group(read.all[i]), read.all[i].key.count("/"))
-    )
-    for index in outer_groups_first:
-        entry = read.all[index]
-        seen = conditions(entry, found, partial(_exists, entry), of_groups)
+    left_out: list[Entry] = []
+    for index, entry in enumerate(read.all):
+        seen = conditions(entry, found)
         if seen is None:
-            elsewhere = _replaced_option(entry, read.replaced, found, project)
-            if elsewhere is None:
-                raise _unknown_key(entry, found)
-            dropped.append(f"{entry.content.key} is not searched: it exists under {elsewhere} only.")
-            continue
-        when[index] = seen
-        if _is_searched_group(entry):
-            of_groups[entry.content.key] = seen
-    active = sorted(when)
-    return [read.all[index] for index in active], [when[index] for index in active], dropped
+            left_out.append(entry)
+        else:
+            when[index] = seen
+    dropped = _dropped(left_out, read, found, project) if left_out else []
+    return [read.all[index] for index in when], list(when.values()), dropped
 
 
-def _replaced_option(entry: Entry, replaced: Sequence[Choice], found: Survey, project: Composer) -> str | None:
-    """An option that ``params`` searched and the command line left out, under which the entry's key exists."""
-    for choice in replaced:
-        for option in choice.options if choice.is_group else ():
-            line = f"{choice.key}={option.text}"
-            try:
-                config = project.compose([line, *(f"{key}={text}" for key, text in found.base.pinned.items())])
-            except (HydraException, OmegaConfBaseException):
-                continue
-            if has_key(config, entry.content.key):
-                return line
-    return None
+def _dropped(left_out: Sequence[Entry], read: Entries, found: Survey, project: Composer) -> list[str]:
+    """A sentence on each entry that exists under options that the command line left out, and nowhere else.
 
-
-def _is_searched_group(entry: Entry) -> bool:
-    return isinstance(entry.content, Choice) and entry.content.is_group
-
-
-def _exists(entry: Entry, context: Context) -> bool:
-    """Whether the entry can be given in the context."""
-    content = entry.content
-    if content.key.startswith(("+", "~")):
-        return True
-    if isinstance(content, Range) or not content.is_group:
-        return "@" in content.key or has_key(context.config, content.key)
-    return isinstance(content, FixedOverride) or entry.key in context.groups
+    Raises ConfigError for one that would not exist without the command line's choice either.
+    """
+    unnarrowed: Survey | None = None
+    try:
+        if read.unnarrowed:
+            unnarrowed = survey(read.unnarrowed, project)
+    except ConfigError:
+        pass
+    sentences: list[str] = []
+    for entry in left_out:
+        elsewhere = None
+        if unnarrowed is not None and entry not in read.typed:
+            elsewhere = conditions(entry, unnarrowed)
+        if elsewhere is None:
+            raise _unknown_key(entry, found)
+        left = "not given" if isinstance(entry.content, FixedOverride) else "not searched"
+        sentences.append(f"{entry.content.key} is {left}: it exists under {when_text(elsewhere)} only.")
+    return sentences
 
 
 def _unknown_key(entry: Entry, found: Survey) -> ConfigError:
     key = entry.content.key
+    if isinstance(entry.content, Choice | FixedOverride) and entry.content.is_group:
+        groups = sorted({group for context in found.contexts for group in context.groups})
+        packaged = [group for group in groups if group.startswith(f"{bare(key)}@")]
+        return ConfigError(
+            f"{entry.where}: no defaults list has the config group '{key}', under any searched option."
+            f"{closest(packaged[0] if packaged else key, groups)} To add it, write '+{key}'."
+        )
     contexts = found.where_given(entry.given)
     known = {name for context in contexts for name in all_keys(context.config)}
     under = f" under {when_text(entry.given)}" if entry.given else ""
@@ -237,7 +228,8 @@ def _check_samples(space: Space, project: Composer, places: Mapping[str, str]) -
         try:
             project.compose(space.overrides(point))
         except (HydraException, OmegaConfBaseException) as error:
-            blamed = next((key for key in places if f"'{key}=" in str(error)), None)
+            marks = ("override {}=", "override '{}'", "'{}=")  # how Hydra's messages name a key
+            blamed = next((key for key in places if any(mark.format(key) in str(error) for mark in marks)), None)
             if blamed is not None:
                 raise ConfigError(f"{places[blamed]}: a trial does not compose: {reason(error)}") from None
             if index == 0:
@@ -246,39 +238,43 @@ def _check_samples(space: Space, project: Composer, places: Mapping[str, str]) -
 
 
 def covering_points(space: Space) -> Iterator[dict[str, Any]]:
-    """Points in which every parameter is active at least once, and every option of a choice that is no group."""
-    unseen = {id(p): set(range(len(p.options) if isinstance(p, Choice) else 1)) for p in space.parameters}
-    for _ in range(256):  # every round sees at least one more
-        if not any(unseen.values()):
-            return
-        point: dict[str, Any] = {}
-        chosen: dict[str, str] = {}
-        for parameter in space.parameters:
-            if not all(condition.holds(chosen) for condition in parameter.when):
-                continue
-            left = unseen[id(parameter)]
-            if isinstance(parameter, Range):
-                point[parameter.key] = parameter.low
-                left.clear()
-                continue
-            index = _next_option(space, parameter, unseen)
-            left.discard(index)
-            point[parameter.key] = parameter.options[index].value
-            chosen[parameter.key] = parameter.options[index].text
-        yield point
+    """Points that together hold every parameter, and every option of every choice."""
+    unseen = {id(p): list(p.options) if isinstance(p, Choice) else [None] for p in space.parameters}
+    for target in space.parameters:
+        while unseen[id(target)] and _reachable(space, target, {}):
+            before = len(unseen[id(target)])
+            point: dict[str, Any] = {}
+            chosen: dict[str, str] = {}
+            for parameter in space.parameters:
+                if not all(condition.holds(chosen) for condition in parameter.when):
+                    continue
+                left = unseen[id(parameter)]
+                if isinstance(parameter, Range):
+                    point[parameter.key] = parameter.low
+                    left.clear()
+                    continue
+                options = [*left, *(option for option in parameter.options if option not in left)]
+                leading = (o for o in options if _reachable(space, target, {**chosen, parameter.key: o.text}))
+                option = next(leading, options[0])
+                if option in left:
+                    left.remove(option)
+                point[parameter.key], chosen[parameter.key] = option.value, option.text
+            yield point
+            if len(unseen[id(target)]) == before:  # its conditions exclude each other
+                break
 
 
-def _next_option(space: Space, choice: Choice, unseen: Mapping[int, set[int]]) -> int:
-    """An option not seen yet, or one under which something is not seen yet."""
-    if unseen[id(choice)]:
-        return min(unseen[id(choice)])
-    for index, option in enumerate(choice.options):
-        below = [p for p in space.parameters if any(c.key == choice.key and option.text in c.texts for c in p.when)]
-        if any(unseen[id(parameter)] or _open_below(space, parameter, unseen) for parameter in below):
-            return index
-    return 0
-
-
-def _open_below(space: Space, parameter: Parameter, unseen: Mapping[int, set[int]]) -> bool:
-    below = [p for p in space.parameters if any(c.key == parameter.key for c in p.when)]
-    return any(unseen[id(p)] or _open_below(space, p, unseen) for p in below)
+def _reachable(space: Space, target: Parameter, chosen: Mapping[str, str]) -> bool:
+    """Whether the parameter can still be active after the options that were chosen."""
+    return all(
+        condition.holds(chosen)
+        if condition.key in chosen
+        else any(
+            choice.key == condition.key
+            and isinstance(choice, Choice)
+            and any(option.text in condition.texts for option in choice.options)
+            and _reachable(space, choice, chosen)
+            for choice in space.parameters
+        )
+        for condition in target.when
+    )

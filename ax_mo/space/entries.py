@@ -39,10 +39,15 @@ def first_of(choice: Choice) -> str:
 
 @dataclass(frozen=True)
 class Entries:
-    """Everything that is searched or fixed, and the choices of ``params`` that the command line replaced."""
+    """Everything that is searched or fixed; ``typed``: on the command line.
+
+    ``unnarrowed`` is the same with the group choices of ``params`` that the command line replaced; empty where it
+    replaced none.
+    """
 
     all: tuple[Entry, ...]
-    replaced: tuple[Choice, ...] = ()
+    typed: tuple[Entry, ...] = ()
+    unnarrowed: tuple[Entry, ...] = ()
 
 
 def read_entries(params: Mapping[str, Any], arguments: Sequence[str], group_options: GroupOptions) -> Entries:
@@ -66,8 +71,9 @@ def read_entries(params: Mapping[str, Any], arguments: Sequence[str], group_opti
         left = list(_under(left, entry))
     entries = [*deleted, *left, *typed.values()]
     _refuse_overlaps(entries)
-    replaced = [entry.content for entry in asked if entry.key in typed and isinstance(entry.content, Choice)]
-    return Entries(tuple(entries), tuple(replaced))
+    replaced = {e.key for e in asked if e.key in typed and isinstance(e.content, Choice) and e.content.is_group}
+    unnarrowed = [*deleted, *asked, *(entry for entry in typed.values() if entry.key not in replaced)]
+    return Entries(tuple(entries), tuple(typed.values()), tuple(unnarrowed) if replaced else ())
 
 
 def _entries(
@@ -82,7 +88,7 @@ def _entries(
         key = f"{prefix}{name}"
         place = f"{where}.{name}" if where else str(name)
         if isinstance(value, Mapping) and value:
-            options = group_options(bare(key))
+            options = group_options(bare(key).partition("@")[0])
             if _is_per_option(value, options):
                 yield from _per_option(key, value, options, group_options, place, given)
             else:
@@ -170,17 +176,15 @@ def _refuse_duplicates(entries: Sequence[Entry]) -> None:
 
 def _refuse_overlaps(entries: Sequence[Entry]) -> None:
     """A choice of whole mappings or lists, and another parameter inside them, would set the same key twice."""
-    searched = {entry.key: entry for entry in entries if not isinstance(entry.content, FixedOverride)}
-    for key, entry in searched.items():
-        parts = key.split(".")
-        for length in range(1, len(parts)):
-            outer = searched.get(".".join(parts[:length]))
-            if outer is None or (isinstance(outer.content, Choice) and outer.content.is_group):
-                continue
-            if not _exclusive(entry.given, outer.given):
+    searched = [entry for entry in entries if not isinstance(entry.content, FixedOverride)]
+    for outer in searched:
+        if isinstance(outer.content, Choice) and outer.content.is_group:
+            continue
+        for entry in searched:
+            if entry.key.startswith(f"{outer.key}.") and not _exclusive(entry.given, outer.given):
                 raise ConfigError(
-                    f"{entry.where}: '{key}' and '{outer.key}' set the same key, since the second sets all that is "
-                    "below it; keep one of them."
+                    f"{entry.where}: '{entry.key}' and '{outer.key}' set the same key, since the second sets all that "
+                    "is below it; keep one of them."
                 )
 
 

@@ -90,6 +90,8 @@ def from_override(
     options = list(group_options(override.key_or_group))
     if not override.is_sweep_override():
         value = override.value()
+        if options and value is None and not override.is_delete():
+            raise _null_option(key, where)
         text = as_text(str(value) if options and isinstance(value, int | float) else value)
         return FixedOverride(key, str(override.input_line), bool(options), text)
     if override.is_delete():
@@ -199,13 +201,21 @@ def _choice(key: str, override: Override, sweep: Any, group_options: Sequence[st
 
 def _check_options(key: str, options: Sequence[Option], known: Sequence[str], where: str) -> None:
     for option in options:
+        if option.value is None:
+            raise _null_option(key, where)
         chosen = option.value if isinstance(option.value, list) else [option.value]
         for name in chosen:
-            if name is not None and str(name) not in known:
+            if str(name) not in known:
                 raise ConfigError(
                     f"{where}: the config group '{key.lstrip('+')}' has no option '{name}'; it has: "
                     f"{', '.join(known)}.{closest(str(name), known)}"
                 )
+
+
+def _null_option(key: str, where: str) -> ConfigError:
+    return ConfigError(
+        f"{where}: Hydra has no option null for the config group '{key.lstrip('+')}'; write [] to leave the group out."
+    )
 
 
 def _distinct(elements: Sequence[Any]) -> list[Option]:

@@ -30,10 +30,22 @@ def quasi_random_points(space: Space, seed: int) -> Iterator[dict[str, Any]]:
     engine = SobolEngine(dimension=len(space.parameters), scramble=True, seed=seed)
     misses = 0
     while misses < 10_000:
-        units: Sequence[float] = engine.draw(1)[0].tolist()
-        point = {p.key: from_unit(p, u) for p, u in zip(space.parameters, units, strict=True)}
+        point = point_at(space, engine.draw(1)[0].tolist())
         if all(constraint.holds(point) for constraint in space.constraints):
             misses = 0
             yield point
         else:
             misses += 1
+
+
+def point_at(space: Space, units: Sequence[float]) -> dict[str, Any]:
+    """The point at one number in [0, 1) per parameter of the space; those of inactive parameters go unused."""
+    point: dict[str, Any] = {}
+    chosen: dict[str, str] = {}
+    for parameter, u in zip(space.parameters, units, strict=True):
+        if not all(condition.holds(chosen) for condition in parameter.when):
+            continue
+        point[parameter.key] = from_unit(parameter, u)
+        if isinstance(parameter, Choice):
+            chosen[parameter.key] = parameter.text(point[parameter.key])
+    return point

@@ -74,13 +74,14 @@ def values_in(config: DictConfig, space: Space) -> dict[str, Value]:
                 values[parameter.key] = option
         elif has_key(config, key):
             try:
-                values[parameter.key] = _value(config, key)
+                values[parameter.key] = value_at(config, key)
             except OmegaConfBaseException:  # missing, or an interpolation that only a run can resolve
                 continue
     return values
 
 
-def _value(config: DictConfig, key: str) -> Value:
+def value_at(config: DictConfig, key: str) -> Value:
+    """The value of a key as a point holds it. Raises OmegaConf's exceptions for one that has none."""
     value = OmegaConf.select(config, key, throw_on_missing=True)
     if OmegaConf.is_config(value):
         return OmegaConf.to_container(value)

@@ -1,7 +1,7 @@
 """The search space in Ax's terms, and points translated both ways."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,11 +23,13 @@ class Copy:
     """One of Ax's parameters: a parameter of the space below one option that makes it active.
 
     Ax's dependent parameters form a tree, so that a parameter that is active under several options is several of
-    Ax's. ``path`` holds the choices above it, from the root.
+    Ax's. ``tree`` holds the choices above it there, from the root; ``path`` all that it depends on, which is more
+    where choices that do not depend on each other decide together. It is then one of Ax's in several copies.
     """
 
     name: str
     parameter: Parameter
+    tree: tuple[Level, ...] = ()
     path: tuple[Level, ...] = ()
 
     @property
@@ -60,6 +62,7 @@ class AxSpace:
             if isinstance(parameter, Range) and parameter.log and parameter.key in constrained
         }
         self.copies: list[list[Copy]] = []  # of each parameter, in the space's order
+        self._by_name: dict[str, Copy] = {}
         for parameter in space.parameters:
             self.copies.append(self._copies(parameter))
 
@@ -69,13 +72,11 @@ class AxSpace:
 
     def configs(self) -> list[Any]:
         dependents: dict[str, dict[Any, list[str]]] = {}
-        copies = [copy for of_one in self.copies for copy in of_one]
-        values = {copy.name: _choice_values(copy.parameter)[1] for copy in copies if isinstance(copy.parameter, Choice)}
-        for copy in copies:
-            if copy.path:
-                above = copy.path[-1]
-                dependents.setdefault(above.name, {}).setdefault(values[above.name][above.index], []).append(copy.name)
-        return [self._config(copy, dependents.get(copy.name)) for copy in copies]
+        for copy in self._by_name.values():
+            if copy.tree:
+                above = copy.tree[-1]
+                dependents.setdefault(above.name, {}).setdefault(self._value(above), []).append(copy.name)
+        return [self._config(copy, dependents.get(copy.name)) for copy in self._by_name.values()]
 
     def constraints(self) -> list[str]:
         lines: list[str] = []
@@ -93,12 +94,11 @@ class AxSpace:
         """A point as Ax's parameterization: the parameters that are active in Ax's tree."""
         active = {id(parameter) for parameter in self._space.active(point)}
         encoded: dict[str, Any] = {}
-        for copies in self.copies:
-            for copy in copies:
-                if self._is_active(copy, encoded):
-                    given = id(copy.parameter) in active
-                    value = point[copy.parameter.key] if given else _middle(copy.parameter)
-                    encoded[copy.name] = self._encode(copy.parameter, value)
+        for copy in self._by_name.values():
+            if self._is_at(copy.tree, encoded):
+                given = id(copy.parameter) in active
+                value = point[copy.parameter.key] if given else _middle(copy.parameter)
+                encoded[copy.name] = self._encode(copy.parameter, value)
         return encoded
 
     def decode(self, parameterization: Mapping[str, Any]) -> dict[str, Any]:
@@ -108,45 +108,60 @@ class AxSpace:
         for parameter, copies in zip(self._space.parameters, self.copies, strict=True):
             if not all(condition.holds(chosen) for condition in parameter.when):
                 continue
-            copy = next(copy for copy in copies if self._is_active(copy, parameterization))
+            copy = next(copy for copy in copies if self._is_at(copy.path, parameterization))
             point[parameter.key] = self._decode(parameter, parameterization[copy.name])
             if isinstance(parameter, Choice):
                 chosen[parameter.key] = parameter.text(point[parameter.key])
         return point
 
-    def _is_active(self, copy: Copy, parameterization: Mapping[str, Any]) -> bool:
-        for level in copy.path:
-            above = next(c for of_one in self.copies for c in of_one if c.name == level.name)
-            assert isinstance(above.parameter, Choice)
-            if parameterization.get(level.name) != _choice_values(above.parameter)[1][level.index]:
-                return False
-        return True
+    def _is_at(self, levels: Sequence[Level], parameterization: Mapping[str, Any]) -> bool:
+        return all(parameterization.get(level.name) == self._value(level) for level in levels)
+
+    def _value(self, level: Level) -> Any:
+        """What Ax calls the option at the level."""
+        choice = self._by_name[level.name].parameter
+        assert isinstance(choice, Choice)
+        return _choice_values(choice)[1][level.index]
 
     def _copies(self, parameter: Parameter) -> list[Copy]:
         if not parameter.when:
-            return [Copy(self._aliases.get(parameter.key, self._free_name(parameter.key)), parameter)]
-        # With conditions on choices that do not depend on each other, Ax's tree follows the last; the others are
-        # left to ``decode`` and to the model.
-        paths = self._levels(parameter.when[-1])
-        if len(paths) == 1:
-            return [Copy(self._free_name(parameter.key), parameter, paths[0][0])]
-        return [Copy(self._free_name(f"{parameter.key} ({text})"), parameter, path) for path, text in paths]
+            return [self._copy(self._aliases.get(parameter.key, self._free_name(parameter.key)), parameter, (), ())]
+        # With conditions on choices that do not depend on each other, Ax's tree follows the last.
+        *others, last = parameter.when
+        texts: dict[tuple[Level, ...], str] = {}
+        paths: dict[tuple[Level, ...], list[tuple[Level, ...]]] = {}
+        for above, level, text in self._places(last):
+            tree = (*above.tree, level)
+            texts[tree] = text
+            paths.setdefault(tree, []).append((*above.path, level))
+        for other in others:
+            places = [(*above.path, level) for above, level, _ in self._places(other)]
+            for tree, ways in paths.items():
+                joined = [_joined(way, place) for way in ways for place in places]
+                paths[tree] = list(dict.fromkeys(path for path in joined if path is not None))
+        reached = [tree for tree, ways in paths.items() if ways]
+        copies: list[Copy] = []
+        for tree in reached:
+            name = self._free_name(parameter.key if len(reached) == 1 else f"{parameter.key} ({texts[tree]})")
+            copies += [self._copy(name, parameter, tree, path) for path in paths[tree]]
+        return copies
 
-    def _levels(self, condition: Condition) -> list[tuple[tuple[Level, ...], str]]:
-        """The places in Ax's tree where the condition holds, each with the option's text."""
-        places: list[tuple[tuple[Level, ...], str]] = []
-        for copy in (copy for of_one in self.copies for copy in of_one):
+    def _copy(self, name: str, parameter: Parameter, tree: tuple[Level, ...], path: tuple[Level, ...]) -> Copy:
+        copy = Copy(name, parameter, tree, path)
+        self._by_name.setdefault(name, copy)
+        return copy
+
+    def _places(self, condition: Condition) -> Iterator[tuple[Copy, Level, str]]:
+        """Where the condition holds: a copy of its choice, the level at which it stands, and the option's text."""
+        for copy in [copy for of_one in self.copies for copy in of_one]:
             choice = copy.parameter
-            if choice.key != condition.key or not isinstance(choice, Choice):
-                continue
-            for index, option in enumerate(choice.options):
-                if option.text in condition.texts:
-                    level = Level(copy.name, index, len(choice.options), _one_hot(choice))
-                    places.append(((*copy.path, level), option.text))
-        return places
+            if choice.key == condition.key and isinstance(choice, Choice):
+                for index, option in enumerate(choice.options):
+                    if option.text in condition.texts:
+                        yield copy, Level(copy.name, index, len(choice.options), _one_hot(choice)), option.text
 
     def _free_name(self, wanted: str) -> str:
-        taken = {copy.name for of_one in self.copies for copy in of_one} | set(self._aliases.values())
+        taken = {*self._by_name, *self._aliases.values()}
         name, number = wanted, 2
         while name in taken:
             name, number = f"{wanted} #{number}", number + 1
@@ -193,6 +208,14 @@ class AxSpace:
         return round(number) if parameter.integral else number
 
 
+def _joined(path: Sequence[Level], other: Sequence[Level]) -> tuple[Level, ...] | None:
+    """Both paths in one, from the root; None when no point is on both."""
+    stands = {level.name: level.index for level in path}
+    if any(stands.get(level.name, level.index) != level.index for level in other):
+        return None
+    return (*(level for level in other if level.name not in stands), *path)
+
+
 def _one_hot(choice: Choice) -> bool:
     """Whether Ax's model sees the choice as one column per option: two options are a matter of order to it."""
     return not choice.ordered and len(choice.options) > 2
@@ -216,7 +239,9 @@ def _choice_values(parameter: Choice) -> tuple[str, Sequence[Any]]:
     if types == {int}:
         return "int", values
     if types <= {int, float} and all(math.isfinite(value) for value in values):
-        return "float", [float(value) for value in values]
+        floats = [float(value) for value in values]
+        if len(set(floats)) == len(floats):  # not so for 1 and 1.0, or 0.0 and -0.0
+            return "float", floats
     if types == {str}:
         return "str", values
     return "str", [option.text for option in parameter.options]

@@ -1,7 +1,7 @@
 """A real Hydra project of a few files, as a sweep sees it."""
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Sequence
+from functools import cache
 from pathlib import Path
 from textwrap import dedent
 
@@ -9,6 +9,7 @@ import pytest
 from hydra import initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
 from hydra.types import RunMode
+from omegaconf import DictConfig
 
 from ax_mo.project import Project
 
@@ -36,22 +37,39 @@ FILES = {
 }
 
 
+class Remembering:
+    """A project that composes each list of overrides once."""
+
+    def __init__(self, project: Project) -> None:
+        self.group_options, self.missing_groups = cache(project.group_options), project.missing_groups
+        self._composed = cache(lambda overrides: project.compose(overrides))
+        self.composed_once = project.compose  # for what will not be asked again
+
+    def compose(self, overrides: Sequence[str]) -> DictConfig:
+        return self._composed(tuple(overrides))
+
+
+def project_in(directory: Path, files: dict[str, str], overrides: Sequence[str]) -> Project:
+    for name, text in files.items():
+        path = directory / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(dedent(text))
+    with initialize_config_dir(str(directory / "conf"), version_base=None):
+        loader = GlobalHydra.instance().config_loader()
+    master = loader.load_configuration("config", list(overrides), run_mode=RunMode.MULTIRUN)
+    return Project(loader, master)
+
+
 @pytest.fixture
-def make_project(tmp_path: Path) -> Iterator[Callable[..., Project]]:
+def make_project(tmp_path: Path) -> Callable[..., Project]:
     """``make_project(files, overrides)``: the project of FILES with other files added, under Hydra's overrides."""
-    with ExitStack() as stack:
+    return lambda files=None, overrides=(): project_in(tmp_path, {**FILES, **(files or {})}, overrides)
 
-        def make(files: dict[str, str] | None = None, overrides: Sequence[str] = ()) -> Project:
-            for name, text in {**FILES, **(files or {})}.items():
-                path = tmp_path / name
-                path.parent.mkdir(parents=True, exist_ok=True)
-                path.write_text(dedent(text))
-            stack.enter_context(initialize_config_dir(str(tmp_path / "conf"), version_base=None))
-            loader = GlobalHydra.instance().config_loader()
-            master = loader.load_configuration("config", list(overrides), run_mode=RunMode.MULTIRUN)
-            return Project(loader, master)
 
-        yield make
+@pytest.fixture(scope="module")
+def make_shared_project(tmp_path_factory: pytest.TempPathFactory) -> Callable[[dict[str, str]], Remembering]:
+    """``make_shared_project(files)``: a project of these files alone, for all tests of a module."""
+    return lambda files: Remembering(project_in(tmp_path_factory.mktemp("project"), files, ()))
 
 
 @pytest.fixture

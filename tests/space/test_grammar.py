@@ -178,8 +178,8 @@ def test_choice_over_a_group_knows_that_it_is_one() -> None:
     )
 
 
-def test_group_may_be_left_out_by_null_and_hold_lists_of_options() -> None:
-    assert values(entry("mlp,null", "model")) == ["mlp", None]
+def test_group_may_hold_lists_of_options_and_be_left_out_by_an_empty_one() -> None:
+    assert values(entry("mlp,[]", "model")) == ["mlp", []]
     assert values(entry("choice(mlp, [mlp,cnn])", "model")) == ["mlp", ["mlp", "cnn"]]
 
 
@@ -187,6 +187,11 @@ def test_unknown_option_of_a_group_lists_the_options_and_the_closest() -> None:
     message = message_of("choice(mlp, resnt)", "model")
     assert "the config group 'model' has no option 'resnt'; it has: cnn, mlp, resnet." in message
     assert "Did you mean 'resnet'?" in message
+
+
+@pytest.mark.parametrize("value", ["mlp,null", "null"])
+def test_null_for_a_group_says_how_to_leave_it_out(value: str) -> None:
+    assert "write [] to leave the group out" in message_of(value, "model")
 
 
 def test_unknown_option_inside_a_list_is_an_error() -> None:

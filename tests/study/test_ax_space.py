@@ -1,0 +1,172 @@
+"""A space with conditional parameters in Ax's terms: a tree in which a parameter may stand several times."""
+
+from itertools import islice
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ax_mo.linear import parse_linear
+from ax_mo.space.parameters import Choice, Condition, Option, Parameter, Range, Space
+from ax_mo.space.sample import point_at, quasi_random_points
+from ax_mo.study.ax_space import AxSpace
+
+
+def choice(key: str, *values: Any, when: tuple[Condition, ...] = (), ordered: bool = False) -> Choice:
+    return Choice(key, tuple(Option(value, str(value)) for value in values), ordered, False, when)
+
+
+def under(key: str, *texts: str) -> Condition:
+    return Condition(key, texts)
+
+
+# A rate whose bounds depend on the optimizer; a block that two models have; a clip that needs two choices at once.
+PARAMETERS: tuple[Parameter, ...] = (
+    choice("model", "mlp", "cnn", "resnet"),
+    choice("optim", "sgd", "adam"),
+    Range("seed", 1, 5, integral=True),
+    choice("block", "basic", "wide", "deep", when=(under("model", "cnn", "resnet"),)),
+    Range("hidden", 16, 128, integral=True, log=True, when=(under("model", "mlp"),)),
+    Range("width", 1.0, 4.0, when=(under("block", "wide"),)),
+    choice("kernel", 3, 5, 7, ordered=True, when=(under("model", "cnn", "resnet"),)),
+    Range("gate", 0.0, 1.0, when=(under("model", "resnet"), under("block", "wide", "deep"))),
+    Range("rate", 1e-5, 1e-3, log=True, when=(under("optim", "adam"),)),
+    Range("rate", 1e-2, 1.0, log=True, when=(under("optim", "sgd"),)),
+    Range("clip", 0.0, 2.0, when=(under("model", "mlp", "cnn"), under("optim", "adam"))),
+    choice("mixed", 1, 1.0, 2, when=(under("optim", "adam"),)),
+)
+SPACE = Space(PARAMETERS)
+
+units = st.lists(st.floats(0, 1, exclude_max=True), min_size=len(PARAMETERS), max_size=len(PARAMETERS))
+
+
+def names(ax_space: AxSpace, key: str) -> list[str]:
+    return [copy.name for copies in ax_space.copies for copy in copies if copy.parameter.key == key]
+
+
+def dependents(space: Space) -> dict[str, dict[Any, list[str]]]:
+    return {
+        config.name: {value: list(below) for value, below in config.dependent_parameters.items()}
+        for config in AxSpace(space).configs()
+        if getattr(config, "dependent_parameters", None)
+    }
+
+
+def test_parameters_hang_below_the_options_that_make_them_active() -> None:
+    tree = dependents(Space(PARAMETERS[:7]))
+    assert tree == {
+        "model": {
+            "mlp": ["hidden"],
+            "cnn": ["block (cnn)", "kernel (cnn)"],
+            "resnet": ["block (resnet)", "kernel (resnet)"],
+        },
+        "block (cnn)": {"wide": ["width (wide)"]},
+        "block (resnet)": {"wide": ["width (wide) #2"]},
+    }
+
+
+def test_space_without_conditions_is_flat() -> None:
+    space = Space(PARAMETERS[:3])
+    assert not AxSpace(space).conditional and AxSpace(SPACE).conditional
+    assert dependents(space) == {}
+
+
+def test_place_that_another_condition_rules_out_is_no_copy() -> None:
+    # gate needs model=resnet, so that it does not stand below the block of cnn.
+    tree = dependents(SPACE)
+    assert tree["block (resnet)"] == {"wide": ["width (wide) #2", "gate (wide)"], "deep": ["gate (deep)"]}
+    assert tree["block (cnn)"] == {"wide": ["width (wide)"]}
+
+
+def test_parameter_that_needs_two_choices_is_one_of_axs_in_several_copies() -> None:
+    ax_space = AxSpace(SPACE)
+    assert names(ax_space, "clip") == ["clip", "clip"]
+    (copies,) = [copies for copies in ax_space.copies if copies[0].parameter.key == "clip"]
+    assert [{level.name: level.index for level in copy.path} for copy in copies] == [
+        {"model": 0, "optim": 1},
+        {"model": 1, "optim": 1},
+    ]
+    assert sum(config.name == "clip" for config in ax_space.configs()) == 1
+
+
+def test_parameters_of_the_same_key_are_several_of_axs() -> None:
+    assert names(AxSpace(SPACE), "rate") == ["rate", "rate #2"]
+
+
+@settings(max_examples=400, deadline=None, database=None, derandomize=True)
+@given(units)
+def test_point_survives_axs_terms(drawn: list[float]) -> None:
+    point = point_at(SPACE, drawn)
+    assert SPACE.outside(point) is None
+    decoded = AxSpace(SPACE).decode(AxSpace(SPACE).encode(point))
+    assert list(decoded) == list(point)
+    for key, value in point.items():
+        assert type(decoded[key]) is type(value)
+        assert decoded[key] == (pytest.approx(value) if isinstance(value, float) else value)
+
+
+def test_encoding_holds_one_value_for_each_parameter_of_axs_tree() -> None:
+    point = {"model": "resnet", "optim": "adam", "seed": 1, "block": "wide", "width": 2.0, "kernel": 5, "gate": 0.25}
+    encoded = AxSpace(SPACE).encode({**point, "rate": 1e-4, "mixed": 1})
+    assert encoded == {
+        "model": "resnet",
+        "optim": "adam",
+        "seed": 1,
+        "block (resnet)": "wide",
+        "width (wide) #2": 2.0,
+        "kernel (resnet)": 5,
+        "gate (wide)": 0.25,
+        "rate": 1e-4,
+        "clip": 1.0,  # Ax has it below adam, where this model has none: it stands in the middle
+        "mixed": "1",
+    }
+
+
+def test_constrained_parameters_beside_conditional_ones_keep_their_aliases() -> None:
+    constrained = Space(
+        (*PARAMETERS, Range("other", 1, 9, integral=True)), (parse_linear("seed <= other", "param_constraints"),)
+    )
+    ax_space = AxSpace(constrained)
+    point = point_at(constrained, [0.5] * len(constrained.parameters))
+    encoded = ax_space.encode(point)
+    assert ax_space.decode(encoded) == pytest.approx(point)
+    assert ax_space.constraints() == [
+        f"1.0 * {names(ax_space, 'seed')[0]} + -1.0 * {names(ax_space, 'other')[0]} <= 0.0"
+    ]
+
+
+@pytest.fixture(scope="module")
+def client() -> Any:
+    from ax.api.client import Client
+
+    client = Client(random_seed=1)
+    client.configure_experiment(parameters=AxSpace(SPACE).configs())
+    client.configure_optimization(objective="-loss")
+    client.configure_generation_strategy(initialization_budget=100, allow_exceeding_initialization_budget=True)
+    return client
+
+
+def test_ax_takes_points_of_the_space_and_suggests_others(client: Any) -> None:
+    ax_space = AxSpace(SPACE)
+    for point in islice(quasi_random_points(SPACE, 1), 30):
+        index = client.attach_trial(parameters=ax_space.encode(point))
+        kept = client._experiment.trials[index].arm.parameters
+        assert ax_space.decode(kept) == pytest.approx(point)
+    seen = set()
+    for _ in range(30):
+        ((_, parameterization),) = client.get_next_trials(max_trials=1).items()
+        point = ax_space.decode(parameterization)
+        assert SPACE.outside(point) is None
+        assert point == SPACE.restricted(point)
+        seen.add((point["model"], point["optim"], point.get("block")))
+    assert len(seen) > 7  # of 14
+
+
+def test_quasi_random_points_hold_what_is_active_only() -> None:
+    points = list(islice(quasi_random_points(SPACE, 1), 64))
+    for point in points:
+        assert SPACE.outside(point) is None
+        assert point == SPACE.restricted(point)
+        assert (point["rate"] <= 1e-3) == (point["optim"] == "adam")
+    assert {"hidden" in point for point in points} == {True, False}
