@@ -4,6 +4,7 @@ import math
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
@@ -56,6 +57,9 @@ class FixedOverride:
     text: str = ""
     """Its value, as the options of a choice are written."""
 
+
+# The model goes through the options of a choice one by one.
+_MANY_OPTIONS = 1000
 
 _PLAIN = re.compile(r"[A-Za-z_][\w./-]*", re.ASCII)
 _WORDS = ("true", "false", "null", "nan", "inf")
@@ -144,20 +148,29 @@ def _bounded(parameter: Range, where: str) -> Range:
 def _range(key: str, sweep: RangeSweep, where: str) -> Parameter:
     """A range's stop is exclusive, as in Hydra and in Python."""
     log = _tags(where, list(sweep.tags), ("log",), "a range")
-    values = list(sweep.range()) if sweep.step else []
-    if len(values) < 2:
+    # In decimals: Hydra 1.3.8 adds up the errors of floats, so that 0.3 would be no value of range(0, 1, step=0.1).
+    start, stop, step = (Decimal(repr(number)) for number in (sweep.start, sweep.stop, sweep.step))
+    count = max(0, math.ceil((stop - start) / step)) if step else 0
+    if count < 2:
         raise ConfigError(
-            f"{where}: range({sweep.start}, {sweep.stop}, step={sweep.step}) holds {len(values)} value(s); a "
+            f"{where}: range({sweep.start}, {sweep.stop}, step={sweep.step}) holds {count} value(s); a "
             "search needs at least two (the stop is exclusive)."
         )
-    if _all_integers(values) and abs(sweep.step) == 1:
-        return _bounded(Range(key, min(values), max(values), True, log), where)
+    integral = _all_integers([sweep.start, sweep.step])
+    number: type[int] | type[float] = int if integral else float
+    first, last = sorted((start, start + step * (count - 1)))
+    whole = Range(key, number(first), number(last), integral, log)
+    if integral and abs(sweep.step) == 1:
+        return _bounded(whole, where)
     if log:
+        raise ConfigError(f"{where}: a log scale needs steps of 1 (or no step); write {whole.describe()}.")
+    if count > _MANY_OPTIONS:
         raise ConfigError(
-            f"{where}: a log scale needs steps of 1 (or no step); write "
-            f"{Range(key, min(values), max(values), _all_integers(values), True).describe()}."
+            f"{where}: range({sweep.start}, {sweep.stop}, step={sweep.step}) holds {count:,} values, too many to go "
+            f"through one by one; use a larger step, or write {whole.describe()}."
         )
-    return Choice(key, tuple(Option(value, as_text(value)) for value in sorted(values)), ordered=True)
+    values = [number(value) for value in sorted(start + step * index for index in range(count))]
+    return Choice(key, tuple(Option(value, as_text(value)) for value in values), ordered=True)
 
 
 def _all_integers(values: Sequence[Any]) -> bool:

@@ -350,3 +350,16 @@ def test_yaml_value_becomes_an_override_of_the_same_value(value: Any) -> None:
 def test_yaml_strings_inside_a_list_stay_strings(value: Any) -> None:
     override = OverridesParser.create().parse_override(fixed_lines({"x": value})[0])
     assert repr(override.value()) == repr(value)
+
+
+def test_range_of_floats_holds_the_decimals_that_it_says() -> None:
+    assert values(entry("range(0.0, 0.5, step=0.1)")) == [0.0, 0.1, 0.2, 0.3, 0.4]
+    assert values(entry("range(1.0, 0, step=-0.25)")) == [0.25, 0.5, 0.75, 1.0]
+
+
+def test_range_of_very_many_values_is_refused_at_once() -> None:
+    with pytest.raises(
+        ConfigError, match=r"holds 1,000,000,000 values, too many .* write interval\(0.0, 0.999999999\)"
+    ):
+        entry("range(0.0, 1.0, step=1e-9)")
+    assert entry("range(0, 1000000000000)") == Range("x", 0, 999999999999, integral=True)
