@@ -182,7 +182,7 @@ ranges = (
     bounds.map(lambda pair: "interval({}, {})".format(*pair))
     | bounds.map(lambda pair: "int(interval({}, {}))".format(*pair))
     | bounds.map(lambda pair: f"range({pair[0]}, {pair[1] + 1})")
-    | bounds.map(lambda pair: "range({}.0, {}.0, step=0.25)".format(*pair))
+    | bounds.map(lambda pair: f"range({pair[0]}.0, {min(pair[1], pair[0] + 50)}.0, step=0.25)")
     | above_zero.map(lambda pair: "tag(log, interval({}e-3, {}e-3))".format(*pair))
     | above_zero.map(lambda pair: "tag(log, int(interval({}, {})))".format(*pair))
 ).map(lambda text: (text, None))
