@@ -1,7 +1,7 @@
 """The trials of a running study: opened, ended, recorded and told to everybody concerned, in one place."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -23,7 +23,7 @@ from ax_mo.screen import Progress, Screen
 from ax_mo.space.parameters import Space
 from ax_mo.study.asker import Asker
 from ax_mo.study.repeats import Repeats, whole
-from ax_mo.study.store import Store
+from ax_mo.study.store import Store, now
 from ax_mo.study.trial import Key, Outcome, Status, Suggestion, Trial
 from ax_mo.trial.files import PID, SPEC
 from ax_mo.trial.metrics import as_json
@@ -102,8 +102,8 @@ class Ledger:
         overrides = self.space.overrides(suggestion.point)
         self.asker.assign(number, suggestion.point)
         try:
-            config = self._compose(number, overrides)
-            subdir = self._subdir(config, number)
+            config = composed(self.project, number, overrides)
+            subdir = subdir_of(config, number, {trial.directory for trial in self.trials.values()})
         except (HydraException, OmegaConfBaseException) as error:
             (run,) = self._add(number, suggestion, overrides, str(number), 1)
             message = f"does not compose: {reason(error)}"
@@ -125,17 +125,9 @@ class Ledger:
     def _add(
         self, number: int, suggestion: Suggestion, overrides: Sequence[str], subdir: str, count: int
     ) -> list[Trial]:
-        repeats = self.repeats
-        runs = [
-            self.store.ask(
-                number,
-                suggestion,
-                repeats.overrides(overrides, repeat),
-                repeats.directory(subdir, repeat),
-                None if repeats.key is None else repeat,
-            )
-            for repeat in range(count)
-        ]
+        trial = first_attempt(number, suggestion, overrides, subdir)
+        runs = self.repeats.runs(replace(trial, asked=now()))[:count]
+        self.store.add(runs)
         self.runs.update({run.key: run for run in runs})
         self._bring_together(number)
         return runs
@@ -207,6 +199,7 @@ class Ledger:
         if run.status.ended:
             return
         outcome = self._checked(outcome)
+        outcome = replace(outcome, ended=outcome.ended or now())
         self.store.ended(key, outcome)
         self._set(
             replace(
@@ -317,31 +310,11 @@ class Ledger:
 
     def command(self, trial: Trial) -> list[str]:
         assert self.program is not None
-        return self.program.command(
-            trial.overrides,
-            self.directory(trial),
-            self.sweep_dir,
-            trial.directory,
-            trial.number,
-            f"{trial.number}" if trial.repeat is None else f"{trial.number}.{trial.repeat}",
-        )
+        return command_of(self.program, trial, self.sweep_dir)
 
     def returns(self) -> list[JobReturn]:
         """What ``sweep()`` hands back to Hydra: a JobReturn per trial, in order."""
         return [self._job_return(self.trials[number]) for number in sorted(self.trials) if number >= 0]
-
-    def _compose(self, number: int, overrides: Sequence[str]) -> DictConfig:
-        config = self.project.compose(overrides)
-        with open_dict(config):
-            config.hydra.job.id = str(number)
-            config.hydra.job.num = number
-        return config
-
-    def _subdir(self, config: DictConfig, number: int) -> str:
-        """The trial's directory by the user's ``hydra.sweep.subdir``, made unique."""
-        subdir = os.path.normpath(str(OmegaConf.select(config, "hydra.sweep.subdir")))
-        taken = {trial.directory for trial in self.trials.values()}
-        return f"{subdir}_{number}" if subdir in taken or subdir in (".", "") else subdir
 
     def _job_return(self, trial: Trial) -> JobReturn:
         ret = JobReturn(overrides=list(trial.overrides), working_dir=str(self.directory(trial)))
@@ -356,6 +329,33 @@ class Ledger:
             ret.status = JobStatus.FAILED
             ret._return_value = JobFailure(trial.reason or trial.status.value)
         return ret
+
+
+def composed(project: Project, number: int, overrides: Sequence[str]) -> DictConfig:
+    """A trial's configuration. Raises Hydra's exceptions."""
+    config = project.compose(overrides)
+    with open_dict(config):
+        config.hydra.job.id = str(number)
+        config.hydra.job.num = number
+    return config
+
+
+def subdir_of(config: DictConfig, number: int, taken: Collection[str] = ()) -> str:
+    """A trial's directory by the user's ``hydra.sweep.subdir``, made unique."""
+    subdir = os.path.normpath(str(OmegaConf.select(config, "hydra.sweep.subdir")))
+    return f"{subdir}_{number}" if subdir in taken or subdir in (".", "") else subdir
+
+
+def first_attempt(number: int, suggestion: Suggestion, overrides: Sequence[str], subdir: str) -> Trial:
+    """What a suggestion becomes."""
+    point, generator = dict(suggestion.point), suggestion.generator
+    return Trial(number, Status.ASKED, point, tuple(overrides), subdir, generator, suggestion.position)
+
+
+def command_of(program: Program, run: Trial, sweep_dir: Path) -> list[str]:
+    """The argv of one run."""
+    job_id = f"{run.number}" if run.repeat is None else f"{run.number}.{run.repeat}"
+    return program.command(run.overrides, sweep_dir / run.directory, sweep_dir, run.directory, run.number, job_id)
 
 
 def cannot_write(path: Path, error: OSError) -> StudyStopped:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from hydra.errors import HydraException
-from omegaconf import OmegaConf
+from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from ax_mo.errors import ConfigError, closest
@@ -88,18 +88,31 @@ def _repeats(settings: Settings, space: Space, project: Project) -> Repeats:
     where, key = "hydra.sweeper.repeat_key", settings.repeat_key
     if bare(key) in map(bare, space.keys):
         raise ConfigError(f"{where}: '{key}' is among the searched parameters; name a seed that is not.")
-    if key.startswith("+"):
-        return Repeats(settings.repeats, key)
-    try:
-        config = project.compose(space.overrides(next(covering_points(space))))
-    except (HydraException, OmegaConfBaseException) as error:
-        raise ConfigError(f"{where}: the configuration does not compose: {reason(error)}") from None
+    new = key.startswith("+")
+    first: int | None = None
+    for point in covering_points(space):  # the key must be there whatever is chosen
+        overrides = space.overrides(point)
+        try:
+            config = project.compose([*overrides, f"{key}=0"] if new else overrides)
+            value = None if new else _number_at(config, key, where)
+        except ConfigError:
+            raise
+        except (HydraException, OmegaConfBaseException) as error:
+            if first is None:
+                raise ConfigError(f"{where}: a trial does not compose: {reason(error)}") from None
+            continue  # options that clash: a failed trial of its own
+        first = value or 0 if first is None else first
+    return Repeats(settings.repeats, key, first or 0)
+
+
+def _number_at(config: DictConfig, key: str, where: str) -> int | None:
     if not has_key(config, key):
+        under = f" with {' '.join(map(str, config.hydra.overrides.task))}"
         raise ConfigError(
-            f"{where}: the project's configuration has no key '{key}'.{closest(key, all_keys(config))} To add a new "
-            f"key, write '+{key}'."
+            f"{where}: the project's configuration has no key '{key}'{under}.{closest(key, all_keys(config))} To add "
+            f"a new key, write '+{key}'."
         )
     value = OmegaConf.select(config, key)
     if value is not None and (isinstance(value, bool) or not isinstance(value, int)):
         raise ConfigError(f"{where}: '{key}' must hold a whole number or null, and holds {value!r}.")
-    return Repeats(settings.repeats, key, value or 0)
+    return value

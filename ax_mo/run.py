@@ -12,9 +12,11 @@ from typing import Any
 
 from hydra.core.plugins import Plugins
 from hydra.core.utils import JobReturn
+from hydra.errors import HydraException
 from hydra.plugins.launcher import Launcher
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
 
 from ax_mo.batches import BatchSweep
 from ax_mo.dry_run import description
@@ -24,9 +26,9 @@ from ax_mo.jobs.in_place import is_trial, refuse_inside_a_job, run_in_place
 from ax_mo.jobs.job import Jobs
 from ax_mo.jobs.settings import launcher_settings
 from ax_mo.jobs.torchx_jobs import LocalJobs, torchx_jobs
-from ax_mo.ledger import Ledger, cannot_write
+from ax_mo.ledger import Ledger, cannot_write, command_of, composed, first_attempt, subdir_of
 from ax_mo.plan import Plan, make_plan
-from ax_mo.project import Project, hydra_overrides
+from ax_mo.project import Project, hydra_overrides, reason
 from ax_mo.results.files import PARETO, RESULTS, TRIALS, ResultFiles
 from ax_mo.results.promote import Recipes
 from ax_mo.screen import Screen, front_table, screen_for_this_terminal, values_of
@@ -143,22 +145,27 @@ class _Study:
     def show(self) -> None:
         """Print what the study would do, its first trial included, and leave nothing behind."""
         optimizer = self._optimizer(self._settings.seed or 0)
-        optimizer.start()
-        overrides = self._space.overrides(optimizer.ask().point)
-        run = self._plan.repeats.overrides(overrides, 0)
-        command = " ".join(run)
-        if self._program is not None:
-            subdir = self._plan.repeats.directory("0", 0)
-            argv = self._program.command(run, self._sweep_dir / subdir, self._sweep_dir, subdir, 0, "0")
-            command = shlex.join(argv)
+        optimizer.start(new_imports(self._plan.imports, ()))
+        suggestion = optimizer.ask()
+        overrides = self._space.overrides(suggestion.point)
         remarks = list(self._plan.remarks)
+        subdir = "0"
+        try:
+            subdir = subdir_of(composed(self._project, 0, overrides), 0)
+        except (HydraException, OmegaConfBaseException) as error:
+            remarks.append(f"the first trial does not compose: {reason(error)}")
+        run = self._plan.repeats.runs(first_attempt(0, suggestion, overrides, subdir))[0]
+        argv = run.overrides if self._program is None else command_of(self._program, run, self._sweep_dir)
+        command = shlex.join(argv)
+        if self._settings.seed is None and suggestion.generator not in ("config", "initial", "center"):
+            remarks.append("without hydra.sweeper.seed, the study will draw other values for its first trial")
         if (self._sweep_dir / TRIALS).exists():
             remarks.append(f"{self._sweep_dir} holds a study, which this command without dry_run would resume")
         self._screen.header(description(self._space, self._goals, command, remarks))
 
     def run(self) -> list[list[JobReturn]]:
         with self._open_store() as store:
-            store.add_imported(new_imports(self._plan.imports, store.trials()))
+            store.add(new_imports(self._plan.imports, store.trials()))
             wake = threading.Event()
             asker = Asker(self._optimizer(store.seed), wake.set)
             ledger = self._ledger(store, asker)
@@ -280,8 +287,9 @@ class _Study:
             f"{self._settings.n_trials} trials",
         ]
         if front:
+            known = sum(trial.status.has_metrics for trial in ledger.trials.values())  # imported ones, too
             lines += [
-                f"Pareto front: {len(front)} of {progress.completed} trials, hypervolume {progress.hypervolume:.6g}",
+                f"Pareto front: {len(front)} of {known} trials, hypervolume {progress.hypervolume:.6g}",
                 front_table(front, self._goals, self._space.keys),
             ]
             own = next((t for t in ledger.trials.values() if t.generator == "config" and t.status.has_metrics), None)

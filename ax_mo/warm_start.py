@@ -13,12 +13,12 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
-from ax_mo.errors import ConfigError
+from ax_mo.errors import AxMoError, ConfigError
 from ax_mo.goals import Goals
 from ax_mo.project import Project
 from ax_mo.space.entries import bare
 from ax_mo.space.parameters import Space, Value
-from ax_mo.space.start import values_in
+from ax_mo.space.start import value_at, values_in
 from ax_mo.study.repeats import whole
 from ax_mo.study.store import StoredStudy, read_studies, redacted
 from ax_mo.study.trial import Status, Trial
@@ -34,6 +34,7 @@ class Source:
     url: str
     study: str | None
     directory: Path | None
+    """Where the trials are, unless the study itself says; None for a server."""
 
 
 @dataclass(frozen=True)
@@ -65,51 +66,68 @@ def source_of(entry: Any) -> Source:
                 "study, or its database and name as <storage>/<study_name>, such as sqlite:////data/studies.db/nas."
             )
         return Source(str(directory), f"sqlite:///{directory / STUDY}", None, directory)
-    url, name = _split(text)
+    url, name, directory_of = _split(text)
     if not name:
         raise ConfigError(
             f"hydra.sweeper.warm_start: '{redacted(text)}' names no study in a database; write <storage>/<study_name>, "
             "such as sqlite:////data/studies.db/nas."
         )
-    return Source(redacted(text), url, name, None)
+    return Source(redacted(text), url, name, directory_of)
 
 
-def _split(text: str) -> tuple[str, str]:
-    """``<storage>/<study_name>``: a name may hold slashes, the name of a server's database may not."""
+def _split(text: str) -> tuple[str, str, Path | None]:
+    """``<storage>/<study_name>`` and a SQLite file's directory: a name may hold slashes, a server's database may not.
+
+    After a URL's ``?host=...`` a name holds none, for the value may.
+    """
     scheme, _, rest = text.partition("://")
-    parts = rest.split("/")
     if not scheme.startswith("sqlite"):
-        return f"{scheme}://{'/'.join(parts[:2])}", "/".join(parts[2:])
-    for length in range(2, len(parts)):
-        path = "/".join(parts[1:length])
-        if Path(path).is_file():
-            return f"{scheme}:///{path}", "/".join(parts[length:])
-    raise ConfigError(f"hydra.sweeper.warm_start: there is no database in '{text}'.")
+        server, mark, query = rest.partition("?")
+        parts = server.split("/")
+        name = "/".join(parts[2:])
+        if mark and not name:
+            query, _, name = query.rpartition("/")
+        return f"{scheme}://{'/'.join(parts[:2])}{mark}{query}", name, None
+    parts = rest.split("/")
+    for length in range(2, len(parts) + 1):
+        path = Path("/".join(parts[1:length]))
+        if path.is_file():
+            return f"{scheme}:///{path}", "/".join(parts[length:]), path.absolute().parent
+    raise ConfigError(f"hydra.sweeper.warm_start: there is no database in '{redacted(text)}'.")
 
 
 def read_source(source: Source, space: Space, goals: Goals, project: Project) -> Import:
-    """The source's finished trials in terms of this study. Raises ConfigError where its objectives are others."""
-    studies = read_studies(source.url, source.study)
+    """The source's finished trials in terms of this study.
+
+    Raises ConfigError where it cannot be read or its objectives are others.
+    """
+    try:
+        studies = read_studies(source.url, source.study)
+    except AxMoError as error:
+        raise ConfigError(f"hydra.sweeper.warm_start: {error}") from None
     if not studies:
         raise ConfigError(f"hydra.sweeper.warm_start: '{source.label}' holds no study of that name.")
     trials: list[Trial] = []
     left_out: list[str] = []
     for study in studies:
         _check_objectives(study, goals, source)
-        base = source.directory or Path(study.sweep_dir)
-        for _, runs in groupby(study.runs, key=lambda run: run.number):
-            trial = whole(list(runs))
+        # A sweep directory may have been moved since; the database in it says nothing of where it is.
+        moved = source.study is None or not study.sweep_dir
+        base = source.directory if moved and source.directory else Path(study.sweep_dir)
+        for _, group in groupby(study.runs, key=lambda run: run.number):
+            runs = list(group)
+            trial = whole(runs)
             if trial.status is not Status.COMPLETED:
                 continue
-            directory = base / trial.directory
-            point, why = _point(trial, directory, space, project)
+            ran = next(run for run in runs if run.status is Status.COMPLETED)
+            point, why = _point(trial, base / ran.directory, space, project)
             missing = [name for name in goals.required if name not in trial.metrics]
             if point is None:
                 left_out.append(why)
             elif missing:
                 left_out.append(f"it has no metric '{missing[0]}'")
             else:
-                trials.append(_imported(trial, point, directory, space, source))
+                trials.append(_imported(trial, point, base / trial.directory, space, source))
     return Import(source, tuple(trials), tuple(left_out))
 
 
@@ -191,12 +209,12 @@ def _differs(extra: dict[str, Value], overrides: Sequence[str], project: Project
         return "it does not compose here"
     for key, value in extra.items():
         try:
-            here = OmegaConf.select(config, key)
+            here = value_at(config, key)
         except OmegaConfBaseException:
             here = None
-        if isinstance(here, DictConfig) or here is None:
+        if isinstance(here, dict) or here is None:
             here = config.hydra.runtime.choices.get(key, here)
-        if (OmegaConf.to_container(here) if OmegaConf.is_config(here) else here) != value:
+        if here != value:
             return f"{key} was {value!r} there and is {here!r} here"
     return None
 

@@ -9,7 +9,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from ax_mo.errors import ConfigError, closest
-from ax_mo.project import chosen_option, has_key, reason
+from ax_mo.project import active_groups, chosen_option, has_key, reason
 from ax_mo.space.entries import bare
 from ax_mo.space.parameters import Choice, Parameter, Space, Value
 
@@ -69,9 +69,9 @@ def values_in(config: DictConfig, space: Space) -> dict[str, Value]:
     for parameter in space.parameters:
         key = bare(parameter.key)
         if isinstance(parameter, Choice) and parameter.is_group:
-            option = chosen_option(config, key)
-            if option is not None:
-                values[parameter.key] = option
+            if key in active_groups(config):
+                option = chosen_option(config, key)
+                values[parameter.key] = [] if option is None else option  # both leave the group out
         elif has_key(config, key):
             try:
                 values[parameter.key] = value_at(config, key)

@@ -19,8 +19,19 @@ class Repeats:
     def overrides(self, overrides: Sequence[str], repeat: int) -> list[str]:
         return list(overrides) if self.key is None else [*overrides, f"{self.key}={self.first + repeat}"]
 
-    def directory(self, directory: str, repeat: int) -> str:
-        return directory if self.key is None else f"{directory}/{repeat}"
+    def runs(self, trial: Trial) -> list[Trial]:
+        """What a trial is run as: itself, or its repeats, each with a seed and a directory of its own."""
+        if self.key is None:
+            return [trial]
+        return [
+            replace(
+                trial,
+                repeat=repeat,
+                overrides=tuple(self.overrides(trial.overrides, repeat)),
+                directory=f"{trial.directory}/{repeat}",
+            )
+            for repeat in range(self.count)
+        ]
 
     def describe(self) -> dict[str, str]:
         """What a resume compares."""
@@ -56,7 +67,8 @@ def whole(runs: Sequence[Trial]) -> Trial:
     trial = replace(trial, ended=max((run.ended for run in runs if run.ended), default=None))
     if 2 * len(failed) > len(runs):
         why = failed[0]
-        reason = f"{len(failed)} of {len(runs)} repeats failed; the first: {why.reason}"
+        counted = f"{len(failed)} of {len(runs)} repeats failed; the first: {why.reason}"
+        reason = counted if len(runs) > 1 else why.reason  # a trial that does not compose has one run
         return replace(trial, status=Status.FAILED, reason=reason, signature=why.signature, stderr_tail=why.stderr_tail)
     samples = tuple(run.metrics for run in completed)
     return replace(trial, status=Status.COMPLETED, metrics=means(samples), samples=samples)

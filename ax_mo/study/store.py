@@ -19,7 +19,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
 
 from ax_mo.errors import AxMoError, ConfigError, StudyStopped
-from ax_mo.study.trial import Key, Outcome, Status, Suggestion, Trial
+from ax_mo.study.trial import Key, Outcome, Status, Trial
 
 SCHEMA = 2
 
@@ -132,63 +132,10 @@ class Store:
         except sa.exc.SQLAlchemyError as error:
             raise self._stopped(error) from None
 
-    def ask(
-        self, number: int, suggestion: Suggestion, overrides: list[str], directory: str, repeat: int | None = None
-    ) -> Trial:
-        """Write a trial, or one of its runs, that is about to be submitted."""
-        values = {
-            "study_id": self._study_id,
-            "number": number,
-            "repeat": _NO_REPEAT if repeat is None else repeat,
-            "status": Status.ASKED.value,
-            "params": json.dumps(dict(suggestion.point)),  # a choice may hold NaN
-            "overrides": _dump(overrides),
-            "directory": directory,
-            "generator": suggestion.generator,
-            "position": suggestion.position,
-            "attempt": 1,
-            "deaths": 0,
-            "metrics": "{}",
-            "stderr_tail": "",
-            "asked": now(),
-        }
-        self._write(lambda connection: connection.execute(_trial.insert().values(**values)))
-        return Trial(
-            number,
-            Status.ASKED,
-            dict(suggestion.point),
-            tuple(overrides),
-            directory,
-            suggestion.generator,
-            suggestion.position,
-            asked=str(values["asked"]),
-            repeat=repeat,
-        )
-
-    def add_imported(self, trials: Sequence[Trial]) -> None:
-        """Write finished trials of other studies, all or none."""
-        rows = [
-            {
-                "study_id": self._study_id,
-                "number": trial.number,
-                "repeat": _NO_REPEAT,
-                "status": trial.status.value,
-                "params": json.dumps(dict(trial.point)),
-                "overrides": _dump(list(trial.overrides)),
-                "directory": trial.directory,
-                "generator": trial.generator,
-                "position": 0,
-                "attempt": trial.attempt,
-                "deaths": 0,
-                "handle": trial.handle,
-                "metrics": _dump(dict(trial.metrics)),
-                "stderr_tail": "",
-                "started": trial.started,
-                "ended": trial.ended,
-            }
-            for trial in trials
-        ]
-        if rows:
+    def add(self, trials: Sequence[Trial]) -> None:
+        """Write new trials, or all runs of one, all or none: about to be submitted, or finished in other studies."""
+        if trials:
+            rows = [{"study_id": self._study_id, **_to_row(trial)} for trial in trials]
             self._write(lambda connection: connection.execute(_trial.insert(), rows))
 
     def retry(self, key: Key, attempt: int, deaths: int) -> None:
@@ -388,6 +335,30 @@ def differences(before: Mapping[str, str], after: Mapping[str, str]) -> list[str
 
 def _dump(value: Any) -> str:
     return json.dumps(value, allow_nan=False)
+
+
+def _to_row(trial: Trial) -> dict[str, Any]:
+    return {
+        "number": trial.number,
+        "repeat": _NO_REPEAT if trial.repeat is None else trial.repeat,
+        "status": trial.status.value,
+        "params": json.dumps(dict(trial.point)),  # a choice may hold NaN
+        "overrides": _dump(list(trial.overrides)),
+        "directory": trial.directory,
+        "generator": trial.generator,
+        "position": trial.position,
+        "attempt": trial.attempt,
+        "deaths": trial.deaths,
+        "handle": trial.handle,
+        "metrics": _dump(dict(trial.metrics)),
+        "reason": trial.reason,
+        "signature": trial.signature,
+        "stderr_tail": trial.stderr_tail,
+        "asked": trial.asked,
+        "submitted": trial.submitted,
+        "started": trial.started,
+        "ended": trial.ended,
+    }
 
 
 def _to_trial(row: Any) -> Trial:

@@ -3,6 +3,7 @@
 import pytest
 
 X = "x=interval(0,1)"
+TWICE = ("hydra.sweeper.repeats=2",)
 
 
 @pytest.mark.parametrize(
@@ -28,7 +29,27 @@ X = "x=interval(0,1)"
         (["hydra.sweeper.params={hydra.verbose: 'choice(true,false)'}"], None, "Hydra's own settings cannot be"),
         (["hydra.sweeper.params={x: 'uniform(0, 1)'}"], None, "write interval(0, 1)"),
         (["hydra.sweeper.params={x: 'loguniform(1e-4, 1)'}"], None, "write tag(log, interval(1e-4, 1))"),
-        ([X, "model=small,large", "hydra.sweeper.params={model.depth: 'range(1,4)'}"], None, "under model=small"),
+        ([X, "model=small", "hydra.sweeper.params={model.depth: 'range(1,4)'}"], None, "has no key 'model.depth'"),
+        ([X, "hydra.sweeper.initial_trials=[{x: 2}]"], None, "initial_trials[0]: x=2 is above its upper bound 1"),
+        (
+            [X, "hydra.sweeper.initial_trials=[{}, {xx: 0.5}]"],
+            None,
+            "initial_trials[1]: 'xx' is not among the searched",
+        ),
+        ([X, "hydra.sweeper.repeats=0"], None, "hydra.sweeper.repeats must be at least 1, not 0"),
+        ([X, *TWICE, "hydra.sweeper.repeat_key=sed"], None, "no key 'sed' with x=0.0. Did you mean 'seed'?"),
+        ([X, *TWICE, "hydra.sweeper.repeat_key=x"], None, "repeat_key: 'x' is among the searched parameters"),
+        (
+            [X, *TWICE, "hydra.sweeper.repeat_key=mode"],
+            None,
+            "'mode' must hold a whole number or null, and holds 'fine'",
+        ),
+        ([X, "hydra.sweeper.warm_start=nowhere"], None, "holds no study.db. Name the sweep directory"),
+        (
+            [X, "hydra.sweeper.warm_start='postgresql://u:secret@h/db'"],
+            None,
+            "'postgresql://u:***@h/db' names no study",
+        ),
         ([X, "hydra.sweeper.method=fats"], None, "Did you mean 'fast'?"),
         ([X, "hydra.launcher.scheduler=slurn"], None, "Did you mean 'slurm'?"),
         ([X, "hydra.launcher.gpu=2"], None, "hydra.launcher.gpu=2, but this machine shows 0 GPU(s)"),

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from ax_mo.errors import ConfigError
-from ax_mo.goals import Goals, Objective, parse_goals
+from ax_mo.goals import Goals, Objective, doubts, parse_goals
 
 TWO = {"acc": {"goal": "maximize", "threshold": 0.9}, "size": {"goal": "minimize", "threshold": 100}}
 
@@ -168,3 +168,35 @@ def test_better_follows_the_direction_and_excludes_equality() -> None:
     up, down = Objective("a", True), Objective("a", False)
     assert up.better(2, 1) and not up.better(1, 2) and not up.better(1, 1)
     assert down.better(1, 2) and not down.better(2, 1) and not down.better(1, 1)
+
+
+@pytest.mark.parametrize("name", ["val_loss", "loss/val", "test-error", "L2 distance", "latency_ms", "num_params",
+                                  "train_seconds", "MSE", "rmse", "params"])  # fmt: skip
+def test_maximizing_what_should_be_small_is_doubted(name: str) -> None:
+    (sentence,) = doubts(parse_goals({name: "maximize"}))
+    assert sentence.startswith(f"hydra.sweeper.objectives.{name}: maximize looks wrong for something named '")
+    assert sentence.endswith("'; did you mean minimize?")
+    assert doubts(parse_goals({name: "minimize"})) == []
+
+
+@pytest.mark.parametrize("name", ["acc", "val/acc", "Accuracy", "val_f1", "AUC", "test-auroc", "top1.acc"])
+def test_minimizing_what_should_be_large_is_doubted(name: str) -> None:
+    (sentence,) = doubts(parse_goals({name: "minimize"}))
+    assert sentence.startswith(f"hydra.sweeper.objectives.{name}: minimize looks wrong for something named '")
+    assert sentence.endswith("'; did you mean maximize?")
+    assert doubts(parse_goals({name: "maximize"})) == []
+
+
+@pytest.mark.parametrize("name", ["reward", "lossless", "paramstyle", "vacc", "size", "f10"])
+@pytest.mark.parametrize("goal", ["maximize", "minimize"])
+def test_names_that_say_nothing_are_not_doubted(name: str, goal: str) -> None:
+    assert doubts(parse_goals({name: goal})) == []
+
+
+def test_each_objective_is_doubted_for_itself() -> None:
+    goals = parse_goals({"val_acc": "minimize", "size": "minimize", "loss": {"goal": "maximize", "threshold": 1}})
+    assert [sentence.split(":")[0] for sentence in doubts(goals)] == [
+        "hydra.sweeper.objectives.val_acc",
+        "hydra.sweeper.objectives.loss",
+    ]
+    assert doubts(parse_goals(None, ["maximize", "minimize"])) == []

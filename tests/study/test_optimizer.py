@@ -1,15 +1,18 @@
 """The optimizer on real Ax: what it suggests, what it keeps, what it gives back after a resume."""
 
+import math
 import os
+import time
 
 import pytest
 
 from ax_mo.goals import parse_goals
 from ax_mo.space.build import _parameter_constraint
 from ax_mo.space.grammar import parse_entry
-from ax_mo.space.parameters import Space
+from ax_mo.space.parameters import Choice, Condition, Option, Range, Space
 from ax_mo.study.optimizer import AxOptimizer, SpaceExhausted
-from ax_mo.study.trial import Status, Trial
+from ax_mo.study.repeats import means
+from ax_mo.study.trial import Status, Suggestion, Trial
 
 PARAMS = {
     "model.hidden1": "tag(log, int(interval(16, 128)))",
@@ -151,6 +154,215 @@ def test_finite_space_is_exhausted_after_all_its_points():
         optimizer.tell(number, [{"f": float(suggestion.point["a"])}])
     with pytest.raises(SpaceExhausted):
         optimizer.ask()
+
+
+def constrained_orders():
+    return space_of({"a": "int(interval(1, 4))", "b": "int(interval(1, 4))", "c": "x,y"}, ["b <= a"])
+
+
+def conditional():
+    parameters = (
+        Choice("model", (Option("mlp", "mlp"), Option("cnn", "cnn"))),
+        Range("a", 1, 2, integral=True),
+        Range("b", 1, 2, integral=True),
+        Range("hidden", 1, 3, integral=True, when=(Condition("model", ("mlp",)),)),
+        Choice("kernel", (Option(3, "3"), Option(5, "5")), when=(Condition("model", ("cnn",)),)),
+    )
+    return Space(parameters, (_parameter_constraint("b <= a", parameters),))
+
+
+@pytest.mark.parametrize(
+    ("space", "count"),
+    [(constrained_orders(), 20), (conditional(), 15), (space_of({"a": "range(0, 1, step=0.25)"}), 4)],
+    ids=["constrained", "conditional", "one parameter"],
+)
+@pytest.mark.parametrize("method", ["fast", "random_search"])
+def test_finite_space_is_gone_through_exactly_once(space, count, method):
+    assert sum(1 for _ in space.points()) == count
+    optimizer = AxOptimizer(space, parse_goals({"f": "minimize"}), seed=1, method=method, n_startup_trials=5)
+    optimizer.start()
+    points = []
+    started = time.monotonic()
+    with pytest.raises(SpaceExhausted):
+        while True:
+            point = optimizer.ask().point
+            optimizer.assign(len(points), point)
+            if len(points) % 4 == 3:
+                optimizer.fail(len(points))
+            elif len(points) % 4:  # and some are never told
+                optimizer.tell(len(points), [{"f": float(point["a"])}])
+            points.append(point)
+            assert len(points) <= count
+    assert time.monotonic() - started < 30, "the last points are not found by chance"
+    assert sorted(map(str, points)) == sorted(map(str, space.points()))
+
+
+def test_only_point_among_thousands_is_found():
+    space = space_of({"a": "int(interval(1, 99))", "b": "int(interval(1, 99))"}, ["a + b <= 2"])
+    optimizer = AxOptimizer(space, parse_goals({"f": "minimize"}), seed=1)
+    assert optimizer.quasi_random().point == {"a": 1, "b": 1}
+    with pytest.raises(SpaceExhausted):
+        optimizer.quasi_random()
+
+
+def test_resumed_finite_space_is_gone_through_to_its_end():
+    space = conditional()
+    every = list(space.points())
+    statuses = [Status.COMPLETED, Status.FAILED, Status.RUNNING, Status.CANCELLED, Status.ASKED, Status.IMPORTED]
+    known = [
+        Trial(number, status, point, (), "", metrics={"f": 1.0} if status.has_metrics else {})
+        for number, (status, point) in enumerate(zip([*statuses, *statuses], every[::2], strict=False))
+    ]
+    optimizer = AxOptimizer(space, parse_goals({"f": "minimize"}), seed=1)
+    optimizer.start(known)
+    rest = []
+    with pytest.raises(SpaceExhausted):
+        while True:
+            rest.append(optimizer.ask().point)
+            optimizer.assign(100 + len(rest), rest[-1])
+    assert sorted(map(str, rest)) == sorted(str(point) for point in every if point not in [t.point for t in known])
+    with pytest.raises(SpaceExhausted):
+        optimizer.quasi_random()
+
+
+# Where to start
+
+
+def first_points(*points):
+    return [Suggestion(point, "config" if index == 0 else "initial") for index, point in enumerate(points)]
+
+
+UNIT = {"a": "interval(0, 1)", "b": "interval(0, 1)"}
+F = parse_goals({"f": "minimize"})
+
+
+def test_named_points_come_first_each_once():
+    first = first_points({"a": 0.1, "b": 0.2}, {"a": 0.3, "b": 0.4}, {"a": 0.1, "b": 0.2})
+    optimizer = AxOptimizer(space_of(UNIT), F, seed=1, first=first)
+    optimizer.start()
+    suggestions = [optimizer.ask() for _ in range(4)]
+    assert suggestions[:2] == first[:2]
+    assert [s.generator for s in suggestions] == ["config", "initial", "center", "sobol"]
+
+
+def test_named_point_that_was_tried_before_is_not_tried_again():
+    first = first_points({"a": 0.1, "b": 0.2}, {"a": 0.3, "b": 0.4}, {"a": 0.5, "b": 0.6})
+    tried = [
+        Trial(-1, Status.IMPORTED, first[0].point, (), "", metrics={"f": 1.0}),
+        Trial(0, Status.FAILED, first[1].point, (), ""),
+    ]
+    optimizer = AxOptimizer(space_of(UNIT), F, seed=1, first=first)
+    optimizer.start(tried)
+    assert optimizer.ask() == first[2]
+    assert optimizer.ask().generator != "initial"
+
+
+def test_named_points_are_no_more_asked_for_when_the_space_is_exhausted():
+    first = first_points({"a": 2}, {"a": 1})
+    optimizer = AxOptimizer(space_of({"a": "1,2"}), F, seed=1, first=first)
+    optimizer.start()
+    assert [optimizer.ask().point["a"] for _ in range(2)] == [2, 1]
+    with pytest.raises(SpaceExhausted):
+        optimizer.ask()
+
+
+def test_imported_trials_are_data_for_the_model():
+    points = [{"a": index / 8, "b": (index * 3 % 8) / 8} for index in range(8)]
+    trials = [
+        Trial(-1 - index, Status.IMPORTED, point, (), "", "imported", metrics={"f": (point["a"] - 0.3) ** 2})
+        for index, point in enumerate(points)
+    ]
+    optimizer = AxOptimizer(space_of(UNIT), F, seed=1)
+    optimizer.start(trials)
+    suggestion = optimizer.ask()
+    assert suggestion.generator == "model"
+    assert suggestion.point["a"] == pytest.approx(0.3, abs=0.15)
+
+
+# Repeats
+
+
+def attached(optimizer):
+    """Mean and standard error of each trial's metrics in Ax, by trial and metric."""
+    rows = optimizer._client._experiment.lookup_data().df
+    numbers = {index: number for number, index in optimizer._indices.items()}
+    return {(numbers[row.trial_index], row.metric_name): (row["mean"], row["sem"]) for _, row in rows.iterrows()}
+
+
+TWO = parse_goals({"f": "minimize", "g": "maximize"}, None, ["h <= 9"])
+SAMPLES = (
+    [{"f": 1.0, "g": 2.0, "h": 3.0}, {"f": 3.0, "g": 2.0, "h": 5.0}],
+    [{"f": 1.0, "g": 1.0, "h": 1.0}, {"f": 1.0, "g": 4.0, "h": 1.0}, {"f": 7.0, "g": 7.0, "h": 7.0}],
+    [{"f": 5.0, "g": 6.0, "h": 7.0}],
+)
+
+
+def told(samples, goals=TWO):
+    optimizer = AxOptimizer(space_of(UNIT), goals, seed=1)
+    optimizer.start()
+    for number, of_trial in enumerate(samples):
+        optimizer.assign(number, {"a": 0.1 * (number + 1), "b": 0.5})
+        optimizer.tell(number, of_trial)
+    return optimizer
+
+
+def test_mean_and_standard_error_of_repeats_reach_ax():
+    data = attached(told(SAMPLES[:2]))
+    assert data == {
+        (0, "m0"): (2.0, pytest.approx(1.0)),
+        (0, "m1"): (2.0, 0.0),
+        (0, "c0"): (4.0, pytest.approx(1.0)),
+        (1, "m0"): (3.0, pytest.approx(2.0)),
+        (1, "m1"): (4.0, pytest.approx(3 / math.sqrt(3))),
+        (1, "c0"): (3.0, pytest.approx(2.0)),
+    }
+
+
+@pytest.mark.parametrize("order", [(0, 1, 2), (2, 0, 1), (0, 2, 1)])
+def test_single_run_gets_the_pooled_deviation_whenever_it_came(order):
+    optimizer = told([SAMPLES[index] for index in order])
+    single = order.index(2)
+    data = attached(optimizer)
+    assert data[single, "m0"] == (5.0, pytest.approx(math.sqrt((2 + 12) / 2)))
+    assert data[single, "m1"] == (6.0, pytest.approx(math.sqrt((0 + 9) / 2)))
+
+
+def test_without_repeats_the_uncertainty_is_for_ax_to_find():
+    data = attached(told([SAMPLES[2], SAMPLES[2]]))
+    assert {mean for mean, _ in data.values()} == {5.0, 6.0, 7.0}
+    assert all(math.isnan(error) for _, error in data.values())
+
+
+def test_resumed_optimizer_has_the_same_data():
+    trials = [
+        Trial(
+            number,
+            Status.COMPLETED,
+            {"a": 0.1 * (number + 1), "b": 0.5},
+            (),
+            "",
+            metrics=means(samples),
+            samples=tuple(samples) if len(samples) > 1 else (),
+        )
+        for number, samples in enumerate(SAMPLES)
+    ]
+    resumed = AxOptimizer(space_of(UNIT), TWO, seed=1)
+    resumed.start(trials)
+    assert attached(resumed) == attached(told(SAMPLES))
+
+
+def test_model_goes_on_where_some_metrics_never_vary_and_some_trials_have_one_run(caplog):
+    goals = parse_goals({"f": "minimize", "g": "minimize"})
+    optimizer = AxOptimizer(space_of(UNIT), goals, seed=1)
+    optimizer.start()
+    for number in range(8):
+        suggestion = optimizer.ask()
+        optimizer.assign(number, suggestion.point)
+        sample = {"f": suggestion.point["a"] ** 2, "g": 1 - suggestion.point["a"]}
+        noisy = [{**sample, "f": sample["f"] + shift} for shift in (-0.01, 0.0, 0.01)]
+        optimizer.tell(number, noisy[: 1 if number % 3 == 2 else 3])
+    assert suggestion.generator == "model"
+    assert "could not suggest" not in caplog.text
 
 
 def test_infeasible_so_far_still_gets_model_based_points():

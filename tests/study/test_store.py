@@ -8,14 +8,16 @@ from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
+from unittest.mock import ANY
 
 import pytest
 
 from ax_mo.errors import ConfigError, StudyStopped
 from ax_mo.space.grammar import parse_entry
 from ax_mo.space.parameters import Choice, Space
-from ax_mo.study.store import Definition, Store, differences, redacted
-from ax_mo.study.trial import Outcome, Status, Suggestion, Trial
+from ax_mo.study.repeats import Repeats
+from ax_mo.study.store import Definition, Store, differences, now, read_studies, redacted
+from ax_mo.study.trial import Outcome, Status, Trial
 
 DEFINITION = Definition(
     {"model": "choice(mlp, cnn)", "lr": "interval(0.0, 1.0)"}, {"acc": "maximize, threshold 0.9"}, ("seed=3",)
@@ -40,8 +42,11 @@ def open_store(tmp_path: Path) -> Iterator[OpenStore]:
 
 
 def asked(store: Store, number: int = 0, point: dict[str, Any] | None = None) -> Trial:
-    suggestion = Suggestion({"model": "mlp", "lr": 0.5} if point is None else point, "sobol", 3)
-    return store.ask(number, suggestion, ["model=mlp", "lr=0.5"], str(number))
+    point = {"model": "mlp", "lr": 0.5} if point is None else point
+    overrides = ("model=mlp", "lr=0.5")
+    trial = Trial(number, Status.ASKED, point, overrides, str(number), "sobol", 3, asked=now())
+    store.add([trial])
+    return trial
 
 
 def read(open_store: OpenStore) -> Trial:
@@ -53,11 +58,8 @@ def read(open_store: OpenStore) -> Trial:
 # Writing and reading
 
 
-def test_asked_trial_is_read_back_as_it_was_returned(open_store: OpenStore) -> None:
+def test_asked_trial_is_read_back_as_it_was_written(open_store: OpenStore) -> None:
     trial = asked(open_store())
-    assert trial == Trial(
-        0, Status.ASKED, {"model": "mlp", "lr": 0.5}, ("model=mlp", "lr=0.5"), "0", "sobol", 3, asked=trial.asked
-    )
     assert datetime.fromisoformat(trial.asked or "").tzinfo is not None
     assert read(open_store) == trial
 
@@ -113,7 +115,7 @@ def test_mapping_with_integer_keys_is_read_back_and_found_among_its_options(open
 
 def test_overrides_are_read_back_exactly(open_store: OpenStore) -> None:
     lines = ["a='it\\'s'", 'b="${x}"', "c=é", "d="]
-    open_store().ask(0, Suggestion({}, "sobol"), lines, "0")
+    open_store().add([Trial(0, Status.ASKED, {}, tuple(lines), "0")])
     assert read(open_store).overrides == tuple(lines)
 
 
@@ -160,7 +162,7 @@ def test_late_second_end_changes_nothing(open_store: OpenStore, first: Outcome, 
 
 def test_result_that_a_cancelled_trial_had_left_still_ends_it(open_store: OpenStore) -> None:
     store = open_store()
-    store.ask(0, Suggestion({"model": "mlp", "lr": 0.5}, "sobol"), ["model=mlp", "lr=0.5"], "0")
+    asked(store)
     store.cancelled((0, None))
     store.ended((0, None), Outcome({"loss": 1.0}))
     (trial,) = store.trials()
@@ -195,6 +197,87 @@ def test_same_number_cannot_be_asked_twice(open_store: OpenStore) -> None:
     with pytest.raises(StudyStopped, match="cannot be used"):
         asked(store, point={"model": "cnn", "lr": 0.1})
     assert read(open_store) == trial
+
+
+# Repeats and imported trials
+
+
+def repeats(number: int, count: int = 3) -> list[Trial]:
+    trial = Trial(number, Status.ASKED, {"lr": 0.5}, ("lr=0.5",), str(number), "model", asked=now())
+    return Repeats(count, "seed", 7).runs(trial)
+
+
+def test_repeats_are_read_back_by_number_and_repeat(open_store: OpenStore) -> None:
+    store = open_store()
+    for number in (1, 0):
+        store.add(list(reversed(repeats(number))))
+    assert open_store().trials() == [replace(run, asked=ANY) for run in (*repeats(0), *repeats(1))]
+
+
+def test_runs_of_a_trial_are_written_all_or_none(open_store: OpenStore) -> None:
+    store = open_store()
+    runs = repeats(0)
+    store.add(runs[2:])
+    with pytest.raises(StudyStopped, match="cannot be used"):
+        store.add(runs)
+    assert open_store().trials() == runs[2:]
+
+
+def test_each_repeat_has_states_of_its_own(open_store: OpenStore) -> None:
+    store = open_store()
+    store.add(repeats(0))
+    store.submitted((0, 0), "first")
+    store.submitted((0, 1), "second")
+    store.ended((0, 1), Outcome({"acc": 0.9}))
+    store.ended((0, 2), Outcome({}, "ValueError: x"))
+    store.cancelled((0, 0))
+    store.retry((0, 0), 2, 0)
+    found = [(run.repeat, run.status, run.handle, dict(run.metrics), run.attempt) for run in open_store().trials()]
+    assert found == [
+        (0, Status.ASKED, None, {}, 2),
+        (1, Status.COMPLETED, "second", {"acc": 0.9}, 1),
+        (2, Status.FAILED, None, {}, 1),
+    ]
+
+
+def test_repeat_is_not_the_trial_without_repeats_of_the_same_number(open_store: OpenStore) -> None:
+    store = open_store()
+    asked(store, 0)
+    store.add(repeats(0, count=1))
+    store.ended((0, 0), Outcome({"acc": 0.9}))
+    assert [(run.repeat, run.status) for run in store.trials()] == [(None, Status.ASKED), (0, Status.COMPLETED)]
+
+
+def imported(number: int, **changes: Any) -> Trial:
+    trial = Trial(
+        number, Status.IMPORTED, {"lr": 0.25}, ("lr=0.25",), "/earlier/3", "imported", handle="/earlier#3",
+        metrics={"acc": 0.75, "other": 1}, started="t1", ended="t2",
+    )  # fmt: skip
+    return replace(trial, **changes)
+
+
+def test_imported_trials_are_read_back_before_the_studys_own(open_store: OpenStore) -> None:
+    store = open_store()
+    own = asked(store)
+    trials = [imported(-1), imported(-2, metrics={"acc": 0.5}, handle="/earlier#4")]
+    store.add(trials)
+    store.add([])
+    assert open_store().trials() == [trials[1], trials[0], own]
+
+
+def test_study_is_read_by_others_with_its_runs_and_nothing_is_changed(open_store: OpenStore, tmp_path: Path) -> None:
+    store = open_store(name="one")
+    store.add([imported(-1), *repeats(0)])
+    open_store(name="other")
+    url = f"sqlite:///{tmp_path}/study.db"
+    before = (tmp_path / "study.db").read_bytes()
+    one, other = read_studies(url)
+    assert (one.name, one.sweep_dir, one.definition) == ("one", str(tmp_path), DEFINITION)
+    assert list(one.runs) == store.trials()
+    assert other.runs == ()
+    assert read_studies(url, "one") == [one]
+    assert read_studies(url, "none") == []
+    assert (tmp_path / "study.db").read_bytes() == before
 
 
 # Opening again

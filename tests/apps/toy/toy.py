@@ -38,12 +38,12 @@ def spoiled(mode: str, loss: float) -> object:
 @hydra.main(version_base="1.3", config_path="conf", config_name="config")
 def main(cfg: DictConfig) -> object:
     if cfg.journal:
-        # Who ran, so that a test can count how often each trial did.
+        # Who ran, so that a test can count how often each trial, or each of its repeats, did.
         with Path(cfg.journal).open("a") as journal:
-            journal.write(f"{HydraConfig.get().job.num}\n")
+            journal.write(f"{HydraConfig.get().sweep.subdir}\n")
     time.sleep(cfg.sleep)
-    fail(cfg.mode)
-    loss = (cfg.x - 0.3) ** 2 + cfg.y
+    fail("exception" if cfg.seed in cfg.failing_seeds else cfg.mode)
+    loss = (cfg.x - 0.3) ** 2 + cfg.y + cfg.noise * cfg.seed
     if cfg.mode == "nothing":
         return None
     if cfg.mode == "misspelled":
