@@ -44,10 +44,14 @@ class Import:
     source: Source
     trials: tuple[Trial, ...]
     left_out: tuple[str, ...]
+    overrides: tuple[str, ...] = ()
+    """What all of its trials were given and this study's are not."""
 
     def summary(self) -> str:
         """One line for the user."""
         text = f"warm start: {len(self.trials)} trial(s) imported from {self.source.label}"
+        if self.overrides:
+            text += f", which ran with {' '.join(self.overrides)}"
         if not self.left_out:
             return text
         alike = Counter(re.sub(r"=.*? is ", " is ", why) for why in self.left_out)  # whatever the value was
@@ -128,7 +132,8 @@ def read_source(source: Source, space: Space, goals: Goals, project: Project) ->
                 left_out.append(f"it has no metric '{missing[0]}'")
             else:
                 trials.append(_imported(trial, point, base / trial.directory, space, source))
-    return Import(source, tuple(trials), tuple(left_out))
+    theirs = dict.fromkeys(line for study in studies for line in study.definition.fixed if line not in space.fixed)
+    return Import(source, tuple(trials), tuple(left_out), tuple(theirs))
 
 
 def new_imports(imports: Sequence[Import], known: Sequence[Trial]) -> list[Trial]:

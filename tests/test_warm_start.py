@@ -77,10 +77,11 @@ def write(
     objectives: Mapping[str, str] = OBJECTIVES,
     url: str | None = None,
     name: str = "study",
+    fixed: Sequence[str] = (),
 ) -> None:
     """An earlier study: in the directory's own database as a sweep without ``storage`` makes it, or in ``url``."""
     of_url = f"sqlite:///{directory / 'study.db'}" if url is None else url
-    store = Store.open(of_url, name, None if url is None else directory, Definition({}, objectives), 1)
+    store = Store.open(of_url, name, None if url is None else directory, Definition({}, objectives, tuple(fixed)), 1)
     store.add(trials)
     store.close()
 
@@ -146,6 +147,14 @@ def test_trials_outside_the_space_are_left_out_and_counted_by_reason(earlier: Pa
         f"warm start: 1 trial(s) imported from {earlier}; 4 left out: x is above its upper bound 1 (2), "
         "x is below its lower bound 0 (1), it has no metric 'seconds' (1)"
     )
+
+
+def test_overrides_that_the_earlier_study_had_and_this_one_has_not_are_said(earlier: Path, project: Project) -> None:
+    write(earlier, ran(0), fixed=["y=0.5", "epochs=5"])
+    space = build_space({"x": "interval(0,1)"}, ["y=0.5"], [], project).space
+    found = read_source(source_of(earlier), space, GOALS, project)
+    assert found.overrides == ("epochs=5",)
+    assert found.summary() == f"warm start: 1 trial(s) imported from {earlier}, which ran with epochs=5"
 
 
 def test_trial_of_repeats_is_imported_once_with_its_means(earlier: Path, project: Project) -> None:

@@ -35,7 +35,7 @@ class Repeats:
 
     def describe(self) -> dict[str, str]:
         """What a resume compares."""
-        return {} if self.key is None else {"repeats": f"{self.count} of {self.key}, from {self.first}"}
+        return {} if self.key is None else {"hydra.sweeper.repeats": f"{self.count} of {self.key}, from {self.first}"}
 
 
 def whole(runs: Sequence[Trial]) -> Trial:
