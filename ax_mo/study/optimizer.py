@@ -171,7 +171,7 @@ class AxOptimizer:
         from ax.core.data import Data
         from pandas import DataFrame
 
-        data = {number: [self._data(sample) for sample in self._samples[number]] for number in self._samples}
+        data = {number: [self._data(sample) for sample in self._samples[number]] for number in numbers}
         spreads = _pooled_deviations(list(data.values()))
         rows: list[dict[str, Any]] = []
         for number in numbers:
