@@ -67,8 +67,8 @@ class Program:
             f"++hydra.callbacks.ax_mo._target_={RECORDER}",
         ]
 
-    def pareto_command(self, sweep_dir: Path, name: str) -> str:
-        """The line that runs a point of the front again."""
+    def pareto_command(self, sweep_dir: Path, name: str, more: Sequence[str] = ()) -> str:
+        """The line that runs a point of the front again; ``more`` are further overrides."""
         flags = list(self.flags)
         paths: list[str] = []
         if "--config-dir" in flags:  # there can be only one; the user's own becomes a search path
@@ -81,7 +81,7 @@ class Program:
         words = [sys.orig_argv[0], *self.prefix[1:], *flags, "--config-dir", str(sweep_dir)]
         if paths:
             words.append(f"hydra.searchpath=[{','.join(map(quoted, paths))}]")
-        return shlex.join([*words, f"+pareto={name}"])
+        return shlex.join([*words, f"+pareto={name}", *more])
 
     def resume_command(self, sweep_dir: Path) -> str:
         """The line that continues the study in ``sweep_dir``, to be pasted into a shell."""

@@ -1,5 +1,6 @@
 """A Pareto point as a Hydra config that can be run by name."""
 
+import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +19,9 @@ from ax_mo.project import Project, without_hydra
 from ax_mo.study.trial import Trial
 
 _MISSING = object()
+
+# Groups that groups bring, and so on: no project nests them deeper.
+_MOST_ROUNDS = 10
 
 
 @dataclass(frozen=True)
@@ -44,10 +48,29 @@ class Recipes:
 
     def command(self, trial: Trial) -> str:
         """The line that runs the trial's point again, once and not as a sweep."""
-        words = f"--config-dir {self._sweep_dir} +pareto={recipe_name(trial)}"
+        try:
+            return self._command(trial, self._recipe(trial))
+        except (HydraException, OmegaConfBaseException):
+            return self._command(trial, None)
+
+    def text(self, trial: Trial) -> str | None:
+        """The content of ``pareto/trial_<n>.yaml``; None when the project no longer composes it."""
+        try:
+            found = self._recipe(trial)
+            return experiment_yaml(trial, self._goals, found, self._command(trial, found), self._sets_mode())
+        except (HydraException, OmegaConfBaseException, yaml.YAMLError, TypeError, ValueError):
+            return None
+
+    def _recipe(self, trial: Trial) -> Recipe:
+        return recipe(self._project, trial.overrides, self._plain())
+
+    def _command(self, trial: Trial, found: Recipe | None) -> str:
+        more = [] if found is None else [f"~{key}" for key in found.removed]
+        if self._project_sweeps():
+            more.append("hydra.mode=RUN")
         if self._program is not None:
-            words = self._program.pareto_command(self._sweep_dir, recipe_name(trial))
-        return f"{words} hydra.mode=RUN" if self._project_sweeps() else words
+            return self._program.pareto_command(self._sweep_dir, recipe_name(trial), more)
+        return shlex.join(["--config-dir", str(self._sweep_dir), f"+pareto={recipe_name(trial)}", *more])
 
     def _project_sweeps(self) -> bool:
         """Whether the project's plain config says ``hydra.mode: MULTIRUN``."""
@@ -62,14 +85,6 @@ class Recipes:
         # hydra-core 1.4.0rc3 refuses hydra.mode in any file but the primary config.
         return self._project_sweeps() and hydra.__version__.startswith("1.3")
 
-    def text(self, trial: Trial) -> str | None:
-        """The content of ``pareto/trial_<n>.yaml``; None when the project no longer composes it."""
-        try:
-            found = recipe(self._project, trial.overrides, self._plain())
-            return experiment_yaml(trial, self._goals, found, self.command(trial), self._sets_mode())
-        except (HydraException, OmegaConfBaseException, yaml.YAMLError, TypeError, ValueError):
-            return None
-
 
 def recipe_name(trial: Trial) -> str:
     """The name of the trial's file under ``pareto/``; Hydra takes no bare number for an option."""
@@ -80,17 +95,57 @@ def recipe(project: Project, overrides: Sequence[str], plain: DictConfig) -> Rec
     """What must change in the project's plain config to give the trial's, experiment files included.
 
     The trial's own experiment files are not named: they would bring the sweep back. Their choices and values are.
+    Raises Hydra's exceptions when the trial itself no longer composes.
     """
     trial = project.compose(overrides)
-    before, after = _choices(plain), _choices(trial)
-    choices = {group: after[group] for group in before if group in after and after[group] != before[group]}
-    try:
-        lines = [f"{group}={_option(option)}" for group, option in choices.items()]
-        chosen = project.compose_plain(lines) if lines else plain
-    except (HydraException, OmegaConfBaseException):
-        choices, chosen = {}, plain
+    choices, chosen = _chosen(project, plain, _choices(trial))
     values, removed = _difference(_content(chosen), _content(trial))
     return Recipe(choices, values, _run_settings(plain, trial), tuple(removed))
+
+
+def _chosen(
+    project: Project, plain: DictConfig, wanted: dict[str, str | None]
+) -> tuple[dict[str, str | None], DictConfig]:
+    """The choices that bring the plain config's groups to the trial's options, and what they compose to.
+
+    A choice may bring groups of its own, and change others (``override /optim: sgd`` in a preset): composed again
+    until all groups that are there agree.
+    """
+    choices: dict[str, str | None] = {}
+    chosen = plain
+    sweeping: set[str] = set()  # groups whose options are experiment files of sweeps
+    for _ in range(_MOST_ROUNDS):
+        there = _choices(chosen)
+        wrong = {g: o for g, o in wanted.items() if g in there and there[g] != o and g not in sweeping}
+        if not wrong:
+            break
+        config = _composed(project, {**choices, **wrong})
+        if config is not None and _sweep(config) == _sweep(plain):
+            choices, chosen = {**choices, **wrong}, config
+            continue
+        # One of them brings a sweep, or does not compose without the trial's other overrides: without that one.
+        for group, option in wrong.items():
+            config = _composed(project, {**choices, group: option})
+            if config is None or _sweep(config) != _sweep(plain):
+                sweeping.add(group)
+            else:
+                choices, chosen = {**choices, group: option}, config
+    return choices, chosen
+
+
+def _composed(project: Project, choices: dict[str, str | None]) -> DictConfig | None:
+    try:
+        lines = [f"{group}={_option(option)}" for group, option in choices.items()]
+        return project.compose_plain(lines, tolerant=True)
+    except (HydraException, OmegaConfBaseException):
+        return None
+
+
+def _sweep(config: DictConfig) -> list[Any]:
+    """What a config says of how to sweep."""
+    content = OmegaConf.to_container(config.hydra, resolve=False, enum_to_str=True)
+    assert isinstance(content, dict)
+    return [content[key] for key in ("mode", "sweeper", "launcher", "sweep")]
 
 
 def experiment_yaml(trial: Trial, goals: Goals, found: Recipe, command: str, sets_mode: bool) -> str:
@@ -101,8 +156,8 @@ def experiment_yaml(trial: Trial, goals: Goals, found: Recipe, command: str, set
         f"# Trial {trial.label}: {metrics}",
         f"# Run it again: {command}",
     ]
-    for key in found.removed:
-        lines.append(f"# The trial also deleted a key; add to the command line: ~{key}")
+    if found.removed:
+        lines.append(f"# (with {' '.join(f'~{key}' for key in found.removed)}: a file cannot delete keys)")
     body: dict[str, Any] = {}
     if found.choices:
         body["defaults"] = [{f"override /{group}": option} for group, option in found.choices.items()]

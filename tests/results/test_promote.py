@@ -1,0 +1,114 @@
+"""A point of the front as an experiment file: what it composes to is what the trial ran with."""
+
+import shlex
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from hydra.types import RunMode
+from omegaconf import OmegaConf
+
+from ax_mo.goals import parse_goals
+from ax_mo.project import Project, without_hydra
+from ax_mo.results.promote import Recipes
+from ax_mo.study.trial import Status, Trial
+from tests.space.conftest import project_in
+
+GOALS = parse_goals({"acc": "maximize"})
+SWEEP = """
+    # @package _global_
+    defaults:
+      - override /hydra/sweeper: ax_mo
+      - override /model: cnn
+    hydra: {mode: MULTIRUN, sweeper: {params: {lr: 'interval(0, 1)'}, objectives: {acc: maximize}}}
+    epochs: 3
+    """
+FILES = {
+    "conf/config.yaml": "defaults: [{model: mlp}, {o: adam}, {preset: null}, _self_, {experiment: null}]\n"
+    "lr: 0.1\nepochs: 1\nextra: {a: 1, b: 2}\n",
+    "conf/model/mlp.yaml": "hidden: 3\n",
+    "conf/model/cnn.yaml": "defaults: [{block: res}]\nchannels: 3\n",
+    "conf/model/block/res.yaml": "defaults: [{inner: x}]\nskip: true\n",
+    "conf/model/block/plain.yaml": "defaults: [{inner: x}]\ndepth: 2\n",
+    "conf/model/block/inner/x.yaml": "x: 1\n",
+    "conf/model/block/inner/y.yaml": "y: 1\n",
+    "conf/o/adam.yaml": "beta: 0.9\n",
+    "conf/o/sgd.yaml": "momentum: 0.9\n",
+    "conf/preset/fast.yaml": "# @package _global_\ndefaults: [{override /o: sgd}]\nepochs: 9\n",
+    "conf/extra/more.yaml": "c: 3\n",
+    "conf/experiment/nas.yaml": SWEEP,
+    "conf/experiment/small.yaml": "# @package _global_\nepochs: 7\n",
+}
+
+
+def promoted(directory: Path, project: Project, overrides: Sequence[str]) -> tuple[dict[str, Any], list[str]]:
+    """The content of the point's file, and the overrides of the command that runs it."""
+    trial = Trial(7, Status.COMPLETED, {}, tuple(overrides), "7", metrics={"acc": 0.5})
+    recipes = Recipes(project, GOALS, None, directory / "sweep")
+    text = recipes.text(trial)
+    assert text is not None
+    (directory / "sweep/pareto").mkdir(parents=True, exist_ok=True)
+    (directory / "sweep/pareto/trial_7.yaml").write_text(text)
+    command = recipes.command(trial)
+    assert f"# Run it again: {command}\n" in text
+    return yaml.safe_load(text), shlex.split(command)[2:]
+
+
+@pytest.mark.parametrize(
+    ("fixed", "line"),
+    [
+        ("", "lr=0.5"),
+        ("", "model=cnn"),
+        ("", "model=cnn model/block=res"),
+        ("", "model=cnn model/block=plain"),
+        ("", "model=cnn model/block=plain model/block/inner=y model.block.inner.y=4"),
+        ("", "preset=fast"),
+        ("", "preset=fast o=adam"),
+        ("", "preset=fast o=adam epochs=2 model=cnn model/block=plain"),
+        ("experiment=nas", "lr=0.5"),
+        ("experiment=nas", "lr=0.5 model/block=plain"),
+        ("experiment=nas", "model=mlp"),
+        ("experiment=small", "model=cnn"),
+        ("+experiment@_global_=nas", "lr=0.5"),
+        ("~extra.a", "lr=0.5"),
+        ("~o", "lr=0.5"),
+        ("+extra=more", "extra.c=5"),
+        ("+new.key=1", "model=cnn"),
+    ],
+)
+def test_promoted_point_composes_to_what_the_trial_ran_with(tmp_path: Path, fixed: str, line: str) -> None:
+    overrides = [*fixed.split(), *line.split()]
+    project = project_in(tmp_path, FILES, [])
+    if fixed.startswith("experiment="):
+        project = project_in(tmp_path, FILES, [fixed])
+    _, again = promoted(tmp_path, project, overrides)
+    plain = project_in(tmp_path, FILES, [f"hydra.searchpath=[file://{tmp_path / 'sweep'}]"])
+    config = plain.compose_plain(again)
+    assert OmegaConf.to_container(without_hydra(config)) == OmegaConf.to_container(
+        without_hydra(project.compose(overrides))
+    )
+    assert config.hydra.mode in (None, RunMode.RUN)
+
+
+def test_nested_group_is_chosen_below_an_option_that_is_not_the_default(tmp_path: Path) -> None:
+    content, _ = promoted(tmp_path, project_in(tmp_path, FILES, []), ["model=cnn", "model/block=plain"])
+    assert content == {"defaults": [{"override /model": "cnn"}, {"override /model/block": "plain"}]}
+
+
+def test_default_that_a_chosen_preset_changes_is_named(tmp_path: Path) -> None:
+    content, _ = promoted(tmp_path, project_in(tmp_path, FILES, []), ["preset=fast", "o=adam"])
+    assert content == {"defaults": [{"override /preset": "fast"}, {"override /o": "adam"}]}
+
+
+def test_experiment_file_of_a_sweep_is_not_named(tmp_path: Path) -> None:
+    project = project_in(tmp_path, FILES, ["experiment=nas"])
+    content, _ = promoted(tmp_path, project, ["experiment=nas", "lr=0.5"])
+    assert content == {"defaults": [{"override /model": "cnn"}], "epochs": 3, "lr": 0.5}
+
+
+def test_deleted_keys_are_in_the_command(tmp_path: Path) -> None:
+    content, again = promoted(tmp_path, project_in(tmp_path, FILES, []), ["~extra.a", "lr=0.5"])
+    assert content == {"lr": 0.5}
+    assert again == ["+pareto=trial_7", "~extra.a"]
