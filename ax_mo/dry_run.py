@@ -10,8 +10,17 @@ from ax_mo.space.parameters import Choice, Parameter, Range, Space, when_text
 _COUNTABLE = 1_000_000
 
 
-def description(space: Space, goals: Goals, command: str, remarks: Sequence[str] = ()) -> str:
-    """The whole text; ``command`` is the first trial's, ``remarks`` are sentences worth a second look."""
+def description(
+    space: Space,
+    goals: Goals,
+    command: str,
+    remarks: Sequence[str] = (),
+    title: str = "the first trial's command",
+    outline: str = "",
+) -> str:
+    """The whole text. ``remarks`` are sentences worth a second look, ``title`` stands above the command, ``outline``
+    says how many trials of what kind.
+    """
     parts = [
         text_table(
             ["key", "kind", "values", "scale", "active when"],
@@ -32,9 +41,11 @@ def description(space: Space, goals: Goals, command: str, remarks: Sequence[str]
     )
     if goals.constraints:
         parts.append("constraints: " + "; ".join(constraint.text for constraint in goals.constraints))
+    if outline:
+        parts.append(outline)
     if remarks:
         parts.append("\n".join(f"note: {remark}" for remark in remarks))
-    parts.append(f"the first trial's command:\n{command}")
+    parts.append(f"{title}:\n{command}")
     return "\n\n".join(parts)
 
 

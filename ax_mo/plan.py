@@ -12,7 +12,7 @@ from ax_mo.goals import Goals, doubts, parse_goals
 from ax_mo.project import Project, all_keys, has_key, reason
 from ax_mo.settings import Settings, ignored_sampler
 from ax_mo.space.build import BuiltSpace, build_space, covering_points
-from ax_mo.space.entries import bare
+from ax_mo.space.entries import bare, without_respelled
 from ax_mo.space.optuna import as_written, with_search_space
 from ax_mo.space.parameters import Space
 from ax_mo.space.start import config_point, initial_points
@@ -67,7 +67,10 @@ def make_plan(settings: Settings, arguments: Sequence[str], project: Project, re
 
 def _built(settings: Settings, arguments: Sequence[str], project: Project) -> BuiltSpace:
     search_space = settings.search_space or {}
-    params = with_search_space(settings.params, search_space)
+    params = settings.params
+    if typed := project.typed_settings("hydra.sweeper.params."):
+        params = without_respelled(params, typed, project.file_setting("hydra.sweeper.params"))
+    params = with_search_space(params, search_space)
     try:
         return build_space(params, arguments, settings.param_constraints, project)
     except ConfigError as error:

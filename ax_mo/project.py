@@ -5,6 +5,8 @@ from typing import Any
 
 from hydra.core.config_loader import ConfigLoader
 from hydra.core.object_type import ObjectType
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.errors import HydraException
 from hydra.types import RunMode
 from omegaconf import DictConfig, ListConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
@@ -27,6 +29,22 @@ class Project:
         """The option of a group in the sweep's own configuration: a name, a list of names, or None."""
         return chosen_option(self._master, group)
 
+    def typed_settings(self, prefix: str) -> list[str]:
+        """The dotted paths below ``prefix`` that the command line sets, such as ``optim.lr`` below ``hydra.a.``."""
+        parsed = OverridesParser.create().parse_overrides(hydra_overrides(self._master))
+        return [o.key_or_group.removeprefix(prefix) for o in parsed if o.key_or_group.startswith(prefix)]
+
+    def file_setting(self, key: str) -> dict[str, Any]:
+        """A mapping of Hydra's node as the files have it, without what the command line sets there."""
+        parsed = OverridesParser.create().parse_overrides(task_overrides(self._master))
+        fixed = [str(override.input_line) for override in parsed if not override.is_sweep_override()]
+        try:
+            node = OmegaConf.select(self.compose_plain(fixed, tolerant=True), key)
+        except (HydraException, OmegaConfBaseException):
+            return {}
+        content = OmegaConf.to_container(node, resolve=False) if isinstance(node, DictConfig) else None
+        return {str(name): value for name, value in content.items()} if isinstance(content, dict) else {}
+
     def group_options(self, group: str) -> list[str]:
         """The options of a config group, those of ``hydra.searchpath`` included; empty for no group."""
         parent, _, name = group.rpartition("/")
@@ -42,11 +60,6 @@ class Project:
     def compose(self, overrides: Sequence[str]) -> DictConfig:
         """The job's whole configuration, Hydra's own node included; raises Hydra's exceptions."""
         return self._loader.load_sweep_config(self._master, list(overrides))
-
-    def missing_groups(self, overrides: Sequence[str]) -> list[str]:
-        """The config groups that must be chosen (``model: ???`` in a defaults list) and are not."""
-        choices = _choices(self.compose_plain(overrides, tolerant=True))
-        return [group for group, option in choices.items() if option == "???"]
 
     def compose_plain(self, overrides: Sequence[str], tolerant: bool = False) -> DictConfig:
         """What ``python train.py <overrides>`` composes without the sweep's own command line.
@@ -64,6 +77,11 @@ class Project:
 def active_groups(config: DictConfig) -> frozenset[str]:
     """The config groups in a composed configuration's defaults lists, Hydra's own apart."""
     return frozenset(group for group in _choices(config) if not group.startswith("hydra/"))
+
+
+def missing_groups(config: DictConfig) -> list[str]:
+    """The config groups that must be chosen (``model: ???`` in a defaults list) and are not."""
+    return [group for group, option in _choices(config).items() if option == "???"]
 
 
 def chosen_option(config: DictConfig, group: str) -> Any:

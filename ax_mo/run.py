@@ -35,11 +35,13 @@ from ax_mo.screen import Screen, front_table, screen_for_this_terminal, values_o
 from ax_mo.settings import Settings, parse_settings
 from ax_mo.study.asker import Asker
 from ax_mo.study.lock import sole_sweeper
-from ax_mo.study.optimizer import AxOptimizer
-from ax_mo.study.store import Definition, Store, differences
+from ax_mo.study.optimizer import AxOptimizer, SpaceExhausted
+from ax_mo.study.repeats import whole_trials
+from ax_mo.study.store import Definition, Store, differences, read_studies
+from ax_mo.study.trial import Trial
 from ax_mo.sweep import Ending, Sweep
 from ax_mo.trial.recorder import ResultRecorder
-from ax_mo.warm_start import new_imports
+from ax_mo.warm_start import STUDY, new_imports
 
 
 def sweep(
@@ -144,24 +146,72 @@ class _Study:
 
     def show(self) -> None:
         """Print what the study would do, its first trial included, and leave nothing behind."""
-        optimizer = self._optimizer(self._settings.seed or 0)
-        optimizer.start(new_imports(self._plan.imports, ()))
-        suggestion = optimizer.ask()
-        overrides = self._space.overrides(suggestion.point)
         remarks = list(self._plan.remarks)
-        subdir = "0"
+        known = self._known_runs()
+        if known:
+            remarks.append(self._resumption(known))
+        title, command = self._next_command(known, remarks)
+        text = description(self._space, self._goals, command, remarks, title, self._outline())
+        self._screen.header(text)
+
+    def _known_runs(self) -> tuple[Trial, ...]:
+        """The runs of the study that this command without dry_run would resume. Raises ConfigError as that would."""
+        url, name = self._settings.storage, self._settings.study_name
+        if url is None:
+            if not (self._sweep_dir / STUDY).exists():
+                return ()
+            url, name = f"sqlite:///{self._sweep_dir / STUDY}", name or "study"
+        studies = read_studies(url, name or self._default_name())
+        if not studies:
+            return ()
+        studies[0].definition.check_same(_definition(self._plan))
+        return studies[0].runs
+
+    def _resumption(self, known: Sequence[Trial]) -> str:
+        interrupted = sorted({run.number for run in known if not run.status.ended})
+        again = f"; trials {', '.join(map(str, interrupted))} would run again first" if interrupted else ""
+        return (
+            f"{self._sweep_dir} holds a study of {len({run.number for run in known if run.number >= 0})} trials, which "
+            f"this command without dry_run would resume{again}"
+        )
+
+    def _outline(self) -> str:
+        """How many trials of what kind."""
+        settings, first = self._settings, [suggestion.generator for suggestion in self._plan.first]
+        text = f"{settings.n_trials} trials, {settings.n_jobs} at once"
+        if self._plan.repeats.key is not None:
+            text += f", each run {self._plan.repeats.values()}"
+        named = ["the project's own configuration"] if "config" in first else []
+        if "initial" in first:
+            named.append(f"{first.count('initial')} of initial_trials")
+        return f"{text}; first {' and '.join(named)}" if named else text
+
+    def _next_command(self, known: Sequence[Trial], remarks: list[str]) -> tuple[str, str]:
+        """The command of the next new trial, and what to call it; ``remarks`` takes what there is to say of it."""
+        trials = whole_trials(known)
+        number = max([0, *(trial.number + 1 for trial in trials)])
+        title = "the command of the next trial" if number else "the first trial's command"
+        if number >= self._settings.n_trials:
+            return title, f"none: the study has its {self._settings.n_trials} trials"
+        optimizer = self._optimizer(self._settings.seed or 0)
+        optimizer.start([*trials, *new_imports(self._plan.imports, known)])
         try:
-            subdir = subdir_of(composed(self._project, 0, overrides), 0)
+            suggestion = optimizer.ask()
+        except SpaceExhausted:
+            if not trials and not any(found.trials for found in self._plan.imports):
+                raise _nothing_to_try(self._plan) from None
+            return title, "none: the whole space was tried"
+        overrides = self._space.overrides(suggestion.point)
+        subdir = str(number)
+        try:
+            subdir = subdir_of(composed(self._project, number, overrides), number)
         except (HydraException, OmegaConfBaseException) as error:
-            remarks.append(f"the first trial does not compose: {reason(error)}")
-        run = self._plan.repeats.runs(first_attempt(0, suggestion, overrides, subdir))[0]
+            remarks.append(f"the trial below does not compose: {reason(error)}")
+        run = self._plan.repeats.runs(first_attempt(number, suggestion, overrides, subdir))[0]
         argv = run.overrides if self._program is None else command_of(self._program, run, self._sweep_dir)
-        command = shlex.join(argv)
         if self._settings.seed is None and suggestion.generator not in ("config", "initial", "center"):
-            remarks.append("without hydra.sweeper.seed, the study will draw other values for its first trial")
-        if (self._sweep_dir / TRIALS).exists():
-            remarks.append(f"{self._sweep_dir} holds a study, which this command without dry_run would resume")
-        self._screen.header(description(self._space, self._goals, command, remarks))
+            remarks.append("without hydra.sweeper.seed, the study will draw other values for that trial")
+        return title, shlex.join(argv)
 
     def run(self) -> list[list[JobReturn]]:
         with self._open_store() as store:
@@ -184,6 +234,10 @@ class _Study:
                 self._screen.header(self._resume_line())
                 asker.close()  # Python must not end while the model is being fitted
                 raise
+            if ending is Ending.EXHAUSTED and not ledger.trials:
+                self._screen.close()
+                asker.close()
+                raise _nothing_to_try(self._plan)
             self._conclude(ledger, ending)
             idle = asker.close(2.0 if ending is Ending.CANCELLED else 60.0)
         if ending is Ending.CANCELLED:
@@ -200,15 +254,19 @@ class _Study:
         definition = _definition(self._plan)
         if settings.storage is None:
             # The directory's own database: whatever the directory is called now, this is its study.
-            url = f"sqlite:///{self._sweep_dir / 'study.db'}"
+            url = f"sqlite:///{self._sweep_dir / STUDY}"
             store = Store.open(url, settings.study_name or "study", None, definition, seed)
         else:
-            name = settings.study_name or f"{self._config.hydra.job.name}:{self._sweep_dir}"
+            name = settings.study_name or self._default_name()
             store = Store.open(settings.storage, name, self._sweep_dir, definition, seed)
         try:
             yield store
         finally:
             store.close()
+
+    def _default_name(self) -> str:
+        """What a study is called in a database that may hold others."""
+        return f"{self._config.hydra.job.name}:{self._sweep_dir}"
 
     def _optimizer(self, seed: int) -> AxOptimizer:
         settings = self._settings
@@ -302,6 +360,12 @@ class _Study:
             self._resume_line(),
         ]
         self._screen.header("\n".join(lines))
+
+
+def _nothing_to_try(plan: Plan) -> ConfigError:
+    """Why there is not one point to run, nor one that was imported."""
+    texts = " and ".join(f"'{constraint.text}'" for constraint in plan.space.constraints)
+    return ConfigError(f"hydra.sweeper.param_constraints: no point of the space was found that meets {texts}.")
 
 
 def _definition(plan: Plan) -> Definition:

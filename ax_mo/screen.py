@@ -86,6 +86,8 @@ class PlainScreen:
     def ended(self, trial: Trial, goals: Goals) -> None:
         if trial.status is Status.COMPLETED:
             _say(f"ax_mo: trial {trial.label} completed: {values_of(trial, goals)}")
+            if trial.reason:
+                _say(f"ax_mo:   {printable(trial.reason)}")
         else:
             _say(f"ax_mo: trial {trial.label} failed: {printable(trial.reason or '')}")
             for line in trial.stderr_tail.splitlines()[-5:]:
@@ -125,6 +127,8 @@ class LiveScreen:
 
     def ended(self, trial: Trial, goals: Goals) -> None:
         if trial.status is Status.COMPLETED:
+            if trial.reason:
+                self.notice(f"trial {trial.label} completed, but {printable(trial.reason)}")
             return
         self._console.print(f"trial {trial.label} failed: {printable(trial.reason or '')}", markup=False, style="red")
         for line in trial.stderr_tail.splitlines()[-5:]:

@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import shlex
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -68,12 +69,24 @@ def results_yaml(trials: Sequence[Trial], goals: Goals) -> str:
         errors = standard_errors(trial, goals.names)
         if errors:
             solution["standard_errors"] = errors
+        if trial.samples:
+            solution["repeats"] = len(trial.samples)
+        if trial.reason:
+            solution["note"] = trial.reason
         if trial.number < 0:
             solution["imported"] = True
         if with_thresholds:
             solution["meets_thresholds"] = goals.meets_thresholds(trial.metrics)
         solutions.append(solution)
-    return str(yaml.safe_dump({"name": "ax_mo", "solutions": solutions}, sort_keys=False, allow_unicode=True))
+    found = {"name": "ax_mo", "solutions": solutions}
+    return str(yaml.dump(found, Dumper=_Dumper, sort_keys=False, allow_unicode=True))
+
+
+class _Dumper(yaml.SafeDumper):
+    """Writes values out where they occur twice, and no anchors."""
+
+    def ignore_aliases(self, data: Any) -> bool:
+        return True
 
 
 class ResultFiles:
@@ -91,6 +104,7 @@ class ResultFiles:
         self._recipe_text = recipe_text
         self._stale = False
         self._written_at = 0.0
+        self._current: set[Path] = set()  # files below pareto/ that are known to name this directory
 
     def changed(self) -> None:
         self._stale = True
@@ -115,7 +129,16 @@ class ResultFiles:
             if path.name not in wanted and path.name.startswith(("trial_", "imported_")):
                 path.unlink()
         for name, trial in wanted.items():
-            if not (folder / name).exists():
+            if not self._is_current(folder / name):
                 text = self._recipe_text(trial)
                 if text is not None:
                     write_atomically(folder / name, text)
+                    self._current.add(folder / name)
+
+    def _is_current(self, path: Path) -> bool:
+        """Whether the file is there and names this directory, which may have been moved."""
+        if path not in self._current and path.exists():
+            if shlex.quote(str(self._dir)) not in path.read_text(encoding="utf-8", errors="replace"):
+                return False
+            self._current.add(path)
+        return path.exists()

@@ -7,6 +7,7 @@ group is active under exactly those options under which it was seen. Pure, but f
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from itertools import combinations
 from typing import Protocol
 
 from hydra.errors import HydraException
@@ -14,7 +15,7 @@ from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
 from ax_mo.errors import ConfigError
-from ax_mo.project import active_groups, chosen_option, has_key, reason
+from ax_mo.project import active_groups, chosen_option, has_key, missing_groups, reason
 from ax_mo.space.entries import Entry, first_of, holds
 from ax_mo.space.grammar import FixedOverride, as_text
 from ax_mo.space.parameters import Choice, Condition
@@ -27,7 +28,7 @@ class Composer(Protocol):
 
     def compose(self, overrides: Sequence[str]) -> DictConfig: ...
 
-    def missing_groups(self, overrides: Sequence[str]) -> list[str]: ...
+    def compose_plain(self, overrides: Sequence[str], tolerant: bool = False) -> DictConfig: ...
 
 
 @dataclass(frozen=True, eq=False)
@@ -241,26 +242,23 @@ class _Surveyor:
 
     def _without_absent(self, fixed: Sequence[Entry], lines: Sequence[str], error: Exception) -> DictConfig:
         """Compose without those fixed overrides that cannot be given here; raises the error when all of them can."""
-        kept = [entry for entry in fixed if _is_always(entry)]
-        while missing := self._missing([*_lines(kept), *lines]):  # mandatory groups come first
-            chosen = [entry for entry in fixed if _is_group(entry) and entry.key in missing]
-            if not chosen:
-                break
-            kept += chosen
-        while len(kept) < len(fixed):
-            config = self._project.compose([*_lines(kept), *lines])
+        for dropped in _few_first([entry for entry in fixed if _is_group(entry) and not _is_always(entry)]):
+            kept = [entry for entry in fixed if _is_always(entry) or (_is_group(entry) and entry not in dropped)]
+            try:
+                # Without the command line's settings of Hydra, which say nothing of keys.
+                config = self._project.compose_plain([*_lines(kept), *lines], tolerant=True)
+            except (HydraException, OmegaConfBaseException):
+                continue
             here = Context({}, config, active_groups(config))
-            more = [entry for entry in fixed if entry not in kept and exists(entry, here)]
-            if not more:
-                return config
-            # A group may bring the keys of others.
-            added = [entry for entry in more if _is_group(entry)] or more
-            kept = [entry for entry in fixed if entry in kept or entry in added]
+            kept = [entry for entry in fixed if entry in kept or exists(entry, here)]
+            if len(kept) < len(fixed):
+                return self._project.compose([*_lines(kept), *lines])
+            break
         raise error
 
     def _missing(self, lines: Sequence[str]) -> list[str]:
         try:
-            return self._project.missing_groups(lines)
+            return missing_groups(self._project.compose_plain(lines, tolerant=True))
         except (HydraException, OmegaConfBaseException):
             return []
 
@@ -285,6 +283,12 @@ def _searched_groups(entries: Sequence[Entry]) -> Iterator[Group]:
 
 def _lines(entries: "Iterator[Entry] | Sequence[Entry]") -> list[str]:
     return [entry.content.line for entry in entries if isinstance(entry.content, FixedOverride)]
+
+
+def _few_first(entries: Sequence[Entry]) -> Iterator[tuple[Entry, ...]]:
+    """Which of the entries to leave out: none, each alone, each pair, and three at most."""
+    for count in range(min(len(entries), 3) + 1):
+        yield from combinations(entries, count)
 
 
 def _is_group(entry: Entry) -> bool:

@@ -45,6 +45,7 @@ def build_space(
     fixed = tuple(content.line for content, w in overrides if not w)
     conditional = tuple(ConditionalOverride(content.key, content.line, w) for content, w in overrides if w)
     constraints = tuple(_parameter_constraint(str(text), parameters) for text in param_constraints)
+    _check_feasible(constraints, parameters)
     space = Space(parameters, constraints, fixed, conditional)
     _check_samples(space, project, {entry.content.key: entry.where for entry in entries})
     return BuiltSpace(space, (*dropped, *hints))
@@ -101,7 +102,11 @@ def _dropped(left_out: Sequence[Entry], read: Entries, found: Survey, project: C
         if elsewhere is None:
             raise _unknown_key(entry, found)
         left = "not given" if isinstance(entry.content, FixedOverride) else "not searched"
-        sentences.append(f"{entry.content.key} is {left}: it exists under {when_text(elsewhere)} only.")
+        chosen = " ".join(
+            e.content.line for e in read.typed if isinstance(e.content, FixedOverride) and e.content.is_group
+        )
+        why = f"it exists under {when_text(elsewhere)} only" if elsewhere else f"it does not exist with {chosen}"
+        sentences.append(f"{entry.content.key} is {left}: {why}.")
     return sentences
 
 
@@ -206,6 +211,27 @@ def _parameter_constraint(text: str, parameters: Sequence[Parameter]) -> LinearC
         constraint.bound,
         constraint.text,
     )
+
+
+def _check_feasible(constraints: Sequence[LinearConstraint], parameters: Sequence[Parameter]) -> None:
+    """Raises ConfigError when no point meets all constraints; whole numbers are taken for any in between."""
+    bounds = {p.key: (p.low, p.high) for p in parameters if isinstance(p, Range)}
+    for constraint in constraints:
+        least = sum(w * (bounds[name][0] if w > 0 else bounds[name][1]) for name, w in constraint.terms)
+        if least > constraint.bound + 1e-9 * max(1.0, abs(constraint.bound)):
+            given = ", ".join(f"{name} is {bounds[name][0]:g} to {bounds[name][1]:g}" for name in constraint.names)
+            raise ConfigError(f"hydra.sweeper.param_constraints: no point meets '{constraint.text}': {given}.")
+    if len(constraints) < 2:
+        return
+    from scipy.optimize import linprog
+
+    names = list(dict.fromkeys(name for constraint in constraints for name in constraint.names))
+    weights = [[dict(constraint.terms).get(name, 0.0) for name in names] for constraint in constraints]
+    limits = [constraint.bound for constraint in constraints]
+    found = linprog([0.0] * len(names), A_ub=weights, b_ub=limits, bounds=[bounds[name] for name in names])
+    if found.status == 2:  # infeasible
+        texts = " and ".join(f"'{constraint.text}'" for constraint in constraints)
+        raise ConfigError(f"hydra.sweeper.param_constraints: no point meets {texts} together.")
 
 
 def _check_scales(constraint: LinearConstraint, parameters: Sequence[Range]) -> None:

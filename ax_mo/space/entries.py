@@ -76,6 +76,42 @@ def read_entries(params: Mapping[str, Any], arguments: Sequence[str], group_opti
     return Entries(tuple(entries), tuple(typed.values()), tuple(unnarrowed) if replaced else ())
 
 
+def without_respelled(params: Mapping[str, Any], typed: Sequence[str], of_files: Mapping[str, Any]) -> dict[str, Any]:
+    """``params`` without a file's ``data.size: ...`` where the command line sets ``hydra.sweeper.params.data.size``.
+
+    Hydra keeps both, since the second is nested: ``data: {size: ...}``. ``typed`` are the command line's dotted paths,
+    ``of_files`` are the params without them. Raises ConfigError where that nesting took the place of a choice.
+    """
+    kept = dict(params)
+    for path in typed:
+        outer, dot, _ = path.partition(".")
+        if dot and outer in of_files and not isinstance(of_files[outer], Mapping):
+            raise ConfigError(
+                f"hydra.sweeper.params.{path}: set there, it takes the place of '{outer}: {of_files[outer]}'. Write "
+                f"'{path}=...' instead, without hydra.sweeper.params; to fix it, '{path}=choice(<value>)'."
+            )
+        kept = _without_other_spellings(kept, path.split("."))
+    return kept
+
+
+def _without_other_spellings(params: Mapping[str, Any], path: Sequence[str], nested: bool = True) -> dict[str, Any]:
+    """Without the path, however it is spelled, but for the spelling that is nested at each of its dots."""
+    kept = dict(params)
+    for length in range(1, len(path) + 1):
+        name = ".".join(path[:length])
+        stays = nested and length == 1
+        if name not in kept:
+            continue
+        if length == len(path):
+            if not stays:
+                del kept[name]
+        elif isinstance(kept[name], Mapping):
+            kept[name] = _without_other_spellings(kept[name], path[length:], stays)
+            if not kept[name]:
+                del kept[name]
+    return kept
+
+
 def _entries(
     params: Mapping[str, Any],
     group_options: GroupOptions,

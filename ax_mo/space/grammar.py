@@ -85,13 +85,14 @@ def from_override(
     ``where`` is what error messages call its place; the command line by default.
     """
     key = override.get_key_element()
+    typed = where is None
     where = where or f"the command line's {override.input_line}"
     if override.is_hydra_override():
         raise ConfigError(
             f"{where}: Hydra's own settings cannot be searched. Remove it from params; set it on the "
             "command line or in a config file."
         )
-    options = list(group_options(override.key_or_group))
+    options = _options_of(override, group_options)
     if not override.is_sweep_override():
         value = override.value()
         if options and value is None and not override.is_delete():
@@ -109,7 +110,27 @@ def from_override(
         return _interval(key, sweep, where)
     if isinstance(sweep, RangeSweep):
         return _range(key, sweep, where)
+    if typed and isinstance(sweep, ChoiceSweep) and len(sweep.list) == 1:
+        # Hydra refuses a plain value whose key the project's own config lacks, if only until an option is chosen.
+        text = as_text(sweep.list[0])
+        return FixedOverride(key, f"{key}={text}", bool(options), text)
     return _choice(key, override, sweep, options, where)
+
+
+def _options_of(override: Override, group_options: GroupOptions) -> list[str]:
+    """The options of the override's group, and those in sub-folders that it names; empty where it is no group."""
+    group = override.key_or_group
+    known = list(group_options(group))
+    if override.is_delete():
+        return known
+    value = override.value()
+    if isinstance(value, ChoiceSweep):
+        value = [entry for element in value.list for entry in (element if isinstance(element, list) else [element])]
+    for name in value if isinstance(value, list) else [value]:
+        folder, slash, option = str(name.text if isinstance(name, QuotedString) else name).rpartition("/")
+        if slash and folder and option in group_options(f"{group}/{folder}"):
+            known.append(f"{folder}/{option}")
+    return known
 
 
 def _where(key: str) -> str:

@@ -11,7 +11,7 @@ from omegaconf.errors import OmegaConfBaseException
 from ax_mo.errors import ConfigError, closest
 from ax_mo.project import active_groups, chosen_option, has_key, reason
 from ax_mo.space.entries import bare
-from ax_mo.space.parameters import Choice, Parameter, Space, Value
+from ax_mo.space.parameters import Choice, Parameter, Space, Value, when_text
 
 
 class Composer(Protocol):
@@ -56,9 +56,11 @@ def initial_points(space: Space, given: Sequence[Any], project: Composer) -> lis
         if why is not None:
             raise ConfigError(f"{where}: {why}.")
         point = space.restricted(values)
-        inactive = [key for key in named if key not in point]
-        if inactive:
-            raise ConfigError(f"{where}: {inactive[0]} is not active with these options; leave it out.")
+        inactive = next((p for p in space.parameters if p.key in named and p.key not in point), None)
+        if inactive is not None:
+            raise ConfigError(
+                f"{where}: {inactive.key} is only there when {when_text(inactive.when)}; leave it out, or choose that."
+            )
         points.append(point)
     return points
 

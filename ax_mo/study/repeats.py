@@ -1,7 +1,7 @@
 """Several runs of one trial, alike but for their seed, as one observation with its uncertainty. Pure."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 
@@ -32,6 +32,10 @@ class Repeats:
             )
             for repeat in range(self.count)
         ]
+
+    def values(self) -> str:
+        """How often, and with which values of ``key``."""
+        return f"{self.count} times with {self.key}={self.first} to {self.first + self.count - 1}"
 
     def describe(self) -> dict[str, str]:
         """What a resume compares."""
@@ -65,13 +69,23 @@ def whole(runs: Sequence[Trial]) -> Trial:
     if len(completed) + len(failed) < len(runs):
         return replace(trial, status=_unfinished(runs))
     trial = replace(trial, ended=max((run.ended for run in runs if run.ended), default=None))
+    reason = None
+    if failed:
+        counted = f"{len(failed)} of {len(runs)} repeats failed; the first: {failed[0].reason}"
+        reason = counted if len(runs) > 1 else failed[0].reason  # a trial that does not compose has one run
     if 2 * len(failed) > len(runs):
         why = failed[0]
-        counted = f"{len(failed)} of {len(runs)} repeats failed; the first: {why.reason}"
-        reason = counted if len(runs) > 1 else why.reason  # a trial that does not compose has one run
         return replace(trial, status=Status.FAILED, reason=reason, signature=why.signature, stderr_tail=why.stderr_tail)
     samples = tuple(run.metrics for run in completed)
-    return replace(trial, status=Status.COMPLETED, metrics=means(samples), samples=samples)
+    return replace(trial, status=Status.COMPLETED, metrics=means(samples), samples=samples, reason=reason)
+
+
+def whole_trials(runs: Iterable[Trial]) -> list[Trial]:
+    """The trials that these runs are of, by the order of their first runs."""
+    of_trials: dict[int, list[Trial]] = {}
+    for run in runs:
+        of_trials.setdefault(run.number, []).append(run)
+    return [whole(of_trial) for of_trial in of_trials.values()]
 
 
 def _unfinished(runs: Sequence[Trial]) -> Status:

@@ -81,6 +81,22 @@ class Definition:
     objectives: Mapping[str, str]
     fixed: tuple[str, ...] = ()
 
+    def check_same(self, now_asked: "Definition") -> None:
+        """Raises ConfigError when what a resume asks for is not what the study was started with."""
+        for before, after, where in (
+            (self.params, now_asked.params, "hydra.sweeper.params"),
+            (self.objectives, now_asked.objectives, "hydra.sweeper.objectives"),
+        ):
+            changes = differences(before, after)
+            if changes:
+                # Repeats are described among the params, under their own key.
+                elsewhere = all("hydra.sweeper.repeats: " in change for change in changes)
+                raise ConfigError(
+                    f"{'hydra.sweeper.repeats' if elsewhere else where} is not what this study was started with:\n"
+                    + "\n".join(f"  {line}" for line in changes)
+                    + "\nResume with the same settings, or start a new study in another hydra.sweep.dir."
+                )
+
 
 class Store:
     """One study's rows. Raises StudyStopped when the database cannot be written."""
@@ -299,17 +315,7 @@ def _check_same(row: Any, name: str, sweep_dir: Path | None, definition: Definit
             f"hydra.sweeper.study_name: the study '{name}' lives in {row.sweep_dir}. Resume it with "
             f"hydra.sweep.dir={row.sweep_dir}, or choose another study_name."
         )
-    for key, before, after in (
-        ("params", json.loads(row.params), dict(definition.params)),
-        ("objectives", json.loads(row.objectives), dict(definition.objectives)),
-    ):
-        changes = differences(before, after)
-        if changes:
-            raise ConfigError(
-                f"hydra.sweeper.{key} is not what this study was started with:\n"
-                + "\n".join(f"  {line}" for line in changes)
-                + "\nResume with the same settings, or start a new study in another hydra.sweep.dir."
-            )
+    Definition(json.loads(row.params), json.loads(row.objectives)).check_same(definition)
 
 
 def _check_schema(row: Any) -> None:

@@ -19,7 +19,11 @@ TWICE = ("hydra.sweeper.repeats=2",)
         (["x=interval(1,0)"], None, "the lower bound 1.0 is not below the upper bound 0.0"),
         (["x=tag(log,interval(0,1))"], None, "a log scale needs a lower bound above 0"),
         (["hydra.sweeper.params={x: 'choice()'}"], None, "hydra.sweeper.params.x: the choice is empty"),
-        (["x=choice(1)"], None, "holds 1 value(s); a search needs at least two. To fix it, write 'x: 1'"),
+        (
+            ["hydra.sweeper.params={x: 'choice(1)'}"],
+            None,
+            "holds 1 value(s); a search needs at least two. To fix it, write 'x: 1'",
+        ),
         ([X, "hydra.sweeper.n_trials=0"], None, "hydra.sweeper.n_trials must be at least 1, not 0"),
         ([X, "hydra.sweeper.n_jobs=0"], None, "hydra.sweeper.n_jobs must be at least 1, not 0"),
         ([X, "hydra.sweeper.constraints=['x <= 1']"], None, "is a parameter, not a metric"),

@@ -1,6 +1,7 @@
 """``hydra.sweeper.dry_run=true`` says what a study would do, and does nothing."""
 
 import shlex
+from pathlib import Path
 
 import yaml
 
@@ -8,6 +9,10 @@ from .conftest import run
 
 SPACE = ("model=small,large", "hydra.sweeper.params={model.depth: 'range(1,4)'}", "x=interval(0,1)", "y=0,'1'")
 PATHS = ("hydra.sweep.subdir=run_${hydra.job.num}", "hydra.sweeper.repeats=2", "hydra.verbose=false")
+
+
+def contents(directory: Path) -> dict[str, bytes]:
+    return {str(path): path.read_bytes() for path in directory.rglob("*") if path.is_file()}
 
 
 def test_first_trials_command_runs_when_pasted_and_is_the_studys_own(sweep):
@@ -28,6 +33,7 @@ def test_first_trials_command_runs_when_pasted_and_is_the_studys_own(sweep):
         "loss       maximize\n"
         "size       minimize  100\n\n"
         "constraints: seconds <= 9\n\n"
+        "1 trials, 2 at once, each run 2 times with seed=0 to 1; first the project's own configuration\n\n"
         "note: hydra.sweeper.objectives.loss: maximize looks wrong for something named 'loss'; did you mean minimize?\n"
         "\n"
         "the first trial's command:"
@@ -45,3 +51,38 @@ def test_first_trials_command_runs_when_pasted_and_is_the_studys_own(sweep):
     assert shlex.split(of_first) == shlex.split(command)
     assert yaml.safe_load(config.read_text()) == values
     assert [line["dir"] for line in sweep.trials()] == ["run_0/0", "run_0/1"]
+
+
+def test_study_that_would_be_resumed_is_told_with_its_next_trial(sweep):
+    assert sweep.run("x=range(0,3)", "hydra.sweeper.n_trials=1").returncode == 0
+    before = contents(sweep.dir)
+    dry = sweep.run("x=range(0,3)", "hydra.sweeper.n_trials=9", "hydra.sweeper.dry_run=true")
+    assert dry.returncode == 0, dry.output
+    assert "holds a study of 1 trials, which this command without dry_run would resume" in dry.output
+    assert dry.output.rstrip().splitlines()[-2] == "the command of the next trial:"
+    assert "hydra.job.num=1" in dry.output.rstrip().splitlines()[-1]
+    full = sweep.run("x=range(0,3)", "hydra.sweeper.n_trials=1", "hydra.sweeper.dry_run=true")
+    assert full.output.rstrip().splitlines()[-1] == "none: the study has its 1 trials"
+    assert contents(sweep.dir) == before
+
+
+def test_dry_run_refuses_what_a_resume_would_refuse(sweep):
+    assert sweep.run("x=range(0,3)", "hydra.sweeper.n_trials=1").returncode == 0
+    other = sweep.run("x=range(0,4)", "hydra.sweeper.dry_run=true")
+    assert other.returncode == 1
+    assert "hydra.sweeper.params is not what this study was started with" in other.output
+    repeated = sweep.run("x=range(0,3)", "hydra.sweeper.repeats=2", "hydra.sweeper.dry_run=true")
+    assert "hydra.sweeper.repeats is not what this study was started with" in repeated.output
+
+
+def test_constraints_that_no_point_meets_are_refused(sweep):
+    for dry in ("true", "false"):
+        options = (
+            "x=range(0,3)",
+            "hydra.sweeper.params={seed: 'range(0,3)'}",
+            "hydra.sweeper.param_constraints=['2*x + 2*seed <= 3', '2*x + 2*seed >= 3']",
+        )
+        done = sweep.run(*options, f"hydra.sweeper.dry_run={dry}")
+        assert done.returncode == 1
+        assert "param_constraints: no point of the space was found that meets '2*x + 2*seed <= 3' and" in done.output
+        assert "Traceback" not in done.output

@@ -212,3 +212,14 @@ def test_pareto_file_is_composed_once(tmp_path: Path) -> None:
 def test_trial_that_no_longer_composes_gets_no_pareto_file(tmp_path: Path) -> None:
     refreshed(writer(tmp_path, lambda _: None), trial(0, 0.9, 10))
     assert names(tmp_path / "pareto") == []
+
+
+def test_pareto_file_of_a_directory_that_was_moved_is_written_again(tmp_path: Path) -> None:
+    def of(directory: Path) -> ResultFiles:
+        return writer(directory, lambda t: f"# Run it again: --config-dir {directory}\n")
+
+    (tmp_path / "old").mkdir()
+    refreshed(of(tmp_path / "old"), trial(0, 0.9, 10))
+    (tmp_path / "old").rename(tmp_path / "new")
+    refreshed(of(tmp_path / "new"), trial(0, 0.9, 10))
+    assert (tmp_path / "new/pareto/trial_0.yaml").read_text() == f"# Run it again: --config-dir {tmp_path}/new\n"

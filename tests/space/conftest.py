@@ -41,7 +41,7 @@ class Remembering:
     """A project that composes each list of overrides once."""
 
     def __init__(self, project: Project) -> None:
-        self.group_options, self.missing_groups = cache(project.group_options), project.missing_groups
+        self.group_options, self.compose_plain = cache(project.group_options), project.compose_plain
         self._composed = cache(lambda overrides: project.compose(overrides))
         self.composed_once = project.compose  # for what will not be asked again
 
@@ -49,14 +49,16 @@ class Remembering:
         return self._composed(tuple(overrides))
 
 
-def project_in(directory: Path, files: dict[str, str], overrides: Sequence[str]) -> Project:
+def project_in(
+    directory: Path, files: dict[str, str], overrides: Sequence[str], config_name: str = "config"
+) -> Project:
     for name, text in files.items():
         path = directory / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(dedent(text))
     with initialize_config_dir(str(directory / "conf"), version_base=None):
         loader = GlobalHydra.instance().config_loader()
-    master = loader.load_configuration("config", list(overrides), run_mode=RunMode.MULTIRUN)
+    master = loader.load_configuration(config_name, list(overrides), run_mode=RunMode.MULTIRUN)
     return Project(loader, master)
 
 

@@ -260,3 +260,24 @@ def test_order_between_two_log_scales_is_possible(project: Project, text: str) -
 def test_malformed_constraint_names_its_key(project: Project) -> None:
     message = message_of(project, {"optim.lr": "interval(0, 1)"}, (), ["optim.lr < 1"])
     assert message.startswith("hydra.sweeper.param_constraints: 'optim.lr < 1' compares with '<'")
+
+
+@pytest.mark.parametrize(
+    ("texts", "reason"),
+    [
+        (["seed >= 9"], "no point meets 'seed >= 9': seed is 1 to 5."),
+        (["optim.lr + seed <= 0.5"], "no point meets 'optim.lr + seed <= 0.5': optim.lr is 0 to 1, seed is 1 to 5."),
+        (["seed >= 4", "seed <= 2"], "no point meets 'seed >= 4' and 'seed <= 2' together."),
+        (["seed >= 4*optim.lr + 3", "2*optim.lr >= 1.5"], "'2*optim.lr >= 1.5' together."),
+    ],
+)
+def test_constraints_that_no_point_meets_are_an_error(project: Project, texts: list[str], reason: str) -> None:
+    params = {"optim.lr": "interval(0, 1)", "seed": "int(interval(1, 5))"}
+    message = message_of(project, params, (), texts)
+    assert message.startswith("hydra.sweeper.param_constraints: ")
+    assert message.endswith(reason)
+
+
+def test_constraints_that_a_single_point_meets_are_none(project: Project) -> None:
+    params = {"optim.lr": "interval(0, 1)", "seed": "int(interval(1, 5))"}
+    assert space_of(params, [], ["seed <= optim.lr", "optim.lr >= 1"], project).constraints

@@ -276,7 +276,7 @@ def test_trial_that_violates_a_constraint_is_refused(project: Composer) -> None:
 def test_parameter_of_another_option_is_refused(project: Composer) -> None:
     message = refused(project, CONDITIONAL, {"model": "mlp", "model.channels": 3})
     assert message == (
-        "hydra.sweeper.initial_trials[0]: model.channels is not active with these options; leave it out."
+        "hydra.sweeper.initial_trials[0]: model.channels is only there when model=cnn; leave it out, or choose that."
     )
 
 

@@ -109,7 +109,8 @@ def test_completed_trial_has_mean_samples_and_times() -> None:
     assert trial.observations == trial.samples
     assert (trial.started, trial.ended) == ("t7", "t9")
     assert (trial.overrides, trial.directory, trial.repeat) == (TRIAL.overrides, TRIAL.directory, None)
-    assert (trial.reason, trial.stderr_tail) == (None, "")
+    assert (trial.reason, trial.stderr_tail) == ("1 of 3 repeats failed; the first: ValueError: 1", "")
+    assert whole(runs_of(C, C)).reason is None
 
 
 def test_failed_trial_says_how_many_failed_and_why_the_first_did() -> None:
