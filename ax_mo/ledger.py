@@ -204,7 +204,7 @@ class Ledger:
         self._set(
             replace(
                 run,
-                status=Status.COMPLETED if outcome.completed else Status.FAILED,
+                status=outcome.status,
                 metrics=dict(outcome.metrics),
                 reason=outcome.reason,
                 signature=outcome.signature,
@@ -220,6 +220,8 @@ class Ledger:
         if trial.status is Status.COMPLETED:
             self.asker.tell(trial.number, trial.observations)
             self._hypervolume = None
+        elif trial.status is Status.EARLY_STOPPED:
+            self.asker.stop(trial.number, trial.observations)
         else:
             self.asker.fail(trial.number)
         self._ended_here.append(trial.number)
@@ -292,6 +294,7 @@ class Ledger:
             n_trials=self.n_trials,
             completed=sum(trial.status is Status.COMPLETED for trial in trials),
             failed=sum(trial.status is Status.FAILED for trial in trials),
+            stopped=sum(trial.status is Status.EARLY_STOPPED for trial in trials),
             running=running,
             front=len(self._front),
             hypervolume=self._hypervolume,

@@ -31,7 +31,7 @@ from ax_mo.plan import Plan, make_plan
 from ax_mo.project import Project, hydra_overrides, reason
 from ax_mo.results.files import PARETO, RESULTS, TRIALS, ResultFiles
 from ax_mo.results.promote import Recipes
-from ax_mo.screen import Screen, front_table, screen_for_this_terminal, values_of
+from ax_mo.screen import Progress, Screen, front_table, screen_for_this_terminal, values_of
 from ax_mo.settings import Settings, parse_settings
 from ax_mo.study.asker import Asker
 from ax_mo.study.lock import sole_sweeper
@@ -341,8 +341,7 @@ class _Study:
         progress = ledger.progress(0)
         lines = [
             "",
-            f"ax_mo: {ending or 'stopped'}: {progress.completed} completed, {progress.failed} failed of "
-            f"{self._settings.n_trials} trials",
+            f"ax_mo: {ending or 'stopped'}: {_counts(progress)} of {self._settings.n_trials} trials",
         ]
         if front:
             known = sum(trial.status.has_metrics for trial in ledger.trials.values())  # imported ones, too
@@ -360,6 +359,11 @@ class _Study:
             self._resume_line(),
         ]
         self._screen.header("\n".join(lines))
+
+
+def _counts(progress: Progress) -> str:
+    stopped = f"{progress.stopped} stopped early, " if progress.stopped else ""
+    return f"{progress.completed} completed, {stopped}{progress.failed} failed"
 
 
 def _nothing_to_try(plan: Plan) -> ConfigError:

@@ -20,13 +20,14 @@ class Progress:
     completed: int
     failed: int
     running: int
+    stopped: int = 0
     front: int = 0
     hypervolume: float | None = None
     best: Mapping[str, tuple[float, int]] = field(default_factory=dict)
 
     @property
     def ended(self) -> int:
-        return self.completed + self.failed
+        return self.completed + self.failed + self.stopped
 
 
 class Screen(Protocol):
@@ -88,6 +89,8 @@ class PlainScreen:
             _say(f"ax_mo: trial {trial.label} completed: {values_of(trial, goals)}")
             if trial.reason:
                 _say(f"ax_mo:   {printable(trial.reason)}")
+        elif trial.status is Status.EARLY_STOPPED:
+            _say(f"ax_mo: trial {trial.label} stopped early: {printable(trial.reason or '')}")
         else:
             _say(f"ax_mo: trial {trial.label} failed: {printable(trial.reason or '')}")
             for line in trial.stderr_tail.splitlines()[-5:]:
@@ -130,6 +133,10 @@ class LiveScreen:
             if trial.reason:
                 self.notice(f"trial {trial.label} completed, but {printable(trial.reason)}")
             return
+        if trial.status is Status.EARLY_STOPPED:
+            text = f"trial {trial.label} stopped early: {printable(trial.reason or '')}"
+            self._console.print(text, markup=False, style="dim")
+            return
         self._console.print(f"trial {trial.label} failed: {printable(trial.reason or '')}", markup=False, style="red")
         for line in trial.stderr_tail.splitlines()[-5:]:
             self._console.print(f"  {printable(line)}", markup=False, style="dim")
@@ -158,6 +165,8 @@ class LiveScreen:
         line.append("━" * filled, style="green").append("━" * (width - filled), style="dim")
         line.append(f" {done}/{progress.n_trials}", style="bold")
         line.append(f"  {progress.running} running")
+        if progress.stopped:
+            line.append(f"  {progress.stopped} stopped early", style="dim")
         if progress.failed:
             line.append(f"  {progress.failed} failed", style="red")
         eta = self._eta(progress, elapsed)

@@ -17,6 +17,7 @@ class Optimizer(Protocol):
     def ask(self) -> Suggestion: ...
     def assign(self, number: int, point: Point) -> None: ...
     def tell(self, number: int, samples: Sequence[Mapping[str, float]]) -> None: ...
+    def stop(self, number: int, samples: Sequence[Mapping[str, float]]) -> None: ...
     def fail(self, number: int) -> None: ...
     def quasi_random(self) -> Suggestion: ...
 
@@ -24,7 +25,7 @@ class Optimizer(Protocol):
 class Asker:
     """Runs an optimizer's calls in the order they were made, on a thread of its own.
 
-    An error in ``assign``, ``tell`` or ``fail`` is raised by the next ``ask``'s future.
+    An error in ``assign``, ``tell``, ``stop`` or ``fail`` is raised by the next ``ask``'s future.
     """
 
     def __init__(self, optimizer: Optimizer, on_ready: Callable[[], None] = lambda: None) -> None:
@@ -63,6 +64,9 @@ class Asker:
 
     def tell(self, number: int, samples: Sequence[Mapping[str, float]]) -> None:
         self._post(lambda: self._optimizer.tell(number, samples))
+
+    def stop(self, number: int, samples: Sequence[Mapping[str, float]]) -> None:
+        self._post(lambda: self._optimizer.stop(number, samples))
 
     def fail(self, number: int) -> None:
         self._post(lambda: self._optimizer.fail(number))

@@ -141,11 +141,16 @@ class AxOptimizer:
         """Trial ``number`` completed with these metrics, one set per repeat; those that are no goal are left out."""
         self._client._experiment.trials[self._indices[number]].mark_completed()
         self._samples[number] = tuple(samples)
-        noisy = any(len(known) > 1 for known in self._samples.values())
-        # Where some trials have a spread, the others are given one that depends on what is known of all.
-        self._attach(list(self._samples) if noisy else [number])
+        self._attach(list(self._samples) if self._is_noisy() else [number])
         if self._note_worst(means(samples)):
             self._configure_goals()
+
+    def stop(self, number: int, samples: Sequence[Mapping[str, float]]) -> None:
+        """Trial ``number`` was stopped early with these metrics, its last: no data where one of a goal is missing."""
+        if self._stop(number, samples):
+            self._attach(list(self._samples) if self._is_noisy() else [number])
+        else:
+            self.fail(number)
 
     def fail(self, number: int) -> None:
         """Trial ``number`` has no data. Abandoned, in Ax's terms, so that the same point is not proposed again."""
@@ -158,6 +163,9 @@ class AxOptimizer:
             self.assign(trial.number, trial.point)
             if trial.status is Status.FAILED:
                 self.fail(trial.number)
+            elif trial.status is Status.EARLY_STOPPED:
+                if not self._stop(trial.number, trial.observations):
+                    self.fail(trial.number)
             elif trial.status.has_metrics:
                 self._client._experiment.trials[self._indices[trial.number]].mark_completed()
                 self._samples[trial.number] = trial.observations
@@ -165,6 +173,19 @@ class AxOptimizer:
         if self._samples:
             self._attach(list(self._samples))
             self._configure_goals()
+
+    def _is_noisy(self) -> bool:
+        """Where some trials have a spread, the others are given one that depends on what is known of all."""
+        return any(len(known) > 1 for known in self._samples.values())
+
+    def _stop(self, number: int, samples: Sequence[Mapping[str, float]]) -> bool:
+        """Whether there is data of a trial that was stopped early; Ax counts the trial as such then."""
+        if not all(name in sample for sample in samples for name in self._goals.required):
+            return False
+        # Ax would see the data first, and the repeats' uncertainty depends on all trials.
+        self._client._experiment.trials[self._indices[number]].mark_early_stopped(unsafe=True)
+        self._samples[number] = tuple(samples)
+        return True
 
     def _attach(self, numbers: Sequence[int]) -> None:
         """Give Ax the data of these trials; what it had of them before is replaced."""

@@ -45,6 +45,7 @@ class Repeats:
 def whole(runs: Sequence[Trial]) -> Trial:
     """One trial made of its repeats: completed with the mean of the completed ones when at least half completed.
 
+    It was stopped early when any of them was; what others had completed by then is not comparable.
     A trial without repeats is its only run.
     """
     first = runs[0]
@@ -66,7 +67,7 @@ def whole(runs: Sequence[Trial]) -> Trial:
         started=min((run.started for run in runs if run.started), default=None),
         ended=None,
     )
-    if len(completed) + len(failed) < len(runs):
+    if not all(run.status.ended for run in runs):
         return replace(trial, status=_unfinished(runs))
     trial = replace(trial, ended=max((run.ended for run in runs if run.ended), default=None))
     reason = None
@@ -76,7 +77,11 @@ def whole(runs: Sequence[Trial]) -> Trial:
     if 2 * len(failed) > len(runs):
         why = failed[0]
         return replace(trial, status=Status.FAILED, reason=reason, signature=why.signature, stderr_tail=why.stderr_tail)
-    samples = tuple(run.metrics for run in completed)
+    stopped = [run for run in runs if run.status is Status.EARLY_STOPPED]
+    samples = tuple(run.metrics for run in stopped or completed)
+    if stopped:
+        metrics = means(samples)
+        return replace(trial, status=Status.EARLY_STOPPED, metrics=metrics, samples=samples, reason=stopped[0].reason)
     return replace(trial, status=Status.COMPLETED, metrics=means(samples), samples=samples, reason=reason)
 
 

@@ -25,6 +25,8 @@ SCHEMA = 2
 
 _NO_REPEAT = -1
 
+_ENDED = tuple(status for status in Status if status.ended)
+
 _tables = sa.MetaData()
 
 _study = sa.Table(
@@ -168,11 +170,10 @@ class Store:
 
     def ended(self, key: Key, outcome: Outcome) -> None:
         """Record how a trial ended; a second call for the same trial changes nothing."""
-        status = Status.COMPLETED if outcome.completed else Status.FAILED
         self._update(
             key,
-            unless=(Status.COMPLETED, Status.FAILED),
-            status=status.value,
+            unless=_ENDED,
+            status=outcome.status.value,
             metrics=_dump(dict(outcome.metrics)),
             reason=outcome.reason,
             signature=outcome.signature,
@@ -181,10 +182,13 @@ class Store:
             ended=outcome.ended or now(),
         )
 
+    def asked_to_stop(self, key: Key, reason: str) -> None:
+        """The run is to end early; what it leaves decides whether it did."""
+        self._update(key, unless=_ENDED, reason=reason)
+
     def cancelled(self, key: Key) -> None:
         """The user stopped the trial; a result that it left after all may still end it."""
-        ended = (Status.COMPLETED, Status.FAILED)
-        self._update(key, unless=ended, status=Status.CANCELLED.value, reason="cancelled", ended=now())
+        self._update(key, unless=_ENDED, status=Status.CANCELLED.value, reason="cancelled", ended=now())
 
     def _update(self, key: Key, unless: tuple[Status, ...] = (), **values: Any) -> None:
         number, repeat = key[0], _NO_REPEAT if key[1] is None else key[1]

@@ -10,7 +10,8 @@ from ax_mo.space.parameters import Value
 class Status(StrEnum):
     """Where a trial stands.
 
-    ``cancelled`` trials were stopped by the user, not by a fault: a resume runs them again. ``imported`` ones are
+    ``cancelled`` trials were stopped by the user, not by a fault: a resume runs them again. ``early_stopped`` ones were
+    not worth their remaining steps; their metrics are those of fewer steps, and no result. ``imported`` ones are
     finished trials of earlier studies.
     """
 
@@ -19,15 +20,17 @@ class Status(StrEnum):
     COMPLETED = "completed"
     FAILED = "failed"
     CANCELLED = "cancelled"
+    EARLY_STOPPED = "early_stopped"
     IMPORTED = "imported"
 
     @property
     def ended(self) -> bool:
         """Whether the trial counts as done, so that nothing will run it again."""
-        return self in (Status.COMPLETED, Status.FAILED, Status.IMPORTED)
+        return self in (Status.COMPLETED, Status.FAILED, Status.EARLY_STOPPED, Status.IMPORTED)
 
     @property
     def has_metrics(self) -> bool:
+        """Whether the trial's metrics are a result, which may stand on the front."""
         return self in (Status.COMPLETED, Status.IMPORTED)
 
 
@@ -43,7 +46,7 @@ class Suggestion:
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a trial ended: finite metrics, or the reason why there are none."""
+    """How a trial ended: finite metrics, or the reason why there are none, or none but those of its first steps."""
 
     metrics: Mapping[str, float] = field(default_factory=dict)
     reason: str | None = None
@@ -53,10 +56,18 @@ class Outcome:
     stderr_tail: str = ""
     started: str | None = None
     ended: str | None = None
+    stopped: bool = False
+    """Whether it was stopped early, for that reason."""
 
     @property
     def completed(self) -> bool:
         return self.reason is None
+
+    @property
+    def status(self) -> Status:
+        if self.completed:
+            return Status.COMPLETED
+        return Status.EARLY_STOPPED if self.stopped else Status.FAILED
 
 
 Key = tuple[int, int | None]
@@ -83,6 +94,7 @@ class Trial:
     handle: str | None = None
     metrics: Mapping[str, float] = field(default_factory=dict)
     reason: str | None = None
+    """Why it failed or was stopped early; of a running trial, why it has been asked to stop."""
     signature: str | None = None
     stderr_tail: str = ""
     asked: str | None = None
