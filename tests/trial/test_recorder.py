@@ -55,6 +55,7 @@ def test_completed_trial_is_recorded_with_its_number_attempt_and_metrics(trial: 
         "status": "completed",
         "metrics": {"acc": 0.9, "seconds": 3, "extra": 1},
         "error": None,
+        "sources": {"acc": "returned", "seconds": "returned", "extra": "returned"},
     }
     assert names(trial) == [RESULT, SPEC]
 
