@@ -43,7 +43,10 @@ def by_name(value: Any, objectives: Sequence[str]) -> Returned:
 
 
 def _what_to_return(objectives: Sequence[str]) -> str:
-    return f"return a dict with {', '.join(objectives)} from the function under @hydra.main"
+    return (
+        f"return a dict with {', '.join(objectives)} from the function under @hydra.main, log them with Lightning's "
+        "self.log, or call ax_mo.report(step, ...)"
+    )
 
 
 def as_number(value: Any) -> float | None:
