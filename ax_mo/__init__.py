@@ -1,6 +1,25 @@
 """Multi-objective Bayesian optimization as a Hydra sweeper.
 
-Importing this package costs next to nothing: it is imported inside every trial.
+Importing this package costs next to nothing: it is imported inside every trial, and by training loops of any kind for
+``ax_mo.report(step, val_acc=...)`` and ``ax_mo.should_stop()``, which do nothing where there is no trial.
 """
 
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from ax_mo.trial.reporting import report, should_stop
+
 __version__ = "0.1.0"
+__all__ = ["__version__", "report", "should_stop"]
+
+
+def __getattr__(name: str) -> Any:
+    if name in ("report", "should_stop"):
+        from ax_mo.trial import reporting
+
+        return getattr(reporting, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -126,7 +126,7 @@ class BatchSweep:
         directory = self._ledger.directory(trial)
         if not self._ledger.has_result(trial):
             spec: dict[str, Any] = read_json(directory / SPEC) or {}
-            write_json(directory / RESULT, recorded_result(job_return, spec, started))
+            write_json(directory / RESULT, recorded_result(job_return, spec, started, directory))
 
     def _settle(self, trial: Trial) -> bool:
         if not self._ledger.has_result(trial):

@@ -16,7 +16,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 
 from ax_mo.errors import NotRerunnableError
 from ax_mo.space.grammar import quoted
-from ax_mo.trial.files import COMMAND, PID, RESULT, SCHEMA, SPEC, write_atomically, write_json
+from ax_mo.trial.files import COMMAND, OF_AN_ATTEMPT, SCHEMA, SPEC, write_atomically, write_json
 
 RECORDER = "ax_mo.trial.recorder.ResultRecorder"
 
@@ -128,7 +128,7 @@ _EXPLANATION = (
 def prepare_directory(directory: Path, spec: dict[str, Any], argv: Sequence[str] | None, cwd: Path, title: str) -> None:
     """Write what a job and its reader need; remove what an earlier attempt left. ``argv`` where there is a command."""
     directory.mkdir(parents=True, exist_ok=True)
-    for name in (RESULT, PID):
+    for name in OF_AN_ATTEMPT:
         (directory / name).unlink(missing_ok=True)
     write_json(directory / SPEC, {"schema": SCHEMA, **spec})
     if argv is not None:

@@ -10,10 +10,21 @@ SPEC = "trial.json"
 """Written by the sweeper before it submits: number, attempt, params, overrides, metric names, command."""
 RESULT = "result.json"
 """Written by the trial's own process."""
+CURVE = "curve.jsonl"
+"""The trial's learning curve: one JSON object a line, appended by the trial's own process."""
+LIGHTNING = "lightning.json"
+"""What Lightning's Trainers in the trial recorded: ``{"costs", "metrics", "fits", "started"}``."""
+STOP = "stop.json"
+"""Written by the sweeper that wants the trial to end: ``{"reason"}``."""
+STOPPED = ".stopped"
+"""Written by the trial that ends because of it: ``{"reason"}``."""
 COMMAND = "command.sh"
 STDOUT = "stdout.log"
 STDERR = "stderr.log"
 PID = ".pid"
+
+OF_AN_ATTEMPT = (RESULT, CURVE, LIGHTNING, STOP, STOPPED, PID)
+"""What one attempt leaves and the next must not find."""
 
 SCHEMA = 1
 

@@ -1,57 +1,52 @@
-"""From what a task function returned to named finite numbers."""
+"""From what a task function returned to named values, and from any value to a number."""
 
-import difflib
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 
 class MetricError(Exception):
-    """The return value is not what the study needs; says what was returned."""
+    """The trial has not given what the study needs; says what it has given."""
 
 
-def metrics_from(value: Any, objectives: Sequence[str], required: Sequence[str]) -> dict[str, float]:
-    """The metrics of one trial.
+@dataclass(frozen=True)
+class Returned:
+    """What a task returned: values by name, or one that has no name and the sentence that says why."""
 
-    A dict is taken by name; a tuple or list in the order of ``objectives``; one number as the only objective.
-    Entries that are no finite numbers are left out unless they are ``required``. Raises MetricError.
-    """
-    named = _by_name(value, objectives)
-    metrics: dict[str, float] = {}
-    for name, entry in named.items():
-        number = as_number(entry)
-        if number is not None and math.isfinite(number):
-            metrics[name] = number
-        elif name in required:
-            what = "not a number" if number is None else "not finite"
-            raise MetricError(f"the metric '{name}' is {what}: {entry!r:.200}")
-    for name in required:
-        if name not in metrics:
-            listed = ", ".join(map(str, named)) or "none"
-            near = difflib.get_close_matches(name, [str(n) for n in named], n=1, cutoff=0.5)
-            hint = f" Did you mean '{near[0]}'?" if near else ""
-            raise MetricError(f"the metric '{name}' was not returned; returned were: {listed}.{hint}")
-    return metrics
+    named: dict[str, Any]
+    unnamed: Any = None
+    problem: str | None = None
 
 
-def _by_name(value: Any, objectives: Sequence[str]) -> dict[str, Any]:
+def by_name(value: Any, objectives: Sequence[str]) -> Returned:
+    """A dict is taken by name; a tuple or list in the order of ``objectives``; one number as the only objective."""
     if isinstance(value, Mapping):
-        return {str(name): entry for name, entry in value.items()}
+        return Returned({str(name): entry for name, entry in value.items()})
     if isinstance(value, tuple | list):
-        if len(value) != len(objectives):
-            raise MetricError(
-                f"the task returned {len(value)} values for {len(objectives)} objectives ({', '.join(objectives)})"
-            )
-        return dict(zip(objectives, value, strict=True))
-    if value is None:
-        raise MetricError(
-            f"the task returned nothing; return a dict with {', '.join(objectives)} from the function under @hydra.main"
+        if len(value) == len(objectives):
+            return Returned(dict(zip(objectives, value, strict=True)))
+        return Returned(
+            {},
+            value,
+            f"the task returned {len(value)} values for {len(objectives)} objectives ({', '.join(objectives)})",
         )
+    if value is None:
+        return Returned({}, None, f"the task returned nothing; {_what_to_return(objectives)}")
     if as_number(value) is None:
-        raise MetricError(f"the task returned {type(value).__name__} {value!r:.200}, not numbers")
+        return Returned({}, None, f"the task returned {type(value).__name__} {value!r:.200}, not numbers")
     if len(objectives) != 1:
-        raise MetricError(f"the task returned one number for {len(objectives)} objectives ({', '.join(objectives)})")
-    return {objectives[0]: value}
+        return Returned(
+            {}, value, f"the task returned one number for {len(objectives)} objectives ({', '.join(objectives)})"
+        )
+    return Returned({objectives[0]: value})
+
+
+def _what_to_return(objectives: Sequence[str]) -> str:
+    return (
+        f"return a dict with {', '.join(objectives)} from the function under @hydra.main, log them with Lightning's "
+        "self.log, or call ax_mo.report(step, ...)"
+    )
 
 
 def as_number(value: Any) -> float | None:

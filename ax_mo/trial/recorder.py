@@ -1,6 +1,6 @@
-"""The Hydra callback that a sweep injects into each of its trials: it records what the task returned."""
+"""The Hydra callback that a sweep injects into each of its trials: it records what the trial gave."""
 
-import os
+import logging
 import traceback
 from datetime import UTC, datetime
 from pathlib import Path
@@ -8,12 +8,20 @@ from typing import Any
 
 from hydra.experimental.callback import Callback
 
+from ax_mo.trial import current
+from ax_mo.trial.curve import read_curve
 from ax_mo.trial.files import RESULT, SCHEMA, SPEC, read_json, write_json
-from ax_mo.trial.metrics import MetricError, as_json, metrics_from
+from ax_mo.trial.gather import gather
+from ax_mo.trial.metrics import MetricError, as_json
+from ax_mo.trial.sources import merge
+
+log = logging.getLogger("ax_mo")
 
 
 class ResultRecorder(Callback):
     """Writes ``result.json`` in the run's output directory, from rank 0 alone.
+
+    On every rank it says which trial the process belongs to, for ``report()`` and Lightning's callback.
 
     Hydra turns exceptions of callbacks into warnings, and a task that ends by ``sys.exit`` or a signal never gets
     here: the sweeper takes a missing file for a failed trial.
@@ -24,57 +32,79 @@ class ResultRecorder(Callback):
 
     def on_job_start(self, config: Any, **_: Any) -> None:
         self._started = _now()
+        current.leave()  # the job before, in the same process, may have ended by sys.exit()
+        directory = Path(str(config.hydra.runtime.output_dir))
+        if (directory / SPEC).exists():
+            current.enter(directory)
 
     def on_job_end(self, config: Any, job_return: Any, **_: Any) -> None:
+        try:
+            self._record(config, job_return)
+        finally:
+            current.leave()
+
+    def _record(self, config: Any, job_return: Any) -> None:
         value = job_return._return_value
         if isinstance(value, BaseException) and not isinstance(value, Exception):
             # Hydra 1.4 comes here for sys.exit() too, where 1.3 does not; the exit code says how it ended.
             return
-        if _rank() != 0:
+        if current.rank() != 0:
             return
         directory = Path(str(config.hydra.runtime.output_dir))
         spec = read_json(directory / SPEC)
         if spec is None:
             return  # a run that is no trial, such as one of a promoted config
-        write_json(directory / RESULT, result_of(job_return, spec, self._started))
+        write_json(directory / RESULT, result_of(job_return, spec, self._started, directory))
 
 
-def result_of(job_return: Any, spec: dict[str, Any], started: str) -> dict[str, Any]:
-    """The content of ``result.json`` for a job that has returned or raised."""
-    metrics: dict[str, float] = {}
-    error: dict[str, str] | None = None
+def result_of(job_return: Any, spec: dict[str, Any], started: str, directory: Path) -> dict[str, Any]:
+    """The content of ``result.json`` for a job that has returned or raised and whose files are in ``directory``."""
     value = job_return._return_value  # .return_value would raise the job's own exception
+    error: dict[str, str] | None = None
+    metrics: dict[str, float] = {}
     extra: dict[str, Any] = {}
+    stopped: str | None = None
     if isinstance(value, BaseException):
         trace = "".join(traceback.format_exception(type(value), value, value.__traceback__))
         error = {"type": type(value).__name__, "message": str(value), "traceback": trace}
-    elif "objectives" not in spec:  # a job of another sweeper, which wants the value itself
-        extra["value"] = as_json(value)
+    if "objectives" not in spec:  # a job of another sweeper, which wants the value itself
+        if error is None:
+            extra["value"] = as_json(value)
     else:
-        try:
-            metrics = metrics_from(value, spec["objectives"], spec.get("required", []))
-        except MetricError as problem:
-            error = {"type": "MetricError", "message": str(problem), "traceback": ""}
+        stopped = current.acknowledged(directory)
+        if error is None or stopped is not None:
+            try:
+                metrics, extra = _metrics(value, spec, directory, stopped)
+            except MetricError as problem:
+                error = error or {"type": "MetricError", "message": str(problem), "traceback": ""}
     return {
         "schema": SCHEMA,
         "trial": spec.get("trial"),
         "attempt": spec.get("attempt"),
-        "status": "failed" if error else "completed",
+        "status": "failed" if error and stopped is None else "completed",
         "metrics": metrics,
         "error": error,
         "started": started,
         "ended": _now(),
         **extra,
+        **({} if stopped is None else {"stopped": stopped}),
     }
 
 
-def _rank() -> int:
-    """This process's rank under torchrun, Slurm's srun or Lightning's own launcher; 0 when alone."""
-    for name in ("RANK", "SLURM_PROCID", "LOCAL_RANK", "NODE_RANK"):
-        value = os.environ.get(name, "")
-        if value.isdigit() and int(value) > 0:
-            return int(value)
-    return 0
+def _metrics(
+    value: Any, spec: dict[str, Any], directory: Path, stopped: str | None
+) -> tuple[dict[str, float], dict[str, Any]]:
+    """The trial's metrics, and what ``result.json`` says about them. Raises MetricError."""
+    curve = read_curve(directory)
+    if curve.dropped:
+        log.warning("%d points or values of the learning curve were dropped: repeated or not finite.", curve.dropped)
+    merged = merge(gather(value, spec, directory, curve), spec.get("required", []), stopped is not None)
+    about: dict[str, Any] = {"sources": merged.sources}
+    if merged.unnamed is not None:
+        about["value"] = merged.unnamed
+    if curve.dropped:
+        about["dropped"] = curve.dropped
+    return merged.metrics, about
 
 
 def _now() -> str:

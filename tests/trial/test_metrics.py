@@ -11,9 +11,14 @@ import pytest
 import torch
 from omegaconf import OmegaConf
 
-from ax_mo.trial.metrics import MetricError, as_json, as_number, metrics_from
+from ax_mo.trial.metrics import MetricError, as_json, as_number, by_name
+from ax_mo.trial.sources import Said, merge
 
 TWO = ["acc", "size"]
+
+
+def metrics_from(value: Any, objectives: list[str], required: list[str]) -> dict[str, float]:
+    return merge(Said(by_name(value, objectives)), required).metrics
 
 
 def message_of(value: Any, objectives: list[str] = TWO, required: list[str] | None = None) -> str:

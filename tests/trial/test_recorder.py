@@ -1,5 +1,8 @@
 """The callback that records what a trial's task returned."""
 
+import json
+import os
+from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -8,7 +11,9 @@ import pytest
 from hydra.core.utils import JobReturn, JobStatus
 from omegaconf import OmegaConf
 
-from ax_mo.trial.files import RESULT, SPEC, read_json, write_json
+import ax_mo
+from ax_mo.trial import current
+from ax_mo.trial.files import LIGHTNING, RESULT, SPEC, STOP, read_json, write_json
 from ax_mo.trial.recorder import ResultRecorder
 
 RANKS = ("RANK", "SLURM_PROCID", "LOCAL_RANK", "NODE_RANK")
@@ -21,13 +26,15 @@ def alone(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv(name, raising=False)
 
 
-def record(directory: Path, value: Any) -> dict[str, Any] | None:
+def record(directory: Path, value: Any, work: Callable[[], None] = lambda: None) -> dict[str, Any] | None:
+    """The result of a job that does its ``work`` and returns, or raises, ``value``."""
     config = OmegaConf.create({"hydra": {"runtime": {"output_dir": str(directory)}}})
     failed = isinstance(value, BaseException)
     job_return = JobReturn(status=JobStatus.FAILED if failed else JobStatus.COMPLETED)
     job_return.return_value = value
     recorder = ResultRecorder()
     recorder.on_job_start(config=config)
+    work()
     recorder.on_job_end(config=config, job_return=job_return)
     return read_json(directory / RESULT)
 
@@ -55,6 +62,7 @@ def test_completed_trial_is_recorded_with_its_number_attempt_and_metrics(trial: 
         "status": "completed",
         "metrics": {"acc": 0.9, "seconds": 3, "extra": 1},
         "error": None,
+        "sources": {"acc": "returned", "seconds": "returned", "extra": "returned"},
     }
     assert names(trial) == [RESULT, SPEC]
 
@@ -143,3 +151,182 @@ def test_message_that_utf8_cannot_encode_is_recorded(trial: Path) -> None:
     result = record(trial, FileNotFoundError("no such file: \udcff.csv"))
     assert result is not None
     assert result["error"]["type"] == "FileNotFoundError"
+
+
+def test_jobs_of_one_process_do_not_see_each_others_trial(tmp_path: Path) -> None:
+    seen: list[Path | None] = []
+    for name in ("a", "b", "none"):
+        (tmp_path / name).mkdir()
+        if name != "none":
+            write_json(tmp_path / name / SPEC, {**TRIAL, "required": ["acc"]})
+
+        def work(name: str = name) -> None:
+            seen.append(current.directory())
+            ax_mo.report(0, {name: 1})
+
+        record(tmp_path / name, {"acc": 1}, work)
+        assert current.DIRECTORY not in os.environ
+    assert seen == [tmp_path / "a", tmp_path / "b", None]
+    for name in ("a", "b"):
+        assert (read_json(tmp_path / name / RESULT) or {})["metrics"] == {"acc": 1, name: 1}
+    assert names(tmp_path / "none") == []
+
+
+def test_job_after_one_that_left_by_sys_exit_is_its_own(tmp_path: Path) -> None:
+    current.enter(tmp_path / "gone")  # Hydra 1.3 calls no on_job_end then
+    seen: list[Path | None] = []
+    record(tmp_path, None, lambda: seen.append(current.directory()))
+    assert seen == [None]
+
+
+@pytest.mark.parametrize("name", RANKS)
+def test_other_ranks_know_their_trial(trial: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    monkeypatch.setenv(name, "1")
+    seen: list[Path | None] = []
+    record(trial, None, lambda: seen.append(current.directory()))
+    assert seen == [trial]
+    assert current.directory() is None
+
+
+def lightning(trial: Path) -> None:
+    record = {"costs": {"num_params": 7}, "metrics": {"val/acc": 0.9, "bad": "nan"}, "fits": 1, "started": 1}
+    write_json(trial / LIGHTNING, record)
+
+
+def ask(trial: Path, *objectives: str, **metrics: Any) -> None:
+    write_json(trial / SPEC, {**TRIAL, "objectives": objectives, "required": objectives, "metrics": metrics})
+
+
+def test_project_that_returns_one_number_has_two_objectives(trial: Path) -> None:
+    ask(trial, "val/acc", "num_params")
+    result = record(trial, 0.5, lambda: lightning(trial))
+    assert result is not None
+    assert result["status"] == "completed"
+    assert result["metrics"] == {"val/acc": 0.9, "num_params": 7}
+    assert result["sources"] == {"val/acc": "lightning", "num_params": "built-in"}
+    assert result["value"] == 0.5
+
+
+def test_last_finite_values_of_report_are_metrics_and_what_was_dropped_is_counted(trial: Path) -> None:
+    ask(trial, "acc", "loss")
+
+    def work() -> None:
+        for step, loss in enumerate([3.0, 2.0, float("nan")]):
+            ax_mo.report(step, acc=step / 10, loss=loss)
+        ax_mo.report(1, acc=0.9)
+
+    result = record(trial, None, work)
+    assert result is not None
+    assert result["metrics"] == {"acc": 0.2, "loss": 2.0}
+    assert result["sources"] == {"acc": "reported", "loss": "reported"}
+    assert result["dropped"] == 2
+    assert "value" not in result
+
+
+def test_nothing_dropped_is_not_mentioned(trial: Path) -> None:
+    ask(trial, "acc")
+    result = record(trial, 0.5, lambda: ax_mo.report(0, loss=1))
+    assert result is not None and "dropped" not in result and "stopped" not in result
+
+
+def test_final_nan_of_lightning_fails_the_trial(trial: Path) -> None:
+    ask(trial, "bad")
+    result = record(trial, None, lambda: lightning(trial))
+    assert result is not None and result["status"] == "failed"
+    assert result["error"]["message"] == "the metric 'bad' is not finite: nan"
+    assert "sources" not in result
+
+
+def test_missing_metric_lists_what_was_seen(trial: Path) -> None:
+    ask(trial, "val/acc_best", "num_params")
+    result = record(trial, 0.5, lambda: lightning(trial))
+    assert result is not None
+    assert result["error"]["message"].endswith(
+        "seen were Lightning: val/acc, bad; built-in: num_params. Did you mean 'val/acc'?"
+    )
+
+
+@pytest.mark.parametrize(("take", "value"), [("last", 0.5), ("min", 0.25), ("max", 0.75)])
+def test_metric_can_be_taken_from_the_curve_or_a_file(trial: Path, take: str, value: float) -> None:
+    ask(
+        trial, "curve", "csv",
+        curve={"source": "curve", "tag": "val/acc", "take": take},
+        csv={"source": "csv", "tag": "val/acc", "take": take},
+    )  # fmt: skip
+
+    def work() -> None:
+        (trial / "metrics.csv").write_text("val/acc\n0.25\n0.75\n0.5\n")
+        for step, accuracy in enumerate([0.25, 0.75, 0.5]):
+            ax_mo.report(step, {"val/acc": accuracy})
+
+    result = record(trial, None, work)
+    assert result is not None
+    assert result["metrics"] == {"curve": value, "csv": value, "val/acc": 0.5}
+    assert result["sources"] == {"curve": "curve", "csv": "csv", "val/acc": "reported"}
+
+
+def test_final_metric_of_lightning_can_have_another_name(trial: Path) -> None:
+    ask(trial, "acc", acc={"source": "lightning", "tag": "val/acc"})
+    result = record(trial, None, lambda: lightning(trial))
+    assert result is not None and result["metrics"]["acc"] == 0.9 and result["sources"]["acc"] == "lightning"
+
+
+def test_tag_that_is_nowhere_is_missed_with_the_names_of_the_file(trial: Path) -> None:
+    ask(trial, "acc", acc={"source": "csv", "tag": "val/akk"})
+    result = record(trial, None, lambda: (trial / "metrics.csv").write_text("val/acc,epoch\n1,0\n") and None)
+    assert result is not None
+    assert "'acc' appeared nowhere" in result["error"]["message"]
+    assert "seen were csv: val/acc, epoch." in result["error"]["message"]
+
+
+def test_entry_whose_name_is_taken_says_that_it_is_not_used(trial: Path, caplog: pytest.LogCaptureFixture) -> None:
+    ask(trial, "val/acc", **{"val/acc": {"source": "csv", "take": "max"}})
+    result = record(trial, None, lambda: lightning(trial))
+    assert result is not None and result["sources"]["val/acc"] == "lightning"
+    assert "hydra.sweeper.metrics.val/acc is not used: the metric of that name is lightning." in caplog.text
+
+
+def stop(trial: Path) -> None:
+    ax_mo.report(0, acc=0.3)
+    ax_mo.report(1, acc=0.4)
+    write_json(trial / STOP, {"reason": "dominated by 3 trials"})
+
+
+@pytest.mark.parametrize("value", [None, {"loss": 1.0}, RuntimeError("no checkpoint")])
+def test_trial_that_was_stopped_is_completed_with_what_it_has(trial: Path, value: Any) -> None:
+    ask(trial, "acc", "size")
+
+    def work() -> None:
+        stop(trial)
+        assert ax_mo.should_stop()
+
+    result = record(trial, value, work)
+    assert result is not None
+    assert result["status"] == "completed"
+    assert result["stopped"] == "dominated by 3 trials"
+    assert result["metrics"]["acc"] == 0.4
+    failed = isinstance(value, Exception)
+    assert (result["error"] is not None and result["error"]["type"] == "RuntimeError") == failed
+
+
+def test_last_values_of_lightnings_curve_stand_in_for_the_final_ones(trial: Path) -> None:
+    ask(trial, "val/acc")
+
+    def work() -> None:
+        point = {"step": 0, "time": 1, "metrics": {"val/acc": 0.3}, "fit": 1}
+        (trial / "curve.jsonl").write_text(json.dumps(point) + "\n")
+        write_json(trial / STOP, {"reason": "bad"})
+        ax_mo.should_stop()
+
+    result = record(trial, ValueError("killed"), work)
+    assert result is not None
+    assert (result["metrics"], result["sources"]) == ({"val/acc": 0.3}, {"val/acc": "curve"})
+
+
+@pytest.mark.parametrize("value", [None, RuntimeError("out of memory")])
+def test_trial_that_never_looked_was_not_stopped(trial: Path, value: Any) -> None:
+    ask(trial, "acc", "size")
+    result = record(trial, value, lambda: stop(trial))
+    assert result is not None
+    assert result["status"] == "failed"
+    assert "stopped" not in result

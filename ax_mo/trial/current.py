@@ -1,0 +1,73 @@
+"""Which trial this process belongs to, if any.
+
+Two environment variables say so, because the processes that a trial starts (DDP ranks, workers) belong to it as well.
+Launchers that run their jobs in one process enter and leave one trial after another; nothing else is remembered here.
+"""
+
+import os
+import sys
+import time
+from pathlib import Path
+
+from ax_mo.trial.files import STOP, STOPPED, read_json, write_json
+
+DIRECTORY = "AX_MO_TRIAL_DIR"
+STARTED = "AX_MO_TRIAL_STARTED"
+"""Seconds since the epoch."""
+
+_RANKS = ("RANK", "SLURM_PROCID", "LOCAL_RANK", "NODE_RANK")
+
+
+def enter(directory: Path) -> None:
+    os.environ[DIRECTORY] = str(directory.absolute())
+    os.environ[STARTED] = repr(time.time())
+
+
+def leave() -> None:
+    for name in (DIRECTORY, STARTED):
+        os.environ.pop(name, None)
+
+
+def directory() -> Path | None:
+    """The current trial's directory; None outside a trial."""
+    value = os.environ.get(DIRECTORY)
+    return Path(value) if value else None
+
+
+def seconds() -> float:
+    """Since the trial started."""
+    try:
+        return max(0.0, time.time() - float(os.environ[STARTED]))
+    except (KeyError, ValueError):
+        return 0.0
+
+
+def rank() -> int:
+    """This process's rank under torchrun, Slurm's srun or Lightning's own launcher; 0 when alone."""
+    distributed = sys.modules.get("torch.distributed")  # spawned workers have a rank but no variable for it
+    if distributed is not None and distributed.is_available() and distributed.is_initialized():
+        return int(distributed.get_rank())
+    for name in _RANKS:
+        value = os.environ.get(name, "")
+        if value.isdigit() and int(value) > 0:
+            return int(value)
+    return 0
+
+
+def stop_requested(trial: Path) -> str | None:
+    """The sweeper's reason for ending the trial; None while it may go on."""
+    if not (trial / STOP).exists():
+        return None
+    return str((read_json(trial / STOP) or {}).get("reason") or "stopped")
+
+
+def acknowledge_stop(trial: Path, reason: str) -> None:
+    """Leave the mark by which the trial counts as stopped, however its task ends now."""
+    if not (trial / STOPPED).exists():
+        write_json(trial / STOPPED, {"reason": reason})
+
+
+def acknowledged(trial: Path) -> str | None:
+    """The reason for which this attempt has stopped early; None for one that went its whole way."""
+    mark = read_json(trial / STOPPED)
+    return None if mark is None else str(mark.get("reason") or "stopped")

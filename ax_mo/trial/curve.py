@@ -1,0 +1,190 @@
+"""A trial's learning curve: lines of JSON that its process appends and the sweeper follows.
+
+A line is ``{"step": int, "time": seconds since the trial's start, "metrics": {name: number}}``, and a line of
+Lightning's has the number of its fit in the process as well: ``"fit": 1``.
+
+What counts, for each metric by itself (``report()`` and Lightning may record different metrics in different steps):
+
+- Steps rise. A step that goes back or repeats is dropped and counted; so is a value that is no finite number.
+- A later fit begins the curve again: K folds or a warm-up are several fits, and mixing their curves would compare
+  epoch 3 of one with epoch 4 of another. The last fit's curve wins, as its final metrics do.
+- What ``report()`` said wins over Lightning's curve of the same name.
+- A torn last line is ignored until it is whole.
+"""
+
+import json
+import math
+import os
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeGuard
+
+from ax_mo.trial.files import CURVE
+
+_REPORTED = math.inf
+
+
+@dataclass(frozen=True)
+class CurvePoint:
+    """Finite metrics at a step. ``fit`` is the number of Lightning's fit in the process, None for ``report()``.
+
+    For any metric, a point of a later fit (or of ``report()`` after Lightning's) replaces the curve so far.
+    """
+
+    step: int
+    time: float
+    metrics: dict[str, float]
+    fit: int | None = None
+
+    @property
+    def order(self) -> float:
+        """Of two curves of one metric, the one with the higher order counts."""
+        return _REPORTED if self.fit is None else self.fit
+
+
+@dataclass(frozen=True)
+class Curve:
+    """The points that count, in the order they came, and how many points or values were dropped."""
+
+    points: tuple[CurvePoint, ...] = ()
+    dropped: int = 0
+
+    def values(self, name: str) -> dict[int, float]:
+        """One metric's value at each of its steps, in rising order."""
+        return {point.step: point.metrics[name] for point in self.points if name in point.metrics}
+
+    def last(self) -> dict[str, float]:
+        """Each metric's last value."""
+        return {name: value for point in self.points for name, value in point.metrics.items()}
+
+
+def append(path: Path, step: int, time: float, metrics: Mapping[str, Any], fit: int | None = None) -> None:
+    """Add one point; numbers that are not finite are written as their text. Not synced to disk: it costs too much."""
+    values = {name: value if math.isfinite(value) else str(value) for name, value in metrics.items()}
+    line: dict[str, Any] = {"step": step, "time": round(time, 3), "metrics": values}
+    if fit is not None:
+        line["fit"] = fit
+    text = (json.dumps(line, allow_nan=False) + "\n").encode()
+    descriptor = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o644)
+    try:
+        size = os.fstat(descriptor).st_size
+        if size and os.pread(descriptor, 1, size - 1) != b"\n":  # a writer died in the middle of its line
+            text = b"\n" + text
+        os.write(descriptor, text)
+    finally:
+        os.close(descriptor)
+
+
+class CurveReader:
+    """Follows a curve's file while it grows.
+
+    ``dropped`` counts the points, and the single values of points that were kept, that are not part of the curve.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._forget()
+
+    def _forget(self) -> None:
+        self.dropped = 0
+        self._offset = 0
+        self._filter = _Filter()
+        self._points: list[CurvePoint] = []
+
+    def new_points(self) -> list[CurvePoint]:
+        """The points that were appended since the last call; reads no byte twice."""
+        try:
+            with open(self._path, "rb") as file:
+                if os.fstat(file.fileno()).st_size < self._offset:  # another attempt has begun the file again
+                    self._forget()
+                file.seek(self._offset)
+                whole, newline, _torn = file.read().rpartition(b"\n")
+        except OSError:
+            return []
+        self._offset += len(whole) + len(newline)
+        points = [point for line in whole.splitlines() if (point := self._filter.point(line)) is not None]
+        self.dropped = self._filter.dropped
+        self._points += points
+        return points
+
+    @property
+    def curve(self) -> Curve:
+        """All that was read so far, without what later fits have replaced."""
+        return Curve(tuple(_counting(self._points)), self.dropped)
+
+
+def read_curve(directory: Path) -> Curve:
+    """The whole curve of the trial in ``directory``; empty where there is none."""
+    reader = CurveReader(directory / CURVE)
+    reader.new_points()
+    return reader.curve
+
+
+@dataclass
+class _Filter:
+    """Tells points of the curve from those to drop. Remembers where each metric's curve has got to."""
+
+    dropped: int = 0
+    reached: dict[str, tuple[float, int]] = field(default_factory=dict)
+
+    def point(self, line: bytes) -> CurvePoint | None:
+        if not line.strip():
+            return None
+        parsed = _parse(line)
+        if parsed is None:
+            self.dropped += 1
+            return None
+        point, unusable = parsed
+        order = point.order
+        kept: dict[str, float] = {}
+        late = 0
+        for name, value in point.metrics.items():
+            before = self.reached.get(name)
+            if before is None or (order, point.step) > before:
+                kept[name] = value
+                self.reached[name] = (order, point.step)
+            elif order == before[0]:
+                late += 1
+        if not kept:
+            self.dropped += bool(late or unusable)
+            return None
+        self.dropped += late + unusable
+        return CurvePoint(point.step, point.time, kept, point.fit)
+
+
+def _parse(line: bytes) -> tuple[CurvePoint, int] | None:
+    """The point and how many of its values are no finite numbers; None for a line that is no point."""
+    try:
+        entry = json.loads(line)
+    except ValueError:
+        return None
+    if not isinstance(entry, dict):
+        return None
+    step, time, metrics, fit = (entry.get(name) for name in ("step", "time", "metrics", "fit"))
+    if not _is_integer(step) or not isinstance(metrics, dict) or not (fit is None or _is_integer(fit)):
+        return None
+    values = {name: value for name, value in metrics.items() if _is_finite(value)}
+    seconds = float(time) if _is_finite(time) else 0.0
+    return CurvePoint(step, seconds, values, fit), len(metrics) - len(values)
+
+
+def _counting(points: Iterable[CurvePoint]) -> list[CurvePoint]:
+    points = list(points)
+    highest: dict[str, float] = {}
+    for point in points:
+        highest.update(dict.fromkeys(point.metrics, point.order))
+    counting: list[CurvePoint] = []
+    for point in points:
+        metrics = {name: value for name, value in point.metrics.items() if highest[name] == point.order}
+        if metrics:
+            counting.append(CurvePoint(point.step, point.time, metrics, point.fit))
+    return counting
+
+
+def _is_integer(value: Any) -> TypeGuard[int]:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _is_finite(value: Any) -> TypeGuard[float]:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)

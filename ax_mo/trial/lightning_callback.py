@@ -1,0 +1,266 @@
+"""The callback that records a Trainer's metrics and costs, and ends its fit when the sweep says so.
+
+Steps of the learning curve are Lightning's epochs, from 0. A fit that validates more than once an epoch
+(``val_check_interval``, ``check_val_every_n_epoch=None``) has the number of the validation instead.
+
+Every rank has the callback and takes the same way through it: looking at ``trainer.callback_metrics`` may reduce a
+metric over all ranks, and a fit ends on all ranks or none. Rank 0 alone reads and writes files.
+"""
+
+import functools
+import importlib
+import logging
+import sys
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from ax_mo.trial import current
+from ax_mo.trial.curve import append
+from ax_mo.trial.files import CURVE, LIGHTNING, read_json, write_json
+from ax_mo.trial.metrics import as_json, as_number
+
+log = logging.getLogger("ax_mo")
+
+_CLASSES = {"LightningRecorder": "lightning.pytorch", "PytorchLightningRecorder": "pytorch_lightning"}
+_MIB = 2**20
+
+
+def recorder(package: str) -> Any:
+    """The callback of the current trial for a Trainer of ``package``, which has been imported already."""
+    name = next(name for name, flavour in _CLASSES.items() if flavour == package)
+    return getattr(sys.modules[__name__], name)(current.directory())
+
+
+def __getattr__(name: str) -> Any:
+    # Classes are made at first use, each of its own package's Callback; strategies that spawn find them by name.
+    if name not in _CLASSES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    base = importlib.import_module(_CLASSES[name]).Callback
+    made = type(name, (_Recorder, base), {"__module__": __name__, "__doc__": _Recorder.__doc__})
+    globals()[name] = made
+    return made
+
+
+def _never_raises(hook: Callable[..., None]) -> Callable[..., None]:
+    """A fault of ours is a warning: nobody's training ends because of it."""
+
+    @functools.wraps(hook)
+    def guarded(self: "_Recorder", *arguments: Any, **named: Any) -> None:
+        try:
+            hook(self, *arguments, **named)
+        except Exception as error:
+            if hook.__name__ not in self._failed:
+                self._failed.add(hook.__name__)
+                log.warning("ax_mo records nothing in %s: %r", hook.__name__, error)
+
+    return guarded
+
+
+class _Recorder:
+    """Records a Trainer's learning curve, final metrics and costs for the sweep that runs this trial."""
+
+    def __init__(self, trial: Path) -> None:
+        super().__init__()
+        self._trial = trial
+        self._failed: set[str] = set()
+        self._counted = _Parameters()
+        self._fit = 1
+        self._begun = 0.0
+        self._costs: dict[str, float] = {}
+        self._by_validation = False
+        self._validations = 0
+        self._validated = False
+        self._ended_epoch: int | None = None
+        self._minima: tuple[Any, Any] | None = None
+
+    # The fit as a whole
+
+    @_never_raises
+    def setup(self, trainer: Any, pl_module: Any, stage: str) -> None:
+        if stage == "fit":
+            self._counted = _count(pl_module)
+
+    @_never_raises
+    def on_fit_start(self, trainer: Any, pl_module: Any) -> None:
+        self._begun = time.perf_counter()
+        self._validations, self._validated, self._ended_epoch = 0, False, None
+        now = _count(pl_module)
+        # A strategy that shards has left a part of each parameter here by now.
+        self._costs = (self._counted if now.total < self._counted.total else now).costs()
+        if not _writes(trainer):
+            return
+        record = self._record()
+        record["started"] += 1
+        self._fit = record["started"]
+        if record["fits"] == 0:  # known while the trial runs; a completed fit's stay until another is completed
+            record["costs"].update(self._costs)
+        self._write(record)
+
+    @_never_raises
+    def on_train_start(self, trainer: Any, pl_module: Any) -> None:
+        batches, interval = trainer.num_training_batches, trainer.val_check_batch
+        self._by_validation = trainer.enable_validation and (
+            trainer.check_val_every_n_epoch is None or interval is None or interval < batches
+        )
+
+    @_never_raises
+    def on_fit_end(self, trainer: Any, pl_module: Any) -> None:
+        self._restore_minima(trainer)
+        metrics = _numbers(trainer.callback_metrics)
+        if not _writes(trainer):
+            return
+        now = _count(pl_module)
+        if now.total > self._counted.total:  # lazy parameters have got their shapes
+            self._costs.update(now.costs())
+        record = self._record()
+        record["fits"] += 1
+        record["metrics"].update(as_json(metrics))
+        record["costs"].update(self._costs, fit_seconds=time.perf_counter() - self._begun, **_peaks(trainer))
+        self._write(record)
+        if record["fits"] > 1:
+            log.warning("%d fits have been completed in this trial: the last one's metrics count.", record["fits"])
+
+    @_never_raises
+    def on_exception(self, trainer: Any, pl_module: Any, exception: BaseException) -> None:
+        self._restore_minima(trainer)
+
+    # Its epochs
+
+    @_never_raises
+    def on_train_epoch_start(self, trainer: Any, pl_module: Any) -> None:
+        self._end_epoch(trainer)
+
+    @_never_raises
+    def on_train_end(self, trainer: Any, pl_module: Any) -> None:
+        self._end_epoch(trainer)
+
+    @_never_raises
+    def on_train_epoch_end(self, trainer: Any, pl_module: Any) -> None:
+        # The module may log in its own on_train_epoch_end, after this: the point is taken when the epoch is over.
+        self._ended_epoch = trainer.current_epoch
+        self._look_for_stop(trainer)
+
+    @_never_raises
+    def on_validation_end(self, trainer: Any, pl_module: Any) -> None:
+        if trainer.state.fn == "validate":
+            self._merge(trainer)
+        elif trainer.state.fn == "fit" and not trainer.sanity_checking:
+            self._validated = True
+            if self._by_validation:
+                self._point(trainer, self._validations)
+                self._validations += 1
+                self._look_for_stop(trainer)
+
+    @_never_raises
+    def on_test_end(self, trainer: Any, pl_module: Any) -> None:
+        self._merge(trainer)
+
+    def _end_epoch(self, trainer: Any) -> None:
+        epoch, self._ended_epoch = self._ended_epoch, None
+        if epoch is None or self._by_validation:
+            return
+        if self._validated or not trainer.enable_validation:
+            self._point(trainer, epoch)
+        self._validated = False
+
+    def _point(self, trainer: Any, step: int) -> None:
+        metrics = _numbers(trainer.callback_metrics)
+        if metrics and _writes(trainer):
+            append(self._trial / CURVE, step, current.seconds(), metrics, self._fit)
+
+    # Stopping
+
+    def _look_for_stop(self, trainer: Any) -> None:
+        reason = self._requested() if _writes(trainer) else None
+        if not trainer.strategy.reduce_boolean_decision(reason is not None, all=False) or _is_over(trainer):
+            return
+        loop = trainer.fit_loop
+        if self._minima is None:
+            # The user's min_epochs is meant for their own EarlyStopping; the sweep has min_steps of its own.
+            self._minima = (loop.min_epochs, loop.epoch_loop.min_steps)
+            loop.min_epochs, loop.epoch_loop.min_steps = 0, None
+        trainer.should_stop = True
+        if reason is not None:
+            log.info("The sweep stops this trial after epoch %d: %s", trainer.current_epoch, reason)
+            current.acknowledge_stop(self._trial, reason)
+
+    def _requested(self) -> str | None:
+        try:
+            return current.stop_requested(self._trial)
+        except OSError:  # the other ranks wait for an answer
+            return None
+
+    def _restore_minima(self, trainer: Any) -> None:
+        if self._minima is not None:
+            trainer.fit_loop.min_epochs, trainer.fit_loop.epoch_loop.min_steps = self._minima
+            self._minima = None
+
+    # The record
+
+    def _merge(self, trainer: Any) -> None:
+        metrics = _numbers(trainer.callback_metrics)
+        if metrics and _writes(trainer):
+            record = self._record()
+            record["metrics"].update(as_json(metrics))
+            self._write(record)
+
+    def _record(self) -> dict[str, Any]:
+        found = read_json(self._trial / LIGHTNING) or {}
+        return {"costs": {}, "metrics": {}, "fits": 0, "started": 0, **found}
+
+    def _write(self, record: dict[str, Any]) -> None:
+        write_json(self._trial / LIGHTNING, record)
+
+
+class _Parameters:
+    """Counts of a module's parameters."""
+
+    def __init__(self, trainable: int = 0, total: int = 0) -> None:
+        self.trainable = trainable
+        self.total = total
+
+    def costs(self) -> dict[str, float]:
+        return {"num_params": self.trainable, "num_params_total": self.total}
+
+
+def _count(module: Any) -> _Parameters:
+    """Lazy parameters have no size yet and count nothing; those on the meta device have theirs."""
+    from torch.nn.parameter import is_lazy
+
+    sizes = [
+        (int(getattr(parameter, "ds_numel", 0)) or parameter.numel(), parameter.requires_grad)
+        for parameter in module.parameters()
+        if not is_lazy(parameter)
+    ]
+    return _Parameters(sum(size for size, trainable in sizes if trainable), sum(size for size, _ in sizes))
+
+
+def _numbers(metrics: Mapping[str, Any]) -> dict[str, float]:
+    return {str(name): number for name, value in metrics.items() if (number := as_number(value)) is not None}
+
+
+def _peaks(trainer: Any) -> dict[str, float]:
+    import resource
+
+    unit = 1 if sys.platform == "darwin" else 1024
+    peaks = {"peak_memory_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / _MIB}
+    device = trainer.strategy.root_device
+    if device.type == "cuda":
+        import torch
+
+        peaks["peak_cuda_memory_mb"] = torch.cuda.max_memory_allocated(device) / _MIB
+    return peaks
+
+
+def _writes(trainer: Any) -> bool:
+    """Rank 0 of the Trainer in rank 0 of the trial, whose other ranks may have Trainers of one process each."""
+    return bool(trainer.is_global_zero) and current.rank() == 0
+
+
+def _is_over(trainer: Any) -> bool:
+    """Whether the fit has come to its own end, so that there is nothing to stop."""
+    epochs, steps = trainer.max_epochs, trainer.max_steps
+    processed = trainer.fit_loop.epoch_progress.current.processed
+    return bool((epochs or -1) != -1 and processed >= epochs) or (steps != -1 and trainer.global_step >= steps)

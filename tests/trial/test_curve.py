@@ -1,0 +1,175 @@
+"""A trial's learning curve, as its process writes it and the sweeper follows it."""
+
+import json
+import math
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ax_mo.trial.curve import CurvePoint, CurveReader, append, read_curve
+from ax_mo.trial.files import CURVE
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / CURVE
+
+
+def write(path: Path, *points: tuple[Any, ...]) -> None:
+    for step, metrics, *fit in points:
+        append(path, step, 1.5, metrics, *fit)
+
+
+def test_line_is_one_strict_json_object(path: Path) -> None:
+    append(path, 3, 1.23456, {"val/acc": 0.5, "n": 7, "bad": math.nan})
+    append(path, 4, 2, {"é": -math.inf}, fit=2)
+    lines = path.read_text().splitlines()
+    assert [json.loads(line, parse_constant=pytest.fail) for line in lines] == [
+        {"step": 3, "time": 1.235, "metrics": {"val/acc": 0.5, "n": 7, "bad": "nan"}},
+        {"step": 4, "time": 2, "metrics": {"é": "-inf"}, "fit": 2},
+    ]
+
+
+def test_points_come_back_in_their_order(path: Path) -> None:
+    write(path, (0, {"a": 1, "b": 2}), (2, {"a": 3}), (5, {"b": 4}))
+    curve = read_curve(path.parent)
+    assert curve.points[0] == CurvePoint(0, 1.5, {"a": 1, "b": 2})
+    assert curve.values("a") == {0: 1, 2: 3}
+    assert curve.last() == {"a": 3, "b": 4}
+    assert curve.dropped == 0
+
+
+def test_no_file_is_an_empty_curve(path: Path) -> None:
+    assert read_curve(path.parent).points == ()
+    assert CurveReader(path).new_points() == []
+
+
+def test_step_that_goes_back_or_repeats_is_dropped_and_counted(path: Path) -> None:
+    write(path, (3, {"a": 1}), (2, {"a": 2}), (3, {"a": 3}), (4, {"a": 4}))
+    curve = read_curve(path.parent)
+    assert (curve.values("a"), curve.dropped) == ({3: 1, 4: 4}, 2)
+
+
+def test_metrics_have_steps_of_their_own(path: Path) -> None:
+    write(path, (100, {"a": 1}), (0, {"b": 2}), (100, {"c": 3}), (101, {"a": 4, "b": 5}), (1, {"a": 6, "d": 7}))
+    curve = read_curve(path.parent)
+    assert curve.values("a") == {100: 1, 101: 4}
+    assert curve.values("b") == {0: 2, 101: 5}
+    assert curve.values("c") == {100: 3}
+    assert curve.values("d") == {1: 7}
+    assert curve.dropped == 1
+
+
+def test_value_that_is_not_finite_is_dropped_and_counted(path: Path) -> None:
+    write(path, (0, {"a": math.nan, "b": 1}), (1, {"a": math.inf}), (2, {"a": 2, "b": -math.inf}))
+    curve = read_curve(path.parent)
+    assert (curve.values("a"), curve.values("b"), curve.dropped) == ({2: 2}, {0: 1}, 3)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "not json",
+        "[1]",
+        "{}",
+        '{"step": 1.5, "time": 0, "metrics": {"a": 1}}',
+        '{"step": true, "time": 0, "metrics": {"a": 1}}',
+        '{"step": 1, "time": 0, "metrics": [1]}',
+        '{"step": 1, "time": 0, "metrics": {"a": NaN}}',
+        '{"step": 1, "time": 0, "metrics": {"a": "text"}}',
+        '{"step": 1, "time": 0, "metrics": {"a": true}}',
+        '{"step": 1, "time": 0, "metrics": {"a": 1}, "fit": "x"}',
+        '{"step": 1, "time": 0, "metr{"step": 2, "time": 0, "metrics": {"a": 1}}',
+        "\udcff",
+    ],
+)
+def test_line_that_is_no_point_is_dropped_and_counted(path: Path, line: str) -> None:
+    path.write_bytes(line.encode("utf-8", "surrogateescape") + b"\n")
+    write(path, (9, {"a": 1}))
+    curve = read_curve(path.parent)
+    assert (curve.values("a"), curve.dropped) == ({9: 1}, 1)
+
+
+def test_torn_last_line_is_ignored_until_it_is_whole(path: Path) -> None:
+    write(path, (0, {"a": 1}), (1, {"a": 2}))
+    whole = path.read_bytes()
+    path.write_bytes(whole[:-5])
+    reader = CurveReader(path)
+    assert [point.step for point in reader.new_points()] == [0]
+    assert reader.new_points() == []
+    path.write_bytes(whole)
+    assert [point.step for point in reader.new_points()] == [1]
+    assert reader.dropped == 0
+
+
+def test_line_after_a_torn_one_is_whole(path: Path) -> None:
+    path.write_text('{"step": 0, "ti')
+    write(path, (1, {"a": 1}))
+    curve = read_curve(path.parent)
+    assert (curve.values("a"), curve.dropped) == ({1: 1}, 1)
+
+
+def test_reader_sees_each_point_once_however_the_file_grows(path: Path) -> None:
+    write(path, *((step, {"a": step}) for step in range(5)))
+    content = path.read_bytes()
+    path.write_bytes(b"")
+    reader = CurveReader(path)
+    seen: list[int] = []
+    with open(path, "ab", buffering=0) as file:
+        for at in range(0, len(content), 7):
+            file.write(content[at : at + 7])
+            seen += [point.step for point in reader.new_points()]
+    assert seen == [0, 1, 2, 3, 4]
+    assert reader.curve.values("a") == {step: step for step in range(5)}
+
+
+def test_reader_remembers_where_each_metric_had_got_to(path: Path) -> None:
+    reader = CurveReader(path)
+    write(path, (5, {"a": 1}))
+    assert len(reader.new_points()) == 1
+    write(path, (5, {"a": 2}), (4, {"a": 3}), (6, {"a": math.nan}))
+    assert reader.new_points() == []
+    assert reader.dropped == 3
+
+
+def test_reader_reads_no_byte_twice(path: Path) -> None:
+    write(path, (0, {"a": 1}))
+    reader = CurveReader(path)
+    reader.new_points()
+    with open(path, "r+b") as file:
+        file.write(b"#" * 10)  # what was read already
+    write(path, (1, {"a": 2}))
+    assert [point.step for point in reader.new_points()] == [1]
+    assert reader.dropped == 0
+
+
+def test_file_that_was_begun_again_is_read_from_its_start(path: Path) -> None:
+    write(path, (7, {"a": 1}), (8, {"a": 1}))
+    reader = CurveReader(path)
+    reader.new_points()
+    path.unlink()
+    write(path, (0, {"a": 2}))
+    assert [point.step for point in reader.new_points()] == [0]
+    assert reader.curve.values("a") == {0: 2}
+
+
+def test_curve_of_the_last_fit_wins(path: Path) -> None:
+    write(path, (0, {"a": 1, "pretrain": 9}, 1), (1, {"a": 2}, 1), (0, {"a": 3}, 2))
+    reader = CurveReader(path)
+    assert [(point.fit, point.step) for point in reader.new_points()] == [(1, 0), (1, 1), (2, 0)]
+    assert reader.curve.values("a") == {0: 3}
+    assert reader.curve.values("pretrain") == {0: 9}
+    assert reader.dropped == 0
+    write(path, (1, {"a": 4}, 1), (1, {"a": 5}, 2))
+    assert reader.curve.values("a") == {0: 3}
+    reader.new_points()
+    assert reader.curve.values("a") == {0: 3, 1: 5}
+
+
+@pytest.mark.parametrize("first", [0, 1])
+def test_what_was_reported_wins_over_lightnings_curve(path: Path, first: int) -> None:
+    points: list[tuple[Any, ...]] = [(0, {"a": 1, "b": 2}, 1), (0, {"a": 10})]
+    write(path, points[first], points[1 - first], (1, {"a": 3, "b": 4}, 1), (1, {"a": 30}))
+    curve = read_curve(path.parent)
+    assert (curve.values("a"), curve.values("b"), curve.dropped) == ({0: 10, 1: 30}, {0: 2, 1: 4}, 0)

@@ -1,0 +1,274 @@
+"""What Lightning's Trainers leave behind in a trial, without a line in the project."""
+
+import logging
+import os
+import pickle
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+import torch
+
+from ax_mo.trial import current, lightning_callback
+from ax_mo.trial.curve import Curve, read_curve
+from ax_mo.trial.files import CURVE, LIGHTNING, STOP, STOPPED, read_json, write_json
+
+from .lightning_task import FLAVOURS, fit, loader, module, trainer
+
+pytestmark = pytest.mark.filterwarnings("ignore")
+
+
+@pytest.fixture
+def trial(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    for name in ("RANK", "SLURM_PROCID", "LOCAL_RANK", "NODE_RANK"):
+        monkeypatch.delenv(name, raising=False)
+    current.enter(tmp_path)
+    yield tmp_path
+    current.leave()
+
+
+@pytest.fixture
+def messages(caplog: pytest.LogCaptureFixture) -> pytest.LogCaptureFixture:
+    caplog.set_level(logging.INFO, logger="ax_mo")
+    return caplog
+
+
+def record(trial: Path) -> dict[str, Any]:
+    found = read_json(trial / LIGHTNING)
+    assert found is not None
+    return found
+
+
+def steps(curve: Curve, name: str = "val/acc") -> list[int]:
+    return list(curve.values(name))
+
+
+def ours(made: Any) -> list[Any]:
+    return [callback for callback in made.callbacks if type(callback).__module__ == lightning_callback.__name__]
+
+
+@pytest.mark.parametrize("flavour", FLAVOURS)
+def test_curve_metrics_and_costs_are_recorded(trial: Path, flavour: str) -> None:
+    fit(trial, flavour=flavour)
+    curve = read_curve(trial)
+    assert curve.dropped == 0
+    assert curve.values("val/acc") == pytest.approx({0: 0.5, 1: 0.6, 2: 0.7})
+    assert steps(curve, "train/loss") == [0, 1, 2]
+    assert all(point.time >= 0 for point in curve.points)
+    found = record(trial)
+    assert found["fits"] == 1
+    assert found["metrics"]["val/acc"] == pytest.approx(0.7)
+    assert found["costs"].keys() == {"num_params", "num_params_total", "fit_seconds", "peak_memory_mb"}
+    assert (found["costs"]["num_params"], found["costs"]["num_params_total"]) == (4, 6)
+    assert 0 < found["costs"]["fit_seconds"] < 60
+    assert found["costs"]["peak_memory_mb"] > 10
+
+
+@pytest.mark.parametrize("flavour", FLAVOURS)
+def test_trainer_outside_a_trial_gets_no_callback(tmp_path: Path, flavour: str) -> None:
+    assert current.DIRECTORY not in os.environ
+    assert ours(trainer(tmp_path, flavour)) == []
+
+
+def test_train_metrics_of_a_point_are_those_of_its_epoch(trial: Path) -> None:
+    def on_train_epoch_end(self: Any) -> None:
+        self.log("late", float(self.current_epoch))
+
+    fit(trial, module(on_train_epoch_end=on_train_epoch_end))
+    assert read_curve(trial).values("late") == {0: 0.0, 1: 1.0, 2: 2.0}
+
+
+def test_project_without_validation_has_a_point_for_each_train_epoch(trial: Path) -> None:
+    fit(trial, module(validates=False))
+    assert steps(read_curve(trial), "train/loss") == [0, 1, 2]
+
+
+def test_epochs_without_a_validation_have_no_point(trial: Path) -> None:
+    fit(trial, max_epochs=4, check_val_every_n_epoch=2)
+    assert steps(read_curve(trial)) == [1, 3]
+
+
+@pytest.mark.parametrize(
+    "options", [{"val_check_interval": 0.5}, {"val_check_interval": 2, "check_val_every_n_epoch": None}]
+)
+def test_fit_that_validates_more_than_once_an_epoch_counts_validations(trial: Path, options: dict[str, Any]) -> None:
+    fit(trial, max_epochs=2, **options)
+    assert steps(read_curve(trial)) == [0, 1, 2, 3]
+
+
+def test_sanity_check_is_no_point(trial: Path) -> None:
+    fit(trial, max_epochs=1, num_sanity_val_steps=1)
+    assert len(read_curve(trial).points) == 1
+
+
+def test_test_and_validate_add_to_the_metrics_of_fit(trial: Path) -> None:
+    task = module()
+    made = fit(trial, task)
+    made.test(task, loader(), verbose=False)
+    assert record(trial)["metrics"].keys() == {"val/acc", "train/loss", "test/acc"}
+    trainer(trial).validate(module(logs=lambda _: {"again": 1.0}), loader(), verbose=False)
+    assert record(trial)["metrics"].keys() == {"val/acc", "train/loss", "test/acc", "again"}
+    assert record(trial)["metrics"]["val/acc"] == pytest.approx(0.7)
+    assert steps(read_curve(trial)) == [0, 1, 2]
+
+
+def test_last_completed_fit_wins_and_the_log_says_so(trial: Path, messages: pytest.LogCaptureFixture) -> None:
+    fit(trial)
+    assert "fits" not in messages.text
+    fit(trial, module(logs=lambda epoch: {"val/acc": 0.1}), max_epochs=2)
+    assert record(trial)["fits"] == 2
+    assert record(trial)["metrics"]["val/acc"] == pytest.approx(0.1)
+    assert "2 fits have been completed in this trial: the last one's metrics count." in messages.text
+    curve = read_curve(trial)
+    assert curve.values("val/acc") == pytest.approx({0: 0.1, 1: 0.1})
+    assert curve.dropped == 0
+
+
+def test_fit_that_raises_does_not_win(trial: Path) -> None:
+    fit(trial)
+    before = record(trial)
+
+    def on_train_epoch_end(self: Any) -> None:
+        raise RuntimeError("out of memory")
+
+    larger = module(logs=lambda epoch: {"val/acc": 0.1}, on_train_epoch_end=on_train_epoch_end)
+    larger.more = torch.nn.Linear(10, 10)
+    with pytest.raises(RuntimeError, match="out of memory"):
+        fit(trial, larger)
+    assert record(trial) == {**before, "started": 2}
+
+
+def test_costs_are_known_while_the_fit_runs(trial: Path) -> None:
+    seen: list[Any] = []
+    fit(trial, module(on_train_start=lambda self: seen.append(record(trial))), max_epochs=1)
+    assert seen == [{"costs": {"num_params": 4, "num_params_total": 6}, "metrics": {}, "fits": 0, "started": 1}]
+
+
+def test_parameters_without_a_shape_count_when_they_have_one(trial: Path) -> None:
+    seen: list[Any] = []
+
+    def on_fit_start(self: Any) -> None:
+        seen.append(record(trial)["costs"]["num_params"])
+        self.lazy(torch.zeros(1, 3))
+
+    task = module(on_fit_start=on_fit_start, on_train_start=lambda self: None)
+    task.lazy = torch.nn.LazyLinear(2)
+    fit(trial, task, max_epochs=1)
+    assert seen == [4]
+    assert record(trial)["costs"]["num_params"] == 4 + 2 * 3 + 2
+
+
+def test_parameters_on_the_meta_device_have_their_size() -> None:
+    counted = lightning_callback._count(torch.nn.Linear(3, 2, device="meta"))
+    assert (counted.trainable, counted.total) == (8, 8)
+
+
+def test_memory_of_the_gpu_is_a_cost_where_there_is_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "max_memory_allocated", lambda device: 3 * 2**20)
+    made = SimpleNamespace(strategy=SimpleNamespace(root_device=torch.device("cuda", 0)))
+    assert lightning_callback._peaks(made)["peak_cuda_memory_mb"] == 3
+
+
+def test_metric_that_is_not_finite_is_kept_as_text_and_dropped_from_the_curve(trial: Path) -> None:
+    logs = {0: 0.5, 1: float("nan"), 2: float("inf")}
+    fit(trial, module(logs=lambda epoch: {"val/acc": logs[epoch], "fine": 1.0}))
+    assert record(trial)["metrics"]["val/acc"] == "inf"
+    curve = read_curve(trial)
+    assert (steps(curve), steps(curve, "fine"), curve.dropped) == ([0], [0, 1, 2], 2)
+
+
+def test_own_early_stopping_keeps_working(trial: Path) -> None:
+    from lightning.pytorch.callbacks import EarlyStopping
+
+    stopping = EarlyStopping("val/acc", mode="max", patience=1)
+    fit(trial, module(logs=lambda epoch: {"val/acc": 0.5}), max_epochs=10, callbacks=[stopping])
+    assert steps(read_curve(trial)) == [0, 1]
+    assert record(trial)["fits"] == 1
+    assert not (trial / STOPPED).exists()
+
+
+@pytest.mark.parametrize("options", [{}, {"min_epochs": 5}, {"min_steps": 100}])
+@pytest.mark.parametrize("validates", [True, False])
+def test_fit_ends_at_the_end_of_the_epoch_in_which_a_stop_is_asked_for(
+    trial: Path, messages: pytest.LogCaptureFixture, options: dict[str, Any], validates: bool
+) -> None:
+    def on_train_epoch_start(self: Any) -> None:
+        if self.current_epoch == 1:
+            write_json(trial / STOP, {"reason": "dominated by 3 trials"})
+
+    task = module(validates=validates, on_train_epoch_start=on_train_epoch_start)
+    made = fit(trial, task, max_epochs=10, enable_checkpointing=True, **options)
+    assert made.current_epoch == 2
+    assert steps(read_curve(trial), "train/loss") == [0, 1]
+    assert read_json(trial / STOPPED) == {"reason": "dominated by 3 trials"}
+    assert record(trial)["fits"] == 1
+    assert "dominated by 3 trials" in messages.text
+    assert Path(made.checkpoint_callback.best_model_path).is_file()
+    assert made.min_epochs == options.get("min_epochs", 1 if "min_steps" in options else 0)
+    assert made.min_steps == options.get("min_steps")
+
+
+def test_fit_by_validations_ends_at_the_next_of_them(trial: Path) -> None:
+    write_json(trial / STOP, {"reason": "bad"})
+    made = fit(trial, max_epochs=10, val_check_interval=0.5, num_sanity_val_steps=0)
+    assert steps(read_curve(trial)) == [0]
+    assert made.global_step == 2
+
+
+def test_stop_that_comes_with_the_last_epoch_stops_nothing(trial: Path) -> None:
+    def on_train_epoch_start(self: Any) -> None:
+        if self.current_epoch == 2:
+            write_json(trial / STOP, {"reason": "late"})
+
+    fit(trial, module(on_train_epoch_start=on_train_epoch_start), max_epochs=3)
+    assert steps(read_curve(trial)) == [0, 1, 2]
+    assert not (trial / STOPPED).exists()
+
+
+@pytest.mark.parametrize("fault", ["append", "write_json", "read_json", "_count", "_numbers"])
+def test_fault_of_ours_is_a_warning_and_training_goes_on(
+    trial: Path, messages: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch, fault: str
+) -> None:
+    def broken(*_: Any, **__: Any) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(lightning_callback, fault, broken)
+    task = module()
+    made = fit(trial, task)
+    made.test(task, loader(), verbose=False)
+    assert made.current_epoch == 3
+    warnings = [entry for entry in messages.records if entry.levelno == logging.WARNING]
+    assert warnings and all("No space left on device" in entry.getMessage() for entry in warnings)
+    assert len(warnings) <= 5
+
+
+def test_trial_directory_that_is_gone_is_no_users_problem(trial: Path, messages: pytest.LogCaptureFixture) -> None:
+    current.enter(trial / "gone")
+    assert fit(trial).current_epoch == 3
+    assert not (trial / "gone").exists()
+    assert "No such file" in messages.text
+
+
+def test_other_ranks_write_nothing(trial: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(current, "rank", lambda: 1)
+    task = module()
+    fit(trial, task).test(task, loader(), verbose=False)
+    assert not (trial / CURVE).exists()
+    assert not (trial / LIGHTNING).exists()
+
+
+@pytest.mark.parametrize("flavour", FLAVOURS)
+def test_checkpoints_and_other_processes_can_do_without_the_callback(trial: Path, flavour: str) -> None:
+    (callback,) = ours(trainer(trial, flavour))
+    assert type(pickle.loads(pickle.dumps(callback))) is type(callback)
+    fit(trial, flavour=flavour, max_epochs=1).save_checkpoint(trial / "a.ckpt")
+    assert b"ax_mo" not in (trial / "a.ckpt").read_bytes()
+
+
+def test_flavours_are_made_when_they_are_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert sys.modules["pytorch_lightning"].Callback in lightning_callback.PytorchLightningRecorder.__mro__
+    with pytest.raises(AttributeError):
+        _ = lightning_callback.OtherRecorder
