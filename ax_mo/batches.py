@@ -3,7 +3,9 @@
 import os
 import signal
 import threading
-from collections.abc import Sequence
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from hydra.core.utils import JobReturn
@@ -13,23 +15,27 @@ from ax_mo.errors import AxMoError
 from ax_mo.jobs.job import JobState, Phase
 from ax_mo.ledger import Ledger
 from ax_mo.space.grammar import quoted
+from ax_mo.study.ending import time_is_up
 from ax_mo.study.store import now
 from ax_mo.study.trial import Outcome, Status, Trial
-from ax_mo.sweep import Ending, suggestion_of
+from ax_mo.sweep import Ending, ending_of, suggestion_of
 from ax_mo.trial.files import RESULT, SPEC, read_json, write_json
 from ax_mo.trial.recorder import result_of as recorded_result
 
 _RETURNED = JobState(Phase.ENDED, 0)
 _MOST_DEATHS = 2
+_WATCH_SECONDS = 0.2
 
 
 class BatchSweep:
     """Asks for up to ``n_jobs`` points, launches them together, tells what became of them, and so on."""
 
-    def __init__(self, ledger: Ledger, launcher: Launcher, n_jobs: int) -> None:
+    def __init__(self, ledger: Ledger, launcher: Launcher, n_jobs: int, timeout_hours: float | None = None) -> None:
         self._ledger = ledger
         self._launcher = launcher
         self._n_jobs = n_jobs
+        self._timeout_hours = timeout_hours
+        self._started = time.monotonic()
         self._interrupted = False
 
     def run(self) -> Ending:
@@ -45,6 +51,9 @@ class BatchSweep:
                     self._launch(batch)
                 ledger.refresh(0)
                 ledger.check_failures()
+                ledger.check_gain()
+                if ledger.closed is None and time_is_up(time.monotonic() - self._started, self._timeout_hours):
+                    ledger.closed = f"timeout_hours={self._timeout_hours:g} are over"
             ledger.check_failures(at_end=True)
         except KeyboardInterrupt:
             for trial in ledger.open_runs():
@@ -55,7 +64,7 @@ class BatchSweep:
                 signal.signal(signal.SIGINT, before)
         if self._interrupted:
             return Ending.DRAINED
-        return Ending.EXHAUSTED if ledger.exhausted else Ending.DONE
+        return ending_of(ledger)
 
     def _recover(self) -> list[Trial]:
         """Trials that were in flight when an earlier sweeper ended; a second death counts as the trial's own."""
@@ -112,7 +121,8 @@ class BatchSweep:
         """What went wrong in the launcher itself, if anything; results are in the trials' directories."""
         started = now()
         try:
-            returns = self._launcher.launch([_overrides(t) for t in group], initial_job_idx=group[0].number)
+            with self._watching():
+                returns = self._launcher.launch([_overrides(t) for t in group], initial_job_idx=group[0].number)
         except (KeyboardInterrupt, AxMoError):
             raise
         except BaseException as error:  # a dead worker, or sys.exit() in a task that runs in this process
@@ -120,6 +130,36 @@ class BatchSweep:
         for trial, job_return in zip(group, returns, strict=True):
             self._record(trial, job_return, started)
         return None
+
+    @contextmanager
+    def _watching(self) -> Iterator[None]:
+        """Let bad trials be stopped meanwhile: a launcher returns when all of its jobs have ended.
+
+        The thread has the ledger to itself, since this one waits for the launcher.
+        """
+        if self._ledger.watch is None:
+            yield
+            return
+        over = threading.Event()
+        errors: list[Exception] = []
+
+        def watch() -> None:
+            while not over.wait(_WATCH_SECONDS):
+                try:
+                    self._ledger.stop_the_bad()
+                except Exception as error:
+                    errors.append(error)
+                    return
+
+        thread = threading.Thread(target=watch, name="ax_mo-curves", daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            over.set()
+            thread.join()
+        if errors:
+            raise errors[0]
 
     def _record(self, trial: Trial, job_return: JobReturn, started: str) -> None:
         """Write the result of a job that could not write it itself (another machine, or no callbacks there)."""

@@ -1,15 +1,18 @@
 """The trials of a running study: opened, ended, recorded and told to everybody concerned, in one place."""
 
 import os
-from collections.abc import Collection, Sequence
+import time
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from hydra.core.utils import JobReturn, JobStatus
 from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf, open_dict
 from omegaconf.errors import OmegaConfBaseException
 
+from ax_mo.curve_watch import CurveWatch
 from ax_mo.errors import StudyStopped
 from ax_mo.goals import Goals
 from ax_mo.jobs.command import Program, prepare_directory
@@ -22,10 +25,12 @@ from ax_mo.results.front import best_per_objective, hypervolume, pareto_front, r
 from ax_mo.screen import Progress, Screen
 from ax_mo.space.parameters import Space
 from ax_mo.study.asker import Asker
+from ax_mo.study.ending import StopWhen, gain_is_small
 from ax_mo.study.repeats import Repeats, whole
 from ax_mo.study.store import Store, now
 from ax_mo.study.trial import Key, Outcome, Status, Suggestion, Trial
-from ax_mo.trial.files import PID, SPEC
+from ax_mo.trial.curve import CurvePoint, read_curve
+from ax_mo.trial.files import PID, SPEC, STOP, write_json
 from ax_mo.trial.metrics import as_json
 
 _SAME_FAILURES = 3
@@ -54,6 +59,9 @@ class Ledger:
         n_trials: int,
         max_failure_rate: float,
         repeats: Repeats | None = None,
+        metrics: Mapping[str, Any] | None = None,
+        watch: CurveWatch | None = None,
+        stop_when: StopWhen | None = None,
     ) -> None:
         self.space = space
         self.goals = goals
@@ -68,12 +76,21 @@ class Ledger:
         self.max_failure_rate = max_failure_rate
         self.cwd = Path.cwd()
         self.repeats = repeats or Repeats()
+        self.metrics = metrics or {}
+        self.watch = watch
+        self.stop_when = stop_when
+        self.closed: str | None = None
+        """Why no more trials are asked for, although there would be room."""
         self.runs: dict[Key, Trial] = {run.key: run for run in store.trials()}
         self.trials: dict[int, Trial] = {}
         for number in dict.fromkeys(number for number, _ in self.runs):
             self._bring_together(number)
         self.exhausted = False
         self._ended_here: list[int] = []  # by this sweeper, not by one before a resume
+        # In the order in which they ended, before a resume or since.
+        ended = [trial for trial in self.trials.values() if trial.status.ended and trial.number >= 0]
+        self._order = [trial.number for trial in sorted(ended, key=lambda trial: trial.ended or "")]
+        self._judged = 0
         self._configs: dict[int, DictConfig] = {}
         self._task_name = ""
         self._hypervolume: float | None = None
@@ -85,7 +102,9 @@ class Ledger:
     @property
     def room(self) -> int:
         """How many trials may still be asked for."""
-        return 0 if self.exhausted else max(0, self.n_trials - sum(number >= 0 for number in self.trials))
+        return (
+            0 if self.exhausted or self.closed else max(0, self.n_trials - sum(number >= 0 for number in self.trials))
+        )
 
     def open_runs(self) -> list[Trial]:
         return [run for run in self.runs.values() if not run.status.ended]
@@ -152,6 +171,7 @@ class Ledger:
             "overrides": list(trial.overrides),
             "objectives": list(self.goals.names),
             "required": list(self.goals.required),
+            **({"metrics": as_json(self.metrics)} if self.metrics else {}),
             "asked": trial.asked,
         }
         argv = None if self.program is None else self.command(trial)
@@ -184,11 +204,48 @@ class Ledger:
         self.screen.submitted(self.runs[key])
         self.files.changed()
 
+    # Stopping trials early
+
+    def stop_the_bad(self) -> None:
+        """Ask those trials to end whose curves say that they are not worth going on."""
+        if self.watch is None:
+            return
+        stops = self.watch.to_stop(self.trials, self.runs.values())
+        for number, why in stops.items():
+            for run in self._open_runs_of(number):
+                self._ask_to_stop(run, why)
+        explanation = self.watch.explanation()
+        if explanation is not None:
+            self.screen.notice(explanation)
+
+    def _ask_to_stop(self, run: Trial, reason: str) -> None:
+        self.store.asked_to_stop(run.key, reason)
+        self._set(replace(run, reason=reason))
+        try:
+            write_json(self.directory(run) / STOP, {"reason": reason})
+        except OSError as error:
+            raise cannot_write(self.directory(run), error) from None
+
+    def overdue(self, key: Key) -> bool:
+        """Whether a run was asked to stop longer ago than it may take to do so."""
+        run = self.runs[key]
+        if self.watch is None or not run.reason or run.status.ended:
+            return False
+        try:
+            asked = (self.directory(run) / STOP).stat().st_mtime
+        except OSError:
+            return False
+        return time.time() - asked > self.watch.grace_seconds
+
     # Ending trials
 
     def outcome(self, key: Key, state: JobState) -> Outcome:
         run = self.runs[key]
-        return outcome_of(self.directory(run), run.number, run.attempt, state)
+        outcome = outcome_of(self.directory(run), run.number, run.attempt, state)
+        if run.reason and not self.has_result(run):  # asked to stop, and cancelled since it did not
+            last = read_curve(self.directory(run)).last()
+            return Outcome(last, run.reason, started=run.submitted, stopped=True)
+        return outcome
 
     def has_result(self, trial: Trial) -> bool:
         return result_of(self.directory(trial), trial.number, trial.attempt) is not None
@@ -216,15 +273,21 @@ class Ledger:
         self.files.changed()
         trial = self.trials[run.number]
         if not trial.status.ended:
+            if outcome.stopped:  # its other repeats have nothing to wait for
+                for other in self._open_runs_of(run.number):
+                    if not other.reason:
+                        self._ask_to_stop(other, outcome.reason or "")
             return
+        curve = self._curve(run) if run.repeat is None else ()
         if trial.status is Status.COMPLETED:
-            self.asker.tell(trial.number, trial.observations)
+            self.asker.tell(trial.number, trial.observations, curve)
             self._hypervolume = None
         elif trial.status is Status.EARLY_STOPPED:
-            self.asker.stop(trial.number, trial.observations)
+            self.asker.stop(trial.number, trial.observations, curve)
         else:
             self.asker.fail(trial.number)
         self._ended_here.append(trial.number)
+        self._order.append(trial.number)
         self.screen.ended(trial, self.goals)
 
     def cancel(self, key: Key) -> None:
@@ -235,6 +298,28 @@ class Ledger:
         self.store.cancelled(key)
         self._set(replace(self.runs[key], status=Status.CANCELLED, reason="cancelled"))
         self.files.changed()
+
+    def curves(self) -> dict[int, tuple[CurvePoint, ...]]:
+        """The learning curves of the trials that have data; repeated trials have several, and none here."""
+        with_data = (Status.COMPLETED, Status.EARLY_STOPPED)
+        runs = [run for run in self.runs.values() if run.repeat is None and run.status in with_data]
+        return {run.number: self._curve(run) for run in runs}
+
+    def _curve(self, run: Trial) -> tuple[CurvePoint, ...]:
+        return read_curve(self.directory(run)).points
+
+    def _open_runs_of(self, number: int) -> list[Trial]:
+        return [run for run in self.runs.values() if run.number == number and not run.status.ended]
+
+    def check_gain(self) -> None:
+        """Ask for no more trials when the last ones have hardly moved the front."""
+        if self.stop_when is None or self.closed or self._judged == len(self._order):
+            return
+        self._judged = len(self._order)
+        trials = [self.trials[number] for number in self._order]
+        imported = [trial for trial in self.trials.values() if trial.status is Status.IMPORTED]
+        counting = [trial for trial in trials if trial.status is not Status.FAILED]
+        self.closed = gain_is_small([*imported, *counting], self.goals, self.stop_when)
 
     def _checked(self, outcome: Outcome) -> Outcome:
         """A result written under other goals, or by hand, may lack what this study needs."""

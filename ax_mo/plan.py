@@ -1,7 +1,9 @@
 """What a study is going to do, read and checked before anything runs."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from importlib.util import find_spec
+from typing import Any
 
 from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
@@ -16,8 +18,11 @@ from ax_mo.space.entries import bare, without_respelled
 from ax_mo.space.optuna import as_written, with_search_space
 from ax_mo.space.parameters import Space
 from ax_mo.space.start import config_point, initial_points
+from ax_mo.study.early_stopping import EarlyStopping, parse_early_stopping
+from ax_mo.study.ending import StopWhen, parse_stop_when, parse_timeout_hours
 from ax_mo.study.repeats import Repeats
 from ax_mo.study.trial import Suggestion
+from ax_mo.trial.metric_sources import Origin, parse_metric_sources
 from ax_mo.warm_start import Import, read_source, source_of
 
 
@@ -31,6 +36,11 @@ class Plan:
     first: tuple[Suggestion, ...] = ()
     imports: tuple[Import, ...] = ()
     remarks: tuple[str, ...] = ()
+    metrics: Mapping[str, Any] = field(default_factory=dict)
+    """``hydra.sweeper.metrics`` as given, and checked."""
+    early_stopping: EarlyStopping | None = None
+    stop_when: StopWhen | None = None
+    timeout_hours: float | None = None
 
 
 def make_plan(settings: Settings, arguments: Sequence[str], project: Project, resuming: bool = False) -> Plan:
@@ -41,6 +51,10 @@ def make_plan(settings: Settings, arguments: Sequence[str], project: Project, re
     built = _built(settings, arguments, project)
     space = built.space
     goals = parse_goals(settings.objectives, settings.direction, settings.constraints, space.keys)
+    early_stopping = parse_early_stopping(settings.early_stopping, goals)
+    stop_when = parse_stop_when(settings.stop_when)
+    timeout_hours = parse_timeout_hours(settings.timeout_hours)
+    metrics = _metrics(settings)
     remarks = [*doubts(goals), *built.hints]
     ignored = ignored_sampler(settings, project.chosen_option("hydra/sweeper/sampler"))
     if ignored is not None:
@@ -62,7 +76,30 @@ def make_plan(settings: Settings, arguments: Sequence[str], project: Project, re
                 raise
             remarks.append(f"not read again: {error}")
     remarks += [found.summary() for found in imports]
-    return Plan(space, goals, _repeats(settings, space, project), tuple(first), tuple(imports), tuple(remarks))
+    return Plan(
+        space,
+        goals,
+        _repeats(settings, space, project),
+        tuple(first),
+        tuple(imports),
+        tuple(remarks),
+        metrics,
+        early_stopping,
+        stop_when,
+        timeout_hours,
+    )
+
+
+def _metrics(settings: Settings) -> Mapping[str, Any]:
+    """``hydra.sweeper.metrics``, which the trials read again. Raises ConfigError."""
+    sources = parse_metric_sources(settings.metrics)
+    by_tensorboard = next((name for name, source in sources.items() if source.origin is Origin.TENSORBOARD), None)
+    if by_tensorboard is not None and find_spec("tensorboard") is None:
+        raise ConfigError(
+            f"hydra.sweeper.metrics.{by_tensorboard}.source: tensorboard needs TensorBoard's reader: "
+            "pip install 'hydra-ax-mo[tensorboard]'."
+        )
+    return settings.metrics or {}
 
 
 def _built(settings: Settings, arguments: Sequence[str], project: Project) -> BuiltSpace:

@@ -19,6 +19,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from ax_mo.batches import BatchSweep
+from ax_mo.curve_watch import CurveWatch
 from ax_mo.dry_run import description
 from ax_mo.errors import ConfigError, NotRerunnableError, StudyStopped
 from ax_mo.jobs.command import Program, this_program
@@ -42,6 +43,9 @@ from ax_mo.study.trial import Trial
 from ax_mo.sweep import Ending, Sweep
 from ax_mo.trial.recorder import ResultRecorder
 from ax_mo.warm_start import STUDY, new_imports
+
+# How often curves are looked at; where asking for states takes longer, as often as for those.
+_CURVE_SECONDS = 0.2
 
 
 def sweep(
@@ -219,7 +223,7 @@ class _Study:
             wake = threading.Event()
             asker = Asker(self._optimizer(store.seed), wake.set)
             ledger = self._ledger(store, asker)
-            asker.start(list(ledger.trials.values()))
+            asker.start(list(ledger.trials.values()), ledger.curves())
             self._announce(ledger, store)
             try:
                 ending = self._loop(ledger, wake)
@@ -294,15 +298,34 @@ class _Study:
             n_trials=self._settings.n_trials,
             max_failure_rate=self._settings.max_failure_rate,
             repeats=self._plan.repeats,
+            metrics=self._plan.metrics,
+            watch=self._watch(),
+            stop_when=self._plan.stop_when,
+        )
+
+    def _watch(self) -> CurveWatch | None:
+        settings = self._plan.early_stopping
+        if settings is None:
+            return None
+        every = 0.0 if isinstance(self._workers, Launcher) else self._workers.poll_seconds
+        return CurveWatch(
+            settings, self._goals, lambda run: self._sweep_dir / run.directory, max(_CURVE_SECONDS, every)
         )
 
     def _loop(self, ledger: Ledger, wake: threading.Event) -> Ending:
         settings = self._settings
         if isinstance(self._workers, Launcher):
-            return BatchSweep(ledger, self._workers, settings.n_jobs).run()
+            return BatchSweep(ledger, self._workers, settings.n_jobs, self._plan.timeout_hours).run()
         prefetch = settings.n_jobs > 1 if settings.prefetch is None else settings.prefetch
         return Sweep(
-            ledger, self._workers, settings.n_jobs, prefetch, settings.suggestion_timeout, wake, self._resume_line()
+            ledger,
+            self._workers,
+            settings.n_jobs,
+            prefetch,
+            settings.suggestion_timeout,
+            wake,
+            self._resume_line(),
+            self._plan.timeout_hours,
         ).run()
 
     def _announce(self, ledger: Ledger, store: Store) -> None:
@@ -339,9 +362,10 @@ class _Study:
         self._screen.close()
         front = ledger.front()
         progress = ledger.progress(0)
+        why = f" ({ledger.closed})" if ledger.closed else ""
         lines = [
             "",
-            f"ax_mo: {ending or 'stopped'}: {_counts(progress)} of {self._settings.n_trials} trials",
+            f"ax_mo: {ending or 'stopped'}{why}: {_counts(progress)} of {self._settings.n_trials} trials",
         ]
         if front:
             known = sum(trial.status.has_metrics for trial in ledger.trials.values())  # imported ones, too

@@ -23,6 +23,7 @@ class Settings:
     search_space: Mapping[str, Any] | None = None
     direction: str | Sequence[str] | None = None
     constraints: Sequence[str] = ()
+    metrics: Any = None
     param_constraints: Sequence[str] = ()
     n_trials: int = 20
     n_jobs: int = 2
@@ -40,6 +41,9 @@ class Settings:
     warm_start: Any = None
     repeats: int = 1
     repeat_key: str = "seed"
+    early_stopping: Any = None
+    timeout_hours: Any = None
+    stop_when: Any = None
     dry_run: bool = False
     sampler: Mapping[str, Any] | None = None
     custom_search_space: Any = None

@@ -15,6 +15,7 @@ from ax_mo.errors import AxMoError, StudyStopped
 from ax_mo.jobs.job import Job, Jobs, JobSpec, JobState, Phase
 from ax_mo.jobs.process import identity
 from ax_mo.ledger import Ledger
+from ax_mo.study.ending import time_is_up
 from ax_mo.study.optimizer import SpaceExhausted
 from ax_mo.study.trial import Key, Status, Suggestion, Trial
 
@@ -31,6 +32,14 @@ class Ending(StrEnum):
     EXHAUSTED = "the whole space was tried"
     DRAINED = "interrupted: the running trials were finished"
     CANCELLED = "interrupted: the running trials were cancelled"
+    CLOSED = "ended before its last trial"
+
+
+def ending_of(ledger: Ledger) -> Ending:
+    """Why a sweep that nobody interrupted has ended."""
+    if ledger.closed is not None:
+        return Ending.CLOSED
+    return Ending.EXHAUSTED if ledger.exhausted else Ending.DONE
 
 
 def suggestion_of(asked: "Future[Suggestion]", ledger: Ledger) -> Suggestion | None:
@@ -65,6 +74,7 @@ class Sweep:
         suggestion_timeout: float,
         wake: threading.Event,
         farewell: str = "",
+        timeout_hours: float | None = None,
     ) -> None:
         self._ledger = ledger
         self._jobs = jobs
@@ -78,7 +88,10 @@ class Sweep:
         self._asked: Future[Suggestion] | None = None
         self._waiting_since: float | None = None
         self._ended_at: dict[Key, float] = {}
+        self._cancelled: set[Key] = set()  # since they did not stop when they were asked to
         self._farewell = farewell
+        self._timeout_hours = timeout_hours
+        self._started = time.monotonic()
         self._interrupts = 0
         self._told = False
 
@@ -95,6 +108,8 @@ class Sweep:
                         return Ending.CANCELLED
                     self._collect()
                     self._ledger.check_failures()
+                    self._close_when_enough()
+                    self._stop_early()
                     self._submit()  # before the files are written: a worker may have become free
                     self._ledger.refresh(len(self._running))
                     self._wake.wait(self._jobs.poll_seconds)
@@ -108,7 +123,12 @@ class Sweep:
                 self._jobs.close()
         if self._interrupts:
             return Ending.DRAINED
-        return Ending.EXHAUSTED if self._ledger.exhausted else Ending.DONE
+        return ending_of(self._ledger)
+
+    def _close_when_enough(self) -> None:
+        self._ledger.check_gain()
+        if self._ledger.closed is None and time_is_up(time.monotonic() - self._started, self._timeout_hours):
+            self._ledger.closed = f"timeout_hours={self._timeout_hours:g} are over"
 
     # ask
 
@@ -194,6 +214,14 @@ class Sweep:
         grace = self._jobs.result_grace_seconds * (1.0 if state.exit_code == 0 else 0.25)
         return self._ledger.has_result(self._ledger.runs[key]) or time.monotonic() - since >= grace
 
+    def _stop_early(self) -> None:
+        """Ask bad trials to end, and end those that were asked and do not."""
+        self._ledger.stop_the_bad()
+        overdue = [key for key in self._running if key not in self._cancelled and self._ledger.overdue(key)]
+        if overdue:
+            self._jobs.cancel([self._running[key] for key in overdue])
+            self._cancelled.update(overdue)
+
     def _cancel_running(self, quietly: bool = False) -> None:
         """Stop what runs; those trials will run again on a resume."""
         keys = list(self._running)
@@ -230,7 +258,7 @@ class Sweep:
         if state.phase is not Phase.ENDED:
             self._running[trial.key] = job
             self._ledger.screen.notice(f"Trial {trial.label} is still running; watching it again.")
-        elif self._ledger.has_result(trial) or trial.deaths + 1 >= _MOST_UNSEEN_DEATHS:
+        elif self._ledger.has_result(trial) or trial.reason or trial.deaths + 1 >= _MOST_UNSEEN_DEATHS:
             self._ledger.finish(trial.key, self._ledger.outcome(trial.key, state))
         else:
             self._again.append((trial, True))

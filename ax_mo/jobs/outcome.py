@@ -34,6 +34,8 @@ def outcome_of(directory: Path, number: int, attempt: int, state: JobState) -> O
     if result is None:
         return _without_result(state, tail)
     started, ended = result.get("started"), result.get("ended")
+    if isinstance(result.get("stopped"), str):  # however its task ended then
+        return Outcome(result["metrics"], result["stopped"], started=started, ended=ended, stopped=True)
     if result.get("status") != "completed":
         error = result.get("error")
         error = error if isinstance(error, dict) else {"message": str(error)}

@@ -8,16 +8,22 @@ from typing import Any, Protocol
 
 from ax_mo.space.parameters import Point
 from ax_mo.study.trial import Suggestion, Trial
+from ax_mo.trial.curve import CurvePoint
+
+Samples = Sequence[Mapping[str, float]]
+"""The metrics of each repeat of a trial, or of its only run."""
+Curves = Mapping[int, Sequence[CurvePoint]]
+"""Learning curves by trial."""
 
 
 class Optimizer(Protocol):
     """What suggests points and learns from outcomes; called from one thread only, ``quasi_random`` apart."""
 
-    def start(self, trials: Sequence[Trial] = ()) -> None: ...
+    def start(self, trials: Sequence[Trial] = (), curves: Curves | None = None) -> None: ...
     def ask(self) -> Suggestion: ...
     def assign(self, number: int, point: Point) -> None: ...
-    def tell(self, number: int, samples: Sequence[Mapping[str, float]]) -> None: ...
-    def stop(self, number: int, samples: Sequence[Mapping[str, float]]) -> None: ...
+    def tell(self, number: int, samples: Samples, curve: Sequence[CurvePoint] = ()) -> None: ...
+    def stop(self, number: int, samples: Samples, curve: Sequence[CurvePoint] = ()) -> None: ...
     def fail(self, number: int) -> None: ...
     def quasi_random(self) -> Suggestion: ...
 
@@ -37,8 +43,8 @@ class Asker:
         self._thread = threading.Thread(target=self._work, name="ax_mo-suggestions", daemon=True)
         self._thread.start()
 
-    def start(self, trials: Sequence[Trial]) -> None:
-        self._post(lambda: self._optimizer.start(trials))
+    def start(self, trials: Sequence[Trial], curves: Curves | None = None) -> None:
+        self._post(lambda: self._optimizer.start(trials, curves))
 
     def ask(self) -> "Future[Suggestion]":
         future: Future[Suggestion] = Future()
@@ -62,11 +68,11 @@ class Asker:
     def assign(self, number: int, point: Point) -> None:
         self._post(lambda: self._optimizer.assign(number, point))
 
-    def tell(self, number: int, samples: Sequence[Mapping[str, float]]) -> None:
-        self._post(lambda: self._optimizer.tell(number, samples))
+    def tell(self, number: int, samples: Samples, curve: Sequence[CurvePoint] = ()) -> None:
+        self._post(lambda: self._optimizer.tell(number, samples, curve))
 
-    def stop(self, number: int, samples: Sequence[Mapping[str, float]]) -> None:
-        self._post(lambda: self._optimizer.stop(number, samples))
+    def stop(self, number: int, samples: Samples, curve: Sequence[CurvePoint] = ()) -> None:
+        self._post(lambda: self._optimizer.stop(number, samples, curve))
 
     def fail(self, number: int) -> None:
         self._post(lambda: self._optimizer.fail(number))

@@ -2,7 +2,7 @@
 
 import math
 from bisect import bisect_right
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import accumulate
@@ -54,6 +54,19 @@ def curves_of(points: Iterable[tuple[int, Mapping[str, float]]]) -> dict[str, Cu
                 steps.setdefault(name, []).append(step)
                 values.setdefault(name, []).append(value)
     return {name: Curve(tuple(steps[name]), tuple(values[name])) for name in steps}
+
+
+def mean_curves(runs: Sequence[Mapping[str, Curve]]) -> dict[str, Curve]:
+    """The curves of a trial that is several runs: their means at the steps that all of them have reached."""
+    if len(runs) == 1:
+        return dict(runs[0])
+    means: dict[str, Curve] = {}
+    for name in set.intersection(*(set(curves) for curves in runs)) if runs else ():
+        at_step = [dict(zip(curves[name].steps, curves[name].values, strict=True)) for curves in runs]
+        steps = sorted(set.intersection(*map(set, at_step)))
+        if steps:
+            means[name] = Curve(tuple(steps), tuple(math.fsum(v[s] for v in at_step) / len(runs) for s in steps))
+    return means
 
 
 @dataclass(frozen=True)

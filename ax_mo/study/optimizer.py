@@ -21,6 +21,7 @@ from ax_mo.space.sample import quasi_random_points
 from ax_mo.study.ax_space import AxSpace
 from ax_mo.study.repeats import deviation, means, standard_error
 from ax_mo.study.trial import Status, Suggestion, Trial
+from ax_mo.trial.curve import CurvePoint
 
 _GENERATORS = {"CenterOfSearchSpace": "center", "Sobol": "sobol", "MBM": "model"}
 # A model that keeps proposing what was tried already has converged; Sobol points are then worth more.
@@ -76,8 +77,8 @@ class AxOptimizer:
         size = space.size
         self._is_small = size is not None and size <= _FEW_POINTS
 
-    def start(self, trials: Sequence[Trial] = ()) -> None:
-        """Import Ax and bring the experiment to where ``trials`` left it. Takes seconds."""
+    def start(self, trials: Sequence[Trial] = (), curves: Mapping[int, Sequence[CurvePoint]] | None = None) -> None:
+        """Import Ax and bring the experiment to where ``trials`` left it, with their ``curves``. Takes seconds."""
         _quiet()
         from ax.api.client import Client
 
@@ -91,6 +92,8 @@ class AxOptimizer:
         self._client.set_generation_strategy(self._strategy(position, fresh=not trials))
         _quiet()
         self._restore(trials)
+        for number, curve in (curves or {}).items():
+            self._attach_curve(number, curve)
 
     def ask(self) -> Suggestion:
         """The next point; a trial that is still running counts as pending. Raises SpaceExhausted."""
@@ -137,17 +140,22 @@ class AxOptimizer:
             index = self._client.attach_trial(parameters=self._ax_space.encode(point))
         self._indices[number] = index
 
-    def tell(self, number: int, samples: Sequence[Mapping[str, float]]) -> None:
-        """Trial ``number`` completed with these metrics, one set per repeat; those that are no goal are left out."""
+    def tell(self, number: int, samples: Sequence[Mapping[str, float]], curve: Sequence[CurvePoint] = ()) -> None:
+        """Trial ``number`` completed with these metrics, one set per repeat; those that are no goal are left out.
+
+        ``curve`` is how they came about: data with a progression, of which Ax's model takes the last, ``samples``.
+        """
         self._client._experiment.trials[self._indices[number]].mark_completed()
         self._samples[number] = tuple(samples)
+        self._attach_curve(number, curve)
         self._attach(list(self._samples) if self._is_noisy() else [number])
         if self._note_worst(means(samples)):
             self._configure_goals()
 
-    def stop(self, number: int, samples: Sequence[Mapping[str, float]]) -> None:
+    def stop(self, number: int, samples: Sequence[Mapping[str, float]], curve: Sequence[CurvePoint] = ()) -> None:
         """Trial ``number`` was stopped early with these metrics, its last: no data where one of a goal is missing."""
         if self._stop(number, samples):
+            self._attach_curve(number, curve)
             self._attach(list(self._samples) if self._is_noisy() else [number])
         else:
             self.fail(number)
@@ -204,6 +212,28 @@ class AxOptimizer:
                     error = spreads.get(name, math.nan)
                 rows.append({**of_trial, "metric_name": name, "metric_signature": name, "mean": mean, "sem": error})
         self._client._experiment.attach_data(Data(df=DataFrame(rows)))
+
+    def _attach_curve(self, number: int, curve: Sequence[CurvePoint]) -> None:
+        """Give Ax the steps of each goal whose metrics are on the curve, with the step as progression."""
+        from ax.core.data import Data
+        from pandas import DataFrame
+
+        index = self._indices[number]
+        of_trial = {"trial_index": index, "arm_name": self._client._experiment.trials[index].arm.name}
+        rows = [
+            {
+                **of_trial,
+                "metric_name": name,
+                "metric_signature": name,
+                "mean": mean,
+                "sem": math.nan,
+                "step": point.step,
+            }
+            for point in curve
+            for name, mean in self._data(point.metrics).items()
+        ]
+        if rows:
+            self._client._experiment.attach_data(Data(df=DataFrame(rows)))
 
     def _propose(self) -> Suggestion | None:
         """One point from Ax; None when it has none to give."""
@@ -304,14 +334,15 @@ class AxOptimizer:
         return before != self._worst
 
     def _data(self, metrics: Mapping[str, float]) -> dict[str, float]:
-        """A trial's metrics in Ax's names: one per objective, and one per constraint.
+        """A trial's metrics in Ax's names: one per objective, and one per constraint, as far as they are known.
 
         A constraint over several metrics is given to Ax as one metric, their weighted sum: with the sum written out
         in the constraint, Ax 1.3.1 took feasible trials for infeasible.
         """
-        data = {f"m{i}": float(metrics[o.name]) for i, o in enumerate(self._goals.objectives)}
+        data = {f"m{i}": float(metrics[o.name]) for i, o in enumerate(self._goals.objectives) if o.name in metrics}
         for i, constraint in enumerate(self._goals.constraints):
-            data[f"c{i}"] = sum(weight * float(metrics[name]) for name, weight in constraint.terms)
+            if all(name in metrics for name in constraint.names):
+                data[f"c{i}"] = sum(weight * float(metrics[name]) for name, weight in constraint.terms)
         return data
 
 

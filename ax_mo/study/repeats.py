@@ -87,10 +87,15 @@ def whole(runs: Sequence[Trial]) -> Trial:
 
 def whole_trials(runs: Iterable[Trial]) -> list[Trial]:
     """The trials that these runs are of, by the order of their first runs."""
+    return [whole(of_trial) for of_trial in by_trial(runs).values()]
+
+
+def by_trial(runs: Iterable[Trial]) -> dict[int, list[Trial]]:
+    """The runs of each trial."""
     of_trials: dict[int, list[Trial]] = {}
     for run in runs:
         of_trials.setdefault(run.number, []).append(run)
-    return [whole(of_trial) for of_trial in of_trials.values()]
+    return of_trials
 
 
 def _unfinished(runs: Sequence[Trial]) -> Status:

@@ -18,6 +18,8 @@ STOP = "stop.json"
 """Written by the sweeper that wants the trial to end: ``{"reason"}``."""
 STOPPED = ".stopped"
 """Written by the trial that ends because of it: ``{"reason"}``."""
+CONSTANT_COSTS = ("num_params", "num_params_total")
+"""Those costs that are known from the start of a fit and do not change."""
 COMMAND = "command.sh"
 STDOUT = "stdout.log"
 STDERR = "stderr.log"

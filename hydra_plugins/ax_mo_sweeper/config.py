@@ -35,6 +35,8 @@ class AxMoSweeperConf:
     direction: Any = None
     # Linear, on metrics: ["train_seconds <= 60"]
     constraints: list[str] = field(default_factory=list)
+    # Metrics in files that the task writes: {val_acc: {source: csv | tensorboard | curve, tag: val/acc, take: max}}
+    metrics: dict[str, Any] | None = field(default_factory=dict)
 
     # What to search, in Hydra's override grammar: {optim.lr: "tag(log, interval(1e-4, 1e-1))", model: "glob(*)"}
     params: dict[str, Any] | None = field(default_factory=dict)
@@ -60,6 +62,13 @@ class AxMoSweeperConf:
     n_jobs: int = 2
     # Share of failed trials that ends the study, checked from the 5th ended trial; 1.0 never does.
     max_failure_rate: float = 0.5
+
+    # Ends bad trials before their last step: {rule: dominated | all | percentile, ...}; off by default.
+    early_stopping: dict[str, Any] | None = field(default_factory=dict)
+    # No more trials are started after so many hours; a resume has as many again.
+    timeout_hours: float | None = None
+    # Ends the study when trials hardly move the front any more: {hypervolume_gain: 0.01, over_trials: 15}
+    stop_when: dict[str, Any] | None = field(default_factory=dict)
 
     # SQLAlchemy URL; <sweep dir>/study.db by default.
     storage: Any = None
@@ -107,7 +116,7 @@ def _node() -> Any:
         node._content["_target_"] = _OwnTarget(node._target_, key="_target_", parent=node)
     except Exception:  # private names of OmegaConf: whatever becomes of them, no app may fail because we are installed
         node = OmegaConf.structured(AxMoSweeperConf)
-    for key in ("objectives", "params", "search_space", "sampler"):
+    for key in ("objectives", "params", "search_space", "sampler", "metrics", "early_stopping", "stop_when"):
         # Open to any key, so that the command line needs no "+" for what is the user's to name.
         OmegaConf.set_struct(node[key], False)
     return node
