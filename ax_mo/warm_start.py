@@ -369,12 +369,13 @@ class _Importer:
         why = self._space.outside(values)
         if why is None:
             return self._space.restricted(values)
-        lacking = next((key for key in self._space.keys if why == f"it gives no value for {key}"), None)
-        option = None if lacking is None or ran is None else self._other_option(ran, values, bare(lacking))
+        starts = {key: (f"{key}=", f"it gives no value for {key}") for key in self._space.keys}
+        about = next((key for key, start in starts.items() if why.startswith(start)), None)
+        option = None if about is None or ran is None else self._other_option(ran, values, bare(about))
         raise _LeftOut(why if option is None else _told([(option,)]))
 
     def _other_option(self, ran: Ran, values: Mapping[str, Value], key: str) -> Difference | None:
-        """The option chosen there, where it is another here, for the lack of which the trial has no such key."""
+        """The option chosen there that makes the trial's key another than here's, or none at all."""
         groups = [
             f"{p.key}={p.text(values[p.key])}"
             for p in self._space.parameters
@@ -384,7 +385,8 @@ class _Importer:
             here = self._composed.run([*self._space.fixed, *groups])
         except (HydraException, OmegaConfBaseException):
             return None
-        return next((group for group in unlike_groups(ran, here) if within(key, package_of(group.key))), None)
+        fixed = [group for group in unlike_groups(ran, here) if group.key not in map(bare, self._space.keys)]
+        return next((group for group in fixed if within(key, package_of(group.key))), None)
 
     def _check_metrics(self, trial: Trial) -> None:
         missing = [name for name in self._goals.required if name not in trial.metrics]

@@ -55,6 +55,7 @@ twice: ${double:${y}}
 """,
     "model/mlp.yaml": "width: 8\nhidden: 3\n",
     "model/cnn.yaml": "width: 8\nkernel: 3\n",
+    "model/rnn.yaml": "width: 8\nhidden: 3\n",
     "extra/logger.yaml": "level: 1\nname: a\n",
     "experiment/first.yaml": "# @package _global_\ny: 0.75\n",
     "experiment/second.yaml": "# @package _global_\ny: 0.75\n",
@@ -288,6 +289,27 @@ def test_missing_value_that_another_option_has_is_told_by_the_option(
     found = read(earlier, project, "model=cnn", x="interval(0,1)", model__kernel="choice(3,5)")
     assert why_left_out(found) == ["model was mlp there and is cnn here"]
     assert "ignore" not in found.summary(), "that would not give the trial the value"
+
+
+@pytest.mark.parametrize(
+    ("there", "here", "why"),
+    [
+        (["model=mlp"], ["model=cnn"], "model was mlp there and is cnn here"),
+        (["model=cnn"], ["model=cnn"], "model.width is above its upper bound 8"),
+    ],
+)
+def test_value_out_of_bounds_is_told_by_the_option_that_it_belongs_to(
+    earlier: Path, project: Project, there: Sequence[str], here: Sequence[str], why: str
+) -> None:
+    write_run(earlier, project, ran(0, point={"x": 0.25, "model.width": 9}), fixed=there)
+    found = read(earlier, project, *here, x="interval(0,1)", model__width="interval(1,8)")
+    assert found.summary() == f"warm start: 0 trial(s) imported from {earlier}; 1 left out: {why}"
+
+
+def test_option_that_is_not_searched_is_told_as_such(earlier: Path, project: Project) -> None:
+    write_run(earlier, project, ran(0, point={"x": 0.25, "model": "cnn"}))
+    found = read(earlier, project, x="interval(0,1)", model="mlp,rnn", model__width="interval(1,8)")
+    assert why_left_out(found) == ["model='cnn' is not among mlp, rnn"]
 
 
 # What a trial ran with besides
