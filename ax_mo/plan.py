@@ -23,7 +23,7 @@ from ax_mo.study.ending import StopWhen, parse_stop_when, parse_timeout_hours
 from ax_mo.study.repeats import Repeats
 from ax_mo.study.trial import Suggestion
 from ax_mo.trial.metric_sources import Origin, parse_metric_sources
-from ax_mo.warm_start import Import, read_source, source_of
+from ax_mo.warm_start import Import, distinct, entries_of, read_source, source_of
 
 
 @dataclass(frozen=True)
@@ -68,13 +68,14 @@ def make_plan(settings: Settings, arguments: Sequence[str], project: Project, re
             first.append(Suggestion(own, "config"))
     first += [Suggestion(point, "initial") for point in initial_points(space, settings.initial_trials, project)]
     imports: list[Import] = []
-    for entry in _sources(settings):
+    for entry in entries_of(settings.warm_start):
         try:
-            imports.append(read_source(source_of(entry), space, goals, project))
+            imports.append(read_source(source_of(entry), space, goals, project, settings.repeat_key))
         except ConfigError as error:
             if not resuming:
                 raise
             remarks.append(f"not read again: {error}")
+    imports = distinct(imports)
     remarks += [found.summary() for found in imports]
     return Plan(
         space,
@@ -112,13 +113,6 @@ def _built(settings: Settings, arguments: Sequence[str], project: Project) -> Bu
         return build_space(params, arguments, settings.param_constraints, project)
     except ConfigError as error:
         raise as_written(error, search_space) from None
-
-
-def _sources(settings: Settings) -> Sequence[str]:
-    given = settings.warm_start
-    if given is None:
-        return ()
-    return (given,) if isinstance(given, str) else tuple(map(str, given))
 
 
 def _repeats(settings: Settings, space: Space, project: Project) -> Repeats:

@@ -373,7 +373,7 @@ class _Study:
                 f"Pareto front: {len(front)} of {known} trials, hypervolume {progress.hypervolume:.6g}",
                 front_table(front, self._goals, self._space.keys),
             ]
-            own = next((t for t in ledger.trials.values() if t.generator == "config" and t.status.has_metrics), None)
+            own = self._own(ledger)
             if own is not None:
                 lines.append(f"The project's own configuration, trial {own.label}: {values_of(own, self._goals)}")
             if self._program is not None:
@@ -383,6 +383,12 @@ class _Study:
             self._resume_line(),
         ]
         self._screen.header("\n".join(lines))
+
+    def _own(self, ledger: Ledger) -> Trial | None:
+        """The trial of the project's own configuration, which an earlier study may have run."""
+        points = [dict(suggestion.point) for suggestion in self._plan.first if suggestion.generator == "config"]
+        known = [trial for trial in ledger.trials.values() if trial.status.has_metrics]
+        return next((t for t in known if t.generator == "config" or dict(t.point) in points), None)
 
 
 def _counts(progress: Progress) -> str:

@@ -1,40 +1,62 @@
 """Finished trials of earlier studies, as data of a new one."""
 
 import re
-from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from itertools import groupby
 from pathlib import Path
 from typing import Any
 
 from hydra.errors import HydraException
-from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
-from yaml import YAMLError
 
-from ax_mo.errors import AxMoError, ConfigError
+from ax_mo.comparison import Composed, Difference, Ran, differences, package_of, saved, unlike_groups, within
+from ax_mo.errors import AxMoError, ConfigError, closest
 from ax_mo.goals import Goals
 from ax_mo.project import Project
 from ax_mo.space.entries import bare
-from ax_mo.space.parameters import Space, Value
-from ax_mo.space.start import value_at, values_in
+from ax_mo.space.parameters import Choice, Space, Value
+from ax_mo.space.start import values_in
 from ax_mo.study.repeats import whole
 from ax_mo.study.store import StoredStudy, read_studies, redacted
 from ax_mo.study.trial import Status, Trial
 
 STUDY = "study.db"
+_KINDS = 5
+"""Of reasons that a summary names."""
+_LISTED = 3
+"""Keys of one reason, and values of one key, that a summary names."""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """An entry of ``warm_start``: where an earlier study is, and the keys that may differ in its trials."""
+
+    origin: str
+    ignore: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
 class Source:
-    """An entry of ``warm_start``: a sweep directory, or a database and the study's name in it."""
+    """Where an earlier study is: a sweep directory, or a database and the study's name in it."""
 
     label: str
     url: str
     study: str | None
     directory: Path | None
     """Where the trials are, unless the study itself says; None for a server."""
+    ignore: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Reason:
+    """Why a trial is left out: in words, or by what is not in its configuration as it would be here."""
+
+    words: str = ""
+    differences: tuple[Difference, ...] = ()
+
+    def __str__(self) -> str:
+        return self.words or _told([self.differences])
 
 
 @dataclass(frozen=True)
@@ -43,40 +65,132 @@ class Import:
 
     source: Source
     trials: tuple[Trial, ...]
-    left_out: tuple[str, ...]
-    overrides: tuple[str, ...] = ()
-    """What all of its trials were given and this study's are not."""
+    left_out: tuple[Reason, ...] = ()
+    ignored: Mapping[str, Reason] = field(default_factory=dict)
+    """What ``ignore`` let pass, by the handles of the trials that it was needed for."""
+    unchecked: frozenset[str] = frozenset()
+    """The handles of the trials that have no record of their configuration left."""
 
     def summary(self) -> str:
-        """One line for the user."""
-        text = f"warm start: {len(self.trials)} trial(s) imported from {self.source.label}"
-        if self.overrides:
-            text += f", which ran with {' '.join(self.overrides)}"
-        if not self.left_out:
-            return text
-        alike = Counter(re.sub(r"=.*? is ", " is ", why) for why in self.left_out)  # whatever the value was
-        reasons = ", ".join(f"{why} ({count})" for why, count in alike.most_common(3))
-        return f"{text}; {len(self.left_out)} left out: {reasons}"
+        """For the user: one line, unless there are several kinds of reasons, or one that can be passed over."""
+        parts = [f"warm start: {len(self.trials)} trial(s) imported from {self.source.label}"]
+        handles = [str(trial.handle) for trial in self.trials]
+        ignored = [self.ignored[handle] for handle in handles if handle in self.ignored]
+        if ignored:
+            parts.append(f"ignored in {len(ignored)}:{_listing(ignored)}")
+        unchecked = sum(handle in self.unchecked for handle in handles)
+        if unchecked:
+            parts.append(
+                f"{unchecked} could not be checked beyond the overrides: their directories, with the "
+                "configuration that they ran with, are gone"
+            )
+        if self.left_out:
+            parts.append(f"{len(self.left_out)} left out:{_listing(self.left_out)}")
+        return "; ".join(parts) + self._way_out()
+
+    def _way_out(self) -> str:
+        keys = list(dict.fromkeys(difference.key for reason in self.left_out for difference in reason.differences))
+        if not keys:
+            return ""
+        ignore = ", ".join([*self.source.ignore, *keys[:_KINDS]])
+        return (
+            "\n  Where a difference cannot change a result, let it pass: "
+            f"hydra.sweeper.warm_start: [{{from: {self.source.label}, ignore: [{ignore}]}}]"
+        )
 
 
-def source_of(entry: Any) -> Source:
-    """Read an entry of ``warm_start``. Raises ConfigError when there is no such study."""
-    text = str(entry)
-    if "://" not in text:
-        directory = Path(text).expanduser().absolute()
+def _listing(reasons: Sequence[Reason]) -> str:
+    """The reasons, those that are alike but for a value as one, with their numbers where there are several."""
+    alike: dict[Any, list[Reason]] = {}
+    for reason in reasons:
+        words = re.sub(r"=.*? is ", " is ", reason.words)  # whatever the value was
+        keys = tuple((difference.key, difference.here, difference.there is None) for difference in reason.differences)
+        alike.setdefault((words, keys), []).append(reason)
+    kinds = [(len(members), words or _told([r.differences for r in members])) for (words, _), members in alike.items()]
+    if len(kinds) == 1:
+        return f" {kinds[0][1]}"
+    kinds.sort(key=lambda kind: -kind[0])
+    lines = [f"{count}: {told}" for count, told in kinds[:_KINDS]]
+    if len(kinds) > _KINDS:
+        lines.append(f"and {sum(count for count, _ in kinds[_KINDS:])} more")
+    return "".join(f"\n  {line}" for line in lines)
+
+
+def _told(trials: Sequence[tuple[Difference, ...]]) -> str:
+    """The differences of trials that are alike but for the values there."""
+    told: list[str] = []
+    for alike in zip(*trials, strict=True):
+        one = alike[0]
+        values = list(dict.fromkeys(str(difference.there) for difference in alike))
+        there = "did not exist there" if one.there is None else f"was {_either(values)} there"
+        here = "does not exist here" if one.here is None else f"is {one.here} here"
+        told.append(f"{one.key} {there} and {here}")
+    more = len(told) - _LISTED
+    return ", ".join(told[:_LISTED]) + (f", and {more} more key(s) differ" if more > 0 else "")
+
+
+def _either(values: Sequence[str]) -> str:
+    listed, more = list(values[:_LISTED]), len(values) - _LISTED
+    if more > 0:
+        listed.append(f"one of {more} other values")
+    return " or ".join(filter(None, [", ".join(listed[:-1]), listed[-1]]))
+
+
+def entries_of(given: Any) -> list[Entry]:
+    """What ``warm_start`` names: one entry or a list of them. Raises ConfigError for one that is neither."""
+    if given is None:
+        return []
+    where = "hydra.sweeper.warm_start"
+    if not isinstance(given, list | tuple):
+        return [_entry(given, where)]
+    return [_entry(entry, f"{where}[{index}]") for index, entry in enumerate(given)]
+
+
+def _entry(given: Any, where: str) -> Entry:
+    if isinstance(given, str | Path):
+        return Entry(str(given))
+    form = "Write a sweep directory, <storage>/<study_name>, or {from: <one of these>, ignore: [<key>, ...]}."
+    if not isinstance(given, Mapping):
+        raise ConfigError(f"{where}: {given!r} names no earlier study. {form}")
+    known = ("from", "ignore")
+    for name in given:
+        if name not in known:
+            raise ConfigError(f"{where} has no setting '{name}'.{closest(str(name), known)} {form}")
+    if not isinstance(given.get("from"), str | Path):
+        raise ConfigError(f"{where}.from must name an earlier study, and is {given.get('from')!r}. {form}")
+    ignore = given.get("ignore") or []
+    if not isinstance(ignore, list | tuple):
+        raise ConfigError(
+            f"{where}.ignore must be a list of keys that may differ, not {ignore!r}. Write for example "
+            f"ignore: [{ignore if isinstance(ignore, str) else 'trainer.log_every'}]."
+        )
+    for key in ignore:
+        if not isinstance(key, str) or not key or "=" in key:
+            raise ConfigError(
+                f"{where}.ignore: {key!r} is no key of the configuration. Write keys without values, such as "
+                "ignore: [trainer.log_every, logger]."
+            )
+    return Entry(str(given["from"]), tuple(ignore))
+
+
+def source_of(entry: Entry) -> Source:
+    """Find what an entry of ``warm_start`` names. Raises ConfigError when there is no such study."""
+    origin = entry.origin
+    if "://" not in origin:
+        directory = Path(origin).expanduser().absolute()
         if not (directory / STUDY).is_file():
             raise ConfigError(
                 f"hydra.sweeper.warm_start: {directory} holds no {STUDY}. Name the sweep directory of an earlier "
                 "study, or its database and name as <storage>/<study_name>, such as sqlite:////data/studies.db/nas."
             )
-        return Source(str(directory), f"sqlite:///{directory / STUDY}", None, directory)
-    url, name, directory_of = _split(text)
+        return Source(str(directory), f"sqlite:///{directory / STUDY}", None, directory, entry.ignore)
+    url, name, directory_of = _split(origin)
     if not name:
         raise ConfigError(
-            f"hydra.sweeper.warm_start: '{redacted(text)}' names no study in a database; write <storage>/<study_name>, "
-            "such as sqlite:////data/studies.db/nas."
+            f"hydra.sweeper.warm_start: '{redacted(origin)}' names no study in a database; write "
+            "<storage>/<study_name>, such as sqlite:////data/studies.db/nas."
         )
-    return Source(redacted(text), url, name, directory_of)
+    return Source(redacted(origin), url, name, directory_of, entry.ignore)
 
 
 def _split(text: str) -> tuple[str, str, Path | None]:
@@ -100,8 +214,8 @@ def _split(text: str) -> tuple[str, str, Path | None]:
     raise ConfigError(f"hydra.sweeper.warm_start: there is no database in '{redacted(text)}'.")
 
 
-def read_source(source: Source, space: Space, goals: Goals, project: Project) -> Import:
-    """The source's finished trials in terms of this study.
+def read_source(source: Source, space: Space, goals: Goals, project: Project, repeat_key: str = "seed") -> Import:
+    """The source's finished trials in terms of this study; what is under ``repeat_key`` makes no other experiment.
 
     Raises ConfigError where it cannot be read or its objectives are others.
     """
@@ -111,29 +225,30 @@ def read_source(source: Source, space: Space, goals: Goals, project: Project) ->
         raise ConfigError(f"hydra.sweeper.warm_start: {error}") from None
     if not studies:
         raise ConfigError(f"hydra.sweeper.warm_start: '{source.label}' holds no study of that name.")
-    trials: list[Trial] = []
-    left_out: list[str] = []
+    importer = _Importer(source, space, goals, project, repeat_key)
     for study in studies:
         _check_objectives(study, goals, source)
         # A sweep directory may have been moved since; the database in it says nothing of where it is.
         moved = source.study is None or not study.sweep_dir
         base = source.directory if moved and source.directory else Path(study.sweep_dir)
         for _, group in groupby(study.runs, key=lambda run: run.number):
-            runs = list(group)
-            trial = whole(runs)
-            if trial.status is not Status.COMPLETED:
-                continue
-            ran = next(run for run in runs if run.status is Status.COMPLETED)
-            point, why = _point(trial, base / ran.directory, space, project)
-            missing = [name for name in goals.required if name not in trial.metrics]
-            if point is None:
-                left_out.append(why)
-            elif missing:
-                left_out.append(f"it has no metric '{missing[0]}'")
-            else:
-                trials.append(_imported(trial, point, base / trial.directory, space, source))
-    theirs = dict.fromkeys(line for study in studies for line in study.definition.fixed if line not in space.fixed)
-    return Import(source, tuple(trials), tuple(left_out), tuple(theirs))
+            importer.read(list(group), base)
+    return importer.result()
+
+
+def distinct(imports: Sequence[Import]) -> list[Import]:
+    """The same, each point from the first trial that has it; the others are among those left out."""
+    points: list[dict[str, Value]] = []
+    found: list[Import] = []
+    for of_one in imports:
+        trials: list[Trial] = []
+        for trial in of_one.trials:
+            if dict(trial.point) not in points:
+                points.append(dict(trial.point))
+                trials.append(trial)
+        again = (Reason("another trial of the same point is imported already"),) * (len(of_one.trials) - len(trials))
+        found.append(replace(of_one, trials=tuple(trials), left_out=(*of_one.left_out, *again)))
+    return found
 
 
 def new_imports(imports: Sequence[Import], known: Sequence[Trial]) -> list[Trial]:
@@ -149,21 +264,6 @@ def new_imports(imports: Sequence[Import], known: Sequence[Trial]) -> list[Trial
         points.append(dict(trial.point))
         added.append(replace(trial, number=number))
     return added
-
-
-def _imported(trial: Trial, point: dict[str, Value], directory: Path, space: Space, source: Source) -> Trial:
-    return Trial(
-        number=0,
-        status=Status.IMPORTED,
-        point=point,
-        overrides=tuple(space.overrides(point)),
-        directory=str(directory),
-        generator="imported",
-        handle=f"{source.label}#{trial.number}",
-        metrics=trial.metrics,
-        started=trial.started,
-        ended=trial.ended,
-    )
 
 
 def _check_objectives(study: StoredStudy, goals: Goals, source: Source) -> None:
@@ -185,52 +285,125 @@ def _check_objectives(study: StoredStudy, goals: Goals, source: Source) -> None:
         )
 
 
-def _point(trial: Trial, directory: Path, space: Space, project: Project) -> tuple[dict[str, Value] | None, str]:
-    """The trial as a point of this space, or None and why it is none.
+class _LeftOut(Exception):
+    """A trial of an earlier study is no data of this one."""
 
-    What was not searched there is taken from the configuration that the trial ran with; what is not searched here
-    must have been as it is here.
-    """
-    keys = {bare(parameter.key): parameter.key for parameter in space.parameters}
-    values = values_in(_config_of(directory), space)
-    values.update({keys[bare(key)]: value for key, value in trial.point.items() if bare(key) in keys})
-    why = space.outside(values)
-    if why is not None:
-        return None, why
-    point = space.restricted(values)
-    extra = {bare(key): value for key, value in trial.point.items() if bare(key) not in keys}
-    if extra:
-        why = _differs(extra, space.overrides(point), project)
-        if why is not None:
-            return None, why
-    return point, ""
+    def __init__(self, words: str = "", differences: Sequence[Difference] = ()) -> None:
+        super().__init__(words)
+        self.reason = Reason(words, tuple(differences))
 
 
-def _differs(extra: dict[str, Value], overrides: Sequence[str], project: Project) -> str | None:
-    """Why the values that an earlier study searched are not those of this study's trials; None when they are."""
-    try:
-        config = project.compose(overrides)
-    except (HydraException, OmegaConfBaseException):
-        return "it does not compose here"
-    for key, value in extra.items():
+class _Importer:
+    """Reads the trials of one source, one by one, and keeps what becomes of each."""
+
+    def __init__(self, source: Source, space: Space, goals: Goals, project: Project, repeat_key: str) -> None:
+        self._source = source
+        self._space = space
+        self._goals = goals
+        self._repeat_key = repeat_key
+        self._composed = Composed(project)
+        self._trials: list[Trial] = []
+        self._left_out: list[Reason] = []
+        self._ignored: dict[str, Reason] = {}
+        self._unchecked: set[str] = set()
+
+    def result(self) -> Import:
+        trials, left_out = tuple(self._trials), tuple(self._left_out)
+        return Import(self._source, trials, left_out, self._ignored, frozenset(self._unchecked))
+
+    def read(self, runs: Sequence[Trial], base: Path) -> None:
+        """Take a trial, given all its runs, unless it is unfinished; their directories are below ``base``."""
+        trial = whole(runs)
+        if trial.status is not Status.COMPLETED:
+            return
+        one = next(run for run in runs if run.status is Status.COMPLETED)
+        seeds = [self._repeat_key] if one.repeat is None else [self._repeat_key, one.overrides[-1].partition("=")[0]]
+        record = saved(base / one.directory)
         try:
-            here = value_at(config, key)
-        except OmegaConfBaseException:
-            here = None
-        if isinstance(here, dict) or here is None:
-            here = config.hydra.runtime.choices.get(key, here)
-        if here != value:
-            return f"{key} was {value!r} there and is {here!r} here"
-    return None
+            ran = record or self._by_overrides(trial)
+            point = self._point(trial, ran, everything=record is not None)
+            self._check_metrics(trial)
+            ignored = self._check_configuration(ran, point, seeds)
+        except _LeftOut as left_out:
+            self._left_out.append(left_out.reason)
+            return
+        handle = f"{self._source.label}#{trial.number}"
+        self._trials.append(self._imported(trial, point, base / trial.directory, handle))
+        if record is None:
+            self._unchecked.add(handle)
+        if ignored:
+            self._ignored[handle] = Reason(differences=tuple(ignored))
 
+    def _imported(self, trial: Trial, point: dict[str, Value], directory: Path, handle: str) -> Trial:
+        return Trial(
+            number=0,
+            status=Status.IMPORTED,
+            point=point,
+            overrides=tuple(self._space.overrides(point)),
+            directory=str(directory),
+            generator="imported",
+            handle=handle,
+            metrics=trial.metrics,
+            started=trial.started,
+            ended=trial.ended,
+        )
 
-def _config_of(directory: Path) -> DictConfig:
-    """The configuration that the trial ran with, as Hydra saved it; empty where that is gone."""
-    try:
-        task = OmegaConf.load(directory / ".hydra" / "config.yaml")
-        choices = OmegaConf.load(directory / ".hydra" / "hydra.yaml").hydra.runtime.choices
-        config = OmegaConf.merge(task, {"hydra": {"runtime": {"choices": choices}}})
-    except (OSError, ValueError, AttributeError, YAMLError, OmegaConfBaseException):
-        config = OmegaConf.create({"hydra": {"runtime": {"choices": {}}}})
-    assert isinstance(config, DictConfig)
-    return config
+    def _by_overrides(self, trial: Trial) -> Ran | None:
+        """What the trial would run with today; None where that is nothing."""
+        try:
+            return self._composed.run(trial.overrides)
+        except (HydraException, OmegaConfBaseException):
+            return None
+
+    def _point(self, trial: Trial, ran: Ran | None, everything: bool) -> dict[str, Value]:
+        """The trial in this space. What was not searched there is taken from its configuration.
+
+        Unless that is known in ``everything``, from its overrides alone. Raises _LeftOut.
+        """
+        keys = {bare(parameter.key): parameter.key for parameter in self._space.parameters}
+        values = {} if ran is None else values_in(ran.config, self._space)
+        if not everything:
+            given = {bare(line.partition("=")[0]) for line in trial.overrides}
+            values = {key: value for key, value in values.items() if bare(key) in given}
+        values.update({keys[bare(key)]: value for key, value in trial.point.items() if bare(key) in keys})
+        why = self._space.outside(values)
+        if why is None:
+            return self._space.restricted(values)
+        starts = {key: (f"{key}=", f"it gives no value for {key}") for key in self._space.keys}
+        about = next((key for key, start in starts.items() if why.startswith(start)), None)
+        option = None if about is None or ran is None else self._other_option(ran, values, bare(about))
+        raise _LeftOut(why if option is None else _told([(option,)]))
+
+    def _other_option(self, ran: Ran, values: Mapping[str, Value], key: str) -> Difference | None:
+        """The option chosen there that makes the trial's key another than here's, or none at all."""
+        groups = [
+            f"{p.key}={p.text(values[p.key])}"
+            for p in self._space.parameters
+            if isinstance(p, Choice) and p.is_group and p.key in values and p.outside(values[p.key]) is None
+        ]
+        try:
+            here = self._composed.run([*self._space.fixed, *groups])
+        except (HydraException, OmegaConfBaseException):
+            return None
+        fixed = [group for group in unlike_groups(ran, here) if group.key not in map(bare, self._space.keys)]
+        return next((group for group in fixed if within(key, package_of(group.key))), None)
+
+    def _check_metrics(self, trial: Trial) -> None:
+        missing = [name for name in self._goals.required if name not in trial.metrics]
+        if missing:
+            raise _LeftOut(f"it has no metric '{missing[0]}'")
+
+    def _check_configuration(
+        self, ran: Ran | None, point: Mapping[str, Value], seeds: Sequence[str]
+    ) -> list[Difference]:
+        """What differs by the leave of ``ignore``. Raises _LeftOut where more does."""
+        if ran is None:
+            raise _LeftOut("its directory is gone, and its overrides do not compose here")
+        try:
+            here = self._composed.run(self._space.overrides(point))
+        except (HydraException, OmegaConfBaseException):
+            raise _LeftOut("it does not compose here") from None
+        counted, passed = differences(ran, here, [*seeds, *self._source.ignore])
+        if counted:
+            raise _LeftOut(differences=counted)
+        return [difference for difference in passed if not any(within(difference.key, bare(seed)) for seed in seeds)]

@@ -49,7 +49,8 @@ class AxMoSweeperConf:
     start_from_config: bool = True
     # Trials to run first: [{model: cnn, optim.lr: 0.01}, ...]; what one leaves out is as in the configuration.
     initial_trials: list[Any] = field(default_factory=list)
-    # Earlier studies whose finished trials are data of this one: [<sweep dir>, <storage>/<study_name>, ...]
+    # Earlier studies whose finished trials are data of this one: [<sweep dir>, <storage>/<study_name>, ...];
+    # {from: <one of these>, ignore: [<key>, ...]} takes trials that ran with other values of these keys, too.
     warm_start: Any = None
 
     # Runs of each suggestion, alike but for repeat_key, which takes its own value, the next, and so on.

@@ -31,10 +31,14 @@ def test_projects_configuration_comes_first_then_the_named_trials_each_once(earl
         ("initial", "large", 0.25),
         ("initial", "small", 0.875),  # the second one named is the configuration itself
     ]
-    loss, size = (float(trials[0][f"metrics.{name}"]) for name in ("loss", "size"))
-    assert f"The project's own configuration, trial 0: loss={loss:.6g}  size={size:.6g}" in earlier.output
+    assert f"The project's own configuration, trial 0: {values_of_own(earlier)}" in earlier.output
     config = yaml.safe_load((earlier.dir / "1" / ".hydra" / "config.yaml").read_text())
     assert config["model"] == {"name": "large", "width": 64, "depth": 3} and config["x"] == 0.25
+
+
+def values_of_own(sweep):
+    loss, size = (float(sweep.trials()[0][f"metrics.{name}"]) for name in ("loss", "size"))
+    return f"loss={loss:.6g}  size={size:.6g}"
 
 
 def test_earlier_study_is_data_of_a_new_one(sweep, earlier):
@@ -48,7 +52,7 @@ def test_earlier_study_is_data_of_a_new_one(sweep, earlier):
     assert done.returncode == 0, done.output
     command = (sweep.dir / "0" / "command.sh").read_text().splitlines()[-1].removeprefix("exec ")
     assert dry.output.rstrip().splitlines()[-1] == command, "what is imported counts for the first trial, too"
-    assert f"2 trial(s) imported from {earlier.dir}; 1 left out: x is above its upper bound 0.6 (1)" in done.output
+    assert f"2 trial(s) imported from {earlier.dir}; 1 left out: x is above its upper bound 0.6\n" in done.output
     trials = sweep.trials()
     assert [(t["trial"], t["status"], t["params.model"], t["params.x"], t["params.y"]) for t in trials[:2]] == [
         ("-2", "imported", "large", "0.25", "0.0"),
@@ -59,6 +63,7 @@ def test_earlier_study_is_data_of_a_new_one(sweep, earlier):
     (own,) = trials[2:]
     assert (own["trial"], own["status"], own["generator"]) == ("0", "completed", "sobol")
     assert "1 completed, 0 failed of 1 trials" in done.output
+    assert f"The project's own configuration, trial imported 1: {values_of_own(earlier)}" in done.output
     assert sorted(path.name for path in sweep.dir.iterdir() if path.name.isdigit()) == ["0"]
     by_trial = {solution["trial"]: solution for solution in sweep.solutions()}
     assert by_trial[-2]["imported"] is True and by_trial[-2]["dir"] == str(earlier.dir / "1")
@@ -79,3 +84,31 @@ def test_earlier_study_is_data_of_a_new_one(sweep, earlier):
     assert more.returncode == 0, more.output
     assert [t["trial"] for t in sweep.trials()] == ["-2", "-1", "0", "1"]
     assert sweep.trials()[:3] == trials
+
+
+def test_trials_that_would_run_otherwise_are_imported_only_if_that_is_ignored(sweep):
+    options = (
+        "x=interval(0,1)", "+out=${hydra:runtime.output_dir}/${now:%f}", "+twice=${x}",
+        "hydra.sweeper.seed=1", "hydra.sweeper.n_trials=2", "hydra.sweeper.n_jobs=1",
+    )  # fmt: skip
+    first = sweep.run(*options, "+trainer.max_epochs=1", "seed=3")
+    assert first.returncode == 0, first.output
+    earlier = sweep.dir
+
+    def warm_started(name, imported, *overrides):
+        sweep.dir = sweep.tmp_path / name
+        done = sweep.run(*options, "+trainer.max_epochs=2", *overrides)
+        assert done.returncode == 0, done.output
+        assert f"{imported} trial(s) imported from {earlier}; " in done.output
+        return [trial["status"] for trial in sweep.trials()], done.output
+
+    statuses, output = warm_started("strict", 0, f"hydra.sweeper.warm_start=[{earlier}]")
+    assert statuses == ["completed", "completed"]
+    assert "2 left out: trainer.max_epochs was 1 there and is 2 here\n" in output
+    (way_out,) = [line for line in output.splitlines() if "let it pass" in line]
+    assert way_out.endswith(f"hydra.sweeper.warm_start: [{{from: {earlier}, ignore: [trainer.max_epochs]}}]")
+
+    entry = way_out.split("warm_start: ")[1].replace(": ", ":")
+    statuses, output = warm_started("ignoring", 2, "seed=4", f"hydra.sweeper.warm_start={entry}")
+    assert statuses == ["imported", "imported", "completed", "completed"]
+    assert "ignored in 2: trainer.max_epochs was 1 there and is 2 here\n" in output
