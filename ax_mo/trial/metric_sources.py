@@ -74,7 +74,9 @@ def _one_of(choices: type[T], key: str, value: Any) -> T:
         return choices(value)
     except ValueError:
         hint = closest(str(value), list(choices))
-        raise ConfigError(f"{key}: {str(value)!r:.100} is not known; choose one of {_choices(choices)}.{hint}") from None
+        raise ConfigError(
+            f"{key}: {str(value)!r:.100} is not known; choose one of {_choices(choices)}.{hint}"
+        ) from None
 
 
 def _choices(choices: type[StrEnum]) -> str:
