@@ -32,7 +32,7 @@ def test_trials_that_return_nothing_have_what_they_reported(sweep, launcher):
     )
     assert done.returncode == 0, done.output
     for number, trial in enumerate(sweep.trials()):
-        x = float(trial["params.x"])
+        x = float(trial["params.+x"])
         assert float(trial["metrics.val/loss"]) == pytest.approx((x - 0.3) ** 2 / 3)
         assert sweep.result(number)["sources"] == {"val/loss": "reported", "size": "reported"}
         curve = read_curve(sweep.dir / str(number))
