@@ -50,6 +50,7 @@ bench: env
 	$(BIN)/python benchmarks/trial_overhead.py
 	$(BIN)/python benchmarks/worker_idle.py
 	$(BIN)/python benchmarks/resume.py
+	$(BIN)/python benchmarks/callback_cost.py
 
 clean:
 	rm -rf $(DEMO) outputs multirun .pytest_cache .mypy_cache .ruff_cache

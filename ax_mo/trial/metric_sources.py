@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 from ax_mo.errors import ConfigError, closest
 
 _KEY = "hydra.sweeper.metrics"
-T = TypeVar("T", bound=StrEnum)
+Choice = TypeVar("Choice", bound=StrEnum)
 
 
 class Origin(StrEnum):
@@ -28,7 +28,10 @@ class Take(StrEnum):
     MAX = "max"
 
     def of(self, values: list[float]) -> float:
-        return {Take.LAST: lambda: values[-1], Take.MIN: lambda: min(values), Take.MAX: lambda: max(values)}[self]()
+        """The one of ``values`` (at least one, in the order they were recorded) that counts."""
+        if self is Take.LAST:
+            return values[-1]
+        return min(values) if self is Take.MIN else max(values)
 
 
 @dataclass(frozen=True)
@@ -41,7 +44,10 @@ class MetricSource:
 
 
 def parse_metric_sources(raw: Any) -> dict[str, MetricSource]:
-    """Read ``hydra.sweeper.metrics``, metric name -> ``{source, tag, take}``. Raises ConfigError naming the key."""
+    """Read ``hydra.sweeper.metrics``, metric name -> ``{source, tag, take}`` or the source alone.
+
+    ``tag`` is the metric's name unless given, ``take`` the last value. Raises ConfigError naming the key.
+    """
     if raw is None:
         return {}
     if not isinstance(raw, Mapping):
@@ -69,7 +75,7 @@ def _parse(key: str, name: str, entry: Any) -> MetricSource:
     return MetricSource(_one_of(Origin, f"{key}.source", entry["source"]), tag, take)
 
 
-def _one_of(choices: type[T], key: str, value: Any) -> T:
+def _one_of(choices: type[Choice], key: str, value: Any) -> Choice:
     try:
         return choices(value)
     except ValueError:

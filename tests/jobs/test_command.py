@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from omegaconf import OmegaConf
 
 from ax_mo.errors import NotRerunnableError
-from ax_mo.jobs.command import RECORDER, Program, split_argv, this_program, write_command
+from ax_mo.jobs.command import RECORDER, Program, prepare_directory, split_argv, this_program, write_command
 
 PROGRAM = Program((sys.executable, "train.py"), ("--config-name", "nas"), ("hydra.job.chdir=true",), ())
 
@@ -279,3 +279,11 @@ def test_command_file_runs_the_exact_command(tmp_path: Path) -> None:
     write_command(where, [sys.executable, "-c", code, *arguments], where, "Trial 7")
     done = subprocess.run(["sh", str(where / "command.sh")], capture_output=True, text=True, check=True)
     assert json.loads(done.stdout) == [str(where), *arguments]
+
+
+def test_new_attempt_finds_nothing_that_the_one_before_left_to_the_sweep(tmp_path: Path) -> None:
+    kept = {"checkpoint.ckpt", "stdout.log"}
+    for name in ("result.json", "curve.jsonl", "lightning.json", "stop.json", ".stopped", ".pid", *kept):
+        (tmp_path / name).write_text("{}")
+    prepare_directory(tmp_path, {"trial": 0}, None, tmp_path, "Trial 0")
+    assert {path.name for path in tmp_path.iterdir()} == {"trial.json", *kept}

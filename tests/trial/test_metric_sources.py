@@ -33,8 +33,8 @@ def test_tag_is_the_name_and_take_the_last_unless_said_otherwise() -> None:
         ({"a": {}}, "hydra.sweeper.metrics.a.source is missing: choose one of tensorboard, csv, curve, lightning."),
         (
             {"a": {"source": "tensorbord"}},
-            "hydra.sweeper.metrics.a.source: 'tensorbord' is not known; choose one of tensorboard, csv, curve, lightning. "
-            "Did you mean 'tensorboard'?",
+            "hydra.sweeper.metrics.a.source: 'tensorbord' is not known; choose one of tensorboard, csv, curve, "
+            "lightning. Did you mean 'tensorboard'?",
         ),
         (
             {"val_acc": {"source": "csv", "take": "best"}},

@@ -65,3 +65,13 @@ def test_public_names_can_be_listed_and_misspelled_ones_are_refused() -> None:
     assert {"report", "should_stop"} <= set(dir(ax_mo))
     assert not hasattr(ax_mo, "reprot")
     assert Path(ax_mo.report.__code__.co_filename).name == "reporting.py"
+
+
+def test_callback_of_one_lightning_imports_nothing_of_the_other() -> None:
+    for package, other in (("lightning.pytorch", "pytorch_lightning"), ("pytorch_lightning", "lightning")):
+        code = (
+            "import sys, types; from ax_mo.trial.lightning_callback import recorder; "
+            f"sys.modules[{package!r}] = types.SimpleNamespace(Callback=type('Callback', (), {{}})); "
+            f"recorder({package!r}); assert not {{{other!r}, 'torch'}} & set(sys.modules)"
+        )
+        subprocess.run([sys.executable, "-c", code], check=True, env={**os.environ, current.DIRECTORY: "/trial"})

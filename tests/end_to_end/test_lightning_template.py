@@ -1,0 +1,124 @@
+"""A project in the usual shape of a Lightning + Hydra template, unmodified but for one YAML file."""
+
+import csv
+import json
+import shutil
+import sys
+
+import pytest
+import yaml
+
+from ax_mo.jobs.command import RECORDER, prepare_directory
+from ax_mo.trial.curve import read_curve
+from ax_mo.trial.files import CURVE, LIGHTNING, RESULT, STOP, read_json, write_json
+from tests.end_to_end.conftest import APPS, Sweep, run
+
+SEARCH = """\
+# @package _global_
+
+defaults:
+  - override /hydra/sweeper: ax_mo
+  - override /logger: csv
+
+optimized_metric: "val/loss" # main returns this one float; it is neither of the two objectives
+
+hydra:
+  sweeper:
+    objectives:
+      val/acc_best: {goal: maximize}
+      num_params: {goal: minimize}
+    n_trials: 4
+    n_jobs: 2
+    seed: 1
+    method: random_search
+    params:
+      model.optimizer.lr: tag(log, interval(0.001, 0.1))
+      model.net.hidden_size: int(interval(4, 64))
+"""
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory):
+    sweep = Sweep(tmp_path_factory.mktemp("template"))
+    shutil.rmtree(sweep.project)
+    shutil.copytree(APPS / "lightning_template", sweep.project)
+    sweep.script = sweep.project / "src" / "train.py"
+    (sweep.project / "configs" / "hparams_search" / "ax.yaml").write_text(SEARCH)
+    argv = [sys.executable, str(sweep.script), "-m", "hparams_search=ax", f"hydra.sweep.dir={sweep.dir}"]
+    done = run(argv, cwd=sweep.tmp_path, timeout=240)
+    assert done.returncode == 0, done.output
+    return sweep
+
+
+def curve(sweep, number):
+    with (sweep.dir / str(number) / "csv" / "version_0" / "metrics.csv").open(newline="") as file:
+        return [float(row["val/acc_best"]) for row in csv.DictReader(file) if row["val/acc_best"]]
+
+
+def test_every_trial_has_both_objectives(study):
+    trials = study.trials()
+    assert [trial["status"] for trial in trials] == ["completed"] * 4
+    for trial in trials:
+        hidden = int(trial["params.model.net.hidden_size"])
+        assert float(trial["metrics.num_params"]) == 2 * hidden + hidden + 3 * hidden + 3
+        assert float(trial["metrics.val/acc_best"]) == pytest.approx(curve(study, trial["trial"])[-1], rel=1e-6)
+    assert study.solutions()
+
+
+def test_result_says_where_each_metric_is_from(study):
+    for number in range(4):
+        result = study.result(number)
+        sources = result["sources"]
+        assert sources["val/acc_best"] == "lightning"
+        assert sources["num_params"] == sources["fit_seconds"] == sources["peak_memory_mb"] == "built-in"
+        assert {"val/acc", "val/loss", "train/acc", "test/acc"} <= sources.keys()
+        assert result["value"] == result["metrics"]["val/loss"]
+        assert "dropped" not in result
+
+
+def test_curve_has_a_point_for_each_epoch(study):
+    points = read_curve(study.dir / "0").points
+    assert [point.step for point in points] == [0, 1, 2, 3]
+    assert [point.metrics["val/acc_best"] for point in points] == pytest.approx(curve(study, 0), rel=1e-6)
+
+
+def test_checkpoints_and_configs_are_where_the_project_puts_them(study):
+    assert (study.dir / "0" / "checkpoints" / "last.ckpt").is_file()
+    assert yaml.safe_load((study.dir / "0" / ".hydra" / "config.yaml").read_text())["trainer"]["max_epochs"] == 4
+
+
+def ddp_trial(study, tmp_path, *overrides, **files):
+    """What one trial leaves whose project trains on two processes."""
+    spec = {"trial": 0, "attempt": 1, "objectives": ["val/acc"], "required": ["val/acc", "num_params"]}
+    prepare_directory(tmp_path, spec, None, tmp_path, "Trial 0")
+    for name, content in files.items():
+        write_json(tmp_path / name, content)
+    argv = [sys.executable, str(study.script), "trainer=ddp", "seed=1", f"hydra.run.dir={tmp_path}", *overrides]
+    done = run([*argv, f"++hydra.callbacks.ax_mo._target_={RECORDER}"], cwd=study.tmp_path)
+    assert done.returncode == 0, done.output
+    result = read_json(tmp_path / RESULT)
+    assert result is not None, done.output
+    return result, done.output
+
+
+def test_two_processes_leave_one_record(study, tmp_path):
+    result, output = ddp_trial(study, tmp_path, "trainer.max_epochs=2")
+    assert output.count("Starting training!") == 2
+    assert result["status"] == "completed" and "dropped" not in result and "stopped" not in result
+    assert result["metrics"]["num_params"] == 99
+    points = (tmp_path / CURVE).read_text().splitlines()
+    assert [json.loads(point)["step"] for point in points] == [0, 1]
+    record = read_json(tmp_path / LIGHTNING)
+    assert record is not None and (record["fits"], record["started"]) == (1, 1)
+    assert result["metrics"]["val/acc"] == read_curve(tmp_path).last()["val/acc"]
+
+
+def test_stop_ends_both_processes_at_the_same_epoch(study, tmp_path):
+    result, _ = ddp_trial(
+        study, tmp_path, "trainer.max_epochs=1000", "trainer.min_epochs=900", **{STOP: {"reason": "dominated"}}
+    )
+    assert result["stopped"] == "dominated"
+    assert result["status"] == "completed" and result["error"] is None
+    assert {"val/acc", "test/acc", "num_params"} <= result["metrics"].keys()
+    assert list(read_curve(tmp_path).values("val/acc")) == [0]
+    assert list((tmp_path / "checkpoints").glob("*.ckpt"))

@@ -1,0 +1,40 @@
+"""A training loop of any kind that reports its metrics, through every launcher."""
+
+import pytest
+
+from ax_mo.trial.curve import read_curve
+
+PROJECT = """\
+import hydra
+
+import ax_mo
+
+
+@hydra.main(version_base="1.3", config_path=None)
+def main(cfg):
+    for epoch in range(3):
+        ax_mo.report(epoch, {"val/loss": (cfg.x - 0.3) ** 2 / (epoch + 1)}, size=cfg.x)
+        if ax_mo.should_stop():
+            break
+
+
+if __name__ == "__main__":
+    main()
+"""
+
+
+@pytest.mark.parametrize("launcher", ["torchx", "basic", "joblib"])
+def test_trials_that_return_nothing_have_what_they_reported(sweep, launcher):
+    sweep.script.write_text(PROJECT)
+    sweep.objectives = "{val/loss: minimize, size: minimize}"
+    done = sweep.run(
+        "+x=interval(0,1)", f"hydra/launcher={launcher}", "hydra.sweeper.n_trials=3", "hydra.sweeper.n_jobs=2"
+    )
+    assert done.returncode == 0, done.output
+    for number, trial in enumerate(sweep.trials()):
+        x = float(trial["params.+x"])
+        assert float(trial["metrics.val/loss"]) == pytest.approx((x - 0.3) ** 2 / 3)
+        assert sweep.result(number)["sources"] == {"val/loss": "reported", "size": "reported"}
+        curve = read_curve(sweep.dir / str(number))
+        assert curve.values("size") == pytest.approx({0: x, 1: x, 2: x})
+        assert curve.dropped == 0
