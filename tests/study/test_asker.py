@@ -6,8 +6,11 @@ from typing import Any
 
 import pytest
 
-from ax_mo.study.asker import Asker
+from ax_mo.study.asker import Asker, Curves, Samples
 from ax_mo.study.trial import Status, Suggestion, Trial
+from ax_mo.trial.curve import CurvePoint
+
+POINT = CurvePoint(3, 1.5, {"acc": 0.8})
 
 
 class Notes:
@@ -29,8 +32,8 @@ class Notes:
         if name in self.errors:
             raise self.errors[name]
 
-    def start(self, trials: Sequence[Trial] = ()) -> None:
-        self._note("start", *[trial.number for trial in trials])
+    def start(self, trials: Sequence[Trial] = (), curves: Curves | None = None) -> None:
+        self._note("start", *[trial.number for trial in trials], *(curves or ()))
 
     def ask(self) -> Suggestion:
         self._note("ask")
@@ -39,8 +42,11 @@ class Notes:
     def assign(self, number: int, point: Mapping[str, Any]) -> None:
         self._note("assign", number, dict(point))
 
-    def tell(self, number: int, samples: Sequence[Mapping[str, float]]) -> None:
-        self._note("tell", number, list(samples))
+    def tell(self, number: int, samples: Samples, curve: Sequence[CurvePoint] = ()) -> None:
+        self._note("tell", number, list(samples), *curve)
+
+    def stop(self, number: int, samples: Samples, curve: Sequence[CurvePoint] = ()) -> None:
+        self._note("stop", number, list(samples), *curve)
 
     def fail(self, number: int) -> None:
         self._note("fail", number)
@@ -66,17 +72,19 @@ def test_calls_are_made_in_their_order_on_one_other_thread(asker: Asker, notes: 
     asker.start([Trial(4, Status.COMPLETED, {}, (), "4")])
     first = asker.ask()
     asker.assign(5, {"x": 1})
-    asker.tell(5, [{"acc": 0.9}])
+    asker.tell(5, [{"acc": 0.9}], [POINT])
     asker.fail(6)
+    asker.stop(7, [{"acc": 0.5}], [POINT])
     second = asker.ask()
-    assert second.result(10.0).point == {"x": 6}
+    assert second.result(10.0).point == {"x": 7}
     assert first.result(10.0).point == {"x": 2}
     assert notes.calls == [
         ("start", 4),
         ("ask",),
         ("assign", 5, {"x": 1}),
-        ("tell", 5, [{"acc": 0.9}]),
+        ("tell", 5, [{"acc": 0.9}], POINT),
         ("fail", 6),
+        ("stop", 7, [{"acc": 0.5}], POINT),
         ("ask",),
     ]
     assert notes.threads == {"ax_mo-suggestions"}
@@ -93,13 +101,14 @@ def test_caller_does_not_wait_for_the_optimizer(asker: Asker, notes: Notes) -> N
     assert future.result(10.0).generator == "model"
 
 
-@pytest.mark.parametrize("name", ["start", "assign", "tell", "fail"])
+@pytest.mark.parametrize("name", ["start", "assign", "tell", "stop", "fail"])
 def test_error_surfaces_at_the_next_ask_and_at_every_one_after(asker: Asker, notes: Notes, name: str) -> None:
     error = notes.errors[name] = RuntimeError("numerical trouble")
     calls = {
         "start": lambda: asker.start([]),
         "assign": lambda: asker.assign(0, {}),
         "tell": lambda: asker.tell(0, []),
+        "stop": lambda: asker.stop(0, []),
         "fail": lambda: asker.fail(0),
     }
     calls[name]()

@@ -1,0 +1,95 @@
+"""Learning curves and early-stopped trials as Ax's data."""
+
+import math
+
+from ax.core.trial_status import TrialStatus
+
+from ax_mo.goals import parse_goals
+from ax_mo.space.parameters import Range, Space
+from ax_mo.study.optimizer import AxOptimizer
+from ax_mo.study.trial import Status, Suggestion, Trial
+from ax_mo.trial.curve import CurvePoint
+
+GOALS = parse_goals(
+    {"acc": {"goal": "maximize", "threshold": 0.1}, "size": {"goal": "minimize", "threshold": 1}}, None, ["cost <= 2"]
+)
+SPACE = Space((Range("x", 0.0, 1.0), Range("y", 0.0, 1.0)))
+
+
+def evaluate(point):
+    return {"acc": 1 - (point["x"] - 0.5) ** 2 - 0.3 * point["y"], "size": float(point["y"]), "cost": 1.0}
+
+
+def curve_to(metrics, steps):
+    return [CurvePoint(s, s / 10, {"acc": metrics["acc"] * (s + 1) / steps / 2, "other": 1.0}) for s in range(steps)]
+
+
+def studied(with_curves, stop=()):
+    """Six trials told one by one; and the optimizer."""
+    optimizer = AxOptimizer(SPACE, GOALS, seed=0, n_startup_trials=5)
+    optimizer.start()
+    trials = []
+    for number in range(6):
+        suggestion = optimizer.ask()
+        optimizer.assign(number, suggestion.point)
+        metrics = evaluate(suggestion.point)
+        curve = curve_to(metrics, 4) if with_curves else []
+        (optimizer.stop if number in stop else optimizer.tell)(number, [metrics], curve)
+        status = Status.EARLY_STOPPED if number in stop else Status.COMPLETED
+        trials.append(Trial(number, status, suggestion.point, (), "", position=suggestion.position, metrics=metrics))
+    return trials, optimizer
+
+
+def rows(optimizer, name):
+    """What Ax knows of a metric: trial, step (None for the result) and value."""
+    known = optimizer._client._experiment.lookup_data().full_df
+    steps = known["step"] if "step" in known else [math.nan] * len(known)
+    return sorted(
+        (
+            (int(row.trial_index), None if math.isnan(step) else step, row.mean_)
+            for row, step in zip(known.rename(columns={"mean": "mean_"}).itertuples(), steps, strict=True)
+            if row.metric_name == name
+        ),
+        key=str,
+    )
+
+
+def test_curve_of_a_goal_is_ax_data_with_progression_beside_the_result():
+    trials, optimizer = studied(with_curves=True)
+    of_first = [(step, value) for trial, step, value in rows(optimizer, "m0") if trial == 0]
+    acc = trials[0].metrics["acc"]
+    assert of_first == [(0.0, acc / 8), (1.0, acc / 4), (2.0, acc * 3 / 8), (3.0, acc / 2), (None, acc)]
+    assert [step for trial, step, _ in rows(optimizer, "m1") if trial == 0] == [None]
+
+
+def test_curves_change_no_suggestion():
+    (_, with_curves), (_, without) = studied(True), studied(False)
+    assert with_curves.ask() == without.ask()
+    assert with_curves.ask().generator == "model"
+
+
+def test_resumed_optimizer_knows_the_same_curves():
+    trials, optimizer = studied(with_curves=True, stop=(2,))
+    resumed = AxOptimizer(SPACE, GOALS, seed=0, n_startup_trials=5)
+    resumed.start(trials, {trial.number: curve_to(trial.metrics, 4) for trial in trials})
+    assert rows(resumed, "m0") == rows(optimizer, "m0")
+    statuses = [trial.status for trial in resumed._client._experiment.trials.values()]
+    assert statuses == [trial.status for trial in optimizer._client._experiment.trials.values()]
+
+
+def test_early_stopped_trial_is_that_in_ax_and_its_last_metrics_are_data():
+    _, optimizer = studied(with_curves=False, stop=(2,))
+    experiment = optimizer._client._experiment
+    assert experiment.trials[optimizer._indices[2]].status is TrialStatus.EARLY_STOPPED
+    assert [trial for trial, _, _ in rows(optimizer, "m0")] == [0, 1, 2, 3, 4, 5]
+    assert optimizer.ask().generator == "model"
+
+
+def test_early_stopped_trial_without_a_goals_metric_is_no_data_and_not_tried_again():
+    optimizer = AxOptimizer(SPACE, GOALS, seed=0, first=[Suggestion({"x": 0.5, "y": 0.5}, "initial")] * 2)
+    optimizer.start()
+    point = optimizer.ask().point
+    optimizer.assign(0, point)
+    optimizer.stop(0, [{"acc": 0.5, "size": 0.5}])
+    assert optimizer._client._experiment.trials[optimizer._indices[0]].status is TrialStatus.ABANDONED
+    assert optimizer.ask().point != point
