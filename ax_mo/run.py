@@ -45,7 +45,7 @@ from ax_mo.trial.recorder import ResultRecorder
 from ax_mo.warm_start import STUDY, new_imports
 
 # How often curves are looked at; where asking for states takes longer, as often as for those.
-_CURVE_SECONDS = 0.2
+_CURVE_SECONDS = 0.05
 
 
 def sweep(

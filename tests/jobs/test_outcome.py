@@ -8,7 +8,7 @@ import pytest
 
 from ax_mo.jobs.job import JobState, Phase
 from ax_mo.jobs.outcome import outcome_of, stderr_tail
-from ax_mo.study.trial import Outcome
+from ax_mo.study.trial import Outcome, Status
 from ax_mo.trial.files import RESULT, STDERR
 
 GOOD: dict[str, Any] = {
@@ -46,6 +46,16 @@ def test_exit_code_zero_and_a_result_is_success(tmp_path: Path) -> None:
 
 def test_result_alone_decides_where_nobody_saw_the_exit_code(tmp_path: Path) -> None:
     assert outcome(tmp_path, ended(None)).metrics == {"acc": 0.9}
+
+
+@pytest.mark.parametrize("code", [0, 1, -9, None])
+@pytest.mark.parametrize("error", [None, {"type": "ValueError", "message": "no checkpoint", "traceback": ""}])
+def test_trial_that_stopped_when_it_was_asked_is_stopped_however_it_ended(
+    tmp_path: Path, code: int | None, error: dict[str, str] | None
+) -> None:
+    found = outcome(tmp_path, ended(code), stopped="dominated at step 3", error=error)
+    assert (found.status, found.metrics) == (Status.EARLY_STOPPED, {"acc": 0.9})
+    assert found.reason == "dominated at step 3"
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from ax_mo.study.curves import Curve, curves_of
+from ax_mo.study.curves import Curve, curves_of, mean_curves
 
 CURVE = Curve((1, 3, 4), (0.2, 0.6, 0.5))
 
@@ -34,3 +34,11 @@ def test_a_point_that_goes_back_repeats_a_step_or_is_not_finite_is_left_out() ->
 def test_no_reports_are_no_curves() -> None:
     assert curves_of([]) == {}
     assert curves_of([(0, {"acc": math.nan})]) == {}
+
+
+def test_mean_curve_has_the_steps_that_all_runs_have_reached() -> None:
+    first = {"acc": Curve((0, 1, 2), (0.2, 0.4, 0.6)), "loss": Curve((0,), (1.0,))}
+    second = {"acc": Curve((0, 2), (0.4, 0.8))}
+    assert mean_curves([first, second]) == {"acc": Curve((0, 2), (pytest.approx(0.3), pytest.approx(0.7)))}
+    assert mean_curves([first]) == first
+    assert mean_curves([first, {}]) == mean_curves([]) == {}

@@ -28,10 +28,13 @@ def ended(run: Trial, status: Status) -> Trial:
     if status is Status.FAILED:
         reason = f"ValueError: {run.repeat}"
         return replace(run, reason=reason, signature="ValueError: #", stderr_tail="last words", ended="t8")
+    if status is Status.EARLY_STOPPED:
+        return replace(run, reason="dominated", metrics={"loss": 70.0 + run.repeat}, ended="t8")
     return run
 
 
 A, R, C, F, X = Status.ASKED, Status.RUNNING, Status.COMPLETED, Status.FAILED, Status.CANCELLED
+S = Status.EARLY_STOPPED
 
 
 # From a trial to its runs
@@ -118,6 +121,15 @@ def test_failed_trial_says_how_many_failed_and_why_the_first_did() -> None:
     assert trial.reason == "2 of 3 repeats failed; the first: ValueError: 1"
     assert (trial.signature, trial.stderr_tail) == ("ValueError: #", "last words")
     assert (trial.metrics, trial.samples) == ({}, ())
+
+
+@pytest.mark.parametrize("statuses", [(S, S, S), (S, S, C), (S, F, S), (S,)])
+def test_trial_of_which_a_run_was_stopped_early_was_stopped(statuses: tuple[Status, ...]) -> None:
+    trial = whole(runs_of(*statuses))
+    assert (trial.status, trial.reason) == (Status.EARLY_STOPPED, "dominated")
+    stopped = [70.0 + repeat for repeat, status in enumerate(statuses) if status is S]
+    assert trial.metrics == {"loss": sum(stopped) / len(stopped)}
+    assert whole(runs_of(*statuses, R)).status is Status.RUNNING
 
 
 def test_only_run_of_a_trial_that_does_not_compose_keeps_its_reason() -> None:

@@ -160,6 +160,21 @@ def test_late_second_end_changes_nothing(open_store: OpenStore, first: Outcome, 
     assert read(open_store) == before
 
 
+def test_trial_that_was_asked_to_stop_runs_on_until_it_ends_in_its_own_way(open_store: OpenStore) -> None:
+    for outcome in (Outcome({"acc": 0.5}, "dominated", stopped=True), Outcome({"acc": 0.9})):
+        store = open_store(name=outcome.status.value)
+        asked(store)
+        store.submitted((0, None), "h")
+        store.asked_to_stop((0, None), "dominated")
+        (trial,) = store.trials()
+        assert (trial.status, trial.reason) == (Status.RUNNING, "dominated")
+        store.ended((0, None), outcome)
+        (ended,) = store.trials()
+        assert (ended.status, ended.reason, ended.metrics) == (outcome.status, outcome.reason, outcome.metrics)
+        store.asked_to_stop((0, None), "too late")
+        assert store.trials() == [ended]
+
+
 def test_result_that_a_cancelled_trial_had_left_still_ends_it(open_store: OpenStore) -> None:
     store = open_store()
     asked(store)

@@ -1,0 +1,158 @@
+"""Following the curves of trials in their directories, and what is decided from them."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from ax_mo import curve_watch
+from ax_mo.curve_watch import CurveWatch
+from ax_mo.goals import parse_goals
+from ax_mo.study.early_stopping import parse_early_stopping
+from ax_mo.study.repeats import whole_trials
+from ax_mo.study.trial import Status, Trial
+from ax_mo.trial.curve import append
+from ax_mo.trial.files import CURVE, LIGHTNING, write_json
+
+GOALS = parse_goals({"acc": "maximize", "num_params": "minimize"})
+
+
+class Study:
+    """Runs with files below a directory."""
+
+    def __init__(self, directory: Path, **settings: object) -> None:
+        self.directory = directory
+        self.settings = {"rule": "dominated", "k": 1, "patience": 0, "min_trials": 1, **settings}
+        self.runs: dict[tuple[int, int | None], Trial] = {}
+        self.watch = self.new_watch()
+
+    def new_watch(self, every: float = 0.0) -> CurveWatch:
+        parsed = parse_early_stopping(self.settings, GOALS)
+        assert parsed is not None
+        return CurveWatch(parsed, GOALS, self.place, every)
+
+    def place(self, run: Trial) -> Path:
+        return self.directory / run.directory
+
+    def run(self, number: int, *accs: float, size: int = 10, repeat: int | None = None) -> Trial:
+        name = str(number) if repeat is None else f"{number}/{repeat}"
+        overrides = ("x=1",) if repeat is None else ("x=1", f"seed={repeat}")
+        run = Trial(number, Status.RUNNING, {}, overrides, name, repeat=repeat)
+        self.runs[run.key] = run
+        self.place(run).mkdir(parents=True, exist_ok=True)
+        write_json(self.place(run) / LIGHTNING, {"costs": {"num_params": size, "fit_seconds": 3}, "metrics": {}})
+        self.report(run, *accs)
+        return run
+
+    def report(self, run: Trial, *accs: float, first: int = 0) -> None:
+        for step, acc in enumerate(accs, first):
+            append(self.place(run) / CURVE, step, 0.0, {"acc": acc})
+
+    def end(self, run: Trial, status: Status = Status.COMPLETED, **metrics: float) -> None:
+        self.runs[run.key] = replace(run, status=status, metrics=metrics)
+
+    def stops(self) -> dict[int, str]:
+        trials = {trial.number: trial for trial in whole_trials(self.runs.values())}
+        return self.watch.to_stop(trials, self.runs.values())
+
+
+@pytest.fixture
+def study(tmp_path: Path) -> Study:
+    return Study(tmp_path)
+
+
+def test_trial_is_stopped_by_its_curve_and_the_costs_known_while_it_runs(study: Study) -> None:
+    study.end(study.run(0, 0.5, 0.9, size=10), acc=0.9, num_params=10)
+    study.run(1, 0.45, size=20)
+    study.run(2, 0.4, size=5)
+    assert study.stops() == {1: "dominated at step 0 by trial 0"}
+
+
+def test_decision_comes_with_a_new_point_only(study: Study, monkeypatch: pytest.MonkeyPatch) -> None:
+    calls: list[int] = []
+    real = curve_watch.decide
+
+    def counted(*arguments):
+        calls.append(1)
+        return real(*arguments)
+
+    monkeypatch.setattr(curve_watch, "decide", counted)
+    study.end(study.run(0, 0.5, 0.6, 0.7), acc=0.7, num_params=10)
+    running = study.run(1, 0.6)
+    study.stops()
+    study.stops()
+    assert len(calls) == 1
+    study.report(running, 0.55, first=1)
+    assert study.stops() == {}
+    study.report(running, 0.5, first=2)
+    assert list(study.stops()) == [1]
+    assert len(calls) == 3
+
+
+def test_trial_that_was_asked_is_not_asked_again_and_counts_among_the_others(study: Study) -> None:
+    study.end(study.run(0, 0.1, 0.1, size=99), acc=0.1, num_params=99)
+    asked = study.run(1, 0.5, size=10)
+    study.runs[asked.key] = replace(asked, reason="dominated at step 0")
+    study.run(2, 0.4, size=20)
+    assert study.stops() == {2: "dominated at step 0 by trial 1"}
+
+
+def test_failed_and_imported_trials_stop_nobody(study: Study) -> None:
+    study.end(study.run(0, 0.1, size=99), acc=0.1, num_params=99)
+    study.end(study.run(1, 0.9, size=1), Status.FAILED)
+    imported = study.run(-1, 0.9, size=1)
+    study.end(imported, Status.IMPORTED, acc=0.9, num_params=1)
+    study.run(2, 0.5, size=20)
+    assert study.stops() == {}
+
+
+def test_new_watch_decides_as_the_one_before_a_resume(study: Study) -> None:
+    study.end(study.run(0, 0.5, 0.9, size=10), acc=0.9, num_params=10)
+    study.end(study.run(1, 0.4, size=20), Status.EARLY_STOPPED, acc=0.4, num_params=20)
+    assert study.stops() == {}
+    study.run(2, 0.3, size=30)
+    before = study.stops()
+    study.watch = study.new_watch()
+    assert study.stops() == before == {2: "dominated at step 0 by trials 0 and 1"}
+
+
+def test_new_attempt_begins_its_curve_anew(study: Study) -> None:
+    study.end(study.run(0, 0.5, 0.6, size=10), acc=0.6, num_params=10)
+    first = study.run(1, 0.6, 0.7, size=20)
+    assert study.stops() == {}
+    (study.place(first) / CURVE).unlink()
+    again = replace(first, attempt=2)
+    study.runs[again.key] = again
+    study.report(again, 0.4)
+    assert list(study.stops()) == [1]
+
+
+def test_repeats_are_judged_by_their_mean_where_all_of_them_have_come(study: Study) -> None:
+    study.end(study.run(0, 0.5, 0.5, size=10), acc=0.5, num_params=10)
+    study.run(1, 0.7, 0.2, size=20, repeat=0)
+    slow = study.run(1, 0.4, size=20, repeat=1)
+    assert study.stops() == {}, "0.55 on average at the step that both have reached"
+    study.report(slow, 0.1, first=1)
+    assert study.stops() == {}, "the best so far is what counts"
+    study.run(2, 0.4, size=20, repeat=0)
+    study.run(2, 0.5, size=20, repeat=1)
+    assert study.stops() == {2: "dominated at step 0 by trials 0 and 1"}
+
+
+def test_files_are_looked_at_no_oftener_than_asked(study: Study) -> None:
+    study.end(study.run(0, 0.5, size=10), acc=0.5, num_params=10)
+    study.watch = study.new_watch(every=3600.0)
+    study.run(1, 0.6, size=10)
+    assert study.stops() == {}
+    study.run(2, 0.1, size=20)
+    assert study.stops() == {}
+
+
+def test_study_without_curves_is_explained_once(study: Study) -> None:
+    assert study.watch.explanation() is None
+    study.end(study.run(0), acc=0.5, num_params=10)
+    study.stops()
+    explanation = study.watch.explanation()
+    assert explanation is not None
+    assert "no trial reports a learning curve" in explanation
+    assert study.watch.explanation() is None
