@@ -45,9 +45,9 @@ def test_known_bad_trial_is_stopped_and_a_known_good_one_is_not(curves, rule):
     done = curves.run(*trials(*COMPLETED_FIRST, BAD, (0.85, 3), rule=RULES[rule]))
     assert done.returncode == 0, done.output
     bad, good = curves.trials()[3:]
-    assert (good["status"], good["metrics.steps"]) == ("completed", "6")
+    assert (good["status"], good["metrics.steps"]) == ("completed", "8")
     assert bad["status"] == "early_stopped"
-    assert int(bad["metrics.steps"]) < 6, "training ended at the end of a step"
+    assert int(bad["metrics.steps"]) < 8, "training ended at the end of a step"
     why = {"percentile": "percentile 50 of 4 trials", "all": "; size 95 at step", "dominated": "by trials 0"}[rule]
     assert why in bad["reason"]
     assert f"ax_mo: trial 3 stopped early: {bad['reason']}" in done.output

@@ -38,3 +38,25 @@ def test_trials_that_return_nothing_have_what_they_reported(sweep, launcher):
         curve = read_curve(sweep.dir / str(number))
         assert curve.values("size") == pytest.approx({0: x, 1: x, 2: x})
         assert curve.dropped == 0
+
+
+def test_metrics_are_read_from_where_the_sweep_says(sweep):
+    sweep.script.write_text(PROJECT)
+    sweep.objectives = "{worst: minimize, size: minimize}"
+    source = "{worst: {source: curve, tag: val/loss, take: max}}"
+    done = sweep.run("+x=interval(0,1)", "hydra.sweeper.n_trials=2", f"hydra.sweeper.metrics={source}")
+    assert done.returncode == 0, done.output
+    for number, trial in enumerate(sweep.trials()):
+        assert float(trial["metrics.worst"]) == pytest.approx((float(trial["params.+x"]) - 0.3) ** 2)
+        assert sweep.result(number)["sources"]["worst"] == "curve"
+
+
+def test_metric_that_appears_nowhere_fails_its_trial_with_the_names_that_were_seen(sweep):
+    sweep.script.write_text(PROJECT)
+    sweep.objectives = "{val/los: minimize, size: minimize}"
+    done = sweep.run("+x=interval(0,1)", "hydra.sweeper.n_trials=1")
+    (trial,) = sweep.trials()
+    assert (trial["status"], done.returncode) == ("failed", 1)
+    for part in ("'val/los' appeared nowhere", "reported: val/loss, size", "Did you mean 'val/loss'?"):
+        assert part in trial["reason"]
+        assert part in done.output
