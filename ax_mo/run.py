@@ -1,5 +1,6 @@
 """One sweep from its settings to its end: reads and checks, builds the rooms, runs the loop, says how it ended."""
 
+import json
 import os
 import secrets
 import shlex
@@ -7,6 +8,7 @@ import sys
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +32,7 @@ from ax_mo.jobs.torchx_jobs import LocalJobs, torchx_jobs
 from ax_mo.ledger import Ledger, cannot_write, command_of, composed, first_attempt, subdir_of
 from ax_mo.plan import Plan, make_plan
 from ax_mo.project import Project, hydra_overrides, reason
+from ax_mo.record import about
 from ax_mo.results.files import PARETO, RESULTS, TRIALS, ResultFiles
 from ax_mo.results.promote import Recipes
 from ax_mo.screen import Progress, Screen, front_table, screen_for_this_terminal, values_of
@@ -41,8 +44,15 @@ from ax_mo.study.repeats import whole_trials
 from ax_mo.study.store import Definition, Store, differences, read_studies
 from ax_mo.study.trial import Trial
 from ax_mo.sweep import Ending, Sweep
+from ax_mo.trial.metrics import as_json
 from ax_mo.trial.recorder import ResultRecorder
 from ax_mo.warm_start import STUDY, new_imports
+
+# Settings that a study's readers are told.
+_TOLD = (
+    "n_trials", "n_jobs", "method", "seed", "repeats", "repeat_key", "max_failure_rate", "early_stopping",
+    "timeout_hours", "stop_when", "n_startup_trials", "start_from_config", "metrics",
+)  # fmt: skip
 
 # How often curves are looked at; where asking for states takes longer, as often as for those.
 _CURVE_SECONDS = 0.05
@@ -255,7 +265,7 @@ class _Study:
     def _open_store(self) -> Iterator[Store]:
         settings = self._settings
         seed = settings.seed if settings.seed is not None else secrets.randbelow(2**31)
-        definition = _definition(self._plan)
+        definition = replace(_definition(self._plan), about=json.dumps(self._about()))
         if settings.storage is None:
             # The directory's own database: whatever the directory is called now, this is its study.
             url = f"sqlite:///{self._sweep_dir / STUDY}"
@@ -267,6 +277,16 @@ class _Study:
             yield store
         finally:
             store.close()
+
+    def _about(self) -> dict[str, Any]:
+        """What the study's readers are told of it."""
+        given = asdict(self._settings)
+        kept = {name: as_json(given[name]) for name in _TOLD if given[name] is not None}
+        commands = {"resume": self._resume_line().removeprefix("ax_mo: to resume: ")}
+        if self._program is not None:
+            line = self._program.pareto_command(self._sweep_dir, "NAME")
+            commands["pareto"] = line.removesuffix("NAME") + "{name}"
+        return about(self._space, self._goals, kept, commands)
 
     def _default_name(self) -> str:
         """What a study is called in a database that may hold others."""

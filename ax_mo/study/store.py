@@ -21,7 +21,7 @@ from sqlalchemy.engine import Connection, Engine
 from ax_mo.errors import AxMoError, ConfigError, StudyStopped
 from ax_mo.study.trial import Key, Outcome, Status, Trial
 
-SCHEMA = 2
+SCHEMA = 3
 
 _NO_REPEAT = -1
 
@@ -41,6 +41,7 @@ _study = sa.Table(
     sa.Column("objectives", sa.Text, nullable=False),
     sa.Column("fixed", sa.Text, nullable=False),
     sa.Column("created", sa.String(40), nullable=False),
+    sa.Column("about", sa.Text, nullable=False),
     sa.Column("owner", sa.Text),
 )
 
@@ -82,6 +83,8 @@ class Definition:
     params: Mapping[str, str]
     objectives: Mapping[str, str]
     fixed: tuple[str, ...] = ()
+    about: str = "{}"
+    """JSON for those who only read the study; the latest sweeper's. Not compared."""
 
     def check_same(self, now_asked: "Definition") -> None:
         """Raises ConfigError when what a resume asks for is not what the study was started with."""
@@ -127,6 +130,8 @@ class Store:
                     connection.execute(_study.insert().values(**_new_study(name, sweep_dir, definition, seed)))
                 row = connection.execute(found).one()
             _check_same(row, name, sweep_dir, definition)
+            with engine.begin() as connection:
+                connection.execute(_study.update().where(_study.c.id == row.id).values(about=definition.about))
             claim = _claim(engine, row)
         except sa.exc.SQLAlchemyError as error:
             engine.dispose()
@@ -218,6 +223,9 @@ class StoredStudy:
     sweep_dir: str
     definition: Definition
     runs: tuple[Trial, ...]
+    seed: int = 0
+    created: str = ""
+    about: str = "{}"
 
 
 def read_studies(url: str, name: str | None = None) -> list[StoredStudy]:
@@ -240,7 +248,9 @@ def _stored_study(connection: Connection, row: Any) -> StoredStudy:
     definition = Definition(json.loads(row.params), json.loads(row.objectives), tuple(json.loads(row.fixed)))
     found = sa.select(_trial).where(_trial.c.study_id == row.id).order_by(_trial.c.number, _trial.c.repeat)
     runs = tuple(_to_trial(run) for run in connection.execute(found))
-    return StoredStudy(str(row.name), str(row.sweep_dir), definition, runs)
+    return StoredStudy(
+        str(row.name), str(row.sweep_dir), definition, runs, int(row.seed), str(row.created), str(row.about)
+    )
 
 
 def _new_study(name: str, sweep_dir: Path | None, definition: Definition, seed: int) -> dict[str, Any]:
@@ -253,6 +263,7 @@ def _new_study(name: str, sweep_dir: Path | None, definition: Definition, seed: 
         "objectives": _dump(dict(definition.objectives)),
         "fixed": _dump(list(definition.fixed)),
         "created": now(),
+        "about": definition.about,
     }
 
 

@@ -1,0 +1,87 @@
+"""A study as those see it who only read: from its sweep directory or its database, also while it runs."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from ax_mo.errors import AxMoError
+from ax_mo.goals import Goals, parse_goals
+from ax_mo.space.parameters import Space
+from ax_mo.space.written import space_as_json, space_from_json
+from ax_mo.study.lock import is_held
+from ax_mo.study.repeats import whole_trials
+from ax_mo.study.store import StoredStudy, read_studies
+from ax_mo.study.trial import Trial
+from ax_mo.warm_start import STUDY, Entry, source_of
+
+
+@dataclass(frozen=True)
+class StudyRecord:
+    """Everything that is known of a study at one moment. Nothing here changes it or holds it up."""
+
+    name: str
+    directory: Path
+    """Where its trials' directories are."""
+    space: Space
+    goals: Goals
+    seed: int
+    created: str
+    """ISO 8601, UTC."""
+    trials: tuple[Trial, ...]
+    """By number; imported ones first, with negative numbers. A repeated trial has the means of its runs."""
+    runs: tuple[Trial, ...]
+    """What jobs are made of; without repeats, the trials themselves."""
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    """What the latest sweeper was asked for, by its names under ``hydra.sweeper``: n_trials, n_jobs, method, ..."""
+    commands: Mapping[str, str] = field(default_factory=dict)
+    """Lines for a shell: ``resume``; and ``pareto``, in which ``{name}`` is the file's name under ``pareto/``."""
+
+    @property
+    def is_running(self) -> bool:
+        """Whether a sweeper holds the directory at this moment."""
+        return is_held(self.directory)
+
+
+def about(space: Space, goals: Goals, settings: Mapping[str, Any], commands: Mapping[str, str]) -> dict[str, Any]:
+    """What a sweeper leaves in the study's database for its readers, as JSON."""
+    objectives = {o.name: {"goal": o.goal, "threshold": o.threshold} for o in goals.objectives}
+    return {
+        "space": space_as_json(space),
+        "objectives": objectives,
+        "constraints": [constraint.text for constraint in goals.constraints],
+        "settings": dict(settings),
+        "commands": dict(commands),
+    }
+
+
+def read_record(source: str | Path) -> StudyRecord:
+    """Read a study: ``source`` is its sweep directory, or ``<SQLAlchemy URL>/<study name>``.
+
+    Raises AxMoError when there is none, or it cannot be read.
+    """
+    found = source_of(Entry(str(source)))
+    studies = read_studies(found.url, found.study)
+    if not studies:
+        raise AxMoError(f"{found.label} holds no study{'' if found.study is None else f' {found.study!r}'}.")
+    if len(studies) > 1:
+        names = ", ".join(study.name for study in studies)
+        raise AxMoError(f"{found.label} holds several studies: {names}. Name one: {found.label}/<name>.")
+    return record_of(studies[0], found.directory)
+
+
+def record_of(study: StoredStudy, directory: Path | None = None) -> StudyRecord:
+    """``directory`` is where the trials are when the study itself does not say, or says where they were."""
+    try:
+        known = json.loads(study.about)
+        space = space_from_json(known["space"])
+        goals = parse_goals(known["objectives"], None, known["constraints"])
+        settings, commands = known["settings"], known["commands"]
+    except (ValueError, KeyError, TypeError) as error:
+        raise AxMoError(f"The study '{study.name}' has no readable description: {error!r}.") from None
+    place = directory if directory is not None and (directory / STUDY).exists() else Path(study.sweep_dir or ".")
+    trials = sorted(whole_trials(study.runs), key=lambda trial: trial.number)
+    return StudyRecord(
+        study.name, place, space, goals, study.seed, study.created, tuple(trials), study.runs, settings, commands
+    )
