@@ -30,7 +30,7 @@ from ax_mo.study.repeats import Repeats, whole
 from ax_mo.study.store import Store, now
 from ax_mo.study.trial import Key, Outcome, Status, Suggestion, Trial
 from ax_mo.trial.curve import CurvePoint, read_curve
-from ax_mo.trial.files import PID, SPEC, STOP, write_json
+from ax_mo.trial.files import CURVE, PID, SPEC, STOP, STOPPED, write_json
 from ax_mo.trial.metrics import as_json
 
 _SAME_FAILURES = 3
@@ -227,15 +227,18 @@ class Ledger:
             raise cannot_write(self.directory(run), error) from None
 
     def overdue(self, key: Key) -> bool:
-        """Whether a run was asked to stop longer ago than it may take to do so."""
+        """Whether a run was asked to stop longer ago than it may take to do so.
+
+        One that has noticed and reports no more has other things to do after its training, which may take their time.
+        """
         run = self.runs[key]
         if self.watch is None or not run.reason or run.status.ended:
             return False
-        try:
-            asked = (self.directory(run) / STOP).stat().st_mtime
-        except OSError:
+        grace, directory = self.watch.grace_seconds, self.directory(run)
+        asked, noticed, reported = (_modified(directory / name) for name in (STOP, STOPPED, CURVE))
+        if asked is None or time.time() - asked <= grace:
             return False
-        return time.time() - asked > self.watch.grace_seconds
+        return noticed is None or (reported or 0.0) > noticed + grace
 
     # Ending trials
 
@@ -417,6 +420,13 @@ class Ledger:
             ret.status = JobStatus.FAILED
             ret._return_value = JobFailure(trial.reason or trial.status.value)
         return ret
+
+
+def _modified(path: Path) -> float | None:
+    try:
+        return path.stat().st_mtime
+    except OSError:
+        return None
 
 
 def composed(project: Project, number: int, overrides: Sequence[str]) -> DictConfig:

@@ -195,6 +195,8 @@ class _Study:
         text = f"{settings.n_trials} trials, {settings.n_jobs} at once"
         if self._plan.repeats.key is not None:
             text += f", each run {self._plan.repeats.values()}"
+        if self._plan.early_stopping is not None:
+            text += f", bad ones stopped early (rule: {self._plan.early_stopping.rule})"
         named = ["the project's own configuration"] if "config" in first else []
         if "initial" in first:
             named.append(f"{first.count('initial')} of initial_trials")

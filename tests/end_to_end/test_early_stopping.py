@@ -149,3 +149,12 @@ def test_study_ends_when_its_front_stands_still(sweep, launcher):
     assert done.returncode == 0, done.output
     assert "ended before its last trial (the last 4 trials have enlarged the hypervolume by" in done.output
     assert 5 <= len(sweep.trials()) < 30
+
+
+def test_trial_that_has_noticed_may_take_its_time_after_training(curves):
+    rule = RULES["dominated"] + ", grace_seconds: 0.3"
+    done = curves.run(*trials(*COMPLETED_FIRST, BAD, rule=rule), "closing_seconds=2")
+    assert done.returncode == 0, done.output
+    bad = curves.trials()[3]
+    assert bad["status"] == "early_stopped"
+    assert bad["metrics.steps"] != "", "it returned what it has after that"

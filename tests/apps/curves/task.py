@@ -24,6 +24,7 @@ def main(cfg: DictConfig) -> object:
             if cfg.dies_when_stopped:
                 sys.exit(7)
             break
+    time.sleep(cfg.closing_seconds)  # a test, say
     return {"acc": acc, "size": cfg.size, "steps": step + 1}
 
 
