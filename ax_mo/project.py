@@ -25,6 +25,11 @@ class Project:
         name = self._master.hydra.job.config_name
         return None if name is None else str(name)
 
+    @property
+    def search_path(self) -> list[str]:
+        """``hydra.searchpath`` of the sweep's own configuration."""
+        return [str(path) for path in self._master.hydra.searchpath]
+
     def chosen_option(self, group: str) -> Any:
         """The option of a group in the sweep's own configuration: a name, a list of names, or None."""
         return chosen_option(self._master, group)

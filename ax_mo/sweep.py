@@ -50,6 +50,12 @@ def suggestion_of(asked: "Future[Suggestion]", ledger: Ledger) -> Suggestion | N
     try:
         return asked.result()
     except SpaceExhausted:
+        if ledger.space.size is None and ledger.trials:
+            texts = " and ".join(f"'{constraint.text}'" for constraint in ledger.space.constraints)
+            raise StudyStopped(
+                f"hydra.sweeper.param_constraints: no new point was found that meets {texts}, which leave too little "
+                "of the space for a search."
+            ) from None
         ledger.exhausted = True
         return None
     except AxMoError:

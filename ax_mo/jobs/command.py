@@ -67,17 +67,21 @@ class Program:
             f"++hydra.callbacks.ax_mo._target_={RECORDER}",
         ]
 
-    def pareto_command(self, sweep_dir: Path, name: str, more: Sequence[str] = ()) -> str:
-        """The line that runs a point of the front again; ``more`` are further overrides."""
+    def pareto_command(self, sweep_dir: Path, name: str, more: Sequence[str] = (), searched: Sequence[str] = ()) -> str:
+        """The line that runs a point of the front again; ``more`` are further overrides.
+
+        ``searched`` is the sweep's ``hydra.searchpath``, which a path on the command line replaces.
+        """
         flags = list(self.flags)
         paths: list[str] = []
         if "--config-dir" in flags:  # there can be only one; the user's own becomes a search path
             at = flags.index("--config-dir")
             paths.append(f"file://{flags[at + 1]}")
             del flags[at : at + 2]
+            paths += searched
         for override in OverridesParser.create().parse_overrides(list(self.hydra_overrides)):
             if override.key_or_group == "hydra.searchpath":
-                paths += [str(path) for path in _as_list(override.value())]
+                paths += [path for path in map(str, _as_list(override.value())) if path not in paths]
         words = [sys.orig_argv[0], *self.prefix[1:], *flags, "--config-dir", str(sweep_dir)]
         if paths:
             words.append(f"hydra.searchpath=[{','.join(map(quoted, paths))}]")

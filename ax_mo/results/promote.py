@@ -2,7 +2,7 @@
 
 import shlex
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,7 @@ from ax_mo.study.trial import Trial
 
 _MISSING = object()
 
-# Groups that groups bring, and so on: no project nests them deeper.
+# Besides one for each group. Groups that groups bring, and so on: no project nests them deeper.
 _MOST_ROUNDS = 10
 
 
@@ -34,6 +34,8 @@ class Recipe:
     """Settings of Hydra's own node that a run depends on, such as ``job.chdir``."""
     removed: tuple[str, ...]
     """Keys that the trial deleted, which a config file cannot do."""
+    added: dict[str, str | None] = field(default_factory=dict)
+    """Groups that the plain config has not, and their options; with them come the types of their configs."""
 
 
 class Recipes:
@@ -62,14 +64,16 @@ class Recipes:
             return None
 
     def _recipe(self, trial: Trial) -> Recipe:
-        return recipe(self._project, trial.overrides, self._plain())
+        ran_with = _saved(Path(trial.directory)) if trial.number < 0 else None
+        return recipe(self._project, trial.overrides, self._plain(), ran_with)
 
     def _command(self, trial: Trial, found: Recipe | None) -> str:
         more = [] if found is None else [f"~{key}" for key in found.removed]
         if self._project_sweeps():
             more.append("hydra.mode=RUN")
         if self._program is not None:
-            return self._program.pareto_command(self._sweep_dir, recipe_name(trial), more)
+            searched = self._project.search_path
+            return self._program.pareto_command(self._sweep_dir, recipe_name(trial), more, searched)
         return shlex.join(["--config-dir", str(self._sweep_dir), f"+pareto={recipe_name(trial)}", *more])
 
     def _project_sweeps(self) -> bool:
@@ -91,54 +95,71 @@ def recipe_name(trial: Trial) -> str:
     return f"trial_{trial.number}" if trial.number >= 0 else f"imported_{-trial.number}"
 
 
-def recipe(project: Project, overrides: Sequence[str], plain: DictConfig) -> Recipe:
+def recipe(
+    project: Project, overrides: Sequence[str], plain: DictConfig, ran_with: dict[str, Any] | None = None
+) -> Recipe:
     """What must change in the project's plain config to give the trial's, experiment files included.
 
     The trial's own experiment files are not named: they would bring the sweep back. Their choices and values are.
+    ``ran_with`` is the configuration that the trial ran with where that may be another than its overrides give here.
     Raises Hydra's exceptions when the trial itself no longer composes.
     """
     trial = project.compose(overrides)
-    choices, chosen = _chosen(project, plain, _choices(trial))
-    values, removed = _difference(_content(chosen), _content(trial))
-    return Recipe(choices, values, _run_settings(plain, trial), tuple(removed))
+    chosen = _chosen(project, plain, _choices(trial))
+    values, removed = _difference(_content(chosen.config), _content(trial) if ran_with is None else ran_with)
+    return Recipe(chosen.choices, values, _run_settings(plain, trial), tuple(removed), chosen.added)
 
 
-def _chosen(
-    project: Project, plain: DictConfig, wanted: dict[str, str | None]
-) -> tuple[dict[str, str | None], DictConfig]:
-    """The choices that bring the plain config's groups to the trial's options, and what they compose to.
+@dataclass(frozen=True)
+class _Chosen:
+    """Groups that are there and stand elsewhere, groups that are not there, and what they compose to."""
+
+    config: DictConfig
+    choices: dict[str, str | None] = field(default_factory=dict)
+    added: dict[str, str | None] = field(default_factory=dict)
+
+
+def _chosen(project: Project, plain: DictConfig, wanted: dict[str, str | None]) -> _Chosen:
+    """The choices that bring the plain config to the trial's groups and options.
 
     A choice may bring groups of its own, and change others (``override /optim: sgd`` in a preset): composed again
-    until all groups that are there agree.
+    until all groups agree.
     """
-    choices: dict[str, str | None] = {}
-    chosen = plain
-    sweeping: set[str] = set()  # groups whose options are experiment files of sweeps
-    for _ in range(_MOST_ROUNDS):
-        there = _choices(chosen)
-        wrong = {g: o for g, o in wanted.items() if g in there and there[g] != o and g not in sweeping}
-        if not wrong:
+    chosen = _Chosen(plain)
+    left_out: set[str] = set()  # groups whose options are experiment files of sweeps, or do not compose here
+    for _ in range(_MOST_ROUNDS + len(wanted)):
+        there = _choices(chosen.config)
+        wrong = {g: o for g, o in wanted.items() if g in there and there[g] != o and g not in left_out}
+        absent = {g: o for g, o in wanted.items() if g not in there and o is not None and g not in left_out}
+        if wrong:
+            candidates = [_with(project, chosen, wrong, {})]
+            candidates += [_with(project, chosen, {group: option}, {}) for group, option in wrong.items()]
+        elif absent:
+            outer = min(absent, key=lambda group: group.count("/"))
+            wrong = {outer: absent[outer]}
+            candidates = [_with(project, chosen, {}, wrong)]
+        else:
             break
-        config = _composed(project, {**choices, **wrong})
-        if config is not None and _sweep(config) == _sweep(plain):
-            choices, chosen = {**choices, **wrong}, config
-            continue
-        # One of them brings a sweep, or does not compose without the trial's other overrides: without that one.
-        for group, option in wrong.items():
-            config = _composed(project, {**choices, group: option})
-            if config is None or _sweep(config) != _sweep(plain):
-                sweeping.add(group)
-            else:
-                choices, chosen = {**choices, group: option}, config
-    return choices, chosen
+        usable = [c for c in candidates if c is not None and _sweep(c.config) == _sweep(plain)]
+        if usable:
+            chosen = usable[0]
+        else:
+            left_out.update(wrong)
+    return chosen
 
 
-def _composed(project: Project, choices: dict[str, str | None]) -> DictConfig | None:
+def _with(
+    project: Project, chosen: _Chosen, choices: dict[str, str | None], added: dict[str, str | None]
+) -> _Chosen | None:
+    """With more choices; None when that does not compose without the trial's other overrides."""
+    choices, added = {**chosen.choices, **choices}, {**chosen.added, **added}
+    lines = [f"{group}={_option(option)}" for group, option in choices.items() if group not in added]
+    lines += [f"+{group}={_option(choices.get(group, option))}" for group, option in added.items()]
     try:
-        lines = [f"{group}={_option(option)}" for group, option in choices.items()]
-        return project.compose_plain(lines, tolerant=True)
+        config = project.compose_plain(lines, tolerant=True)
     except (HydraException, OmegaConfBaseException):
         return None
+    return _Chosen(config, {g: o for g, o in choices.items() if g not in added}, added)
 
 
 def _sweep(config: DictConfig) -> list[Any]:
@@ -159,8 +180,11 @@ def experiment_yaml(trial: Trial, goals: Goals, found: Recipe, command: str, set
     if found.removed:
         lines.append(f"# (with {' '.join(f'~{key}' for key in found.removed)}: a file cannot delete keys)")
     body: dict[str, Any] = {}
-    if found.choices:
-        body["defaults"] = [{f"override /{group}": option} for group, option in found.choices.items()]
+    defaults: list[Any] = [{f"/{group}": option} for group, option in found.added.items()]
+    defaults += ["_self_"] if defaults else []
+    defaults += [{f"override /{group}": option} for group, option in found.choices.items()]  # Hydra wants them last
+    if defaults:
+        body["defaults"] = defaults
     of_hydra: dict[str, Any] = dict(found.hydra)
     if sets_mode:
         of_hydra["mode"] = "RUN"
@@ -198,6 +222,15 @@ def _option(option: Any) -> str:
     return "null" if option is None else str(option)
 
 
+def _saved(directory: Path) -> dict[str, Any] | None:
+    """The configuration that Hydra saved for a run; None where it is gone."""
+    try:
+        saved = OmegaConf.load(directory / ".hydra" / "config.yaml")
+    except (OSError, yaml.YAMLError, OmegaConfBaseException):
+        return None
+    return _content(saved) if isinstance(saved, DictConfig) else None
+
+
 def _content(config: DictConfig) -> dict[str, Any]:
     content = OmegaConf.to_container(without_hydra(config), resolve=False, enum_to_str=True)
     assert isinstance(content, dict)
@@ -210,7 +243,7 @@ def _difference(before: dict[str, Any], after: dict[str, Any], prefix: str = "")
     removed = [f"{prefix}{key}" for key in before if key not in after]
     for key, value in after.items():
         old = before.get(key, _MISSING)
-        if isinstance(value, dict) and isinstance(old, dict) and value:
+        if isinstance(value, dict) and isinstance(old, dict):
             inner, gone = _difference(old, value, f"{prefix}{key}.")
             removed += gone
             if inner:

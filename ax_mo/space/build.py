@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from hydra.errors import HydraException
-from omegaconf import AnyNode, IntegerNode
+from omegaconf import AnyNode, DictConfig, IntegerNode
 from omegaconf.errors import OmegaConfBaseException
 
 from ax_mo.errors import ConfigError, closest
@@ -13,6 +13,7 @@ from ax_mo.linear import LinearConstraint, parse_linear
 from ax_mo.project import all_keys, has_key, node_at, reason
 from ax_mo.space.activity import Composer, Survey, conditions, survey
 from ax_mo.space.entries import Entries, Entry, bare, read_entries
+from ax_mo.space.feasibility import check_feasible
 from ax_mo.space.grammar import FixedOverride
 from ax_mo.space.parameters import Choice, Condition, ConditionalOverride, Parameter, Range, Space, when_text
 
@@ -45,7 +46,7 @@ def build_space(
     fixed = tuple(content.line for content, w in overrides if not w)
     conditional = tuple(ConditionalOverride(content.key, content.line, w) for content, w in overrides if w)
     constraints = tuple(_parameter_constraint(str(text), parameters) for text in param_constraints)
-    _check_feasible(constraints, parameters)
+    check_feasible(constraints, [parameter for parameter in parameters if isinstance(parameter, Range)])
     space = Space(parameters, constraints, fixed, conditional)
     _check_samples(space, project, {entry.content.key: entry.where for entry in entries})
     return BuiltSpace(space, (*dropped, *hints))
@@ -144,8 +145,29 @@ def _parameters(
         if isinstance(parameter, Range) and not parameter.integral and not parameter.key.startswith("+"):
             parameter, hint = _typed(parameter, entry, found)
             hints += hint
+        if isinstance(parameter, Choice):
+            hints += _merging(parameter, entry, found)
         parameters.append(parameter)
     return tuple(_ordered(parameters)), tuple(hints)
+
+
+def _merging(parameter: Choice, entry: Entry, found: Survey) -> list[str]:
+    """A hint where an option is a mapping that lacks keys of the config's own, into which Hydra merges it."""
+    if parameter.key.startswith(("+", "~")):
+        return []
+    kept: set[str] = set()
+    for context in found.where_given(entry.given):
+        node = node_at(context.config, parameter.key) if has_key(context.config, parameter.key) else None
+        if isinstance(node, DictConfig) and not (node._is_none() or node._is_missing()):
+            kept.update(map(str, node))
+    for option in parameter.options:
+        left = sorted(kept - set(map(str, option.value))) if isinstance(option.value, dict) else []
+        if left:
+            return [
+                f"{entry.where}: Hydra merges a mapping into the config's own, which {option.text} lacks "
+                f"{', '.join(left)} of: what the config says there stays. Give every option all keys."
+            ]
+    return []
 
 
 def _typed(parameter: Range, entry: Entry, found: Survey) -> tuple[Range, list[str]]:
@@ -211,27 +233,6 @@ def _parameter_constraint(text: str, parameters: Sequence[Parameter]) -> LinearC
         constraint.bound,
         constraint.text,
     )
-
-
-def _check_feasible(constraints: Sequence[LinearConstraint], parameters: Sequence[Parameter]) -> None:
-    """Raises ConfigError when no point meets all constraints; whole numbers are taken for any in between."""
-    bounds = {p.key: (p.low, p.high) for p in parameters if isinstance(p, Range)}
-    for constraint in constraints:
-        least = sum(w * (bounds[name][0] if w > 0 else bounds[name][1]) for name, w in constraint.terms)
-        if least > constraint.bound + 1e-9 * max(1.0, abs(constraint.bound)):
-            given = ", ".join(f"{name} is {bounds[name][0]:g} to {bounds[name][1]:g}" for name in constraint.names)
-            raise ConfigError(f"hydra.sweeper.param_constraints: no point meets '{constraint.text}': {given}.")
-    if len(constraints) < 2:
-        return
-    from scipy.optimize import linprog
-
-    names = list(dict.fromkeys(name for constraint in constraints for name in constraint.names))
-    weights = [[dict(constraint.terms).get(name, 0.0) for name in names] for constraint in constraints]
-    limits = [constraint.bound for constraint in constraints]
-    found = linprog([0.0] * len(names), A_ub=weights, b_ub=limits, bounds=[bounds[name] for name in names])
-    if found.status == 2:  # infeasible
-        texts = " and ".join(f"'{constraint.text}'" for constraint in constraints)
-        raise ConfigError(f"hydra.sweeper.param_constraints: no point meets {texts} together.")
 
 
 def _check_scales(constraint: LinearConstraint, parameters: Sequence[Range]) -> None:

@@ -92,10 +92,10 @@ class Range:
     when: tuple[Condition, ...] = ()
 
     def text(self, value: Value) -> str:
-        return str(int(value)) if self.integral else repr(float(value))
+        return str(int(value)) if self.integral else repr(float(value) + 0.0)  # no -0.0
 
     def cast(self, value: Value) -> Value:
-        return int(value) if self.integral else float(value)
+        return int(value) if self.integral else float(value) + 0.0
 
     def outside(self, value: Value) -> str | None:
         """Why the value is not between the bounds; None when it is."""

@@ -2,11 +2,14 @@
 
 import shlex
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from enum import Enum
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from hydra.core.config_store import ConfigStore
 from hydra.types import RunMode
 from omegaconf import OmegaConf
 
@@ -27,7 +30,7 @@ SWEEP = """
     """
 FILES = {
     "conf/config.yaml": "defaults: [{model: mlp}, {o: adam}, {preset: null}, _self_, {experiment: null}]\n"
-    "lr: 0.1\nepochs: 1\nextra: {a: 1, b: 2}\n",
+    "lr: 0.1\nepochs: 1\nextra: {a: 1, b: 2}\nonly: {x: {y: 1}}\n",
     "conf/model/mlp.yaml": "hidden: 3\n",
     "conf/model/cnn.yaml": "defaults: [{block: res}]\nchannels: 3\n",
     "conf/model/block/res.yaml": "defaults: [{inner: x}]\nskip: true\n",
@@ -39,8 +42,26 @@ FILES = {
     "conf/preset/fast.yaml": "# @package _global_\ndefaults: [{override /o: sgd}]\nepochs: 9\n",
     "conf/extra/more.yaml": "c: 3\n",
     "conf/experiment/nas.yaml": SWEEP,
+    "conf/tr/fast.yaml": "defaults: [{schedule: cosine}]\nsteps: 3\n",
+    "conf/tr/schedule/cosine.yaml": "warmup: 1\n",
+    "conf/tr/schedule/step.yaml": "gamma: 2\n",
+    "conf/experiment/typed.yaml": "# @package _global_\ndefaults: [{/tr: fast}, {/kind@kind.a: typed}, _self_]\n",
     "conf/experiment/small.yaml": "# @package _global_\nepochs: 7\n",
 }
+
+
+class Act(Enum):
+    RELU = 1
+    TANH = 2
+
+
+@dataclass
+class Kind:
+    act: Act = Act.RELU
+    size: int = 1
+
+
+ConfigStore.instance().store(group="kind", name="typed", node=Kind)
 
 
 def promoted(directory: Path, project: Project, overrides: Sequence[str]) -> tuple[dict[str, Any], list[str]]:
@@ -73,6 +94,10 @@ def promoted(directory: Path, project: Project, overrides: Sequence[str]) -> tup
         ("experiment=small", "model=cnn"),
         ("+experiment@_global_=nas", "lr=0.5"),
         ("~extra.a", "lr=0.5"),
+        ("~only.x", "lr=0.5"),
+        ("~only.x.y", "lr=0.5"),
+        ("+experiment@_global_=typed", "kind.a.act=TANH tr/schedule=step"),
+        ("experiment=typed", "kind.a.act=TANH tr.steps=4"),
         ("~o", "lr=0.5"),
         ("+extra=more", "extra.c=5"),
         ("+new.key=1", "model=cnn"),
@@ -86,9 +111,8 @@ def test_promoted_point_composes_to_what_the_trial_ran_with(tmp_path: Path, fixe
     _, again = promoted(tmp_path, project, overrides)
     plain = project_in(tmp_path, FILES, [f"hydra.searchpath=[file://{tmp_path / 'sweep'}]"])
     config = plain.compose_plain(again)
-    assert OmegaConf.to_container(without_hydra(config)) == OmegaConf.to_container(
-        without_hydra(project.compose(overrides))
-    )
+    ran = without_hydra(project.compose(overrides))
+    assert OmegaConf.to_container(without_hydra(config)) == OmegaConf.to_container(ran), "types included"
     assert config.hydra.mode in (None, RunMode.RUN)
 
 
@@ -112,3 +136,23 @@ def test_deleted_keys_are_in_the_command(tmp_path: Path) -> None:
     content, again = promoted(tmp_path, project_in(tmp_path, FILES, []), ["~extra.a", "lr=0.5"])
     assert content == {"lr": 0.5}
     assert again == ["+pareto=trial_7", "~extra.a"]
+
+
+def test_group_that_only_the_experiment_brings_keeps_its_types(tmp_path: Path) -> None:
+    overrides = ["experiment=typed", "kind.a.act=TANH"]
+    content, again = promoted(tmp_path, project_in(tmp_path, FILES, []), overrides)
+    assert content["kind"] == {"a": {"act": "TANH"}}
+    plain = project_in(tmp_path, FILES, [f"hydra.searchpath=[file://{tmp_path / 'sweep'}]"])
+    assert plain.compose_plain(again).kind.a.act is Act.TANH
+
+
+def test_imported_trial_is_promoted_with_the_configuration_that_it_ran_with(tmp_path: Path) -> None:
+    project = project_in(tmp_path, FILES, [])
+    ran = tmp_path / "earlier/3"
+    (ran / ".hydra").mkdir(parents=True)
+    OmegaConf.save(without_hydra(project.compose(["lr=0.5", "epochs=9"])), ran / ".hydra/config.yaml")
+    trial = Trial(-1, Status.IMPORTED, {"lr": 0.5}, ("lr=0.5",), str(ran), metrics={"acc": 0.5})
+    recipes = Recipes(project, GOALS, None, tmp_path / "sweep")
+    assert yaml.safe_load(recipes.text(trial) or "") == {"epochs": 9, "lr": 0.5}
+    gone = replace(trial, directory=str(tmp_path / "gone"))
+    assert yaml.safe_load(recipes.text(gone) or "") == {"lr": 0.5}

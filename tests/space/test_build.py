@@ -278,6 +278,47 @@ def test_constraints_that_no_point_meets_are_an_error(project: Project, texts: l
     assert message.endswith(reason)
 
 
-def test_constraints_that_a_single_point_meets_are_none(project: Project) -> None:
-    params = {"optim.lr": "interval(0, 1)", "seed": "int(interval(1, 5))"}
-    assert space_of(params, [], ["seed <= optim.lr", "optim.lr >= 1"], project).constraints
+@pytest.mark.parametrize(
+    "texts",
+    [
+        ["optim.lr <= 0"],
+        ["optim.lr + batch_size <= 1", "optim.lr + batch_size >= 1"],
+        ["optim.lr <= batch_size", "optim.lr >= batch_size"],
+    ],
+)
+def test_constraints_that_leave_no_volume_are_an_error(project: Project, texts: list[str]) -> None:
+    params = {"optim.lr": "interval(0, 1)", "batch_size": "interval(0, 1)", "seed": "int(interval(1, 5))"}
+    assert "can only be met exactly, which leaves nothing to search" in message_of(project, params, (), texts)
+
+
+@pytest.mark.parametrize("texts", [["2*seed <= 5", "2*seed >= 5"], ["seed + batch_size <= 3", "seed >= 3"]])
+def test_contradictions_of_whole_numbers_are_an_error(project: Project, texts: list[str]) -> None:
+    params = {"seed": "int(interval(1, 5))", "batch_size": "int(interval(1, 5))"}
+    assert "no point meets" in message_of(project, params, (), texts)
+
+
+@pytest.mark.parametrize(
+    "texts",
+    [
+        ["seed <= 1"],
+        ["seed <= 2", "seed >= 2"],
+        ["seed + batch_size <= 4", "seed + batch_size >= 4"],
+        ["optim.lr >= 0.999"],
+        ["10*optim.lr <= seed", "seed <= 2"],
+    ],
+)
+def test_constraints_that_leave_room_are_none(project: Project, texts: list[str]) -> None:
+    params = {"optim.lr": "interval(0, 1)", "seed": "int(interval(1, 5))", "batch_size": "int(interval(1, 5))"}
+    assert space_of(params, [], texts, project).constraints
+
+
+def test_mapping_that_hydra_merges_earns_a_hint(make_project: Callable[..., Project]) -> None:
+    project = make_project({"conf/config.yaml": "aug: {flip: true, crop: 3}\nempty: {}\n"})
+
+    def hints(key: str, value: str) -> str:
+        return " ".join(build_space({key: value}, (), (), project).hints)
+
+    text = hints("aug", "choice({flip: false}, {flip: true, crop: 5})")
+    assert "params.aug: Hydra merges a mapping into the config's own, which {flip:False} lacks crop of" in text
+    assert hints("aug", "choice({flip: false, crop: 1}, {flip: true, crop: 5})") == ""
+    assert hints("empty", "choice({flip: false}, {crop: 5})") == ""
