@@ -313,7 +313,7 @@ def test_constraints_that_leave_room_are_none(project: Project, texts: list[str]
 
 
 def test_mapping_that_hydra_merges_earns_a_hint(make_project: Callable[..., Project]) -> None:
-    project = make_project({"conf/config.yaml": "aug: {flip: true, crop: 3}\nempty: {}\n"})
+    project = make_project({"conf/config.yaml": "aug: {flip: true, crop: 3}\n"})
 
     def hints(key: str, value: str) -> str:
         return " ".join(build_space({key: value}, (), (), project).hints)
@@ -321,4 +321,3 @@ def test_mapping_that_hydra_merges_earns_a_hint(make_project: Callable[..., Proj
     text = hints("aug", "choice({flip: false}, {flip: true, crop: 5})")
     assert "params.aug: Hydra merges a mapping into the config's own, which {flip:False} lacks crop of" in text
     assert hints("aug", "choice({flip: false, crop: 1}, {flip: true, crop: 5})") == ""
-    assert hints("empty", "choice({flip: false}, {crop: 5})") == ""
