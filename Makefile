@@ -4,6 +4,8 @@ VENV   ?= .venv
 BIN     = $(VENV)/bin
 READY   = $(VENV)/.ready
 DEMO    = demo
+# Test files that run at once. Most of a test's time is one process importing Ax.
+JOBS   ?= 2
 
 .PHONY: demo test lint types unit test-hydra14 test-slurm bench clean env format
 
@@ -29,7 +31,7 @@ types: env
 	$(BIN)/mypy
 
 unit: env
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile
 
 format: env
 	$(BIN)/ruff check --fix .
