@@ -12,6 +12,7 @@ import threading
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from ax_mo.errors import StudyStopped
@@ -132,6 +133,21 @@ class AxOptimizer:
                     self._seen.add(_key(point))
                     return Suggestion(point, "sobol")
         raise SpaceExhausted
+
+    def save(self, path: Path) -> None:
+        """Write Ax's own JSON snapshot, which ``Client.load_from_json_file`` reads without ax_mo.
+
+        Without the strategy of a conditional space, whose kernel Ax has no words for: what loads the file chooses
+        its own. Objectives are called ``m0``, ``m1``, ... and constraints ``c0``, ...; the experiment's description
+        says which is which.
+        """
+        client, goals = self._client, self._goals
+        names = [f"m{i} = {o.name} ({o.goal})" for i, o in enumerate(goals.objectives)]
+        names += [f"c{i} <= {c.bound:g} is {c.text}" for i, c in enumerate(goals.constraints)]
+        client._experiment.description = "; ".join(names)
+        if self._ax_space.conditional:
+            client._maybe_generation_strategy = None
+        client.save_to_json_file(str(path))
 
     def assign(self, number: int, point: Point) -> None:
         """The point is now trial ``number``."""
