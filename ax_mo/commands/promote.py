@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hydra.errors import HydraException
+from hydra.types import RunMode
+from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
 from ax_mo.commands.shared import new_file, one_line, say, study_at, trial_named
@@ -18,6 +20,7 @@ from ax_mo.record import StudyRecord
 from ax_mo.results.files import PARETO
 from ax_mo.results.promote import Recipes, recipe_name
 from ax_mo.saved_project import saved_project, why_not
+from ax_mo.screen import printable
 from ax_mo.study.trial import Status, Trial
 from ax_mo.trial.files import write_atomically
 
@@ -137,7 +140,21 @@ def _command(record: StudyRecord, target: Path, place: _Place, removed: Sequence
     else:
         start, flags = _with_own_directory(start, flags, found)
     plus = "" if _in_defaults(found, place.group) else "+"
-    return shlex.join([*start, f"{plus}{place.group}={target.stem}", *flags, *removed])
+    mode = ["hydra.mode=RUN"] if _sweeps(found) else []
+    return shlex.join([*start, f"{plus}{place.group}={target.stem}", *flags, *removed, *mode])
+
+
+def _sweeps(found: _Found) -> bool:
+    """Whether the project's plain config says ``hydra.mode: MULTIRUN``, which no experiment can undo in Hydra 1.4."""
+    plain = _plain(found)
+    return plain is not None and bool(plain.hydra.mode == RunMode.MULTIRUN)
+
+
+def _plain(found: _Found) -> DictConfig | None:
+    try:
+        return None if found.project is None else found.project.compose_plain([], tolerant=True)
+    except (HydraException, OmegaConfBaseException):
+        return None
 
 
 def _with_own_directory(start: list[str], flags: list[str], found: _Found) -> tuple[list[str], list[str]]:
@@ -154,13 +171,8 @@ def _in_defaults(found: _Found, group: str) -> bool:
 
     Raises AxMoError where it would take the place of another option, which the trial needs.
     """
-    if found.project is None:
-        return False
-    try:
-        plain = found.project.compose_plain([], tolerant=True)
-    except (HydraException, OmegaConfBaseException):
-        return False
-    if group not in active_groups(plain):
+    plain = _plain(found)
+    if plain is None or group not in active_groups(plain):
         return False
     option = chosen_option(plain, group)
     if option is not None:
@@ -178,12 +190,12 @@ def _text(record: StudyRecord, trial: Trial, body: _Body, command: str) -> str:
         f"# Trial {trial.label} of {record.directory}"
         + (" (stopped early: these metrics are of fewer steps)" if trial.status is Status.EARLY_STOPPED else ""),
         f"# {metrics}",
-        *(f"#   {line}" for line in trial.overrides),
+        *(f"#   {one_line(line)}" for line in trial.overrides),
         f"# Run it: {command}",
     ]
     if body.removed:
         lines.append(f"# (with {' '.join(body.removed)}: a file cannot delete keys)")
-    return "\n".join(one_line(line) if line.startswith("# ") else line for line in lines) + "\n\n" + body.text
+    return "\n".join(map(printable, lines)) + "\n\n" + body.text
 
 
 def _doubts(record: StudyRecord, trial: Trial, found: _Found) -> list[str]:
