@@ -45,6 +45,16 @@ def candidates(trials: Sequence[Trial], goals: Goals, conditions: Sequence[Linea
     ]
 
 
+def why_none(trials: Sequence[Trial], goals: Goals) -> str:
+    """Why nothing could be chosen."""
+    if not any(trial.status.has_metrics for trial in trials):
+        return "no trial has a result"
+    feasible = len(candidates(trials, goals))
+    if not feasible:
+        return "no trial meets the study's constraints"
+    return f"none of the {feasible} trials with a result that meets the study's constraints meets the conditions"
+
+
 def _meets(metrics: Mapping[str, float], conditions: Sequence[LinearConstraint]) -> bool:
     return all(
         all(name in metrics for name in condition.names) and condition.holds(metrics) for condition in conditions

@@ -6,7 +6,7 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
-from ax_mo.choosing import best, known_metric, parse_conditions
+from ax_mo.choosing import best, known_metric, parse_conditions, why_none
 from ax_mo.errors import AxMoError, closest
 from ax_mo.record import StudyRecord, read_record
 from ax_mo.results.front import hypervolume, pareto_front, reference_point
@@ -96,7 +96,7 @@ class Study:
         conditions = parse_conditions(_several(where), trials, goals)
         trial = best(trials, goals, order, conditions)
         if trial is None:
-            raise AxMoError("No trial with a result meets the conditions.")
+            raise AxMoError(f"There is nothing to choose from: {why_none(trials, goals)}.")
         return frame([trial], self._record).loc[trial.number]
 
     # Plots: plotly figures, all with the names of the study

@@ -3,7 +3,7 @@
 from argparse import Namespace
 from collections.abc import Sequence
 
-from ax_mo.choosing import best, candidates, knee, known_metric, parse_conditions
+from ax_mo.choosing import best, candidates, knee, known_metric, parse_conditions, why_none
 from ax_mo.commands.shared import point_command, say, say_exactly, say_json, study_at
 from ax_mo.errors import AxMoError
 from ax_mo.record import StudyRecord
@@ -44,9 +44,7 @@ def chosen(record: StudyRecord, order: Sequence[tuple[str, bool]], at_knee: bool
         return pareto_front(candidates(trials, goals, conditions), goals)
     trial = best(trials, goals, order, conditions) if order else knee(trials, goals, conditions)
     if trial is None:
-        some = candidates(trials, goals)
-        why = f"none of the {len(some)} trials with a result meets the conditions" if some else "no trial has a result"
-        raise AxMoError(f"There is nothing to choose from: {why}.")
+        raise AxMoError(f"There is nothing to choose from: {why_none(trials, goals)}.")
     return [trial]
 
 

@@ -21,8 +21,8 @@ def study_at(source: str) -> StudyRecord:
     try:
         return read_record(source)
     except AxMoError as error:
-        hint = _way_out(source)
-        raise AxMoError(f"{error}{hint}") if hint else error from None
+        # The settings that a sweep's reader would look up are an argument here.
+        raise AxMoError(str(error).removeprefix("hydra.sweeper.storage: ") + _way_out(source)) from None
 
 
 def _way_out(source: str) -> str:
