@@ -26,7 +26,7 @@ from tests.end_to_end.conftest import ROOT, Sweep, run
 
 from .conftest import Cli
 
-FAST = ("hydra.sweeper.method=random_search", "hydra.sweeper.seed=3", "x=interval(0,1)", "y=interval(0,1)")
+FAST = ("hydra.sweeper.method=random_search", "hydra.sweeper.seed=1", "x=interval(0,1)", "y=interval(0,1)")
 MIXED = (*FAST, "model=choice(small,large)", "mode=choice(fine,exception,sigkill)", "hydra.sweeper.max_failure_rate=1")
 RECORDER = f"++hydra.callbacks.ax_mo._target_={ResultRecorder.__module__}.{ResultRecorder.__name__}"
 
@@ -163,19 +163,6 @@ def test_rebuilt_study_is_the_one_that_was_lost(cli: Cli, copy: Sweep, how: str)
     assert not (copy.dir / "study.db-journal").exists()
 
 
-def test_rebuilt_study_is_resumed_by_the_same_command(cli: Cli, copy: Sweep) -> None:
-    before = read_record(copy.dir)
-    (copy.dir / "study.db").unlink()
-    assert "ax-mo rebuild" in cli("status", copy.dir).err
-    assert cli("rebuild", copy.dir).code == 0
-    argv = [*MIXED, "hydra.sweeper.n_trials=11", "hydra.sweeper.n_jobs=2"]
-    done = copy.run(*argv)
-    assert done.returncode == 0 and "resuming after 9 ended trials" in done.output, done.output
-    after = read_record(copy.dir)
-    assert len(after.trials) == 11
-    assert told(after)[:9] == told(before)
-
-
 def test_nothing_is_rebuilt_that_can_be_read_or_is_in_use(cli: Cli, copy: Sweep) -> None:
     assert "can be read and holds 9 trials; there is nothing to rebuild" in cli("rebuild", copy.dir).err
     with sole_sweeper(copy.dir):
@@ -223,7 +210,7 @@ def test_imported_and_repeated_trials_are_rebuilt(cli: Cli, ended: Sweep, tmp_pa
     ]
 
 
-def test_killed_sweeper_and_lost_database_lose_no_trial(cli: Cli, tmp_path: Path) -> None:
+def test_sweep_whose_sweeper_was_killed_and_whose_database_was_lost_is_resumed(cli: Cli, tmp_path: Path) -> None:
     sweep = Sweep(tmp_path)
     argv = [*FAST, "sleep=0.7", "hydra.sweeper.n_trials=4", "hydra.sweeper.n_jobs=2", f"journal={tmp_path}/journal"]
     process = sweep.start(*argv)
@@ -231,10 +218,13 @@ def test_killed_sweeper_and_lost_database_lose_no_trial(cli: Cli, tmp_path: Path
     process.send_signal(signal.SIGKILL)
     process.communicate()
     (sweep.dir / "study.db").unlink()
+    assert "ax-mo rebuild" in cli("status", sweep.dir).err
     assert cli("rebuild", sweep.dir).code == 0
+    before = [run for run in told(read_record(sweep.dir)) if run.status.ended]
     done = sweep.run(*argv)
-    assert done.returncode == 0, done.output
+    assert done.returncode == 0 and f"resuming after {len(before)} ended" in done.output, done.output
     record = read_record(sweep.dir)
+    assert before and told(record)[: len(before)] == before
     assert [trial.status for trial in record.trials] == [Status.COMPLETED] * 4
     assert sorted((tmp_path / "journal").read_text().split()) == ["0", "1", "2", "3"]
 
@@ -249,29 +239,28 @@ def _wait_for(condition: Any, seconds: float = 60.0) -> None:
 # While it runs
 
 
-def test_running_study_is_read_ten_times_and_does_not_notice(tmp_path: Path, capsys: Any) -> None:
-    watched, alone = Sweep(tmp_path / "watched"), Sweep(tmp_path / "alone")
-    argv = [*FAST, "hydra.sweeper.n_trials=8", "sleep=0.2"]
-    processes = [sweep.start(*argv) for sweep in (watched, alone)]
-    _wait_for(lambda: (watched.dir / "1" / "result.json").exists())
+def test_running_study_is_read_ten_times_and_does_not_notice(ended: Sweep, tmp_path: Path, capsys: Any) -> None:
+    sweep = Sweep(tmp_path)
+    process = sweep.start(*MIXED, "hydra.sweeper.n_trials=9", "hydra.sweeper.n_jobs=2", "sleep=0.5")
+    _wait_for(lambda: (sweep.dir / "0" / "result.json").exists())
     states: list[str] = []
     for count in range(10):
         for line in (["status", "--json"], ["pareto", "--json"], ["export", "--to", str(tmp_path / f"{count}.csv")]):
-            assert main([line[0], str(watched.dir), *line[1:]]) == 0
+            assert main([line[0], str(sweep.dir), *line[1:]]) == 0
             out, err = capsys.readouterr()
             assert err == ""
             if line[0] == "status":
                 states.append(json.loads(out)["state"])
-    done = subprocess.run(
-        [sys.executable, "-m", "ax_mo", "status", str(watched.dir)], cwd=ROOT, capture_output=True, text=True
-    )
+    line = [sys.executable, "-m", "ax_mo", "status", str(sweep.dir)]
+    done = subprocess.run(line, cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0 and done.stderr == ""
-    outputs = [process.communicate(timeout=120)[0] for process in processes]
-    assert [process.returncode for process in processes] == [0, 0], outputs
-    assert "running" in states
-    seen, unseen = (
-        [(t.number, t.status, t.point, t.metrics, t.attempt) for t in read_record(sweep.dir).trials]
-        for sweep in (watched, alone)
-    )
-    assert seen == unseen
-    assert {path.name for path in watched.dir.iterdir()} == {path.name for path in alone.dir.iterdir()}
+    output = process.communicate(timeout=120)[0]
+    assert process.returncode == 0, output
+    assert states[0] == "running"
+    assert _outcome(sweep) == _outcome(ended)
+    assert {path.name for path in sweep.dir.iterdir()} == {path.name for path in ended.dir.iterdir()}
+
+
+def _outcome(sweep: Sweep) -> list[Any]:
+    trials = read_record(sweep.dir).trials
+    return [(t.number, t.status, t.attempt, t.point, t.metrics.get("loss"), t.metrics.get("size")) for t in trials]
