@@ -85,7 +85,7 @@ def study(
     random.seed(1)
     trials = [trial(number, point, space) for number, point in zip(range(count), quasi_random_points(space, 1))]  # noqa: B905
     if mixed and count >= 10:
-        trials[4] = failed(4, trials[4].point)
+        trials[4] = failed(4, trials[4].point, space=space)
         trials[7] = replace(trials[7], status=Status.EARLY_STOPPED, reason="3 trials are better in everything")
         trials[9] = replace(
             trials[9], number=-1, directory="/elsewhere/3", status=Status.IMPORTED, generator="imported"
