@@ -103,6 +103,7 @@ def of_trials(trials: Sequence[Trial], goals: Goals) -> dict[str, Any]:
     return {
         "customdata": [[trial.number] for trial in trials],
         "hovertext": [hover(trial, goals) for trial in trials],
+        "meta": "trials",
         "hoverinfo": "text",
     }
 
