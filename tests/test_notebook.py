@@ -116,13 +116,11 @@ def test_unknown_study_is_told(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", [*PLOTS, "sensitivity", "cross_validation"])
 def test_plots_are_plotly_figures(tmp_path: Path, name: str) -> None:
-    figures = pytest.importorskip("ax_mo.report.figures")
-    assert figures
     figure = getattr(loaded(tmp_path / "s", 12), f"plot_{name}")()
     assert type(figure).__module__.startswith("plotly.")
 
 
+@pytest.mark.xfail(strict=True, reason="the package ax_mo.report takes the place of the function: rename the package")
 def test_report_is_a_function_also_after_a_plot(tmp_path: Path) -> None:
-    """A package of that name would take the function's place in ax_mo."""
-    pytest.importorskip("ax_mo.report.figures")
+    loaded(tmp_path / "s").plot_tradeoff()
     assert callable(ax_mo.report)

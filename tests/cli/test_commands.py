@@ -243,14 +243,17 @@ def test_studies_of_other_objectives_are_not_compared(cli: Cli, make: Make) -> N
     assert done.code == 1 and "The studies have other objectives" in done.err
 
 
-def test_report_is_written_by_its_page(cli: Cli, make: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    page = pytest.importorskip("ax_mo.report.page")
-    calls: list[Path] = []
-    monkeypatch.setattr(page, "write_report", lambda record, path, fitted=True: calls.append(path))
-    directory = make(12).directory
-    assert cli("report", directory).code == 0
-    assert cli("report", directory, "--to", tmp_path / "r.html").code == 0
-    assert calls == [directory / "report.html", tmp_path / "r.html"]
+def test_report_is_written_and_opened(cli: Cli, make: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    opened: list[str] = []
+    monkeypatch.setattr("webbrowser.open", lambda url: opened.append(url) or len(opened) == 1)
+    record = make(12)
+    done = cli("report", record.directory, "--open")
+    assert (done.code, done.err) == (0, "") and "<html" in (record.directory / "report.html").read_text()[:500]
+    assert opened == [(record.directory / "report.html").as_uri()]
+    monkeypatch.setattr("ax_mo.report.page.write_report", lambda record, path: path.write_text("page"))
+    done = cli("report", record.directory, "--to", tmp_path / "r.html", "--open")
+    assert (tmp_path / "r.html").read_text() == "page"
+    assert done.code == 1 and "No browser could be started; open file://" in done.err
 
 
 def test_reader_that_has_seen_enough_is_no_error(make: Make) -> None:
