@@ -2,15 +2,17 @@
 
 Importing this package costs next to nothing: it is imported inside every trial, and by training loops of any kind for
 ``ax_mo.report(step, val_acc=...)`` and ``ax_mo.should_stop()``, which do nothing where there is no trial.
+In a notebook, ``ax_mo.load(directory)`` gives a study to look at.
 """
 
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from ax_mo.notebook import load
     from ax_mo.trial.reporting import report, should_stop
 
 __version__ = "0.1.0"
-__all__ = ["__version__", "report", "should_stop"]
+__all__ = ["__version__", "load", "report", "should_stop"]
 
 
 def __getattr__(name: str) -> Any:
@@ -18,6 +20,10 @@ def __getattr__(name: str) -> Any:
         from ax_mo.trial import reporting
 
         return getattr(reporting, name)
+    if name == "load":
+        from ax_mo.notebook import load
+
+        return load
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 

@@ -172,6 +172,9 @@ class Ledger:
             "objectives": list(self.goals.names),
             "required": list(self.goals.required),
             **({"metrics": as_json(self.metrics)} if self.metrics else {}),
+            "generator": trial.generator,
+            "position": trial.position,
+            "directory": trial.directory,
             "asked": trial.asked,
         }
         argv = None if self.program is None else self.command(trial)

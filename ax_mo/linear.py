@@ -31,12 +31,12 @@ class LinearConstraint:
         return total <= self.bound + 1e-9 * max(1.0, abs(self.bound))
 
 
-def parse_linear(text: str, key: str) -> LinearConstraint:
-    """Parse one inequality; ``key`` is the configuration key that error messages name."""
+def parse_linear(text: str, key: str, node: str = "hydra.sweeper.") -> LinearConstraint:
+    """Parse one inequality; ``node`` and ``key`` are what error messages name. Raises ConfigError."""
 
     def wrong(reason: str) -> ConfigError:
         return ConfigError(
-            f"hydra.sweeper.{key}: '{text}' {reason}. Write a linear inequality such as "
+            f"{node}{key}: '{text}' {reason}. Write a linear inequality such as "
             "'a <= b', '2*a + b <= 10' or 'a >= 0.5'."
         )
 

@@ -61,7 +61,7 @@ def read_record(source: str | Path) -> StudyRecord:
 
     Raises AxMoError when there is none, or it cannot be read.
     """
-    found = source_of(Entry(str(source)))
+    found = source_of(Entry(str(source)), key="")
     studies = read_studies(found.url, found.study)
     if not studies:
         raise AxMoError(f"{found.label} holds no study{'' if found.study is None else f' {found.study!r}'}.")

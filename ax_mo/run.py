@@ -38,6 +38,7 @@ from ax_mo.results.promote import Recipes
 from ax_mo.screen import Progress, Screen, front_table, screen_for_this_terminal, values_of
 from ax_mo.settings import Settings, parse_settings
 from ax_mo.study.asker import Asker
+from ax_mo.study.description import write_description
 from ax_mo.study.lock import sole_sweeper
 from ax_mo.study.optimizer import AxOptimizer, SpaceExhausted
 from ax_mo.study.repeats import whole_trials
@@ -232,6 +233,7 @@ class _Study:
     def run(self) -> list[list[JobReturn]]:
         with self._open_store() as store:
             store.add(new_imports(self._plan.imports, store.trials()))
+            write_description(self._sweep_dir, store.stored(), self._settings.storage)
             wake = threading.Event()
             asker = Asker(self._optimizer(store.seed), wake.set)
             ledger = self._ledger(store, asker)

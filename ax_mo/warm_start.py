@@ -173,27 +173,27 @@ def _entry(given: Any, where: str) -> Entry:
     return Entry(str(given["from"]), tuple(ignore))
 
 
-def source_of(entry: Entry) -> Source:
-    """Find what an entry of ``warm_start`` names. Raises ConfigError when there is no such study."""
+def source_of(entry: Entry, key: str = "hydra.sweeper.warm_start: ") -> Source:
+    """Find the study that an entry names. Raises ConfigError, which begins with ``key``, when there is none."""
     origin = entry.origin
     if "://" not in origin:
         directory = Path(origin).expanduser().absolute()
         if not (directory / STUDY).is_file():
             raise ConfigError(
-                f"hydra.sweeper.warm_start: {directory} holds no {STUDY}. Name the sweep directory of an earlier "
+                f"{key}{directory} holds no {STUDY}. Name the sweep directory of an earlier "
                 "study, or its database and name as <storage>/<study_name>, such as sqlite:////data/studies.db/nas."
             )
         return Source(str(directory), f"sqlite:///{directory / STUDY}", None, directory, entry.ignore)
-    url, name, directory_of = _split(origin)
+    url, name, directory_of = _split(origin, key)
     if not name:
         raise ConfigError(
-            f"hydra.sweeper.warm_start: '{redacted(origin)}' names no study in a database; write "
+            f"{key}'{redacted(origin)}' names no study in a database; write "
             "<storage>/<study_name>, such as sqlite:////data/studies.db/nas."
         )
     return Source(redacted(origin), url, name, directory_of, entry.ignore)
 
 
-def _split(text: str) -> tuple[str, str, Path | None]:
+def _split(text: str, key: str) -> tuple[str, str, Path | None]:
     """``<storage>/<study_name>`` and a SQLite file's directory: a name may hold slashes, a server's database may not.
 
     After a URL's ``?host=...`` a name holds none, for the value may.
@@ -211,7 +211,7 @@ def _split(text: str) -> tuple[str, str, Path | None]:
         path = Path("/".join(parts[1:length]))
         if path.is_file():
             return f"{scheme}:///{path}", "/".join(parts[length:]), path.absolute().parent
-    raise ConfigError(f"hydra.sweeper.warm_start: there is no database in '{redacted(text)}'.")
+    raise ConfigError(f"{key}there is no database in '{redacted(text)}'.")
 
 
 def read_source(source: Source, space: Space, goals: Goals, project: Project, repeat_key: str = "seed") -> Import:

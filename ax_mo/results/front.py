@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from ax_mo.goals import Goals
+from ax_mo.results.volume import dominated_volume
 from ax_mo.study.trial import Trial
 
 
@@ -50,19 +51,13 @@ def reference_point(trials: Sequence[Trial], goals: Goals) -> dict[str, float]:
 def hypervolume(front: Sequence[Trial], goals: Goals, reference: Mapping[str, float]) -> float:
     """The volume between the front and the reference point, in the units of the objectives multiplied.
 
-    For one objective, how far the best value is past the reference. By BoTorch's dominated-hypervolume algorithm
-    (Fonseca, Paquete, Lopez-Ibanez 2006).
+    For one objective, how far the best value is past the reference.
     """
     if not front or len(reference) < len(goals.objectives):
         return 0.0
-    import torch
-    from botorch.utils.multi_objective.hypervolume import Hypervolume
-
     signs = [1.0 if o.maximize else -1.0 for o in goals.objectives]
-    worst = [sign * reference[o.name] for sign, o in zip(signs, goals.objectives, strict=True)]
+    worst = tuple(sign * reference[o.name] for sign, o in zip(signs, goals.objectives, strict=True))
     points = [
-        [sign * trial.metrics[o.name] for sign, o in zip(signs, goals.objectives, strict=True)] for trial in front
+        tuple(sign * trial.metrics[o.name] for sign, o in zip(signs, goals.objectives, strict=True)) for trial in front
     ]
-    if len(signs) == 1:
-        return max(0.0, max(point[0] for point in points) - worst[0])
-    return float(Hypervolume(torch.tensor(worst, dtype=torch.double)).compute(torch.tensor(points, dtype=torch.double)))
+    return dominated_volume(points, worst)

@@ -171,7 +171,7 @@ def _sweep(config: DictConfig) -> list[Any]:
 
 def experiment_yaml(trial: Trial, goals: Goals, found: Recipe, command: str, sets_mode: bool) -> str:
     """The text of ``pareto/trial_<n>.yaml``."""
-    metrics = ", ".join(f"{name} = {trial.metrics[name]:g}" for name in goals.names)
+    metrics = ", ".join(f"{name} = {trial.metrics[name]:g}" for name in goals.names if name in trial.metrics)
     lines = [
         "# @package _global_",
         f"# Trial {trial.label}: {metrics}",

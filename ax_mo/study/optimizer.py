@@ -12,6 +12,7 @@ import threading
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from ax_mo.errors import StudyStopped
@@ -133,6 +134,21 @@ class AxOptimizer:
                     return Suggestion(point, "sobol")
         raise SpaceExhausted
 
+    def save(self, path: Path) -> None:
+        """Write Ax's own JSON snapshot, which ``Client.load_from_json_file`` reads without ax_mo.
+
+        Without the strategy of a conditional space, whose kernel Ax has no words for: what loads the file chooses
+        its own. Objectives are called ``m0``, ``m1``, ... and constraints ``c0``, ...; the experiment's description
+        says which is which.
+        """
+        client, goals = self._client, self._goals
+        names = [f"m{i} = {o.name} ({o.goal})" for i, o in enumerate(goals.objectives)]
+        names += [f"c{i} <= {c.bound:g} is {c.text}" for i, c in enumerate(goals.constraints)]
+        client._experiment.description = "; ".join(names)
+        if self._ax_space.conditional:
+            client._maybe_generation_strategy = None
+        client.save_to_json_file(str(path))
+
     def assign(self, number: int, point: Point) -> None:
         """The point is now trial ``number``."""
         index = self._proposed.pop(_key(point), None)
@@ -163,6 +179,21 @@ class AxOptimizer:
     def fail(self, number: int) -> None:
         """Trial ``number`` has no data. Abandoned, in Ax's terms, so that the same point is not proposed again."""
         self._client.mark_trial_abandoned(self._indices[number])
+
+    def fit(self) -> Any:
+        """Ax's adapter of the model, fitted to all that was told, whether or not its turn to suggest has come.
+
+        Its metrics are called as in ``data_of``. Raises what Ax and BoTorch raise when there is too little data.
+        """
+        (node,) = [node for node in self._client._generation_strategy._nodes if node.name == "MBM"]
+        (spec,) = node.generator_specs
+        with limited_threads(self._torch_threads):
+            spec.fit(experiment=self._client._experiment)
+        return spec.fitted_adapter
+
+    def number_of(self, index: int) -> int:
+        """The trial that Ax counts as its ``index``-th."""
+        return next(number for number, known in self._indices.items() if known == index)
 
     def _restore(self, trials: Sequence[Trial]) -> None:
         """Attach what is known in one go: Ax takes 10 ms for each trial that is completed on its own."""
@@ -200,7 +231,7 @@ class AxOptimizer:
         from ax.core.data import Data
         from pandas import DataFrame
 
-        data = {number: [self._data(sample) for sample in self._samples[number]] for number in numbers}
+        data = {number: [self.data_of(sample) for sample in self._samples[number]] for number in numbers}
         spreads = _pooled_deviations(list(data.values()))
         rows: list[dict[str, Any]] = []
         for number in numbers:
@@ -230,7 +261,7 @@ class AxOptimizer:
                 "step": point.step,
             }
             for point in curve
-            for name, mean in self._data(point.metrics).items()
+            for name, mean in self.data_of(point.metrics).items()
         ]
         if rows:
             self._client._experiment.attach_data(Data(df=DataFrame(rows)))
@@ -244,7 +275,7 @@ class AxOptimizer:
         )
 
         try:
-            with _threads(self._torch_threads):
+            with limited_threads(self._torch_threads):
                 ((index, parameterization),) = self._client.get_next_trials(max_trials=1).items()
         except (
             SearchSpaceExhausted,
@@ -333,7 +364,7 @@ class AxOptimizer:
                 self._worst[o.name] = value
         return before != self._worst
 
-    def _data(self, metrics: Mapping[str, float]) -> dict[str, float]:
+    def data_of(self, metrics: Mapping[str, float]) -> dict[str, float]:
         """A trial's metrics in Ax's names: one per objective, and one per constraint, as far as they are known.
 
         A constraint over several metrics is given to Ax as one metric, their weighted sum: with the sum written out
@@ -392,7 +423,7 @@ def _quiet() -> None:
 
 
 @contextmanager
-def _threads(count: int) -> Iterator[None]:
+def limited_threads(count: int) -> Iterator[None]:
     """torch's intra-op threads inside the block: on a machine that also runs the trials, more is slower."""
     import torch
     from threadpoolctl import threadpool_limits

@@ -155,6 +155,15 @@ class Store:
         except sa.exc.SQLAlchemyError as error:
             raise self._stopped(error) from None
 
+    def stored(self) -> "StoredStudy":
+        """The study as its readers see it."""
+        try:
+            with self._engine.connect() as connection:
+                row = connection.execute(sa.select(_study).where(_study.c.id == self._study_id)).one()
+                return _stored_study(connection, row)
+        except sa.exc.SQLAlchemyError as error:
+            raise self._stopped(error) from None
+
     def add(self, trials: Sequence[Trial]) -> None:
         """Write new trials, or all runs of one, all or none: about to be submitted, or finished in other studies."""
         if trials:
@@ -238,6 +247,38 @@ def read_studies(url: str, name: str | None = None) -> list[StoredStudy]:
             for row in rows:
                 _check_schema(row)
             return [_stored_study(connection, row) for row in rows]
+    except sa.exc.SQLAlchemyError as error:
+        raise _cannot(url, error) from None
+    finally:
+        engine.dispose()
+
+
+def write_study(url: str, study: StoredStudy) -> None:
+    """Write a study with all its runs, or nothing. Raises AxMoError when there is one of that name."""
+    engine = _engine(url)
+    definition = study.definition
+    values = {
+        "name": study.name,
+        "schema": SCHEMA,
+        "sweep_dir": study.sweep_dir,
+        "seed": study.seed,
+        "params": _dump(dict(definition.params)),
+        "objectives": _dump(dict(definition.objectives)),
+        "fixed": _dump(list(definition.fixed)),
+        "created": study.created,
+        "about": study.about,
+    }
+    try:
+        _tables.create_all(engine)
+        with engine.begin() as connection:
+            known = sa.select(_study.c.id).where(_study.c.name == study.name)
+            if connection.execute(known).one_or_none() is not None:
+                raise AxMoError(f"{redacted(url)} holds a study '{study.name}' already.")
+            connection.execute(_study.insert().values(**values))
+            study_id = connection.execute(known).scalar_one()
+            rows = [{"study_id": study_id, **_to_row(run)} for run in study.runs]
+            if rows:
+                connection.execute(_trial.insert(), rows)
     except sa.exc.SQLAlchemyError as error:
         raise _cannot(url, error) from None
     finally:

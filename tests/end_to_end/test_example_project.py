@@ -85,3 +85,27 @@ def test_promoted_point_repeats_the_trial(study):
     )
     metrics = json.loads((directory / number / "result.json").read_text())["metrics"]
     assert f"val_acc={round(metrics['val_acc'], 4)}" in (again / "train.log").read_text()
+
+
+def test_trial_that_is_not_on_the_front_is_promoted_and_repeated(study, tmp_path):
+    directory, _ = study
+    front = {path.stem for path in (directory / "pareto").iterdir()}
+    number = next(number for number in range(5, -1, -1) if f"trial_{number}" not in front)
+    (tmp_path / "experiment").mkdir()
+    argv = [sys.executable, "-m", "ax_mo", "promote", str(directory), str(number), "--to", "experiment/best.yaml"]
+    done = run(argv, cwd=tmp_path)
+    assert done.returncode == 0, done.output
+    line = next(line for line in done.output.splitlines() if line.startswith("Run it: "))
+    assert line.endswith("+experiment=best")
+    again = tmp_path / "again"
+    again.mkdir()
+    spec = json.loads((directory / str(number) / "trial.json").read_text())
+    (again / "trial.json").write_text(json.dumps(spec))
+    recorder = "++hydra.callbacks.ax_mo._target_=ax_mo.trial.recorder.ResultRecorder"
+    done = run([*shlex.split(line.removeprefix("Run it: ")), f"hydra.run.dir={again}", recorder], cwd=directory)
+    assert done.returncode == 0, done.output
+    first, second = (
+        json.loads((where / "result.json").read_text())["metrics"] for where in (directory / str(number), again)
+    )
+    for name in ("val_acc", "val_loss", "num_params"):
+        assert first[name] == second[name]

@@ -1,0 +1,220 @@
+"""The command line ``python -m ax_mo`` and ``ax-mo``: what can be typed, and which module does it.
+
+Nothing heavy is imported before a command is known to be wanted: ``--help`` answers at once.
+"""
+
+import argparse
+import io
+import os
+import sys
+from collections.abc import Callable, Sequence
+from importlib import import_module
+from typing import Any
+
+from ax_mo import __version__
+
+_SOURCE = "a sweep directory, or <SQLAlchemy URL>/<study name>"
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command. Returns the exit code: 0, 1 for an error that is told in one line, 2 for wrong usage."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # one without the letters gets question marks, not an exception
+            stream.reconfigure(errors="replace")
+    try:
+        arguments = _parser().parse_args(argv)
+    except SystemExit as exit_:
+        return int(exit_.code or 0)
+    try:
+        import_module(f"ax_mo.commands.{arguments.command}").run(arguments)
+        sys.stdout.flush()
+    except BrokenPipeError:  # "| head" has seen enough; Python would complain once more when it flushes
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        return 0
+    except KeyboardInterrupt:
+        return 130
+    except Exception as error:
+        return _told(error)
+    return 0
+
+
+def _told(error: Exception) -> int:
+    """Print an error that is a message to the user; raise any other."""
+    from ax_mo.commands.shared import one_line
+    from ax_mo.errors import AxMoError
+
+    if isinstance(error, AxMoError):
+        print(f"ax-mo: {one_line(str(error))}", file=sys.stderr)
+        return 1
+    if isinstance(error, OSError):
+        where = f" ({error.filename})" if error.filename else ""
+        print(f"ax-mo: {one_line(f'{error.strerror or error}{where}')}", file=sys.stderr)
+        return 1
+    raise error
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="ax-mo",
+        description="Look at a study, take a point of its trade-off, and use it. Works while the study runs.",
+        epilog="Each command has an example: ax-mo pareto --help",
+    )
+    parser.add_argument("--version", action="version", version=f"ax_mo {__version__}")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    for add in (_status, _pareto, _show, _promote, _report, _export, _rebuild, _compare):
+        add(commands)
+    return parser
+
+
+def _command(commands: Any, name: str, help_: str, more: str, example: str) -> argparse.ArgumentParser:
+    parser: argparse.ArgumentParser = commands.add_parser(
+        name,
+        help=help_,
+        description=f"{help_[0].upper()}{help_[1:]}. {more}".strip(),
+        epilog=f"example:\n  {example}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    return parser
+
+
+def _json(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--json", action="store_true", help="print JSON, for scripts")
+
+
+def _status(commands: Any) -> None:
+    parser = _command(
+        commands,
+        "status",
+        "how far a study is, on one screen",
+        "",
+        "ax-mo status multirun/2026-11-02/10-15-00",
+    )
+    parser.add_argument("source", metavar="SOURCE", help=_SOURCE)
+    _json(parser)
+
+
+class _By(argparse.Action):
+    """Keeps the order in which --max and --min were given."""
+
+    def __call__(self, parser: Any, namespace: Any, values: Any, option_string: str | None = None) -> None:
+        namespace.by = [*(namespace.by or []), (values, option_string == "--max")]
+
+
+def _pareto(commands: Any) -> None:
+    parser = _command(
+        commands,
+        "pareto",
+        "the Pareto front, or one trial to take from the study",
+        "With --max or --min: the best trial\nin that metric among all that meet the study's constraints and --where; "
+        "a further --max or --min\ndecides between equal ones. With --knee: the point of the front where a gain in one "
+        "objective\nbegins to cost most in the others. With --where alone: the front of the trials that meet it.",
+        "ax-mo pareto multirun/2026-11-02/10-15-00 --max val_acc --where 'num_params <= 50000'",
+    )
+    parser.add_argument("source", metavar="SOURCE", help=_SOURCE)
+    parser.add_argument("--max", dest="by", metavar="METRIC", action=_By, help="the trial with the largest METRIC")
+    parser.add_argument("--min", dest="by", metavar="METRIC", action=_By, help="the trial with the smallest METRIC")
+    parser.add_argument("--knee", action="store_true", help="the knee of the front")
+    parser.add_argument(
+        "--where", metavar="CONDITION", action="append", default=[],
+        help="a linear condition on metrics, such as 'num_params <= 50000'; may be repeated",
+    )  # fmt: skip
+    parser.add_argument("--format", choices=("table", "csv", "json", "md"), default=None, help="table, if not given")
+    _json(parser)
+
+
+def _trial(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("trial", metavar="TRIAL", help="its number; imported_<n> for an imported one")
+
+
+def _show(commands: Any) -> None:
+    parser = _command(
+        commands,
+        "show",
+        "one trial: its overrides, metrics, configuration, log and command",
+        "",
+        "ax-mo show multirun/2026-11-02/10-15-00 7",
+    )
+    parser.add_argument("source", metavar="SOURCE", help=_SOURCE)
+    _trial(parser)
+    parser.add_argument("--lines", metavar="N", type=_count, default=20, help="lines of each log (20)")
+    _json(parser)
+
+
+def _count(text: str) -> int:
+    value = int(text)
+    if value < 0:
+        raise ValueError(text)
+    return value
+
+
+def _promote(commands: Any) -> None:
+    parser = _command(
+        commands,
+        "promote",
+        "write a trial as an experiment file of the project",
+        "",
+        "ax-mo promote multirun/2026-11-02/10-15-00 7 --to conf/experiment/best.yaml\n"
+        "  python train.py +experiment=best",
+    )
+    parser.add_argument("source", metavar="SOURCE", help=_SOURCE)
+    _trial(parser)
+    parser.add_argument("--to", metavar="FILE", required=True, help="such as conf/experiment/best.yaml")
+    parser.add_argument("--force", action="store_true", help="overwrite FILE")
+
+
+def _report(commands: Any) -> None:
+    parser = _command(
+        commands,
+        "report",
+        "write report.html, a page of its own with every plot",
+        "",
+        "ax-mo report multirun/2026-11-02/10-15-00 --open",
+    )
+    parser.add_argument("source", metavar="SOURCE", help=_SOURCE)
+    parser.add_argument("--to", metavar="FILE", help="report.html in the sweep directory, if not given")
+    parser.add_argument("--open", action="store_true", help="open it in a browser")
+
+
+def _export(commands: Any) -> None:
+    parser = _command(
+        commands,
+        "export",
+        "write all trials for other tools",
+        "FILE ends in .csv, .json, .parquet,\nor .ax.json: the whole study, learning curves included, as Ax's "
+        "Client.load_from_json_file reads it.",
+        "ax-mo export multirun/2026-11-02/10-15-00 --to trials.parquet",
+    )
+    parser.add_argument("source", metavar="SOURCE", help=_SOURCE)
+    parser.add_argument("--to", metavar="FILE", required=True, help="trials.csv, .json, .parquet or .ax.json")
+    parser.add_argument("--force", action="store_true", help="overwrite FILE")
+
+
+def _rebuild(commands: Any) -> None:
+    parser = _command(
+        commands,
+        "rebuild",
+        "make a lost or damaged study.db anew from the trials' directories",
+        "A damaged one is kept\nunder another name. The study can be resumed afterwards.",
+        "ax-mo rebuild multirun/2026-11-02/10-15-00",
+    )
+    parser.add_argument("source", metavar="DIRECTORY", help="a sweep directory")
+    parser.add_argument("--storage", metavar="URL", help="the database, for a study that was not kept in study.db")
+    parser.add_argument("--force", action="store_true", help="although study.db can be read")
+
+
+def _compare(commands: Any) -> None:
+    parser = _command(
+        commands,
+        "compare",
+        "the fronts of several studies, measured from one reference point",
+        "The reference point is the\nthreshold that all studies agree on; for an objective without, the worst value "
+        "of any of their trials.",
+        "ax-mo compare multirun/2026-11-02/10-15-00 multirun/2026-11-03/09-00-00 --html compare.html",
+    )
+    parser.add_argument("sources", metavar="SOURCE", nargs="+", help=_SOURCE)
+    parser.add_argument("--html", metavar="FILE", help="also draw the fronts")
+    _json(parser)
+
+
+Run = Callable[[argparse.Namespace], None]
+"""What each module of ``ax_mo.commands`` has as ``run``. Raises AxMoError and OSError."""

@@ -1,0 +1,83 @@
+"""``rebuild``: a study's database from the trials' directories."""
+
+from argparse import Namespace
+from collections import Counter
+from pathlib import Path
+
+from ax_mo.commands.shared import one_line, say
+from ax_mo.errors import AxMoError
+from ax_mo.record import read_record
+from ax_mo.recovery import recovered
+from ax_mo.study.description import DESCRIPTION, read_description
+from ax_mo.study.lock import sole_sweeper
+from ax_mo.study.store import redacted, write_study
+from ax_mo.study.trial import Status
+from ax_mo.warm_start import STUDY
+
+# With SQLite's journal: left behind, it would be rolled back into the new database.
+_PARTS = ("", "-journal", "-wal", "-shm")
+
+
+def run(arguments: Namespace) -> None:
+    directory = Path(arguments.source).expanduser().absolute()
+    if not directory.is_dir():
+        raise AxMoError(f"There is no directory {directory}.")
+    description = read_description(directory)
+    if description is None:
+        raise AxMoError(f"{directory} holds no {DESCRIPTION}, which says what the study was; it cannot be rebuilt.")
+    if description.storage is not None and arguments.storage is None:
+        raise AxMoError(
+            f"This study was kept in {description.storage}. To write it there again: "
+            f"ax-mo rebuild {directory} --storage <that URL, with its password>"
+        )
+    if description.storage is None and arguments.storage is not None:
+        raise AxMoError(f"This study was kept in {STUDY}, and a resume looks for it there; leave out --storage.")
+    with sole_sweeper(directory):  # refuses while the study runs
+        if arguments.storage is None and not arguments.force:
+            _check_lost(directory)
+        found = recovered(directory, description)
+        kept = None
+        url = arguments.storage
+        if url is None:
+            kept = _set_aside(directory)
+            url = f"sqlite:///{directory / STUDY}"
+        write_study(url, found.study)
+    counts = Counter(run.status.value for run in found.study.runs)
+    listed = ", ".join(f"{count} {status.replace('_', ' ')}" for status, count in counts.items()) or "none"
+    runs = len(found.study.runs)
+    say(f"Rebuilt {redacted(url)}: {runs} {'run' if runs == 1 else 'runs'} ({listed})")
+    for remark in found.remarks:
+        say(f"  {one_line(remark)}")
+    if kept is not None:
+        say(f"  What was there is kept as {kept.name}")
+    if counts[Status.RUNNING.value]:
+        say("  Trials that were running on a cluster will run again on a resume: cancel their old jobs first.")
+
+
+def _check_lost(directory: Path) -> None:
+    """Raises AxMoError when there is a database that can be read."""
+    if not (directory / STUDY).exists():
+        return
+    try:
+        record = read_record(directory)
+    except AxMoError:
+        return
+    raise AxMoError(
+        f"{directory / STUDY} can be read and holds {len(record.trials)} trials; there is nothing to rebuild. --force "
+        "rebuilds it all the same, and keeps it under another name."
+    )
+
+
+def _set_aside(directory: Path) -> Path | None:
+    """Rename what is left of the database; returns its new name."""
+    number = 1
+    while any((directory / f"{STUDY}.old{number}{part}").exists() for part in _PARTS):
+        number += 1
+    aside = directory / f"{STUDY}.old{number}"
+    moved = False
+    for part in _PARTS:
+        path = directory / f"{STUDY}{part}"
+        if path.exists():
+            path.rename(f"{aside}{part}")
+            moved = True
+    return aside if moved else None

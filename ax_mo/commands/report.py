@@ -1,0 +1,22 @@
+"""``report``: the study as one page."""
+
+import webbrowser
+from argparse import Namespace
+
+from ax_mo.commands.shared import new_file, say, study_at
+from ax_mo.errors import AxMoError
+
+NAME = "report.html"
+
+
+def run(arguments: Namespace) -> None:
+    record = study_at(arguments.source)
+    path = new_file(arguments.to or str(record.directory / NAME), force=True)
+    try:
+        from ax_mo.report.page import write_report
+    except ImportError as error:
+        raise AxMoError(f"The report needs what is not installed: {error}.") from None
+    write_report(record, path)
+    say(f"Wrote {path}")
+    if arguments.open and not webbrowser.open(path.as_uri()):
+        raise AxMoError(f"No browser could be started; open {path.as_uri()}")

@@ -1,0 +1,229 @@
+"""A study in a notebook: ``study = ax_mo.load(directory)``. It only reads."""
+
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from html import escape
+from pathlib import Path
+from typing import Any
+
+from ax_mo.choosing import best, known_metric, parse_conditions, why_none
+from ax_mo.errors import AxMoError, closest
+from ax_mo.record import StudyRecord, read_record
+from ax_mo.results.front import hypervolume, pareto_front, reference_point
+from ax_mo.space.parameters import Choice, Space, Value
+from ax_mo.study.trial import Trial
+from ax_mo.tables import frame
+
+_ROWS = 20
+"""Of the front, that a notebook shows by itself."""
+
+
+def load(source: str | Path) -> "Study":
+    """The study of a sweep directory, or of ``<SQLAlchemy URL>/<study name>``, also while it runs.
+
+    Raises AxMoError when there is none, or it cannot be read.
+    """
+    return Study(source)
+
+
+class Study:
+    """A study as it was when it was loaded, or last refreshed."""
+
+    def __init__(self, source: str | Path) -> None:
+        self._source = source
+        self._record = read_record(source)
+
+    def refresh(self) -> "Study":
+        """Read the study again; returns it, for a chain of calls."""
+        self._record = read_record(self._source)
+        self.__dict__.pop("_fitted", None)
+        return self
+
+    @property
+    def record(self) -> StudyRecord:
+        """All that is known of the study, as values."""
+        return self._record
+
+    @property
+    def trials(self) -> Any:
+        """Every trial as a pandas DataFrame, indexed by number.
+
+        Columns: ``status``, ``pareto`` (whether it is on the front), ``params.<key>`` (missing where the parameter is
+        inactive), ``metrics.<name>``, ``sem.<name>`` (standard errors, with repeats only), ``reason``, ``generator``,
+        ``attempt``, ``asked``, ``submitted``, ``started``, ``ended`` (UTC) and ``directory``.
+        """
+        return frame(self._record.trials, self._record)
+
+    @property
+    def pareto(self) -> Any:
+        """The front as a pandas DataFrame with the columns of ``trials``, from the best in the first objective."""
+        record = self._record
+        first = record.goals.objectives[0]
+        front = pareto_front(record.trials, record.goals)
+        ordered = sorted(front, key=lambda trial: trial.metrics[first.name], reverse=first.maximize)
+        return frame(ordered, record)
+
+    @property
+    def hypervolume(self) -> float:
+        """What the front dominates, from the thresholds or, without, from the worst values of any trial."""
+        record = self._record
+        front = pareto_front(record.trials, record.goals)
+        return hypervolume(front, record.goals, reference_point(record.trials, record.goals))
+
+    def point(self, trial: int) -> dict[str, Value]:
+        """A trial's parameters. Raises AxMoError for a number that no trial has."""
+        return dict(self._trial(trial).point)
+
+    def suggest_point(
+        self,
+        max: str | Sequence[str] = (),
+        min: str | Sequence[str] = (),
+        where: str | Sequence[str] = (),
+    ) -> Any:
+        """The best known trial in a metric under conditions, as a row (pandas Series) of ``trials``.
+
+        ``max`` and ``min`` name metrics; where several are given, the later decide between trials that are equal in
+        the earlier, those of ``max`` first. ``where`` holds linear conditions on metrics, ``"num_params <= 50000"``.
+        Only trials that meet the study's constraints count. Raises AxMoError when there is none, or for an unknown
+        metric.
+        """
+        trials, goals = self._record.trials, self._record.goals
+        order = [(name, True) for name in _several(max)] + [(name, False) for name in _several(min)]
+        if not order:
+            raise AxMoError("suggest_point needs max= or min=, such as max='val_acc'.")
+        for name, maximize in order:
+            known_metric(name, trials, goals, "max" if maximize else "min")
+        conditions = parse_conditions(_several(where), trials, goals)
+        trial = best(trials, goals, order, conditions)
+        if trial is None:
+            raise AxMoError(f"There is nothing to choose from: {why_none(trials, goals)}.")
+        return frame([trial], self._record).loc[trial.number]
+
+    # Plots: plotly figures, all with the names of the study
+
+    def plot_tradeoff(self) -> Any:
+        """The objectives against each other, the front drawn."""
+        return self._figures().tradeoff(self._record)
+
+    def plot_hypervolume(self) -> Any:
+        """How the hypervolume grew with the trials."""
+        return self._figures().hypervolume_trace(self._record)
+
+    def plot_parallel_coordinates(self) -> Any:
+        """Parameters and objectives of every trial as one line each."""
+        return self._figures().parallel_coordinates(self._record)
+
+    def plot_learning_curves(self) -> Any:
+        """What the trials reported on their way."""
+        return self._figures().learning_curves(self._record)
+
+    def plot_timeline(self) -> Any:
+        """What the workers did when."""
+        return self._figures().timeline(self._record)
+
+    def plot_sensitivity(self) -> Any:
+        """Which parameters matter to which metric, by the model. Raises AxMoError with too few trials."""
+        return self._figures().sensitivity(self._fitted)
+
+    def plot_cross_validation(self) -> Any:
+        """How well the model predicts trials that it has not seen. Raises AxMoError with too few trials."""
+        return self._figures().cross_validation(self._fitted)
+
+    @staticmethod
+    def _figures() -> Any:
+        from ax_mo.report import figures
+
+        return figures
+
+    # The model
+
+    def predict(self, point: Mapping[str, Value], like: int | None = None) -> dict[str, tuple[float, float]]:
+        """What the model expects of a point, by metric: the mean and its standard error.
+
+        The point needs a value for every parameter that its own choices make active. With ``like``, what it leaves
+        out is as in that trial. Raises AxMoError for a missing or unknown parameter, for a value outside of the
+        space, and with too few trials for a model. The first call fits the model, which takes seconds.
+        """
+        given = {str(key): value for key, value in point.items()}
+        start = {} if like is None else self.point(like)
+        complete = completed(self._record.space, given, start)
+        return dict(self._fitted.predict([complete])[0])
+
+    @cached_property
+    def _fitted(self) -> Any:
+        from ax_mo.study.fitted import Fitted
+
+        return Fitted(self._record)
+
+    def _trial(self, number: int) -> Trial:
+        for trial in self._record.trials:
+            if trial.number == number:
+                return trial
+        raise AxMoError(f"The study has no trial {number}.")
+
+    # How it looks
+
+    def __repr__(self) -> str:
+        return f"<ax_mo study {self._record.name!r}: {self._summary()}>"
+
+    def _summary(self) -> str:
+        record = self._record
+        own = [trial for trial in record.trials if trial.number >= 0]
+        completed_ = sum(trial.status.has_metrics for trial in own)
+        front = len(pareto_front(record.trials, record.goals))
+        state = ", running" if record.is_running else ""
+        return f"{len(own)} trials, {completed_} completed, {front} on the front{state}"
+
+    def _repr_html_(self) -> str:
+        goals = ", ".join(f"{o.goal} {o.name}" for o in self._record.goals.objectives)
+        front = self.pareto
+        kept = [name for name in front.columns if name.startswith(("params.", "metrics.", "sem."))]
+        table = front[kept].head(_ROWS).to_html(escape=True, border=0, na_rep="")
+        more = f"<p>and {len(front) - _ROWS} more on the front</p>" if len(front) > _ROWS else ""
+        return (
+            f"<p><b>{escape(self._record.name)}</b>: {escape(self._summary())}; {escape(goals)}<br>"
+            f"<code>{escape(str(self._record.directory))}</code></p>{table}{more}"
+        )
+
+
+def completed(space: Space, given: Mapping[str, Value], start: Mapping[str, Value]) -> dict[str, Value]:
+    """The point of the space that has the values of ``given`` and, for the rest, those of ``start``.
+
+    Raises AxMoError for a key that is unknown, inactive or missing, and for a value outside of the space.
+    """
+    for key in given:
+        if key not in space.keys:
+            raise AxMoError(
+                f"The study has no parameter '{key}'.{closest(key, space.keys)} It has: {', '.join(space.keys)}."
+            )
+    values = {**start, **given}
+    chosen: dict[str, str] = {}
+    point: dict[str, Value] = {}
+    missing: list[str] = []
+    for parameter in space.parameters:
+        if not all(condition.holds(chosen) for condition in parameter.when):
+            continue
+        if parameter.key not in values:
+            missing.append(parameter.key)
+            continue
+        why = parameter.outside(values[parameter.key])
+        if why is not None:
+            raise AxMoError(f"{why}.")
+        point[parameter.key] = parameter.cast(values[parameter.key])
+        if isinstance(parameter, Choice):
+            chosen[parameter.key] = parameter.text(point[parameter.key])
+    if missing:
+        raise AxMoError(
+            f"The point gives no value for {', '.join(missing)}. Give one, or take a trial's with like=<its number>."
+        )
+    inactive = [key for key in given if key not in point]
+    if inactive:
+        raise AxMoError(f"{inactive[0]} is inactive with the choices of this point; leave it out.")
+    for constraint in space.constraints:
+        if not constraint.holds(point):
+            raise AxMoError(f"The point violates {constraint.text}.")
+    return point
+
+
+def _several(names: str | Sequence[str]) -> list[str]:
+    return [names] if isinstance(names, str) else list(names)

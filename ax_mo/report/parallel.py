@@ -1,0 +1,107 @@
+"""Parallel coordinates: a line for each trial through its parameters and metrics."""
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import plotly.graph_objects as go
+
+from ax_mo.record import StudyRecord
+from ax_mo.report.style import SCALE, color_range, layout, note
+from ax_mo.report.text import in_figure, shown
+from ax_mo.space.parameters import Choice, Range
+from ax_mo.study.trial import Trial
+
+_LABEL = 18
+
+
+def parallel_coordinates(record: StudyRecord) -> go.Figure:
+    """Every trial with metrics, coloured by its number; a parameter that a trial does not have is below its axis."""
+    goals = record.goals
+    trials = [t for t in record.trials if t.status.has_metrics and all(name in t.metrics for name in goals.names)]
+    if not trials:
+        return note("No trial has completed yet.")
+    dimensions = [_parameter(record, key, trials) for key in record.space.keys]
+    for name in goals.required:
+        values = [trial.metrics.get(name, math.nan) for trial in trials]
+        dimensions.append(_axis(name, _numbers(values, log=False)))
+    figure = go.Figure(
+        go.Parcoords(
+            dimensions=dimensions,
+            line={
+                "color": [max(0, trial.number) for trial in trials],
+                "colorscale": SCALE,
+                "showscale": True,
+                "colorbar": {"title": {"text": "trial"}, "thickness": 12},
+                **color_range(record),
+            },
+            labelangle=-15,
+            labelside="top",
+        )
+    )
+    layout(figure, 460, legend=False)
+    figure.update_layout(margin={"l": 60, "r": 20, "t": 90, "b": 30}, meta={"axes": len(dimensions)})
+    return figure
+
+
+def _parameter(record: StudyRecord, key: str, trials: Sequence[Trial]) -> dict[str, Any]:
+    """One axis for a key, which may be several parameters under several options."""
+    parameters = [parameter for parameter in record.space.parameters if parameter.key == key]
+    values = [trial.point.get(key, _ABSENT) for trial in trials]
+    ranges = [parameter for parameter in parameters if isinstance(parameter, Range)]
+    if len(ranges) == len(parameters) and all(_is_number(value) or value is _ABSENT for value in values):
+        numbers = [math.nan if value is _ABSENT else float(value) for value in values]
+        return _axis(key, _numbers(numbers, log=all(r.log for r in ranges), bounds=_bounds(ranges)))
+    options = [o.value for parameter in parameters if isinstance(parameter, Choice) for o in parameter.options]
+    texts = list(
+        dict.fromkeys([shown(o, _LABEL) for o in options] + [shown(v, _LABEL) for v in values if v is not _ABSENT])
+    )
+    places = [math.nan if value is _ABSENT else float(texts.index(shown(value, _LABEL))) for value in values]
+    ticks = {float(place): in_figure(text, _LABEL) for place, text in enumerate(texts)}
+    return _axis(key, _with_absent(places, ticks, (0.0, float(max(1, len(texts) - 1)))))
+
+
+_ABSENT = object()
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _bounds(ranges: Sequence[Range]) -> tuple[float, float]:
+    return min(float(r.low) for r in ranges), max(float(r.high) for r in ranges)
+
+
+def _axis(name: str, values: dict[str, Any]) -> dict[str, Any]:
+    return {"label": in_figure(name, 26), **values}
+
+
+def _numbers(values: Sequence[float], log: bool, bounds: tuple[float, float] | None = None) -> dict[str, Any]:
+    known = [value for value in values if not math.isnan(value)]
+    low, high = bounds or (min(known, default=0.0), max(known, default=1.0))
+    log = log and low > 0
+    if log:
+        # Imported trials may lie outside of the bounds, but not beyond zero.
+        low, high = math.log10(low), math.log10(high)
+        values = [math.log10(value) if value > 0 else math.nan for value in values]
+    if low == high:
+        low, high = low - 0.5, high + 0.5
+    steps = [low + (high - low) * share for share in (0.0, 0.25, 0.5, 0.75, 1.0)]
+    ticks = {step: f"{10**step if log else step:.3g}" for step in steps}
+    return _with_absent(values, ticks, (low, high))
+
+
+def _with_absent(values: Sequence[float], ticks: dict[float, str], bounds: tuple[float, float]) -> dict[str, Any]:
+    """A place below the axis for those without a value, since plotly draws no gaps here."""
+    low, high = bounds
+    if any(math.isnan(value) for value in values):
+        place = low - 0.12 * (high - low)
+        values = [place if math.isnan(value) else value for value in values]
+        ticks = {place: "none", **ticks}
+        low = place
+    return {
+        "values": [float(f"{value:.7g}") for value in values],
+        "tickvals": list(ticks),
+        "ticktext": list(ticks.values()),
+        "range": [low, high],
+    }

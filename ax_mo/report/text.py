@@ -1,0 +1,35 @@
+"""What trials returned, as text that is safe to show. Pure."""
+
+import html
+import re
+from typing import Any
+
+# Colours and cursor movements of terminals, as in a traceback that a library has coloured.
+_ANSI = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[@-Z\\-_])")
+_MOST = 120
+
+
+def clean(text: str) -> str:
+    """The text without escape sequences of terminals; other control characters but newlines and tabs are marked."""
+    without = _ANSI.sub("", text)
+    return "".join(c if c.isprintable() or c in "\n\t" else "\ufffd" for c in without)
+
+
+def shown(value: Any, most: int = _MOST) -> str:
+    """A parameter's value or a metric on one line."""
+    if isinstance(value, float):
+        return f"{value:.6g}"
+    if isinstance(value, bool):
+        return str(value).lower()
+    if value is None:
+        return "null"
+    return shortened(clean(str(value)).replace("\n", " "), most)
+
+
+def shortened(text: str, most: int = _MOST) -> str:
+    return text if len(text) <= most else text[: most - 1] + "…"
+
+
+def in_figure(text: str, most: int = _MOST) -> str:
+    """The text for a figure: plotly reads a few of HTML's tags in every text, links among them."""
+    return html.escape(shortened(clean(text), most), quote=False)

@@ -1,0 +1,84 @@
+"""Trials as rows: for scripts as JSON, for notebooks as pandas DataFrames."""
+
+from collections.abc import Collection, Sequence
+from typing import Any
+
+from ax_mo.record import StudyRecord
+from ax_mo.results.front import pareto_front
+from ax_mo.study.repeats import standard_errors
+from ax_mo.study.trial import Trial
+from ax_mo.trial.metrics import as_json
+
+TIMES = ("asked", "submitted", "started", "ended")
+
+
+def front_numbers(record: StudyRecord) -> frozenset[int]:
+    """The trials on the front."""
+    return frozenset(trial.number for trial in pareto_front(record.trials, record.goals))
+
+
+def trial_as_json(trial: Trial, record: StudyRecord, front: Collection[int]) -> dict[str, Any]:
+    """One trial as strict JSON; ``front`` is the numbers of those on it."""
+    return {
+        "trial": trial.number,
+        "status": trial.status.value,
+        "pareto": trial.number in front,
+        "params": as_json(dict(trial.point)),
+        "metrics": dict(trial.metrics),
+        "standard_errors": standard_errors(trial, list(trial.metrics)),
+        "samples": [dict(sample) for sample in trial.samples],
+        "overrides": list(trial.overrides),
+        "directory": str(record.directory / trial.directory),
+        "reason": trial.reason,
+        "generator": trial.generator,
+        "attempt": trial.attempt,
+        **{name: getattr(trial, name) for name in TIMES},
+    }
+
+
+def frame(trials: Sequence[Trial], record: StudyRecord) -> Any:
+    """A pandas DataFrame with a row per trial, by number.
+
+    Columns: ``status``, ``pareto`` (whether it is on the front), ``params.<key>`` (missing where the parameter is
+    inactive), ``metrics.<name>``, ``sem.<name>`` (standard errors, with repeats only), ``reason``, ``generator``,
+    ``attempt``, ``asked``, ``submitted``, ``started``, ``ended`` (UTC) and ``directory`` (absolute).
+    """
+    import pandas as pd
+
+    front = front_numbers(record)
+    metrics = list(
+        dict.fromkeys([*record.goals.required, *(name for trial in record.trials for name in trial.metrics)])
+    )
+    columns: dict[str, Any] = {
+        "status": [trial.status.value for trial in trials],
+        "pareto": [trial.number in front for trial in trials],
+    }
+    for key in record.space.keys:
+        columns[f"params.{key}"] = _column([trial.point.get(key) for trial in trials], pd)
+    for name in metrics:
+        values = [trial.metrics.get(name) for trial in trials]
+        columns[f"metrics.{name}"] = pd.Series(values, dtype="float64")
+    errors = [standard_errors(trial, metrics) for trial in trials]
+    for name in metrics:
+        if any(name in of_trial for of_trial in errors):
+            columns[f"sem.{name}"] = pd.Series([of_trial.get(name) for of_trial in errors], dtype="float64")
+    columns["reason"] = pd.Series([trial.reason for trial in trials], dtype="object")
+    columns["generator"] = [trial.generator for trial in trials]
+    columns["attempt"] = [trial.attempt for trial in trials]
+    for name in TIMES:
+        moments = [getattr(trial, name) for trial in trials]
+        columns[name] = pd.to_datetime(pd.Series(moments, dtype="object"), utc=True, format="ISO8601")
+    columns["directory"] = [str(record.directory / trial.directory) for trial in trials]
+    made = pd.DataFrame(columns)
+    made.index = pd.Index([trial.number for trial in trials], name="trial", dtype="int64")
+    return made
+
+
+def _column(values: list[Any], pd: Any) -> Any:
+    """Numbers as numbers where all are, anything else as it is."""
+    numbers = all(isinstance(v, int | float) and not isinstance(v, bool) for v in values if v is not None)
+    given = [value for value in values if value is not None]
+    if not given or not numbers:
+        return pd.Series(values, dtype="object")
+    whole = len(given) == len(values) and all(isinstance(v, int) and abs(v) < 2**63 for v in values)
+    return pd.Series(values, dtype="int64" if whole else "float64")

@@ -1,0 +1,267 @@
+"""Each command on studies of any size and kind: what it prints, and what it says to what is wrong."""
+
+import csv
+import io
+import json
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from ax_mo.cli import main
+from ax_mo.space.parameters import Choice, Option, Space
+from ax_mo.study.trial import Status
+from tests.report import studies
+
+from .conftest import Cli, Make, all_failed, stored
+
+ROOT = Path(__file__).resolve().parents[2]
+COMMANDS = ("status", "pareto", "show", "promote", "report", "export", "rebuild", "compare")
+AWKWARD = "\x1b[31mred\x1b[0m <script>alert(1)</script> a|b\r\nnext"
+
+
+def test_help_answers_at_once_and_imports_nothing_heavy() -> None:
+    code = (
+        "import sys; from ax_mo.cli import main; main(['--help']); heavy = {'ax', 'torch', 'hydra', 'pandas', "
+        "'plotly', 'sqlalchemy', 'omegaconf', 'yaml'}; assert not heavy & set(sys.modules)"
+    )
+    times: list[float] = []
+    for _ in range(3):
+        started = time.perf_counter()
+        subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT, capture_output=True)
+        times.append(time.perf_counter() - started)
+    assert min(times) < 0.4  # 0.15 on an idle machine
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_has_help_with_an_example(cli: Cli, command: str) -> None:
+    done = cli(command, "--help")
+    assert done.code == 0 and f"example:\n  ax-mo {command} " in done.out
+    assert command in cli("--help").out
+
+
+@pytest.mark.parametrize(
+    "line", ["", "frobnicate", "status", "pareto s --format xml", "show s", "promote s 1", "export s", "compare"]
+)
+def test_wrong_usage_is_exit_code_2(cli: Cli, line: str) -> None:
+    done = cli(*line.split())
+    assert done.code == 2 and done.err.startswith("usage: ax-mo") and done.out == ""
+
+
+def test_status_tells_counts_best_front_failures_and_how_to_go_on(cli: Cli, make: Make) -> None:
+    record = make(30)
+    out = cli("status", record.directory).out
+    assert "study: ended, 29 of 30 trials ended" not in out and "stopped, 29 of 30" in out
+    assert "27 completed, 1 failed, 1 early stopped, 1 imported" in out
+    assert "best val_acc" in out and "best num_params" in out and "hypervolume" in out
+    assert "trial 4: RuntimeError: CUDA out of memory" in out
+    assert record.commands["resume"] in out
+    found = json.loads(cli("status", record.directory, "--json").out)
+    assert found["state"] == "stopped" and found["counts"]["completed"] == 27 and found["n_trials"] == 30
+    assert found["best"]["val_acc"]["trial"] in found["front"]
+
+
+@pytest.mark.parametrize("count", [0, 1, 40])
+@pytest.mark.parametrize("objectives", [1, 2, 3, 4])
+def test_every_reading_command_holds_for_any_study(
+    cli: Cli, make: Make, tmp_path: Path, count: int, objectives: int
+) -> None:
+    directory = make(count, objectives).directory
+    for form in ("table", "csv", "json", "md"):
+        done = cli("pareto", directory, "--format", form)
+        assert done.code == 0 and done.err == ""
+    assert cli("status", directory).code == 0
+    knee = cli("pareto", directory, "--knee")
+    assert (knee.code, knee.err) == ((0, "") if count else (1, knee.err))
+    assert cli("compare", directory, directory).code == 0
+    assert cli("compare", directory, "--html", tmp_path / "c.html").code == 0
+    for name in ("trials.csv", "trials.json"):
+        assert cli("export", directory, "--to", tmp_path / name).code == 0
+    assert cli("show", directory, 0).code == (0 if count else 1)
+
+
+def test_study_whose_trials_all_failed(cli: Cli, tmp_path: Path) -> None:
+    directory = all_failed(tmp_path / "s").directory
+    assert "best val_acc  no result yet" in cli("status", directory).out
+    assert cli("pareto", directory).out.startswith("The front is empty")
+    assert cli("pareto", directory, "--json").out == "[]\n"
+    done = cli("pareto", directory, "--max", "val_acc")
+    assert (done.code, done.err) == (1, "ax-mo: There is nothing to choose from: no trial has a result.\n")
+    assert "out of memory" in cli("show", directory, 2).out
+    done = cli("promote", directory, 2, "--to", tmp_path / "best.yaml")
+    assert done.code == 1 and "Trial 2 is failed: RuntimeError: out of memory" in done.err
+    assert cli("compare", directory).code == 0
+
+
+def awkward(directory: Path) -> Path:
+    space = Space((Choice("name", (Option(AWKWARD, "x"), Option("plain", "plain"))),))
+    good, bad = (studies.trial(n, {"model": "cnn", "optim.lr": 0.1}, Space(())) for n in (0, 1))
+    metrics = {"val_acc": 0.9, "num_params": 1.0, "seconds": 1, AWKWARD: 1.0}
+    good = replace(good, point={"name": AWKWARD}, overrides=(f"name={AWKWARD}",), metrics=metrics)
+    bad = replace(bad, point={"name": "plain"}, status=Status.FAILED, metrics={}, reason=AWKWARD, stderr_tail=AWKWARD)
+    trials = [good, bad]
+    record = stored(studies.record(directory, trials, space=space))
+    (directory / "1").mkdir()
+    (directory / "1" / "stderr.log").write_text(f"progress 1 %\rprogress 99 %\n{AWKWARD}\n\0")
+    return record.directory
+
+
+def test_nothing_that_a_trial_returned_drives_the_terminal(cli: Cli, tmp_path: Path) -> None:
+    directory = awkward(tmp_path / "s")
+    lines = [
+        ("status",), ("status", "--json"), ("pareto",), ("pareto", "--format", "md"), ("pareto", "--knee"), ("show", 0),
+        ("show", 1), ("show", 1, "--json"), ("compare",), ("pareto", "--max", AWKWARD), ("pareto", "--max", "nope"),
+    ]  # fmt: skip
+    for line in lines:
+        done = cli(line[0], directory, *line[1:])
+        assert not any(c in done.out + done.err for c in "\x1b\r\0"), line
+    assert "progress 99 %" in cli("show", directory, 1).out and "progress 1 %" not in cli("show", directory, 1).out
+    row = next(csv.DictReader(io.StringIO(cli("pareto", directory, "--format", "csv").out, newline="")))
+    assert row["params.name"] == AWKWARD  # for a program, unchanged
+
+
+def test_one_point_is_picked(cli: Cli, make: Make) -> None:
+    directory = make(30).directory
+    (found,) = json.loads(cli("pareto", directory, "--max", "val_acc", "--where", "num_params <= 5000", "--json").out)
+    rows = json.loads(cli("pareto", directory, "--where", "num_params <= 5000", "--json").out)
+    assert found["metrics"]["val_acc"] == max(row["metrics"]["val_acc"] for row in rows)
+    assert found["metrics"]["num_params"] <= 5000
+    text = cli("pareto", directory, "--knee").out
+    assert "Run it again: python train.py --config-dir" in text and "+pareto=trial_" in text
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("pareto {s} --max val_ac", "--max: no trial has a metric 'val_ac'. Did you mean 'val_acc'?"),
+        ("pareto {s} --where x<=1", "where: 'x<=1': no trial has a metric 'x'."),
+        ("pareto {s} --where num_params<1", "where: 'num_params<1' compares with '<'; only '<=' and '>='"),
+        ("pareto {s} --max val_acc --where num_params<=1", "meets the conditions."),
+        ("pareto {s} --knee --max val_acc", "give one of them"),
+        ("pareto {s} --json --format csv", "contradict each other"),
+        ("show {s} 99", "The study has no trial 99; its trials are 0 to 29."),
+        ("show {s} best", "'best' is no trial"),
+        ("status {t}/nothing", "nothing holds no study.db"),
+        ("status sqlite:///{t}/nothing.db/nas", "there is no database in"),
+        ("status sqlite:///{s}/study.db", "names no study in a database"),
+        ("status sqlite:///{s}/study.db/nas", "holds no study 'nas'"),
+        ("status nonsense://a/b/c", "ax-mo: 'nonsense://a/b' is no SQLAlchemy URL"),
+        ("export {s} --to {t}/trials.xlsx", "ends in none of .ax.json, .csv, .json, .parquet"),
+        ("export {s} --to {t}/no/trials.csv", "There is no directory"),
+        ("export {s} --to {s}/study.db.csv/", "ends in none of"),
+        ("promote {s} 1 --to {t}/best.yml", "best.yml is no name for an experiment"),
+        ("promote {s} 1 --to {t}/7.yaml", "7.yaml is no name for an experiment"),
+        ("promote {s} 1 --to {t}/no/best.yaml", "There is no directory"),
+        ("promote {s} 1 --to {t}/best.yaml", "Trial 1 is not on the front, and so has no file there."),
+        ("rebuild {s}", "holds no study.json"),
+        ("rebuild {t}/nothing", "There is no directory"),
+        ("compare {s} {t}/nothing", "nothing holds no study.db"),
+        ("compare {s} --html {t}/no/c.html", "There is no directory"),
+        ("report {s} --to {t}/no/r.html", "There is no directory"),
+    ],
+)  # fmt: skip
+def test_bad_input_is_one_line_and_exit_code_1(cli: Cli, make: Make, tmp_path: Path, line: str, said: str) -> None:
+    directory = make(30).directory
+    done = cli(*(word.format(s=directory, t=tmp_path) for word in line.split()))
+    assert done.code == 1 and done.out == ""
+    assert done.err.startswith("ax-mo: ") and done.err.count("\n") == 1
+    assert said in done.err
+
+
+def test_damaged_database_is_told_in_one_line(cli: Cli, tmp_path: Path) -> None:
+    (tmp_path / "study.db").write_text("not a database, but long enough to be taken for one " * 99)
+    done = cli("status", tmp_path)
+    assert done.code == 1 and "cannot be used: file is not a database" in done.err
+
+
+def test_study_is_found_in_a_database_that_is_elsewhere(cli: Cli, make: Make) -> None:
+    record = make(12)
+    assert "11 of 20 trials" in cli("status", f"sqlite:///{record.directory}/study.db/study").out
+
+
+def test_export_refuses_to_overwrite(cli: Cli, make: Make, tmp_path: Path) -> None:
+    directory, path = make(12).directory, tmp_path / "trials.json"
+    assert cli("export", directory, "--to", path).code == 0
+    assert "--force overwrites it" in cli("export", directory, "--to", path).err
+    assert cli("export", directory, "--to", path, "--force").code == 0
+    found = json.loads(path.read_text())
+    assert len(found["trials"]) == 12 and found["objectives"]["val_acc"] == {"goal": "maximize", "threshold": 0.6}
+
+
+def test_parquet(cli: Cli, make: Make, tmp_path: Path) -> None:
+    directory, path = make(12).directory, tmp_path / "trials.parquet"
+    try:
+        import pyarrow.parquet
+    except ImportError:
+        done = cli("export", directory, "--to", path)
+        assert (done.code, done.err) == (1, "ax-mo: Parquet needs pyarrow: pip install 'hydra-ax-mo[parquet]'\n")
+        return
+    assert cli("export", directory, "--to", path).code == 0
+    table = pyarrow.parquet.read_table(path).to_pandas()
+    assert len(table) == 12 and table["metrics.val_acc"].notna().sum() == 11
+
+
+@pytest.mark.parametrize("space", [studies.FLAT, studies.CONDITIONAL], ids=["flat", "conditional"])
+def test_ax_reads_its_snapshot(cli: Cli, make: Make, tmp_path: Path, space: Space) -> None:
+    from ax.api.client import Client
+
+    record = make(12, space=space, mixed=False)
+    (record.directory / "0").mkdir()
+    curve = [{"step": step, "time": step, "metrics": {"val_acc": step / 10}} for step in (1, 2)]
+    (record.directory / "0" / "curve.jsonl").write_text("".join(json.dumps(point) + "\n" for point in curve))
+    path = tmp_path / "study.ax.json"
+    assert cli("export", record.directory, "--to", path).code == 0
+    client = Client.load_from_json_file(str(path))
+    experiment = client._experiment
+    assert len(experiment.trials) == 12
+    data = experiment.lookup_data().full_df
+    assert {0.1, 0.2} <= set(data[(data["metric_name"] == "m0")]["mean"])
+    assert experiment.description.startswith("m0 = val_acc (maximize); m1 = num_params (minimize); c0 <= 45 is seconds")
+
+
+def test_studies_are_measured_from_one_reference_point(cli: Cli, make: Make, tmp_path: Path) -> None:
+    small, large = make(12, 3, name="small"), make(40, 3, name="large")
+    html = tmp_path / "c.html"
+    done = cli("compare", small.directory, large.directory, "--html", html, "--json")
+    found = json.loads(done.out)
+    assert found["reference_point"]["val_acc"] == 0.6 and found["reference_point"]["num_params"] == 9000
+    worst = max(t.metrics["latency"] for r in (small, large) for t in r.trials if t.status.has_metrics)
+    assert found["reference_point"]["latency"] == worst
+    first, second = found["studies"]
+    assert 0 < first["hypervolume"] <= second["hypervolume"]
+    assert first["on_joint_front"] <= len(first["front"])
+    assert "plotly" in html.read_text(encoding="utf-8") and "src=" not in html.read_text(encoding="utf-8")[:2000]
+    text = cli("compare", small.directory, large.directory).out
+    assert "hypervolume from val_acc=0.6, num_params=9000, latency=" in text
+
+
+def test_studies_of_other_objectives_are_not_compared(cli: Cli, make: Make) -> None:
+    done = cli("compare", make(9, 2, name="a").directory, make(9, 3, name="b").directory)
+    assert done.code == 1 and "The studies have other objectives" in done.err
+
+
+def test_report_is_written_and_opened(cli: Cli, make: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    opened: list[str] = []
+    monkeypatch.setattr("webbrowser.open", lambda url: opened.append(url) or len(opened) == 1)
+    record = make(12)
+    done = cli("report", record.directory, "--open")
+    assert (done.code, done.err) == (0, "") and "<html" in (record.directory / "report.html").read_text()[:500]
+    assert opened == [(record.directory / "report.html").as_uri()]
+    monkeypatch.setattr("ax_mo.report.page.write_report", lambda record, path: path.write_text("page"))
+    done = cli("report", record.directory, "--to", tmp_path / "r.html", "--open")
+    assert (tmp_path / "r.html").read_text() == "page"
+    assert done.code == 1 and "No browser could be started; open file://" in done.err
+
+
+def test_reader_that_has_seen_enough_is_no_error(make: Make) -> None:
+    directory = make(40).directory
+    line = f"{sys.executable} -m ax_mo show {directory} 0 --json | head -c 1"
+    done = subprocess.run(["bash", "-o", "pipefail", "-c", line], cwd=ROOT, capture_output=True, text=True)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "{", "")
+
+
+def test_main_returns_its_exit_code_to_the_console_script() -> None:
+    assert main(["--version"]) == 0
