@@ -2,10 +2,10 @@
 
 import os
 import time
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from hydra.core.utils import JobReturn, JobStatus
 from hydra.errors import HydraException
@@ -37,6 +37,13 @@ _SAME_FAILURES = 3
 _RATE_FROM = 5
 
 
+class Observer(Protocol):
+    """Is told of what happens, on the loop's own thread: must neither block nor raise."""
+
+    def ended(self, trial: Trial) -> None: ...
+    def front(self, numbers: Sequence[int], hypervolume: float | None) -> None: ...
+
+
 class Ledger:
     """All bookkeeping of one study that is not about where its jobs run.
 
@@ -62,6 +69,8 @@ class Ledger:
         metrics: Mapping[str, Any] | None = None,
         watch: CurveWatch | None = None,
         stop_when: StopWhen | None = None,
+        observers: Sequence[Observer] = (),
+        environment: Callable[[Trial], Mapping[str, str]] = lambda _run: {},
     ) -> None:
         self.space = space
         self.goals = goals
@@ -79,6 +88,9 @@ class Ledger:
         self.metrics = metrics or {}
         self.watch = watch
         self.stop_when = stop_when
+        self.observers = observers
+        self.environment = environment
+        """What a run's own loggers find among their environment variables."""
         self.closed: str | None = None
         """Why no more trials are asked for, although there would be room."""
         self.runs: dict[Key, Trial] = {run.key: run for run in store.trials()}
@@ -173,6 +185,7 @@ class Ledger:
             "required": list(self.goals.required),
             **({"metrics": as_json(self.metrics)} if self.metrics else {}),
             "asked": trial.asked,
+            "env": dict(self.environment(trial)),
         }
         argv = None if self.program is None else self.command(trial)
         try:
@@ -289,6 +302,8 @@ class Ledger:
         self._ended_here.append(trial.number)
         self._order.append(trial.number)
         self.screen.ended(trial, self.goals)
+        for observer in self.observers:
+            observer.ended(trial)
 
     def cancel(self, key: Key) -> None:
         """The run was stopped; one that had left its result before counts as ended."""
@@ -364,7 +379,10 @@ class Ledger:
             self.files.refresh(self.runs, self.trials, at_once)
         except OSError as error:
             raise cannot_write(self.sweep_dir, error) from None
-        self.screen.update(self.progress(running))
+        progress = self.progress(running)
+        self.screen.update(progress)
+        for observer in self.observers:
+            observer.front([trial.number for trial in self._front], progress.hypervolume)
 
     def progress(self, running: int) -> Progress:
         trials = [self.trials[number] for number in sorted(self.trials)]
