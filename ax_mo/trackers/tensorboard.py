@@ -5,6 +5,8 @@ TensorBoard itself.
 """
 
 import json
+import os
+import socket
 import time
 from collections.abc import Iterable, Sequence
 from datetime import datetime
@@ -16,7 +18,7 @@ from tensorboard.compat.proto.event_pb2 import Event
 from tensorboard.compat.proto.summary_pb2 import Summary
 from tensorboard.plugins.hparams import api_pb2, metadata
 from tensorboard.plugins.hparams.plugin_data_pb2 import HParamsPluginData, SessionEndInfo, SessionStartInfo
-from tensorboard.summary.writer.event_file_writer import EventFileWriter
+from tensorboard.summary.writer.record_writer import RecordWriter
 
 from ax_mo.record import StudyRecord
 from ax_mo.space.parameters import Choice, Parameter, Range
@@ -42,6 +44,8 @@ class TensorBoardTracker:
     def __init__(self, tag: StudyTag, directory: Path) -> None:
         self._tag = tag
         self._directory = directory / FOLDER
+        # Named as TensorBoard wants it, which reads a folder's files in the order of their names.
+        self._file = f"events.out.tfevents.{time.time():017.6f}.{socket.gethostname()}.{os.getpid()}"
         self._kept = Kept(directory, "tensorboard")
         self._logged: set[int] = set(self._kept.values.get("logged", []))
         self._front: set[int] = set(self._kept.values.get("front", []))
@@ -83,11 +87,16 @@ class TensorBoardTracker:
             self.ended(trial)
 
     def _write(self, folder: str, summaries: Sequence[Summary], step: int = 0) -> None:
-        """A file of its own each time: one that is left open would lose its end with the process."""
-        writer = EventFileWriter(str(self._directory / folder))
-        for summary in summaries:
-            writer.add_event(Event(summary=summary, wall_time=time.time(), step=step))
-        writer.close()
+        """Add to this process's file in the folder; several of the same second would be read in any order."""
+        path = self._directory / folder / self._file
+        path.parent.mkdir(parents=True, exist_ok=True)
+        new = not path.exists()
+        with path.open("ab") as file:
+            writer = RecordWriter(file)
+            if new:
+                writer.write(Event(wall_time=time.time(), file_version="brain.Event:2").SerializeToString())
+            for summary in summaries:
+                writer.write(Event(summary=summary, wall_time=time.time(), step=step).SerializeToString())
 
 
 def _folder(number: int) -> str:
