@@ -23,7 +23,8 @@ from ax_mo.project import Project, reason, without_hydra
 from ax_mo.results.files import ResultFiles
 from ax_mo.results.front import best_per_objective, hypervolume, pareto_front, reference_point
 from ax_mo.screen import Progress, Screen
-from ax_mo.space.parameters import Space
+from ax_mo.screen.running import RunningTrials
+from ax_mo.space.parameters import Space, Value
 from ax_mo.study.asker import Asker
 from ax_mo.study.ending import StopWhen, gain_is_small
 from ax_mo.study.repeats import Repeats, whole
@@ -70,6 +71,8 @@ class Ledger:
         watch: CurveWatch | None = None,
         stop_when: StopWhen | None = None,
         observers: Sequence[Observer] = (),
+        n_jobs: int | None = None,
+        own: Mapping[str, Value] | None = None,
         environment: Callable[[Trial], Mapping[str, str]] = lambda _run: {},
     ) -> None:
         self.space = space
@@ -89,6 +92,8 @@ class Ledger:
         self.watch = watch
         self.stop_when = stop_when
         self.observers = observers
+        self.n_jobs = n_jobs
+        self._running = RunningTrials(self.directory, own or {})
         self.environment = environment
         """What a run's own loggers find among their environment variables."""
         self.closed: str | None = None
@@ -402,6 +407,8 @@ class Ledger:
             front=len(self._front),
             hypervolume=self._hypervolume,
             best=self._best,
+            workers=self.n_jobs,
+            trials=self._running.look(self.runs.values()) if running and self.screen.shows_running else (),
         )
 
     def front(self) -> list[Trial]:

@@ -35,13 +35,15 @@ from ax_mo.project import Project, hydra_overrides, reason
 from ax_mo.record import about
 from ax_mo.results.files import PARETO, RESULTS, TRIALS, ResultFiles
 from ax_mo.results.promote import Recipes
-from ax_mo.screen import Progress, Screen, front_table, screen_for_this_terminal, values_of
+from ax_mo.screen import Conclusion, Progress, Screen, screen_for_this_terminal
 from ax_mo.settings import Settings, parse_settings
+from ax_mo.space.parameters import Value
+from ax_mo.space.start import config_point
 from ax_mo.study.asker import Asker
 from ax_mo.study.lock import sole_sweeper
 from ax_mo.study.optimizer import AxOptimizer, SpaceExhausted
 from ax_mo.study.repeats import whole_trials
-from ax_mo.study.store import Definition, Store, differences, read_studies
+from ax_mo.study.store import Definition, Store, differences, read_studies, redacted
 from ax_mo.study.trial import Trial
 from ax_mo.sweep import Ending, Sweep
 from ax_mo.trackers import State, parse_trackers
@@ -348,6 +350,8 @@ class _Study:
             watch=self._watch(),
             stop_when=self._plan.stop_when,
             observers=(trackers,),
+            n_jobs=self._settings.n_jobs,
+            own=self._own_point(),
             environment=lambda run: trial_environment(tag, run, trackers.parent, present),
         )
 
@@ -429,26 +433,36 @@ class _Study:
         front = ledger.front()
         progress = ledger.progress(0)
         why = f" ({ledger.closed})" if ledger.closed else ""
-        lines = [
-            "",
-            f"ax_mo: {ending or 'stopped'}{why}: {_counts(progress)} of {self._settings.n_trials} trials",
-        ]
+        self._screen.conclude(
+            Conclusion(
+                headline=f"{ending or 'stopped'}{why}: {_counts(progress)} of {self._settings.n_trials} trials",
+                goals=self._goals,
+                keys=self._space.keys,
+                front=front,
+                known=sum(trial.status.has_metrics for trial in ledger.trials.values()),
+                hypervolume=progress.hypervolume,
+                own=self._own(ledger),
+                place=f"Everything is in {self._sweep_dir}: {TRIALS}, {RESULTS}, {PARETO}/, a directory per trial",
+                next=self._next(front),
+            )
+        )
+
+    def _next(self, front: Sequence[Trial]) -> list[tuple[str, str]]:
+        """What the user may want to do now, and the command for it."""
+        commands: list[tuple[str, str]] = []
+        if front and self._program is not None:
+            commands.append(("Run a point again", self._recipes.command(front[0])))
         if front:
-            known = sum(trial.status.has_metrics for trial in ledger.trials.values())  # imported ones, too
-            lines += [
-                f"Pareto front: {len(front)} of {known} trials, hypervolume {progress.hypervolume:.6g}",
-                front_table(front, self._goals, self._space.keys),
-            ]
-            own = self._own(ledger)
-            if own is not None:
-                lines.append(f"The project's own configuration, trial {own.label}: {values_of(own, self._goals)}")
-            if self._program is not None:
-                lines.append(f"Run a point again: {self._recipes.command(front[0])}")
-        lines += [
-            f"Everything is in {self._sweep_dir}: {TRIALS}, {RESULTS}, {PARETO}/, a directory per trial",
-            self._resume_line(),
-        ]
-        self._screen.header("\n".join(lines))
+            url, name = self._database()
+            source = str(self._sweep_dir) if self._settings.storage is None else f"{redacted(url)}/{name}"
+            commands.append(("Choose a point", shlex.join(["ax-mo", "pareto", source])))
+        what, _, command = self._resume_line().partition(": to resume")
+        return [*commands, (f"{what}: to resume", command.removeprefix(": ").removeprefix(", "))]
+
+    def _own_point(self) -> Mapping[str, Value]:
+        """The project's own configuration, where it lies in the space."""
+        first = next((s.point for s in self._plan.first if s.generator == "config"), None)
+        return first or config_point(self._space, self._project)[0] or {}
 
     def _own(self, ledger: Ledger) -> Trial | None:
         """The trial of the project's own configuration, which an earlier study may have run."""
