@@ -36,6 +36,7 @@ from ax_mo.record import about
 from ax_mo.results.files import PARETO, RESULTS, TRIALS, ResultFiles
 from ax_mo.results.promote import Recipes
 from ax_mo.screen import Conclusion, Progress, Screen, screen_for_this_terminal
+from ax_mo.screen.text import by_first_objective
 from ax_mo.settings import Settings, parse_settings
 from ax_mo.space.parameters import Value
 from ax_mo.space.start import config_point
@@ -451,7 +452,9 @@ class _Study:
         """What the user may want to do now, and the command for it."""
         commands: list[tuple[str, str]] = []
         if front and self._program is not None:
-            commands.append(("Run a point again", self._recipes.command(front[0])))
+            first = by_first_objective(front, self._goals)
+            best = next((trial for trial in first if self._goals.meets_thresholds(trial.metrics)), first[0])
+            commands.append(("Run a point again", self._recipes.command(best)))
         if front:
             url, name = self._database()
             source = str(self._sweep_dir) if self._settings.storage is None else f"{redacted(url)}/{name}"

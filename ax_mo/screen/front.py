@@ -39,10 +39,13 @@ def rich_front(
     below = [] if own is None or own.number in {trial.number for trial in front} else [own]
     rows = [*ordered, *below]
     columns = [_Column("trial", [_label(trial, own) for trial in rows])]
-    if any(o.threshold is not None for o in goals.objectives):
-        columns.append(_Column("ok", [_mark(trial, goals) for trial in rows], right=False))
     columns += [_Column(_title(o), [_value(trial, o, front) for trial in rows]) for o in goals.objectives]
-    columns += [_Column(printable(key), [_parameter(trial, key, own) for trial in rows], False) for key in keys]
+    thresholds = [_limit(o) for o in goals.objectives if o.threshold is not None]
+    if thresholds:
+        columns.append(_Column("ok", [_mark(trial, goals) for trial in rows], right=False))
+    columns += [
+        _Column(printable(key), [_parameter(trial, key, own) for trial in rows], _is_numeric(key, rows)) for key in keys
+    ]
     shown, left_out = _that_fit(columns, width - 1)
     table = Table(box=None, padding=(0, _GAP, 0, 0), pad_edge=False, header_style="bold")
     for column in shown:
@@ -51,7 +54,7 @@ def rich_front(
         table.add_row(*(column.cells[index] for column in shown))
         if below and index == len(ordered) - 1:
             table.add_row(*(Text("─" * column.width, style="dim") for column in shown))
-    notes: list[Text] = []
+    notes = [Text(f"ok: {', '.join(thresholds)}", style="dim")] if thresholds else []
     if left_out:
         notes.append(Text(f"Not shown, for want of room: {', '.join(column.name for column in left_out)}", style="dim"))
     return Group(table, *notes)
@@ -70,9 +73,16 @@ def _that_fit(columns: Sequence[_Column], width: int) -> tuple[list[_Column], li
 
 
 def _title(objective: Objective) -> str:
-    arrow = "↑" if objective.maximize else "↓"
-    limit = "" if objective.threshold is None else f" {'≥' if objective.maximize else '≤'}{objective.threshold:g}"
-    return f"{printable(objective.name)} {arrow}{limit}"
+    return f"{printable(objective.name)} {'↑' if objective.maximize else '↓'}"
+
+
+def _limit(objective: Objective) -> str:
+    return f"{printable(objective.name)} {'≥' if objective.maximize else '≤'} {objective.threshold:g}"
+
+
+def _is_numeric(key: str, trials: Sequence[Trial]) -> bool:
+    values = [trial.point[key] for trial in trials if key in trial.point]
+    return all(isinstance(value, int | float) and not isinstance(value, bool) for value in values)
 
 
 def _label(trial: Trial, own: Trial | None) -> Text:
