@@ -2,10 +2,10 @@
 
 import os
 import time
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from hydra.core.utils import JobReturn, JobStatus
 from hydra.errors import HydraException
@@ -23,7 +23,8 @@ from ax_mo.project import Project, reason, without_hydra
 from ax_mo.results.files import ResultFiles
 from ax_mo.results.front import best_per_objective, hypervolume, pareto_front, reference_point
 from ax_mo.screen import Progress, Screen
-from ax_mo.space.parameters import Space
+from ax_mo.screen.running import RunningTrials
+from ax_mo.space.parameters import Space, Value
 from ax_mo.study.asker import Asker
 from ax_mo.study.ending import StopWhen, gain_is_small
 from ax_mo.study.repeats import Repeats, whole
@@ -35,6 +36,13 @@ from ax_mo.trial.metrics import as_json
 
 _SAME_FAILURES = 3
 _RATE_FROM = 5
+
+
+class Observer(Protocol):
+    """Is told of what happens, on the loop's own thread: must neither block nor raise."""
+
+    def ended(self, trial: Trial) -> None: ...
+    def front(self, numbers: Sequence[int], hypervolume: float | None) -> None: ...
 
 
 class Ledger:
@@ -62,6 +70,10 @@ class Ledger:
         metrics: Mapping[str, Any] | None = None,
         watch: CurveWatch | None = None,
         stop_when: StopWhen | None = None,
+        observers: Sequence[Observer] = (),
+        n_jobs: int | None = None,
+        own: Mapping[str, Value] | None = None,
+        environment: Callable[[Trial], Mapping[str, str]] = lambda _run: {},
     ) -> None:
         self.space = space
         self.goals = goals
@@ -79,6 +91,11 @@ class Ledger:
         self.metrics = metrics or {}
         self.watch = watch
         self.stop_when = stop_when
+        self.observers = observers
+        self.n_jobs = n_jobs
+        self._running = RunningTrials(self.directory, own or {})
+        self.environment = environment
+        """What a run's own loggers find among their environment variables."""
         self.closed: str | None = None
         """Why no more trials are asked for, although there would be room."""
         self.runs: dict[Key, Trial] = {run.key: run for run in store.trials()}
@@ -176,6 +193,7 @@ class Ledger:
             "position": trial.position,
             "directory": trial.directory,
             "asked": trial.asked,
+            "env": dict(self.environment(trial)),
         }
         argv = None if self.program is None else self.command(trial)
         try:
@@ -295,6 +313,8 @@ class Ledger:
         self._ended_here.append(trial.number)
         self._order.append(trial.number)
         self.screen.ended(trial, self.goals)
+        for observer in self.observers:
+            observer.ended(trial)
 
     def cancel(self, key: Key) -> None:
         """The run was stopped; one that had left its result before counts as ended."""
@@ -370,7 +390,10 @@ class Ledger:
             self.files.refresh(self.runs, self.trials, at_once)
         except OSError as error:
             raise cannot_write(self.sweep_dir, error) from None
-        self.screen.update(self.progress(running))
+        progress = self.progress(running)
+        self.screen.update(progress)
+        for observer in self.observers:
+            observer.front([trial.number for trial in self._front], progress.hypervolume)
 
     def progress(self, running: int) -> Progress:
         trials = [self.trials[number] for number in sorted(self.trials)]
@@ -390,6 +413,8 @@ class Ledger:
             front=len(self._front),
             hypervolume=self._hypervolume,
             best=self._best,
+            workers=self.n_jobs,
+            trials=self._running.look(self.runs.values()) if running and self.screen.shows_running else (),
         )
 
     def front(self) -> list[Trial]:

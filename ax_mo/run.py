@@ -35,16 +35,22 @@ from ax_mo.project import Project, hydra_overrides, reason
 from ax_mo.record import about
 from ax_mo.results.files import PARETO, RESULTS, TRIALS, ResultFiles
 from ax_mo.results.promote import Recipes
-from ax_mo.screen import Progress, Screen, front_table, screen_for_this_terminal, values_of
+from ax_mo.screen import Conclusion, Progress, Screen, screen_for_this_terminal
+from ax_mo.screen.text import by_first_objective
 from ax_mo.settings import Settings, parse_settings
+from ax_mo.space.parameters import Value
+from ax_mo.space.start import config_point
 from ax_mo.study.asker import Asker
 from ax_mo.study.description import write_description
 from ax_mo.study.lock import sole_sweeper
 from ax_mo.study.optimizer import AxOptimizer, SpaceExhausted
 from ax_mo.study.repeats import whole_trials
-from ax_mo.study.store import Definition, Store, differences, read_studies
+from ax_mo.study.store import Definition, Store, differences, read_studies, redacted
 from ax_mo.study.trial import Trial
 from ax_mo.sweep import Ending, Sweep
+from ax_mo.trackers import State, parse_trackers
+from ax_mo.trackers.env import StudyTag, study_tag, trial_environment
+from ax_mo.trackers.process import Trackers
 from ax_mo.trial.metrics import as_json
 from ax_mo.trial.recorder import ResultRecorder
 from ax_mo.warm_start import STUDY, new_imports
@@ -54,6 +60,13 @@ _TOLD = (
     "n_trials", "n_jobs", "method", "seed", "repeats", "repeat_key", "max_failure_rate", "early_stopping",
     "timeout_hours", "stop_when", "n_startup_trials", "start_from_config", "metrics",
 )  # fmt: skip
+
+# Written by the report, for the trackers.
+_REPORT = "report.html"
+
+# How long trackers may take at the end, in seconds: a server that does not answer must not keep a study from ending.
+_TRACKERS_PATIENCE = 30.0
+_TRACKERS_PATIENCE_CANCELLED = 3.0
 
 # How often curves are looked at; where asking for states takes longer, as often as for those.
 _CURVE_SECONDS = 0.05
@@ -88,7 +101,7 @@ def _sweep(
     sweep_dir = Path(os.path.abspath(str(config.hydra.sweep.dir)))  # noqa: PTH100  links are kept as given
     plan = make_plan(settings, arguments, project, resuming=(sweep_dir / TRIALS).exists())
     # Batches run wherever their launcher likes: the recorder goes there with Hydra's own callbacks.
-    context.callbacks.callbacks.append(ResultRecorder())
+    context.callbacks.callbacks.append(ResultRecorder(gives_environment=True))
     launcher = Plugins.instance().instantiate_launcher(
         hydra_context=context, task_function=task_function, config=config
     )
@@ -158,6 +171,7 @@ class _Study:
         self._config = config
         self._recipes = Recipes(project, plan.goals, program, sweep_dir)
         self._screen: Screen = screen_for_this_terminal()
+        self._trackers: Trackers | None = None
 
     def show(self) -> None:
         """Print what the study would do, its first trial included, and leave nothing behind."""
@@ -234,11 +248,16 @@ class _Study:
         with self._open_store() as store:
             store.add(new_imports(self._plan.imports, store.trials()))
             write_description(self._sweep_dir, store.stored(), self._settings.storage)
+            tag = self._tag()
+            self._trackers = Trackers(
+                parse_trackers(self._settings.trackers), self._database(), tag, self._sweep_dir, self._screen.notice
+            )
             wake = threading.Event()
             asker = Asker(self._optimizer(store.seed), wake.set)
-            ledger = self._ledger(store, asker)
+            ledger = self._ledger(store, asker, self._trackers, tag)
             asker.start(list(ledger.trials.values()), ledger.curves())
             self._announce(ledger, store)
+            self._trackers.settle(_TRACKERS_PATIENCE)
             try:
                 ending = self._loop(ledger, wake)
             except StudyStopped:
@@ -270,17 +289,26 @@ class _Study:
         settings = self._settings
         seed = settings.seed if settings.seed is not None else secrets.randbelow(2**31)
         definition = replace(_definition(self._plan), about=json.dumps(self._about()))
-        if settings.storage is None:
-            # The directory's own database: whatever the directory is called now, this is its study.
-            url = f"sqlite:///{self._sweep_dir / STUDY}"
-            store = Store.open(url, settings.study_name or "study", None, definition, seed)
-        else:
-            name = settings.study_name or self._default_name()
-            store = Store.open(settings.storage, name, self._sweep_dir, definition, seed)
+        # The directory's own database: whatever the directory is called now, this is its study.
+        sweep_dir = None if settings.storage is None else self._sweep_dir
+        store = Store.open(*self._database(), sweep_dir, definition, seed)
         try:
             yield store
         finally:
             store.close()
+
+    def _database(self) -> tuple[str, str]:
+        """The URL of the study's database, and its name there."""
+        settings = self._settings
+        if settings.storage is None:
+            return f"sqlite:///{self._sweep_dir / STUDY}", settings.study_name or "study"
+        return settings.storage, settings.study_name or self._default_name()
+
+    def _tag(self) -> StudyTag:
+        """What trackers call the study."""
+        (study,) = read_studies(*self._database())
+        job_name = str(self._config.hydra.job.name)
+        return study_tag(self._settings.study_name, job_name, study.name, study.created, study.seed)
 
     def _about(self) -> dict[str, Any]:
         """What the study's readers are told of it."""
@@ -308,7 +336,8 @@ class _Study:
             self._plan.first,
         )
 
-    def _ledger(self, store: Store, asker: Asker) -> Ledger:
+    def _ledger(self, store: Store, asker: Asker, trackers: Trackers, tag: StudyTag) -> Ledger:
+        present = {**os.environ, **self._environment_given()}
         return Ledger(
             space=self._space,
             goals=self._goals,
@@ -325,7 +354,21 @@ class _Study:
             metrics=self._plan.metrics,
             watch=self._watch(),
             stop_when=self._plan.stop_when,
+            observers=(trackers,),
+            n_jobs=self._settings.n_jobs,
+            own=self._own_point(),
+            environment=lambda run: trial_environment(tag, run, trackers.parent, present),
         )
+
+    def _environment_given(self) -> dict[str, str]:
+        """What the user's configuration sets in the environment of every trial."""
+        given: dict[str, str] = {}
+        for key in ("hydra.launcher.env", "hydra.job.env_set"):
+            node = OmegaConf.select(self._config, key)
+            values = OmegaConf.to_container(node, resolve=False) if OmegaConf.is_dict(node) else {}
+            assert isinstance(values, dict)
+            given.update({str(name): str(value) for name, value in values.items()})
+        return given
 
     def _watch(self) -> CurveWatch | None:
         settings = self._plan.early_stopping
@@ -383,36 +426,62 @@ class _Study:
         except StudyStopped:
             if ending is not None:
                 raise
+        if self._trackers is not None:
+            report = self._sweep_dir / _REPORT
+            cancelled = ending is Ending.CANCELLED
+            self._trackers.finish(
+                report if report.exists() else None,
+                _state(ending),
+                _TRACKERS_PATIENCE_CANCELLED if cancelled else _TRACKERS_PATIENCE,
+            )
         self._screen.close()
         front = ledger.front()
         progress = ledger.progress(0)
         why = f" ({ledger.closed})" if ledger.closed else ""
-        lines = [
-            "",
-            f"ax_mo: {ending or 'stopped'}{why}: {_counts(progress)} of {self._settings.n_trials} trials",
-        ]
+        self._screen.conclude(
+            Conclusion(
+                headline=f"{ending or 'stopped'}{why}: {_counts(progress)} of {self._settings.n_trials} trials",
+                goals=self._goals,
+                keys=self._space.keys,
+                front=front,
+                known=sum(trial.status.has_metrics for trial in ledger.trials.values()),
+                hypervolume=progress.hypervolume,
+                own=self._own(ledger),
+                place=f"Everything is in {self._sweep_dir}: {TRIALS}, {RESULTS}, {PARETO}/, a directory per trial",
+                next=self._next(front),
+            )
+        )
+
+    def _next(self, front: Sequence[Trial]) -> list[tuple[str, str]]:
+        """What the user may want to do now, and the command for it."""
+        commands: list[tuple[str, str]] = []
+        if front and self._program is not None:
+            first = by_first_objective(front, self._goals)
+            best = next((trial for trial in first if self._goals.meets_thresholds(trial.metrics)), first[0])
+            commands.append(("Run a point again", self._recipes.command(best)))
         if front:
-            known = sum(trial.status.has_metrics for trial in ledger.trials.values())  # imported ones, too
-            lines += [
-                f"Pareto front: {len(front)} of {known} trials, hypervolume {progress.hypervolume:.6g}",
-                front_table(front, self._goals, self._space.keys),
-            ]
-            own = self._own(ledger)
-            if own is not None:
-                lines.append(f"The project's own configuration, trial {own.label}: {values_of(own, self._goals)}")
-            if self._program is not None:
-                lines.append(f"Run a point again: {self._recipes.command(front[0])}")
-        lines += [
-            f"Everything is in {self._sweep_dir}: {TRIALS}, {RESULTS}, {PARETO}/, a directory per trial",
-            self._resume_line(),
-        ]
-        self._screen.header("\n".join(lines))
+            url, name = self._database()
+            source = str(self._sweep_dir) if self._settings.storage is None else f"{redacted(url)}/{name}"
+            commands.append(("Choose a point", shlex.join(["ax-mo", "pareto", source])))
+        what, _, command = self._resume_line().partition(": to resume")
+        return [*commands, (f"{what}: to resume", command.removeprefix(": ").removeprefix(", "))]
+
+    def _own_point(self) -> Mapping[str, Value]:
+        """The project's own configuration, where it lies in the space."""
+        first = next((s.point for s in self._plan.first if s.generator == "config"), None)
+        return first or config_point(self._space, self._project)[0] or {}
 
     def _own(self, ledger: Ledger) -> Trial | None:
         """The trial of the project's own configuration, which an earlier study may have run."""
         points = [dict(suggestion.point) for suggestion in self._plan.first if suggestion.generator == "config"]
         known = [trial for trial in ledger.trials.values() if trial.status.has_metrics]
         return next((t for t in known if t.generator == "config" or dict(t.point) in points), None)
+
+
+def _state(ending: Ending | None) -> State:
+    if ending is None:
+        return State.STOPPED
+    return State.INTERRUPTED if ending in (Ending.DRAINED, Ending.CANCELLED) else State.FINISHED
 
 
 def _counts(progress: Progress) -> str:

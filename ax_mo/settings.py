@@ -10,6 +10,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from ax_mo.errors import ConfigError, closest
 from ax_mo.jobs.settings import plain
+from ax_mo.trackers import parse_trackers
 
 _METHODS = ("fast", "quality", "random_search")
 
@@ -44,6 +45,7 @@ class Settings:
     early_stopping: Any = None
     timeout_hours: Any = None
     stop_when: Any = None
+    trackers: Any = None
     dry_run: bool = False
     sampler: Mapping[str, Any] | None = None
     custom_search_space: Any = None
@@ -60,6 +62,7 @@ def parse_settings(given: Mapping[str, Any]) -> Settings:
             raise ConfigError(f"hydra.sweeper has no setting '{name}'.{closest(name, known)}")
     settings = Settings(**values)
     _refuse_what_optuna_calls(settings)
+    parse_trackers(settings.trackers)
     for name in ("n_trials", "n_jobs", "torch_threads", "repeats"):
         if getattr(settings, name) < 1:
             raise ConfigError(f"hydra.sweeper.{name} must be at least 1, not {getattr(settings, name)}.")

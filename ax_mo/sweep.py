@@ -194,7 +194,7 @@ class Sweep:
         ledger = self._ledger
         directory = ledger.directory(run)
         name = f"trial-{run.number}" if run.repeat is None else f"trial-{run.number}-{run.repeat}"
-        spec = JobSpec(name, tuple(ledger.command(run)), directory, ledger.cwd)
+        spec = JobSpec(name, tuple(ledger.command(run)), directory, ledger.cwd, ledger.environment(run))
         try:
             handle = self._jobs.submit(spec)
         except OSError as error:

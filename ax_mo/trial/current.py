@@ -1,12 +1,13 @@
 """Which trial this process belongs to, if any.
 
-Two environment variables say so, because the processes that a trial starts (DDP ranks, workers) belong to it as well.
+Environment variables say so, because the processes that a trial starts (DDP ranks, workers) belong to it as well.
 Launchers that run their jobs in one process enter and leave one trial after another; nothing else is remembered here.
 """
 
 import os
 import sys
 import time
+from collections.abc import Mapping
 from pathlib import Path
 
 from ax_mo.trial.files import STOP, STOPPED, read_json, write_json
@@ -14,17 +15,24 @@ from ax_mo.trial.files import STOP, STOPPED, read_json, write_json
 DIRECTORY = "AX_MO_TRIAL_DIR"
 STARTED = "AX_MO_TRIAL_STARTED"
 """Seconds since the epoch."""
+_ADDED = "AX_MO_TRIAL_ENV"
+"""Names of further variables that the trial was given, to be taken away again."""
 
 _RANKS = ("RANK", "SLURM_PROCID", "LOCAL_RANK", "NODE_RANK")
 
 
-def enter(directory: Path) -> None:
+def enter(directory: Path, environment: Mapping[str, str] | None = None) -> None:
+    """``environment`` is for the trial's own loggers; what is set already, stays."""
     os.environ[DIRECTORY] = str(directory.absolute())
     os.environ[STARTED] = repr(time.time())
+    added = {name: value for name, value in (environment or {}).items() if name not in os.environ}
+    if added:
+        os.environ.update(added)
+        os.environ[_ADDED] = " ".join(added)
 
 
 def leave() -> None:
-    for name in (DIRECTORY, STARTED):
+    for name in (DIRECTORY, STARTED, *os.environ.pop(_ADDED, "").split()):
         os.environ.pop(name, None)
 
 

@@ -21,13 +21,15 @@ log = logging.getLogger("ax_mo")
 class ResultRecorder(Callback):
     """Writes ``result.json`` in the run's output directory, from rank 0 alone.
 
-    On every rank it says which trial the process belongs to, for ``report()`` and Lightning's callback.
+    On every rank it says which trial the process belongs to, for ``report()`` and Lightning's callback. Where launchers
+    start jobs in one process, it ``gives_environment`` as well: that which ``trial.json`` holds.
 
     Hydra turns exceptions of callbacks into warnings, and a task that ends by ``sys.exit`` or a signal never gets
     here: the sweeper takes a missing file for a failed trial.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, gives_environment: bool = False) -> None:
+        self._gives_environment = gives_environment
         self._started = _now()
 
     def on_job_start(self, config: Any, **_: Any) -> None:
@@ -35,7 +37,8 @@ class ResultRecorder(Callback):
         current.leave()  # the job before, in the same process, may have ended by sys.exit()
         directory = Path(str(config.hydra.runtime.output_dir))
         if (directory / SPEC).exists():
-            current.enter(directory)
+            spec = read_json(directory / SPEC) if self._gives_environment else None
+            current.enter(directory, (spec or {}).get("env"))
 
     def on_job_end(self, config: Any, job_return: Any, **_: Any) -> None:
         try:

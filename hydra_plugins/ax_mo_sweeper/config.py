@@ -75,6 +75,10 @@ class AxMoSweeperConf:
     storage: Any = None
     study_name: str | None = None
 
+    # Where the study itself is logged: [mlflow, wandb, tensorboard], each an extra of this package. Servers, projects
+    # and modes are those of their own environment variables.
+    trackers: Any = None
+
     # Print the space, the objectives and the first trial's command, and run nothing.
     dry_run: bool = False
 

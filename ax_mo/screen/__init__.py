@@ -1,0 +1,41 @@
+"""What the person at the terminal sees while a study runs, and at its end."""
+
+import os
+import sys
+from typing import Protocol
+
+from ax_mo.goals import Goals
+from ax_mo.screen.conclusion import Conclusion
+from ax_mo.screen.plain import PlainScreen
+from ax_mo.screen.progress import Progress, Running
+from ax_mo.screen.text import clock, front_table, printable, text_table, values_of
+from ax_mo.study.trial import Trial
+
+__all__ = [
+    "Conclusion", "PlainScreen", "Progress", "Running", "Screen", "clock", "front_table", "printable",
+    "screen_for_this_terminal", "text_table", "values_of",
+]  # fmt: skip
+
+
+class Screen(Protocol):
+    """Shows events and progress."""
+
+    shows_running: bool
+    """Whether ``update`` has a use for what each running trial is at."""
+
+    def header(self, text: str) -> None: ...
+    def notice(self, text: str) -> None: ...
+    def submitted(self, trial: Trial) -> None: ...
+    def ended(self, trial: Trial, goals: Goals) -> None: ...
+    def update(self, progress: Progress) -> None: ...
+    def close(self) -> None: ...
+    def conclude(self, conclusion: Conclusion) -> None: ...
+
+
+def screen_for_this_terminal() -> Screen:
+    """A live block on a terminal; plain lines, one an event, anywhere else."""
+    if sys.stdout.isatty() and os.environ.get("TERM", "dumb") != "dumb":
+        from ax_mo.screen.live import LiveScreen
+
+        return LiveScreen()
+    return PlainScreen()

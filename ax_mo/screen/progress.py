@@ -1,0 +1,38 @@
+"""How far a study is, as values for a screen."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True)
+class Running:
+    """A running trial: what is unlike the project's own configuration, and what it has reported last."""
+
+    label: str
+    changed: Sequence[str] = ()
+    """``key=value`` of the searched parameters, for people; may hold anything that a value may."""
+    metrics: Mapping[str, float] = field(default_factory=dict)
+    step: int | None = None
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a study is. ``best`` holds value and trial number per objective."""
+
+    n_trials: int
+    completed: int
+    failed: int
+    running: int
+    stopped: int = 0
+    front: int = 0
+    hypervolume: float | None = None
+    best: Mapping[str, tuple[float, int]] = field(default_factory=dict)
+    workers: int | None = None
+    """How many could run at once."""
+    trials: Sequence[Running] = ()
+    """Those that run, where the screen shows them."""
+
+    @property
+    def ended(self) -> int:
+        return self.completed + self.failed + self.stopped

@@ -1,0 +1,73 @@
+"""Values, tables and times as text. Pure."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from ax_mo.goals import Goals
+from ax_mo.study.repeats import standard_errors
+from ax_mo.study.trial import Trial
+
+_LONGEST_VALUE = 24
+
+
+def printable(text: str) -> str:
+    """The text without control characters: what a trial returned must not drive the terminal."""
+    return "".join(c if c.isprintable() else "\ufffd" for c in text)
+
+
+def printable_lines(text: str) -> str:
+    """The same for a text of several lines."""
+    return "\n".join(map(printable, text.splitlines()))
+
+
+def values_of(trial: Trial, goals: Goals) -> str:
+    errors = standard_errors(trial, goals.required)
+    return "  ".join(
+        f"{name}={trial.metrics[name]:.6g}" + (f" ± {errors[name]:.2g}" if errors.get(name) else "")
+        for name in goals.required
+        if name in trial.metrics
+    )
+
+
+def clock(seconds: float) -> str:
+    minutes, rest = divmod(int(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
+
+
+def by_first_objective(front: Sequence[Trial], goals: Goals) -> list[Trial]:
+    """From the best value of the first objective to its worst."""
+    first = goals.objectives[0]
+    return sorted(front, key=lambda trial: trial.metrics[first.name], reverse=first.maximize)
+
+
+def front_table(front: Sequence[Trial], goals: Goals, keys: Sequence[str]) -> str:
+    """The Pareto front as a table, sorted by the first objective from its best."""
+    rows = [
+        [
+            trial.label + ("" if goals.meets_thresholds(trial.metrics) else " *"),
+            *(f"{trial.metrics[name]:.6g}" for name in goals.names),
+            *(short(trial.point[key]) if key in trial.point else "" for key in keys),
+        ]
+        for trial in by_first_objective(front, goals)
+    ]
+    lines = [text_table(["trial", *goals.names, *keys], rows, right=True)]
+    if any(not goals.meets_thresholds(trial.metrics) for trial in front):
+        lines.append("* does not meet every threshold")
+    return "\n".join(lines)
+
+
+def text_table(header: Sequence[str], rows: Sequence[Sequence[str]], right: bool = False) -> str:
+    """Columns of equal width, two spaces apart, under their names."""
+    lines = [list(header), *map(list, rows)]
+    widths = [max(len(line[column]) for line in lines) for column in range(len(header))]
+    aligned = str.rjust if right else str.ljust
+    return "\n".join(
+        "  ".join(aligned(cell, width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in lines
+    )
+
+
+def short(value: Any) -> str:
+    """A parameter's value in at most a few letters."""
+    text = f"{value:.4g}" if isinstance(value, float) else printable(str(value))
+    return text if len(text) <= _LONGEST_VALUE else text[: _LONGEST_VALUE - 1] + "…"

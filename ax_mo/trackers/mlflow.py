@@ -1,0 +1,218 @@
+"""A study in MLflow: a parent run, and a run per trial below it.
+
+Where a trial has made a run of its own (``mlflow.start_run``, Lightning's ``MLFlowLogger``), which it finds by the tags
+of ``MLFLOW_RUN_CONTEXT``, that one is the trial's run: it is completed, not doubled. Server and experiment are those of
+MLflow's own variables: ``MLFLOW_TRACKING_URI``, ``MLFLOW_EXPERIMENT_NAME``, ``MLFLOW_EXPERIMENT_ID``.
+"""
+
+import json
+import os
+import socket
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlparse
+
+import mlflow
+from mlflow.entities import Metric, Param, RunTag
+from mlflow.exceptions import MlflowException
+
+from ax_mo.record import StudyRecord
+from ax_mo.study.trial import Status, Trial
+from ax_mo.trackers import State
+from ax_mo.trackers.env import (
+    ATTEMPT_TAG,
+    MLFLOW_PARENT,
+    RUN_TAG,
+    STUDY_ID_TAG,
+    STUDY_TAG,
+    TRIAL_TAG,
+    StudyTag,
+    key_for,
+    mlflow_tags,
+)
+from ax_mo.trackers.kept import Kept, known
+
+PARETO_TAG = "ax_mo.pareto"
+STATUS_TAG = "ax_mo.status"
+
+_STATUS = {Status.COMPLETED: "FINISHED", Status.FAILED: "FAILED", Status.EARLY_STOPPED: "KILLED"}
+_STATE = {State.FINISHED: "FINISHED", State.INTERRUPTED: "KILLED", State.STOPPED: "FAILED"}
+# MLflow's limits: of a param's value in its oldest servers that matter, and of what one request may hold.
+_LONGEST_PARAM = 500
+_MOST_AT_ONCE = 100
+# MLflow tries an address that does not answer for minutes.
+_PATIENCE = 5.0
+
+
+class MlflowTracker:
+    """``directory`` is the sweep's: it keeps which run is which trial's, so that a resume goes on with the same."""
+
+    def __init__(self, tag: StudyTag, directory: Path) -> None:
+        self._tag = tag
+        self._uri = str(mlflow.get_tracking_uri())
+        self._client = mlflow.MlflowClient(self._uri)
+        self._kept = Kept(directory, "mlflow")
+        if self._kept.values.get("uri") != self._uri:  # another server knows nothing of those runs
+            self._kept.forget()
+        self._parent_checked = False
+
+    @property
+    def _runs(self) -> dict[str, str]:
+        return known(self._kept.values, "runs")
+
+    def started(self, record: StudyRecord) -> str | None:
+        parent = self._parent()
+        self._client.update_run(parent, status="RUNNING")
+        objectives = {f"objective {o.name}": o.goal for o in record.goals.objectives}
+        self._describe(parent, {**objectives, **record.settings})
+        self._log_all(record.trials)
+        return parent
+
+    def ended(self, trial: Trial) -> None:
+        if str(trial.number) in self._runs or trial.number < 0 or trial.status not in _STATUS:
+            return
+        parent = self._parent()
+        own = self._run_of(trial)
+        if own is None:
+            tags = {**mlflow_tags(self._tag, trial, parent), STATUS_TAG: trial.status.value}
+            name = f"trial {trial.label}"
+            run_id = self._client.create_run(self._experiment(), _milliseconds(trial.started), tags, name).info.run_id
+            self._log(run_id, trial, {}, {})
+            self._client.set_terminated(run_id, _STATUS[trial.status], _milliseconds(trial.ended))
+        else:
+            run_id = own.info.run_id
+            self._log(run_id, trial, own.data.params, own.data.metrics)
+            if MLFLOW_PARENT not in own.data.tags:  # begun before there was one
+                self._client.set_tag(run_id, MLFLOW_PARENT, parent)
+            if own.info.status == "RUNNING":  # a trial that was killed could not end its run
+                self._client.set_terminated(run_id, _STATUS[trial.status])
+        self._kept.save(runs={**self._runs, str(trial.number): run_id})
+
+    def front(self, numbers: Sequence[int], hypervolume: float | None) -> None:
+        before = set(self._kept.values.get("front", []))
+        logged = [number for number in numbers if str(number) in self._runs]
+        for number in before.symmetric_difference(logged):
+            if str(number) in self._runs:
+                self._client.set_tag(self._runs[str(number)], PARETO_TAG, "true" if number in logged else "false")
+        metrics = {"pareto_points": float(len(numbers))}
+        if hypervolume is not None:
+            metrics["hypervolume"] = hypervolume
+        self._log_metrics(self._parent(), metrics, len(self._runs))
+        self._kept.save(front=logged)
+
+    def finished(self, record: StudyRecord, report: Path | None, state: State) -> None:
+        self._log_all(record.trials)
+        parent = self._parent()
+        self._adopt(parent)
+        if report is not None:
+            self._client.log_artifact(parent, str(report))
+        self._client.set_terminated(parent, _STATE[state])
+
+    # The study's own run
+
+    def _parent(self) -> str:
+        """The run of the study; made anew when it is nowhere any more."""
+        self._check_answers()
+        parent = self._kept.values.get("parent")
+        if parent and not self._parent_checked and not self._exists(str(parent)):
+            self._kept.forget()
+            parent = None
+        if not parent:
+            tags = {STUDY_TAG: self._tag.label, STUDY_ID_TAG: self._tag.id}
+            run = self._client.create_run(self._experiment(), tags=_with_context(tags), run_name=self._tag.label)
+            parent = run.info.run_id
+            self._kept.save(uri=self._uri, parent=parent)
+        self._parent_checked = True
+        return str(parent)
+
+    def _exists(self, run_id: str) -> bool:
+        try:
+            return bool(self._client.get_run(run_id).info.lifecycle_stage == "active")
+        except MlflowException as error:
+            if error.error_code == "RESOURCE_DOES_NOT_EXIST":
+                return False
+            raise
+
+    def _experiment(self) -> str:
+        """By MLflow's own rules."""
+        name = os.environ.get("MLFLOW_EXPERIMENT_NAME")
+        if not name:
+            return os.environ.get("MLFLOW_EXPERIMENT_ID") or "0"
+        found = self._client.get_experiment_by_name(name)
+        return str(self._client.create_experiment(name) if found is None else found.experiment_id)
+
+    def _check_answers(self) -> None:
+        """Raises OSError when nobody listens at the server's address."""
+        url = urlparse(self._uri)
+        if url.scheme in ("http", "https") and url.hostname and not any(map(os.environ.get, _PROXIES)):
+            port = url.port or (443 if url.scheme == "https" else 80)
+            socket.create_connection((url.hostname, port), _PATIENCE).close()
+
+    # Trials
+
+    def _log_all(self, trials: Iterable[Trial]) -> None:
+        for trial in trials:
+            self.ended(trial)
+
+    def _run_of(self, trial: Trial) -> Any:
+        """The run that the trial itself has made, if it made just one."""
+        if trial.samples:
+            return None
+        found = self._search({RUN_TAG: self._tag.run_id(trial), ATTEMPT_TAG: str(trial.attempt)})
+        return found[0] if len(found) == 1 else None
+
+    def _search(self, tags: Mapping[str, str]) -> list[Any]:
+        experiments = [e.experiment_id for e in self._client.search_experiments(max_results=1000)]
+        condition = " and ".join(f"tags.`{key}` = '{value}'" for key, value in tags.items())
+        return list(self._client.search_runs(experiments, condition, max_results=1000))
+
+    def _adopt(self, parent: str) -> None:
+        """Put those runs below the study's that trials began before it was there."""
+        for run in self._search({STUDY_ID_TAG: self._tag.id}):
+            if TRIAL_TAG in run.data.tags and MLFLOW_PARENT not in run.data.tags:
+                self._client.set_tag(run.info.run_id, MLFLOW_PARENT, parent)
+
+    def _log(self, run_id: str, trial: Trial, params: Mapping[str, Any], metrics: Mapping[str, Any]) -> None:
+        """Add what the run does not have: ``params`` and ``metrics`` it has already."""
+        new = {key_for(key): value for key, value in trial.point.items() if key_for(key) not in params}
+        self._describe(run_id, new)
+        tags = {STATUS_TAG: trial.status.value, "ax_mo.generator": trial.generator, "ax_mo.directory": trial.directory}
+        if trial.reason:
+            tags["ax_mo.reason"] = trial.reason
+        self._client.log_batch(run_id, tags=[RunTag(key, value) for key, value in tags.items()])
+        missing = {name: value for name, value in trial.metrics.items() if key_for(name) not in metrics}
+        self._log_metrics(run_id, missing, 0)
+
+    def _describe(self, run_id: str, params: Mapping[str, Any]) -> None:
+        """Params; one that is there with another value, as after a resume with other settings, stays what it is."""
+        have = self._client.get_run(run_id).data.params
+        new = [Param(key_for(k), _text(v)[:_LONGEST_PARAM]) for k, v in params.items() if key_for(k) not in have]
+        for begin in range(0, len(new), _MOST_AT_ONCE):
+            self._client.log_batch(run_id, params=new[begin : begin + _MOST_AT_ONCE])
+
+    def _log_metrics(self, run_id: str, metrics: Mapping[str, float], step: int) -> None:
+        moment = int(time.time() * 1000)
+        entries = [Metric(key_for(name), value, moment, step) for name, value in metrics.items()]
+        for begin in range(0, len(entries), _MOST_AT_ONCE):
+            self._client.log_batch(run_id, metrics=entries[begin : begin + _MOST_AT_ONCE])
+
+
+_PROXIES = ("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY", "all_proxy", "ALL_PROXY")
+
+
+def _with_context(tags: dict[str, str]) -> dict[str, str]:
+    """With those tags that MLflow gives every run: user, program, git commit."""
+    from mlflow.tracking.context.registry import resolve_tags
+
+    return dict(resolve_tags(tags))
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value)
+
+
+def _milliseconds(moment: str | None) -> int | None:
+    return None if moment is None else int(datetime.fromisoformat(moment).timestamp() * 1000)

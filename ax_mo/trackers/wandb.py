@@ -1,0 +1,106 @@
+"""A study in Weights & Biases: a run of its own, in the group in which its trials' runs are.
+
+W&B has no runs below runs, and what a trial logs itself is in the trial's own run. The study's run has a line for each
+ended trial, the hypervolume, a table of all trials at the end, and the report as an artifact. Project, entity, mode and
+folder are those of W&B's own variables: ``WANDB_PROJECT``, ``WANDB_MODE``, ``WANDB_DIR``, ...
+"""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import wandb
+
+from ax_mo.record import StudyRecord
+from ax_mo.results.front import pareto_front
+from ax_mo.study.trial import Trial
+from ax_mo.trackers import State
+from ax_mo.trackers.env import StudyTag
+from ax_mo.trackers.kept import Kept
+
+
+class WandbTracker:
+    """``directory`` is the sweep's: it keeps which trials are logged, since a line of a run cannot be taken back."""
+
+    def __init__(self, tag: StudyTag, directory: Path) -> None:
+        self._tag = tag
+        self._kept = Kept(directory, "wandb")
+        self._logged: set[int] = set(self._kept.values.get("logged", []))
+        self._open: Any = None
+
+    def started(self, record: StudyRecord) -> str | None:
+        run = self._run()
+        objectives = {o.name: {"goal": o.goal, "threshold": o.threshold} for o in record.goals.objectives}
+        config = {"objectives": objectives, "space": record.space.describe(), "sweeper": dict(record.settings)}
+        run.config.update(config, allow_val_change=True)
+        self._log_all(record.trials)
+        return None
+
+    def ended(self, trial: Trial) -> None:
+        if trial.number < 0 or trial.number in self._logged or not trial.status.ended:
+            return
+        metrics = {f"metrics/{name}": value for name, value in trial.metrics.items()}
+        params = {f"params/{key}": _plain(value) for key, value in trial.point.items()}
+        self._run().log({"trial": trial.number, "status": trial.status.value, **metrics, **params})
+        self._logged.add(trial.number)
+        self._kept.save(logged=sorted(self._logged))
+
+    def front(self, numbers: Sequence[int], hypervolume: float | None) -> None:
+        line: dict[str, Any] = {"pareto_points": len(numbers)}
+        if hypervolume is not None:
+            line["hypervolume"] = hypervolume
+        self._run().log(line)
+
+    def finished(self, record: StudyRecord, report: Path | None, state: State) -> None:
+        run = self._run()
+        self._log_all(record.trials)
+        run.log({"trials": _table(record)})
+        run.summary["state"] = state.value
+        if report is not None:
+            artifact = wandb.Artifact(f"report-{self._tag.id}", type="report")
+            artifact.add_file(str(report))
+            run.log_artifact(artifact)
+        run.finish(exit_code=1 if state is State.STOPPED else 0)
+
+    def _run(self) -> Any:
+        """The study's run; the one of an earlier sweeper goes on."""
+        if self._open is None:
+            self._open = wandb.init(
+                id=self._tag.id,
+                name=self._tag.label,
+                group=self._tag.label,
+                job_type="study",
+                resume="allow",
+                settings=wandb.Settings(console="off", x_disable_stats=True),
+            )
+        return self._open
+
+    def _log_all(self, trials: Sequence[Trial]) -> None:
+        for trial in trials:
+            self.ended(trial)
+
+
+def _table(record: StudyRecord) -> Any:
+    """Every trial, a line each."""
+    trials = [trial for trial in record.trials if trial.number >= 0]
+    names = list(dict.fromkeys([*record.goals.required, *(name for t in trials for name in t.metrics)]))
+    front = {trial.number for trial in pareto_front(record.trials, record.goals)}
+    keys = record.space.keys
+    rows = [
+        [
+            trial.number,
+            trial.status.value,
+            trial.number in front,
+            *(str(_plain(trial.point[key])) if key in trial.point else None for key in keys),
+            *(trial.metrics.get(name) for name in names),
+            trial.reason,
+        ]
+        for trial in trials
+    ]
+    columns = ["trial", "status", "pareto", *keys, *names, "reason"]
+    return wandb.Table(columns=columns, data=rows, allow_mixed_types=True)
+
+
+def _plain(value: Any) -> Any:
+    return value if isinstance(value, str | int | float) else json.dumps(value)

@@ -1,0 +1,42 @@
+"""What running trials are at, from their files."""
+
+from dataclasses import replace
+from pathlib import Path
+
+from ax_mo.screen import running
+from ax_mo.screen.running import RunningTrials
+from ax_mo.study.trial import Status, Trial
+from ax_mo.trial.curve import append
+from ax_mo.trial.files import CURVE
+
+RUN = Trial(3, Status.RUNNING, {"x": 0.25, "model": "cnn", "lr": None}, ("seed=1", "x=0.25", "model=cnn"), "3")
+
+
+def test_running_trial_shows_what_is_unlike_the_start_and_its_last_metrics(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setattr(running, "_EVERY_SECONDS", 0.0)
+    (tmp_path / "3").mkdir()
+    view = RunningTrials(lambda run: tmp_path / run.directory, {"x": 0.5, "model": "cnn"})
+    ended = replace(RUN, number=1, status=Status.COMPLETED)
+    (seen,) = view.look([ended, RUN])
+    assert (seen.label, seen.changed, seen.metrics, seen.step) == ("3", ["x=0.25", "lr=None"], {}, None)
+    append(tmp_path / "3" / CURVE, 1, 0.5, {"acc": 0.5})
+    append(tmp_path / "3" / CURVE, 2, 0.9, {"loss": 0.25})
+    (seen,) = view.look([RUN])
+    assert (seen.metrics, seen.step) == ({"acc": 0.5, "loss": 0.25}, 2)
+    (tmp_path / "3" / CURVE).unlink()
+    (seen,) = view.look([replace(RUN, attempt=2)])
+    assert seen.metrics == {}, "another attempt begins anew"
+    assert view.look([]) == ()
+
+
+def test_files_are_looked_at_once_a_second(tmp_path: Path) -> None:
+    looked: list[Trial] = []
+
+    def directory(run: Trial) -> Path:
+        looked.append(run)
+        return tmp_path
+
+    view = RunningTrials(directory, {})
+    for _ in range(100):
+        view.look([RUN])
+    assert len(looked) == 1

@@ -1,0 +1,78 @@
+"""Studies as values, and a real MLflow server on this machine."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from ax_mo.goals import parse_goals
+from ax_mo.record import StudyRecord
+from ax_mo.space.parameters import Choice, Option, Range, Space
+from ax_mo.study.trial import Status, Trial
+from ax_mo.trackers.env import StudyTag
+
+SPACE = Space((Range("optim.lr", 1e-4, 0.1, log=True), Choice("+model@net", (Option("a", "a"), Option(None, "null")))))
+GOALS = parse_goals({"val/acc": {"goal": "maximize", "threshold": 0.5}, "size": "minimize"})
+TAG = StudyTag("nas", "0123456789ab")
+
+
+def trial(number: int, status: Status = Status.COMPLETED, **values: object) -> Trial:
+    metrics = {"val/acc": 0.5 + number / 10, "size": 10.0 * (number + 1)} if status is Status.COMPLETED else {}
+    content: dict[str, object] = {
+        "metrics": metrics, "generator": "Sobol", "reason": None if metrics else "ValueError: diverged",
+        "started": f"2026-01-01T00:00:0{number}+00:00", "ended": f"2026-01-01T00:01:0{number}+00:00",
+    }  # fmt: skip
+    point = {"optim.lr": 0.01 * (number + 1), "+model@net": "a" if number % 2 else None}
+    return Trial(number, status, point, (), str(number), **{**content, **values})  # type: ignore[arg-type]
+
+
+def record(directory: Path, *trials: Trial) -> StudyRecord:
+    created = "2026-01-01T00:00:00+00:00"
+    return StudyRecord("study", directory, SPACE, GOALS, 1, created, trials, trials, {"n_trials": 4, "method": "fast"})
+
+
+@pytest.fixture(scope="session")
+def mlflow_file(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The address of MLflow's store in a SQLite file, without a server."""
+    return f"sqlite:///{tmp_path_factory.mktemp('mlflow')}/mlflow.db"
+
+
+@pytest.fixture(scope="session")
+def mlflow_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Its address."""
+    folder = tmp_path_factory.mktemp("mlflow")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    server = subprocess.Popen(
+        [
+            sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(port), "--workers", "1",
+            "--backend-store-uri", f"sqlite:///{folder}/mlflow.db", "--artifacts-destination", f"{folder}/artifacts",
+        ],
+        cwd=folder, stdout=(folder / "log").open("w"), stderr=subprocess.STDOUT, start_new_session=True,
+    )  # fmt: skip
+    address = f"http://127.0.0.1:{port}"
+    try:
+        deadline = time.monotonic() + 60
+        while not _answers(address):
+            assert server.poll() is None and time.monotonic() < deadline, (folder / "log").read_text()[-3000:]
+            time.sleep(0.2)
+        yield address
+    finally:
+        os.killpg(server.pid, signal.SIGKILL)
+        server.wait()
+
+
+def _answers(address: str) -> bool:
+    try:
+        with urllib.request.urlopen(f"{address}/health", timeout=1) as answer:
+            return bool(answer.status == 200)
+    except OSError:
+        return False

@@ -1,0 +1,136 @@
+"""The study in MLflow: in a SQLite file, and in a real server with such a file."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ax_mo.study.trial import Status
+from ax_mo.trackers import State
+from ax_mo.trackers.env import StudyTag, trial_environment
+
+from .conftest import record, trial
+
+mlflow = pytest.importorskip("mlflow")
+
+
+@pytest.fixture(params=["mlflow_file"])
+def experiment(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> Iterator[str]:
+    """One per test, by MLflow's own variables."""
+    name, address = request.node.name, request.getfixturevalue(request.param)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", address)
+    monkeypatch.setenv("MLFLOW_EXPERIMENT_NAME", name)
+    before = mlflow.get_tracking_uri()
+    mlflow.set_tracking_uri(address)
+    yield name
+    mlflow.set_tracking_uri(before)
+
+
+def tracker(directory: Path, name: str) -> Any:
+    from ax_mo.trackers.mlflow import MlflowTracker
+
+    return MlflowTracker(StudyTag("nas", name[-32:]), directory)
+
+
+def runs(experiment: str) -> dict[str, Any]:
+    """By name."""
+    client = mlflow.MlflowClient()
+    found = client.search_runs([client.get_experiment_by_name(experiment).experiment_id])
+    assert len({run.info.run_name for run in found}) == len(found), "nothing is there twice"
+    return {run.info.run_name: run for run in found}
+
+
+@pytest.mark.parametrize("experiment", ["mlflow_server"], indirect=True)
+def test_study_is_a_run_with_one_for_each_trial_below_it(tmp_path: Path, experiment: str) -> None:
+    log = tracker(tmp_path, experiment)
+    parent = log.started(record(tmp_path, trial(0, Status.RUNNING)))
+    done, failed, stopped = trial(1), trial(2, Status.FAILED), trial(3, Status.EARLY_STOPPED)
+    for ended in (done, failed, stopped):
+        log.ended(ended)
+    log.front([1], 0.25)
+    (tmp_path / "report.html").write_text("<p>")
+    log.finished(record(tmp_path, done, failed, stopped), tmp_path / "report.html", State.FINISHED)
+    found = runs(experiment)
+    assert found["nas"].info.run_id == parent and found["nas"].info.status == "FINISHED"
+    assert found["nas"].data.params["n_trials"] == "4" and found["nas"].data.metrics["hypervolume"] == 0.25
+    assert [file.path for file in mlflow.MlflowClient().list_artifacts(parent)] == ["report.html"]
+    of_one = found["trial 1"]
+    assert of_one.data.params == {"optim.lr": "0.02", "_model_net": "a"}
+    assert of_one.data.metrics == {"val/acc": 0.6, "size": 20}
+    assert {"mlflow.parentRunId": parent, "ax_mo.pareto": "true"}.items() <= of_one.data.tags.items()
+    assert (of_one.info.start_time, of_one.info.end_time) == (1767225601000, 1767225661000)
+    assert [found[f"trial {n}"].info.status for n in (1, 2, 3)] == ["FINISHED", "FAILED", "KILLED"]
+    assert found["trial 2"].data.tags["ax_mo.reason"] == "ValueError: diverged"
+
+
+def test_resume_goes_on_with_the_same_run_and_makes_up_for_what_is_missing(tmp_path: Path, experiment: str) -> None:
+    first = tracker(tmp_path, experiment)
+    parent = first.started(record(tmp_path))
+    first.ended(trial(0))
+    first.front([0], 0.1)
+    again = tracker(tmp_path, experiment)
+    assert again.started(record(tmp_path, trial(0), trial(1))) == parent
+    again.front([1], 0.2)
+    again.finished(record(tmp_path, trial(0), trial(1)), None, State.INTERRUPTED)
+    found = runs(experiment)
+    assert set(found) == {"nas", "trial 0", "trial 1"}
+    assert found["nas"].info.status == "KILLED"
+    assert [found[f"trial {n}"].data.tags["ax_mo.pareto"] for n in (0, 1)] == ["false", "true"]
+
+
+def test_run_that_somebody_deleted_is_made_anew(tmp_path: Path, experiment: str) -> None:
+    first = tracker(tmp_path, experiment).started(record(tmp_path, trial(0)))
+    mlflow.MlflowClient().delete_run(first)
+    second = tracker(tmp_path, experiment).started(record(tmp_path))
+    assert second != first and runs(experiment)["nas"].info.run_id == second
+
+
+@pytest.mark.parametrize("parent_known", [True, False])
+def test_run_that_the_trial_made_itself_is_completed_and_not_doubled(
+    tmp_path: Path, experiment: str, monkeypatch: pytest.MonkeyPatch, parent_known: bool
+) -> None:
+    log = tracker(tmp_path, experiment)
+    parent = log.started(record(tmp_path))
+    tag = StudyTag("nas", experiment[-32:])
+    for attempt in (1, 2):
+        run = replace(trial(0), attempt=attempt)
+        for key, value in trial_environment(tag, run, parent if parent_known else None, {}).items():
+            monkeypatch.setenv(key, value)
+        with mlflow.start_run(run_name=f"mine {attempt}"):
+            mlflow.log_params({"optim.lr": "as I write it"})
+            mlflow.log_metric("val/acc", 0.125)
+            with mlflow.start_run(run_name=f"fold {attempt}", nested=True):
+                pass
+    log.ended(replace(trial(0), attempt=2, samples=()))
+    log.finished(record(tmp_path, trial(0)), None, State.FINISHED)
+    found = runs(experiment)
+    # The nested run has the trial's tags, too: then none of the two is the trial's alone.
+    assert found["fold 2"].data.tags["mlflow.parentRunId"] == found["mine 2"].info.run_id
+    assert {found[f"mine {attempt}"].data.tags["mlflow.parentRunId"] for attempt in (1, 2)} == {parent}
+
+
+def test_lightnings_logger_is_grouped_as_well(tmp_path: Path, experiment: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    from lightning.pytorch.loggers import MLFlowLogger
+
+    log = tracker(tmp_path, experiment)
+    parent = log.started(record(tmp_path))
+    for key, value in trial_environment(StudyTag("nas", experiment[-32:]), trial(0), parent, {}).items():
+        monkeypatch.setenv(key, value)
+    logger = MLFlowLogger(experiment, run_name="mine", tracking_uri=mlflow.get_tracking_uri())
+    logger.log_metrics({"val/acc": 0.125, "epoch_loss": 1.0}, step=1)
+    logger.finalize("success")
+    log.ended(trial(0))
+    found = runs(experiment)
+    assert set(found) == {"nas", "mine"}
+    mine = found["mine"].data
+    assert mine.metrics == {"val/acc": 0.125, "epoch_loss": 1.0, "size": 10.0}, "what it logged itself stays"
+    assert mine.params["optim.lr"] == "0.01"
+    assert mine.tags["mlflow.parentRunId"] == parent and mine.tags["ax_mo.status"] == "completed"
+
+
+def test_server_that_is_down_is_told_at_once(tmp_path: Path, experiment: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    mlflow.set_tracking_uri("http://127.0.0.1:9")
+    with pytest.raises(OSError, match="refused"):
+        tracker(tmp_path, experiment).started(record(tmp_path))

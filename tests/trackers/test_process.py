@@ -1,0 +1,71 @@
+"""A tracker that fails or hangs costs a notice and no more."""
+
+import os
+import time
+from pathlib import Path
+
+import pytest
+
+from ax_mo.errors import ConfigError
+from ax_mo.record import about
+from ax_mo.study.store import Definition, Store
+from ax_mo.trackers import State, parse_trackers
+from ax_mo.trackers.process import Trackers
+
+from .conftest import GOALS, SPACE, TAG, trial
+
+
+def trackers(directory: Path, notices: list[str], *names: str) -> Trackers:
+    import json
+
+    database = (f"sqlite:///{directory}/study.db", "study")
+    told = json.dumps(about(SPACE, GOALS, {}, {}))
+    store = Store.open(*database, None, Definition({}, {}, (), told), 1)
+    store.add([trial(0)])
+    store.close()
+    return Trackers(names, database, TAG, directory, notices.append)
+
+
+def test_what_happens_reaches_the_tracker(tmp_path: Path) -> None:
+    notices: list[str] = []
+    log = trackers(tmp_path, notices, "tensorboard")
+    for number in (1, 2):
+        log.ended(trial(number))
+    log.front([1], None)
+    log.finish(None, State.FINISHED, 60.0)
+    assert notices == []
+    assert {path.name for path in (tmp_path / "tensorboard").glob("trial_*")} == {"trial_0", "trial_1", "trial_2"}
+
+
+def test_failure_is_told_once(tmp_path: Path) -> None:
+    (tmp_path / "tensorboard").write_text("in the way")
+    notices: list[str] = []
+    log = trackers(tmp_path, notices, "tensorboard")
+    for number in (1, 2):
+        log.ended(trial(number))
+    log.finish(None, State.FINISHED, 60.0)
+    (notice,) = notices
+    assert notice.startswith("tensorboard: ") and "tensorboard" in notice and "the study goes on" in notice
+
+
+def test_tracker_that_hangs_is_ended(tmp_path: Path) -> None:
+    (tmp_path / ".trackers").mkdir()
+    os.mkfifo(tmp_path / ".trackers" / "tensorboard.json")  # whoever reads it waits for a writer
+    notices: list[str] = []
+    log = trackers(tmp_path, notices, "tensorboard")
+    began = time.monotonic()
+    for number in range(1, 2000):  # more than a pipe holds
+        log.ended(trial(number % 9))
+    assert time.monotonic() - began < 2
+    log.finish(None, State.FINISHED, 1.0)
+    assert time.monotonic() - began < 10
+    assert notices == ["tensorboard: did not finish in time and was left; a resume logs what is missing"]
+
+
+def test_tracker_is_checked_before_anything_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert parse_trackers(None) == () and parse_trackers("tensorboard") == ("tensorboard",)
+    with pytest.raises(ConfigError, match=r"unknown tracker 'tensorbord'.* Did you mean 'tensorboard'"):
+        parse_trackers(["tensorbord"])
+    monkeypatch.setattr("ax_mo.trackers.find_spec", lambda name: None)
+    with pytest.raises(ConfigError, match=r"mlflow is not installed here: pip install 'hydra-ax-mo\[mlflow\]'"):
+        parse_trackers(["mlflow"])

@@ -1,0 +1,63 @@
+"""The study in TensorBoard's HParams tab, read back as TensorBoard reads it."""
+
+from dataclasses import replace
+from pathlib import Path
+
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+from tensorboard.plugins.hparams import api_pb2, metadata
+from tensorboard.plugins.hparams.plugin_data_pb2 import HParamsPluginData
+
+from ax_mo.study.trial import Status
+from ax_mo.trackers import State
+from ax_mo.trackers.tensorboard import PARETO, TensorBoardTracker
+
+from .conftest import TAG, record, trial
+
+
+def read(folder: Path) -> EventAccumulator:
+    return EventAccumulator(str(folder)).Reload()
+
+
+def plugin_data(events: EventAccumulator, tag: str) -> HParamsPluginData:
+    content = events.SummaryMetadata(tag).plugin_data.content
+    return HParamsPluginData.FromString(content)
+
+
+def test_tab_is_filled(tmp_path: Path) -> None:
+    log = TensorBoardTracker(TAG, tmp_path)
+    log.started(record(tmp_path))
+    log.ended(trial(0))
+    log.ended(trial(1, Status.FAILED))
+    log.front([0], 0.25)
+    log.finished(record(tmp_path, trial(0), trial(1, Status.FAILED)), None, State.FINISHED)
+
+    study = read(tmp_path / "tensorboard")
+    experiment = plugin_data(study, metadata.EXPERIMENT_TAG).experiment
+    assert [info.name for info in experiment.hparam_infos] == ["optim.lr", "+model@net"]
+    assert experiment.hparam_infos[0].domain_interval.max_value == 0.1
+    assert [info.name.tag for info in experiment.metric_infos] == ["val/acc", "size"]
+    assert [event.value for event in study.Scalars("ax_mo/hypervolume")] == [0.25]
+
+    done = read(tmp_path / "tensorboard" / "trial_0")
+    start = plugin_data(done, metadata.SESSION_START_INFO_TAG).session_start_info
+    assert start.hparams["optim.lr"].number_value == 0.01 and start.hparams["+model@net"].string_value == "null"
+    assert plugin_data(done, metadata.SESSION_END_INFO_TAG).session_end_info.status == api_pb2.STATUS_SUCCESS
+    assert done.Scalars("val/acc")[0].value == 0.5 and done.Scalars(PARETO)[0].value == 1
+    failed = read(tmp_path / "tensorboard" / "trial_1")
+    assert plugin_data(failed, metadata.SESSION_END_INFO_TAG).session_end_info.status == api_pb2.STATUS_FAILURE
+
+
+def test_resume_adds_and_repeats_nothing(tmp_path: Path) -> None:
+    log = TensorBoardTracker(TAG, tmp_path)
+    log.started(record(tmp_path))
+    log.ended(trial(0))
+    log.front([0], 0.1)
+    again = TensorBoardTracker(TAG, tmp_path)
+    again.started(record(tmp_path, trial(0), trial(1)))
+    again.front([1], 0.2)
+    again.ended(replace(trial(1), number=-1))
+    first = read(tmp_path / "tensorboard" / "trial_0")
+    assert len(first.Scalars("val/acc")) == 1
+    assert [event.value for event in first.Scalars(PARETO)] == [1, 0]
+    assert [event.step for event in read(tmp_path / "tensorboard").Scalars("ax_mo/hypervolume")] == [1, 2]
+    assert sorted(path.name for path in (tmp_path / "tensorboard").glob("trial*")) == ["trial_0", "trial_1"]
