@@ -44,6 +44,7 @@ class Settings:
     early_stopping: Any = None
     timeout_hours: Any = None
     stop_when: Any = None
+    report: bool = True
     dry_run: bool = False
     sampler: Mapping[str, Any] | None = None
     custom_search_space: Any = None

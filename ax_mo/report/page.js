@@ -224,10 +224,11 @@
     if (narrow.matches) {
       layout.dragmode = false;  // a finger scrolls the page
       layout.margin = {...layout.margin, l: Math.min(layout.margin.l, 48), r: 8};
+      layout.height += 20 * figure.data.filter(trace => layout.showlegend && trace.name && trace.showlegend !== false).length;
     }
-    if (layout.meta && layout.meta.axes) place.style.minWidth = `${100 * layout.meta.axes}px`;
+    if (layout.meta && layout.meta.min_width) place.style.minWidth = `${layout.meta.min_width}px`;
     try {
-      Plotly.react(place, figure.data, layout, {responsive: true, displaylogo: false, modeBarButtonsToRemove: ["select2d", "lasso2d", "autoScale2d"]});
+      Plotly.react(place, figure.data, layout, {responsive: true, displaylogo: false, displayModeBar: narrow.matches ? false : "hover", modeBarButtons: [["toImage", "zoom2d", "pan2d", "resetScale2d"]]});
       if (!place.dataset.drawn) {
         place.dataset.drawn = "yes";
         place.on("plotly_click", event => {
@@ -248,6 +249,16 @@
   const drawAll = () => Object.keys(figures).forEach(draw);
   dark.addEventListener("change", drawAll);
   narrow.addEventListener("change", drawAll);
-  drawAll();
-  document.documentElement.dataset.ready = "yes";
+  // The first at once; the others one by one, so that the page can be used meanwhile.
+  const waiting = Object.keys(figures);
+  function next() {
+    const name = waiting.shift();
+    if (name === undefined) {
+      document.documentElement.dataset.ready = "yes";
+      return;
+    }
+    draw(name);
+    window.setTimeout(next, 0);
+  }
+  next();
 })();

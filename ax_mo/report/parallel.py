@@ -40,7 +40,7 @@ def parallel_coordinates(record: StudyRecord) -> go.Figure:
         )
     )
     layout(figure, 460, legend=False)
-    figure.update_layout(margin={"l": 60, "r": 20, "t": 90, "b": 30}, meta={"axes": len(dimensions)})
+    figure.update_layout(margin={"l": 60, "r": 20, "t": 90, "b": 30}, meta={"min_width": 100 * len(dimensions)})
     return figure
 
 

@@ -75,6 +75,9 @@ class AxMoSweeperConf:
     storage: Any = None
     study_name: str | None = None
 
+    # Keep report.html in the sweep directory; AX_MO_REPORT=0 in the environment turns it off for all sweeps.
+    report: bool = True
+
     # Print the space, the objectives and the first trial's command, and run nothing.
     dry_run: bool = False
 
