@@ -102,8 +102,11 @@ class ReportWriter:
 
     def finish(self) -> str | None:
         """``close``, and what to tell the user of it."""
-        if self.close(AT_MOST):
-            return f"report: {self._path}"
+        try:
+            if self.close(AT_MOST):
+                return f"report: {self._path}"
+        except KeyboardInterrupt:
+            return f"{self._path.name} is still being written"
         return f"{self._path.name}: {self.problem}"
 
     def _work(self) -> None:
