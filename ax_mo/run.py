@@ -33,6 +33,7 @@ from ax_mo.ledger import Ledger, cannot_write, command_of, composed, first_attem
 from ax_mo.plan import Plan, make_plan
 from ax_mo.project import Project, hydra_overrides, reason
 from ax_mo.record import about
+from ax_mo.report.writer import report_writer
 from ax_mo.results.files import PARETO, RESULTS, TRIALS, ResultFiles
 from ax_mo.results.promote import Recipes
 from ax_mo.screen import Conclusion, Progress, Screen, screen_for_this_terminal
@@ -115,9 +116,16 @@ def _sweep(
         sweep_dir.mkdir(parents=True, exist_ok=True)
         with sole_sweeper(sweep_dir):
             OmegaConf.save(config, sweep_dir / "multirun.yaml")
-            return study.run()
+            returns = study.run()
+        study.write_report()  # when the lock is free, since the page says whether the study is running
+        return returns
+    except StudyStopped:
+        study.write_report()
+        raise
     except OSError as error:
         raise cannot_write(sweep_dir, error) from None
+    finally:
+        study.report.cancel()
 
 
 def _program(launcher: Launcher, arguments: Sequence[str], config: DictConfig) -> Program | None:
@@ -172,6 +180,9 @@ class _Study:
         self._recipes = Recipes(project, plan.goals, program, sweep_dir)
         self._screen: Screen = screen_for_this_terminal()
         self._trackers: Trackers | None = None
+        name = settings.study_name or self._default_name()
+        source = str(sweep_dir) if settings.storage is None else f"{settings.storage}/{name}"
+        self.report = report_writer(settings.report, source, sweep_dir)
 
     def show(self) -> None:
         """Print what the study would do, its first trial included, and leave nothing behind."""
@@ -345,7 +356,7 @@ class _Study:
             program=self._program,
             store=store,
             asker=asker,
-            files=ResultFiles(self._sweep_dir, self._space.keys, self._goals, self._recipes.text),
+            files=ResultFiles(self._sweep_dir, self._space.keys, self._goals, self._recipes.text, self.report.changed),
             screen=self._screen,
             sweep_dir=self._sweep_dir,
             n_trials=self._settings.n_trials,
@@ -470,6 +481,12 @@ class _Study:
         """The project's own configuration, where it lies in the space."""
         first = next((s.point for s in self._plan.first if s.generator == "config"), None)
         return first or config_point(self._space, self._project)[0] or {}
+
+    def write_report(self) -> None:
+        """The last page of a study that has ended, and where it is."""
+        line = self.report.finish()
+        if line:
+            self._screen.header(f"ax_mo: {line}")
 
     def _own(self, ledger: Ledger) -> Trial | None:
         """The trial of the project's own configuration, which an earlier study may have run."""

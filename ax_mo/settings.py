@@ -46,6 +46,7 @@ class Settings:
     timeout_hours: Any = None
     stop_when: Any = None
     trackers: Any = None
+    report: bool = True
     dry_run: bool = False
     sampler: Mapping[str, Any] | None = None
     custom_search_space: Any = None

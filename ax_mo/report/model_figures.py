@@ -88,6 +88,8 @@ def cross_validation(fitted: Fitted) -> go.Figure:
         figure.update_xaxes(title_text="observed", **where)
         figure.update_yaxes(title_text="predicted without it", **where)
     layout(figure, 150 + 320 * rows)
-    figure.update_layout(margin={"t": 90}, legend={"y": 1.0 + 50 / (150 + 320 * rows)})
+    figure.update_layout(
+        meta={"min_width": 300 * columns}, margin={"t": 90}, legend={"y": 1.0 + 50 / (150 + 320 * rows)}
+    )
     figure.update_annotations(font_size=13)
     return figure

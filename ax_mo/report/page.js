@@ -64,11 +64,16 @@
     const parts = [];
     const add = (heading, ...content) => parts.push(element("h4", {}, heading), ...content);
     if (row.reason) parts.push(element("p", {class: "note"}, row.reason));
-    if ((row.metrics || []).some(Boolean)) add("Metrics", pairs(table.metrics, row.metrics, row.errors));
+    const [goals, all] = [table.goals, row.metrics || []];
+    if (all.slice(0, goals).some(Boolean)) add("Metrics", pairs(table.metrics.slice(0, goals), all, row.errors));
     if ((row.params || []).some(Boolean)) add("Parameters", pairs(table.params, row.params));
     if (row.short) add("Run it again, by its config", commandBox(row.short, "Copy the command"));
     add(row.short ? "Its own command" : "Run it again", commandBox(commandOf(row), "Copy the exact command"));
     add("Directory", row.href ? element("a", {href: row.href}, row.dir) : row.dir);
+    if (all.slice(goals).some(Boolean)) {
+      const others = pairs(table.metrics.slice(goals), all.slice(goals), (row.errors || []).slice(goals));
+      parts.push(element("details", {}, element("summary", {}, "Other metrics"), others));
+    }
     if (row.config) {
       parts.push(element("details", {}, element("summary", {}, "Its whole config"), element("pre", {tabindex: "0"}, row.config)));
     } else if (row.href) {
@@ -102,7 +107,7 @@
       places.push(index);
       chosen.push((trace.customdata || []).flatMap(([n], i) => n === number ? [i] : []));
     });
-    if (places.length) Plotly.restyle(plot, {selectedpoints: chosen, "unselected.marker.opacity": 0.35}, places);
+    if (places.length) Plotly.restyle(plot, {selectedpoints: chosen, "unselected.marker.opacity": 0.45}, places);
   }
 
   document.addEventListener("click", async event => {
@@ -224,10 +229,11 @@
     if (narrow.matches) {
       layout.dragmode = false;  // a finger scrolls the page
       layout.margin = {...layout.margin, l: Math.min(layout.margin.l, 48), r: 8};
+      layout.height += 20 * figure.data.filter(trace => layout.showlegend && trace.name && trace.showlegend !== false).length;
     }
-    if (layout.meta && layout.meta.axes) place.style.minWidth = `${100 * layout.meta.axes}px`;
+    if (layout.meta && layout.meta.min_width) place.style.minWidth = `${layout.meta.min_width}px`;
     try {
-      Plotly.react(place, figure.data, layout, {responsive: true, displaylogo: false, modeBarButtonsToRemove: ["select2d", "lasso2d", "autoScale2d"]});
+      Plotly.react(place, figure.data, layout, {responsive: true, displaylogo: false, displayModeBar: narrow.matches ? false : "hover", modeBarButtons: [["toImage", "zoom2d", "pan2d", "resetScale2d"]]});
       if (!place.dataset.drawn) {
         place.dataset.drawn = "yes";
         place.on("plotly_click", event => {
@@ -248,6 +254,16 @@
   const drawAll = () => Object.keys(figures).forEach(draw);
   dark.addEventListener("change", drawAll);
   narrow.addEventListener("change", drawAll);
-  drawAll();
-  document.documentElement.dataset.ready = "yes";
+  // The first at once; the others one by one, so that the page can be used meanwhile.
+  const waiting = Object.keys(figures);
+  function next() {
+    const name = waiting.shift();
+    if (name === undefined) {
+      document.documentElement.dataset.ready = "yes";
+      return;
+    }
+    draw(name);
+    window.setTimeout(next, 0);
+  }
+  next();
 })();

@@ -23,8 +23,6 @@ from ax_mo.results.front import pareto_front
 from ax_mo.study.trial import Status, Trial
 from ax_mo.trial.files import write_atomically
 
-REPORT = "report.html"
-
 MOST_FITTED = 100
 """The page's model has at most so many trials: 500 take a minute to fit, and the page 10 seconds in all."""
 
@@ -99,6 +97,12 @@ def report_html(record: StudyRecord, path: Path, fitted: bool = True) -> str:
         autoescape=True, finalize=_cleaned, trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined
     )
     place = files("ax_mo.report")
+    front: list[Trial] = []
+    limits: list[Limit] = []
+    with content.part("front"):
+        front = _front(record)
+    with content.part("limits"):
+        limits = _limits(record)
     template = environment.from_string((place / "page.html.j2").read_text(encoding="utf-8"))
     figures = "{" + ",".join(f"{json.dumps(name)}:{text}" for name, text in content.figures.items()) + "}"
     return template.render(
@@ -106,12 +110,8 @@ def report_html(record: StudyRecord, path: Path, fitted: bool = True) -> str:
         state=_state(record),
         settings=_settings(record),
         space=record.space.describe(),
-        front=sorted(
-            pareto_front(record.trials, record.goals),
-            key=lambda trial: trial.metrics[record.goals.names[0]],
-            reverse=record.goals.objectives[0].maximize,
-        ),
-        limits=_limits(record),
+        front=front,
+        limits=limits,
         failures=_failures(record),
         content=content,
         shown=shown,
@@ -204,6 +204,13 @@ def _figure_json(figure: Any) -> str:
 
 
 # What the template shows as text
+
+
+def _front(record: StudyRecord) -> list[Trial]:
+    """From the best of the first objective."""
+    first = record.goals.objectives[0]
+    front = pareto_front(record.trials, record.goals)
+    return sorted(front, key=lambda trial: trial.metrics[first.name], reverse=first.maximize)
 
 
 def _state(record: StudyRecord) -> str:

@@ -40,7 +40,7 @@ def parallel_coordinates(record: StudyRecord) -> go.Figure:
         )
     )
     layout(figure, 460, legend=False)
-    figure.update_layout(margin={"l": 60, "r": 20, "t": 90, "b": 30}, meta={"axes": len(dimensions)})
+    figure.update_layout(margin={"l": 60, "r": 20, "t": 90, "b": 30}, meta={"min_width": 100 * len(dimensions)})
     return figure
 
 
@@ -51,7 +51,8 @@ def _parameter(record: StudyRecord, key: str, trials: Sequence[Trial]) -> dict[s
     ranges = [parameter for parameter in parameters if isinstance(parameter, Range)]
     if len(ranges) == len(parameters) and all(_is_number(value) or value is _ABSENT for value in values):
         numbers = [math.nan if value is _ABSENT else float(value) for value in values]
-        return _axis(key, _numbers(numbers, log=all(r.log for r in ranges), bounds=_bounds(ranges)))
+        log, whole = all(r.log for r in ranges), all(r.integral for r in ranges)
+        return _axis(key, _numbers(numbers, log, _bounds(ranges), whole))
     options = [o.value for parameter in parameters if isinstance(parameter, Choice) for o in parameter.options]
     texts = list(
         dict.fromkeys([shown(o, _LABEL) for o in options] + [shown(v, _LABEL) for v in values if v is not _ABSENT])
@@ -76,7 +77,9 @@ def _axis(name: str, values: dict[str, Any]) -> dict[str, Any]:
     return {"label": in_figure(name, 26), **values}
 
 
-def _numbers(values: Sequence[float], log: bool, bounds: tuple[float, float] | None = None) -> dict[str, Any]:
+def _numbers(
+    values: Sequence[float], log: bool, bounds: tuple[float, float] | None = None, whole: bool = False
+) -> dict[str, Any]:
     known = [value for value in values if not math.isnan(value)]
     low, high = bounds or (min(known, default=0.0), max(known, default=1.0))
     log = log and low > 0
@@ -87,8 +90,17 @@ def _numbers(values: Sequence[float], log: bool, bounds: tuple[float, float] | N
     if low == high:
         low, high = low - 0.5, high + 0.5
     steps = [low + (high - low) * share for share in (0.0, 0.25, 0.5, 0.75, 1.0)]
-    ticks = {step: f"{10**step if log else step:.3g}" for step in steps}
+    ticks = {step: _tick(10**step if log else step) for step in steps}
+    if whole:
+        ticks = {
+            math.log10(int(text)) if log else float(text): text for text in (f"{float(t):.0f}" for t in ticks.values())
+        }
     return _with_absent(values, ticks, (low, high))
+
+
+def _tick(value: float) -> str:
+    """Three digits that count, without an exponent as far as it is short."""
+    return f"{float(f'{value:.3g}'):.10g}"
 
 
 def _with_absent(values: Sequence[float], ticks: dict[float, str], bounds: tuple[float, float]) -> dict[str, Any]:

@@ -58,13 +58,21 @@ class Table:
 
     metrics: list[str]
     params: list[str]
+    goals: int = 0
+    """How many of the metrics, the first, are objectives or constrained."""
     rows: list[Row] = field(default_factory=list)
     commands: list[str] = field(default_factory=list)
 
     def as_json(self) -> dict[str, Any]:
         """Without what is empty."""
         rows = [{name: value for name, value in asdict(row).items() if value not in ("", [])} for row in self.rows]
-        return {"metrics": self.metrics, "params": self.params, "rows": rows, "commands": self.commands}
+        return {
+            "metrics": self.metrics,
+            "goals": self.goals,
+            "params": self.params,
+            "rows": rows,
+            "commands": self.commands,
+        }
 
 
 def table_of(record: StudyRecord, page: Path) -> Table:
@@ -72,7 +80,7 @@ def table_of(record: StudyRecord, page: Path) -> Table:
     goals = record.goals
     named = dict.fromkeys([*goals.required, *(name for trial in record.trials for name in trial.metrics)])
     front = {trial.number for trial in pareto_front(record.trials, goals)}
-    table = Table([clean(name) for name in named], [clean(key) for key in record.space.keys])
+    table = Table([clean(name) for name in named], [clean(key) for key in record.space.keys], len(goals.required))
     for trial in record.trials:
         config = _config(record, trial) if trial.number in front and len(front) <= _MOST_CONFIGS else ""
         table.rows.append(_row(record, trial, list(named), trial.number in front, config, page, table.commands))

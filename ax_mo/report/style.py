@@ -22,8 +22,9 @@ PINK = "#CC79A7"
 GREY = "#8a8f98"
 PALETTE = (BLUE, ORANGE, GREEN, PINK, SKY, RED)
 
-SCALE = "Cividis"
-"""By trial number: from dark blue to yellow, in steps that are even to the colour-blind, too."""
+SCALE = [[0.0, "#2f5fb3"], [0.5, "#9a948a"], [1.0, "#fbd324"]]
+"""By trial number: from blue to yellow as in Cividis, which the colour-blind see alike, but without its ends, of which
+one is lost on black."""
 _OUTLINE = {"width": 1, "color": GREY}
 
 _MOST_OVERRIDES = 14
@@ -80,6 +81,20 @@ def marker(kind: Kind, trials: Sequence[Trial], size: int = 10) -> dict[str, Any
     if kind is Kind.INFEASIBLE:  # an open symbol is all outline, which then has the colour
         common["line"] = {"width": 2}
     return {**common, "color": [trial.number for trial in trials], "coloraxis": "coloraxis"}
+
+
+def legend_entry(figure: go.Figure, kind: Kind, label: str) -> None:
+    """The legend's entry for a kind, of a trace of its own: plotly 7.1 draws one of trials by number in black."""
+    color = PINK if kind is Kind.IMPORTED else GREY
+    figure.add_scatter(
+        x=[None],
+        y=[None],
+        mode="markers",
+        name=label,
+        legendgroup=kind.label,
+        marker={"symbol": kind.symbol, "size": 10, "color": color},
+        hoverinfo="skip",
+    )
 
 
 def hover(trial: Trial, goals: Goals) -> str:

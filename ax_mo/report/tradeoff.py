@@ -15,6 +15,7 @@ from ax_mo.report.style import (
     by_kind,
     color_range,
     layout,
+    legend_entry,
     marker,
     note,
     of_trials,
@@ -61,8 +62,17 @@ def _label(kind: Kind, record: StudyRecord, placed: Sequence[Trial]) -> str:
     return f"{kind.label} ({count}{without})" if kind is not Kind.CONFIG else kind.label
 
 
+def _legend(figure: go.Figure, record: StudyRecord, placed: dict[Kind, list[Trial]]) -> None:
+    for kind, trials in placed.items():
+        legend_entry(figure, kind, _label(kind, record, trials))
+
+
 def axis_title(objective: Objective) -> str:
     return f"{in_figure(objective.name, 40)} ({'higher' if objective.maximize else 'lower'} is better)"
+
+
+def _short_title(objective: Objective) -> str:
+    return f"{in_figure(objective.name, 24)} {'↑' if objective.maximize else '↓'}"
 
 
 def _pair(record: StudyRecord, placed: dict[Kind, list[Trial]]) -> go.Figure:
@@ -86,10 +96,12 @@ def _pair(record: StudyRecord, placed: dict[Kind, list[Trial]]) -> go.Figure:
             x=points([t.metrics[x.name] for t in trials]),
             y=points([t.metrics[y.name] for t in trials]),
             mode="markers",
-            name=_label(kind, record, trials),
+            legendgroup=kind.label,
+            showlegend=False,
             marker=marker(kind, trials),
             **of_trials(trials, record.goals),
         )
+    _legend(figure, record, placed)
     _thresholds(figure, x, y)
     layout(figure, 520)
     figure.update_layout(coloraxis=color_range(record))
@@ -125,7 +137,9 @@ def _matrix(record: StudyRecord, placed: dict[Kind, list[Trial]]) -> go.Figure:
     objectives = record.goals.objectives
     size = len(objectives) - 1
     gap = 0.06 if size < 3 else 0.04
-    specs = [[{} if column <= row else None for column in range(size)] for row in range(size)]
+    specs: list[list[dict[str, Any] | None]] = [
+        [{} if column <= row else None for column in range(size)] for row in range(size)
+    ]
     figure = make_subplots(
         size, size, specs=specs, shared_xaxes=True, shared_yaxes=True, horizontal_spacing=gap, vertical_spacing=gap
     )
@@ -140,9 +154,8 @@ def _matrix(record: StudyRecord, placed: dict[Kind, list[Trial]]) -> go.Figure:
                     x=points([t.metrics[x.name] for t in trials]),
                     y=points([t.metrics[y.name] for t in trials]),
                     mode="markers",
-                    name=_label(kind, record, trials),
                     legendgroup=kind.label,
-                    showlegend=first,
+                    showlegend=False,
                     marker=marker(kind, trials, 7),
                     **of_trials(trials, record.goals),
                     **where,
@@ -160,11 +173,12 @@ def _matrix(record: StudyRecord, placed: dict[Kind, list[Trial]]) -> go.Figure:
             )
             _thresholds(figure, x, y, **where)
             if row == size - 1:
-                figure.update_xaxes(title_text=in_figure(x.name, 24), **where)
+                figure.update_xaxes(title_text=_short_title(x), **where)
             if column == 0:
-                figure.update_yaxes(title_text=in_figure(y.name, 24), **where)
+                figure.update_yaxes(title_text=_short_title(y), **where)
+    _legend(figure, record, placed)
     layout(figure, 260 * size + 100)
-    figure.update_layout(coloraxis=color_range(record))
+    figure.update_layout(coloraxis=color_range(record), meta={"min_width": 280 * size})
     return figure
 
 
@@ -195,10 +209,12 @@ def _single(record: StudyRecord, placed: dict[Kind, list[Trial]]) -> go.Figure:
             x=[trial.number for trial in trials],
             y=[trial.metrics.get(name, floor) for trial in trials],  # those without a value stand at the worst
             mode="markers",
-            name=_label(kind, record, placed[kind]),
+            legendgroup=kind.label,
+            showlegend=False,
             marker=marker(kind, trials),
             **of_trials(trials, record.goals),
         )
+    _legend(figure, record, placed)
     if objective.threshold is not None:
         figure.add_hline(y=objective.threshold, line={"color": RED, "width": 1, "dash": "dot"}, layer="below")
         figure.add_scatter(

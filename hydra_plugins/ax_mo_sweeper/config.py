@@ -78,6 +78,8 @@ class AxMoSweeperConf:
     # Where the study itself is logged: [mlflow, wandb, tensorboard], each an extra of this package. Servers, projects
     # and modes are those of their own environment variables.
     trackers: Any = None
+    # Keep report.html in the sweep directory; AX_MO_REPORT=0 in the environment turns it off for all sweeps.
+    report: bool = True
 
     # Print the space, the objectives and the first trial's command, and run nothing.
     dry_run: bool = False

@@ -1,0 +1,48 @@
+"""A sweep leaves a page to look at."""
+
+import subprocess
+import sys
+
+from tests.end_to_end.conftest import environment
+
+SPACE = ("x=interval(0,1)", "y=interval(0,1)", "hydra.sweeper.n_trials=4", "hydra.sweeper.method=random_search")
+ON = {"AX_MO_REPORT": "1"}
+
+
+def test_page_is_there_at_the_end(sweep):
+    done = sweep.run(*SPACE, env=ON)
+    assert done.returncode == 0, done.output
+    page = (sweep.dir / "report.html").read_text()
+    assert f"ax_mo: report: {sweep.dir}/report.html" in done.output
+    assert "not running: 4 completed, of 4 trials" in page
+    assert '<p class="note">' not in page and '"validation":{' in page
+    assert not list(sweep.dir.glob(".report.html*"))
+
+
+def test_page_can_be_left_out(sweep):
+    done = sweep.run(*SPACE, "hydra.sweeper.report=false", env=ON)
+    assert done.returncode == 0, done.output
+    assert not (sweep.dir / "report.html").exists()
+    again = subprocess.run(
+        [sys.executable, "-m", "ax_mo.report", str(sweep.dir), "--quick"], env=environment(), text=True,
+        capture_output=True, timeout=120,
+    )  # fmt: skip
+    assert (again.returncode, again.stdout.strip()) == (0, str(sweep.dir / "report.html")), again.stderr
+
+
+def test_page_that_cannot_be_written_is_told_and_no_error(sweep):
+    sweep.dir.mkdir()
+    (sweep.dir / "report.html").mkdir()
+    done = sweep.run(*SPACE, env=ON)
+    assert done.returncode == 0, done.output
+    assert "ax_mo: report.html: " in done.output
+    assert "Traceback" not in done.output
+
+
+def test_what_is_no_study_is_told(tmp_path):
+    done = subprocess.run(
+        [sys.executable, "-m", "ax_mo.report", str(tmp_path)], env=environment(), text=True, capture_output=True,
+        timeout=120,
+    )  # fmt: skip
+    assert done.returncode == 1
+    assert "holds no study" in done.stderr and "Traceback" not in done.stderr
