@@ -131,7 +131,7 @@ class Study:
 
     @staticmethod
     def _figures() -> Any:
-        from ax_mo.report import figures
+        from ax_mo.page import figures
 
         return figures
 

@@ -30,10 +30,10 @@ from ax_mo.jobs.job import Jobs
 from ax_mo.jobs.settings import launcher_settings
 from ax_mo.jobs.torchx_jobs import LocalJobs, torchx_jobs
 from ax_mo.ledger import Ledger, cannot_write, command_of, composed, first_attempt, subdir_of
+from ax_mo.page.writer import report_writer
 from ax_mo.plan import Plan, make_plan
 from ax_mo.project import Project, hydra_overrides, reason
 from ax_mo.record import about
-from ax_mo.report.writer import report_writer
 from ax_mo.results.files import PARETO, RESULTS, TRIALS, ResultFiles
 from ax_mo.results.promote import Recipes
 from ax_mo.screen import Conclusion, Progress, Screen, screen_for_this_terminal

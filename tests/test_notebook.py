@@ -10,7 +10,7 @@ import ax_mo
 from ax_mo.errors import AxMoError
 from ax_mo.study.trial import Status
 from tests.cli.conftest import all_failed, stored
-from tests.report import studies
+from tests.page import studies
 
 PLOTS = ("tradeoff", "hypervolume", "parallel_coordinates", "learning_curves", "timeline")
 
@@ -120,7 +120,6 @@ def test_plots_are_plotly_figures(tmp_path: Path, name: str) -> None:
     assert type(figure).__module__.startswith("plotly.")
 
 
-@pytest.mark.xfail(strict=True, reason="the package ax_mo.report takes the place of the function: rename the package")
 def test_report_is_a_function_also_after_a_plot(tmp_path: Path) -> None:
     loaded(tmp_path / "s").plot_tradeoff()
     assert callable(ax_mo.report)

@@ -13,7 +13,7 @@ def run(arguments: Namespace) -> None:
     record = study_at(arguments.source)
     path = new_file(arguments.to or str(record.directory / NAME), force=True)
     try:
-        from ax_mo.report.page import write_report
+        from ax_mo.page.page import write_report
     except ImportError as error:
         raise AxMoError(f"The report needs what is not installed: {error}.") from None
     write_report(record, path)

@@ -10,7 +10,7 @@ import pytest
 from ax_mo.cli import main
 from ax_mo.record import StudyRecord, about
 from ax_mo.study.store import Definition, StoredStudy, write_study
-from tests.report import studies
+from tests.page import studies
 
 
 @dataclass

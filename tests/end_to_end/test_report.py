@@ -24,7 +24,7 @@ def test_page_can_be_left_out(sweep):
     assert done.returncode == 0, done.output
     assert not (sweep.dir / "report.html").exists()
     again = subprocess.run(
-        [sys.executable, "-m", "ax_mo.report", str(sweep.dir), "--quick"], env=environment(), text=True,
+        [sys.executable, "-m", "ax_mo.page", str(sweep.dir), "--quick"], env=environment(), text=True,
         capture_output=True, timeout=120,
     )  # fmt: skip
     assert (again.returncode, again.stdout.strip()) == (0, str(sweep.dir / "report.html")), again.stderr
@@ -41,7 +41,7 @@ def test_page_that_cannot_be_written_is_told_and_no_error(sweep):
 
 def test_what_is_no_study_is_told(tmp_path):
     done = subprocess.run(
-        [sys.executable, "-m", "ax_mo.report", str(tmp_path)], env=environment(), text=True, capture_output=True,
+        [sys.executable, "-m", "ax_mo.page", str(tmp_path)], env=environment(), text=True, capture_output=True,
         timeout=120,
     )  # fmt: skip
     assert done.returncode == 1

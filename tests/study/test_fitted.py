@@ -8,7 +8,7 @@ from ax_mo.errors import AxMoError
 from ax_mo.goals import parse_goals
 from ax_mo.linear import parse_linear
 from ax_mo.study.fitted import Fitted, sum_text
-from tests.report.studies import CONDITIONAL, FLAT, metrics_of, record, study, trial
+from tests.page.studies import CONDITIONAL, FLAT, metrics_of, record, study, trial
 
 
 @pytest.fixture(scope="module", params=[FLAT, CONDITIONAL], ids=["flat", "conditional"])

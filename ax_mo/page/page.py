@@ -16,9 +16,9 @@ from typing import Any
 
 from ax_mo.errors import AxMoError
 from ax_mo.goals import Goals
+from ax_mo.page.rows import Table, script_json, table_of
+from ax_mo.page.text import clean, shown
 from ax_mo.record import StudyRecord
-from ax_mo.report.rows import Table, script_json, table_of
-from ax_mo.report.text import clean, shown
 from ax_mo.results.front import pareto_front
 from ax_mo.study.trial import Status, Trial
 from ax_mo.trial.files import write_atomically
@@ -96,7 +96,7 @@ def report_html(record: StudyRecord, path: Path, fitted: bool = True) -> str:
     environment = jinja2.Environment(
         autoescape=True, finalize=_cleaned, trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined
     )
-    place = files("ax_mo.report")
+    place = files("ax_mo.page")
     front: list[Trial] = []
     limits: list[Limit] = []
     with content.part("front"):
@@ -133,8 +133,8 @@ def _cleaned(value: Any) -> Any:
 
 
 def _figures(record: StudyRecord, content: Content) -> None:
-    from ax_mo.report import progress
-    from ax_mo.report.figures import hypervolume_trace, learning_curves, parallel_coordinates, timeline, tradeoff
+    from ax_mo.page import progress
+    from ax_mo.page.figures import hypervolume_trace, learning_curves, parallel_coordinates, timeline, tradeoff
 
     plain: dict[str, Callable[[StudyRecord], Any]] = {
         "tradeoff": tradeoff,
@@ -179,7 +179,7 @@ def _model(record: StudyRecord, content: Content, fitted: bool) -> None:
             content.notes[place] = "The model is fitted for this page when the sweep ends."
         return
     with content.part(places[0]):
-        from ax_mo.report.figures import sensitivity
+        from ax_mo.page.figures import sensitivity
         from ax_mo.study.fitted import Fitted
 
         model = Fitted(record, MOST_FITTED)
@@ -189,7 +189,7 @@ def _model(record: StudyRecord, content: Content, fitted: bool) -> None:
             content.remarks.update(dict.fromkeys(places, text))
         content.figures[places[0]] = _figure_json(sensitivity(model))
     with content.part(places[1]):
-        from ax_mo.report.figures import cross_validation
+        from ax_mo.page.figures import cross_validation
 
         content.figures[places[1]] = _figure_json(cross_validation(model))
 

@@ -6,9 +6,9 @@ from typing import Any
 
 import plotly.graph_objects as go
 
+from ax_mo.page.style import SCALE, color_range, layout, note
+from ax_mo.page.text import in_figure, shown
 from ax_mo.record import StudyRecord
-from ax_mo.report.style import SCALE, color_range, layout, note
-from ax_mo.report.text import in_figure, shown
 from ax_mo.space.parameters import Choice, Range
 from ax_mo.study.trial import Trial
 

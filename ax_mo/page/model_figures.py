@@ -3,8 +3,8 @@
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
-from ax_mo.report.style import BLUE, GREY, PALETTE, RED, layout, points
-from ax_mo.report.text import in_figure
+from ax_mo.page.style import BLUE, GREY, PALETTE, RED, layout, points
+from ax_mo.page.text import in_figure
 from ax_mo.study.fitted import Fitted
 
 _MOST_PARAMETERS = 12

@@ -7,8 +7,8 @@ from typing import Any
 import plotly.graph_objects as go
 
 from ax_mo.goals import Goals
+from ax_mo.page.text import in_figure, shown
 from ax_mo.record import StudyRecord
-from ax_mo.report.text import in_figure, shown
 from ax_mo.study.repeats import standard_errors
 from ax_mo.study.trial import Status, Trial
 

@@ -6,14 +6,14 @@ from pathlib import Path
 import pytest
 
 from ax_mo.goals import parse_goals
-from ax_mo.report import figures
-from ax_mo.report.progress import MOST_CURVES, curves_of, schedule
-from ax_mo.report.style import Kind, by_kind, kind_of
-from ax_mo.report.volume import hypervolumes
+from ax_mo.page import figures
+from ax_mo.page.progress import MOST_CURVES, curves_of, schedule
+from ax_mo.page.style import Kind, by_kind, kind_of
+from ax_mo.page.volume import hypervolumes
 from ax_mo.results.front import hypervolume, pareto_front, reference_point
 from ax_mo.study.trial import Status
 from ax_mo.trial.curve import append
-from tests.report.studies import CONDITIONAL, FLAT, failed, goals, record, study, trial
+from tests.page.studies import CONDITIONAL, FLAT, failed, goals, record, study, trial
 
 PLAIN = (
     figures.tradeoff, figures.hypervolume_trace, figures.parallel_coordinates, figures.learning_curves, figures.timeline
@@ -114,7 +114,7 @@ def test_curves_of_the_objectives_come_first(tmp_path):
         for step in range(500):
             append(tmp_path / str(number) / "curve.jsonl", step, step, {"a": 1.0, "b": step, "val_acc": step / 500})
     curves = curves_of(of)
-    assert list(curves)[0] == "val_acc" and set(curves) == {"val_acc", "a", "b"}
+    assert next(iter(curves)) == "val_acc" and set(curves) == {"val_acc", "a", "b"}
     (first, *_) = curves["val_acc"]
     assert len(first.steps) <= 80 and first.steps[-1] == 499
     drawn = figures.learning_curves(of)

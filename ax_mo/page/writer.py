@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import IO, Protocol
 
 import ax_mo
-from ax_mo.report import REPORT
+from ax_mo.page import REPORT
 
 EVERY = 30.0
 """Seconds from the end of one writing to the begin of the next: a page takes about one second to write."""
@@ -139,7 +139,7 @@ class ReportWriter:
 
     def _start(self, options: list[str], said: IO[bytes]) -> "subprocess.Popen[bytes]":
         # -P: neither the task's directory nor a file of the user's shadows what is imported here.
-        argv = [sys.executable, "-P", "-m", "ax_mo.report", "-", "--to", str(self._path), *options]
+        argv = [sys.executable, "-P", "-m", "ax_mo.page", "-", "--to", str(self._path), *options]
         package = str(Path(ax_mo.__file__).parents[1])
         environment = {
             **os.environ,

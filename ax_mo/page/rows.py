@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+from ax_mo.page.commands import exact_command, front_command
+from ax_mo.page.text import clean, shortened, shown
 from ax_mo.record import StudyRecord
-from ax_mo.report.commands import exact_command, front_command
-from ax_mo.report.text import clean, shortened, shown
 from ax_mo.results.front import pareto_front
 from ax_mo.study.repeats import standard_errors
 from ax_mo.study.trial import Trial

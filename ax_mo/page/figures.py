@@ -4,10 +4,10 @@ In all of them a trial has the same colour, by its number, and the same symbol, 
 what is under the mouse is escaped. ``sensitivity`` and ``cross_validation`` raise AxMoError where there is no model.
 """
 
-from ax_mo.report.model_figures import cross_validation, sensitivity
-from ax_mo.report.parallel import parallel_coordinates
-from ax_mo.report.progress import hypervolume_trace, learning_curves, timeline
-from ax_mo.report.tradeoff import tradeoff
+from ax_mo.page.model_figures import cross_validation, sensitivity
+from ax_mo.page.parallel import parallel_coordinates
+from ax_mo.page.progress import hypervolume_trace, learning_curves, timeline
+from ax_mo.page.tradeoff import tradeoff
 
 __all__ = [
     "cross_validation",

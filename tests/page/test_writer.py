@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from ax_mo.report.writer import NoReport, ReportWriter, report_writer
+from ax_mo.page.writer import NoReport, ReportWriter, report_writer
 from tests.test_record import make
 
 

@@ -7,8 +7,7 @@ import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
 from ax_mo.goals import Objective
-from ax_mo.record import StudyRecord
-from ax_mo.report.style import (
+from ax_mo.page.style import (
     GREEN,
     RED,
     Kind,
@@ -21,7 +20,8 @@ from ax_mo.report.style import (
     of_trials,
     points,
 )
-from ax_mo.report.text import in_figure
+from ax_mo.page.text import in_figure
+from ax_mo.record import StudyRecord
 from ax_mo.results.front import pareto_front
 from ax_mo.study.trial import Trial
 

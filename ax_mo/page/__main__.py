@@ -1,4 +1,4 @@
-"""``python -m ax_mo.report <sweep dir>``: write the page of a study, also while it runs."""
+"""``python -m ax_mo.page <sweep dir>``: write the page of a study, also while it runs."""
 
 import argparse
 import os
@@ -6,11 +6,11 @@ import sys
 from pathlib import Path
 
 from ax_mo.errors import AxMoError
-from ax_mo.report import REPORT
+from ax_mo.page import REPORT
 
 
 def main(arguments: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(prog="python -m ax_mo.report", description="Write a study's report.html.")
+    parser = argparse.ArgumentParser(prog="python -m ax_mo.page", description="Write a study's report.html.")
     parser.add_argument("study", help="its sweep directory, or <SQLAlchemy URL>/<study name>; - reads that from stdin")
     parser.add_argument("--to", type=Path, help="the file to write; report.html in the sweep directory by default")
     parser.add_argument("--quick", action="store_true", help="without the parts of the model, which take the most time")
@@ -20,8 +20,8 @@ def main(arguments: list[str] | None = None) -> int:
         os.nice(19)
     # A URL may hold a password, and a command line is everybody's to see.
     source = sys.stdin.readline().strip() if given.study == "-" else given.study
+    from ax_mo.page.page import write_report
     from ax_mo.record import read_record
-    from ax_mo.report.page import write_report
 
     try:
         record = read_record(source)

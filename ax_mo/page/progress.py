@@ -11,11 +11,11 @@ import plotly.graph_objects as go
 from plotly.colors import sample_colorscale
 from plotly.subplots import make_subplots
 
+from ax_mo.page.style import BLUE, GREY, ORANGE, RED, SCALE, SKY, layout, note
+from ax_mo.page.text import in_figure
+from ax_mo.page.tradeoff import NOTHING
+from ax_mo.page.volume import hypervolumes
 from ax_mo.record import StudyRecord
-from ax_mo.report.style import BLUE, GREY, ORANGE, RED, SCALE, SKY, layout, note
-from ax_mo.report.text import in_figure
-from ax_mo.report.tradeoff import NOTHING
-from ax_mo.report.volume import hypervolumes
 from ax_mo.results.front import pareto_front, reference_point
 from ax_mo.study.trial import Status, Trial
 from ax_mo.trial.curve import read_curve
