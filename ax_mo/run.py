@@ -40,7 +40,7 @@ from ax_mo.screen import Conclusion, Progress, Screen, screen_for_this_terminal
 from ax_mo.screen.text import by_first_objective
 from ax_mo.settings import Settings, parse_settings
 from ax_mo.space.parameters import Value
-from ax_mo.space.start import config_point
+from ax_mo.space.start import values_in
 from ax_mo.study.asker import Asker
 from ax_mo.study.description import write_description
 from ax_mo.study.lock import sole_sweeper
@@ -478,9 +478,11 @@ class _Study:
         return [*commands, (f"{what}: to resume", command.removeprefix(": ").removeprefix(", "))]
 
     def _own_point(self) -> Mapping[str, Value]:
-        """The project's own configuration, where it lies in the space."""
-        first = next((s.point for s in self._plan.first if s.generator == "config"), None)
-        return first or config_point(self._space, self._project)[0] or {}
+        """The values of the project's own configuration, also where they lie outside the space."""
+        try:
+            return values_in(self._project.compose(self._space.fixed), self._space)
+        except (HydraException, OmegaConfBaseException):
+            return {}
 
     def write_report(self) -> None:
         """The last page of a study that has ended, and where it is."""

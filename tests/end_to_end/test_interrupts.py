@@ -23,7 +23,7 @@ SLOW = ("x=interval(0,1)", "sleep=4", "hydra.sweeper.n_trials=50", "hydra.sweepe
 
 def test_once_lets_the_running_trials_finish(sweep, terminal):
     child = terminal(*SLOW)
-    child.expect("2 running")
+    child.expect("2/2 running")
     child.sendintr()
     child.expect(r"Interrupted: 2 running trial\(s\) will be finished")
     child.expect("the running trials were finished")
@@ -36,7 +36,7 @@ def test_once_lets_the_running_trials_finish(sweep, terminal):
 
 def test_twice_cancels_them_and_exits_with_130(sweep, terminal):
     child = terminal("x=interval(0,1)", "sleep=600", "hydra.sweeper.n_trials=50", "hydra.sweeper.n_jobs=2")
-    child.expect("2 running")
+    child.expect("2/2 running")
     child.sendintr()
     child.expect("Ctrl-C again cancels them")
     child.sendintr()

@@ -1,7 +1,17 @@
 """What nobody reads, or cannot be shown, ends no study."""
 
+import io
+import re
 import shlex
 
+import pexpect
+import pytest
+
+from .conftest import environment
+
+EXPERIMENT = r"""# @package _global_
+hydra: {sweeper: {params: {+note: "choice('\e[31mred','\e[32mgreen')"}}}
+"""
 SPACE = ("x=interval(0,1)", "hydra.sweeper.n_trials=3", "hydra.sweeper.method=random_search")
 
 
@@ -15,3 +25,39 @@ def test_terminal_without_the_letters_does_not_end_the_study(sweep):
     done = sweep.run("+note=plain,'é'", *SPACE, env={"PYTHONIOENCODING": "ascii"})
     assert done.returncode == 0, done.output
     assert {trial["params.+note"] for trial in sweep.trials()} == {"plain", "é"}
+
+
+@pytest.mark.parametrize("width", [40, 80])
+def test_narrow_terminal_gets_no_broken_lines(sweep, width):
+    argv = sweep.argv(*SPACE, "model=small,large", "+parameter_with_a_long_name=interval(0,1)")
+    terminal = environment(TERM="xterm-256color", NO_COLOR="1")
+    del terminal["COLUMNS"]
+    child = pexpect.spawn(
+        argv[0], argv[1:], cwd=str(sweep.tmp_path), env=terminal, timeout=60, encoding="utf-8", dimensions=(24, width)
+    )
+    output = io.StringIO()
+    child.logfile_read = output
+    child.expect(pexpect.EOF)
+    child.close()
+    assert child.exitstatus == 0, output.getvalue()
+    plain = re.sub(r"\x1b\[[\d;?]*[a-zA-Z]", "", output.getvalue()).replace("\r\n", "\n")
+    assert "\x1b" not in plain and not re.search(r"\x1b\[[\d;]*3\dm", output.getvalue())
+    assert re.search(r" \d/3  \d/2 running", plain)
+    table = plain.split("trials, hypervolume")[1] if width == 80 else plain.split("Pareto front:")[-1]
+    lines = table.split("Everything is in")[0].splitlines()
+    assert all(len(line) <= width for line in lines), lines
+    header = next(line for line in lines if "loss ↓" in line)
+    assert ("parameter_with_a_long_name" in header) is (width == 80)
+    assert "Run a point again: " in plain and "Choose a point: ax-mo pareto" in plain and "to resume: " in plain
+
+
+@pytest.mark.parametrize("terminal", [{}, {"TERM": "dumb"}])
+def test_what_is_no_terminal_gets_lines_without_control_codes(sweep, terminal):
+    experiment = sweep.project / "conf" / "experiment" / "note.yaml"
+    experiment.parent.mkdir()
+    experiment.write_text(EXPERIMENT)
+    done = sweep.run(*SPACE, "+experiment=note", env=terminal)
+    assert done.returncode == 0, done.output
+    assert "\x1b" not in done.output and "\r" not in done.output
+    assert done.output.count("ax_mo: trial ") == 6
+    assert re.search(r"^Choose a point: ax-mo pareto /", done.output, re.MULTILINE)
