@@ -5,7 +5,6 @@ import io
 import json
 import subprocess
 import sys
-import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -23,17 +22,14 @@ COMMANDS = ("status", "pareto", "show", "promote", "report", "export", "rebuild"
 AWKWARD = "\x1b[31mred\x1b[0m <script>alert(1)</script> a|b\r\nnext"
 
 
-def test_help_answers_at_once_and_imports_nothing_heavy() -> None:
+def test_help_imports_nothing_heavy() -> None:
     code = (
-        "import sys; from ax_mo.cli import main; main(['--help']); heavy = {'ax', 'torch', 'hydra', 'pandas', "
-        "'plotly', 'sqlalchemy', 'omegaconf', 'yaml'}; assert not heavy & set(sys.modules)"
+        "import atexit, sys; from ax_mo.cli import main; heavy = {'ax', 'torch', 'hydra', 'pandas', 'plotly', "
+        "'sqlalchemy', 'omegaconf', 'yaml'}; "
+        "atexit.register(lambda: print('imported:', *sorted(heavy & set(sys.modules)))); main(['--help'])"
     )
-    times: list[float] = []
-    for _ in range(3):
-        started = time.perf_counter()
-        subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT, capture_output=True)
-        times.append(time.perf_counter() - started)
-    assert min(times) < 0.4  # 0.15 on an idle machine
+    done = subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT, capture_output=True, text=True)
+    assert done.stdout.splitlines()[-1] == "imported:"
 
 
 @pytest.mark.parametrize("command", COMMANDS)

@@ -56,7 +56,7 @@ def test_tracker_that_hangs_is_ended(tmp_path: Path) -> None:
     began = time.monotonic()
     for number in range(1, 2000):  # more than a pipe holds
         log.ended(trial(number % 9))
-    assert time.monotonic() - began < 2
+    assert time.monotonic() - began < 5
     log.finish(None, State.FINISHED, 1.0)
     assert time.monotonic() - began < 10
     assert notices == ["tensorboard: did not finish in time and was left; a resume logs what is missing"]
