@@ -5,7 +5,7 @@ BIN     = $(VENV)/bin
 READY   = $(VENV)/.ready
 DEMO    = demo
 
-.PHONY: demo test lint types unit test-hydra14 test-slurm bench clean env format
+.PHONY: demo test lint types unit browser test-hydra14 test-slurm bench clean env format
 
 env: $(READY)
 
@@ -28,8 +28,15 @@ lint: env
 types: env
 	$(BIN)/mypy
 
-unit: env
+unit: env browser
 	$(BIN)/python -m pytest
+
+# For the tests of report.html, which are left out where there is no browser; only root can install one.
+browser:
+	@command -v chromium chromium-browser google-chrome >/dev/null || { \
+	  if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	    apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium >/dev/null; \
+	  fi || true; }
 
 format: env
 	$(BIN)/ruff check --fix .

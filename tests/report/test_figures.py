@@ -114,7 +114,7 @@ def test_curves_of_the_objectives_come_first(tmp_path):
         for step in range(500):
             append(tmp_path / str(number) / "curve.jsonl", step, step, {"a": 1.0, "b": step, "val_acc": step / 500})
     curves = curves_of(of)
-    assert list(curves)[0] == "val_acc" and set(curves) == {"val_acc", "a", "b"}
+    assert next(iter(curves)) == "val_acc" and set(curves) == {"val_acc", "a", "b"}
     (first, *_) = curves["val_acc"]
     assert len(first.steps) <= 80 and first.steps[-1] == 499
     drawn = figures.learning_curves(of)
