@@ -7,7 +7,7 @@ DEMO    = demo
 # Test files that run at once. Most of a test's time is one process importing Ax.
 JOBS   ?= 2
 
-.PHONY: demo test lint types unit test-hydra14 test-slurm bench clean env format
+.PHONY: demo test lint types unit browser test-hydra14 test-slurm bench clean env format
 
 env: $(READY)
 
@@ -30,8 +30,15 @@ lint: env
 types: env
 	$(BIN)/mypy
 
-unit: env
+unit: env browser
 	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile
+
+# For the tests of report.html, which are left out where there is no browser; only root can install one.
+browser:
+	@command -v chromium chromium-browser google-chrome >/dev/null || { \
+	  if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	    apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium >/dev/null; \
+	  fi || true; }
 
 format: env
 	$(BIN)/ruff check --fix .
