@@ -106,7 +106,7 @@ def test_escape_sequences_of_terminals_are_left_out():
 
 
 def test_part_that_fails_is_a_note(tmp_path, monkeypatch):
-    import ax_mo.report.figures as figures
+    import ax_mo.page.figures as figures
 
     def broken(*_):
         raise RuntimeError("no <b>such</b> thing")
