@@ -543,9 +543,9 @@ def test_many_trials_are_compared_in_little_time(earlier: Path, project: Project
         shutil.copytree(earlier / "0", earlier / str(number))
         path = earlier / str(number) / ".hydra" / "config.yaml"
         path.write_text(path.read_text().replace("x: 0.0", f"x: {number / 200}"))
-    start = time.perf_counter()
+    start = time.process_time()
     found = read(earlier, project, "model=cnn")
-    assert len(found.trials) == 200 and time.perf_counter() - start < 15
+    assert len(found.trials) == 200 and time.process_time() - start < 15
 
 
 # Objectives

@@ -73,7 +73,7 @@ def environment(**extra: str) -> dict[str, str]:
     return {**os.environ, "PYTHONUNBUFFERED": "1", "COLUMNS": "200", **quiet, **extra}
 
 
-def run(argv: Sequence[str], cwd: Path, timeout: float = 120, env: dict[str, str] | None = None) -> Finished:
+def run(argv: Sequence[str], cwd: Path, timeout: float = 300, env: dict[str, str] | None = None) -> Finished:
     done = subprocess.run(
         list(argv), cwd=cwd, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=timeout,
         env=environment(**(env or {})), check=False,

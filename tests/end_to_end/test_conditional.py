@@ -29,7 +29,7 @@ def study(tmp_path_factory):
     done = run(
         [*argv, "hydra.sweeper.n_trials=30", "hydra.sweeper.seed=1", "trainer.max_epochs=1"],
         cwd=directory,
-        timeout=280,
+        timeout=800,
     )
     assert done.returncode == 0, done.output
     return directory / "sweep", done.output

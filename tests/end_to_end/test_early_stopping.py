@@ -77,7 +77,7 @@ def test_trial_that_does_not_end_as_asked_is_stopped_all_the_same(curves, how):
     assert "dominated at step" in bad["reason"]
     assert float(bad["metrics.acc"]) > 0, "what it had reported"
     assert bad["metrics.steps"] == "", "it never returned"
-    assert time.monotonic() - started < 60
+    assert time.monotonic() - started < 200
 
 
 def test_other_launchers_stop_their_trials_too(curves):

@@ -17,7 +17,7 @@ TRAIN = ROOT / "example_project" / "train.py"
 def study(tmp_path_factory):
     directory = tmp_path_factory.mktemp("example")
     argv = [sys.executable, str(TRAIN), "-m", "+experiment=nas", f"hydra.sweep.dir={directory / 'sweep'}"]
-    done = run([*argv, "hydra.sweeper.n_trials=6", "hydra.sweeper.seed=1"], cwd=directory, timeout=240)
+    done = run([*argv, "hydra.sweeper.n_trials=6", "hydra.sweeper.seed=1"], cwd=directory, timeout=600)
     assert done.returncode == 0, done.output
     return directory / "sweep", done.output
 

@@ -45,7 +45,7 @@ def study(tmp_path_factory):
     sweep.script = sweep.project / "src" / "train.py"
     (sweep.project / "configs" / "hparams_search" / "ax.yaml").write_text(SEARCH)
     argv = [sys.executable, str(sweep.script), "-m", "hparams_search=ax", f"hydra.sweep.dir={sweep.dir}"]
-    done = run(argv, cwd=sweep.tmp_path, timeout=240)
+    done = run(argv, cwd=sweep.tmp_path, timeout=600)
     assert done.returncode == 0, done.output
     return sweep
 

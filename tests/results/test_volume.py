@@ -36,6 +36,6 @@ def test_large_front_of_four_objectives_takes_moments() -> None:
     draw = random.Random(0)
     points = [tuple(draw.gauss(0, 1) for _ in range(4)) for _ in range(100)]
     front = [tuple(value / sum(v * v for v in point) ** 0.5 + 1 for value in point) for point in points]
-    started = time.perf_counter()
+    started = time.process_time()
     assert dominated_volume(front, (0.0,) * 4) > 0
-    assert time.perf_counter() - started < 10
+    assert time.process_time() - started < 10

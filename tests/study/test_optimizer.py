@@ -182,7 +182,7 @@ def test_finite_space_is_gone_through_exactly_once(space, count, method):
     optimizer = AxOptimizer(space, parse_goals({"f": "minimize"}), seed=1, method=method, n_startup_trials=5)
     optimizer.start()
     points = []
-    started = time.monotonic()
+    started = time.process_time()
     with pytest.raises(SpaceExhausted):
         while True:
             point = optimizer.ask().point
@@ -193,7 +193,7 @@ def test_finite_space_is_gone_through_exactly_once(space, count, method):
                 optimizer.tell(len(points), [{"f": float(point["a"])}])
             points.append(point)
             assert len(points) <= count
-    assert time.monotonic() - started < 30, "the last points are not found by chance"
+    assert time.process_time() - started < 30, "the last points are not found by chance"
     assert sorted(map(str, points)) == sorted(map(str, space.points()))
 
 
