@@ -1,7 +1,7 @@
 """A tracker's own process: reads what happens as lines of JSON from its input, and answers with lines of JSON.
 
-``python -P -m ax_mo.trackers.child <tracker>``. A process of its own, since such a library may hang on its server,
-changes its process's environment (W&B's ``WANDB_SERVICE``, which trials would inherit) and prints what it likes.
+A process of its own, since such a library may hang on its server, changes its process's environment (W&B's
+``WANDB_SERVICE``, which trials would inherit) and prints what it likes.
 """
 
 import json
@@ -92,7 +92,3 @@ class _Child:
 def _one_line(error: Exception) -> str:
     lines = str(error).strip().splitlines() or [""]
     return f"{type(error).__name__}: {lines[0]}"[:300]
-
-
-if __name__ == "__main__":
-    main()

@@ -77,16 +77,14 @@ class MlflowTracker:
         parent = self._parent()
         own = self._run_of(trial)
         if own is None:
-            tags = {**mlflow_tags(self._tag, trial, parent), STATUS_TAG: trial.status.value}
+            tags = {**mlflow_tags(self._tag, trial, parent), **_tags(trial)}
             name = f"trial {trial.label}"
             run_id = self._client.create_run(self._experiment(), _milliseconds(trial.started), tags, name).info.run_id
-            self._log(run_id, trial, {}, {})
+            self._log(run_id, trial.point, trial.metrics)
             self._client.set_terminated(run_id, _STATUS[trial.status], _milliseconds(trial.ended))
         else:
             run_id = own.info.run_id
-            self._log(run_id, trial, own.data.params, own.data.metrics)
-            if MLFLOW_PARENT not in own.data.tags:  # begun before there was one
-                self._client.set_tag(run_id, MLFLOW_PARENT, parent)
+            self._complete(own, trial, parent)
             if own.info.status == "RUNNING":  # a trial that was killed could not end its run
                 self._client.set_terminated(run_id, _STATUS[trial.status])
         self._kept.save(runs={**self._runs, str(trial.number): run_id})
@@ -100,7 +98,7 @@ class MlflowTracker:
         metrics = {"pareto_points": float(len(numbers))}
         if hypervolume is not None:
             metrics["hypervolume"] = hypervolume
-        self._log_metrics(self._parent(), metrics, len(self._runs))
+        self._log(self._parent(), {}, metrics, step=len(self._runs))
         self._kept.save(front=logged)
 
     def finished(self, record: StudyRecord, report: Path | None, state: State) -> None:
@@ -175,29 +173,41 @@ class MlflowTracker:
             if TRIAL_TAG in run.data.tags and MLFLOW_PARENT not in run.data.tags:
                 self._client.set_tag(run.info.run_id, MLFLOW_PARENT, parent)
 
-    def _log(self, run_id: str, trial: Trial, params: Mapping[str, Any], metrics: Mapping[str, Any]) -> None:
-        """Add what the run does not have: ``params`` and ``metrics`` it has already."""
-        new = {key_for(key): value for key, value in trial.point.items() if key_for(key) not in params}
-        self._describe(run_id, new)
-        tags = {STATUS_TAG: trial.status.value, "ax_mo.generator": trial.generator, "ax_mo.directory": trial.directory}
-        if trial.reason:
-            tags["ax_mo.reason"] = trial.reason
-        self._client.log_batch(run_id, tags=[RunTag(key, value) for key, value in tags.items()])
-        missing = {name: value for name, value in trial.metrics.items() if key_for(name) not in metrics}
-        self._log_metrics(run_id, missing, 0)
+    def _complete(self, own: Any, trial: Trial, parent: str) -> None:
+        """Add to the trial's own run what it does not have."""
+        tags = _tags(trial)
+        if MLFLOW_PARENT not in own.data.tags:  # begun before there was one
+            tags[MLFLOW_PARENT] = parent
+        params = {key: value for key, value in trial.point.items() if key_for(key) not in own.data.params}
+        metrics = {name: value for name, value in trial.metrics.items() if key_for(name) not in own.data.metrics}
+        self._log(own.info.run_id, params, metrics, tags)
 
     def _describe(self, run_id: str, params: Mapping[str, Any]) -> None:
         """Params; one that is there with another value, as after a resume with other settings, stays what it is."""
         have = self._client.get_run(run_id).data.params
-        new = [Param(key_for(k), _text(v)[:_LONGEST_PARAM]) for k, v in params.items() if key_for(k) not in have]
-        for begin in range(0, len(new), _MOST_AT_ONCE):
-            self._client.log_batch(run_id, params=new[begin : begin + _MOST_AT_ONCE])
+        self._log(run_id, {key: value for key, value in params.items() if key_for(key) not in have}, {})
 
-    def _log_metrics(self, run_id: str, metrics: Mapping[str, float], step: int) -> None:
+    def _log(
+        self,
+        run_id: str,
+        params: Mapping[str, Any],
+        metrics: Mapping[str, float],
+        tags: Mapping[str, str] | None = None,
+        step: int = 0,
+    ) -> None:
         moment = int(time.time() * 1000)
-        entries = [Metric(key_for(name), value, moment, step) for name, value in metrics.items()]
-        for begin in range(0, len(entries), _MOST_AT_ONCE):
-            self._client.log_batch(run_id, metrics=entries[begin : begin + _MOST_AT_ONCE])
+        values = [Metric(key_for(name), value, moment, step) for name, value in metrics.items()]
+        texts = [Param(key_for(key), _text(value)[:_LONGEST_PARAM]) for key, value in params.items()]
+        labels = [RunTag(key, value) for key, value in (tags or {}).items()]
+        for begin in range(0, max(len(values), len(texts), len(labels)), _MOST_AT_ONCE):
+            part = slice(begin, begin + _MOST_AT_ONCE)
+            self._client.log_batch(run_id, metrics=values[part], params=texts[part], tags=labels[part])
+
+
+def _tags(trial: Trial) -> dict[str, str]:
+    """What is neither a parameter nor a metric."""
+    tags = {STATUS_TAG: trial.status.value, "ax_mo.generator": trial.generator, "ax_mo.directory": trial.directory}
+    return {**tags, "ax_mo.reason": trial.reason} if trial.reason else tags
 
 
 _PROXIES = ("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY", "all_proxy", "ALL_PROXY")

@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import IO, Any
 
+import ax_mo
 from ax_mo.study.trial import Trial
 from ax_mo.trackers import State
 from ax_mo.trackers.child import trial_as_json
@@ -21,6 +22,9 @@ from ax_mo.trackers.kept import FOLDER
 
 # What a process inherits from a sweeper that runs inside a W&B run of its own: whose connection it must not share.
 _NOT_INHERITED = ("WANDB_SERVICE",)
+
+# Where this package is found here, it is found there, too.
+_CHILD = "import sys; sys.path.append(sys.argv[1]); from ax_mo.trackers.child import main; main()"
 
 
 class Trackers:
@@ -107,7 +111,7 @@ class _Process:
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(
                 # -P: a folder called "wandb" in the working directory is W&B's own, and not its package
-                [sys.executable, "-P", "-m", "ax_mo.trackers.child"],
+                [sys.executable, "-P", "-c", _CHILD, str(Path(ax_mo.__file__).parents[1])],
                 stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, text=True, env=environment,
                 start_new_session=True,  # Ctrl-C is not meant for it
             )  # fmt: skip

@@ -1,6 +1,7 @@
 """The study in W&B, offline: what is in the file that ``wandb sync`` would send."""
 
 import json
+import os
 import struct
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,11 +18,16 @@ pytest.importorskip("wandb")
 
 
 @pytest.fixture(autouse=True)
-def offline(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def offline(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setenv("WANDB_MODE", "offline")
     monkeypatch.setenv("WANDB_DIR", str(tmp_path))
     monkeypatch.setenv("WANDB_SILENT", "true")
     monkeypatch.setenv("WANDB_PROJECT", "mine")
+    yield
+    import wandb
+
+    wandb.teardown()
+    os.environ.pop("WANDB_SERVICE", None)  # W&B's own, which the sweeps of other tests would inherit
 
 
 def written(folder: Path) -> list[Any]:
