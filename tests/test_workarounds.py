@@ -57,7 +57,7 @@ def test_ax_fails_on_partial_thresholds_while_nothing_is_feasible():
 
 
 def test_ax_misreads_constraints_over_several_metrics():
-    """ax-platform 1.3.1 finds feasible trials infeasible; worked around in AxOptimizer._data."""
+    """ax-platform 1.3.1 finds feasible trials infeasible; worked around in AxOptimizer.data_of."""
     made = client(["m0 >= 1.5", "2.0*c0 + 1.0*c1 <= 100"])
     with pytest.raises(ValueError, match="NaN"):
         play(made, lambda p: {"m0": p["x"], "m1": p["y"], "c0": 10.0 + p["y"], "c1": p["x"]})
@@ -187,3 +187,17 @@ def test_botorchs_hierarchical_model_cannot_be_fitted_to_two_metrics() -> None:
     model = HierarchicalConditionalKernelGP(features, features[:, 1:], {0: {0: [1], 1: [2]}})
     with pytest.raises(RuntimeError, match="invalid for input of size"):
         fit_gpytorch_mll(ExactMarginalLogLikelihood(model.likelihood, model))
+
+
+def test_ax_untransforms_what_was_never_transformed_in_its_fast_cross_validation():
+    """ax-platform 1.3.1, with choices and whole numbers; worked around in ax_mo/study/fitted.py."""
+    from pathlib import Path
+
+    from ax.adapter.cross_validation import _efficient_loo_cross_validate
+
+    from ax_mo.study.fitted import Fitted
+    from tests.report.studies import study
+
+    _, adapter = Fitted(study(Path("/nowhere"), 8, mixed=False))._fit
+    with pytest.raises(TypeError, match="not an instance"):
+        _efficient_loo_cross_validate(adapter)

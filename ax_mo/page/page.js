@@ -88,6 +88,7 @@
       parts.push(back);
     }
     body.replaceChildren(...parts);
+    panel.scrollTop = 0;
     mark(number);
     if (opener) {
       panel.focus({preventScroll: true});

@@ -6,7 +6,7 @@ cannot be made is a note on the page; what trials returned is escaped by the tem
 
 import json
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -233,15 +233,19 @@ def _settings(record: StudyRecord) -> list[Setting]:
         for o in record.goals.objectives
     ]
     lines += [Setting("constraint", constraint.text) for constraint in record.goals.constraints]
-    lines += [
-        Setting(name, shown(record.settings[name]))
-        for name in _SHOWN
-        if record.settings.get(name) not in (None, {}, [], "")
-        and not (name == "repeats" and record.settings[name] == 1)
-    ]
+    for name in _SHOWN:
+        value = record.settings.get(name)
+        if value not in (None, {}, [], "") and (name, value) != ("repeats", 1):
+            lines.append(Setting(name, _setting(value)))
     if record.space.fixed:
         lines.append(Setting("in every trial", " ".join(record.space.fixed)))
     return lines
+
+
+def _setting(value: Any) -> str:
+    if isinstance(value, Mapping):
+        return ", ".join(f"{name}: {shown(inner)}" for name, inner in value.items())
+    return shown(value)
 
 
 def _limits(record: StudyRecord) -> list[Limit]:

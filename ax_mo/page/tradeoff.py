@@ -178,7 +178,7 @@ def _matrix(record: StudyRecord, placed: dict[Kind, list[Trial]]) -> go.Figure:
                 figure.update_yaxes(title_text=_short_title(y), **where)
     _legend(figure, record, placed)
     layout(figure, 260 * size + 100)
-    figure.update_layout(coloraxis=color_range(record), meta={"min_width": 280 * size})
+    figure.update_layout(coloraxis=color_range(record), meta={"min_width": 240 * size})
     return figure
 
 

@@ -48,7 +48,7 @@ def test_last_page_is_waited_for(directory):
     writer = ReportWriter(str(directory), directory / "report.html")
     writer.changed()
     assert writer.close(120.0), writer.problem
-    assert "needs 3 trials with metrics; this study has 1" in (directory / "report.html").read_text()
+    assert "needs 3 trials with metrics; this study has 0" in (directory / "report.html").read_text()
     writer.changed()  # too late, and no error
 
 
