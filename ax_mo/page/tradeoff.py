@@ -114,9 +114,9 @@ def _thresholds(figure: go.Figure, x: Objective, y: Objective, **where: Any) -> 
     """A star where both thresholds are; lines where they are, also when there is one."""
     line = {"color": RED, "width": 1, "dash": "dot"}
     if x.threshold is not None:
-        figure.add_vline(x=x.threshold, line=line, layer="below", **where)
+        figure.add_vline(x=x.threshold, line=line, layer="above", **where)
     if y.threshold is not None:
-        figure.add_hline(y=y.threshold, line=line, layer="below", **where)
+        figure.add_hline(y=y.threshold, line=line, layer="above", **where)
     if x.threshold is not None and y.threshold is not None:
         figure.add_scatter(
             x=[x.threshold],
@@ -216,7 +216,7 @@ def _single(record: StudyRecord, placed: dict[Kind, list[Trial]]) -> go.Figure:
         )
     _legend(figure, record, placed)
     if objective.threshold is not None:
-        figure.add_hline(y=objective.threshold, line={"color": RED, "width": 1, "dash": "dot"}, layer="below")
+        figure.add_hline(y=objective.threshold, line={"color": RED, "width": 1, "dash": "dot"}, layer="above")
         figure.add_scatter(
             x=[min(trial.number for trial in record.trials)],
             y=[objective.threshold],
