@@ -30,7 +30,7 @@ from ax_mo.jobs.job import Jobs
 from ax_mo.jobs.settings import launcher_settings
 from ax_mo.jobs.torchx_jobs import LocalJobs, torchx_jobs
 from ax_mo.ledger import Ledger, cannot_write, command_of, composed, first_attempt, subdir_of
-from ax_mo.page.writer import report_writer
+from ax_mo.page.writer import NoReport, report_writer
 from ax_mo.plan import Plan, make_plan
 from ax_mo.project import Project, hydra_overrides, reason
 from ax_mo.record import about
@@ -486,6 +486,8 @@ class _Study:
 
     def write_report(self) -> None:
         """The last page of a study that has ended, and where it is."""
+        if not isinstance(self.report, NoReport):
+            self._screen.header("ax_mo: writing the report; Ctrl-C does not wait for it")
         line = self.report.finish()
         if line:
             self._screen.header(f"ax_mo: {line}")
