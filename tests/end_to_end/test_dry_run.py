@@ -84,5 +84,5 @@ def test_constraints_that_no_point_meets_are_refused(sweep):
         )
         done = sweep.run(*options, f"hydra.sweeper.dry_run={dry}")
         assert done.returncode == 1
-        assert "param_constraints: no point of the space was found that meets '2*x + 2*seed <= 3' and" in done.output
+        assert "param_constraints: no point meets '2*x + 2*seed <= 3' and '2*x + 2*seed >= 3' together" in done.output
         assert "Traceback" not in done.output
