@@ -196,7 +196,7 @@ def test_ax_untransforms_what_was_never_transformed_in_its_fast_cross_validation
     from ax.adapter.cross_validation import _efficient_loo_cross_validate
 
     from ax_mo.study.fitted import Fitted
-    from tests.report.studies import study
+    from tests.page.studies import study
 
     _, adapter = Fitted(study(Path("/nowhere"), 8, mixed=False))._fit
     with pytest.raises(TypeError, match="not an instance"):
