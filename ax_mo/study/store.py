@@ -57,6 +57,7 @@ _trial = sa.Table(
     sa.Column("directory", sa.Text, nullable=False),
     sa.Column("generator", sa.String(32), nullable=False),
     sa.Column("position", sa.Integer, nullable=False),
+    sa.Column("suggestion_seconds", sa.Float),
     sa.Column("attempt", sa.Integer, nullable=False),
     sa.Column("deaths", sa.Integer, nullable=False),
     sa.Column("handle", sa.Text),
@@ -127,7 +128,8 @@ class Store:
             with engine.begin() as connection:
                 found = sa.select(_study).where(_study.c.name == name)
                 if connection.execute(found).one_or_none() is None:
-                    connection.execute(_study.insert().values(**_new_study(name, sweep_dir, definition, seed)))
+                    new = StoredStudy(name, str(sweep_dir or ""), definition, (), seed, now(), definition.about)
+                    connection.execute(_study.insert().values(**_study_row(new)))
                 row = connection.execute(found).one()
             _check_same(row, name, sweep_dir, definition)
             with engine.begin() as connection:
@@ -256,25 +258,13 @@ def read_studies(url: str, name: str | None = None) -> list[StoredStudy]:
 def write_study(url: str, study: StoredStudy) -> None:
     """Write a study with all its runs, or nothing. Raises AxMoError when there is one of that name."""
     engine = _engine(url)
-    definition = study.definition
-    values = {
-        "name": study.name,
-        "schema": SCHEMA,
-        "sweep_dir": study.sweep_dir,
-        "seed": study.seed,
-        "params": _dump(dict(definition.params)),
-        "objectives": _dump(dict(definition.objectives)),
-        "fixed": _dump(list(definition.fixed)),
-        "created": study.created,
-        "about": study.about,
-    }
     try:
         _tables.create_all(engine)
         with engine.begin() as connection:
             known = sa.select(_study.c.id).where(_study.c.name == study.name)
             if connection.execute(known).one_or_none() is not None:
                 raise AxMoError(f"{redacted(url)} holds a study '{study.name}' already.")
-            connection.execute(_study.insert().values(**values))
+            connection.execute(_study.insert().values(**_study_row(study)))
             study_id = connection.execute(known).scalar_one()
             rows = [{"study_id": study_id, **_to_row(run)} for run in study.runs]
             if rows:
@@ -294,17 +284,18 @@ def _stored_study(connection: Connection, row: Any) -> StoredStudy:
     )
 
 
-def _new_study(name: str, sweep_dir: Path | None, definition: Definition, seed: int) -> dict[str, Any]:
+def _study_row(study: StoredStudy) -> dict[str, Any]:
+    definition = study.definition
     return {
-        "name": name,
+        "name": study.name,
         "schema": SCHEMA,
-        "sweep_dir": str(sweep_dir or ""),
-        "seed": seed,
+        "sweep_dir": study.sweep_dir,
+        "seed": study.seed,
         "params": _dump(dict(definition.params)),
         "objectives": _dump(dict(definition.objectives)),
         "fixed": _dump(list(definition.fixed)),
-        "created": now(),
-        "about": definition.about,
+        "created": study.created,
+        "about": study.about,
     }
 
 
@@ -409,6 +400,7 @@ def _to_row(trial: Trial) -> dict[str, Any]:
         "directory": trial.directory,
         "generator": trial.generator,
         "position": trial.position,
+        "suggestion_seconds": trial.suggestion_seconds,
         "attempt": trial.attempt,
         "deaths": trial.deaths,
         "handle": trial.handle,
@@ -433,6 +425,7 @@ def _to_trial(row: Any) -> Trial:
         directory=row.directory,
         generator=row.generator,
         position=row.position,
+        suggestion_seconds=row.suggestion_seconds,
         attempt=row.attempt,
         deaths=row.deaths,
         handle=row.handle,
