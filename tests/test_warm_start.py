@@ -619,7 +619,7 @@ def test_study_in_a_database_of_several_is_named(
     found = read(entry, project, x="interval(0,1)", y="interval(0,1)")
     assert points(found) == [{"x": 0.25, "y": 0.125}]
     assert found.trials[0].directory == str(earlier / "0")
-    with pytest.raises(ConfigError, match="holds no study .* It holds: "):
+    with pytest.raises(ConfigError, match=r"holds no study .* It holds: "):
         read(entry.replace(name, f"{name}s"), project)
 
 
