@@ -42,6 +42,9 @@ def test_only_words_that_name_databases_are_touched() -> None:
         "hydra.sweeper.storage='postgresql://u:pw@h/d'",
         "++hydra.sweeper.warm_start=[x://u:p@h]",
     ]
+    assert redacted_words(["hydra.sweeper.storage='x://u:${oc.env:PW}@h/d'"]) == [
+        "hydra.sweeper.storage='x://u:${oc.env:PW}@h/d'"
+    ]
     assert redacted_words(words) == [
         "url=http://a:b@c/d",
         "hydra.sweeper.storage='postgresql://u:***@h/d'",
