@@ -9,7 +9,7 @@ STUDY = "study.db"
 HIDDEN = "***"
 """Stands for a password."""
 
-# Up to the last @ before the host; a password that holds a slash as it is ends at the first @. An interpolation is none.
+# Up to the last @ before the host; one that holds a slash as it is ends at the first @. An interpolation is none.
 _PASSWORD = re.compile(r"([\w+]+://[^:/@?\s]*):(?!\$\{[^}@]*\}@)(?:[^/\s]+@|[^@\s]+@)")
 _PARAMETER = re.compile(r"([?&]password=)[^&\s'\"]*")
 
