@@ -9,6 +9,8 @@ from ax_mo.study.trial import Trial
 
 _LONGEST_VALUE = 24
 
+NONE_MEETS = "no trial meets every threshold"
+
 
 def printable(text: str) -> str:
     """The text without control characters: what a trial returned must not drive the terminal."""
