@@ -13,7 +13,7 @@ from typing import Any
 
 from ax_mo import __version__
 
-_SOURCE = "a sweep directory, or <SQLAlchemy URL>/<study name>"
+_SOURCE = "a sweep directory, a SQLite file, or <SQLAlchemy URL>/<study name>"
 
 
 def main(argv: Sequence[str] | None = None) -> int:

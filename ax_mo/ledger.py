@@ -191,6 +191,7 @@ class Ledger:
             **({"metrics": as_json(self.metrics)} if self.metrics else {}),
             "generator": trial.generator,
             "position": trial.position,
+            "suggestion_seconds": trial.suggestion_seconds,
             "directory": trial.directory,
             "asked": trial.asked,
             "env": dict(self.environment(trial)),
@@ -474,8 +475,16 @@ def subdir_of(config: DictConfig, number: int, taken: Collection[str] = ()) -> s
 
 def first_attempt(number: int, suggestion: Suggestion, overrides: Sequence[str], subdir: str) -> Trial:
     """What a suggestion becomes."""
-    point, generator = dict(suggestion.point), suggestion.generator
-    return Trial(number, Status.ASKED, point, tuple(overrides), subdir, generator, suggestion.position)
+    return Trial(
+        number=number,
+        status=Status.ASKED,
+        point=dict(suggestion.point),
+        overrides=tuple(overrides),
+        directory=subdir,
+        generator=suggestion.generator,
+        position=suggestion.position,
+        suggestion_seconds=suggestion.seconds,
+    )
 
 
 def command_of(program: Program, run: Trial, sweep_dir: Path) -> list[str]:

@@ -136,6 +136,7 @@ class _Builder:
             directory=spec.directory,
             generator=content.get("generator") or (row or {}).get("generator") or "",
             position=int(content.get("position", 0)),
+            suggestion_seconds=content.get("suggestion_seconds"),
             attempt=attempt,
             asked=content.get("asked"),
             submitted=(row or {}).get("submitted") or None,

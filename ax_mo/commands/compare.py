@@ -13,12 +13,13 @@ from ax_mo.record import StudyRecord
 from ax_mo.results.front import best_per_objective, dominates, hypervolume, pareto_front, reference_point
 from ax_mo.screen import MISSES, folded, printable, table_lines, terminal_width
 from ax_mo.study.trial import Trial
+from ax_mo.study.urls import redacted
 
 
 def run(arguments: Namespace) -> None:
     records = [study_at(source) for source in arguments.sources]
     path = None if arguments.html is None else new_file(arguments.html, force=True)
-    comparison = compared(arguments.sources, records)
+    comparison = compared([redacted(source) for source in arguments.sources], records)
     if path is not None:
         _draw(comparison, path)
     if arguments.json:

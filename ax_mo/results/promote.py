@@ -8,6 +8,7 @@ from typing import Any
 
 import hydra
 import yaml
+from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import HydraException
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
@@ -102,12 +103,45 @@ def recipe(
 
     The trial's own experiment files are not named: they would bring the sweep back. Their choices and values are.
     ``ran_with`` is the configuration that the trial ran with where that may be another than its overrides give here.
+    What the overrides name is written even where the plain config says the same: it may say something else one day.
     Raises Hydra's exceptions when the trial itself no longer composes.
     """
     trial = project.compose(overrides)
-    chosen = _chosen(project, plain, _choices(trial))
-    values, removed = _difference(_content(chosen.config), _content(trial) if ran_with is None else ran_with)
-    return Recipe(chosen.choices, values, _run_settings(plain, trial), tuple(removed), chosen.added)
+    wanted = _choices(trial)
+    chosen = _chosen(project, plain, wanted)
+    content = _content(trial) if ran_with is None else ran_with
+    values, removed = _difference(_content(chosen.config), content)
+    named = _named(overrides)
+    there = _choices(chosen.config)
+    agreed = {g: there[g] for g in named if g in there and there[g] == wanted.get(g) and g not in chosen.added}
+    for key in named:
+        if key not in wanted:
+            _pin(values, content, key.split("."))
+    choices = {**agreed, **chosen.choices}
+    return Recipe(choices, values, _run_settings(plain, trial), tuple(removed), chosen.added)
+
+
+def _named(overrides: Sequence[str]) -> list[str]:
+    """The keys and groups of the task's overrides; deletions and Hydra's own settings apart."""
+    parsed = OverridesParser.create().parse_overrides(list(overrides))
+    keys = [override.get_key_element().lstrip("+") for override in parsed if not override.is_delete()]
+    return [key for key in keys if not key.startswith(("hydra.", "hydra/"))]
+
+
+def _pin(values: dict[str, Any], content: dict[str, Any], path: Sequence[str]) -> None:
+    """Give ``values`` the entry of ``content`` at ``path``; of a list's element, the whole list."""
+    key, rest = path[0], path[1:]
+    if key not in content:
+        return
+    value = content[key]
+    if rest and isinstance(value, dict):
+        inner = values.setdefault(key, {})
+        if isinstance(inner, dict):
+            _pin(inner, value, rest)
+        if not inner:
+            del values[key]
+    else:
+        values[key] = value
 
 
 @dataclass(frozen=True)

@@ -2,8 +2,10 @@
 
 import queue
 import threading
+import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
+from dataclasses import replace
 from typing import Any, Protocol
 
 from ax_mo.space.parameters import Point
@@ -53,7 +55,9 @@ class Asker:
             try:
                 if self._error is not None:
                     raise self._error
-                future.set_result(self._optimizer.ask())
+                before = time.perf_counter()
+                suggestion = self._optimizer.ask()
+                future.set_result(replace(suggestion, seconds=time.perf_counter() - before))
             except BaseException as error:
                 future.set_exception(error)
             self._on_ready()

@@ -5,14 +5,16 @@ seed, and the trials that were imported from other studies.
 """
 
 import json
+import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from ax_mo.errors import AxMoError
-from ax_mo.study.store import Definition, StoredStudy, redacted
+from ax_mo.study.store import Definition, StoredStudy
 from ax_mo.study.trial import Status, Trial
+from ax_mo.study.urls import redacted
 from ax_mo.trial.files import write_atomically
 
 DESCRIPTION = "study.json"
@@ -62,6 +64,17 @@ def read_description(sweep_dir: Path) -> Description | None:
         return _description(content)
     except (ValueError, KeyError, TypeError) as error:
         raise AxMoError(f"{path} is damaged: {error!r}.") from None
+
+
+def rebuild_hint(sweep_dir: Path) -> str:
+    """A sentence for a study whose database is lost; nothing where the directory cannot make it anew."""
+    try:
+        description = read_description(sweep_dir)
+    except AxMoError:
+        return ""
+    if description is None or description.storage is not None:
+        return ""
+    return f" Its trials are there: ax-mo rebuild {shlex.quote(str(sweep_dir))} makes it anew."
 
 
 def _description(content: Mapping[str, Any]) -> Description:

@@ -42,6 +42,8 @@ class Suggestion:
     generator: str
     position: int = 0
     """How far the quasi-random sequence had been drawn after this point (0: not drawn from it)."""
+    seconds: float | None = None
+    """How long it was computed, where it was."""
 
 
 @dataclass(frozen=True)
@@ -88,6 +90,8 @@ class Trial:
     directory: str
     generator: str = ""
     position: int = 0
+    suggestion_seconds: float | None = None
+    """How long its suggestion was computed."""
     attempt: int = 1
     deaths: int = 0
     """How often its job died without a result while no sweeper watched."""

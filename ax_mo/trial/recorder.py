@@ -26,23 +26,30 @@ class ResultRecorder(Callback):
 
     Hydra turns exceptions of callbacks into warnings, and a task that ends by ``sys.exit`` or a signal never gets
     here: the sweeper takes a missing file for a failed trial.
+
+    A trial that has its result keeps it: its command may be pasted into a shell, or its job be queued again.
     """
 
     def __init__(self, gives_environment: bool = False) -> None:
         self._gives_environment = gives_environment
         self._started = _now()
+        self._records = True
 
     def on_job_start(self, config: Any, **_: Any) -> None:
         self._started = _now()
         current.leave()  # the job before, in the same process, may have ended by sys.exit()
         directory = Path(str(config.hydra.runtime.output_dir))
-        if (directory / SPEC).exists():
+        self._records = not _is_finished(directory)
+        if not self._records:
+            log.warning("This trial has its result; what this run of it gives is not recorded.")
+        elif (directory / SPEC).exists():
             spec = read_json(directory / SPEC) if self._gives_environment else None
             current.enter(directory, (spec or {}).get("env"))
 
     def on_job_end(self, config: Any, job_return: Any, **_: Any) -> None:
         try:
-            self._record(config, job_return)
+            if self._records:
+                self._record(config, job_return)
         finally:
             current.leave()
 
@@ -58,6 +65,14 @@ class ResultRecorder(Callback):
         if spec is None:
             return  # a run that is no trial, such as one of a promoted config
         write_json(directory / RESULT, result_of(job_return, spec, self._started, directory))
+
+
+def _is_finished(directory: Path) -> bool:
+    """Whether the trial's attempt has left its result before this run of it."""
+    spec, result = read_json(directory / SPEC), read_json(directory / RESULT)
+    if spec is None or result is None:
+        return False
+    return all(result.get(name) == spec.get(name) for name in ("trial", "attempt"))
 
 
 def result_of(job_return: Any, spec: dict[str, Any], started: str, directory: Path) -> dict[str, Any]:

@@ -156,3 +156,25 @@ def test_imported_trial_is_promoted_with_the_configuration_that_it_ran_with(tmp_
     assert yaml.safe_load(recipes.text(trial) or "") == {"epochs": 9, "lr": 0.5}
     gone = replace(trial, directory=str(tmp_path / "gone"))
     assert yaml.safe_load(recipes.text(gone) or "") == {"lr": 0.5}
+
+
+def test_searched_values_stay_when_the_projects_own_change(tmp_path: Path) -> None:
+    """Those that were the project's own when the trial ran, too."""
+    overrides = ["lr=0.1", "model=mlp", "epochs=1", "model.hidden=3", "+new.key=1", "extra.b=2"]
+    body, _ = promoted(tmp_path, project_in(tmp_path, FILES, []), overrides)
+    assert body == {
+        "defaults": [{"override /model": "mlp"}],
+        "lr": 0.1,
+        "epochs": 1,
+        "model": {"hidden": 3},
+        "new": {"key": 1},
+        "extra": {"b": 2},
+    }
+    changed = {
+        **FILES,
+        "conf/config.yaml": FILES["conf/config.yaml"].replace("model: mlp", "model: cnn").replace("lr: 0.1", "lr: 0.7"),
+        "conf/model/mlp.yaml": "hidden: 8\n",
+    }
+    after = project_in(tmp_path, changed, [])
+    config = after.compose_plain(["+pareto=trial_7", f"hydra.searchpath=[file://{tmp_path / 'sweep'}]"])
+    assert (config.model.hidden, config.lr, config.hydra.runtime.choices.model) == (3, 0.1, "mlp")

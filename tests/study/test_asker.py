@@ -1,6 +1,7 @@
 """The suggestion thread, with an optimizer that only takes notes."""
 
 import threading
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -88,6 +89,16 @@ def test_calls_are_made_in_their_order_on_one_other_thread(asker: Asker, notes: 
         ("ask",),
     ]
     assert notes.threads == {"ax_mo-suggestions"}
+
+
+def test_suggestion_says_how_long_it_was_computed(asker: Asker, notes: Notes) -> None:
+    notes.gate.clear()
+    asked = asker.ask()
+    assert notes.reached.wait(10.0)
+    time.sleep(0.05)
+    notes.gate.set()
+    seconds = asked.result(10.0).seconds
+    assert seconds is not None and 0.05 <= seconds < 10.0
 
 
 def test_caller_does_not_wait_for_the_optimizer(asker: Asker, notes: Notes) -> None:

@@ -172,6 +172,22 @@ def test_jobs_of_one_process_do_not_see_each_others_trial(tmp_path: Path) -> Non
     assert names(tmp_path / "none") == []
 
 
+def test_trial_that_has_its_result_keeps_it_and_its_curve(trial: Path, caplog: pytest.LogCaptureFixture) -> None:
+    first = record(trial, {"acc": 0.9, "seconds": 3}, lambda: ax_mo.report(0, {"acc": 0.5}))
+    before = {path.name: path.read_bytes() for path in trial.iterdir()}
+    assert record(trial, {"acc": 0.1, "seconds": 9}, lambda: ax_mo.report(0, {"acc": 0.1})) == first
+    assert {path.name: path.read_bytes() for path in trial.iterdir()} == before
+    assert "not recorded" in caplog.text
+
+
+def test_next_attempt_is_recorded_beside_the_result_of_another(trial: Path) -> None:
+    record(trial, {"acc": 0.9, "seconds": 3})
+    write_json(trial / SPEC, {**TRIAL, "attempt": 3})
+    result = record(trial, {"acc": 0.1, "seconds": 9})
+    assert result is not None
+    assert (result["attempt"], result["metrics"]["acc"]) == (3, 0.1)
+
+
 def test_job_after_one_that_left_by_sys_exit_is_its_own(tmp_path: Path) -> None:
     current.enter(tmp_path / "gone")  # Hydra 1.3 calls no on_job_end then
     seen: list[Path | None] = []
