@@ -11,7 +11,7 @@ ROUNDING = 1e-9
 
 # A bare name may hold dots, slashes and a package ("optim@a.b"), as metric names and Hydra's keys do.
 _TOKEN = re.compile(
-    r"\s*(?:(?P<compare><=|>=|==|<|>|=)|(?P<number>(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?)"
+    r"\s*(?:(?P<compare><=|>=|==|!=|<|>|=)|(?P<number>(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?)"
     r"|(?P<name>[^\W\d][\w./@:]*)|(?P<quoted>`[^`]*`|'[^']*'|\"[^\"]*\")|(?P<operator>[-+*])|(?P<other>\S))"
 )
 _GOES_ON = re.compile(r"[\w./@:]")
@@ -53,45 +53,69 @@ class _Token:
         return self.kind == "operator" and self.text in "+-"
 
 
+@dataclass(frozen=True)
+class Comparison:
+    """``sum(weight * name) <relation> bound``, the relation as it was written."""
+
+    terms: tuple[tuple[str, float], ...]
+    relation: str
+    bound: float
+
+
 def parse_linear(text: str, key: str, node: str = "hydra.sweeper.", known: Collection[str] = ()) -> LinearConstraint:
     """Parse one inequality; ``node`` and ``key`` are what error messages name. Raises ConfigError.
 
     Any name may stand in backticks or quotes. Of the ``known`` names, those that hold spaces, signs and the like need
     none, and the longest counts: where ``val-acc`` is known, ``val-acc`` is no difference, and ``val - acc`` is.
     """
+    examples = "'a <= b', '2*a + b <= 10' or 'a >= 0.5'"
+    found = parse_comparison(text, f"{node}{key}", ("<=", ">="), examples, known)
+    if found.relation == "<=":
+        return LinearConstraint(found.terms, found.bound, text, tolerance=0.0)
+    turned = tuple((name, -weight) for name, weight in found.terms)
+    return LinearConstraint(turned, -found.bound, text, tolerance=0.0)
+
+
+def parse_comparison(
+    text: str, where: str, relations: Sequence[str], examples: str, known: Collection[str] = ()
+) -> Comparison:
+    """Parse one linear comparison by one of ``relations``. Raises ConfigError, which begins with ``where``.
+
+    What is ``known`` is that of ``parse_linear``.
+    """
 
     def wrong(reason: str) -> ConfigError:
         return ConfigError(
-            f"{node}{key}: '{text}' {reason}. Write a linear inequality such as 'a <= b', '2*a + b <= 10' or "
-            "'a >= 0.5', and in backticks a name that holds other signs than . / @ : and _, such as '`val-acc` >= 0.5'."
+            f"{where}: '{text}' {reason}. Write a linear inequality such as {examples}, and in backticks a name that "
+            "holds other signs than . / @ : and _, such as '`val-acc` >= 0.5'."
         )
 
     tokens = list(_tokens(text, known))
-    _refuse_pieces(tokens, known, f"{node}{key}: '{text}'")
+    _refuse_pieces(tokens, known, f"{where}: '{text}'")
     for token in tokens:
         if token.kind == "other":
             raise wrong(f"has an {'unclosed' if token.text in _QUOTES else 'unexpected'} '{token.text}'")
         if not token.text:
             raise wrong("has an empty name")
     comparisons = [index for index, token in enumerate(tokens) if token.kind == "compare"]
+    possible = [f"'{relation}'" for relation in relations]
     if len(comparisons) != 1:
-        raise wrong("needs exactly one '<=' or '>='")
+        raise wrong(f"needs exactly one {', '.join(possible[:-1])} or {possible[-1]}")
     middle = comparisons[0]
-    compare = tokens[middle].text
-    if compare not in ("<=", ">="):
-        raise wrong(f"compares with '{compare}'; only '<=' and '>=' are possible")
+    relation = tokens[middle].text
+    if relation not in relations:
+        raise wrong(f"compares with '{relation}'; only {', '.join(possible[:-1])} and {possible[-1]} are possible")
     left, left_constant = _side(tokens[:middle], wrong)
     right, right_constant = _side(tokens[middle + 1 :], wrong)
-    sign = 1.0 if compare == "<=" else -1.0
     weights: dict[str, float] = {}
     for name, weight in left:
-        weights[name] = weights.get(name, 0.0) + sign * weight
+        weights[name] = weights.get(name, 0.0) + weight
     for name, weight in right:
-        weights[name] = weights.get(name, 0.0) - sign * weight
+        weights[name] = weights.get(name, 0.0) - weight
     terms = tuple((name, weight) for name, weight in weights.items() if weight != 0.0)
     if not terms:
         raise wrong("names nothing to constrain")
-    return LinearConstraint(terms, sign * (right_constant - left_constant), text, tolerance=0.0)
+    return Comparison(terms, relation, right_constant - left_constant)
 
 
 def quoted(name: str) -> str:
@@ -102,7 +126,7 @@ def quoted(name: str) -> str:
 
 def _tokens(text: str, known: Collection[str] = ()) -> Iterator[_Token]:
     # A name that begins like a sign would take the sign of a term: it is known in quotes only.
-    longest_first = sorted((name for name in known if name and name[0] not in "+-*<>="), key=len, reverse=True)
+    longest_first = sorted((name for name in known if name and name[0] not in "+-*<>=!"), key=len, reverse=True)
     position = 0
     while found := _TOKEN.match(text, position):
         kind = str(found.lastgroup)

@@ -4,6 +4,7 @@ import json
 import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,16 @@ from ax_mo.study.trial import Trial
 
 # Stands for {name} where a command is taken apart into words, which the shell's quotes would change.
 _NAME = "AX_MO_NAME"
+
+
+class StudyState(StrEnum):
+    """Whether anybody works on a study, in the words for people."""
+
+    RUNNING = "running"
+    ENDED = "ended"
+    """All of its trials have, ``n_trials`` of them."""
+    NOT_RUNNING = "not running"
+    """There is more to do, and nobody does it."""
 
 
 @dataclass(frozen=True)
@@ -47,6 +58,20 @@ class StudyRecord:
     def is_running(self) -> bool:
         """Whether a sweeper holds the directory at this moment."""
         return is_held(self.directory)
+
+    @property
+    def n_trials(self) -> int | None:
+        """How many it is to have, imported ones apart."""
+        given = self.settings.get("n_trials")
+        return given if isinstance(given, int) else None
+
+    @property
+    def state(self) -> StudyState:
+        if self.is_running:
+            return StudyState.RUNNING
+        own = [trial for trial in self.trials if trial.number >= 0]
+        all_there = self.n_trials is None or len(own) >= self.n_trials
+        return StudyState.ENDED if all_there and all(t.status.ended for t in own) else StudyState.NOT_RUNNING
 
 
 def about(
