@@ -18,6 +18,8 @@ _SOURCE = "a sweep directory, a SQLite file, or <SQLAlchemy URL>/<study name>"
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command. Returns the exit code: 0, 1 for an error that is told in one line, 2 for wrong usage."""
+    if sys.stdout is None or sys.stderr is None:  # closed, as by >&-
+        sys.stdout, sys.stderr = (stream or open(os.devnull, "w") for stream in (sys.stdout, sys.stderr))  # noqa: SIM115
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # one without the letters gets question marks, not an exception
             stream.reconfigure(errors="replace")
@@ -152,10 +154,9 @@ def _show(commands: Any) -> None:
 
 
 def _count(text: str) -> int:
-    value = int(text)
-    if value < 0:
-        raise ValueError(text)
-    return value
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"'{text}' is no number of lines")
+    return int(text)
 
 
 def _promote(commands: Any) -> None:

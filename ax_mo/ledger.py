@@ -113,6 +113,7 @@ class Ledger:
         self._hypervolume: float | None = None
         self._front: list[Trial] = []
         self._best: dict[str, tuple[float, int]] = {}
+        self._falls_short = False
 
     # What is to be done
 
@@ -401,10 +402,9 @@ class Ledger:
         if self._hypervolume is None and any(trial.status.has_metrics for trial in trials):
             self._front = pareto_front(trials, self.goals)
             self._hypervolume = hypervolume(self._front, self.goals, reference_point(trials, self.goals))
-            self._best = {
-                name: (trial.metrics[name], trial.number)
-                for name, trial in best_per_objective(trials, self.goals).items()
-            }
+            best = best_per_objective(trials, self.goals)
+            self._best = {name: (trial.metrics[name], trial.number) for name, trial in best.items()}
+            self._falls_short = any(not self.goals.meets_thresholds(trial.metrics) for trial in best.values())
         return Progress(
             n_trials=self.n_trials,
             completed=sum(trial.status is Status.COMPLETED for trial in trials),
@@ -414,6 +414,7 @@ class Ledger:
             front=len(self._front),
             hypervolume=self._hypervolume,
             best=self._best,
+            best_falls_short=self._falls_short,
             workers=self.n_jobs,
             trials=self._running.look(self.runs.values()) if running and self.screen.shows_running else (),
         )

@@ -6,6 +6,7 @@ from typing import Any
 
 from ax_mo.record import StudyRecord
 from ax_mo.results.front import pareto_front
+from ax_mo.space.parameters import Choice, Value
 from ax_mo.study.repeats import standard_errors
 from ax_mo.study.trial import Trial
 from ax_mo.trial.metrics import as_json
@@ -55,10 +56,12 @@ def frame(trials: Sequence[Trial], record: StudyRecord) -> Any:
         "pareto": [trial.number in front for trial in trials],
     }
     for key in record.space.keys:
-        columns[f"params.{key}"] = _column([trial.point.get(key) for trial in trials], pd)
+        values = [trial.point.get(key) for trial in trials]
+        # A value that is null is not the same as none.
+        plain = None in _options(record, key)
+        columns[f"params.{key}"] = pd.Series(values, dtype="object") if plain else _column(values, pd)
     for name in metrics:
-        values = [trial.metrics.get(name) for trial in trials]
-        columns[f"metrics.{name}"] = pd.Series(values, dtype="float64")
+        columns[f"metrics.{name}"] = pd.Series([trial.metrics.get(name) for trial in trials], dtype="float64")
     errors = [standard_errors(trial, metrics) for trial in trials]
     for name in metrics:
         if any(name in of_trial for of_trial in errors):
@@ -76,26 +79,42 @@ def frame(trials: Sequence[Trial], record: StudyRecord) -> Any:
 
 
 def flat(trials: Sequence[Trial], record: StudyRecord) -> Any:
-    """The ``frame`` with one type a column, for a file: what a parameter has besides numbers is text.
+    """The ``frame`` with one type a column, for a file: what is neither all numbers nor all true or false is text.
 
-    Text stays as it is; other values, null among them, are JSON.
+    Text stays as it is; other values, null among them, are JSON. Where two values of a parameter would then be the same
+    text, as 2.5 and '2.5', all of its text is JSON as well.
     """
     table = frame(trials, record)
     for key in record.space.keys:
         name = f"params.{key}"
         if table[name].dtype == object:
-            table[name] = [_text(trial.point[key]) if key in trial.point else None for trial in trials]
+            options = [_as_json_text(value) for value in _options(record, key)]
+            alike = len({_text(json.loads(option)) for option in options}) < len(set(options))
+            write = _as_json_text if alike else _text
+            table[name] = [write(trial.point[key]) if key in trial.point else None for trial in trials]
     return table
 
 
+def _options(record: StudyRecord, key: str) -> list[Value]:
+    """All values of a choice."""
+    found = [p for p in record.space.parameters if isinstance(p, Choice) and p.key == key]
+    return [option.value for parameter in found for option in parameter.options]
+
+
 def _text(value: Any) -> str:
-    return value if isinstance(value, str) else json.dumps(as_json(value))
+    return value if isinstance(value, str) else _as_json_text(value)
+
+
+def _as_json_text(value: Any) -> str:
+    return json.dumps(as_json(value))
 
 
 def csv_text(trials: Sequence[Trial], record: StudyRecord) -> str:
     """The ``flat`` frame as CSV: times in ISO 8601, whole numbers without a point, nothing where there is no value."""
     table = flat(trials, record)
-    table["pareto"] = ["true" if on_front else "false" for on_front in table["pareto"]]
+    for name in table.columns:
+        if table[name].dtype in ("bool", "boolean"):
+            table[name] = table[name].astype("object").map({True: "true", False: "false"})
     for name in TIMES:
         table[name] = [getattr(trial, name) for trial in trials]
     text: str = table.to_csv(lineterminator="\n", float_format=_number)
@@ -107,7 +126,9 @@ def _number(value: float) -> str:
 
 
 def _column(values: list[Any], pd: Any) -> Any:
-    """Numbers as numbers where all are, anything else as it is."""
+    """Numbers as numbers where all are, true and false as such, anything else as it is."""
+    if any(isinstance(v, bool) for v in values) and all(v is None or isinstance(v, bool) for v in values):
+        return pd.Series(values, dtype="boolean")
     numbers = all(isinstance(v, int | float) and not isinstance(v, bool) for v in values if v is not None)
     given = [value for value in values if value is not None]
     if not given or not numbers:

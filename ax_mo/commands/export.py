@@ -1,6 +1,7 @@
 """``export``: all trials for other tools."""
 
 import json
+import os
 from argparse import Namespace
 from collections.abc import Callable
 from pathlib import Path
@@ -47,7 +48,8 @@ def _parquet(record: StudyRecord, path: Path) -> None:
         import pyarrow  # noqa: F401
     except ImportError:
         raise AxMoError("Parquet needs pyarrow: pip install 'hydra-ax-mo[parquet]'") from None
-    flat(record.trials, record).to_parquet(path)
+    table = flat(record.trials, record)
+    _whole(path, lambda part: table.to_parquet(part))
 
 
 def _ax(record: StudyRecord, path: Path) -> None:
@@ -55,7 +57,17 @@ def _ax(record: StudyRecord, path: Path) -> None:
 
     optimizer = AxOptimizer(record.space, record.goals, record.seed, method=str(record.settings.get("method", "fast")))
     optimizer.start(record.trials, curves(record))
-    optimizer.save(path)
+    _whole(path, optimizer.save)
+
+
+def _whole(path: Path, write: Callable[[Path], None]) -> None:
+    """Let another library write the file: whole, or not at all."""
+    part = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        write(part)
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
 
 
 def curves(record: StudyRecord) -> dict[int, tuple[CurvePoint, ...]]:

@@ -10,7 +10,7 @@ from ax_mo.conditions import names_of, parse_condition
 from ax_mo.errors import AxMoError
 from ax_mo.record import StudyRecord, StudyState
 from ax_mo.results.front import pareto_front
-from ax_mo.screen import by_first_objective, draw, folded, front_table, printable, terminal_width
+from ax_mo.screen import by_first_objective, draw, folded, front_table, plain, printable, terminal_width
 from ax_mo.study.trial import Trial
 from ax_mo.tables import csv_text, front_numbers, trial_as_json
 
@@ -113,7 +113,7 @@ def _markdown(trials: Sequence[Trial], record: StudyRecord) -> str:
 
 
 def _cell(value: object) -> str:
-    return f"{value:.6g}" if isinstance(value, float) else str(value)
+    return f"{value:.6g}" if isinstance(value, float) else plain(value)
 
 
 def _escaped(text: str) -> str:

@@ -1,8 +1,10 @@
 """What the commands share: the study, one trial of it, and text that is safe to print."""
 
 import json
+import math
 import re
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -88,8 +90,16 @@ def say(text: str = "") -> None:
 
 
 def say_json(value: Any) -> None:
-    """Print strict JSON; its escapes leave nothing that would drive a terminal."""
-    print(json.dumps(value, indent=2, allow_nan=False))
+    """Print strict JSON, null for a number that it has no words for; its escapes leave nothing for a terminal."""
+    print(json.dumps(_finite(value), indent=2, allow_nan=False))
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {key: _finite(inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(inner) for inner in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def say_exactly(text: str) -> None:

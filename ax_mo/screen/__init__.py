@@ -15,6 +15,7 @@ from ax_mo.screen.text import (
     by_first_objective,
     clock,
     front_table,
+    plain,
     printable,
     text_table,
     values_of,
@@ -23,8 +24,8 @@ from ax_mo.study.trial import Trial
 
 __all__ = [
     "MISSES", "NONE_MEETS", "Conclusion", "PlainScreen", "Progress", "Running", "Screen", "by_first_objective", "clock",
-    "draw", "folded", "front_table", "printable", "screen_for_this_terminal", "table_lines", "terminal_width",
-    "text_table", "values_of",
+    "draw", "folded", "front_table", "plain", "printable", "screen_for_this_terminal", "table_lines",
+    "terminal_width", "text_table", "values_of",
 ]  # fmt: skip
 
 

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ax_mo.goals import Goals
+from ax_mo.space.grammar import as_text
 from ax_mo.study.repeats import standard_errors
 from ax_mo.study.trial import Trial
 
@@ -70,7 +71,14 @@ def text_table(header: Sequence[str], rows: Sequence[Sequence[str]], right: bool
     )
 
 
+def plain(value: Any) -> str:
+    """A parameter's value as Hydra writes it: true, null, and text without quotes."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    return value if isinstance(value, str) else str(value) if isinstance(value, float) else as_text(value)
+
+
 def short(value: Any) -> str:
     """A parameter's value in at most a few letters."""
-    text = f"{value:.4g}" if isinstance(value, float) else printable(str(value))
+    text = f"{value:.4g}" if isinstance(value, float) else printable(plain(value))
     return text if len(text) <= _LONGEST_VALUE else text[: _LONGEST_VALUE - 1] + "…"

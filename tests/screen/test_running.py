@@ -18,7 +18,7 @@ def test_running_trial_shows_what_is_unlike_the_start_and_its_last_metrics(tmp_p
     view = RunningTrials(lambda run: tmp_path / run.directory, {"x": 0.5, "model": "cnn"})
     ended = replace(RUN, number=1, status=Status.COMPLETED)
     (seen,) = view.look([ended, RUN])
-    assert (seen.label, seen.changed, seen.metrics, seen.step) == ("3", ["x=0.25", "lr=None"], {}, None)
+    assert (seen.label, seen.changed, seen.metrics, seen.step) == ("3", ["x=0.25", "lr=null"], {}, None)
     append(tmp_path / "3" / CURVE, 1, 0.5, {"acc": 0.5})
     append(tmp_path / "3" / CURVE, 2, 0.9, {"loss": 0.25})
     (seen,) = view.look([RUN])
