@@ -56,7 +56,9 @@ def _ax(record: StudyRecord, path: Path) -> None:
     from ax_mo.study.optimizer import AxOptimizer
 
     optimizer = AxOptimizer(record.space, record.goals, record.seed, method=str(record.settings.get("method", "fast")))
-    optimizer.start(record.trials, curves(record))
+    # Imported trials last, so that Ax's numbers are the study's.
+    trials = sorted(record.trials, key=lambda trial: (trial.number < 0, abs(trial.number)))
+    optimizer.start(trials, curves(record))
     _whole(path, optimizer.save)
 
 
