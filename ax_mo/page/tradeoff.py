@@ -6,13 +6,14 @@ from typing import Any
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
-from ax_mo.goals import Objective
+from ax_mo.goals import Goals, Objective
 from ax_mo.page.style import (
     GREEN,
     RED,
     Kind,
     by_kind,
     color_range,
+    kind_of,
     layout,
     legend_entry,
     marker,
@@ -27,6 +28,8 @@ from ax_mo.study.trial import Trial
 
 _STAR = {"symbol": "star", "size": 16, "color": RED, "line": {"width": 1, "color": "white"}}
 _FRONT = {"width": 2, "color": GREEN}
+_SMALL = 7
+"""The symbols of a matrix."""
 
 
 def tradeoff(record: StudyRecord) -> go.Figure:
@@ -132,6 +135,13 @@ def _thresholds(figure: go.Figure, x: Objective, y: Objective, **where: Any) -> 
         )
 
 
+def _ring(trial: Trial, goals: Goals) -> int:
+    """A ring that no symbol covers: a diamond or a square reaches further than a circle of its size."""
+    kind = kind_of(trial, goals) or Kind.COMPLETED
+    size = int(marker(kind, [trial], _SMALL)["size"])
+    return size + 5 if kind is Kind.COMPLETED else round(1.4 * size) + 5
+
+
 def _matrix(record: StudyRecord, placed: dict[Kind, list[Trial]]) -> go.Figure:
     """The lower half of the matrix of pairs; what is on the front has a ring, since a projected front is no line."""
     objectives = record.goals.objectives
@@ -144,6 +154,7 @@ def _matrix(record: StudyRecord, placed: dict[Kind, list[Trial]]) -> go.Figure:
         size, size, specs=specs, shared_xaxes=True, shared_yaxes=True, horizontal_spacing=gap, vertical_spacing=gap
     )
     front = pareto_front(record.trials, record.goals)
+    rings = [_ring(trial, record.goals) for trial in front]
     for row in range(size):
         for column in range(row + 1):
             x, y = objectives[column], objectives[row + 1]
@@ -156,7 +167,7 @@ def _matrix(record: StudyRecord, placed: dict[Kind, list[Trial]]) -> go.Figure:
                     mode="markers",
                     legendgroup=kind.label,
                     showlegend=False,
-                    marker=marker(kind, trials, 7),
+                    marker=marker(kind, trials, _SMALL),
                     **of_trials(trials, record.goals),
                     **where,
                 )
@@ -167,7 +178,7 @@ def _matrix(record: StudyRecord, placed: dict[Kind, list[Trial]]) -> go.Figure:
                 name=f"Pareto front ({len(front)})",
                 legendgroup="front",
                 showlegend=first,
-                marker={"symbol": "circle-open", "size": 12, "color": GREEN, "line": {"width": 2}},
+                marker={"symbol": "circle-open", "size": rings, "color": GREEN, "line": {"width": 2}},
                 **of_trials(front, record.goals),
                 **where,
             )
