@@ -7,6 +7,7 @@ import plotly.graph_objects as go
 from plotly.colors import sample_colorscale
 from plotly.subplots import make_subplots
 
+from ax_mo.goals import Goals
 from ax_mo.page.style import BLUE, ORANGE, SCALE, layout, note
 from ax_mo.page.text import in_figure
 from ax_mo.page.volume import hypervolumes
@@ -21,46 +22,72 @@ _MOST_STEPS = 80
 _MOST_METRICS = 4
 
 
-def hypervolume_trace(record: StudyRecord) -> go.Figure:
-    """The hypervolume after each trial in the order in which they ended; what was imported was there before."""
+@dataclass(frozen=True)
+class Step:
+    """The hypervolume after so many trials have ended, the last of them ``trial``; None for before the first."""
+
+    count: int
+    trial: Trial | None
+    volume: float
+
+
+def hypervolume_steps(record: StudyRecord, reference: Mapping[str, float]) -> list[Step]:
+    """From ``reference``, after each trial in the order in which they ended; what was imported was there before."""
     goals = record.goals
-    counting = [t for t in record.trials if t.status.has_metrics and all(n in t.metrics for n in goals.required)]
-    if not counting:
-        return note("No trial has completed yet.")
-    imported = [trial for trial in counting if trial.status is Status.IMPORTED]
+    imported = [trial for trial in record.trials if trial.status is Status.IMPORTED]
     own = sorted(
         (t for t in record.trials if t.status.ended and t.number >= 0), key=lambda t: (t.ended or "", t.number)
     )
-    reference = reference_point(counting, goals)
-    known = {trial.number for trial in counting if goals.feasible(trial.metrics)}
-    used = [trial for trial in [*imported, *own] if trial.number in known]
+    used = [t for t in [*imported, *own] if _has_values(t, goals) and goals.feasible(t.metrics)]
     volumes = hypervolumes([trial.metrics for trial in used], goals, reference)
     after = {trial.number: volume for trial, volume in zip(used, volumes, strict=True)}
-    volume = max((after[trial.number] for trial in imported if trial.number in after), default=0.0)
-    xs, ys, texts = [0], [volume], ["before the first trial"]
+    steps = [Step(0, None, max((after[t.number] for t in imported if t.number in after), default=0.0))]
     for count, trial in enumerate(own, start=1):
-        volume = after.get(trial.number, volume)
-        xs.append(count)
-        ys.append(volume)
-        texts.append(f"after {count} trials, the last was trial {trial.label}: {volume:.6g}")
-    numbers = [[-1], *([trial.number] for trial in own)]
+        steps.append(Step(count, trial, after.get(trial.number, steps[-1].volume)))
+    return steps
+
+
+def _has_values(trial: Trial, goals: Goals) -> bool:
+    return trial.status.has_metrics and all(name in trial.metrics for name in goals.required)
+
+
+def told(step: Step) -> str:
+    """A step in words."""
+    if step.trial is None:
+        return f"before the first trial: {step.volume:.6g}"
+    return f"after {step.count} trials, the last was trial {step.trial.label}: {step.volume:.6g}"
+
+
+def hypervolume_trace(record: StudyRecord) -> go.Figure:
+    """The hypervolume after each trial, and that of the project's own configuration."""
+    goals = record.goals
+    counting = [trial for trial in record.trials if _has_values(trial, goals)]
+    if not counting:
+        return note("No trial has completed yet.")
+    reference = reference_point(counting, goals)
+    steps = hypervolume_steps(record, reference)
     figure = go.Figure()
     figure.add_scatter(
-        x=xs, y=ys, mode="lines+markers", name="all trials so far", line={"shape": "hv", "width": 2, "color": BLUE},
-        marker={"size": 5}, hovertext=texts, hoverinfo="text", customdata=numbers,
+        x=[step.count for step in steps], y=[step.volume for step in steps], mode="lines+markers",
+        name="all trials so far", line={"shape": "hv", "width": 2, "color": BLUE}, marker={"size": 5},
+        hovertext=[told(step) for step in steps], hoverinfo="text",
+        customdata=[[-1 if step.trial is None else step.trial.number] for step in steps],
     )  # fmt: skip
-    config = [trial for trial in used if trial.generator == "config"]
+    config = [trial for trial in counting if trial.generator == "config" and goals.feasible(trial.metrics)]
     if config:
         (alone,) = hypervolumes([config[0].metrics], goals, reference)
         figure.add_scatter(
-            x=[0, max(1, xs[-1])], y=[alone, alone], mode="lines", name="the project's configuration alone",
+            x=[0, max(1, steps[-1].count)], y=[alone, alone], mode="lines", name="the project's configuration alone",
             line={"dash": "dash", "width": 2, "color": ORANGE}, hovertext=[f"{alone:.6g}"] * 2, hoverinfo="text",
         )  # fmt: skip
     layout(figure, 380)
     figure.update_xaxes(title_text="trials ended", rangemode="tozero")
-    one = len(goals.objectives) == 1
-    figure.update_yaxes(title_text="best beyond the reference" if one else "hypervolume", rangemode="tozero")
+    figure.update_yaxes(title_text=volume_title(goals), rangemode="tozero")
     return figure
+
+
+def volume_title(goals: Goals) -> str:
+    return "best beyond the reference" if len(goals.objectives) == 1 else "hypervolume"
 
 
 # Learning curves
