@@ -7,7 +7,7 @@ DEMO    = demo
 # Test files that run at once. Most of a test's time is one process importing Ax.
 JOBS   ?= 2
 
-.PHONY: demo test lint types unit browser test-hydra14 test-slurm bench clean env format
+.PHONY: demo test lint types unit browser test-hydra14 test-long test-slurm bench clean env format
 
 env: $(READY)
 
@@ -49,6 +49,10 @@ test-hydra14:
 	$(MAKE) env VENV=.venv-hydra14
 	.venv-hydra14/bin/pip install --quiet -r constraints-hydra14.txt
 	.venv-hydra14/bin/python -m pytest tests/hydra_suites $(if $(wildcard tests/end_to_end/test_*.py),tests/end_to_end)
+
+# The same tests with their studies at full length.
+test-long: env browser
+	AX_MO_TEST_LONG=1 $(BIN)/python -m pytest tests/end_to_end/test_conditional.py
 
 # Insists on a Slurm that answers; `make test` leaves these tests out where none does.
 test-slurm: env

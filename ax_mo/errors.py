@@ -29,6 +29,10 @@ class StudyStopped(AxMoError):
         self.leaves_jobs = leaves_jobs
 
 
+class StudyLost(StudyStopped):
+    """The study's database is no database, or holds what no study has; ``ax-mo rebuild`` may make it anew."""
+
+
 def closest(name: str, known: Iterable[str]) -> str:
     """A sentence that names the likeliest intended spelling, or nothing."""
     matches = difflib.get_close_matches(name, list(known), n=1, cutoff=0.5)

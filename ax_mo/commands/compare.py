@@ -10,12 +10,13 @@ from ax_mo.page.sides import Comparison, compared
 from ax_mo.results.front import best_per_objective
 from ax_mo.screen import printable, text_table
 from ax_mo.study.trial import Trial
+from ax_mo.study.urls import redacted
 
 
 def run(arguments: Namespace) -> None:
     records = [study_at(source) for source in arguments.sources]
     path = None if arguments.html is None else new_file(arguments.html, force=True)
-    comparison = compared(arguments.sources, records)
+    comparison = compared([redacted(source) for source in arguments.sources], records)
     if path is not None:
         try:
             from ax_mo.page.comparison import write_comparison

@@ -2,18 +2,17 @@
 
 import json
 import re
-import shlex
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from ax_mo.errors import AxMoError
+from ax_mo.errors import AxMoError, StudyLost
 from ax_mo.record import StudyRecord, read_record
 from ax_mo.screen import printable
-from ax_mo.study.description import read_description
+from ax_mo.study.description import rebuild_hint
 from ax_mo.study.trial import Trial
-from ax_mo.warm_start import STUDY
+from ax_mo.study.urls import STUDY
 
 
 def study_at(source: str) -> StudyRecord:
@@ -22,22 +21,16 @@ def study_at(source: str) -> StudyRecord:
         return read_record(source)
     except AxMoError as error:
         # The settings that a sweep's reader would look up are an argument here.
-        raise AxMoError(str(error).removeprefix("hydra.sweeper.storage: ") + _way_out(source)) from None
+        raise AxMoError(str(error).removeprefix("hydra.sweeper.storage: ") + _way_out(source, error)) from None
 
 
-def _way_out(source: str) -> str:
+def _way_out(source: str, error: AxMoError) -> str:
     if "://" in source:
         return ""
     directory = Path(source).expanduser().absolute()
-    try:
-        description = read_description(directory)
-    except AxMoError:
+    if not isinstance(error, StudyLost) and (directory / STUDY).exists():
         return ""
-    if description is None:
-        return ""
-    if description.storage is not None and not (directory / STUDY).exists():
-        return f" That study is in {description.storage}/{description.study.name}"
-    return f" Its trials are there: ax-mo rebuild {shlex.quote(source)} makes it anew."
+    return rebuild_hint(directory)
 
 
 def trial_named(record: StudyRecord, text: str) -> Trial:

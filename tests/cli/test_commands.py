@@ -142,7 +142,6 @@ def test_one_point_is_picked(cli: Cli, make: Make) -> None:
         ("show {s} best", "'best' is no trial"),
         ("status {t}/nothing", "nothing holds no study.db"),
         ("status sqlite:///{t}/nothing.db/nas", "there is no database in"),
-        ("status sqlite:///{s}/study.db", "names no study in a database"),
         ("status sqlite:///{s}/study.db/nas", "holds no study 'nas'"),
         ("status nonsense://a/b/c", "ax-mo: 'nonsense://a/b' is no SQLAlchemy URL"),
         ("export {s} --to {t}/trials.xlsx", "ends in none of .ax.json, .csv, .json, .parquet"),

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import os
 import shlex
 import sys
 
@@ -11,6 +12,8 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 
 from .conftest import ROOT, run
 
+# `make test-long` runs the whole study; each trial imports Lightning.
+TRIALS = 30 if os.environ.get("AX_MO_TEST_LONG") else 12
 TRAIN = ROOT / "example_project" / "train.py"
 
 OF_MODEL = {
@@ -26,11 +29,8 @@ def study(tmp_path_factory):
     directory = tmp_path_factory.mktemp("conditional")
     argv = [sys.executable, str(TRAIN), "-m", "+experiment=architectures", f"hydra.sweep.dir={directory / 'sweep'}"]
     # One epoch each: what is looked at here are the command lines.
-    done = run(
-        [*argv, "hydra.sweeper.n_trials=30", "hydra.sweeper.seed=1", "trainer.max_epochs=1"],
-        cwd=directory,
-        timeout=800,
-    )
+    settings = [f"hydra.sweeper.n_trials={TRIALS}", "hydra.sweeper.n_startup_trials=8", "hydra.sweeper.seed=1"]
+    done = run([*argv, *settings, "trainer.max_epochs=1"], cwd=directory, timeout=800)
     assert done.returncode == 0, done.output
     return directory / "sweep", done.output
 
@@ -45,7 +45,7 @@ def overrides_of(trial):
 def test_every_command_line_holds_what_is_active_and_nothing_else(study):
     directory, _ = study
     kinds = set()
-    for number in range(30):
+    for number in range(TRIALS):
         given = overrides_of(directory / str(number))
         model, optim = given["model"], given["optim"]
         kinds.add((model, optim))
@@ -65,8 +65,8 @@ def test_every_command_line_holds_what_is_active_and_nothing_else(study):
 
 def test_no_configuration_ran_twice(study):
     directory, _ = study
-    seen = [json.dumps(overrides_of(directory / str(number)), sort_keys=True) for number in range(30)]
-    assert len(set(seen)) == 30
+    seen = [json.dumps(overrides_of(directory / str(number)), sort_keys=True) for number in range(TRIALS)]
+    assert len(set(seen)) == TRIALS
 
 
 def test_inactive_parameters_are_blank_in_the_table(study):
