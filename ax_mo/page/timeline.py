@@ -160,10 +160,11 @@ def _time(text: str) -> datetime:
 
 
 def duration(seconds: float) -> str:
-    """With two digits that count, in the unit that people would use."""
+    """With two or three digits, in the unit that people would use."""
     for name, length in (("days", 86400.0), ("h", 3600.0), ("min", 60.0)):
         if seconds >= 2 * length:
-            return f"{seconds / length:.1f} {name}"
+            count = seconds / length
+            return f"{count:.1f} {name}" if count < 100 else f"{count:.0f} {name}"
     return f"{seconds:.0f} s" if seconds >= 10 else f"{seconds:.2g} s"
 
 

@@ -73,7 +73,15 @@ def test_pauses_take_no_room_in_the_figure():
 
 @pytest.mark.parametrize(
     ("seconds", "text"),
-    [(0.0123, "0.012 s"), (4.68, "4.7 s"), (99.9, "100 s"), (134, "2.2 min"), (9000, "2.5 h"), (400_000, "4.6 days")],
+    [
+        (0.0123, "0.012 s"),
+        (4.68, "4.7 s"),
+        (99.9, "100 s"),
+        (134, "2.2 min"),
+        (6480, "108 min"),
+        (9000, "2.5 h"),
+        (400_000, "4.6 days"),
+    ],
 )
 def test_durations_are_in_the_unit_that_people_use(seconds, text):
     assert duration(seconds) == text
