@@ -6,7 +6,9 @@ what is under the mouse is escaped. ``sensitivity`` and ``cross_validation`` rai
 
 from ax_mo.page.model_figures import cross_validation, sensitivity
 from ax_mo.page.parallel import parallel_coordinates
-from ax_mo.page.progress import hypervolume_trace, learning_curves, timeline
+from ax_mo.page.progress import hypervolume_trace, learning_curves
+from ax_mo.page.suggestions import suggestion_seconds
+from ax_mo.page.timeline import timeline
 from ax_mo.page.tradeoff import tradeoff
 
 __all__ = [
@@ -15,6 +17,7 @@ __all__ = [
     "learning_curves",
     "parallel_coordinates",
     "sensitivity",
+    "suggestion_seconds",
     "timeline",
     "tradeoff",
 ]

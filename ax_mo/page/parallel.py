@@ -58,7 +58,8 @@ def _parameter(record: StudyRecord, key: str, trials: Sequence[Trial]) -> dict[s
         dict.fromkeys([shown(o, _LABEL) for o in options] + [shown(v, _LABEL) for v in values if v is not _ABSENT])
     )
     places = [math.nan if value is _ABSENT else float(texts.index(shown(value, _LABEL))) for value in values]
-    ticks = {float(place): in_figure(text, _LABEL) for place, text in enumerate(texts)}
+    # Of all texts of a figure, the ticks of these axes alone are shown as they are: plotly 6 reads no HTML in them.
+    ticks = {float(place): text for place, text in enumerate(texts)}
     return _axis(key, _with_absent(places, ticks, (0.0, float(max(1, len(texts) - 1)))))
 
 

@@ -1,19 +1,15 @@
-"""How a study has gone: hypervolume by trial, learning curves, and what the workers did when."""
+"""How a study has gone: hypervolume by trial, and learning curves."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from functools import cached_property
-from itertools import pairwise
-from statistics import median
 
 import plotly.graph_objects as go
 from plotly.colors import sample_colorscale
 from plotly.subplots import make_subplots
 
-from ax_mo.page.style import BLUE, GREY, ORANGE, RED, SCALE, SKY, layout, note
+from ax_mo.goals import Goals
+from ax_mo.page.style import BLUE, ORANGE, SCALE, layout, note
 from ax_mo.page.text import in_figure
-from ax_mo.page.tradeoff import NOTHING
 from ax_mo.page.volume import hypervolumes
 from ax_mo.record import StudyRecord
 from ax_mo.results.front import pareto_front, reference_point
@@ -26,46 +22,72 @@ _MOST_STEPS = 80
 _MOST_METRICS = 4
 
 
-def hypervolume_trace(record: StudyRecord) -> go.Figure:
-    """The hypervolume after each trial in the order in which they ended; what was imported was there before."""
+@dataclass(frozen=True)
+class Step:
+    """The hypervolume after so many trials have ended, the last of them ``trial``; None for before the first."""
+
+    count: int
+    trial: Trial | None
+    volume: float
+
+
+def hypervolume_steps(record: StudyRecord, reference: Mapping[str, float]) -> list[Step]:
+    """From ``reference``, after each trial in the order in which they ended; what was imported was there before."""
     goals = record.goals
-    counting = [t for t in record.trials if t.status.has_metrics and all(n in t.metrics for n in goals.required)]
-    if not counting:
-        return note("No trial has completed yet.")
-    imported = [trial for trial in counting if trial.status is Status.IMPORTED]
+    imported = [trial for trial in record.trials if trial.status is Status.IMPORTED]
     own = sorted(
         (t for t in record.trials if t.status.ended and t.number >= 0), key=lambda t: (t.ended or "", t.number)
     )
-    reference = reference_point(counting, goals)
-    known = {trial.number for trial in counting if goals.feasible(trial.metrics)}
-    used = [trial for trial in [*imported, *own] if trial.number in known]
+    used = [t for t in [*imported, *own] if _has_values(t, goals) and goals.feasible(t.metrics)]
     volumes = hypervolumes([trial.metrics for trial in used], goals, reference)
     after = {trial.number: volume for trial, volume in zip(used, volumes, strict=True)}
-    volume = max((after[trial.number] for trial in imported if trial.number in after), default=0.0)
-    xs, ys, texts = [0], [volume], ["before the first trial"]
+    steps = [Step(0, None, max((after[t.number] for t in imported if t.number in after), default=0.0))]
     for count, trial in enumerate(own, start=1):
-        volume = after.get(trial.number, volume)
-        xs.append(count)
-        ys.append(volume)
-        texts.append(f"after {count} trials, the last was trial {trial.label}: {volume:.6g}")
-    numbers = [[-1], *([trial.number] for trial in own)]
+        steps.append(Step(count, trial, after.get(trial.number, steps[-1].volume)))
+    return steps
+
+
+def _has_values(trial: Trial, goals: Goals) -> bool:
+    return trial.status.has_metrics and all(name in trial.metrics for name in goals.required)
+
+
+def told(step: Step) -> str:
+    """A step in words."""
+    if step.trial is None:
+        return f"before the first trial: {step.volume:.6g}"
+    return f"after {step.count} trials, the last was trial {step.trial.label}: {step.volume:.6g}"
+
+
+def hypervolume_trace(record: StudyRecord) -> go.Figure:
+    """The hypervolume after each trial, and that of the project's own configuration."""
+    goals = record.goals
+    counting = [trial for trial in record.trials if _has_values(trial, goals)]
+    if not counting:
+        return note("No trial has completed yet.")
+    reference = reference_point(counting, goals)
+    steps = hypervolume_steps(record, reference)
     figure = go.Figure()
     figure.add_scatter(
-        x=xs, y=ys, mode="lines+markers", name="all trials so far", line={"shape": "hv", "width": 2, "color": BLUE},
-        marker={"size": 5}, hovertext=texts, hoverinfo="text", customdata=numbers,
+        x=[step.count for step in steps], y=[step.volume for step in steps], mode="lines+markers",
+        name="all trials so far", line={"shape": "hv", "width": 2, "color": BLUE}, marker={"size": 5},
+        hovertext=[told(step) for step in steps], hoverinfo="text",
+        customdata=[[-1 if step.trial is None else step.trial.number] for step in steps],
     )  # fmt: skip
-    config = [trial for trial in used if trial.generator == "config"]
+    config = [trial for trial in counting if trial.generator == "config" and goals.feasible(trial.metrics)]
     if config:
         (alone,) = hypervolumes([config[0].metrics], goals, reference)
         figure.add_scatter(
-            x=[0, max(1, xs[-1])], y=[alone, alone], mode="lines", name="the project's configuration alone",
+            x=[0, max(1, steps[-1].count)], y=[alone, alone], mode="lines", name="the project's configuration alone",
             line={"dash": "dash", "width": 2, "color": ORANGE}, hovertext=[f"{alone:.6g}"] * 2, hoverinfo="text",
         )  # fmt: skip
     layout(figure, 380)
     figure.update_xaxes(title_text="trials ended", rangemode="tozero")
-    one = len(goals.objectives) == 1
-    figure.update_yaxes(title_text="best beyond the reference" if one else "hypervolume", rangemode="tozero")
+    figure.update_yaxes(title_text=volume_title(goals), rangemode="tozero")
     return figure
+
+
+def volume_title(goals: Goals) -> str:
+    return "best beyond the reference" if len(goals.objectives) == 1 else "hypervolume"
 
 
 # Learning curves
@@ -155,121 +177,3 @@ def learning_curves(record: StudyRecord, curves: Mapping[str, Sequence[DrawnCurv
     figure.update_layout(coloraxis={"cmin": 0, "cmax": last})
     figure.update_xaxes(title_text="step", row=len(curves), col=1)
     return figure
-
-
-# Time
-
-_COLORS = {
-    Status.COMPLETED: BLUE,
-    Status.EARLY_STOPPED: ORANGE,
-    Status.FAILED: RED,
-    Status.RUNNING: SKY,
-    Status.CANCELLED: GREY,
-}
-
-
-@dataclass(frozen=True)
-class Stay:
-    """A run on a worker, from its submission to its end; seconds since the first run's submission."""
-
-    run: Trial
-    start: float
-    end: float
-
-
-@dataclass(frozen=True)
-class Schedule:
-    """What each worker did. Workers have no names: a run goes to the one that has been free for the shortest time."""
-
-    workers: tuple[tuple[Stay, ...], ...]
-
-    @property
-    def seconds(self) -> float:
-        return max((stay.end for worker in self.workers for stay in worker), default=0.0)
-
-    @cached_property
-    def waits(self) -> tuple[float, ...]:
-        """How long each worker was free before its next run, the suggestion included."""
-        return tuple(max(0.0, b.start - a.end) for worker in self.workers for a, b in pairwise(worker))
-
-    @property
-    def typical_wait(self) -> float | None:
-        return median(self.waits) if self.waits else None
-
-    @property
-    def busy(self) -> float:
-        """The share of the workers' time in which they had a run."""
-        total = self.seconds * len(self.workers)
-        return sum(stay.end - stay.start for worker in self.workers for stay in worker) / total if total else 0.0
-
-
-def schedule(record: StudyRecord) -> Schedule:
-    """Who ran what, as far as can be told from the runs' times."""
-    runs = [run for run in record.runs if run.number >= 0 and run.submitted is not None]
-    if not runs:
-        return Schedule(())
-    now = datetime.now(UTC).isoformat() if record.is_running else max(_end(run, "") for run in runs)
-    starts = {run.key: _time(run.submitted or "") for run in runs}
-    first = min(starts.values())
-    workers: list[list[Stay]] = []
-    for run in sorted(runs, key=lambda run: starts[run.key]):
-        start = (starts[run.key] - first).total_seconds()
-        stay = Stay(run, start, max(start, (_time(_end(run, now)) - first).total_seconds()))
-        free = [worker for worker in workers if worker[-1].end <= start]
-        if free:
-            max(free, key=lambda worker: worker[-1].end).append(stay)
-        else:
-            workers.append([stay])
-    return Schedule(tuple(map(tuple, workers)))
-
-
-def _end(run: Trial, otherwise: str) -> str:
-    return run.ended or otherwise or run.submitted or ""
-
-
-def _time(text: str) -> datetime:
-    moment = datetime.fromisoformat(text)
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-
-
-def timeline(record: StudyRecord, known: Schedule | None = None) -> go.Figure:
-    """A strip for each worker: which trial it ran when, and how that ended."""
-    found = schedule(record) if known is None else known
-    if not found.workers:
-        return note(NOTHING)
-    unit, length = _unit(found.seconds)
-    figure = go.Figure()
-    for status, color in _COLORS.items():
-        stays = [
-            (number, stay)
-            for number, worker in enumerate(found.workers, start=1)
-            for stay in worker
-            if stay.run.status is status
-        ]
-        if stays:
-            figure.add_bar(
-                orientation="h",
-                y=[f"worker {number}" for number, _ in stays],
-                base=[stay.start / length for _, stay in stays],
-                x=[(stay.end - stay.start) / length for _, stay in stays],
-                name=status.value.replace("_", " "),
-                marker={"color": color, "line": {"width": 1, "color": "rgba(255,255,255,0.7)"}},
-                customdata=[[stay.run.number] for _, stay in stays],
-                hovertext=[
-                    f"trial {stay.run.label}: {stay.end - stay.start:.1f} s, {status.value.replace('_', ' ')}"
-                    for _, stay in stays
-                ],
-                hoverinfo="text",
-            )
-    layout(figure, 150 + 34 * len(found.workers))
-    figure.update_layout(barmode="overlay", bargap=0.25)
-    figure.update_xaxes(title_text=f"{unit} since the first trial", rangemode="tozero")
-    figure.update_yaxes(autorange="reversed", type="category")
-    return figure
-
-
-def _unit(seconds: float) -> tuple[str, float]:
-    for name, length in (("days", 86400.0), ("hours", 3600.0), ("minutes", 60.0)):
-        if seconds > 3 * length:
-            return name, length
-    return "seconds", 1.0

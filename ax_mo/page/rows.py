@@ -1,6 +1,5 @@
 """What the page's script knows of each trial, as JSON that holds nothing twice: 500 trials must fit."""
 
-import json
 import os
 import shlex
 from collections.abc import Sequence
@@ -149,11 +148,3 @@ def _config(record: StudyRecord, trial: Trial) -> str:
     except OSError:
         return ""
     return clean(text) if len(text) <= _LONGEST_CONFIG else ""
-
-
-def script_json(value: Any) -> str:
-    """JSON for a ``<script>`` element: no text in it can end the element or begin a comment in it."""
-    text = json.dumps(value, allow_nan=False, ensure_ascii=False, separators=(",", ":"))
-    for character in "<>&\u2028\u2029":
-        text = text.replace(character, f"\\u{ord(character):04x}")
-    return text

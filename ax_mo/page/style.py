@@ -27,7 +27,7 @@ SCALE = [[0.0, "#2f5fb3"], [0.5, "#9a948a"], [1.0, "#fbd324"]]
 one is lost on black."""
 _OUTLINE = {"width": 1, "color": GREY}
 
-_MOST_OVERRIDES = 14
+_MOST_OVERRIDES = 12
 
 
 class Kind(Enum):

@@ -6,13 +6,14 @@ from typing import Any
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
-from ax_mo.goals import Objective
+from ax_mo.goals import Goals, Objective
 from ax_mo.page.style import (
     GREEN,
     RED,
     Kind,
     by_kind,
     color_range,
+    kind_of,
     layout,
     legend_entry,
     marker,
@@ -27,6 +28,8 @@ from ax_mo.study.trial import Trial
 
 _STAR = {"symbol": "star", "size": 16, "color": RED, "line": {"width": 1, "color": "white"}}
 _FRONT = {"width": 2, "color": GREEN}
+_SMALL = 7
+"""The symbols of a matrix."""
 
 
 def tradeoff(record: StudyRecord) -> go.Figure:
@@ -71,14 +74,26 @@ def axis_title(objective: Objective) -> str:
     return f"{in_figure(objective.name, 40)} ({'higher' if objective.maximize else 'lower'} is better)"
 
 
-def _short_title(objective: Objective) -> str:
+def short_title(objective: Objective) -> str:
     return f"{in_figure(objective.name, 24)} {'↑' if objective.maximize else '↓'}"
 
 
+def axes_of(goals: Goals) -> tuple[Objective, Objective]:
+    """Of two objectives, the one across and the one upwards: the cost, and what one gets for it, as in most papers."""
+    first, second = goals.objectives
+    return (second, first) if first.maximize and not second.maximize else (first, second)
+
+
+def front_shape(x: Objective) -> str:
+    """plotly's name of the line from each point of a front to the next, by which nothing undominated is crossed.
+
+    ``x`` is the objective across. The line is the boundary of what the front dominates.
+    """
+    return "vh" if x.maximize else "hv"
+
+
 def _pair(record: StudyRecord, placed: dict[Kind, list[Trial]]) -> go.Figure:
-    first, second = record.goals.objectives
-    # The cost across and what one gets for it upwards, as in most papers.
-    x, y = (second, first) if first.maximize and not second.maximize else (first, second)
+    x, y = axes_of(record.goals)
     figure = go.Figure()
     front = sorted(pareto_front(record.trials, record.goals), key=lambda t: (t.metrics[x.name], t.metrics[y.name]))
     if front:
@@ -87,8 +102,7 @@ def _pair(record: StudyRecord, placed: dict[Kind, list[Trial]]) -> go.Figure:
             y=[t.metrics[y.name] for t in front],
             mode="lines",
             name=f"Pareto front ({len(front)})",
-            # From one point to the next, the boundary of what is dominated.
-            line={**_FRONT, "shape": "vh" if x.maximize else "hv"},
+            line={**_FRONT, "shape": front_shape(x)},
             hoverinfo="skip",
         )
     for kind, trials in placed.items():
@@ -102,7 +116,7 @@ def _pair(record: StudyRecord, placed: dict[Kind, list[Trial]]) -> go.Figure:
             **of_trials(trials, record.goals),
         )
     _legend(figure, record, placed)
-    _thresholds(figure, x, y)
+    thresholds(figure, x, y)
     layout(figure, 520)
     figure.update_layout(coloraxis=color_range(record))
     figure.update_xaxes(title_text=axis_title(x))
@@ -110,8 +124,8 @@ def _pair(record: StudyRecord, placed: dict[Kind, list[Trial]]) -> go.Figure:
     return figure
 
 
-def _thresholds(figure: go.Figure, x: Objective, y: Objective, **where: Any) -> None:
-    """A star where both thresholds are; lines where they are, also when there is one."""
+def thresholds(figure: go.Figure, x: Objective, y: Objective, **where: Any) -> None:
+    """Adds a star where both thresholds are; lines where they are, also when there is one."""
     line = {"color": RED, "width": 1, "dash": "dot"}
     if x.threshold is not None:
         figure.add_vline(x=x.threshold, line=line, layer="above", **where)
@@ -132,18 +146,31 @@ def _thresholds(figure: go.Figure, x: Objective, y: Objective, **where: Any) -> 
         )
 
 
-def _matrix(record: StudyRecord, placed: dict[Kind, list[Trial]]) -> go.Figure:
-    """The lower half of the matrix of pairs; what is on the front has a ring, since a projected front is no line."""
-    objectives = record.goals.objectives
-    size = len(objectives) - 1
+def lower_half(size: int) -> go.Figure:
+    """Panels for the pairs of objectives, below the diagonal."""
     gap = 0.06 if size < 3 else 0.04
     specs: list[list[dict[str, Any] | None]] = [
         [{} if column <= row else None for column in range(size)] for row in range(size)
     ]
-    figure = make_subplots(
+    return make_subplots(
         size, size, specs=specs, shared_xaxes=True, shared_yaxes=True, horizontal_spacing=gap, vertical_spacing=gap
     )
+
+
+def _ring(trial: Trial, goals: Goals) -> int:
+    """A ring that no symbol covers: a diamond or a square reaches further than a circle of its size."""
+    kind = kind_of(trial, goals) or Kind.COMPLETED
+    size = int(marker(kind, [trial], _SMALL)["size"])
+    return size + 5 if kind is Kind.COMPLETED else round(1.4 * size) + 5
+
+
+def _matrix(record: StudyRecord, placed: dict[Kind, list[Trial]]) -> go.Figure:
+    """The lower half of the matrix of pairs; what is on the front has a ring, since a projected front is no line."""
+    objectives = record.goals.objectives
+    size = len(objectives) - 1
+    figure = lower_half(size)
     front = pareto_front(record.trials, record.goals)
+    rings = [_ring(trial, record.goals) for trial in front]
     for row in range(size):
         for column in range(row + 1):
             x, y = objectives[column], objectives[row + 1]
@@ -156,7 +183,7 @@ def _matrix(record: StudyRecord, placed: dict[Kind, list[Trial]]) -> go.Figure:
                     mode="markers",
                     legendgroup=kind.label,
                     showlegend=False,
-                    marker=marker(kind, trials, 7),
+                    marker=marker(kind, trials, _SMALL),
                     **of_trials(trials, record.goals),
                     **where,
                 )
@@ -167,15 +194,15 @@ def _matrix(record: StudyRecord, placed: dict[Kind, list[Trial]]) -> go.Figure:
                 name=f"Pareto front ({len(front)})",
                 legendgroup="front",
                 showlegend=first,
-                marker={"symbol": "circle-open", "size": 12, "color": GREEN, "line": {"width": 2}},
+                marker={"symbol": "circle-open", "size": rings, "color": GREEN, "line": {"width": 2}},
                 **of_trials(front, record.goals),
                 **where,
             )
-            _thresholds(figure, x, y, **where)
+            thresholds(figure, x, y, **where)
             if row == size - 1:
-                figure.update_xaxes(title_text=_short_title(x), **where)
+                figure.update_xaxes(title_text=short_title(x), **where)
             if column == 0:
-                figure.update_yaxes(title_text=_short_title(y), **where)
+                figure.update_yaxes(title_text=short_title(y), **where)
     _legend(figure, record, placed)
     layout(figure, 260 * size + 100)
     figure.update_layout(coloraxis=color_range(record), meta={"min_width": 240 * size})

@@ -62,9 +62,10 @@ def trial(number: int, point: Any, space: Space = FLAT, **changes: Any) -> Trial
         "ended": (started + timedelta(seconds=25 + 7 * (abs(number) % 5))).isoformat(),
     }
     generator = "config" if number == 0 else "sobol" if number < 6 else "model"
+    seconds = {"config": None, "sobol": 0.01, "model": 0.5 + number / 20}[generator]
     made = Trial(
         number, Status.COMPLETED, dict(point), tuple(space.overrides(point)), str(number), generator=generator,
-        metrics=metrics_of(point), **at,
+        suggestion_seconds=seconds, metrics=metrics_of(point), **at,
     )  # fmt: skip
     return replace(made, **changes)
 

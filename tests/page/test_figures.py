@@ -1,16 +1,19 @@
 """Figures of studies of every kind."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from ax_mo.goals import parse_goals
 from ax_mo.page import figures
-from ax_mo.page.progress import MOST_CURVES, curves_of, schedule
+from ax_mo.page.progress import MOST_CURVES, curves_of
 from ax_mo.page.style import Kind, by_kind, kind_of
+from ax_mo.page.timeline import schedule
 from ax_mo.page.volume import hypervolumes
 from ax_mo.results.front import hypervolume, pareto_front, reference_point
+from ax_mo.space.parameters import Choice, Option, Space
 from ax_mo.study.trial import Status
 from ax_mo.trial.curve import append
 from tests.page.studies import CONDITIONAL, FLAT, failed, goals, record, study, trial
@@ -81,6 +84,31 @@ def test_no_point_lies_beyond_the_front_line(x, y):
 def test_three_objectives_are_three_pairs():
     figure = figures.tradeoff(study(NOWHERE, 30, 3))
     assert len({(trace.xaxis, trace.yaxis) for trace in markers(figure)}) == 3
+
+
+def test_rings_of_the_front_are_larger_than_what_they_are_around():
+    of = study(NOWHERE, 30, 3)
+    first, second, *_ = pareto_front(of.trials, of.goals)
+    changed = {first.number: {"generator": "config"}, second.number: {"status": Status.IMPORTED}}
+    of = replace(of, trials=tuple(replace(t, **changed.get(t.number, {})) for t in of.trials))
+    figure = figures.tradeoff(of)
+    (rings, *_) = [trace for trace in figure.data if trace.name and trace.name.startswith("Pareto front")]
+    ring = dict(zip((number for (number,) in rings.customdata), rings.marker.size, strict=True))
+    symbols = {n: (t.marker.symbol, t.marker.size) for t in markers(figure) if t.name is None for (n,) in t.customdata}
+    assert {symbols[number][0] for number in ring} == {"circle", "diamond", "square"}
+    for number, size in ring.items():
+        symbol, inside = symbols[number]
+        # Corners are further out than a circle of that size; and the ring's line takes 2.
+        assert size - 2 > inside * {"circle": 1.0, "diamond": 1.3, "square": 1.41}[symbol]
+
+
+def test_choices_are_shown_as_they_are_on_parallel_axes():
+    space = Space((*FLAT.parameters[:2], Choice("<b>act</b>", (Option("<b>bad</b>", "x"), Option("a & b", "y")))))
+    points = [{"model": "mlp", "optim.lr": 0.01, "<b>act</b>": value} for value in ("<b>bad</b>", "a & b")]
+    trials = [replace(trial(n, p), point=p) for n, p in enumerate({**p, "width": 20, "act": "relu"} for p in points)]
+    (drawn,) = figures.parallel_coordinates(record(NOWHERE, trials, space=space)).data
+    axis = next(d for d in drawn.dimensions if "act" in d.label)
+    assert list(axis.ticktext) == ["<b>bad</b>", "a & b"] and axis.label == "&lt;b&gt;act&lt;/b&gt;"
 
 
 def test_violations_are_open_circles():

@@ -3,11 +3,9 @@
 Screenshots are kept in build/report/, to be looked at.
 """
 
-import os
 import re
 import shlex
-import shutil
-from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -15,24 +13,13 @@ import pytest
 
 from ax_mo.jobs.command import write_command
 from ax_mo.page.page import write_report
+from ax_mo.space.parameters import Choice, Option, Space
 from ax_mo.trial.curve import append
-from tests.page.studies import study
+from tests.page.browsing import SCREENSHOTS, needs_browser, open_page
+from tests.page.studies import FLAT, record, study, trial
 from tests.page.test_page import nasty_study
 
-api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-SCREENSHOTS = Path(__file__).resolve().parents[2] / "build" / "report"
-
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no chromium on this machine: see `make browser`")
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator:
-    with api.sync_playwright() as playwright:
-        arguments = ["--no-sandbox"] if os.getuid() == 0 else []
-        started = playwright.chromium.launch(executable_path=CHROMIUM, args=arguments)
-        yield started
-        started.close()
+pytestmark = needs_browser
 
 
 @pytest.fixture(scope="module")
@@ -52,20 +39,6 @@ def made(tmp_path_factory):
             append(place / "curve.jsonl", step, step, {"val_acc": run.metrics.get("val_acc", 0.5) * (1 - 0.8**step)})
     write_report(of, directory / "report.html")
     return SimpleNamespace(record=of, path=directory / "report.html", directory=directory)
-
-
-def open_page(browser, path: Path, **context):
-    """The page when all is drawn, and what it has said and asked for."""
-    options = {"viewport": {"width": 1280, "height": 900}, "offline": True, **context}
-    page = browser.new_context(**options).new_page()
-    page.said, page.asked = [], []
-    page.on("console", lambda message: page.said.append(message.text) if message.type == "error" else None)
-    page.on("pageerror", lambda error: page.said.append(str(error)))
-    page.on("dialog", lambda dialog: (page.said.append("a dialog"), dialog.dismiss()))
-    page.on("request", lambda request: page.asked.append(request.url))
-    page.goto(path.as_uri())
-    page.wait_for_selector("html[data-ready=yes]", timeout=120_000)
-    return page
 
 
 @pytest.fixture(scope="module")
@@ -121,7 +94,7 @@ def test_click_on_a_point_fills_the_panel(page, made):
     page.wait_for_function("document.getElementById('panel-title').textContent.startsWith('Trial 12')")
     text = page.locator("#panel-body").inner_text()
     assert str(made.directory / "12") in text
-    shown = page.locator("#panel .command code").last.inner_text()
+    shown = page.locator("#panel .command code").last.text_content()
     overrides = next(run.overrides for run in made.record.runs if run.number == 12)
     expected = [*overrides, "note='it is'", "hydra.mode=RUN"]
     assert shown == f"cd /home/somebody && {shlex.join(['python', 'train.py', *expected])}"
@@ -134,6 +107,45 @@ def test_pointing_at_a_trial_shows_its_overrides(page, made):
     page.wait_for_selector("#figure-tradeoff .hovertext")
     text = page.locator("#figure-tradeoff .hovertext").text_content()
     assert "trial 12" in text and "optim.lr=" in text and "val_acc = " in text
+    assert "seconds = " in text, "it is constrained"
+    assert "latency" not in text, "other metrics are in the table"
+
+
+def test_long_overrides_are_counted_under_the_mouse(browser, tmp_path):
+    of = study(tmp_path, 3, mixed=False)
+    (first, *others) = of.trials
+    many = replace(first, overrides=tuple(f"key{n:02}=1" for n in range(21)))
+    write_report(record(tmp_path, [many, *others]), tmp_path / "report.html", fitted=False)
+    page = open_page(browser, tmp_path / "report.html")
+    page.mouse.move(*place_of(page, 0))
+    page.wait_for_selector("#figure-tradeoff .hovertext")
+    text = page.locator("#figure-tradeoff .hovertext").text_content()
+    assert "… and 9 more" in text and "key20=1" in text and "key08=1" not in text
+    page.context.close()
+
+
+def inside(page, inner: str, outer: str) -> bool:
+    """Whether the first of ``inner`` is seen in ``outer``, and on the screen, without scrolling."""
+    return page.evaluate(
+        """([inner, outer]) => {
+            const [a, b] = [inner, outer].map(name => document.querySelector(name).getBoundingClientRect());
+            return a.top >= Math.max(0, b.top) && a.bottom <= Math.min(innerHeight, b.bottom);
+        }""",
+        [inner, outer],
+    )
+
+
+def test_command_directory_and_config_are_seen_without_scrolling(page, made):
+    page.locator("#front button.trial").first.click()
+    assert inside(page, "#panel button.copy", "#panel") and inside(page, "#panel a", "#panel")
+    assert inside(page, "#panel details summary", "#panel")
+    assert page.locator("#panel details summary").first.inner_text() == "Its whole config"
+    # Of a trial that is not on the front there is only the long command.
+    front = {int(text) for text in page.locator("#front button.trial").all_inner_texts()}
+    other = next(trial.number for trial in made.record.trials if trial.number > 0 and trial.number not in front)
+    page.mouse.click(*place_of(page, other))
+    page.wait_for_function(f"document.getElementById('panel-title').textContent.startsWith('Trial {other}')")
+    assert inside(page, "#panel button.copy", "#panel") and inside(page, "#panel a", "#panel")
 
 
 def test_keyboard_chooses_a_trial_and_returns(page):
@@ -179,6 +191,19 @@ def test_table_sorts_and_tells_so(page):
     assert page.locator("#table th[aria-sort=descending]").count() == 1
 
 
+def test_table_has_objectives_first_then_parameters(page):
+    names = [text.split()[0] for text in page.locator("#table thead th").all_inner_texts()]
+    assert names[3:] == [
+        "val_acc", "num_params", "seconds", "model", "optim.lr", "width", "act", "latency", "energy", "seconds", "from",
+        "directory", "reason",
+    ]  # fmt: skip
+    sides = page.evaluate(
+        "[...document.querySelectorAll('#table tbody tr:first-child > *')].map(c => getComputedStyle(c).textAlign)"
+    )
+    right = {name for name, side in zip(names, sides, strict=True) if side == "right"}
+    assert right == {"val_acc", "num_params", "seconds", "optim.lr", "width", "latency", "energy"}
+
+
 def test_table_is_searched(page):
     page.locator("#search").fill("cnn completed")
     assert set(column(page, "model")) == {"cnn"} and set(column(page, "status")) == {"completed"}
@@ -197,6 +222,14 @@ def test_dark_mode_comes_with_the_systems(page):
     assert page.evaluate(back) == "rgb(20, 23, 26)"
 
 
+def test_parallel_axes_are_seen_in_the_dark(page):
+    page.emulate_media(color_scheme="dark")
+    strokes = page.evaluate(
+        "[...document.querySelectorAll('.parcoords .axis .domain')].map(e => getComputedStyle(e).stroke)"
+    )
+    assert len(strokes) == 7 and set(strokes) == {"rgb(163, 172, 184)"}
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_screenshots_are_kept(page, scheme):
     page.emulate_media(color_scheme=scheme)
@@ -211,6 +244,60 @@ def test_phone_has_no_horizontal_scroll(browser, made):
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
     assert page.said == []
     page.screenshot(path=SCREENSHOTS / "390px.png", full_page=True)
+    page.context.close()
+
+
+def test_phone_shows_all_of_each_figure_or_says_how(browser, made):
+    page = open_page(browser, made.path, viewport={"width": 390, "height": 844}, has_touch=True)
+    cut, wide = page.evaluate(
+        """() => {
+            const boxes = [...document.querySelectorAll(".figure")];
+            const names = some => some.map(box => box.firstElementChild.id);
+            const right = element => element.getBoundingClientRect().right;
+            const beyond = box => right(box.firstElementChild) > right(box) + 1;
+            return [names(boxes.filter(beyond)), names(boxes.filter(box => box.matches(".wide")))];
+        }"""
+    )
+    assert cut == wide == ["figure-parallel"]
+    hint = "getComputedStyle(document.querySelector('.figure.wide'), '::before').content"
+    assert "Scroll sideways" in page.evaluate(hint)
+    box = page.locator(".figure:has(#figure-parallel)")
+    box.evaluate("box => { box.scrollLeft = box.scrollWidth }")
+    assert box.evaluate("box => box.scrollLeft") > 100
+    # One panel of the validation below the other.
+    tops = [page.locator(f"#figure-validation-{n}").bounding_box()["y"] for n in range(3)]
+    assert tops == sorted(tops) and len(set(tops)) == 3
+    page.context.close()
+
+
+def test_panels_stand_side_by_side_where_there_is_room(page):
+    tops = [page.locator(f"#figure-validation-{n}").bounding_box()["y"] for n in range(3)]
+    assert tops[0] == tops[1] < tops[2]
+
+
+def test_age_of_a_running_studys_page_is_told(browser, tmp_path, monkeypatch):
+    monkeypatch.setattr("ax_mo.record.is_held", lambda directory: True)
+    path = tmp_path / "report.html"
+    write_report(study(tmp_path, 12), path, fitted=False)
+    path.write_text(re.sub(r'(id="written" datetime=")[^"]+', r"\g<1>2026-11-24T10:00:00+00:00", path.read_text()))
+    page = open_page(browser, path, timezone_id="Asia/Tokyo")
+    assert re.search(r"\d+ hours ago", page.locator("#age").inner_text()) and page.said == []
+    assert page.locator("header .note").inner_text().endswith("reload the page to see newer trials.")
+    page.context.close()
+
+
+def test_choices_are_text_on_parallel_axes(browser, tmp_path):
+    texts = ["<b>bad</b>", "a<br>c", "&amp;", "<img src=x onerror=alert(1)>", "<a href='javascript:alert(2)'>x</a>"]
+    key = "<i>act</i>"
+    space = Space((*FLAT.parameters[:3], Choice(key, tuple(Option(text, f"o{n}") for n, text in enumerate(texts)))))
+    shared = {"model": "mlp", "optim.lr": 0.01, "width": 20}
+    trials = [replace(trial(n, {**shared, "act": "relu"}), point={**shared, key: t}) for n, t in enumerate(texts)]
+    write_report(record(tmp_path, trials, space=space), tmp_path / "report.html", fitted=False)
+    page = open_page(browser, tmp_path / "report.html")
+    shown = page.locator("#figure-parallel .parcoords .y-axis").nth(3).locator(".axis text").all_text_contents()
+    assert shown == [text if len(text) <= 18 else text[:17] + "…" for text in texts]
+    assert page.locator("#figure-parallel .axis-title").nth(3).text_content() == key
+    assert page.locator("#figure-parallel :is(img, a)").count() == 0 and page.said == []
     page.context.close()
 
 

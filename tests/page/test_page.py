@@ -13,8 +13,10 @@ from ax_mo.goals import parse_goals
 from ax_mo.jobs.command import write_command
 from ax_mo.page import page as page_module
 from ax_mo.page.commands import exact_command
+from ax_mo.page.document import script_json
 from ax_mo.page.page import report_html, write_report
-from ax_mo.page.rows import script_json, table_of
+from ax_mo.page.rows import table_of
+from ax_mo.page.state import titles_of
 from ax_mo.page.text import clean
 from ax_mo.study.repeats import Repeats, whole_trials
 from ax_mo.study.trial import Status
@@ -56,7 +58,9 @@ def test_page_is_whole(tmp_path, count, objectives, space):
 def test_page_with_its_model(tmp_path):
     page = written(study(tmp_path, 15, space=CONDITIONAL), tmp_path, fitted=True)
     assert '<p class="note">' not in own_part(page)
-    assert {"sensitivity", "validation"} <= data(page, "figures").keys()
+    names = data(page, "figures").keys()
+    assert {"sensitivity", "validation-0", "validation-1", "validation-2"} <= names and "validation-3" not in names
+    assert re.findall("<h3>([^<]*): ", own_part(page)) == ["val_acc", "num_params", "seconds"]
 
 
 def test_too_few_trials_for_a_model_are_a_note(tmp_path):
@@ -174,10 +178,102 @@ def test_page_asks_nobody_for_anything(tmp_path):
     assert not re.findall(r'(?:src|href)="(?!#|data:|\./|file:)', page)
 
 
-def test_state_is_told(tmp_path):
-    assert "not running: 9 completed, 1 failed, 1 early stopped, 1 imported, of 20 trials" in own_part(
-        written(study(tmp_path, 12), tmp_path)
-    )
+@pytest.fixture
+def sweeping(monkeypatch):
+    monkeypatch.setattr("ax_mo.record.is_held", lambda directory: True)
+
+
+def head(page: str) -> str:
+    return own_part(page).split("What was asked")[0]
+
+
+def test_unfinished_study_says_how_to_resume(tmp_path):
+    of = study(tmp_path, 12)
+    page = written(of, tmp_path)
+    assert "not running, 11 of 20 trials ended: 9 completed, 1 failed, 1 early stopped, 1 imported" in head(page)
+    assert "Resume with" in head(page) and of.commands["resume"] in head(page)
+    assert "reload" not in own_part(page)
+
+
+def test_study_with_all_its_trials_has_ended(tmp_path):
+    page = written(study(tmp_path, 30, mixed=False, settings={"n_trials": 30}), tmp_path)
+    assert "ended: 30 completed" in head(page)
+    assert "not running" not in page and "Resume" not in own_part(page)
+
+
+def test_study_that_its_rule_ended_has_ended(tmp_path):
+    done = study(tmp_path, 20, mixed=False).trials
+    same = [trial(20 + n, done[0].point) for n in range(6)]
+    rule = {"n_trials": 50, "stop_when": {"hypervolume_gain": 0.01, "over_trials": 6}}
+    page = head(written(record(tmp_path, [*done, *same], settings=rule), tmp_path))
+    assert "ended after 26 of 50 trials, since the last 6 trials have enlarged the hypervolume by 0 %" in page
+    assert "Resume" not in page
+    open_one = replace(same[0], number=26, status=Status.CANCELLED)
+    page = head(written(record(tmp_path, [*done, *same, open_one], settings=rule), tmp_path))
+    assert "not running, 26 of 50 trials ended" in page and "Resume with" in page
+
+
+def test_page_of_a_running_study_says_when_it_was_written(tmp_path, sweeping):
+    page = head(written(study(tmp_path, 12), tmp_path))
+    assert "running: 9 completed" in page and "of 20 trials" in page and "Resume" not in page
+    assert re.search(r'<time id="written" datetime="[^"]+\+00:00">', page) and "reload the page" in page
+
+
+@pytest.mark.parametrize(
+    ("name", "directory", "title"),
+    [
+        ("study", "sweep1", "sweep1"),
+        ("study", "2026-11-24/18-22-10", "2026-11-24/18-22-10"),
+        ("train:/data/multirun/7", "7", "7"),
+        ("nas", "sweep1", "nas"),
+    ],
+)
+def test_study_without_a_name_is_called_after_its_directory(tmp_path, name, directory, title):
+    (tmp_path / directory).mkdir(parents=True)
+    page = written(replace(study(tmp_path / directory, 1), name=name), tmp_path / directory)
+    assert f"<h1>{title}</h1>" in page and f"<title>{title}: ax_mo study</title>" in page
+
+
+def test_studies_of_the_same_name_are_told_apart(tmp_path):
+    a, b = (study(tmp_path / place / "sweep", 1) for place in ("a", "b"))
+    assert titles_of([a, b]) == [str(tmp_path / "a" / "sweep"), str(tmp_path / "b" / "sweep")]
+    assert titles_of([a, a]) == ["sweep (1)", "sweep (2)"]
+    assert titles_of([a, replace(b, name="nas")]) == ["sweep", "nas"]
+
+
+def test_seed_is_shown(tmp_path):
+    assert '<th scope="row">seed</th><td>4711</td>' in written(replace(study(tmp_path, 1), seed=4711), tmp_path)
+
+
+def test_thresholds_are_a_column_only_where_there_are_some(tmp_path):
+    of = study(tmp_path, 12)
+    assert "meets thresholds" in own_part(written(of, tmp_path))
+    bare = record(tmp_path, of.trials, parse_goals({"val_acc": "maximize", "num_params": "minimize"}))
+    page = own_part(written(bare, tmp_path))
+    assert 'id="front"' in page and "meets thresholds" not in page
+
+
+def test_limits_are_counted_among_trials_that_have_a_result(tmp_path):
+    of = study(tmp_path, 12)
+    page = own_part(written(of, tmp_path))
+    counted = sum(trial.status in (Status.COMPLETED, Status.IMPORTED) for trial in of.trials)
+    assert "How many of the completed and imported trials meet them" in page and f" of {counted}</td>" in page
+    own = record(tmp_path, [trial for trial in of.trials if trial.number >= 0])
+    assert "How many of the completed trials meet them" in own_part(written(own, tmp_path))
+
+
+def test_time_of_suggestions_is_shown_by_generator(tmp_path):
+    trials = [replace(t, suggestion_seconds=None) for t in study(tmp_path, 6, mixed=False).trials]
+    assert 'id="suggestions"' not in written(record(tmp_path, trials), tmp_path)
+    times = {1: 0.25, 2: 0.5, 3: 3.0}
+    trials = [replace(t, suggestion_seconds=times.get(t.number)) for t in trials]
+    trials[5] = replace(trials[5], generator="model", suggestion_seconds=300.0)
+    page = written(record(tmp_path, trials), tmp_path)
+    lines = re.findall(r"<tr>(?:<t[hd][^>]*>[^<]*</t[hd]>)+</tr>", page[page.index('id="suggestions"') :])[1:3]
+    cells = [re.findall(r">([^<]+)</t[hd]>", line) for line in lines]
+    assert cells == [["sobol", "3", "0.5 s", "3 s", "3.8 s"], ["model", "1", "5.0 min", "5.0 min", "5.0 min"]]
+    drawn = data(page, "figures")["suggestions"]["data"]
+    assert [(bars["x"], bars["y"]) for bars in drawn] == [([1, 2, 3], [0.25, 0.5, 3.0]), ([5], [300.0])]
 
 
 def test_running_trials_are_rows(tmp_path):

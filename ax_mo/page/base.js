@@ -1,0 +1,199 @@
+"use strict";
+// What the pages share: elements, commands to copy, tables to sort and search, and figures.
+const axMo = (() => {
+  const data = JSON.parse(document.getElementById("data-trials").textContent);
+  const figures = JSON.parse(document.getElementById("data-figures").textContent);
+  const dark = window.matchMedia("(prefers-color-scheme: dark)");
+  const narrow = window.matchMedia("(max-width: 600px)");
+
+  // Elements are made of text nodes alone: nothing that a trial returned is ever read as HTML.
+  function element(name, attributes = {}, ...children) {
+    const made = document.createElement(name);
+    for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, value);
+    made.append(...children);
+    return made;
+  }
+
+  // Commands
+
+  async function copy(text) {
+    // Pages from a disk may have no clipboard, or one that refuses.
+    try {
+      await navigator.clipboard.writeText(text);
+      return true;
+    } catch {
+      const area = element("textarea", {readonly: "", style: "position:fixed;top:0;left:0;opacity:0"});
+      area.value = text;
+      document.body.append(area);
+      area.select();
+      try {
+        return document.execCommand("copy");
+      } finally {
+        area.remove();
+      }
+    }
+  }
+
+  document.addEventListener("click", async event => {
+    const button = event.target.closest("button.copy");
+    if (!button) return;
+    const done = await copy(button.closest(".command").querySelector("code").textContent);
+    button.textContent = done ? "Copied" : "Not copied";
+    window.setTimeout(() => { button.textContent = "Copy"; }, 2000);
+  });
+
+  // Tables
+
+  function order(column, down) {
+    const key = column.key || column.text;
+    return (a, b) => {
+      const [x, y] = [key(a), key(b)];
+      if (x === "" || y === "") return (x === "") - (y === "");  // those without a value last, either way
+      const [p, q] = [Number(x), Number(y)];
+      const result = Number.isNaN(p) || Number.isNaN(q) ? String(x).localeCompare(String(y)) : p - q;
+      return down ? -result : result;
+    };
+  }
+
+  // Fills #table, where the page has it: a row for each of ``all``, whose ``front`` the checkbox asks for. A column has
+  // its name and the text of a row; numbers stand right. ``first`` makes what stands at the head of a row.
+  function table(columns, all, first) {
+    const head = document.querySelector("#table thead");
+    const body = document.querySelector("#table tbody");
+    if (!head) return;
+    for (const column of columns) {
+      const texts = all.map(column.text).filter(Boolean);
+      column.number = texts.length > 0 && texts.every(text => !Number.isNaN(Number(text)));
+    }
+    const lines = new Map(all.map(row => {
+      const cells = columns.map((column, index) => {
+        if (index === 0) return element("th", {scope: "row"}, first(row));
+        const text = column.text(row);
+        const content = column.link && column.link(row) ? element("a", {href: column.link(row)}, text) : text;
+        return element("td", {class: column.number ? "number" : "", title: text}, content);
+      });
+      const made = element("tr", {"data-number": row.number}, ...cells);
+      made.dataset.text = columns.map(column => column.text(row)).concat(row.overrides || []).join(" ").toLowerCase();
+      return [row, made];
+    }));
+    const heads = columns.map((column, index) => {
+      const button = element("button", {type: "button"}, column.name);
+      const cell = element("th", {scope: "col", "aria-sort": "none", class: column.number && index ? "number" : ""}, button);
+      button.addEventListener("click", () => {
+        const down = cell.getAttribute("aria-sort") === "ascending";
+        for (const other of heads) other.setAttribute("aria-sort", "none");
+        cell.setAttribute("aria-sort", down ? "descending" : "ascending");
+        body.append(...[...all].sort(order(column, down)).map(row => lines.get(row)));
+      });
+      return cell;
+    });
+    const [search, only] = [document.getElementById("search"), document.getElementById("only-front")];
+    function filter() {
+      const words = search.value.toLowerCase().split(/\s+/).filter(Boolean);
+      let count = 0;
+      for (const [row, made] of lines) {
+        made.hidden = (only.checked && !row.front) || !words.every(word => made.dataset.text.includes(word));
+        count += !made.hidden;
+      }
+      document.getElementById("count").textContent = `${count} of ${all.length} trials`;
+    }
+    head.append(element("tr", {}, ...heads));
+    body.append(...lines.values());
+    search.addEventListener("input", filter);
+    only.addEventListener("change", filter);
+    filter();
+  }
+
+  function markRow(number) {
+    for (const row of document.querySelectorAll("#table tbody tr")) row.classList.toggle("chosen", row.dataset.number === String(number));
+  }
+
+  // Figures
+
+  const safe = text => text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;");
+  const short = (text, most) => text.length <= most ? text : text.slice(0, most - 1) + "…";
+  const mostOverrides = 12;
+
+  // What is under the mouse: what decides, and then the overrides. The other metrics are in the table.
+  function hover(title, row) {
+    const lines = [title];
+    data.metrics.slice(0, data.goals).forEach((name, i) => {
+      const value = (row.metrics || [])[i];
+      if (value) lines.push(`${safe(short(name, 40))} = ${value}${row.errors && row.errors[i] ? " ± " + row.errors[i] : ""}`);
+    });
+    if (row.reason) lines.push(safe(short(row.reason.replaceAll("\n", " "), 80)));
+    const given = row.overrides || [];
+    // The searched ones stand last.
+    for (const override of given.slice(-mostOverrides)) lines.push(safe(short(override, 60)));
+    if (given.length > mostOverrides) lines.push(`… and ${given.length - mostOverrides} more`);
+    return lines.join("<br>");
+  }
+
+  function theme() {
+    const [text, grid, back] = dark.matches ? ["#e8eaed", "#363c44", "#1d2126"] : ["#1c2024", "#e3e6ea", "#ffffff"];
+    const axis = {gridcolor: grid, linecolor: grid, zerolinecolor: grid, automargin: true};
+    return {layout: {
+      font: {color: text, family: "system-ui, sans-serif"}, paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)",
+      xaxis: axis, yaxis: axis, hoverlabel: {bgcolor: back, font: {color: text, size: 12}, bordercolor: grid},
+      modebar: {bgcolor: "rgba(0,0,0,0)", color: "#8a8f98", activecolor: text},
+    }};
+  }
+
+  // Some screens show no scroll bar until one scrolls.
+  function hint() {
+    for (const box of document.querySelectorAll(".figure")) box.classList.toggle("wide", box.scrollWidth > box.clientWidth + 1);
+  }
+
+  function draw(name, choose) {
+    const place = document.getElementById(`figure-${name}`);
+    const figure = figures[name];
+    if (!place) return;
+    const layout = {...figure.layout, template: theme()};
+    if (narrow.matches) {
+      layout.dragmode = false;  // a finger scrolls the page
+      layout.margin = {...layout.margin, l: Math.min(layout.margin.l, 48), r: 8};
+      layout.height += 20 * figure.data.filter(trace => layout.showlegend && trace.name && trace.showlegend !== false).length;
+    }
+    if (layout.meta && layout.meta.min_width) place.style.minWidth = `${layout.meta.min_width}px`;
+    try {
+      Plotly.react(place, figure.data, layout, {responsive: true, displaylogo: false, displayModeBar: narrow.matches ? false : "hover", modeBarButtons: [["toImage", "zoom2d", "pan2d", "resetScale2d"]]});
+      if (!place.dataset.drawn) {
+        place.dataset.drawn = "yes";
+        place.on("plotly_click", event => {
+          const known = event.points[0].customdata;
+          if (known) choose(known[0]);
+        });
+      }
+    } catch (error) {
+      place.replaceChildren(element("p", {class: "note"}, `This figure could not be drawn: ${error.message}`));
+    }
+  }
+
+  // Draws all figures; ``text`` is what to show of a trial under the mouse, ``choose`` what a click on one does.
+  function start(text, choose) {
+    for (const figure of Object.values(figures)) {
+      for (const trace of figure.data) {
+        if (trace.meta === "trials") trace.hovertext = (trace.customdata || []).map(([number]) => text(number));
+      }
+    }
+    const drawAll = () => Object.keys(figures).forEach(name => draw(name, choose));
+    dark.addEventListener("change", drawAll);
+    narrow.addEventListener("change", drawAll);
+    window.addEventListener("resize", hint);
+    // The first at once; the others one by one, so that the page can be used meanwhile.
+    const waiting = Object.keys(figures);
+    function next() {
+      const name = waiting.shift();
+      if (name === undefined) {
+        hint();
+        document.documentElement.dataset.ready = "yes";
+        return;
+      }
+      draw(name, choose);
+      window.setTimeout(next, 0);
+    }
+    next();
+  }
+
+  return {data, element, table, markRow, safe, hover, start, narrow};
+})();
