@@ -28,7 +28,7 @@ class StudyState(StrEnum):
 
     RUNNING = "running"
     ENDED = "ended"
-    """All of its trials have, ``n_trials`` of them."""
+    """All of its trials have, ``n_trials`` of them, or as many as its own rules let it have."""
     NOT_RUNNING = "not running"
     """There is more to do, and nobody does it."""
 
@@ -53,6 +53,8 @@ class StudyRecord:
     """What the latest sweeper was asked for, by its names under ``hydra.sweeper``: n_trials, n_jobs, method, ..."""
     commands: Mapping[str, str] = field(default_factory=dict)
     """Lines for a shell: ``resume``; and ``pareto``, in which ``{name}`` is the file's name under ``pareto/``."""
+    ending: str | None = None
+    """Why the latest sweeper ended before ``n_trials``, where it was by the study's own rules."""
 
     @property
     def is_running(self) -> bool:
@@ -70,12 +72,17 @@ class StudyRecord:
         if self.is_running:
             return StudyState.RUNNING
         own = [trial for trial in self.trials if trial.number >= 0]
-        all_there = self.n_trials is None or len(own) >= self.n_trials
+        all_there = self.n_trials is None or len(own) >= self.n_trials or self.ending is not None
         return StudyState.ENDED if all_there and all(t.status.ended for t in own) else StudyState.NOT_RUNNING
 
 
 def about(
-    space: Space, goals: Goals, settings: Mapping[str, Any], commands: Mapping[str, str], directory: Path | None = None
+    space: Space,
+    goals: Goals,
+    settings: Mapping[str, Any],
+    commands: Mapping[str, str],
+    directory: Path | None = None,
+    ending: str | None = None,
 ) -> dict[str, Any]:
     """What a sweeper leaves in the study's database for its readers, as JSON.
 
@@ -89,6 +96,7 @@ def about(
         "settings": dict(settings),
         "commands": dict(commands),
         "directory": "" if directory is None else str(directory),
+        "ending": ending,
     }
 
 
@@ -128,5 +136,6 @@ def record_of(study: StoredStudy, directory: Path) -> StudyRecord:
         raise AxMoError(f"The study '{study.name}' has no readable description: {error!r}.") from None
     trials = sorted(whole_trials(study.runs), key=lambda trial: trial.number)
     return StudyRecord(
-        study.name, directory, space, goals, study.seed, study.created, tuple(trials), study.runs, settings, commands
-    )
+        study.name, directory, space, goals, study.seed, study.created, tuple(trials), study.runs, settings, commands,
+        known.get("ending"),
+    )  # fmt: skip

@@ -126,6 +126,7 @@ def _sweep(
     except OSError as error:
         raise cannot_write(sweep_dir, error) from None
     finally:
+        study.finish_trackers()  # after the page, which they log
         study.report.cancel()
 
 
@@ -181,6 +182,7 @@ class _Study:
         self._recipes = Recipes(project, plan.goals, program, sweep_dir)
         self._screen: Screen = screen_for_this_terminal()
         self._trackers: Trackers | None = None
+        self._ending: Ending | None = None
         name = settings.study_name or self._default_name()
         source = str(sweep_dir) if settings.storage is None else f"{settings.storage}/{name}"
         self.report = report_writer(settings.report, source, sweep_dir)
@@ -260,8 +262,7 @@ class _Study:
     def run(self) -> list[list[JobReturn]]:
         with self._open_store() as store:
             store.add(new_imports(self._plan.imports, store.trials()))
-            storage = self._settings.storage
-            write_description(self._sweep_dir, store.stored(), storage and with_absolute_path(storage))
+            self._describe(store)
             tag = self._tag()
             self._trackers = Trackers(
                 parse_trackers(self._settings.trackers), self._database(), tag, self._sweep_dir, self._screen.notice
@@ -281,6 +282,7 @@ class _Study:
                     raise StudyStopped(f"The sweep directory {self._sweep_dir} has disappeared.") from None
                 raise
             except BaseException:
+                self._ending = Ending.CANCELLED
                 self._screen.close()
                 self._screen.header(self._resume_line())
                 asker.close()  # Python must not end while the model is being fitted
@@ -289,6 +291,10 @@ class _Study:
                 self._screen.close()
                 asker.close()
                 raise _nothing_to_try(self._plan)
+            why = ledger.closed or (ending.value if ending is Ending.EXHAUSTED else None)
+            if why is not None and ending in (Ending.EXHAUSTED, Ending.CLOSED):
+                store.tell(json.dumps(self._about(why)))
+                self._describe(store)
             self._conclude(ledger, ending)
             idle = asker.close(2.0 if ending is Ending.CANCELLED else 60.0)
         if ending is Ending.CANCELLED:
@@ -297,6 +303,10 @@ class _Study:
                 os._exit(130)
             raise SystemExit(130)
         return [ledger.returns()]
+
+    def _describe(self, store: Store) -> None:
+        storage = self._settings.storage
+        write_description(self._sweep_dir, store.stored(), storage and with_absolute_path(storage))
 
     @contextmanager
     def _open_store(self) -> Iterator[Store]:
@@ -338,7 +348,7 @@ class _Study:
         job_name = str(self._config.hydra.job.name)
         return study_tag(self._settings.study_name, job_name, study.name, study.created, study.seed)
 
-    def _about(self) -> dict[str, Any]:
+    def _about(self, ending: str | None = None) -> dict[str, Any]:
         """What the study's readers are told of it."""
         given = asdict(self._settings)
         kept = {name: as_json(given[name]) for name in _TOLD if given[name] is not None}
@@ -346,7 +356,7 @@ class _Study:
         if self._program is not None:
             line = self._program.pareto_command(self._sweep_dir, "NAME")
             commands["pareto"] = line.removesuffix("NAME") + "{name}"
-        return about(self._space, self._goals, kept, commands, self._sweep_dir)
+        return about(self._space, self._goals, kept, commands, self._sweep_dir, ending)
 
     def _default_name(self) -> str:
         """What a study is called in a database that may hold others."""
@@ -454,14 +464,9 @@ class _Study:
         except StudyStopped:
             if ending is not None:
                 raise
-        if self._trackers is not None:
-            report = self._sweep_dir / _REPORT
-            cancelled = ending is Ending.CANCELLED
-            self._trackers.finish(
-                report if report.exists() else None,
-                _state(ending),
-                _TRACKERS_PATIENCE_CANCELLED if cancelled else _TRACKERS_PATIENCE,
-            )
+        self._ending = ending
+        if ending is Ending.CANCELLED:
+            self.finish_trackers()
         self._screen.close()
         front = ledger.front()
         progress = ledger.progress(0)
@@ -500,6 +505,15 @@ class _Study:
             return values_in(self._project.compose(self._space.fixed), self._space)
         except (HydraException, OmegaConfBaseException):
             return {}
+
+    def finish_trackers(self) -> None:
+        """Log the study's end, and its page as it is now; at once where the user does not want to wait."""
+        if self._trackers is None:
+            return
+        report = self._sweep_dir / _REPORT
+        patience = _TRACKERS_PATIENCE_CANCELLED if self._ending is Ending.CANCELLED else _TRACKERS_PATIENCE
+        self._trackers.finish(report if report.exists() else None, _state(self._ending), patience)
+        self._trackers = None
 
     def write_report(self) -> None:
         """The last page of a study that has ended, and where it is."""

@@ -5,9 +5,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ax_mo.errors import AxMoError
-from ax_mo.record import StudyRecord
-from ax_mo.study.ending import gain_is_small, parse_stop_when
+from ax_mo.record import StudyRecord, StudyState
 from ax_mo.study.trial import Status, Trial
 
 _UNNAMED = "study"
@@ -50,42 +48,27 @@ class State:
 
 
 def state_of(record: StudyRecord) -> State:
+    state, total = record.state, record.n_trials
     own = [trial for trial in record.trials if trial.number >= 0]
     done = sum(trial.status.ended for trial in own)
-    given = record.settings.get("n_trials")
-    total = given if isinstance(given, int) else None
-    counts = _counts(record.trials)
-    if record.is_running:
-        return State(True, False, f"running: {counts}" + (f", of {total} trials" if total else ""))
-    if done == len(own) and total is not None and done >= total:
-        return State(False, True, f"ended: {counts}")
-    why = _ended_by_itself(record, own) if done == len(own) else None
+    counts = _counts(record.trials, state)
+    if state is StudyState.RUNNING:
+        return State(True, False, f"{state}: {counts}" + (f", of {total} trials" if total else ""))
     of = f"{done} of {total} trials" if total else f"{done} trials"
-    if why is not None:
-        return State(False, True, f"ended after {of}, since {why}: {counts}")
-    return State(False, False, f"not running, {of} ended: {counts}")
+    if state is StudyState.ENDED:
+        early = f" after {of} ({record.ending})" if record.ending else ""
+        return State(False, True, f"{state}{early}: {counts}")
+    return State(False, False, f"{state}, {of} ended: {counts}")
 
 
-def _counts(trials: Sequence[Trial]) -> str:
-    counts = Counter(trial.status for trial in trials)
-    return ", ".join(f"{counts[s]} {s.value.replace('_', ' ')}" for s in Status if counts[s]) or "no trials yet"
+def _counts(trials: Sequence[Trial], state: StudyState) -> str:
+    words = Counter(_word(trial.status, state) for trial in trials)
+    order = dict.fromkeys(_word(status, state) for status in Status)
+    return ", ".join(f"{words[word]} {word}" for word in order if words[word]) or "no trials yet"
 
 
-def _ended_by_itself(record: StudyRecord, own: Sequence[Trial]) -> str | None:
-    """Why there are fewer trials than were asked for, where the study's own rule says so."""
-    try:
-        stop_when = parse_stop_when(record.settings.get("stop_when"))
-    except AxMoError:
-        return None
-    if stop_when is None:
-        return None
-    counting = [trial for trial in own if trial.status in (Status.COMPLETED, Status.EARLY_STOPPED)]
-    counting.sort(key=lambda trial: trial.ended or "")
-    imported = [trial for trial in record.trials if trial.status is Status.IMPORTED]
-    # The rule may have been met before the last trials, which ran already, came to their ends.
-    jobs = record.settings.get("n_jobs")
-    for late in range(min(len(counting), jobs if isinstance(jobs, int) else 1)):
-        why = gain_is_small([*imported, *counting[: len(counting) - late]], record.goals, stop_when)
-        if why is not None:
-            return why
-    return None
+def _word(status: Status, state: StudyState) -> str:
+    """What people call it; where nobody sweeps, a trial that has not ended was left so."""
+    if status is Status.EARLY_STOPPED:
+        return "stopped early"
+    return status.value if status.ended or state is StudyState.RUNNING else "unfinished"

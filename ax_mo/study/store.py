@@ -170,6 +170,12 @@ class Store:
         except sa.exc.SQLAlchemyError as error:
             raise self._stopped(error) from None
 
+    def tell(self, about: str) -> None:
+        """What the study's readers are to know from now on, as JSON."""
+        self._write(lambda connection: connection.execute(
+            _study.update().where(_study.c.id == self._study_id).values(about=about)
+        ))  # fmt: skip
+
     def add(self, trials: Sequence[Trial]) -> None:
         """Write new trials, or all runs of one, all or none: about to be submitted, or finished in other studies."""
         if trials:
