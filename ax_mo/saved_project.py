@@ -111,7 +111,10 @@ class SavedProject:
         root, preferred = instead
         at = next((n for n, s in enumerate(sources) if s.schema == "file" and Path(s.path) == root), len(sources))
         sources.insert(at, Source("promoted", "file", str(preferred)))
-        return self._loader(sources).load_configuration(self.sweep.config_name, list(overrides), RunMode.RUN)
+        loader = self._loader(sources)
+        return loader.load_configuration(
+            config_name=self.sweep.config_name, overrides=list(overrides), run_mode=RunMode.RUN
+        )
 
     def as_run(self, config: DictConfig) -> Ran:
         """A configuration that was composed here, to be compared value by value."""
