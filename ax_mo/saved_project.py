@@ -3,6 +3,7 @@
 The project's configs are found without importing the user's code, also where they lie in a package.
 """
 
+import re
 import sys
 import warnings
 from collections.abc import Iterator, Sequence
@@ -199,7 +200,7 @@ class _LoaderThere(ConfigLoaderImpl):
 
 def why_not(error: HydraException | OmegaConfBaseException) -> str:
     """Why the project does not compose here."""
-    text = reason(error).partition(" Search path:")[0]
+    text = re.split(" (?:Config s|S)earch path:", reason(error))[0]
     return f"the project does not compose from its files alone: {text}"
 
 
