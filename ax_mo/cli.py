@@ -13,7 +13,7 @@ from typing import Any
 
 from ax_mo import __version__
 
-_SOURCE = "a sweep directory, or <SQLAlchemy URL>/<study name>"
+_SOURCE = "a sweep directory, a SQLite file, or <SQLAlchemy URL>/<study name>"
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -77,6 +77,12 @@ def _command(commands: Any, name: str, help_: str, more: str, example: str) -> a
     return parser
 
 
+def _source(parser: argparse.ArgumentParser, newest: bool = False) -> None:
+    """``newest``: whether it may be left out. Not before a TRIAL: ``show 7`` would be either."""
+    help_ = f"{_SOURCE}; the newest sweep below ./multirun, if not given" if newest else _SOURCE
+    parser.add_argument("source", metavar="SOURCE", nargs="?" if newest else None, help=help_)
+
+
 def _json(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="print JSON, for scripts")
 
@@ -89,7 +95,7 @@ def _status(commands: Any) -> None:
         "",
         "ax-mo status multirun/2026-11-02/10-15-00",
     )
-    parser.add_argument("source", metavar="SOURCE", help=_SOURCE)
+    _source(parser, newest=True)
     _json(parser)
 
 
@@ -107,16 +113,21 @@ def _pareto(commands: Any) -> None:
         "the Pareto front, or one trial to take from the study",
         "With --max or --min: the best trial\nin that metric among all that meet the study's constraints and --where; "
         "a further --max or --min\ndecides between equal ones. With --knee: the point of the front where a gain in one "
-        "objective\nbegins to cost most in the others. With --where alone: the front of the trials that meet it.",
+        "objective\nbegins to cost most in the others. Both prefer trials that meet the thresholds, apart from those\n"
+        "of objectives that --where names. With --where alone: the front of the trials that meet it.\n\n"
+        "A CONDITION compares numbers, metrics or parameters, with <=, >=, <, >, = or !=: 'num_params <= 50000',\n"
+        "'a + 2*b > 1'. Other parameters are compared with = and !=: 'model = cnn', 'flag != true'. A trial that\n"
+        "lacks what it names does not meet it. On a terminal, the table leaves out what does not fit (COLUMNS says\n"
+        "otherwise); a pipe or file gets all of it.",
         "ax-mo pareto multirun/2026-11-02/10-15-00 --max val_acc --where 'num_params <= 50000'",
     )
-    parser.add_argument("source", metavar="SOURCE", help=_SOURCE)
-    parser.add_argument("--max", dest="by", metavar="METRIC", action=_By, help="the trial with the largest METRIC")
-    parser.add_argument("--min", dest="by", metavar="METRIC", action=_By, help="the trial with the smallest METRIC")
+    _source(parser, newest=True)
+    parser.add_argument("--max", dest="by", metavar="METRIC", action=_By, help="the largest METRIC or parameter")
+    parser.add_argument("--min", dest="by", metavar="METRIC", action=_By, help="the smallest")
     parser.add_argument("--knee", action="store_true", help="the knee of the front")
     parser.add_argument(
         "--where", metavar="CONDITION", action="append", default=[],
-        help="a linear condition on metrics, such as 'num_params <= 50000'; may be repeated",
+        help="such as 'num_params <= 50000' or 'model = cnn'; may be repeated",
     )  # fmt: skip
     parser.add_argument("--format", choices=("table", "csv", "json", "md"), default=None, help="table, if not given")
     _json(parser)
@@ -134,7 +145,7 @@ def _show(commands: Any) -> None:
         "",
         "ax-mo show multirun/2026-11-02/10-15-00 7",
     )
-    parser.add_argument("source", metavar="SOURCE", help=_SOURCE)
+    _source(parser)
     _trial(parser)
     parser.add_argument("--lines", metavar="N", type=_count, default=20, help="lines of each log (20)")
     _json(parser)
@@ -156,7 +167,7 @@ def _promote(commands: Any) -> None:
         "ax-mo promote multirun/2026-11-02/10-15-00 7 --to conf/experiment/best.yaml\n"
         "  python train.py +experiment=best",
     )
-    parser.add_argument("source", metavar="SOURCE", help=_SOURCE)
+    _source(parser)
     _trial(parser)
     parser.add_argument("--to", metavar="FILE", required=True, help="such as conf/experiment/best.yaml")
     parser.add_argument("--force", action="store_true", help="overwrite FILE")
@@ -170,7 +181,7 @@ def _report(commands: Any) -> None:
         "",
         "ax-mo report multirun/2026-11-02/10-15-00 --open",
     )
-    parser.add_argument("source", metavar="SOURCE", help=_SOURCE)
+    _source(parser, newest=True)
     parser.add_argument("--to", metavar="FILE", help="report.html in the sweep directory, if not given")
     parser.add_argument("--open", action="store_true", help="open it in a browser")
 
@@ -181,10 +192,15 @@ def _export(commands: Any) -> None:
         "export",
         "write all trials for other tools",
         "FILE ends in .csv, .json, .parquet,\nor .ax.json: the whole study, learning curves included, as Ax's "
-        "Client.load_from_json_file reads it.",
+        "Client.load_from_json_file reads it.\n\n"
+        ".csv and .parquet have a row per trial and the columns of ax_mo.load(...).trials: trial, status, pareto\n"
+        "(whether it is on the front), params.<key>, metrics.<name>, sem.<name> (standard errors, with repeats\n"
+        "only), reason, generator, attempt, asked, submitted, started, ended, directory (absolute). .json has the\n"
+        "same by trial, with params, metrics and standard_errors as mappings, and the overrides, the values of each\n"
+        "repeat, and the study besides. The sweep's own trials.csv has a row per run.",
         "ax-mo export multirun/2026-11-02/10-15-00 --to trials.parquet",
     )
-    parser.add_argument("source", metavar="SOURCE", help=_SOURCE)
+    _source(parser, newest=True)
     parser.add_argument("--to", metavar="FILE", required=True, help="trials.csv, .json, .parquet or .ax.json")
     parser.add_argument("--force", action="store_true", help="overwrite FILE")
 

@@ -29,7 +29,17 @@ class StudyStopped(AxMoError):
         self.leaves_jobs = leaves_jobs
 
 
+class StudyLost(StudyStopped):
+    """The study's database is no database, or holds what no study has; ``ax-mo rebuild`` may make it anew."""
+
+
 def closest(name: str, known: Iterable[str]) -> str:
-    """A sentence that names the likeliest intended spelling, or nothing."""
-    matches = difflib.get_close_matches(name, list(known), n=1, cutoff=0.5)
+    """A sentence that names the likeliest intended spelling, or nothing.
+
+    The last part of a dotted name counts as the name: ``lr`` is closest to ``optim.lr``, which no measure of letters
+    would say.
+    """
+    names = list(known)
+    matches = [of for of in names if name and of.replace("/", ".").rpartition(".")[2] == name]
+    matches = matches or difflib.get_close_matches(name, names, n=1, cutoff=0.5)
     return f" Did you mean '{matches[0]}'?" if matches else ""

@@ -10,6 +10,8 @@ from ax_mo.errors import ConfigError, closest
 from ax_mo.linear import LinearConstraint, parse_linear
 
 _DIRECTIONS = {"maximize": True, "minimize": False}
+# Files and tables are UTF-8 and have a line for each metric.
+_UNUSABLE = re.compile(r"[\n\r\0\ud800-\udfff]")
 _EXAMPLE = "for example\n  objectives:\n    val_acc: {goal: maximize, threshold: 0.9}\n    num_params: minimize"
 
 
@@ -117,6 +119,11 @@ def _maximize(goal: Any, key: str) -> bool:
 
 
 def _objective(name: str, spec: Any) -> Objective:
+    if not name.strip() or _UNUSABLE.search(name):
+        raise ConfigError(
+            f"hydra.sweeper.objectives: {name!r} is no name for a metric: write one that is not blank and has no line "
+            "breaks."
+        )
     key = f"objectives.{name}"
     if not isinstance(spec, Mapping):
         if spec is None:
@@ -148,8 +155,8 @@ def _constraints(
     positional: bool,
     parameter_keys: Sequence[str],
 ) -> tuple[LinearConstraint, ...]:
-    names = {objective.name for objective in objectives}
-    parsed = tuple(parse_linear(str(text), "constraints") for text in texts)
+    names = [objective.name for objective in objectives]
+    parsed = tuple(parse_linear(str(text), "constraints", known=names) for text in texts)
     for constraint in parsed:
         for name in constraint.names:
             if name in [key.lstrip("+") for key in parameter_keys]:

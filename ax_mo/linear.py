@@ -1,25 +1,36 @@
 """Linear inequalities as people write them: ``2*a.b + c.d <= 10``. Pure."""
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from ax_mo.errors import ConfigError
 
-# A name may hold dots, slashes and a package ("optim@a.b"), as metric names and Hydra's keys do.
+ROUNDING = 1e-9
+"""How far beyond its bound a suggestion may lie: it is rounded on its way through a model's unit cube."""
+
+# A bare name may hold dots, slashes and a package ("optim@a.b"), as metric names and Hydra's keys do.
 _TOKEN = re.compile(
-    r"\s*(?:(?P<compare><=|>=|==|<|>|=)|(?P<number>(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)"
-    r"|(?P<name>[A-Za-z_][\w./@:]*)|(?P<operator>[-+*])|(?P<other>\S))"
+    r"\s*(?:(?P<compare><=|>=|==|!=|<|>|=)|(?P<number>(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?)"
+    r"|(?P<name>[^\W\d][\w./@:]*)|(?P<quoted>`[^`]*`|'[^']*'|\"[^\"]*\")|(?P<operator>[-+*])|(?P<other>\S))"
 )
+_GOES_ON = re.compile(r"[\w./@:]")
+_QUOTES = "`'\""
 
 
 @dataclass(frozen=True)
 class LinearConstraint:
-    """``sum(weight * name) <= bound``; ``text`` is what the user wrote."""
+    """``sum(weight * name) <= bound``; ``text`` is what the user wrote.
+
+    One that was parsed is exact, as metrics need it: a bound may be as small as the metric. The space, whose points are
+    rounded, makes its own of it, and those forgive ``ROUNDING``.
+    """
 
     terms: tuple[tuple[str, float], ...]
     bound: float
     text: str
+    tolerance: float = ROUNDING
+    """How far beyond the bound still meets it, relative to the bound, or absolute where that is below 1."""
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -27,45 +38,127 @@ class LinearConstraint:
 
     def holds(self, values: Mapping[str, float]) -> bool:
         total = sum(weight * values[name] for name, weight in self.terms)
-        # Suggestions are rounded on their way through a model's unit cube.
-        return total <= self.bound + 1e-9 * max(1.0, abs(self.bound))
+        return total <= self.bound + self.tolerance * max(1.0, abs(self.bound))
 
 
-def parse_linear(text: str, key: str, node: str = "hydra.sweeper.") -> LinearConstraint:
-    """Parse one inequality; ``node`` and ``key`` are what error messages name. Raises ConfigError."""
+@dataclass(frozen=True)
+class _Token:
+    kind: str
+    text: str
+    bare: bool = False
+    """Whether it is a name that was neither quoted nor known."""
+
+    @property
+    def is_sign(self) -> bool:
+        return self.kind == "operator" and self.text in "+-"
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """``sum(weight * name) <relation> bound``, the relation as it was written."""
+
+    terms: tuple[tuple[str, float], ...]
+    relation: str
+    bound: float
+
+
+def parse_linear(text: str, key: str, node: str = "hydra.sweeper.", known: Collection[str] = ()) -> LinearConstraint:
+    """Parse one inequality; ``node`` and ``key`` are what error messages name. Raises ConfigError.
+
+    Any name may stand in backticks or quotes. Of the ``known`` names, those that hold spaces, signs and the like need
+    none, and the longest counts: where ``val-acc`` is known, ``val-acc`` is no difference, and ``val - acc`` is.
+    """
+    examples = "'a <= b', '2*a + b <= 10' or 'a >= 0.5'"
+    found = parse_comparison(text, f"{node}{key}", ("<=", ">="), examples, known)
+    if found.relation == "<=":
+        return LinearConstraint(found.terms, found.bound, text, tolerance=0.0)
+    turned = tuple((name, -weight) for name, weight in found.terms)
+    return LinearConstraint(turned, -found.bound, text, tolerance=0.0)
+
+
+def parse_comparison(
+    text: str, where: str, relations: Sequence[str], examples: str, known: Collection[str] = ()
+) -> Comparison:
+    """Parse one linear comparison by one of ``relations``. Raises ConfigError, which begins with ``where``.
+
+    What is ``known`` is that of ``parse_linear``.
+    """
 
     def wrong(reason: str) -> ConfigError:
         return ConfigError(
-            f"{node}{key}: '{text}' {reason}. Write a linear inequality such as "
-            "'a <= b', '2*a + b <= 10' or 'a >= 0.5'."
+            f"{where}: '{text}' {reason}. Write a linear inequality such as {examples}, and in backticks a name that "
+            "holds other signs than . / @ : and _, such as '`val-acc` >= 0.5'."
         )
 
-    tokens = [(str(match.lastgroup), match.group().strip()) for match in _TOKEN.finditer(text)]
-    for kind, token in tokens:
-        if kind == "other":
-            raise wrong(f"has an unexpected '{token}'")
-    comparisons = [index for index, (kind, _) in enumerate(tokens) if kind == "compare"]
+    tokens = list(_tokens(text, known))
+    _refuse_pieces(tokens, known, f"{where}: '{text}'")
+    for token in tokens:
+        if token.kind == "other":
+            raise wrong(f"has an {'unclosed' if token.text in _QUOTES else 'unexpected'} '{token.text}'")
+        if not token.text:
+            raise wrong("has an empty name")
+    comparisons = [index for index, token in enumerate(tokens) if token.kind == "compare"]
+    possible = [f"'{relation}'" for relation in relations]
     if len(comparisons) != 1:
-        raise wrong("needs exactly one '<=' or '>='")
+        raise wrong(f"needs exactly one {', '.join(possible[:-1])} or {possible[-1]}")
     middle = comparisons[0]
-    compare = tokens[middle][1]
-    if compare not in ("<=", ">="):
-        raise wrong(f"compares with '{compare}'; only '<=' and '>=' are possible")
+    relation = tokens[middle].text
+    if relation not in relations:
+        raise wrong(f"compares with '{relation}'; only {', '.join(possible[:-1])} and {possible[-1]} are possible")
     left, left_constant = _side(tokens[:middle], wrong)
     right, right_constant = _side(tokens[middle + 1 :], wrong)
-    sign = 1.0 if compare == "<=" else -1.0
     weights: dict[str, float] = {}
     for name, weight in left:
-        weights[name] = weights.get(name, 0.0) + sign * weight
+        weights[name] = weights.get(name, 0.0) + weight
     for name, weight in right:
-        weights[name] = weights.get(name, 0.0) - sign * weight
+        weights[name] = weights.get(name, 0.0) - weight
     terms = tuple((name, weight) for name, weight in weights.items() if weight != 0.0)
     if not terms:
         raise wrong("names nothing to constrain")
-    return LinearConstraint(terms, sign * (right_constant - left_constant), text)
+    return Comparison(terms, relation, right_constant - left_constant)
 
 
-def _side(tokens: list[tuple[str, str]], wrong: Callable[[str], ConfigError]) -> tuple[list[tuple[str, float]], float]:
+def quoted(name: str) -> str:
+    """The name in the first quotes that it does not hold itself."""
+    quote = next((quote for quote in _QUOTES if quote not in name), "")
+    return f"{quote}{name}{quote}"
+
+
+def _tokens(text: str, known: Collection[str] = ()) -> Iterator[_Token]:
+    # A name that begins like a sign would take the sign of a term: it is known in quotes only.
+    longest_first = sorted((name for name in known if name and name[0] not in "+-*<>=!"), key=len, reverse=True)
+    position = 0
+    while found := _TOKEN.match(text, position):
+        kind = str(found.lastgroup)
+        word, start = found[kind], found.start(kind)
+        name = next((name for name in longest_first if _stands_at(name, text, start)), "")
+        if len(name) > len(word) or (kind == "name" and name == word):
+            word = name
+            yield _Token("name", name)
+        elif kind == "quoted":
+            yield _Token("name", word[1:-1])
+        else:
+            yield _Token(kind, word, bare=kind == "name")
+        position = start + len(word)
+
+
+def _stands_at(name: str, text: str, position: int) -> bool:
+    return text.startswith(name, position) and not _GOES_ON.match(text, position + len(name))
+
+
+def _refuse_pieces(tokens: Sequence[_Token], known: Collection[str], where: str) -> None:
+    """Raises ConfigError for a bare name that is likelier a piece of a known one, as 'val' is of 'val-acc'."""
+    for token in tokens:
+        for name in known if token.bare else ():
+            pieces = list(_tokens(name))
+            if len(pieces) > 1 and token in pieces:
+                raise ConfigError(
+                    f"{where} names '{token.text}', which is a part of the name '{name}'. Write {quoted(name)} for the "
+                    f"whole name, or {quoted(token.text)} for a metric that is called so."
+                )
+
+
+def _side(tokens: Sequence[_Token], wrong: Callable[[str], ConfigError]) -> tuple[list[tuple[str, float]], float]:
     """The named terms and the constant of one side of the inequality."""
     terms: list[tuple[str, float]] = []
     constant = 0.0
@@ -74,24 +167,24 @@ def _side(tokens: list[tuple[str, str]], wrong: Callable[[str], ConfigError]) ->
     position = 0
     while position < len(tokens):
         sign = 1.0
-        if position > 0 and tokens[position][1] not in ("+", "-"):
-            raise wrong(f"needs '+', '-' or '*' before '{tokens[position][1]}'")
-        while position < len(tokens) and tokens[position][1] in ("+", "-"):
-            sign = -sign if tokens[position][1] == "-" else sign
+        if position > 0 and not tokens[position].is_sign:
+            raise wrong(f"needs '+', '-' or '*' before '{tokens[position].text}'")
+        while position < len(tokens) and tokens[position].is_sign:
+            sign = -sign if tokens[position].text == "-" else sign
             position += 1
         factor, name = sign, None
         while True:
-            if position >= len(tokens) or tokens[position][0] == "operator":
+            if position >= len(tokens) or tokens[position].kind == "operator":
                 raise wrong("ends in an operator or has two in a row")
-            kind, token = tokens[position]
-            if kind == "number":
-                factor *= float(token)
+            token = tokens[position]
+            if token.kind == "number":
+                factor *= float(token.text)
             elif name is None:
-                name = token
+                name = token.text
             else:
-                raise wrong(f"multiplies '{name}' by '{token}', which is not linear")
+                raise wrong(f"multiplies '{name}' by '{token.text}', which is not linear")
             position += 1
-            if position < len(tokens) and tokens[position][1] == "*":
+            if position < len(tokens) and tokens[position] == _Token("operator", "*"):
                 position += 1
                 continue
             break

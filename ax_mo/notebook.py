@@ -6,9 +6,10 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
-from ax_mo.choosing import best, known_metric, parse_conditions, why_none
+from ax_mo.choosing import best, why_none
+from ax_mo.conditions import names_of, parse_condition
 from ax_mo.errors import AxMoError, closest
-from ax_mo.record import StudyRecord, read_record
+from ax_mo.record import StudyRecord, StudyState, read_record
 from ax_mo.results.front import hypervolume, pareto_front, reference_point
 from ax_mo.space.parameters import Choice, Space, Value
 from ax_mo.study.trial import Trial
@@ -82,21 +83,23 @@ class Study:
     ) -> Any:
         """The best known trial in a metric under conditions, as a row (pandas Series) of ``trials``.
 
-        ``max`` and ``min`` name metrics; where several are given, the later decide between trials that are equal in
-        the earlier, those of ``max`` first. ``where`` holds linear conditions on metrics, ``"num_params <= 50000"``.
-        Only trials that meet the study's constraints count. Raises AxMoError when there is none, or for an unknown
-        metric.
+        ``max`` and ``min`` name metrics or numeric parameters; where several are given, the later decide between
+        trials that are equal in the earlier, those of ``max`` first. ``where`` holds linear conditions on the same,
+        ``"num_params <= 50000"``, and equalities of other parameters, ``"model = cnn"``. Only trials that meet the
+        study's constraints count, and before others those that meet the thresholds, apart from those of objectives
+        that ``where`` names. Raises AxMoError when there is none, or for an unknown name.
         """
         trials, goals = self._record.trials, self._record.goals
         order = [(name, True) for name in _several(max)] + [(name, False) for name in _several(min)]
         if not order:
             raise AxMoError("suggest_point needs max= or min=, such as max='val_acc'.")
+        names = names_of(trials, goals, self._record.space)
         for name, maximize in order:
-            known_metric(name, trials, goals, "max" if maximize else "min")
-        conditions = parse_conditions(_several(where), trials, goals)
-        trial = best(trials, goals, order, conditions)
+            names.check_number(name, "max" if maximize else "min")
+        conditions = [parse_condition(text, names) for text in _several(where)]
+        trial = best(trials, goals, order, names, conditions)
         if trial is None:
-            raise AxMoError(f"There is nothing to choose from: {why_none(trials, goals)}.")
+            raise AxMoError(f"There is nothing to choose from: {why_none(trials, goals, conditions)}.")
         return frame([trial], self._record).loc[trial.number]
 
     # Plots: plotly figures, all with the names of the study
@@ -171,7 +174,7 @@ class Study:
         own = [trial for trial in record.trials if trial.number >= 0]
         completed_ = sum(trial.status.has_metrics for trial in own)
         front = len(pareto_front(record.trials, record.goals))
-        state = ", running" if record.is_running else ""
+        state = "" if record.state is StudyState.ENDED else f", {record.state}"
         return f"{len(own)} trials, {completed_} completed, {front} on the front{state}"
 
     def _repr_html_(self) -> str:

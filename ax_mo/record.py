@@ -1,20 +1,36 @@
 """A study as those see it who only read: from its sweep directory or its database, also while it runs."""
 
 import json
+import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
 from ax_mo.errors import AxMoError
 from ax_mo.goals import Goals, parse_goals
+from ax_mo.jobs.command import override_value
 from ax_mo.space.parameters import Space
 from ax_mo.space.written import space_as_json, space_from_json
+from ax_mo.study.location import locate
 from ax_mo.study.lock import is_held
 from ax_mo.study.repeats import whole_trials
-from ax_mo.study.store import StoredStudy, read_studies
+from ax_mo.study.store import StoredStudy
 from ax_mo.study.trial import Trial
-from ax_mo.warm_start import STUDY, Entry, source_of
+
+# Stands for {name} where a command is taken apart into words, which the shell's quotes would change.
+_NAME = "AX_MO_NAME"
+
+
+class StudyState(StrEnum):
+    """Whether anybody works on a study, in the words for people."""
+
+    RUNNING = "running"
+    ENDED = "ended"
+    """All of its trials have, ``n_trials`` of them."""
+    NOT_RUNNING = "not running"
+    """There is more to do, and nobody does it."""
 
 
 @dataclass(frozen=True)
@@ -43,9 +59,28 @@ class StudyRecord:
         """Whether a sweeper holds the directory at this moment."""
         return is_held(self.directory)
 
+    @property
+    def n_trials(self) -> int | None:
+        """How many it is to have, imported ones apart."""
+        given = self.settings.get("n_trials")
+        return given if isinstance(given, int) else None
 
-def about(space: Space, goals: Goals, settings: Mapping[str, Any], commands: Mapping[str, str]) -> dict[str, Any]:
-    """What a sweeper leaves in the study's database for its readers, as JSON."""
+    @property
+    def state(self) -> StudyState:
+        if self.is_running:
+            return StudyState.RUNNING
+        own = [trial for trial in self.trials if trial.number >= 0]
+        all_there = self.n_trials is None or len(own) >= self.n_trials
+        return StudyState.ENDED if all_there and all(t.status.ended for t in own) else StudyState.NOT_RUNNING
+
+
+def about(
+    space: Space, goals: Goals, settings: Mapping[str, Any], commands: Mapping[str, str], directory: Path | None = None
+) -> dict[str, Any]:
+    """What a sweeper leaves in the study's database for its readers, as JSON.
+
+    ``directory`` is the sweep's, as the ``commands`` name it.
+    """
     objectives = {o.name: {"goal": o.goal, "threshold": o.threshold} for o in goals.objectives}
     return {
         "space": space_as_json(space),
@@ -53,7 +88,21 @@ def about(space: Space, goals: Goals, settings: Mapping[str, Any], commands: Map
         "constraints": [constraint.text for constraint in goals.constraints],
         "settings": dict(settings),
         "commands": dict(commands),
+        "directory": "" if directory is None else str(directory),
     }
+
+
+def moved(line: str, before: str, now: str) -> str:
+    """A line for the shell with another sweep directory."""
+    if before == now:
+        return line
+    words = shlex.split(line.replace("{name}", _NAME))
+    names_it = "hydra.sweep.dir="
+    changed = [
+        now if word == before else f"{names_it}{override_value(now)}" if word.startswith(names_it) else word
+        for word in words
+    ]
+    return shlex.join(changed).replace(_NAME, "{name}")
 
 
 def read_record(source: str | Path) -> StudyRecord:
@@ -61,27 +110,23 @@ def read_record(source: str | Path) -> StudyRecord:
 
     Raises AxMoError when there is none, or it cannot be read.
     """
-    found = source_of(Entry(str(source)), key="")
-    studies = read_studies(found.url, found.study)
-    if not studies:
-        raise AxMoError(f"{found.label} holds no study{'' if found.study is None else f' {found.study!r}'}.")
-    if len(studies) > 1:
-        names = ", ".join(study.name for study in studies)
-        raise AxMoError(f"{found.label} holds several studies: {names}. Name one: {found.label}/<name>.")
-    return record_of(studies[0], found.directory)
+    found = locate(str(source))
+    study = found.the_study()
+    return record_of(study, found.place_of(study))
 
 
-def record_of(study: StoredStudy, directory: Path | None = None) -> StudyRecord:
-    """``directory`` is where the trials are when the study itself does not say, or says where they were."""
+def record_of(study: StoredStudy, directory: Path) -> StudyRecord:
+    """``directory`` is where the trials are now, which the study itself may not know. Raises AxMoError."""
     try:
         known = json.loads(study.about)
         space = space_from_json(known["space"])
         goals = parse_goals(known["objectives"], None, known["constraints"])
         settings, commands = known["settings"], known["commands"]
+        if known.get("directory"):
+            commands = {name: moved(line, known["directory"], str(directory)) for name, line in commands.items()}
     except (ValueError, KeyError, TypeError) as error:
         raise AxMoError(f"The study '{study.name}' has no readable description: {error!r}.") from None
-    place = directory if directory is not None and (directory / STUDY).exists() else Path(study.sweep_dir or ".")
     trials = sorted(whole_trials(study.runs), key=lambda trial: trial.number)
     return StudyRecord(
-        study.name, place, space, goals, study.seed, study.created, tuple(trials), study.runs, settings, commands
+        study.name, directory, space, goals, study.seed, study.created, tuple(trials), study.runs, settings, commands
     )

@@ -23,7 +23,7 @@ from omegaconf.errors import OmegaConfBaseException
 from ax_mo.batches import BatchSweep
 from ax_mo.curve_watch import CurveWatch
 from ax_mo.dry_run import description
-from ax_mo.errors import ConfigError, NotRerunnableError, StudyStopped
+from ax_mo.errors import ConfigError, NotRerunnableError, StudyLost, StudyStopped
 from ax_mo.jobs.command import Program, this_program
 from ax_mo.jobs.in_place import is_trial, refuse_inside_a_job, run_in_place
 from ax_mo.jobs.job import Jobs
@@ -42,19 +42,20 @@ from ax_mo.settings import Settings, parse_settings
 from ax_mo.space.parameters import Value
 from ax_mo.space.start import values_in
 from ax_mo.study.asker import Asker
-from ax_mo.study.description import write_description
+from ax_mo.study.description import rebuild_hint, write_description
 from ax_mo.study.lock import sole_sweeper
 from ax_mo.study.optimizer import AxOptimizer, SpaceExhausted
 from ax_mo.study.repeats import whole_trials
-from ax_mo.study.store import Definition, Store, differences, read_studies, redacted
+from ax_mo.study.store import Definition, Store, differences, read_studies
 from ax_mo.study.trial import Trial
+from ax_mo.study.urls import STUDY, redacted, sqlite_url, with_absolute_path
 from ax_mo.sweep import Ending, Sweep
 from ax_mo.trackers import State, parse_trackers
 from ax_mo.trackers.env import StudyTag, study_tag, trial_environment
 from ax_mo.trackers.process import Trackers
 from ax_mo.trial.metrics import as_json
 from ax_mo.trial.recorder import ResultRecorder
-from ax_mo.warm_start import STUDY, new_imports
+from ax_mo.warm_start import new_imports
 
 # Settings that a study's readers are told.
 _TOLD = (
@@ -196,11 +197,12 @@ class _Study:
 
     def _known_runs(self) -> tuple[Trial, ...]:
         """The runs of the study that this command without dry_run would resume. Raises ConfigError as that would."""
+        self._check_database()
         url, name = self._settings.storage, self._settings.study_name
         if url is None:
             if not (self._sweep_dir / STUDY).exists():
                 return ()
-            url, name = f"sqlite:///{self._sweep_dir / STUDY}", name or "study"
+            url, name = sqlite_url(self._sweep_dir / STUDY), name or "study"
         studies = read_studies(url, name or self._default_name())
         if not studies:
             return ()
@@ -258,7 +260,8 @@ class _Study:
     def run(self) -> list[list[JobReturn]]:
         with self._open_store() as store:
             store.add(new_imports(self._plan.imports, store.trials()))
-            write_description(self._sweep_dir, store.stored(), self._settings.storage)
+            storage = self._settings.storage
+            write_description(self._sweep_dir, store.stored(), storage and with_absolute_path(storage))
             tag = self._tag()
             self._trackers = Trackers(
                 parse_trackers(self._settings.trackers), self._database(), tag, self._sweep_dir, self._screen.notice
@@ -302,17 +305,31 @@ class _Study:
         definition = replace(_definition(self._plan), about=json.dumps(self._about()))
         # The directory's own database: whatever the directory is called now, this is its study.
         sweep_dir = None if settings.storage is None else self._sweep_dir
-        store = Store.open(*self._database(), sweep_dir, definition, seed)
+        self._check_database()
+        try:
+            store = Store.open(*self._database(), sweep_dir, definition, seed)
+        except StudyLost as error:
+            raise StudyStopped(f"{error}{rebuild_hint(self._sweep_dir)}") from None
         try:
             yield store
         finally:
             store.close()
 
+    def _check_database(self) -> None:
+        """Raises ConfigError where a study was, and its database is gone."""
+        if self._settings.storage is None and not (self._sweep_dir / STUDY).exists():
+            hint = rebuild_hint(self._sweep_dir)
+            if hint:
+                raise ConfigError(
+                    f"{self._sweep_dir} holds a study whose {STUDY} is gone.{hint} For a new study, choose another "
+                    "hydra.sweep.dir."
+                )
+
     def _database(self) -> tuple[str, str]:
         """The URL of the study's database, and its name there."""
         settings = self._settings
         if settings.storage is None:
-            return f"sqlite:///{self._sweep_dir / STUDY}", settings.study_name or "study"
+            return sqlite_url(self._sweep_dir / STUDY), settings.study_name or "study"
         return settings.storage, settings.study_name or self._default_name()
 
     def _tag(self) -> StudyTag:
@@ -329,7 +346,7 @@ class _Study:
         if self._program is not None:
             line = self._program.pareto_command(self._sweep_dir, "NAME")
             commands["pareto"] = line.removesuffix("NAME") + "{name}"
-        return about(self._space, self._goals, kept, commands)
+        return about(self._space, self._goals, kept, commands, self._sweep_dir)
 
     def _default_name(self) -> str:
         """What a study is called in a database that may hold others."""

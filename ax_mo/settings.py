@@ -10,6 +10,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from ax_mo.errors import ConfigError, closest
 from ax_mo.jobs.settings import plain
+from ax_mo.study.urls import is_redacted
 from ax_mo.trackers import parse_trackers
 
 _METHODS = ("fast", "quality", "random_search")
@@ -98,6 +99,8 @@ def _refuse_what_optuna_calls(settings: Settings) -> None:
             "hydra.sweeper.storage must be a SQLAlchemy URL, such as sqlite:////data/study.db, and not an object. "
             "Write the URL itself, or leave it out for a database in the sweep's directory."
         )
+    if settings.storage is not None and is_redacted(settings.storage):
+        raise ConfigError("hydra.sweeper.storage: *** stands for the database's password; write that in its place.")
     if settings.sampler and settings.sampler.get("constraints_func") is not None:
         raise ConfigError(
             "hydra.sweeper.sampler.constraints_func: constraints are data here, and not a function. Return their "

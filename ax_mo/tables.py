@@ -1,5 +1,6 @@
-"""Trials as rows: for scripts as JSON, for notebooks as pandas DataFrames."""
+"""Trials as rows: for scripts as JSON and CSV, for notebooks as pandas DataFrames."""
 
+import json
 from collections.abc import Collection, Sequence
 from typing import Any
 
@@ -72,6 +73,37 @@ def frame(trials: Sequence[Trial], record: StudyRecord) -> Any:
     made = pd.DataFrame(columns)
     made.index = pd.Index([trial.number for trial in trials], name="trial", dtype="int64")
     return made
+
+
+def flat(trials: Sequence[Trial], record: StudyRecord) -> Any:
+    """The ``frame`` with one type a column, for a file: what a parameter has besides numbers is text.
+
+    Text stays as it is; other values, null among them, are JSON.
+    """
+    table = frame(trials, record)
+    for key in record.space.keys:
+        name = f"params.{key}"
+        if table[name].dtype == object:
+            table[name] = [_text(trial.point[key]) if key in trial.point else None for trial in trials]
+    return table
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(as_json(value))
+
+
+def csv_text(trials: Sequence[Trial], record: StudyRecord) -> str:
+    """The ``flat`` frame as CSV: times in ISO 8601, whole numbers without a point, nothing where there is no value."""
+    table = flat(trials, record)
+    table["pareto"] = ["true" if on_front else "false" for on_front in table["pareto"]]
+    for name in TIMES:
+        table[name] = [getattr(trial, name) for trial in trials]
+    text: str = table.to_csv(lineterminator="\n", float_format=_number)
+    return text
+
+
+def _number(value: float) -> str:
+    return str(int(value)) if value.is_integer() and abs(value) < 2**53 else repr(float(value))
 
 
 def _column(values: list[Any], pd: Any) -> Any:

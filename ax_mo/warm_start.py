@@ -17,11 +17,11 @@ from ax_mo.project import Project
 from ax_mo.space.entries import bare
 from ax_mo.space.parameters import Choice, Space, Value
 from ax_mo.space.start import values_in
+from ax_mo.study.location import Location, locate
 from ax_mo.study.repeats import whole
-from ax_mo.study.store import StoredStudy, read_studies, redacted
+from ax_mo.study.store import StoredStudy
 from ax_mo.study.trial import Status, Trial
 
-STUDY = "study.db"
 _KINDS = 5
 """Of reasons that a summary names."""
 _LISTED = 3
@@ -38,14 +38,14 @@ class Entry:
 
 @dataclass(frozen=True)
 class Source:
-    """Where an earlier study is: a sweep directory, or a database and the study's name in it."""
+    """Where an earlier study is, and the keys that may differ in its trials."""
 
-    label: str
-    url: str
-    study: str | None
-    directory: Path | None
-    """Where the trials are, unless the study itself says; None for a server."""
+    location: Location
     ignore: tuple[str, ...] = ()
+
+    @property
+    def label(self) -> str:
+        return self.location.label
 
 
 @dataclass(frozen=True)
@@ -173,45 +173,16 @@ def _entry(given: Any, where: str) -> Entry:
     return Entry(str(given["from"]), tuple(ignore))
 
 
-def source_of(entry: Entry, key: str = "hydra.sweeper.warm_start: ") -> Source:
-    """Find the study that an entry names. Raises ConfigError, which begins with ``key``, when there is none."""
-    origin = entry.origin
-    if "://" not in origin:
-        directory = Path(origin).expanduser().absolute()
-        if not (directory / STUDY).is_file():
-            raise ConfigError(
-                f"{key}{directory} holds no {STUDY}. Name the sweep directory of an earlier "
-                "study, or its database and name as <storage>/<study_name>, such as sqlite:////data/studies.db/nas."
-            )
-        return Source(str(directory), f"sqlite:///{directory / STUDY}", None, directory, entry.ignore)
-    url, name, directory_of = _split(origin, key)
-    if not name:
+def source_of(entry: Entry) -> Source:
+    """Find the study that an entry names. Raises ConfigError when there is none."""
+    key = "hydra.sweeper.warm_start: "
+    location = locate(entry.origin, key)
+    if "://" in entry.origin and location.study is None:
         raise ConfigError(
-            f"{key}'{redacted(origin)}' names no study in a database; write "
+            f"{key}'{location.label}' names no study in a database; write "
             "<storage>/<study_name>, such as sqlite:////data/studies.db/nas."
         )
-    return Source(redacted(origin), url, name, directory_of, entry.ignore)
-
-
-def _split(text: str, key: str) -> tuple[str, str, Path | None]:
-    """``<storage>/<study_name>`` and a SQLite file's directory: a name may hold slashes, a server's database may not.
-
-    After a URL's ``?host=...`` a name holds none, for the value may.
-    """
-    scheme, _, rest = text.partition("://")
-    if not scheme.startswith("sqlite"):
-        server, mark, query = rest.partition("?")
-        parts = server.split("/")
-        name = "/".join(parts[2:])
-        if mark and not name:
-            query, _, name = query.rpartition("/")
-        return f"{scheme}://{'/'.join(parts[:2])}{mark}{query}", name, None
-    parts = rest.split("/")
-    for length in range(2, len(parts) + 1):
-        path = Path("/".join(parts[1:length]))
-        if path.is_file():
-            return f"{scheme}:///{path}", "/".join(parts[length:]), path.absolute().parent
-    raise ConfigError(f"{key}there is no database in '{redacted(text)}'.")
+    return Source(location, entry.ignore)
 
 
 def read_source(source: Source, space: Space, goals: Goals, project: Project, repeat_key: str = "seed") -> Import:
@@ -220,17 +191,13 @@ def read_source(source: Source, space: Space, goals: Goals, project: Project, re
     Raises ConfigError where it cannot be read or its objectives are others.
     """
     try:
-        studies = read_studies(source.url, source.study)
+        studies = source.location.studies()
     except AxMoError as error:
         raise ConfigError(f"hydra.sweeper.warm_start: {error}") from None
-    if not studies:
-        raise ConfigError(f"hydra.sweeper.warm_start: '{source.label}' holds no study of that name.")
     importer = _Importer(source, space, goals, project, repeat_key)
     for study in studies:
         _check_objectives(study, goals, source)
-        # A sweep directory may have been moved since; the database in it says nothing of where it is.
-        moved = source.study is None or not study.sweep_dir
-        base = source.directory if moved and source.directory else Path(study.sweep_dir)
+        base = source.location.place_of(study)
         for _, group in groupby(study.runs, key=lambda run: run.number):
             importer.read(list(group), base)
     return importer.result()

@@ -32,6 +32,7 @@ def test_frames_have_the_same_columns_for_any_study(tmp_path: Path, count: int, 
     for name in names:
         assert trials[f"metrics.{name}"].dtype == "float64"
     assert str(trials["started"].dtype).startswith("datetime64") and str(trials["started"].dt.tz) == "UTC"
+    assert repr(study).endswith(", not running>")
     assert isinstance(study.hypervolume, float) and study._repr_html_() and repr(study)
     if count == 30:
         first = front[f"metrics.{names[0]}"]
@@ -67,6 +68,11 @@ def test_best_known_trial_under_conditions(tmp_path: Path) -> None:
     kept = kept[kept["metrics.seconds"] <= 45]
     assert row["metrics.val_acc"] == kept["metrics.val_acc"].max() and row.name in kept.index
     assert study.suggest_point(min=["num_params", "val_acc"]).name in trials.index
+    narrow = study.suggest_point(min="width", where=["model = cnn", "optim.lr < 0.01", "val_acc >= 0"])
+    kept = trials[trials.status.isin(["completed", "imported"]) & (trials["params.model"] == "cnn")]
+    kept = kept[(kept["params.optim.lr"] < 0.01) & (kept["metrics.seconds"] <= 45)]
+    kept = kept[kept["metrics.num_params"] <= 9000]  # its threshold
+    assert narrow["params.width"] == kept["params.width"].min() and narrow["params.model"] == "cnn"
     with pytest.raises(AxMoError, match="Did you mean 'num_params'"):
         study.suggest_point(max="val_acc", where=["num_param <= 1"])
     with pytest.raises(AxMoError, match="needs max= or min="):
@@ -77,6 +83,7 @@ def test_best_known_trial_under_conditions(tmp_path: Path) -> None:
     ("point", "said"),
     [
         ({"optim.rl": 0.1}, r"no parameter 'optim.rl'. Did you mean 'optim.lr'\? It has: model, optim.lr"),
+        ({"lr": 0.1}, r"no parameter 'lr'. Did you mean 'optim.lr'\?"),
         ({"model": "mlp"}, r"gives no value for optim.lr, width. Give one, or take a trial's with like="),
         ({"model": "rnn"}, "model='rnn' is not among mlp, cnn"),
         ({"model": "mlp", "optim.lr": 9, "width": 20}, "optim.lr=9 is above its upper bound 0.1"),

@@ -11,20 +11,21 @@ from ax_mo.errors import AxMoError
 from ax_mo.goals import Goals, Objective
 from ax_mo.record import StudyRecord
 from ax_mo.results.front import best_per_objective, dominates, hypervolume, pareto_front, reference_point
-from ax_mo.screen import printable, text_table
+from ax_mo.screen import MISSES, folded, printable, table_lines, terminal_width
 from ax_mo.study.trial import Trial
+from ax_mo.study.urls import redacted
 
 
 def run(arguments: Namespace) -> None:
     records = [study_at(source) for source in arguments.sources]
     path = None if arguments.html is None else new_file(arguments.html, force=True)
-    comparison = compared(arguments.sources, records)
+    comparison = compared([redacted(source) for source in arguments.sources], records)
     if path is not None:
         _draw(comparison, path)
     if arguments.json:
         say_json(_as_json(comparison))
         return
-    say(_table(comparison))
+    _tell(comparison)
     if path is not None:
         say(f"Wrote {path}")
 
@@ -104,25 +105,43 @@ def _counted(side: Side) -> tuple[int, int]:
     return sum(trial.status.ended for trial in own), sum(trial.status.has_metrics for trial in own)
 
 
-def _table(comparison: Comparison) -> str:
+def _tell(comparison: Comparison) -> None:
     names = comparison.goals.names
+    width = terminal_width()
     rows = []
     for side in comparison.sides:
         ended, completed = _counted(side)
-        best = best_per_objective(side.record.trials, side.record.goals)
         rows.append([
-            printable(side.label), str(ended), str(completed), str(len(side.front)), str(side.shared),
-            number(side.hypervolume), *(number(best[n].metrics[n]) if n in best else "" for n in names),
+            _label(side.label, width), str(ended), str(completed), str(len(side.front)), str(side.shared),
+            number(side.hypervolume), *(_best(side, name) for name in names),
         ])  # fmt: skip
     header = [
-        "study", "ended", "completed", "front", "of all", "hypervolume", *(f"best {name}" for name in names),
+        "study", "ended", "completed", "front", "of all", "hypervolume", *(f"best {printable(name)}" for name in names),
     ]  # fmt: skip
+    say("\n".join(table_lines(header, rows)))
     point = ", ".join(f"{name}={number(value)}" for name, value in comparison.reference.items())
-    return (
-        text_table(header, rows, right=True)
-        + f"\nhypervolume from {point or 'nothing: no trial has a result'}; of all: points that no trial of any of "
-        "these studies dominates"
+    say(
+        folded(
+            f"hypervolume from {point or 'nothing: no trial has a result'}; of all: points that no trial of any of "
+            "these studies dominates"
+        )
     )
+    if any(cell.endswith("*") for row in rows for cell in row[1:]):
+        say(f"* {MISSES}")
+
+
+def _label(label: str, width: int | None) -> str:
+    """The end of a long path tells studies apart, and a table for a terminal needs its room."""
+    text = printable(label)
+    room = len(text) if width is None else max(12, width // 3)
+    return text if len(text) <= room else "…" + text[1 - room :]
+
+
+def _best(side: Side, name: str) -> str:
+    best = best_per_objective(side.record.trials, side.record.goals).get(name)
+    if best is None:
+        return ""
+    return number(best.metrics[name]) + ("" if side.record.goals.meets_thresholds(best.metrics) else " *")
 
 
 def _as_json(comparison: Comparison) -> dict[str, Any]:

@@ -8,9 +8,8 @@ from pathlib import Path
 from ax_mo.commands.shared import new_file, say, study_at
 from ax_mo.errors import AxMoError
 from ax_mo.record import StudyRecord
-from ax_mo.results.files import trials_csv
 from ax_mo.study.trial import Status
-from ax_mo.tables import frame, front_numbers, trial_as_json
+from ax_mo.tables import csv_text, flat, front_numbers, trial_as_json
 from ax_mo.trial.curve import CurvePoint, read_curve
 from ax_mo.trial.files import write_atomically
 
@@ -26,8 +25,7 @@ def run(arguments: Namespace) -> None:
 
 
 def _csv(record: StudyRecord, path: Path) -> None:
-    """As the sweep's own ``trials.csv``: a line per run."""
-    write_atomically(path, trials_csv(record.runs, record.space.keys, record.goals))
+    write_atomically(path, csv_text(record.trials, record))
 
 
 def _json(record: StudyRecord, path: Path) -> None:
@@ -49,11 +47,7 @@ def _parquet(record: StudyRecord, path: Path) -> None:
         import pyarrow  # noqa: F401
     except ImportError:
         raise AxMoError("Parquet needs pyarrow: pip install 'hydra-ax-mo[parquet]'") from None
-    table = frame(record.trials, record)
-    for name in table.columns:  # a column of Parquet has one type; choices may be of several
-        if name.startswith("params.") and table[name].dtype == object:
-            table[name] = [None if v is None else v if isinstance(v, str) else json.dumps(v) for v in table[name]]
-    table.to_parquet(path)
+    flat(record.trials, record).to_parquet(path)
 
 
 def _ax(record: StudyRecord, path: Path) -> None:

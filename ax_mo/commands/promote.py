@@ -9,8 +9,9 @@ import yaml
 from hydra.errors import HydraException
 from omegaconf.errors import OmegaConfBaseException
 
+from ax_mo.commands.lines import from_here
 from ax_mo.commands.promoted_line import Found, Place, Reference, Tried, best, find, lines, place_of
-from ax_mo.commands.shared import new_file, one_line, say, study_at, trial_named
+from ax_mo.commands.shared import UNFINISHED, new_file, one_line, say, standing, study_at, trial_named
 from ax_mo.comparison import Composed, Difference, differences, saved
 from ax_mo.errors import AxMoError
 from ax_mo.project import Project
@@ -29,8 +30,7 @@ def run(arguments: Namespace) -> None:
     record = study_at(arguments.source)
     trial = trial_named(record, arguments.trial)
     if not (trial.status.has_metrics or trial.status is Status.EARLY_STOPPED):
-        why = f": {one_line(trial.reason)}" if trial.reason else ""
-        raise AxMoError(f"Trial {trial.label} is {trial.status.value}{why}. Only a trial with metrics is promoted.")
+        raise AxMoError(f"{_what_became(trial, record)}. Only a trial with metrics is promoted.")
     target = new_file(arguments.to, arguments.force)
     place_of(target, ())  # a name that cannot be is told first
     found = find(record, target)
@@ -43,9 +43,16 @@ def run(arguments: Namespace) -> None:
     notes = [*_repeats(record, trial), *_warnings(tried, place, found)]
     write_atomically(target, _text(record, trial, body, tried, notes))
     say(f"Trial {trial.label} is in {target}")
-    say(f"Run it: {tried.line}")
+    say(f"Run it: {from_here(record, str(tried.line))}")
     for line in [*notes, *_doubts(record, trial, found, reference)]:
         say(line)
+
+
+def _what_became(trial: Trial, record: StudyRecord) -> str:
+    stands = standing(trial, record.is_running)
+    verb = {"running": "is still running", "failed": "failed", UNFINISHED: "was left unfinished"}
+    why = f": {one_line(trial.reason)}" if trial.reason and trial.reason != stands else ""
+    return f"Trial {trial.label} {verb.get(stands, f'was {stands}')}{why}"
 
 
 @dataclass(frozen=True)

@@ -58,8 +58,6 @@ def find(record: StudyRecord, target: Path) -> Found:
 class Template:
     """The study's own line for a point of its front, taken apart."""
 
-    lead: str
-    """``cd DIR && ``, or nothing."""
     start: tuple[str, ...]
     flags: tuple[str, ...]
     """Overrides that the program is always given."""
@@ -67,12 +65,10 @@ class Template:
     @staticmethod
     def of(record: StudyRecord) -> "Template":
         line = record.commands.get("pareto", "python train.py --config-dir x +pareto={name}")
-        match = re.fullmatch(r"(cd .+? && )?(.*)", line, re.DOTALL)
-        assert match is not None
-        words = shlex.split(match[2])
+        words = shlex.split(line)
         at = words.index("--config-dir")
         flags = tuple(word for word in words[at + 2 :] if not word.startswith("+pareto="))
-        return Template(match[1] or "", tuple(words[:at]), flags)
+        return Template(tuple(words[:at]), flags)
 
     @property
     def script(self) -> Path | None:
@@ -139,14 +135,13 @@ def _given(place: Place) -> tuple[str, object] | None:
 class Line:
     """A command for a shell."""
 
-    lead: str
     start: tuple[str, ...]
     config_dir: Path | None
     overrides: tuple[str, ...]
 
     def __str__(self) -> str:
         directory = [] if self.config_dir is None else ["--config-dir", str(self.config_dir)]
-        return self.lead + shlex.join([*self.start, *directory, *self.overrides])
+        return shlex.join([*self.start, *directory, *self.overrides])
 
 
 @dataclass(frozen=True)
@@ -191,9 +186,7 @@ def lines(record: StudyRecord, place: Place, removed: Sequence[str], found: Foun
     if found.plain is not None and found.plain.hydra.mode == RunMode.MULTIRUN and "hydra.mode=RUN" not in more:
         more.append("hydra.mode=RUN")
     keys = [place.group, f"+{place.group}@_global_"] if _in_defaults(found, place.group) else [f"+{place.group}"]
-    return [
-        Line(template.lead, template.start, config_dir, (f"{key}={place.option}", *more)) for key in keys
-    ]  # fmt: skip
+    return [Line(template.start, config_dir, (f"{key}={place.option}", *more)) for key in keys]
 
 
 def _own_directory(flags: list[str], found: Found) -> tuple[Path | None, list[str]]:

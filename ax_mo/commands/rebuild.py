@@ -2,17 +2,19 @@
 
 from argparse import Namespace
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 from ax_mo.commands.shared import one_line, say
-from ax_mo.errors import AxMoError
+from ax_mo.errors import AxMoError, StudyLost
+from ax_mo.jobs.process import identity
 from ax_mo.record import read_record
 from ax_mo.recovery import recovered
 from ax_mo.study.description import DESCRIPTION, read_description
 from ax_mo.study.lock import sole_sweeper
-from ax_mo.study.store import redacted, write_study
+from ax_mo.study.store import write_study
 from ax_mo.study.trial import Status
-from ax_mo.warm_start import STUDY
+from ax_mo.study.urls import STUDY, redacted, sqlite_url
 
 # With SQLite's journal: left behind, it would be rolled back into the new database.
 _PARTS = ("", "-journal", "-wal", "-shm")
@@ -40,8 +42,9 @@ def run(arguments: Namespace) -> None:
         url = arguments.storage
         if url is None:
             kept = _set_aside(directory)
-            url = f"sqlite:///{directory / STUDY}"
-        write_study(url, found.study)
+            url = sqlite_url(directory / STUDY)
+        # The directory's own database moves with it, and says nothing of where it is.
+        write_study(url, replace(found.study, sweep_dir="" if arguments.storage is None else str(directory)))
     counts = Counter(run.status.value for run in found.study.runs)
     listed = ", ".join(f"{count} {status.replace('_', ' ')}" for status, count in counts.items()) or "none"
     runs = len(found.study.runs)
@@ -50,17 +53,18 @@ def run(arguments: Namespace) -> None:
         say(f"  {one_line(remark)}")
     if kept is not None:
         say(f"  What was there is kept as {kept.name}")
-    if counts[Status.RUNNING.value]:
+    running = [run for run in found.study.runs if run.status is Status.RUNNING]
+    if any(identity(directory / run.directory) is None for run in running):  # a process of this machine is watched
         say("  Trials that were running on a cluster will run again on a resume: cancel their old jobs first.")
 
 
 def _check_lost(directory: Path) -> None:
-    """Raises AxMoError when there is a database that can be read."""
+    """Raises AxMoError when there is a database that can be read, or cannot be read only now or only here."""
     if not (directory / STUDY).exists():
         return
     try:
         record = read_record(directory)
-    except AxMoError:
+    except StudyLost:
         return
     raise AxMoError(
         f"{directory / STUDY} can be read and holds {len(record.trials)} trials; there is nothing to rebuild. --force "

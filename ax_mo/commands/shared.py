@@ -2,42 +2,49 @@
 
 import json
 import re
-import shlex
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from ax_mo.errors import AxMoError
+from ax_mo.choosing import candidates
+from ax_mo.errors import AxMoError, StudyLost
 from ax_mo.record import StudyRecord, read_record
-from ax_mo.screen import printable
-from ax_mo.study.description import read_description
-from ax_mo.study.trial import Trial
-from ax_mo.warm_start import STUDY
+from ax_mo.screen import NONE_MEETS, printable
+from ax_mo.study.description import rebuild_hint
+from ax_mo.study.trial import Status, Trial
+from ax_mo.study.urls import STUDY
 
 
-def study_at(source: str) -> StudyRecord:
-    """The study that ``source`` names. Raises AxMoError, with the way out where there is one."""
+def study_at(source: str | None) -> StudyRecord:
+    """The study that ``source`` names; None for that of the newest sweep, which is told on stderr.
+
+    Raises AxMoError, with the way out where there is one.
+    """
+    if source is None:
+        source = _newest_sweep()
+        print(f"ax-mo: {printable(source)}", file=sys.stderr)
     try:
         return read_record(source)
     except AxMoError as error:
         # The settings that a sweep's reader would look up are an argument here.
-        raise AxMoError(str(error).removeprefix("hydra.sweeper.storage: ") + _way_out(source)) from None
+        raise AxMoError(str(error).removeprefix("hydra.sweeper.storage: ") + _way_out(source, error)) from None
 
 
-def _way_out(source: str) -> str:
+def _newest_sweep() -> str:
+    """The directory below ./multirun, where Hydra puts sweeps by their time, whose study has changed last."""
+    found = [path for depth in ("*", "*/*") for path in Path("multirun").glob(f"{depth}/{STUDY}")]
+    if not found:
+        raise AxMoError(f"Name a study: there is no sweep with a {STUDY} below {Path.cwd() / 'multirun'}.")
+    return str(max(found, key=lambda path: path.stat().st_mtime).parent)
+
+
+def _way_out(source: str, error: AxMoError) -> str:
     if "://" in source:
         return ""
     directory = Path(source).expanduser().absolute()
-    try:
-        description = read_description(directory)
-    except AxMoError:
+    if not isinstance(error, StudyLost) and (directory / STUDY).exists():
         return ""
-    if description is None:
-        return ""
-    if description.storage is not None and not (directory / STUDY).exists():
-        return f" That study is in {description.storage}/{description.study.name}"
-    return f" Its trials are there: ax-mo rebuild {shlex.quote(source)} makes it anew."
+    return rebuild_hint(directory)
 
 
 def trial_named(record: StudyRecord, text: str) -> Trial:
@@ -97,9 +104,34 @@ def number(value: float) -> str:
     return f"{value:.6g}"
 
 
-def point_command(record: StudyRecord, name: str, front: Sequence[Trial] | frozenset[int], trial: int) -> str | None:
-    """The line that runs a point of the front again; None for a trial that is not on it."""
-    template = record.commands.get("pareto")
-    if template is None or trial not in front:
+def standing(trial: Trial, is_running: bool) -> str:
+    """Where a trial stands, in words. Without a sweeper, nobody knows what runs."""
+    if trial.status in (Status.ASKED, Status.RUNNING) and not is_running:
+        return UNFINISHED
+    return WORDS.get(trial.status, trial.status.value)
+
+
+WORDS = {Status.EARLY_STOPPED: "stopped early", Status.ASKED: "about to start"}
+UNFINISHED = "unfinished"
+
+
+def unfinished(record: StudyRecord) -> list[Trial]:
+    """The trials that a sweeper which is gone has left."""
+    if record.is_running:
+        return []
+    return [trial for trial in record.trials if trial.status in (Status.ASKED, Status.RUNNING)]
+
+
+def thresholds_note(trial: Trial, record: StudyRecord) -> str | None:
+    """What to say of a trial that was chosen and misses a threshold; None of one that meets all."""
+    goals = record.goals
+    missed = [
+        f"{o.name} {'>=' if o.maximize else '<='} {number(o.threshold)}"
+        for o in goals.objectives
+        if o.threshold is not None and o.better(o.threshold, trial.metrics[o.name])
+    ]
+    if not missed:
         return None
-    return template.replace("{name}", name)
+    known = candidates(record.trials, goals)
+    none = not any(goals.meets_thresholds(other.metrics) for other in known)
+    return f"It misses {', '.join(missed)}" + (f"; {NONE_MEETS}." if none else ".")

@@ -1,20 +1,23 @@
 """``show``: everything about one trial."""
 
-import shlex
 from argparse import Namespace
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from ax_mo.commands.shared import number, point_command, say, say_json, study_at, trial_named
+from ax_mo.commands.lines import again, as_it_ran, from_anywhere, from_here, point_command
+from ax_mo.commands.shared import UNFINISHED, number, say, say_json, standing, study_at, trial_named
 from ax_mo.record import StudyRecord
-from ax_mo.results.promote import recipe_name
+from ax_mo.screen import folded, printable, table_lines
 from ax_mo.study.repeats import standard_errors
 from ax_mo.study.trial import Trial
 from ax_mo.tables import TIMES, front_numbers, trial_as_json
+from ax_mo.trial.curve import CurvePoint, read_curve
 from ax_mo.trial.files import COMMAND, STDERR, STDOUT
 
 _TAIL_BYTES = 65536
 _MOST_LOGS = 5
+_MOST_POINTS = 10
 
 
 def run(arguments: Namespace) -> None:
@@ -24,35 +27,54 @@ def run(arguments: Namespace) -> None:
     if arguments.json:
         say_json(_as_json(record, trial, runs, arguments.lines))
     else:
-        say(_text(record, trial, runs, arguments.lines))
+        for line in _text(record, trial, runs, arguments.lines):
+            say(line)
 
 
 def _as_json(record: StudyRecord, trial: Trial, runs: list[Trial], count: int) -> dict[str, Any]:
+    """What a run left is the trial's own; of a repeated trial, each of its ``runs`` has what it left."""
     front = front_numbers(record)
     whole = trial_as_json(trial, record, front)
+    short, safe = point_command(record, trial, front), again(record, trial)
+    whole["pareto_command"] = None if short is None else from_anywhere(record, short)
+    whole["run_again"] = safe
+    if not _repeated(runs):
+        return {**whole, **_left(record.directory / runs[0].directory, count)}
+    each = [
+        {
+            **trial_as_json(run, record, front),
+            "repeat": run.repeat,
+            **_left(record.directory / run.directory, count),
+        }
+        for run in runs
+    ]
+    return {**whole, "runs": each}
+
+
+def _left(directory: Path, count: int) -> dict[str, Any]:
+    points = read_curve(directory).points
     return {
-        **whole,
-        "command": _command(record.directory / runs[0].directory),
-        "pareto_command": point_command(record, recipe_name(trial), front, trial.number),
-        "runs": [
-            {
-                **trial_as_json(run, record, front),
-                "repeat": run.repeat,
-                "config": _config(record.directory / run.directory),
-                "command": _command(record.directory / run.directory),
-                "logs": {path.name: tail(path, count) for path in _logs(record.directory / run.directory)},
-            }
-            for run in runs
-        ],
+        "command": as_it_ran(directory),
+        "config": _config(directory),
+        "curve": [{"step": point.step, "time": point.time, "metrics": point.metrics} for point in points],
+        "logs": {path.name: tail(path, count) for path in _logs(directory)},
     }
 
 
-def _text(record: StudyRecord, trial: Trial, runs: list[Trial], count: int) -> str:
+def _repeated(runs: Sequence[Trial]) -> bool:
+    return runs[0].repeat is not None
+
+
+def _text(record: StudyRecord, trial: Trial, runs: list[Trial], count: int) -> list[str]:
     front = front_numbers(record)
+    is_running = record.is_running
+    stands = standing(trial, is_running)
     where = ", on the front" if trial.number in front else ""
-    lines = [f"trial {trial.label}: {trial.status.value.replace('_', ' ')}{where}"]
+    lines = [f"trial {trial.label}: {stands}{where}"]
+    if stands == UNFINISHED:
+        lines.append(folded("  No sweeper is running; a resume takes it up again."))
     if trial.reason:
-        lines.append(f"  {trial.reason}")
+        lines.append(folded(f"  {trial.reason}"))
     facts = {"generator": trial.generator, "attempt": trial.attempt, "directory": record.directory / trial.directory}
     lines += [f"  {name:<10} {value}" for name, value in facts.items()]
     lines += [f"  {name:<10} {getattr(trial, name)}" for name in TIMES if getattr(trial, name)]
@@ -65,8 +87,14 @@ def _text(record: StudyRecord, trial: Trial, runs: list[Trial], count: int) -> s
             for name, value in trial.metrics.items()
         ],
     )
-    if len(runs) > 1 or runs[0].repeat is not None:
-        lines += _section("runs", [f"{run.label}: {run.status.value} {_brief(run)}" for run in runs])
+    if _repeated(runs):
+        lines += _section("runs", [f"{run.label}: {standing(run, is_running)} {_brief(run)}".rstrip() for run in runs])
+    for run in runs:
+        curve = read_curve(record.directory / run.directory)
+        if not run.metrics:
+            last = [f"{name} = {number(value)}" for name, value in curve.last().items()]
+            lines += _section(f"reported so far{_of(run)}", last)
+        lines += _section(f"learning curve{_of(run)}", _curve(curve.points))
     config = _config(record.directory / runs[0].directory)
     lines += _section("configuration", (config or "not there").splitlines())
     if count:
@@ -74,11 +102,40 @@ def _text(record: StudyRecord, trial: Trial, runs: list[Trial], count: int) -> s
             for path in _logs(record.directory / run.directory):
                 name = path.name if run.repeat is None else f"{run.repeat}/{path.name}"
                 lines += _section(f"end of {name}", tail(path, count))
-    command = _command(record.directory / runs[0].directory)
-    again = point_command(record, recipe_name(trial), front, trial.number)
-    lines += _section("command", [command or "not known: it did not run as a command"])
-    lines += [] if again is None else _section("run it again", [again])
-    return "\n".join(lines)
+    return lines + _commands(record, trial, runs, front)
+
+
+def _of(run: Trial) -> str:
+    return "" if run.repeat is None else f" of repeat {run.repeat}"
+
+
+def _curve(points: Sequence[CurvePoint]) -> list[str]:
+    """The latest points, a line each: what a running trial has come to."""
+    names = list(dict.fromkeys(name for point in points for name in point.metrics))
+    rows = [
+        [str(point.step), *(number(point.metrics[name]) if name in point.metrics else "" for name in names)]
+        for point in points[-_MOST_POINTS:]
+    ]
+    if not rows:
+        return []
+    earlier = len(points) - len(rows)
+    lines = table_lines(["step", *map(printable, names)], rows, indent=2)
+    return [f"({earlier} earlier ones)", *lines] if earlier else lines
+
+
+def _commands(record: StudyRecord, trial: Trial, runs: Sequence[Trial], front: frozenset[int]) -> list[str]:
+    lines: list[str] = []
+    safe, short = again(record, trial), point_command(record, trial, front)
+    if safe is None:
+        lines += _section("command", ["not known: it did not run as a command"])
+    else:
+        lines += _section(f"run it again{_of(runs[0])}", [safe])
+    if short is not None:
+        lines += _section("run it again by its name", [from_here(record, short)])
+    if safe is not None:
+        place = record.directory / runs[0].directory / COMMAND
+        lines += ["", f"What ran is {place}; started again, it overwrites the trial's files."]
+    return lines
 
 
 def _brief(run: Trial) -> str:
@@ -95,19 +152,6 @@ def _config(directory: Path) -> str | None:
         return (directory / ".hydra" / "config.yaml").read_text(encoding="utf-8", errors="replace")
     except OSError:
         return None
-
-
-def _command(directory: Path) -> str | None:
-    """The line of ``command.sh``, with the directory it is run in."""
-    try:
-        lines = (directory / COMMAND).read_text(encoding="utf-8", errors="replace").splitlines()
-    except OSError:
-        return None
-    words = shlex.split("\n".join(lines), comments=True)
-    if "exec" not in words:
-        return None
-    place, argv = words[1 : words.index("exec") - 1], words[words.index("exec") + 1 :]
-    return f"cd {shlex.join(place)} && {shlex.join(argv)}"
 
 
 def _logs(directory: Path) -> list[Path]:

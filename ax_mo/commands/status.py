@@ -4,9 +4,11 @@ from argparse import Namespace
 from dataclasses import dataclass
 from typing import Any
 
-from ax_mo.commands.shared import number, one_line, say, say_json, study_at
-from ax_mo.record import StudyRecord
+from ax_mo.commands.lines import from_here, working_directory
+from ax_mo.commands.shared import WORDS, number, one_line, say, say_json, study_at, unfinished
+from ax_mo.record import StudyRecord, StudyState
 from ax_mo.results.front import best_per_objective, hypervolume, pareto_front, reference_point
+from ax_mo.screen import MISSES, folded
 from ax_mo.study.trial import Status, Trial
 
 _FAILURES = 3
@@ -25,10 +27,11 @@ def run(arguments: Namespace) -> None:
 class State:
     """A study at one moment."""
 
-    word: str
-    """``running``, ``ended`` when all its trials have, and ``stopped`` when some are left to do and nobody does."""
+    word: StudyState
     counts: dict[str, int]
-    n_trials: int | None
+    """By status, as it was recorded."""
+    unfinished: list[Trial]
+    """What a sweeper that is gone has left: recorded as asked or running, and known to be neither."""
     front: list[Trial]
     hypervolume: float | None
     reference: dict[str, float]
@@ -39,18 +42,13 @@ class State:
 
 def state_of(record: StudyRecord) -> State:
     own = [trial for trial in record.trials if trial.number >= 0]
-    counts = {status.value: sum(t.status is status for t in record.trials) for status in Status}
-    given = record.settings.get("n_trials")
-    n_trials = given if isinstance(given, int) else None
-    ended = sum(trial.status.ended for trial in own)
-    everything = ended == len(own) and (n_trials is None or ended >= n_trials)
     front = pareto_front(record.trials, record.goals)
     reference = reference_point(record.trials, record.goals)
     failed = [trial for trial in own if trial.status is Status.FAILED]
     return State(
-        word="running" if record.is_running else "ended" if everything else "stopped",
-        counts=counts,
-        n_trials=n_trials,
+        word=record.state,
+        counts={status.value: sum(t.status is status for t in record.trials) for status in Status},
+        unfinished=unfinished(record),
         front=front,
         hypervolume=hypervolume(front, record.goals, reference) if front else None,
         reference=reference,
@@ -62,44 +60,70 @@ def state_of(record: StudyRecord) -> State:
 def _screen(record: StudyRecord, state: State) -> str:
     own = [trial for trial in record.trials if trial.number >= 0]
     ended = sum(trial.status.ended for trial in own)
-    total = "" if state.n_trials is None else f" of {state.n_trials}"
-    counted = ", ".join(f"{count} {name.replace('_', ' ')}" for name, count in state.counts.items() if count)
+    total = "" if record.n_trials is None else f" of {record.n_trials}"
+    counted = _counted(record, state)
     lines = [
-        f"{record.name}: {state.word}, {ended}{total} trials ended" + (f" ({counted})" if counted else ""),
+        folded(f"{record.name}: {state.word}, {ended}{total} trials ended" + (f" ({counted})" if counted else "")),
         f"  directory    {record.directory}",
     ]
+    if state.unfinished:
+        which = ", ".join(trial.label for trial in state.unfinished)
+        were = "1 trial was" if len(state.unfinished) == 1 else f"{len(state.unfinished)} trials were"
+        lines.append(folded(f"  unfinished   {were} left by a sweeper that is gone: {which}"))
     for o in record.goals.objectives:
         of_best = state.best.get(o.name)
         value = "no result yet" if of_best is None else f"{number(of_best.metrics[o.name])}  (trial {of_best.label})"
         threshold = "" if o.threshold is None else f", threshold {number(o.threshold)}"
-        lines.append(f"  best {o.name}  {value}  {o.goal}{threshold}")
+        short = of_best is not None and not record.goals.meets_thresholds(of_best.metrics)
+        lines.append(folded(f"  best {o.name}  {value}  {o.goal}{threshold}" + (f"; {MISSES}" if short else "")))
     if state.hypervolume is not None:
         point = ", ".join(f"{name}={number(value)}" for name, value in state.reference.items())
-        lines.append(f"  front        {len(state.front)} trials, hypervolume {number(state.hypervolume)} from {point}")
+        trials = "1 trial" if len(state.front) == 1 else f"{len(state.front)} trials"
+        lines.append(folded(f"  front        {trials}, hypervolume {number(state.hypervolume)} from {point}"))
     if state.failures:
         lines.append("  last failures")
-        lines += [f"    trial {trial.label}: {one_line(trial.reason or '')}" for trial in state.failures]
+        lines += [folded(f"    trial {trial.label}: {one_line(trial.reason or '')}") for trial in state.failures]
     resume = record.commands.get("resume")
-    if resume and state.word != "running":
-        lines.append(f"  {'resume' if state.word == 'stopped' else 'go on, with more n_trials'}: {resume}")
+    if resume and state.word is not StudyState.RUNNING:
+        what = "go on, with more n_trials" if state.word is StudyState.ENDED else "resume with"
+        lines.append(f"  {what}: {from_here(record, resume)}")
     return "\n".join(lines)
+
+
+def _counted(record: StudyRecord, state: State) -> str:
+    left = {trial.number for trial in state.unfinished}
+    pieces = []
+    for status in Status:
+        count = sum(trial.status is status and trial.number not in left for trial in record.trials)
+        if count:
+            pieces.append(f"{count} {WORDS.get(status, status.value)}")
+    if left:
+        pieces.append(f"{len(left)} unfinished")
+    return ", ".join(pieces)
 
 
 def _as_json(record: StudyRecord, state: State) -> dict[str, Any]:
     return {
         "study": record.name,
-        "state": state.word,
+        "state": state.word.value,
         "directory": str(record.directory),
         "created": record.created,
-        "n_trials": state.n_trials,
+        "n_trials": record.n_trials,
         "counts": state.counts,
+        "unfinished": [trial.number for trial in state.unfinished],
         "objectives": {o.name: {"goal": o.goal, "threshold": o.threshold} for o in record.goals.objectives},
         "best": {
-            name: {"value": trial.metrics[name], "trial": trial.number} for name, trial in state.best.items()
+            name: {
+                "value": trial.metrics[name],
+                "trial": trial.number,
+                "meets_thresholds": record.goals.meets_thresholds(trial.metrics),
+            }
+            for name, trial in state.best.items()
         },
         "front": [trial.number for trial in state.front],
         "hypervolume": state.hypervolume,
         "reference_point": state.reference,
         "last_failures": [{"trial": trial.number, "reason": trial.reason} for trial in state.failures],
         "commands": dict(record.commands),
+        "working_directory": working_directory(record),
     }  # fmt: skip

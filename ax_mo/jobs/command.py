@@ -16,6 +16,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 
 from ax_mo.errors import NotRerunnableError
 from ax_mo.space.grammar import quoted
+from ax_mo.study.urls import redacted_words
 from ax_mo.trial.files import COMMAND, OF_AN_ATTEMPT, SCHEMA, SPEC, write_atomically, write_json
 
 RECORDER = "ax_mo.trial.recorder.ResultRecorder"
@@ -59,11 +60,11 @@ class Program:
             *overrides,
             *self.hydra_overrides,
             "hydra.mode=RUN",
-            f"hydra.run.dir={_value(str(run_dir))}",
-            f"hydra.sweep.dir={_value(str(sweep_dir))}",
-            f"hydra.sweep.subdir={_value(subdir)}",
+            f"hydra.run.dir={override_value(str(run_dir))}",
+            f"hydra.sweep.dir={override_value(str(sweep_dir))}",
+            f"hydra.sweep.subdir={override_value(subdir)}",
             f"hydra.job.num={number}",
-            f"hydra.job.id={_value(job_id)}",
+            f"hydra.job.id={override_value(job_id)}",
             f"++hydra.callbacks.ax_mo._target_={RECORDER}",
         ]
 
@@ -88,10 +89,10 @@ class Program:
         return shlex.join([*words, f"+pareto={name}", *more])
 
     def resume_command(self, sweep_dir: Path) -> str:
-        """The line that continues the study in ``sweep_dir``, to be pasted into a shell."""
+        """The line that continues the study in ``sweep_dir``, for a shell; without passwords of databases."""
         kept = [a for a in self.arguments if not a.lstrip("+").startswith("hydra.sweep.dir=")]
-        line = [sys.orig_argv[0], *self.prefix[1:], *kept, f"hydra.sweep.dir={_value(str(sweep_dir))}"]
-        return shlex.join(line)
+        line = [sys.orig_argv[0], *self.prefix[1:], *kept, f"hydra.sweep.dir={override_value(str(sweep_dir))}"]
+        return shlex.join(redacted_words(line))
 
 
 def this_program(task_overrides: Sequence[str], hydra_overrides: Sequence[str]) -> Program:
@@ -217,7 +218,7 @@ def _without_mode(overrides: Sequence[str]) -> list[str]:
     return sorted(line for line in overrides if not line.startswith("hydra.mode="))
 
 
-def _value(text: str) -> str:
+def override_value(text: str) -> str:
     """A path or number as an override value, quoted only where it must be.
 
     A directory is no interpolation, even if its name looks like one.

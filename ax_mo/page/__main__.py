@@ -18,20 +18,27 @@ def main(arguments: list[str] | None = None) -> int:
     given = parser.parse_args(arguments)
     if given.nice:
         os.nice(19)
+    try:
+        print(_written(given))
+    except (AxMoError, OSError) as error:
+        print(error, file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 130
+    return 0
+
+
+def _written(given: argparse.Namespace) -> Path:
+    """Write the page; returns where. Raises AxMoError or OSError."""
     # A URL may hold a password, and a command line is everybody's to see.
     source = sys.stdin.readline().strip() if given.study == "-" else given.study
     from ax_mo.page.page import write_report
     from ax_mo.record import read_record
 
-    try:
-        record = read_record(source)
-        path = (given.to or record.directory / REPORT).absolute()
-        write_report(record, path, fitted=not given.quick)
-    except (AxMoError, OSError) as error:
-        print(error, file=sys.stderr)
-        return 1
-    print(path)
-    return 0
+    record = read_record(source)
+    path: Path = (given.to or record.directory / REPORT).absolute()
+    write_report(record, path, fitted=not given.quick)
+    return path
 
 
 if __name__ == "__main__":

@@ -25,8 +25,12 @@ def pareto_front(trials: Sequence[Trial], goals: Goals) -> list[Trial]:
 
 
 def best_per_objective(trials: Sequence[Trial], goals: Goals) -> dict[str, Trial]:
-    """The feasible trial with the best value of each objective."""
+    """The trial with the best value of each objective, among the feasible ones that meet every threshold.
+
+    Where none meets them all, among all feasible ones; ``goals.meets_thresholds`` tells the two apart.
+    """
     candidates = [t for t in trials if t.status.has_metrics and goals.feasible(t.metrics)]
+    candidates = [t for t in candidates if goals.meets_thresholds(t.metrics)] or candidates
     if not candidates:
         return {}
     return {

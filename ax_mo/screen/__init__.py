@@ -8,12 +8,23 @@ from ax_mo.goals import Goals
 from ax_mo.screen.conclusion import Conclusion
 from ax_mo.screen.plain import PlainScreen
 from ax_mo.screen.progress import Progress, Running
-from ax_mo.screen.text import clock, front_table, printable, text_table, values_of
+from ax_mo.screen.terminal import draw, folded, table_lines, terminal_width
+from ax_mo.screen.text import (
+    MISSES,
+    NONE_MEETS,
+    by_first_objective,
+    clock,
+    front_table,
+    printable,
+    text_table,
+    values_of,
+)
 from ax_mo.study.trial import Trial
 
 __all__ = [
-    "Conclusion", "PlainScreen", "Progress", "Running", "Screen", "clock", "front_table", "printable",
-    "screen_for_this_terminal", "text_table", "values_of",
+    "MISSES", "NONE_MEETS", "Conclusion", "PlainScreen", "Progress", "Running", "Screen", "by_first_objective", "clock",
+    "draw", "folded", "front_table", "printable", "screen_for_this_terminal", "table_lines", "terminal_width",
+    "text_table", "values_of",
 ]  # fmt: skip
 
 

@@ -6,7 +6,7 @@ from rich.text import Text
 
 from ax_mo.goals import Goals
 from ax_mo.screen.progress import Progress, Running
-from ax_mo.screen.text import clock, printable
+from ax_mo.screen.text import NONE_MEETS, clock, printable
 
 _WIDEST_BAR = 24
 _MOST_RUNNING = 8
@@ -61,6 +61,8 @@ def _results(progress: Progress) -> list[Text]:
     for name, (value, number) in progress.best.items():
         of = f"  trial {number}" if number >= 0 else f"  trial imported {-number}"
         lines.append(Text(f"  best {printable(name)} {value:.6g}").append(of, style="dim"))
+    if progress.best_falls_short:
+        lines.append(Text(f"  {NONE_MEETS}", style="dim"))
     return lines
 
 

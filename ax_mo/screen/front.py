@@ -1,75 +1,42 @@
-"""The Pareto front as a table for a terminal: columns that do not fit are left out whole and named below."""
+"""The Pareto front as a table for a terminal."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
-from rich.cells import cell_len
-from rich.console import Group, RenderableType
-from rich.table import Table
+from rich.console import RenderableType
 from rich.text import Text
 
 from ax_mo.goals import Goals, Objective
+from ax_mo.screen.columns import Column, fitted
 from ax_mo.screen.text import by_first_objective, printable, short
 from ax_mo.study.repeats import standard_errors
 from ax_mo.study.trial import Trial
-
-_GAP = 2
-
-
-@dataclass(frozen=True)
-class _Column:
-    name: str
-    cells: Sequence[Text]
-    right: bool = True
-
-    @property
-    def width(self) -> int:
-        return max(cell_len(self.name), *(cell.cell_len for cell in self.cells)) if self.cells else cell_len(self.name)
 
 
 def rich_front(
     front: Sequence[Trial], own: Trial | None, goals: Goals, keys: Sequence[str], width: int
 ) -> RenderableType:
     """Sorted by the first objective from its best. The best value of each objective is bold; those that miss their
-    threshold are dim, and the mark says whether the trial meets them all. The project's own configuration has a row
-    below, unless it is on the front and marked there. ``width`` is the terminal's.
+    threshold are dim, and the mark says whether the trial meets them all. Metrics that are constrained come next. The
+    project's own configuration has a row below, unless it is on the front and marked there. ``width`` is the
+    terminal's.
     """
     ordered = by_first_objective(front, goals)
     below = [] if own is None or own.number in {trial.number for trial in front} else [own]
     rows = [*ordered, *below]
-    columns = [_Column("trial", [_label(trial, own) for trial in rows])]
-    columns += [_Column(_title(o), [_value(trial, o, front) for trial in rows]) for o in goals.objectives]
+    columns = [Column("trial", [_label(trial, own) for trial in rows])]
+    columns += [Column(_title(o), [_objective(trial, o, front) for trial in rows]) for o in goals.objectives]
     thresholds = [_limit(o) for o in goals.objectives if o.threshold is not None]
     if thresholds:
-        columns.append(_Column("ok", [_mark(trial, goals) for trial in rows], right=False))
+        columns.append(Column("ok", [_mark(trial, goals) for trial in rows], right=False))
+    constrained = goals.required[len(goals.objectives) :]
+    columns += [Column(printable(name), [Text(_number(trial, name)) for trial in rows]) for name in constrained]
     columns += [
-        _Column(printable(key), [_parameter(trial, key, own) for trial in rows], _is_numeric(key, rows)) for key in keys
+        Column(printable(key), [_parameter(trial, key, own) for trial in rows], _is_numeric(key, rows)) for key in keys
     ]
-    shown, left_out = _that_fit(columns, width - 1)
-    table = Table(box=None, padding=(0, _GAP, 0, 0), pad_edge=False, header_style="bold")
-    for column in shown:
-        table.add_column(Text(column.name), justify="right" if column.right else "left", no_wrap=True)
-    for index in range(len(rows)):
-        table.add_row(*(column.cells[index] for column in shown))
-        if below and index == len(ordered) - 1:
-            table.add_row(*(Text("─" * column.width, style="dim") for column in shown))
     notes = [Text(f"ok: {', '.join(thresholds)}", style="dim")] if thresholds else []
-    if left_out:
-        notes.append(Text(f"Not shown, for want of room: {', '.join(column.name for column in left_out)}", style="dim"))
-    return Group(table, *notes)
-
-
-def _that_fit(columns: Sequence[_Column], width: int) -> tuple[list[_Column], list[_Column]]:
-    """The first columns as far as they go; the first one always."""
-    shown: list[_Column] = []
-    taken = 0
-    for index, column in enumerate(columns):
-        if shown and taken + column.width > width:
-            return shown, list(columns[index:])
-        shown.append(column)
-        taken += column.width + _GAP
-    return shown, []
+    notes += [Text(printable(f"constraint: {constraint.text}"), style="dim") for constraint in goals.constraints]
+    return fitted(columns, width, notes, rule_after=len(ordered) - 1 if below else None)
 
 
 def _title(objective: Objective) -> str:
@@ -95,16 +62,18 @@ def _mark(trial: Trial, goals: Goals) -> Text:
     return Text("✓", style="green") if goals.meets_thresholds(trial.metrics) else Text("·", style="dim")
 
 
-def _value(trial: Trial, objective: Objective, front: Sequence[Trial]) -> Text:
+def _objective(trial: Trial, objective: Objective, front: Sequence[Trial]) -> Text:
     value = trial.metrics[objective.name]
-    text = f"{value:.6g}"
-    error = standard_errors(trial, [objective.name]).get(objective.name)
-    if error:
-        text += f" ± {error:.2g}"
+    text = _number(trial, objective.name)
     if not any(objective.better(other.metrics[objective.name], value) for other in front):
         return Text(text, style="bold green")
     missed = objective.threshold is not None and objective.better(objective.threshold, value)
     return Text(text, style="dim" if missed else "")
+
+
+def _number(trial: Trial, name: str) -> str:
+    error = standard_errors(trial, [name]).get(name)
+    return f"{trial.metrics[name]:.6g}" + (f" ± {error:.2g}" if error else "")
 
 
 def _parameter(trial: Trial, key: str, own: Trial | None) -> Text:

@@ -18,7 +18,10 @@ class Running:
 
 @dataclass(frozen=True)
 class Progress:
-    """How far a study is. ``best`` holds value and trial number per objective."""
+    """How far a study is. ``best`` holds value and trial number per objective.
+
+    ``best_falls_short``: no trial meets every threshold, and so those of ``best`` do not either.
+    """
 
     n_trials: int
     completed: int
@@ -32,6 +35,7 @@ class Progress:
     """How many could run at once."""
     trials: Sequence[Running] = ()
     """Those that run, where the screen shows them."""
+    best_falls_short: bool = False
 
     @property
     def ended(self) -> int:

@@ -9,6 +9,9 @@ from ax_mo.study.trial import Trial
 
 _LONGEST_VALUE = 24
 
+NONE_MEETS = "no trial meets every threshold"
+MISSES = "does not meet every threshold"
+
 
 def printable(text: str) -> str:
     """The text without control characters: what a trial returned must not drive the terminal."""
@@ -42,18 +45,18 @@ def by_first_objective(front: Sequence[Trial], goals: Goals) -> list[Trial]:
 
 
 def front_table(front: Sequence[Trial], goals: Goals, keys: Sequence[str]) -> str:
-    """The Pareto front as a table, sorted by the first objective from its best."""
+    """The Pareto front as a table, sorted by the first objective from its best; constrained metrics come second."""
     rows = [
         [
             trial.label + ("" if goals.meets_thresholds(trial.metrics) else " *"),
-            *(f"{trial.metrics[name]:.6g}" for name in goals.names),
+            *(f"{trial.metrics[name]:.6g}" for name in goals.required),
             *(short(trial.point[key]) if key in trial.point else "" for key in keys),
         ]
         for trial in by_first_objective(front, goals)
     ]
-    lines = [text_table(["trial", *goals.names, *keys], rows, right=True)]
+    lines = [text_table(["trial", *map(printable, goals.required), *map(printable, keys)], rows, right=True)]
     if any(not goals.meets_thresholds(trial.metrics) for trial in front):
-        lines.append("* does not meet every threshold")
+        lines.append(f"* {MISSES}")
     return "\n".join(lines)
 
 

@@ -5,14 +5,19 @@ seed, and the trials that were imported from other studies.
 """
 
 import json
-from collections.abc import Mapping
+import shlex
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from hydra.errors import HydraException
+
 from ax_mo.errors import AxMoError
-from ax_mo.study.store import Definition, StoredStudy, redacted
+from ax_mo.space.written import space_from_json
+from ax_mo.study.checked import CheckedObject, Wrong
+from ax_mo.study.store import Definition, StoredStudy
 from ax_mo.study.trial import Status, Trial
+from ax_mo.study.urls import redacted
 from ax_mo.trial.files import write_atomically
 
 DESCRIPTION = "study.json"
@@ -49,32 +54,70 @@ def write_description(sweep_dir: Path, study: StoredStudy, storage: str | None) 
 
 
 def read_description(sweep_dir: Path) -> Description | None:
-    """What the directory says of its study; None where there is no such file. Raises AxMoError for a damaged one."""
+    """What the directory says of its study; None where there is no such file.
+
+    Raises AxMoError for one that cannot be read or is damaged, with its path and the key that is wrong.
+    """
     path = sweep_dir / DESCRIPTION
     try:
-        text = path.read_text(encoding="utf-8")
-    except OSError:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
         return None
+    except OSError as error:
+        raise AxMoError(f"{path} cannot be read: {error.strerror or error}.") from None
+    except (ValueError, RecursionError) as error:
+        raise AxMoError(f"{path} is damaged: {error}.") from None
     try:
-        content = json.loads(text)
-        if content["schema"] != _SCHEMA:
-            raise AxMoError(f"{path} was written by another version of ax_mo (schema {content['schema']}).")
-        return _description(content)
-    except (ValueError, KeyError, TypeError) as error:
-        raise AxMoError(f"{path} is damaged: {error!r}.") from None
+        given = CheckedObject.of(content)
+        schema = given.value("schema")
+        if schema != _SCHEMA:
+            raise AxMoError(f"{path} was written by another version of ax_mo (schema {schema}).")
+        return _description(given)
+    except Wrong as error:
+        raise AxMoError(f"{path} is damaged: {error}.") from None
 
 
-def _description(content: Mapping[str, Any]) -> Description:
+def rebuild_hint(sweep_dir: Path) -> str:
+    """A sentence for a study whose database is lost; nothing where the directory cannot make it anew."""
+    try:
+        description = read_description(sweep_dir)
+    except AxMoError as error:
+        return f" It cannot be rebuilt: {error}"
+    if description is None or description.storage is not None:
+        return ""
+    return f" Its trials are there: ax-mo rebuild {shlex.quote(str(sweep_dir))} makes it anew."
+
+
+def _description(given: CheckedObject) -> Description:
+    imported = [_trial(entry) for entry in given.objects("imported")]
+    if len({trial.number for trial in imported}) < len(imported):
+        raise Wrong("two of the trials under 'imported' have the same 'number'")
     study = StoredStudy(
-        name=content["name"],
-        sweep_dir=content["sweep_dir"],
-        definition=Definition(content["params"], content["objectives"], tuple(content["fixed"])),
-        runs=tuple(_trial(entry) for entry in content["imported"]),
-        seed=content["seed"],
-        created=content["created"],
-        about=json.dumps(content["about"]),
+        name=given.text("name"),
+        sweep_dir=given.text("sweep_dir"),
+        definition=Definition(
+            given.text_by_name("params"), given.text_by_name("objectives"), tuple(given.texts("fixed"))
+        ),
+        runs=tuple(imported),
+        seed=given.whole("seed"),
+        created=given.moment("created"),
+        about=json.dumps(_about(given.object("about")).content),
     )
-    return Description(study, content["storage"])
+    return Description(study, given.text_or_null("storage"))
+
+
+def _about(given: CheckedObject) -> CheckedObject:
+    """What ``record.about`` made, as far as its readers take it for granted."""
+    space = given.object("space").content
+    try:
+        space_from_json(space)
+    except (HydraException, AttributeError, KeyError, TypeError, ValueError) as error:
+        raise Wrong(f"'about.space' is no space: {error!r}") from None
+    given.object("objectives")
+    given.texts("constraints")
+    given.object("settings")
+    given.text_by_name("commands")
+    return given
 
 
 def _imported(trial: Trial) -> dict[str, Any]:
@@ -91,5 +134,19 @@ def _imported(trial: Trial) -> dict[str, Any]:
     }
 
 
-def _trial(entry: Mapping[str, Any]) -> Trial:
-    return Trial(**{**entry, "overrides": tuple(entry["overrides"])}, status=Status.IMPORTED)
+def _trial(given: CheckedObject) -> Trial:
+    number = given.whole("number")
+    if number >= 0:
+        raise Wrong(f"'{given.at}.number' must be below 0, as imported trials are counted, and is {number}")
+    return Trial(
+        number=number,
+        status=Status.IMPORTED,
+        point=given.object("point").content,
+        overrides=tuple(given.texts("overrides")),
+        directory=given.text("directory"),
+        generator=given.text("generator"),
+        handle=given.text_or_null("handle"),
+        metrics=given.number_by_name("metrics"),
+        started=given.moment_or_null("started"),
+        ended=given.moment_or_null("ended"),
+    )

@@ -6,7 +6,6 @@ is killed at any moment finds on its return what it had decided.
 
 import json
 import os
-import re
 import socket
 import zlib
 from collections.abc import Mapping, Sequence
@@ -18,10 +17,14 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
 
-from ax_mo.errors import AxMoError, ConfigError, StudyStopped
+from ax_mo.errors import AxMoError, ConfigError, StudyLost, StudyStopped
 from ax_mo.study.trial import Key, Outcome, Status, Trial
+from ax_mo.study.urls import redacted
 
 SCHEMA = 3
+
+# What SQLite says of a file that only a rebuild can mend; one that is locked or not readable is not among them.
+_DAMAGED = ("file is not a database", "malformed", "no such table", "no such column")
 
 _NO_REPEAT = -1
 
@@ -133,7 +136,8 @@ class Store:
                 row = connection.execute(found).one()
             _check_same(row, name, sweep_dir, definition)
             with engine.begin() as connection:
-                connection.execute(_study.update().where(_study.c.id == row.id).values(about=definition.about))
+                here = {"about": definition.about, "sweep_dir": str(sweep_dir or "")}
+                connection.execute(_study.update().where(_study.c.id == row.id).values(here))
             claim = _claim(engine, row)
         except sa.exc.SQLAlchemyError as error:
             engine.dispose()
@@ -244,6 +248,9 @@ def read_studies(url: str, name: str | None = None) -> list[StoredStudy]:
     engine = _engine(url)
     try:
         with engine.connect() as connection:
+            # A server's database may hold other things; a file without the table has lost its own.
+            if engine.dialect.name != "sqlite" and not sa.inspect(connection).has_table(_study.name):
+                return []
             query = sa.select(_study) if name is None else sa.select(_study).where(_study.c.name == name)
             rows = connection.execute(query).all()
             for row in rows:
@@ -251,6 +258,8 @@ def read_studies(url: str, name: str | None = None) -> list[StoredStudy]:
             return [_stored_study(connection, row) for row in rows]
     except sa.exc.SQLAlchemyError as error:
         raise _cannot(url, error) from None
+    except (ValueError, TypeError) as error:
+        raise StudyLost(f"The study's database {redacted(url)} is damaged: {error}.") from None
     finally:
         engine.dispose()
 
@@ -338,21 +347,16 @@ def _engine(url: str) -> Engine:
 def _sqlite_settings(connection: Any, _record: Any) -> None:
     # The rollback journal, not WAL: a sweep directory is often on a network file system, where WAL does not work.
     cursor = connection.cursor()
+    cursor.execute("PRAGMA busy_timeout=30000")  # first: the others may have to wait as well
     cursor.execute("PRAGMA journal_mode=DELETE")
     cursor.execute("PRAGMA synchronous=FULL")
-    cursor.execute("PRAGMA busy_timeout=30000")
     cursor.close()
 
 
-def redacted(url: str) -> str:
-    """The URL without its password."""
-    url = re.sub(r"^([\w+]+://[^:/@?]*):[^@]*@", r"\1:***@", url)
-    return re.sub(r"([?&]password=)[^&]*", r"\1***", url)
-
-
 def _cannot(url: str, error: Exception) -> StudyStopped:
-    detail = str(getattr(error, "orig", None) or error).splitlines()
-    return StudyStopped(f"The study's database {redacted(url)} cannot be used: {detail[0] if detail else error}")
+    detail = (str(getattr(error, "orig", None) or error).splitlines() or [""])[0]
+    kind = StudyLost if any(words in detail for words in _DAMAGED) else StudyStopped
+    return kind(f"The study's database {redacted(url)} cannot be used: {detail}.")
 
 
 def _check_same(row: Any, name: str, sweep_dir: Path | None, definition: Definition) -> None:

@@ -19,6 +19,7 @@ import mlflow
 from mlflow.entities import Metric, Param, RunTag
 from mlflow.exceptions import MlflowException
 
+from ax_mo.goals import Objective
 from ax_mo.record import StudyRecord
 from ax_mo.study.trial import Status, Trial
 from ax_mo.trackers import State
@@ -66,8 +67,12 @@ class MlflowTracker:
     def started(self, record: StudyRecord) -> str | None:
         parent = self._parent()
         self._client.update_run(parent, status="RUNNING")
-        objectives = {f"objective {o.name}": o.goal for o in record.goals.objectives}
-        self._describe(parent, {**objectives, **record.settings})
+        asked = {f"objective {o.name}": _goal(o) for o in record.goals.objectives}
+        asked |= {f"space {key}": text for key, text in record.space.describe().items()}
+        constraints = [constraint.text for constraint in record.goals.constraints]
+        if constraints:
+            asked["constraints"] = ", ".join(constraints)
+        self._describe(parent, {**asked, "seed": record.seed, **record.settings})
         self._log_all(record.trials)
         return parent
 
@@ -226,3 +231,7 @@ def _text(value: Any) -> str:
 
 def _milliseconds(moment: str | None) -> int | None:
     return None if moment is None else int(datetime.fromisoformat(moment).timestamp() * 1000)
+
+
+def _goal(objective: Objective) -> str:
+    return objective.goal if objective.threshold is None else f"{objective.goal}, threshold {objective.threshold:g}"

@@ -92,7 +92,7 @@ def _table(record: StudyRecord) -> Any:
             trial.number,
             trial.status.value,
             trial.number in front,
-            *(str(_plain(trial.point[key])) if key in trial.point else None for key in keys),
+            *(_plain(trial.point[key]) if key in trial.point else None for key in keys),
             *(trial.metrics.get(name) for name in names),
             trial.reason,
         ]

@@ -32,7 +32,20 @@ SCHEMA = 1
 
 
 def write_atomically(path: Path, text: str) -> None:
-    """Replace the file's content so that a reader sees the old text or the new one, never a part."""
+    """Replace the file's content so that a reader sees the old text or the new one, never a part.
+
+    Raises OSError that names ``path``.
+    """
+    try:
+        _replace(path, text)
+    except OSError as error:
+        if error.errno is None:
+            raise
+        # What failed may be the temporary file, of which the user knows nothing.
+        raise OSError(error.errno, error.strerror, str(path)) from error
+
+
+def _replace(path: Path, text: str) -> None:
     descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
         with os.fdopen(descriptor, "w", encoding="utf-8", errors="replace") as file:

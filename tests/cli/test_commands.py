@@ -7,11 +7,13 @@ import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+import ax_mo
 from ax_mo.cli import main
-from ax_mo.space.parameters import Choice, Option, Space
+from ax_mo.space.parameters import Choice, Condition, Option, Range, Space
 from ax_mo.study.trial import Status
 from tests.page import studies
 
@@ -40,7 +42,7 @@ def test_every_command_has_help_with_an_example(cli: Cli, command: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "line", ["", "frobnicate", "status", "pareto s --format xml", "show s", "promote s 1", "export s", "compare"]
+    "line", ["", "frobnicate", "show", "pareto s --format xml", "show s", "promote s 1", "export s", "compare"]
 )
 def test_wrong_usage_is_exit_code_2(cli: Cli, line: str) -> None:
     done = cli(*line.split())
@@ -50,13 +52,18 @@ def test_wrong_usage_is_exit_code_2(cli: Cli, line: str) -> None:
 def test_status_tells_counts_best_front_failures_and_how_to_go_on(cli: Cli, make: Make) -> None:
     record = make(30)
     out = cli("status", record.directory).out
-    assert "study: ended, 29 of 30 trials ended" not in out and "stopped, 29 of 30" in out
-    assert "27 completed, 1 failed, 1 early stopped, 1 imported" in out
+    assert "study: not running, 29 of 30 trials ended" in out
+    assert "27 completed, 1 failed, 1 stopped early, 1 imported" in out
     assert "best val_acc" in out and "best num_params" in out and "hypervolume" in out
     assert "trial 4: RuntimeError: CUDA out of memory" in out
     assert record.commands["resume"] in out
     found = json.loads(cli("status", record.directory, "--json").out)
-    assert found["state"] == "stopped" and found["counts"]["completed"] == 27 and found["n_trials"] == 30
+    assert (
+        found["state"] == "not running"
+        and found["unfinished"] == []
+        and found["counts"]["completed"] == 27
+        and found["n_trials"] == 30
+    )
     assert found["best"]["val_acc"]["trial"] in found["front"]
 
 
@@ -82,13 +89,13 @@ def test_every_reading_command_holds_for_any_study(
 def test_study_whose_trials_all_failed(cli: Cli, tmp_path: Path) -> None:
     directory = all_failed(tmp_path / "s").directory
     assert "best val_acc  no result yet" in cli("status", directory).out
-    assert cli("pareto", directory).out.startswith("The front is empty")
+    assert cli("pareto", directory).out == "The front is empty: no trial has a result.\n"
     assert cli("pareto", directory, "--json").out == "[]\n"
     done = cli("pareto", directory, "--max", "val_acc")
     assert (done.code, done.err) == (1, "ax-mo: There is nothing to choose from: no trial has a result.\n")
     assert "out of memory" in cli("show", directory, 2).out
     done = cli("promote", directory, 2, "--to", tmp_path / "best.yaml")
-    assert done.code == 1 and "Trial 2 is failed: RuntimeError: out of memory" in done.err
+    assert done.code == 1 and "Trial 2 failed: RuntimeError: out of memory. Only" in done.err
     assert cli("compare", directory).code == 0
 
 
@@ -120,11 +127,16 @@ def test_nothing_that_a_trial_returned_drives_the_terminal(cli: Cli, tmp_path: P
 
 
 def test_one_point_is_picked(cli: Cli, make: Make) -> None:
-    directory = make(30).directory
+    record = make(30)
+    directory = record.directory
     (found,) = json.loads(cli("pareto", directory, "--max", "val_acc", "--where", "num_params <= 5000", "--json").out)
     rows = json.loads(cli("pareto", directory, "--where", "num_params <= 5000", "--json").out)
     assert found["metrics"]["val_acc"] == max(row["metrics"]["val_acc"] for row in rows)
     assert found["metrics"]["num_params"] <= 5000
+    (least,) = json.loads(cli("pareto", directory, "--min", "width", "--where", "act = tanh", "--json").out)
+    known = [t for t in record.trials if t.status.has_metrics and record.goals.feasible(t.metrics)]
+    fine = [t.point["width"] for t in known if t.point["act"] == "tanh" and record.goals.meets_thresholds(t.metrics)]
+    assert least["params"]["act"] == "tanh" and least["params"]["width"] == min(fine)
     text = cli("pareto", directory, "--knee").out
     assert "Run it again: python train.py --config-dir" in text and "+pareto=trial_" in text
 
@@ -132,9 +144,11 @@ def test_one_point_is_picked(cli: Cli, make: Make) -> None:
 @pytest.mark.parametrize(
     ("line", "said"),
     [
-        ("pareto {s} --max val_ac", "--max: no trial has a metric 'val_ac'. Did you mean 'val_acc'?"),
-        ("pareto {s} --where x<=1", "where: 'x<=1': no trial has a metric 'x'."),
-        ("pareto {s} --where num_params<1", "where: 'num_params<1' compares with '<'; only '<=' and '>='"),
+        ("pareto {s} --max val_ac", "--max: no trial has a metric or parameter 'val_ac'. Did you mean 'val_acc'?"),
+        ("pareto {s} --where x<=1", "where: 'x<=1': no trial has a metric or parameter 'x'."),
+        ("pareto {s} --where num_params", "where: 'num_params' needs exactly one '<=', '>=', "),
+        ("pareto {s} --where act=rely", "act has no value 'rely'. Did you mean 'relu'? It has: relu, tanh, gelu."),
+        ("pareto {s} --min act", "--min: the parameter 'act' is no number"),
         ("pareto {s} --max val_acc --where num_params<=1", "meets the conditions."),
         ("pareto {s} --knee --max val_acc", "give one of them"),
         ("pareto {s} --json --format csv", "contradict each other"),
@@ -142,7 +156,6 @@ def test_one_point_is_picked(cli: Cli, make: Make) -> None:
         ("show {s} best", "'best' is no trial"),
         ("status {t}/nothing", "nothing holds no study.db"),
         ("status sqlite:///{t}/nothing.db/nas", "there is no database in"),
-        ("status sqlite:///{s}/study.db", "names no study in a database"),
         ("status sqlite:///{s}/study.db/nas", "holds no study 'nas'"),
         ("status nonsense://a/b/c", "ax-mo: 'nonsense://a/b' is no SQLAlchemy URL"),
         ("export {s} --to {t}/trials.xlsx", "ends in none of .ax.json, .csv, .json, .parquet"),
@@ -198,6 +211,54 @@ def test_parquet(cli: Cli, make: Make, tmp_path: Path) -> None:
     assert cli("export", directory, "--to", path).code == 0
     table = pyarrow.parquet.read_table(path).to_pandas()
     assert len(table) == 12 and table["metrics.val_acc"].notna().sum() == 11
+    assert [table.index.name, *table.columns] == exported_csv(cli, directory, tmp_path)[0]
+
+
+def exported_csv(cli: Cli, directory: Path, tmp_path: Path) -> list[list[str]]:
+    assert cli("export", directory, "--to", tmp_path / "trials.csv", "--force").code == 0
+    return list(csv.reader(io.StringIO((tmp_path / "trials.csv").read_text(), newline="")))
+
+
+def test_csv_has_the_columns_of_the_notebook(cli: Cli, make: Make, tmp_path: Path) -> None:
+    record = make(12)
+    header, *rows = exported_csv(cli, record.directory, tmp_path)
+    study = ax_mo.load(record.directory)
+    assert header == ["trial", *study.trials.columns]
+    found = [dict(zip(header, row, strict=True)) for row in rows]
+    assert {int(row["trial"]) for row in found if row["pareto"] == "true"} == set(study.pareto.index)
+    first = next(row for row in found if row["trial"] == "0")
+    trial = next(trial for trial in record.trials if trial.number == 0)
+    assert first["directory"] == str(record.directory / "0") and first["started"] == trial.started
+    assert first["params.width"] == str(trial.point["width"])
+    assert float(first["metrics.val_acc"]) == trial.metrics["val_acc"]
+    shown = list(csv.reader(io.StringIO(cli("pareto", record.directory, "--format", "csv").out)))
+    assert shown[0] == header and all(row in rows for row in shown[1:])
+
+
+def test_file_tells_null_from_nothing_and_whole_numbers_have_no_point(cli: Cli, tmp_path: Path) -> None:
+    choices = Choice("flag", (Option(None, "null"), Option(True, "true"), Option("a", "a"), Option([1], "[1]")))
+    space = Space((choices, Range("width", 1, 9, integral=True, when=(Condition("flag", ("a",)),))))
+    values: list[dict[str, Any]] = [{"flag": None}, {"flag": True}, {"flag": "a", "width": 3}, {"flag": [1]}]
+    model = {"model": "cnn", "optim.lr": 0.1}
+    trials = [replace(studies.trial(n, model, Space(())), point=point) for n, point in enumerate(values)]
+    record = stored(studies.record(tmp_path / "s", trials, space=space))
+    header, *rows = exported_csv(cli, record.directory, tmp_path)
+    where = header.index("params.flag"), header.index("params.width")
+    assert [[row[i] for i in where] for row in rows] == [["null", ""], ["true", ""], ["a", "3"], ["[1]", ""]]
+
+
+@pytest.mark.parametrize("form", ["csv", "json", "md", "table"])
+def test_front_has_one_order_in_every_format(cli: Cli, make: Make, form: str) -> None:
+    directory = make(30).directory
+    out = cli("pareto", directory, "--format", form).out
+    numbers = {
+        "csv": lambda: [row["trial"] for row in csv.DictReader(io.StringIO(out))],
+        "json": lambda: [str(row["trial"]) for row in json.loads(out)],
+        "md": lambda: [line.split("|")[1].strip().replace("imported ", "-") for line in out.splitlines()[2:]],
+        "table": lambda: [line.replace("imported ", "-").split()[0] for line in out.splitlines()[1:-2]],
+    }[form]()
+    front = ax_mo.load(directory).pareto
+    assert numbers == [str(number) for number in front.index] != sorted(numbers)
 
 
 @pytest.mark.parametrize("space", [studies.FLAT, studies.CONDITIONAL], ids=["flat", "conditional"])

@@ -62,6 +62,14 @@ def again(argv: list[str], directory: Path, cwd: Path) -> dict[str, Any]:
 # promote
 
 
+def run_it(out: str, place: Path) -> str:
+    """The command that ``promote`` printed, which names the directory that it needs."""
+    line = next(line for line in out.splitlines() if line.startswith("Run it: "))
+    there, _, command = line.removeprefix("Run it: ").partition(" && ")
+    assert shlex.split(there) == ["cd", str(place)]
+    return command
+
+
 @pytest.mark.parametrize("on_front", [True, False])
 def test_promoted_trial_gives_its_metrics_again(cli: Cli, ended: Sweep, tmp_path: Path, on_front: bool) -> None:
     record = read_record(ended.dir)
@@ -73,7 +81,7 @@ def test_promoted_trial_gives_its_metrics_again(cli: Cli, ended: Sweep, tmp_path
     target = folder / f"best_{on_front}.yaml"
     done = cli("promote", ended.dir, trial.number, "--to", target)
     assert (done.code, done.err) == (0, "")
-    line = next(line for line in done.out.splitlines() if line.startswith("Run it: ")).removeprefix("Run it: ")
+    line = run_it(done.out, ended.tmp_path)
     assert line.endswith(f"+experiment=best_{on_front}")
     assert f"# Run it: {line}" in target.read_text() and f"# Trial {trial.number} of " in target.read_text()
     assert again(shlex.split(line), tmp_path / "again", ended.tmp_path) == dict(trial.metrics)
@@ -86,7 +94,7 @@ def test_promoted_file_may_lie_outside_of_the_project(cli: Cli, ended: Sweep, tm
     trial = next(t for t in read_record(ended.dir).trials if t.status is Status.COMPLETED)
     (tmp_path / "found").mkdir()
     done = cli("promote", ended.dir, trial.number, "--to", tmp_path / "found" / "best.yaml")
-    line = done.out.splitlines()[1].removeprefix("Run it: ")
+    line = run_it(done.out, ended.tmp_path)
     assert line.endswith(f"--config-dir {tmp_path} +found=best")
     assert again(shlex.split(line), tmp_path / "again", ended.tmp_path) == dict(trial.metrics)
 

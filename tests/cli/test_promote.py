@@ -97,8 +97,8 @@ def line_of(done: Done) -> str:
 
 
 def composed(line: str, cwd: Path) -> dict[str, Any]:
-    """What the program composes from the line."""
-    words = shlex.split(line)
+    """What the program composes from the line, in a directory that may be another than the line has."""
+    words = shlex.split(line.rpartition(" && ")[2])
     at = words.index(next(word for word in words if word.endswith(".py")))
     argv = [*words[: at + 1], "--cfg", "job", *words[at + 1 :]]
     done = run(argv, cwd=cwd, env={"PYTHONWARNINGS": "ignore"})

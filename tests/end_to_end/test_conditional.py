@@ -29,12 +29,8 @@ def study(tmp_path_factory):
     directory = tmp_path_factory.mktemp("conditional")
     argv = [sys.executable, str(TRAIN), "-m", "+experiment=architectures", f"hydra.sweep.dir={directory / 'sweep'}"]
     # One epoch each: what is looked at here are the command lines.
-    done = run(
-        [*argv, f"hydra.sweeper.n_trials={TRIALS}", "hydra.sweeper.n_startup_trials=8", "hydra.sweeper.seed=1"]
-        + ["trainer.max_epochs=1"],
-        cwd=directory,
-        timeout=800,
-    )
+    settings = [f"hydra.sweeper.n_trials={TRIALS}", "hydra.sweeper.n_startup_trials=8", "hydra.sweeper.seed=1"]
+    done = run([*argv, *settings, "trainer.max_epochs=1"], cwd=directory, timeout=800)
     assert done.returncode == 0, done.output
     return directory / "sweep", done.output
 

@@ -102,7 +102,8 @@ def test_trial_that_is_not_on_the_front_is_promoted_and_repeated(study, tmp_path
     spec = json.loads((directory / str(number) / "trial.json").read_text())
     (again / "trial.json").write_text(json.dumps(spec))
     recorder = "++hydra.callbacks.ax_mo._target_=ax_mo.trial.recorder.ResultRecorder"
-    done = run([*shlex.split(line.removeprefix("Run it: ")), f"hydra.run.dir={again}", recorder], cwd=directory)
+    pasted = f"{line.removeprefix('Run it: ')} {shlex.join([f'hydra.run.dir={again}', recorder])}"
+    done = run(["sh", "-c", pasted], cwd=tmp_path)
     assert done.returncode == 0, done.output
     first, second = (
         json.loads((where / "result.json").read_text())["metrics"] for where in (directory / str(number), again)

@@ -1,7 +1,9 @@
 """A study in a real PostgreSQL server: resumed, and run by one sweeper at a time."""
 
+import re
 import shutil
 import signal
+import sys
 import tempfile
 import time
 from pathlib import Path
@@ -9,6 +11,8 @@ from pathlib import Path
 import pgserver
 import pytest
 import sqlalchemy as sa
+
+from .conftest import run
 
 SPACE = ("x=interval(0,1)", "hydra.sweeper.method=random_search")
 
@@ -35,6 +39,38 @@ def test_study_is_stored_there_and_resumes(sweep, server):
         rows = connection.execute(sa.text("select number, status from ax_mo_trial order by number")).all()
     engine.dispose()
     assert [tuple(row) for row in rows] == [(0, "completed"), (1, "completed"), (2, "completed")]
+
+
+def test_password_is_shown_nowhere_and_the_study_is_read_with_it(sweep, server):
+    # The server trusts everybody here: any password will do.
+    url = re.sub(r"://([^:@/]*):?[^@/]*@", r"://\1:s3cret@", server)
+    assert "s3cret" in url
+    options = (*SPACE, f"hydra.sweeper.storage='{url}'", "hydra.sweeper.study_name=hidden")
+    done = sweep.run(*options, "hydra.sweeper.n_trials=2", env={"AX_MO_REPORT": "1"})
+    assert done.returncode == 0, done.output
+    assert "to resume" in done.output and ":***@" in done.output
+    assert "s3cret" not in done.output
+    written = [path for path in sweep.dir.rglob("*") if path.is_file() and b"s3cret" in path.read_bytes()]
+    # Hydra's own record of the settings that the user gave.
+    assert {path.name for path in written} <= {"multirun.yaml", "hydra.yaml", "overrides.yaml"}
+    assert (sweep.dir / "report.html").exists()
+
+    def cli(*words):
+        ran = run([sys.executable, "-m", "ax_mo", *words], cwd=sweep.tmp_path)
+        assert "s3cret" not in ran.output
+        return ran
+
+    assert "2 completed" in cli("status", f"{url}/hidden").output
+    for command in (["status"], ["pareto"], ["show"], ["compare"]):
+        more = ["0"] if command == ["show"] else [f"{url}/hidden"] if command == ["compare"] else []
+        for form in ([], ["--json"]):
+            assert cli(*command, f"{url}/hidden", *more, *form).returncode == 0
+    assert cli("compare", f"{url}/hidden", f"{url}/hidden", "--html", str(sweep.tmp_path / "c.html")).returncode == 0
+    assert "s3cret" not in (sweep.tmp_path / "c.html").read_text()
+    told = cli("status", str(sweep.dir))
+    assert told.returncode == 1 and "hidden; name that URL, with its password" in told.output
+    told = cli("status", f"{url}/nothing")
+    assert told.returncode == 1 and "It holds: " in told.output and "hidden" in told.output
 
 
 def test_two_machines_cannot_run_one_study(sweep, server):

@@ -185,6 +185,12 @@ def test_trials_that_the_study_does_not_know_are_not_overwritten(sweep):
     assert sweep.run(*SPACE, "hydra.sweeper.n_trials=1").returncode == 0
     before = sweep.result(0)
     (sweep.dir / "study.db").unlink()
+    for more in ([], ["hydra.sweeper.dry_run=true"]):
+        done = sweep.run(*SPACE, "hydra.sweeper.n_trials=2", *more)
+        assert done.returncode == 1
+        assert f"holds a study whose study.db is gone. Its trials are there: ax-mo rebuild {sweep.dir}" in done.output
+    assert not (sweep.dir / "study.db").exists()
+    (sweep.dir / "study.json").unlink()
     done = sweep.run(*SPACE, "hydra.sweeper.n_trials=2")
     assert done.returncode == 1
     assert "holds a trial that this study does not know" in done.output

@@ -130,6 +130,25 @@ def test_malformed_constraint_names_its_key() -> None:
     assert message_of(TWO, None, ["seconds < 60"]).startswith("hydra.sweeper.constraints: 'seconds < 60' compares")
 
 
+# BUG: it was read as the difference of two metrics that no trial returned, and all trials failed.
+@pytest.mark.parametrize("name", ["val-acc", "top 5 (%)", "5fold", "ünï"])
+def test_constraint_may_name_an_objective_of_any_name_without_quotes(name: str) -> None:
+    goals = parse_goals({name: "maximize", "size": "minimize"}, None, [f"{name} + other >= 0.5"])
+    assert goals.required == (name, "size", "other")
+    assert f"'{name}' in '{name} >= 0.5' is an objective" in message_of({name: "maximize"}, None, [f"{name} >= 0.5"])
+
+
+def test_constraint_on_a_piece_of_an_objectives_name_is_refused_with_how_to_quote_it() -> None:
+    message = message_of({"val-acc": "maximize"}, None, ["val - acc >= 0.5"])
+    assert "names 'val', which is a part of the name 'val-acc'. Write `val-acc` for the whole name" in message
+
+
+@pytest.mark.parametrize("name", ["", " ", "a\nb", "a\rb", "a\0b", "\ud800"])
+def test_name_that_no_table_or_file_can_hold_is_refused(name: str) -> None:
+    message = message_of({name: "maximize", "size": "minimize"})
+    assert message.startswith(f"hydra.sweeper.objectives: {name!r} is no name for a metric")
+
+
 def test_constraint_may_mix_an_objective_with_another_metric() -> None:
     goals = parse_goals(TWO, None, ["acc + other <= 2"])
     assert goals.constraints[0].names == ("acc", "other")
@@ -145,6 +164,11 @@ def test_feasible_needs_every_constraint() -> None:
     assert goals.feasible({"seconds": 60, "memory": 2})
     assert not goals.feasible({"seconds": 61, "memory": 2})
     assert not goals.feasible({"seconds": 60, "memory": 1.9})
+
+
+def test_feasible_is_exact_for_metrics_as_small_as_their_bound() -> None:
+    goals = parse_goals(TWO, None, ["err <= 1e-11"])
+    assert [goals.feasible({"err": err}) for err in (1e-9, 1e-10, 1.01e-11, 1e-11, 1e-12)] == [False] * 3 + [True] * 2
 
 
 def test_anything_is_feasible_without_constraints() -> None:

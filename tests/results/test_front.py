@@ -97,6 +97,15 @@ def test_best_per_objective_is_feasible_and_completed() -> None:
     assert best_per_objective(trials[:1], goals) == {}
 
 
+def test_best_per_objective_meets_every_threshold_where_a_trial_does() -> None:
+    def best(*trials: Trial) -> dict[str, int]:
+        return {name: found.number for name, found in best_per_objective(trials, WITH_THRESHOLDS).items()}
+
+    small_but_bad, good_but_large, fine = trial(0, 0.4, 1), trial(1, 0.99, 101), trial(2, 0.6, 90)
+    assert best(small_but_bad, good_but_large, fine) == {"acc": 2, "size": 2}
+    assert best(small_but_bad, good_but_large) == {"acc": 1, "size": 0}
+
+
 # The reference point
 
 

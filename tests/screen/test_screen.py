@@ -142,6 +142,12 @@ def test_live_block_names_running_trials_and_what_they_report() -> None:
     assert lines[6].endswith("the project's own configuration")
 
 
+def test_live_block_says_that_no_trial_meets_every_threshold() -> None:
+    said = "  no trial meets every threshold"
+    assert said not in block(PROGRESS, 1.0, None, 80, 24, GOALS).plain.splitlines()
+    assert said in block(replace(PROGRESS, best_falls_short=True), 1.0, None, 80, 24, GOALS).plain.splitlines()
+
+
 def test_live_block_leaves_room_on_a_low_terminal() -> None:
     many = replace(PROGRESS, running=50, trials=[Running(str(n)) for n in range(50)])
     lines = block(many, 1.0, None, 80, 12, GOALS).plain.splitlines()

@@ -10,6 +10,7 @@ from ax_mo.errors import ConfigError
 from ax_mo.project import Project
 from ax_mo.space.build import build_space
 from ax_mo.space.parameters import Choice, Range, Space
+from ax_mo.space.written import space_as_json, space_from_json
 
 MakeProject = Callable[..., Project]
 
@@ -221,6 +222,14 @@ def test_constraint_between_numbers_uses_their_keys(project: Project) -> None:
     space = space_of(params, [], ["model.hidden - 2*new <= 5"], project)
     assert space.constraints[0].terms == (("model.hidden", 1.0), ("+new", -2.0))
     assert space.constraints[0].bound == 5.0
+
+
+def test_constraint_forgives_what_rounding_does_to_a_suggestion_also_when_read_back(project: Project) -> None:
+    params = {"model.hidden": "interval(0, 1)", "+new": "interval(0, 1)", "model": "mlp"}
+    space = space_of(params, [], ["model.hidden + new <= 0.3"], project)
+    for constraint in (*space.constraints, *space_from_json(space_as_json(space)).constraints):
+        assert constraint.holds({"model.hidden": 0.1, "+new": 0.2})  # 0.30000000000000004
+        assert not constraint.holds({"model.hidden": 0.1, "+new": 0.20001})
 
 
 def test_constraint_on_an_unknown_parameter_names_the_closest(project: Project) -> None:

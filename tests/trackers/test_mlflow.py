@@ -54,7 +54,11 @@ def test_study_is_a_run_with_one_for_each_trial_below_it(tmp_path: Path, experim
     log.finished(record(tmp_path, done, failed, stopped), tmp_path / "report.html", State.FINISHED)
     found = runs(experiment)
     assert found["nas"].info.run_id == parent and found["nas"].info.status == "FINISHED"
-    assert found["nas"].data.params["n_trials"] == "4" and found["nas"].data.metrics["hypervolume"] == 0.25
+    params = found["nas"].data.params
+    assert (params["n_trials"], params["seed"]) == ("4", str(record(tmp_path).seed))
+    assert params["objective val/acc"] == "maximize, threshold 0.5"
+    assert params["space optim.lr"] == "tag(log, interval(0.0001, 0.1))"
+    assert found["nas"].data.metrics["hypervolume"] == 0.25
     assert [file.path for file in mlflow.MlflowClient().list_artifacts(parent)] == ["report.html"]
     of_one = found["trial 1"]
     assert of_one.data.params == {"optim.lr": "0.02", "_model_net": "a"}

@@ -3,6 +3,7 @@
 import json
 import os
 import struct
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -76,6 +77,7 @@ def test_study_is_a_run_of_its_group_and_goes_on_after_a_resume(tmp_path: Path) 
     first.ended(trial(0))
     first.front([0], 0.25)
     first.finished(record(tmp_path, trial(0)), None, State.INTERRUPTED)
+    time.sleep(1.1)  # W&B names an offline run's folder by the second
     again = WandbTracker(TAG, tmp_path)
     again.started(record(tmp_path, trial(0), trial(1, Status.FAILED)))
     (tmp_path / "report.html").write_text("<p>")
@@ -94,6 +96,7 @@ def test_study_is_a_run_of_its_group_and_goes_on_after_a_resume(tmp_path: Path) 
     tables = sorted(tmp_path.glob("wandb/offline-run-*/files/media/table/trials*"))
     content = json.loads(tables[-1].read_text())
     assert content["columns"][:3] == ["trial", "status", "pareto"]
+    assert content["data"][0][content["columns"].index("optim.lr")] == 0.01
     assert [row[:3] for row in content["data"]] == [[0, "completed", True], [1, "failed", False]]
     artifacts = [record.artifact for record in records if record.WhichOneof("record_type") == "artifact"]
     assert [

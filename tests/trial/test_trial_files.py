@@ -38,6 +38,25 @@ def test_failure_keeps_the_old_content_and_leaves_no_temporary_file(
     assert names(tmp_path) == ["a.txt"]
 
 
+# BUG: it named the temporary file, ".report.html.qrozus6a".
+@pytest.mark.parametrize(
+    ("target", "error"),
+    [
+        ("missing/a.txt", FileNotFoundError),
+        ("file/a.txt", NotADirectoryError),
+        ("directory", IsADirectoryError),
+    ],
+)
+def test_error_names_the_file_that_was_to_be_written(tmp_path: Path, target: str, error: type[OSError]) -> None:
+    (tmp_path / "file").write_text("")
+    (tmp_path / "directory").mkdir()
+    path = tmp_path / target
+    with pytest.raises(error) as caught:
+        write_atomically(path, "new")
+    assert caught.value.filename == str(path) and caught.value.filename2 is None
+    assert names(tmp_path) == ["directory", "file"]
+
+
 def test_reader_never_sees_a_part(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "a.txt"
     write_atomically(path, "old")

@@ -1,0 +1,53 @@
+"""URLs of databases: SQLite's own files, and what of a URL may be shown."""
+
+import re
+from pathlib import Path
+
+STUDY = "study.db"
+"""The database of a sweep directory."""
+
+HIDDEN = "***"
+"""Stands for a password."""
+
+# Up to the last @ before the host; one that holds a slash as it is ends at the first @. An interpolation is none.
+_PASSWORD = re.compile(r"([\w+]+://[^:/@?\s]*):(?!\$\{[^}@]*\}@)(?:[^/\s]+@|[^@\s]+@)")
+_PARAMETER = re.compile(r"([?&]password=)[^&\s'\"]*")
+
+# Settings in which a database may be named.
+_WITH_URL = re.compile(r"\+{0,2}hydra\.sweeper\.(?:storage|warm_start)\b")
+
+
+def sqlite_url(path: Path) -> str:
+    """The URL of a SQLite file, whatever characters its path has."""
+    import sqlalchemy as sa  # not at the top: launchers need nothing of it
+
+    return sa.URL.create("sqlite", database=str(path)).render_as_string(hide_password=False)
+
+
+def with_absolute_path(url: str) -> str:
+    """The same database, from wherever it is opened."""
+    import sqlalchemy as sa
+
+    try:
+        parsed = sa.make_url(url)
+    except (sa.exc.ArgumentError, ValueError):
+        return url
+    path = parsed.database
+    if parsed.get_backend_name() != "sqlite" or not path or path.startswith((":", "/", "file:")):
+        return url
+    return parsed.set(database=str(Path(path).absolute())).render_as_string(hide_password=False)
+
+
+def redacted(url: str) -> str:
+    """The URL without its password."""
+    return _PARAMETER.sub(rf"\1{HIDDEN}", _PASSWORD.sub(rf"\1:{HIDDEN}@", url))
+
+
+def is_redacted(url: str) -> bool:
+    """Whether a URL has ``***`` where its password belongs."""
+    return f":{HIDDEN}@" in url or f"password={HIDDEN}" in url
+
+
+def redacted_words(words: list[str]) -> list[str]:
+    """A command's words without the passwords of the databases that it names."""
+    return [redacted(word) if _WITH_URL.match(word) else word for word in words]

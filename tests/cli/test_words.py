@@ -1,0 +1,196 @@
+"""Words of the commands: where a study and its trials stand, thresholds, commands to paste, the newest sweep."""
+
+import json
+import os
+import shlex
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ax_mo.jobs.command import write_command
+from ax_mo.record import StudyRecord
+from ax_mo.study.lock import sole_sweeper
+from ax_mo.study.trial import Status
+from ax_mo.trial.curve import append
+from tests.page import studies
+
+from .conftest import Cli, Make, stored
+
+
+def half_done(directory: Path) -> StudyRecord:
+    """Six trials of 20: two that run, or ran when their sweeper was killed."""
+    points = studies.quasi_random_points(studies.FLAT, 1)
+    trials = [studies.trial(n, point) for n, point in zip(range(6), points, strict=False)]
+    for n, status in ((4, Status.RUNNING), (5, Status.ASKED)):
+        trials[n] = replace(trials[n], status=status, metrics={}, started=None, ended=None)
+    return stored(studies.record(directory, trials))
+
+
+def test_trials_of_a_killed_sweeper_are_unfinished_and_not_running(cli: Cli, tmp_path: Path) -> None:
+    directory = half_done(tmp_path / "s").directory
+    out = cli("status", directory).out
+    assert "study: not running, 4 of 20 trials ended (4 completed, 2 unfinished)" in out
+    assert "2 trials were left by a sweeper that is gone: 4, 5" in out
+    assert "resume with: python train.py -m" in out and "running, 4 of 20" not in out.replace("not running", "")
+    found = json.loads(cli("status", directory, "--json").out)
+    assert found["state"] == "not running" and found["unfinished"] == [4, 5]
+    assert "(The study is not running; 4 of 20 trials have ended.)" in cli("pareto", directory).out
+    assert cli("show", directory, 4).out.startswith("trial 4: unfinished\n  No sweeper is running;")
+    done = cli("promote", directory, 4, "--to", tmp_path / "best.yaml")
+    assert "Trial 4 was left unfinished. Only a trial with metrics is promoted." in done.err
+
+
+def test_trials_of_a_running_sweeper_run(cli: Cli, tmp_path: Path) -> None:
+    directory = half_done(tmp_path / "s").directory
+    with sole_sweeper(directory):
+        out = cli("status", directory).out
+        assert "study: running, 4 of 20 trials ended (1 about to start, 1 running, 4 completed)" in out
+        assert "resume" not in out and "unfinished" not in out
+        assert "(The study is running; 4 of 20 trials have ended.)" in cli("pareto", directory).out
+        assert cli("show", directory, 4).out.startswith("trial 4: running\n")
+        done = cli("promote", directory, 4, "--to", tmp_path / "best.yaml")
+        assert "Trial 4 is still running. Only" in done.err
+
+
+def test_study_with_all_its_trials_is_ended(cli: Cli, make: Make) -> None:
+    directory = make(20, mixed=False).directory
+    out = cli("status", directory).out
+    assert "study: ended, 20 of 20" in out and "go on, with more n_trials: " in out
+    assert "The study is" not in cli("pareto", directory).out
+
+
+def test_running_trial_shows_what_it_has_reported(cli: Cli, tmp_path: Path) -> None:
+    record = half_done(tmp_path / "s")
+    (record.directory / "4").mkdir()
+    for step in range(13):
+        append(record.directory / "4" / "curve.jsonl", step, 0.5, {"val_acc": step / 16, "loss": 1.0})
+    out = cli("show", record.directory, 4).out
+    assert "reported so far:\n  val_acc = 0.75\n  loss = 1\n" in out
+    assert "learning curve:\n  (3 earlier ones)\n  step  val_acc  loss\n     3   0.1875     1\n" in out
+    found = json.loads(cli("show", record.directory, 4, "--json").out)
+    assert found["curve"][12] == {"step": 12, "time": 0.5, "metrics": {"val_acc": 0.75, "loss": 1.0}}
+
+
+def short_of_thresholds(directory: Path, *values: tuple[float, float]) -> Path:
+    points = studies.quasi_random_points(studies.FLAT, 1)
+    trials = [
+        studies.trial(n, point, metrics={"val_acc": acc, "num_params": size, "seconds": 1.0})
+        for n, ((acc, size), point) in enumerate(zip(values, points, strict=False))
+    ]
+    return stored(studies.record(directory, trials)).directory
+
+
+def test_best_meets_every_threshold_or_is_marked(cli: Cli, tmp_path: Path) -> None:
+    directory = short_of_thresholds(tmp_path / "a", (0.9, 9999), (0.7, 5000), (0.1, 10))
+    out = cli("status", directory).out
+    assert "best num_params  5000  (trial 1)  minimize, threshold 9000\n" in out
+    chosen = cli("pareto", directory, "--max", "val_acc").out
+    assert chosen.splitlines()[1].split()[0] == "1" and "threshold" not in chosen and "misses" not in chosen
+
+    directory = short_of_thresholds(tmp_path / "b", (0.9, 9999), (0.1, 10))
+    out = cli("status", directory).out
+    assert "best num_params  10  (trial 1)  minimize, threshold 9000; does not meet every threshold\n" in out
+    assert not json.loads(cli("status", directory, "--json").out)["best"]["val_acc"]["meets_thresholds"]
+    for how in (["--max", "val_acc"], ["--knee"]):
+        chosen = cli("pareto", directory, *how).out
+        assert "0 *" in chosen and "* does not meet every threshold" in chosen
+        assert "It misses num_params <= 9000; no trial meets every threshold." in chosen
+    compared = cli("compare", directory).out
+    assert "0.9 *" in compared and compared.endswith("* does not meet every threshold\n")
+
+
+def test_empty_front_names_conditions_only_where_there_are_any(cli: Cli, make: Make) -> None:
+    directory = make(0).directory
+    assert cli("pareto", directory).out.startswith("The front is empty: no trial has a result.\n")
+    directory = make(12, name="other").directory
+    out = cli("pareto", directory, "--where", "num_params <= 1").out
+    assert "The front is empty: none of the" in out and "meets the conditions." in out
+
+
+def test_constrained_metric_is_a_column(cli: Cli, make: Make) -> None:
+    directory = make(30).directory
+    assert cli("pareto", directory).out.splitlines()[0].split()[:4] == ["trial", "val_acc", "num_params", "seconds"]
+    assert cli("pareto", directory, "--format", "md").out.startswith("| trial | val_acc | num_params | seconds |")
+
+
+# Commands to paste
+
+
+def with_commands(record: StudyRecord, place: Path) -> StudyRecord:
+    """Each trial's ``command.sh``, as the torchx launcher leaves it in a project at ``place``."""
+    place.mkdir(exist_ok=True)
+    for trial in record.trials:
+        directory = record.directory / str(trial.number)
+        directory.mkdir()
+        argv = ["python", "train.py", "kind='a b'", *trial.overrides, f"hydra.run.dir={directory}", "hydra.job.num=1"]
+        write_command(directory, argv, place, f"Trial {trial.label}")
+    return record
+
+
+def test_commands_bring_the_directory_that_they_need(
+    cli: Cli, make: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = tmp_path / "my project"
+    record = with_commands(make(20, mixed=False), place)
+    front = json.loads(cli("pareto", record.directory, "--json").out)[0]["trial"]
+    shown = f"cd '{place}' && python train.py --config-dir"
+    assert f"Run it again: {shown}" in cli("pareto", record.directory, "--knee").out
+    assert f"  {shown} {record.directory} +pareto=trial_{front}" in cli("show", record.directory, front).out
+    assert f"go on, with more n_trials: cd '{place}' && python train.py -m" in cli("status", record.directory).out
+    monkeypatch.chdir(place)
+    assert "Run it again: python train.py" in cli("pareto", record.directory, "--knee").out
+    assert json.loads(cli("show", record.directory, front, "--json").out)["pareto_command"].startswith(shown)
+
+
+def test_directory_is_found_without_a_command(cli: Cli, make: Make, tmp_path: Path) -> None:
+    record = make(20, mixed=False)
+    assert "Run it again: python train.py" in cli("pareto", record.directory, "--knee").out
+    (record.directory / "multirun.yaml").write_text(f"hydra: {{runtime: {{cwd: {tmp_path}}}}}\n")
+    assert f"Run it again: cd {tmp_path} && python train.py" in cli("pareto", record.directory, "--knee").out
+
+
+def test_shown_command_leaves_the_trials_files_alone_and_reads_well(cli: Cli, make: Make, tmp_path: Path) -> None:
+    record = with_commands(make(12, mixed=False), tmp_path / "p")
+    out = cli("show", record.directory, 3).out
+    again = out.partition("run it again:\n  ")[2].splitlines()[0]
+    words = shlex.split(again)
+    assert again.startswith(f"cd {tmp_path}/p && python train.py \"kind='a b'\" ")
+    assert words[3:6] == ["python", "train.py", "kind='a b'"] and not any("hydra." in word for word in words)
+    assert "started again, it overwrites the trial's files" in out
+    found = json.loads(cli("show", record.directory, 3, "--json").out)
+    assert found["run_again"] == again and f"hydra.run.dir={record.directory}/3" in found["command"]
+
+
+def test_runs_are_listed_only_where_trials_are_repeated(cli: Cli, make: Make, tmp_path: Path) -> None:
+    single = json.loads(cli("show", make(3).directory, 1, "--json").out)
+    assert "runs" not in single and {"config", "command", "curve", "logs"} <= set(single)
+    trials = [
+        replace(trial, repeat=repeat, overrides=(*trial.overrides, f"seed={repeat}"), directory=f"0/{repeat}")
+        for trial in [studies.trial(0, next(iter(studies.quasi_random_points(studies.FLAT, 1))))]
+        for repeat in (0, 1)
+    ]
+    directory = stored(studies.record(tmp_path / "r", trials)).directory
+    found: dict[str, Any] = json.loads(cli("show", directory, 0, "--json").out)
+    assert [run["repeat"] for run in found["runs"]] == [0, 1] and "config" not in found
+    assert all({"config", "command", "curve", "logs", "metrics"} <= set(run) for run in found["runs"])
+
+
+# The newest sweep
+
+
+def test_source_may_be_left_out_for_the_newest_sweep(
+    cli: Cli, make: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    done = cli("status")
+    assert done.code == 1 and "Name a study: there is no sweep with a study.db below" in done.err
+    old, new = make(3, name="multirun/2026-11-02/10-15-00"), make(4, name="multirun/2026-11-01/09-00-00")
+    for age, record in enumerate((new, old)):
+        os.utime(record.directory / "study.db", (1e9 - age, 1e9 - age))
+    for line in (["status"], ["pareto"], ["pareto", "--max", "val_acc"], ["export", "--to", "trials.json"]):
+        done = cli(*line)
+        assert (done.code, done.err) == (0, "ax-mo: multirun/2026-11-01/09-00-00\n"), line
+    assert json.loads(cli("status", "--json").out)["directory"].endswith("09-00-00")
+    assert cli("pareto", "--max", "val_acc", "multirun/2026-11-02/10-15-00").err == ""
