@@ -1,31 +1,28 @@
 """``promote``: a trial as an experiment file of the user's project."""
 
 import re
-import shlex
 from argparse import Namespace
 from collections.abc import Sequence
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import dataclass, replace
 
+import yaml
 from hydra.errors import HydraException
-from hydra.types import RunMode
-from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
 from ax_mo.commands.lines import from_here
+from ax_mo.commands.promoted_line import Found, Place, Reference, Tried, best, find, lines, place_of
 from ax_mo.commands.shared import UNFINISHED, new_file, one_line, say, standing, study_at, trial_named
-from ax_mo.comparison import Composed, Ran, differences, saved
+from ax_mo.comparison import Composed, Difference, differences, saved
 from ax_mo.errors import AxMoError
-from ax_mo.project import Project, active_groups, chosen_option
+from ax_mo.project import Project
 from ax_mo.record import StudyRecord
 from ax_mo.results.files import PARETO
 from ax_mo.results.promote import Recipes, recipe_name
-from ax_mo.saved_project import saved_project, why_not
+from ax_mo.saved_project import REGISTERED, why_not
 from ax_mo.screen import printable
 from ax_mo.study.trial import Status, Trial
 from ax_mo.trial.files import write_atomically
 
-_OPTION = re.compile(r"[A-Za-z_][\w.-]*")
 _SHOWN = 3
 
 
@@ -35,15 +32,19 @@ def run(arguments: Namespace) -> None:
     if not (trial.status.has_metrics or trial.status is Status.EARLY_STOPPED):
         raise AxMoError(f"{_what_became(trial, record)}. Only a trial with metrics is promoted.")
     target = new_file(arguments.to, arguments.force)
-    _check_name(target)
-    found = _found(record)
+    place_of(target, ())  # a name that cannot be is told first
+    found = find(record, target)
     body = _body(record, trial, found)
-    place = _place(target, found)
-    command = _command(record, target, place, body.removed, found)
-    write_atomically(target, _text(record, trial, body, command))
+    place = place_of(target, found.roots)
+    reference = _reference(record, trial, found)
+    candidates = lines(record, place, body.removed, found)
+    content = f"# @package _global_\n{body.text}"
+    tried = best(candidates, place, content, found, reference)
+    notes = [*_repeats(record, trial), *_warnings(tried, place, found)]
+    write_atomically(target, _text(record, trial, body, tried, notes))
     say(f"Trial {trial.label} is in {target}")
-    say(f"Run it: {from_here(record, command)}")
-    for line in _doubts(record, trial, found):
+    say(f"Run it: {from_here(record, str(tried.line))}")
+    for line in [*notes, *_doubts(record, trial, found, reference)]:
         say(line)
 
 
@@ -55,15 +56,6 @@ def _what_became(trial: Trial, record: StudyRecord) -> str:
 
 
 @dataclass(frozen=True)
-class _Found:
-    """The project, or why there is none."""
-
-    project: Project | None
-    roots: tuple[Path, ...]
-    problem: str = ""
-
-
-@dataclass(frozen=True)
 class _Body:
     text: str
     """The file without its comments."""
@@ -71,41 +63,37 @@ class _Body:
     """Overrides that delete what the trial deleted, ``~key``; a file cannot."""
 
 
-def _check_name(target: Path) -> None:
-    if target.suffix != ".yaml" or not _OPTION.fullmatch(target.stem):
-        raise AxMoError(
-            f"{target.name} is no name for an experiment: it must begin with a letter and end in .yaml, such as "
-            "best.yaml."
-        )
+def _body(record: StudyRecord, trial: Trial, found: Found) -> _Body:
+    """Composed anew where the project composes; for a trial of the front, else from ``pareto/``.
 
-
-def _found(record: StudyRecord) -> _Found:
-    try:
-        project, roots = saved_project(record.directory)
-    except AxMoError as error:
-        return _Found(None, (), str(error))
-    return _Found(project, tuple(roots))
-
-
-def _body(record: StudyRecord, trial: Trial, found: _Found) -> _Body:
-    """From ``pareto/`` for a trial of the front; composed for any other. Raises AxMoError where neither can be."""
+    Raises AxMoError where neither can be.
+    """
+    why = found.problem
+    if found.project is not None:
+        project = found.project.project
+        text = None if found.problem else Recipes(project, record.goals, None, record.directory).text(trial)
+        if text is not None:
+            return _without_comments(text)
+        why = f"{why} {REGISTERED}" if why else _composing_problem(project, trial)
     path = record.directory / PARETO / f"{recipe_name(trial)}.yaml"
-    if path.is_file():
-        return _without_comments(path.read_text(encoding="utf-8"))
-    if found.project is None:
-        raise AxMoError(f"Trial {trial.label} is not on the front, and so has no file there. {found.problem}")
-    recipes = Recipes(found.project, record.goals, None, record.directory)
-    text = recipes.text(trial)
-    if text is None:
-        raise AxMoError(f"Trial {trial.label} is not on the front, and {_composing_problem(found.project, trial)}")
-    return _without_comments(text)
+    if not path.is_file():
+        so = "so has no file there." if found.project is None else ""
+        raise AxMoError(f"Trial {trial.label} is not on the front, and {f'{so} {why}'.strip()}")
+    try:
+        body = _without_comments(path.read_text(encoding="utf-8"))
+        content = yaml.safe_load(body.text)
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise AxMoError(f"{path} cannot be read ({type(error).__name__}), and no new one made: {why}") from None
+    if not isinstance(content, dict) or (trial.point and not content):
+        raise AxMoError(f"{path} holds no configuration, and no new one can be made: {why}")
+    return body
 
 
 def _composing_problem(project: Project, trial: Trial) -> str:
     try:
         project.compose(trial.overrides)
     except (HydraException, OmegaConfBaseException) as error:
-        return why_not(error)
+        return f"{why_not(error)} {REGISTERED}"
     return "its configuration cannot be written as YAML."
 
 
@@ -115,82 +103,33 @@ def _without_comments(text: str) -> _Body:
     return _Body(body, tuple(note[1].split()) if note else ())
 
 
-@dataclass(frozen=True)
-class _Place:
-    """The file as an option of ``group``, in ``config_dir`` where that is not a directory of the project's configs."""
+def _reference(record: StudyRecord, trial: Trial, found: Found) -> Reference | None:
+    """What the promoted file shall compose to: the trial as the project composes it now, or as it ran.
 
-    group: str
-    config_dir: Path | None
-
-
-def _place(target: Path, found: _Found) -> _Place:
-    for root in found.roots:
-        if target.is_relative_to(root.absolute()) or target.resolve().is_relative_to(root.resolve()):
-            group = target.resolve().parent.relative_to(root.resolve()).as_posix()
-            if group == ".":
-                raise AxMoError(
-                    f"{target.parent} is the project's config directory itself: a file there is no option of a config "
-                    f"group. Name one in a group's directory, such as {root / 'experiment' / target.name}."
-                )
-            return _Place(group, None)
-    return _Place(target.parent.name, target.parent.parent)
-
-
-def _command(record: StudyRecord, target: Path, place: _Place, removed: Sequence[str], found: _Found) -> str:
-    """The line that runs the file: the program as the study ran it."""
-    words = shlex.split(record.commands.get("pareto", "python train.py --config-dir x +pareto={name}"))
-    at = words.index("--config-dir")
-    flags = [word for word in words[at + 2 :] if not word.startswith("+pareto=")]
-    start = words[:at]
-    if place.config_dir is not None:
-        start += ["--config-dir", str(place.config_dir)]
-    else:
-        start, flags = _with_own_directory(start, flags, found)
-    plus = "" if _in_defaults(found, place.group) else "+"
-    mode = ["hydra.mode=RUN"] if _sweeps(found) else []
-    return shlex.join([*start, f"{plus}{place.group}={target.stem}", *flags, *removed, *mode])
-
-
-def _sweeps(found: _Found) -> bool:
-    """Whether the project's plain config says ``hydra.mode: MULTIRUN``, which no experiment can undo in Hydra 1.4."""
-    plain = _plain(found)
-    return plain is not None and bool(plain.hydra.mode == RunMode.MULTIRUN)
-
-
-def _plain(found: _Found) -> DictConfig | None:
-    try:
-        return None if found.project is None else found.project.compose_plain([], tolerant=True)
-    except (HydraException, OmegaConfBaseException):
-        return None
-
-
-def _with_own_directory(start: list[str], flags: list[str], found: _Found) -> tuple[list[str], list[str]]:
-    """``--config-dir`` as the user had it, which the command of ``pareto/`` had to turn into a search path."""
-    for root in found.roots[1:] or found.roots:
-        line = f"hydra.searchpath=['file://{root}']"
-        if line in flags:
-            return [*start, "--config-dir", str(root)], [flag for flag in flags if flag != line]
-    return start, flags
-
-
-def _in_defaults(found: _Found, group: str) -> bool:
-    """Whether the project's defaults list names the group already, so that an option takes the place of null there.
-
-    Raises AxMoError where it would take the place of another option, which the trial needs.
+    An imported trial is promoted as it ran, in a project that may have been another.
     """
-    plain = _plain(found)
-    if plain is None or group not in active_groups(plain):
-        return False
-    option = chosen_option(plain, group)
-    if option is not None:
-        raise AxMoError(
-            f"'{group}' is a config group of which the project needs an option ({option}); an experiment there would "
-            "take its place. Choose another directory, such as experiment."
-        )
-    return True
+    run = _run(record, trial)
+    ran = saved(record.directory / run.directory)
+    if found.project is not None and (trial.number >= 0 or ran is None):
+        try:
+            config = found.project.project.compose(trial.overrides)
+            return Reference(found.project.as_run(config), config)
+        except (HydraException, OmegaConfBaseException):
+            pass
+    if ran is None:
+        return None
+    return Reference(replace(ran, choices={}), None, tuple(map(_key, run.overrides[len(trial.overrides) :])))
 
 
-def _text(record: StudyRecord, trial: Trial, body: _Body, command: str) -> str:
+def _run(record: StudyRecord, trial: Trial) -> Trial:
+    return next(run for run in record.runs if run.number == trial.number)
+
+
+def _key(override: str) -> str:
+    return override.partition("=")[0].lstrip("+")
+
+
+def _text(record: StudyRecord, trial: Trial, body: _Body, tried: Tried, notes: Sequence[str]) -> str:
     metrics = ", ".join(f"{name} = {value:g}" for name, value in trial.metrics.items())
     lines = [
         "# @package _global_",
@@ -198,34 +137,78 @@ def _text(record: StudyRecord, trial: Trial, body: _Body, command: str) -> str:
         + (" (stopped early: these metrics are of fewer steps)" if trial.status is Status.EARLY_STOPPED else ""),
         f"# {metrics}",
         *(f"#   {one_line(line)}" for line in trial.overrides),
-        f"# Run it: {command}",
+        f"# Run it: {tried.line}",
+        *(f"# {one_line(note)}" for note in notes),
     ]
     if body.removed:
         lines.append(f"# (with {' '.join(body.removed)}: a file cannot delete keys)")
     return "\n".join(map(printable, lines)) + "\n\n" + body.text
 
 
-def _doubts(record: StudyRecord, trial: Trial, found: _Found) -> list[str]:
-    """What the person should know: the project is not what the trial ran with, or it could not be looked at."""
-    run = next(run for run in record.runs if run.number == trial.number)
-    ran = saved(record.directory / run.directory)
-    if ran is None or found.project is None:
-        return [f"(It was not compared with what the trial ran with: {found.problem or 'its .hydra/ is gone'})"]
-    here = _composed(found.project, run)
-    if here is None:
+def _repeats(record: StudyRecord, trial: Trial) -> list[str]:
+    """That the metrics are means of several runs, and the file is one."""
+    if not trial.samples:
+        return []
+    runs = [run for run in record.runs if run.number == trial.number]
+    counted = [run.overrides[-1] for run in runs if run.status is trial.status]
+    failed = sum(run.status is Status.FAILED for run in runs)
+    of = f"the mean of {len(counted)} runs" if len(counted) > 1 else "those of one run"
+    started = f"{len(runs)} started" + (f", {failed} failed" if failed else "")
+    key = _key(runs[0].overrides[-1])
+    return [
+        f"Its metrics are {of} ({started}), with {' and '.join(counted)}. The command is one run: give it {key}=... "
+        "to have one of those again."
+    ]
+
+
+def _warnings(tried: Tried, place: Place, found: Found) -> list[str]:
+    """What is wrong with the command, or with the one that a person would expect."""
+    if tried.wrong:
         return [
-            "(It was not compared with what the trial ran with: the project does not compose from its files alone.)"
+            f"Warning: this command does not give the trial's configuration: {_differences(tried.wrong)}. Set what "
+            "differs on the command line, or see what overrides it in the project's defaults list."
         ]
+    if tried.problem:
+        return [] if found.problem else [f"Warning: this command was not found to work: {tried.problem}"]
+    if tried.rejected:
+        return [
+            f"({place.group}={place.option} would not do: what comes after '{place.group}' in the project's defaults "
+            f"list overrides the file, so that {_differences(tried.rejected)}. It would if `- {place.group}: null` "
+            "stood last in that list, after `- _self_`.)"
+        ]
+    return []
+
+
+def _differences(found: Sequence[Difference]) -> str:
+    """As between the trial and a command."""
+    shown = [
+        f"{d.key} is {'not there' if d.here is None else d.here} and "
+        f"{'was not there' if d.there is None else f'was {d.there}'} in the trial"
+        for d in found[:_SHOWN]
+    ]
+    return ", ".join(shown) + (f", and {len(found) - _SHOWN} more" if len(found) > _SHOWN else "")
+
+
+def _doubts(record: StudyRecord, trial: Trial, found: Found, reference: Reference | None) -> list[str]:
+    """What the person should know: the project is not what the trial ran with, or it could not be looked at."""
+    run = _run(record, trial)
+    ran = saved(record.directory / run.directory)
+    unknown = "(It was not compared with what the trial ran with, nor was the command tried: "
+    if found.project is None or found.problem:
+        return [f"{unknown}{found.problem})"]
+    if reference is None:
+        return [f"{unknown}its .hydra/ is gone, and the project does not compose it any more.)"]
+    if ran is None:
+        return ["(It was not compared with what the trial ran with: its .hydra/ is gone.)"]
+    if reference.composed is None:  # then the command itself was compared with it
+        return []
+    try:
+        here = Composed(found.project.project).run(run.overrides)
+    except (HydraException, OmegaConfBaseException) as error:
+        return [f"(It was not compared with what the trial ran with: {why_not(error)})"]
     counted, _ = differences(ran, here, [])
     if not counted:
         return []
     shown = ", ".join(f"{d.key} was {d.there} and is {d.here}" for d in counted[:_SHOWN])
     more = f", and {len(counted) - _SHOWN} more" if len(counted) > _SHOWN else ""
     return [f"The project has changed since the trial ran, and so will the result: {shown}{more}."]
-
-
-def _composed(project: Project, run: Trial) -> Ran | None:
-    try:
-        return Composed(project).run(run.overrides)
-    except (HydraException, OmegaConfBaseException):
-        return None

@@ -1,0 +1,288 @@
+"""``ax-mo promote`` on small projects of several shapes: the printed command is run, and gives the trial's values."""
+
+import shlex
+import shutil
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from ax_mo.record import read_record
+from ax_mo.study.trial import Status
+from tests.end_to_end.conftest import run
+
+from .conftest import Cli, Done
+
+TASK = """
+import hydra
+
+@hydra.main(version_base="1.3", config_path="{conf}", config_name="config")
+def main(cfg):
+    if cfg.seed == cfg.fails:
+        raise ValueError("diverged")
+    return {{"loss": (cfg.x - 0.3) ** 2 + cfg.model.w + cfg.seed}}
+
+if __name__ == "__main__":
+    main()
+"""
+VALUES = "x: 0.5\nseed: 0\nfails: null\n"
+EARLY = "defaults: [{model: small}, {experiment: null}, _self_]\n" + VALUES
+SWEEP = (
+    "-m", "hydra/sweeper=ax_mo", "hydra/launcher=basic", "hydra.sweeper.objectives={loss: minimize}",
+    "hydra.sweeper.method=random_search", "hydra.sweeper.seed=1", "hydra.sweeper.report=false",
+    "hydra.sweeper.n_trials=2", "hydra.sweep.dir=../sweep", "x=interval(0,1)",
+)  # fmt: skip
+
+
+def swept(directory: Path, config: str = EARLY, conf: str = "conf", *more: str) -> Path:
+    """A project in ``directory/project``, swept; gives the directory of both."""
+    project = directory / "project"
+    configs = project / conf.removeprefix("pkg://").replace(".", "/")
+    for folder in ("model", "experiment"):
+        (configs / folder).mkdir(parents=True)
+    if conf.startswith("pkg://"):
+        (configs / "__init__.py").touch()
+        (configs.parent / "__init__.py").touch()
+    (project / "train.py").write_text(TASK.format(conf=conf))
+    (configs / "config.yaml").write_text(config)
+    (configs / "model" / "small.yaml").write_text("w: 1\n")
+    (configs / "model" / "large.yaml").write_text("w: 2\n")
+    done = run([sys.executable, "train.py", *SWEEP, *more], cwd=project)
+    assert done.returncode == 0, done.output
+    return directory
+
+
+@pytest.fixture(scope="module")
+def early(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A project whose primary config counts more than its experiments."""
+    return swept(tmp_path_factory.mktemp("early"))
+
+
+@pytest.fixture(scope="module")
+def packaged(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Its configs are in a package that only its own directory makes importable."""
+    config = EARLY.replace("{experiment: null}, _self_", "_self_, {experiment: null}")
+    return swept(tmp_path_factory.mktemp("packaged"), config, "pkg://pk_of_promote.conf")
+
+
+@pytest.fixture
+def own(early: Path, tmp_path: Path) -> Path:
+    """That project and its study, as if swept in another place, to be changed."""
+    return _copied(early, tmp_path / "own", tmp_path / "own")
+
+
+@pytest.fixture
+def copy(early: Path, tmp_path: Path) -> Path:
+    """That project and its study in another place, where nothing is left of the first."""
+    return _copied(early, tmp_path / "moved", tmp_path / "gone")
+
+
+def _copied(study: Path, to: Path, as_from: Path) -> Path:
+    shutil.copytree(study, to, symlinks=True)
+    multirun = to / "sweep" / "multirun.yaml"
+    multirun.write_text(multirun.read_text().replace(str(study), str(as_from)))
+    return to
+
+
+def searched(study: Path, number: int) -> Any:
+    """A trial's value of x, which only the search could have found."""
+    return next(t.point["x"] for t in read_record(study / "sweep").trials if t.number == number)
+
+
+def line_of(done: Done) -> str:
+    assert (done.code, done.err) == (0, "")
+    return next(line for line in done.out.splitlines() if line.startswith("Run it: ")).removeprefix("Run it: ")
+
+
+def composed(line: str, cwd: Path) -> dict[str, Any]:
+    """What the program composes from the line, in a directory that may be another than the line has."""
+    words = shlex.split(line.rpartition(" && ")[2])
+    at = words.index(next(word for word in words if word.endswith(".py")))
+    argv = [*words[: at + 1], "--cfg", "job", *words[at + 1 :]]
+    done = run(argv, cwd=cwd, env={"PYTHONWARNINGS": "ignore"})
+    assert done.returncode == 0, done.output
+    content: dict[str, Any] = yaml.safe_load(done.output)
+    return content
+
+
+# the form of the command
+
+
+@pytest.mark.parametrize("defaults", [EARLY, EARLY.replace(", _self_", "")], ids=["_self_ last", "no _self_"])
+def test_command_gives_the_trial_where_the_primary_config_overrides_experiments(
+    cli: Cli, own: Path, defaults: str
+) -> None:
+    target = own / "project" / "conf" / "experiment" / "b1.yaml"
+    (own / "project" / "conf" / "config.yaml").write_text(defaults)
+    done = cli("promote", own / "sweep", 1, "--to", target)
+    assert composed(line_of(done), own / "project")["x"] == searched(own, 1) != 0.5
+    for text in (done.out, target.read_text()):
+        assert "experiment=b1 would not do" in text and f"x is 0.5 and was {searched(own, 1)} in the trial" in text
+        assert "if `- experiment: null` stood last in that list, after `- _self_`" in text
+    assert "Warning" not in done.out and "changed" not in done.out
+
+
+def test_plain_command_is_told_where_it_gives_the_trial(cli: Cli, packaged: Path) -> None:
+    target = packaged / "project" / "pk_of_promote" / "conf" / "experiment" / "b1.yaml"
+    done = cli("promote", packaged / "sweep", 1, "--to", target)
+    assert line_of(done).endswith("train.py experiment=b1")
+    assert done.out.count("\n") == 2, "nothing to warn of"
+    assert composed(line_of(done), packaged / "project")["x"] == searched(packaged, 1) != 0.5
+    assert not [name for name in sys.modules if name.startswith("pk_of_promote")], "the user's code was not run"
+
+
+def test_file_that_another_one_hides_is_told(cli: Cli, own: Path, tmp_path: Path) -> None:
+    hiding = own / "project" / "conf" / "found" / "best.yaml"
+    hiding.parent.mkdir()
+    hiding.write_text("# @package _global_\nx: 0.9\n")
+    (tmp_path / "found").mkdir()
+    done = cli("promote", own / "sweep", 1, "--to", tmp_path / "found" / "best.yaml")
+    assert composed(line_of(done), own / "project")["x"] == 0.9
+    for text in (done.out, (tmp_path / "found" / "best.yaml").read_text()):
+        assert "Warning: this command does not give the trial's configuration" in text
+        assert f"x is 0.9 and was {searched(own, 1)} in the trial" in text
+
+
+def test_change_of_the_project_is_told_apart_from_what_the_command_gives(cli: Cli, own: Path) -> None:
+    project = own / "project"
+    (project / "conf" / "model" / "small.yaml").write_text("w: 7\n")
+    done = cli("promote", own / "sweep", 1, "--to", project / "conf" / "experiment" / "later.yaml")
+    assert "The project has changed since the trial ran, and so will the result: model.w was 1 and is 7." in done.out
+    assert "Warning" not in done.out
+    assert f"so that x is 0.5 and was {searched(own, 1)} in the trial." in done.out
+
+
+# projects that are elsewhere
+
+
+def test_project_that_was_moved_is_found_above_the_file(cli: Cli, copy: Path) -> None:
+    done = cli("promote", copy / "sweep", 1, "--to", copy / "project" / "conf" / "experiment" / "moved.yaml")
+    assert "compared" not in done.out and "changed" not in done.out
+    assert composed(line_of(done), copy / "project")["x"] == searched(copy, 1)
+
+
+def test_group_in_the_defaults_of_a_project_that_is_gone_is_known_from_the_sweep(cli: Cli, copy: Path) -> None:
+    (copy / "conf" / "experiment").mkdir(parents=True)
+    (copy / "conf" / "found").mkdir()
+    done = cli("promote", copy / "sweep", _on_front(copy), "--to", copy / "conf" / "experiment" / "b1.yaml")
+    line = line_of(done)
+    assert line.endswith(f"--config-dir {copy}/conf experiment=b1")
+    composed(line, copy / "project")  # Hydra takes no +experiment=b1 here
+    assert "nor was the command tried: The project's config directory" in done.out and "is gone" in done.out
+    done = cli("promote", copy / "sweep", _on_front(copy), "--to", copy / "conf" / "found" / "b1.yaml")
+    assert line_of(done).endswith("+found=b1")
+    done = cli("promote", copy / "sweep", _on_front(copy), "--to", copy / "conf" / "found" / "b1.yaml", "--force")
+    assert composed(line_of(done), copy / "project")["x"] == searched(copy, _on_front(copy))
+
+
+def _on_front(study: Path) -> int:
+    return int(next((study / "sweep" / "pareto").iterdir()).stem.removeprefix("trial_"))
+
+
+@pytest.mark.parametrize(
+    ("typed", "known"),
+    [("experiment=nas", "experiment=b1"), ("+experiment=nas", "+experiment=b1"), ("x=0.1", "needs an option (nas)")],
+)
+def test_group_that_the_sweep_itself_chose(cli: Cli, copy: Path, typed: str, known: str) -> None:
+    multirun = copy / "sweep" / "multirun.yaml"
+    content = yaml.safe_load(multirun.read_text())
+    content["hydra"]["overrides"]["task"] = [typed]
+    content["hydra"]["runtime"]["choices"]["experiment"] = "nas"
+    multirun.write_text(yaml.safe_dump(content))
+    (copy / "conf" / "experiment").mkdir(parents=True)
+    done = cli("promote", copy / "sweep", _on_front(copy), "--to", copy / "conf" / "experiment" / "b1.yaml")
+    assert f" {known}" in done.out + done.err
+
+
+def test_relative_search_path_is_that_of_the_sweep(cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "project" / "shared" / "extra").mkdir(parents=True)
+    (tmp_path / "project" / "shared" / "extra" / "one.yaml").write_text("e: 1\n")
+    config = "defaults: [{model: small}, {extra: one}, _self_, {experiment: null}]\n" + VALUES
+    swept(tmp_path, config + "hydra: {searchpath: ['file://shared']}\n")
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    target = tmp_path / "project" / "conf" / "experiment" / "b1.yaml"
+    done = cli("promote", tmp_path / "sweep", 1, "--to", target)
+    assert line_of(done).endswith("train.py experiment=b1") and done.out.count("\n") == 2
+    assert composed(line_of(done), tmp_path / "project")["extra"] == {"e": 1}
+    assert Path.cwd() == tmp_path / "elsewhere"
+
+
+# damaged files
+
+
+@pytest.mark.parametrize("damage", [b"", b"\xff\xfe\n", b"# @package _global_\n\n{"])
+def test_point_is_composed_anew_whatever_became_of_its_file(
+    cli: Cli, early: Path, tmp_path: Path, damage: bytes
+) -> None:
+    shutil.copytree(early / "sweep", tmp_path / "sweep")
+    number = _on_front(tmp_path)
+    (tmp_path / "sweep" / "pareto" / f"trial_{number}.yaml").write_bytes(damage)
+    done = cli("promote", tmp_path / "sweep", number, "--to", tmp_path / "best.yaml")
+    assert line_of(done) and yaml.safe_load((tmp_path / "best.yaml").read_text())["x"] == searched(early, number)
+
+
+@pytest.mark.parametrize(
+    ("damage", "said"),
+    [
+        (b"", "holds no configuration"),
+        (b"# @package _global_\n\n{}\n", "holds no configuration"),
+        (b"\xff\xfe\n", "cannot be read (UnicodeDecodeError)"),
+        (b"# @package _global_\n\n{", "cannot be read (ParserError)"),
+    ],
+)
+def test_damaged_point_of_a_project_that_is_gone_is_told_in_one_line(
+    cli: Cli, copy: Path, damage: bytes, said: str
+) -> None:
+    number = _on_front(copy)
+    (copy / "sweep" / "pareto" / f"trial_{number}.yaml").write_bytes(damage)
+    done = cli("promote", copy / "sweep", number, "--to", copy / "best.yaml")
+    assert done.code == 1 and said in done.err and done.err.count("\n") == 1
+    assert not (copy / "best.yaml").exists()
+
+
+@pytest.mark.parametrize(
+    "damage", [b"{", b"", b"- 1\n", b"hydra: 3\n", b"hydra: {runtime: null}\n", b"\xff\xfe\n", b"a: ${\n"]
+)
+def test_damaged_configuration_of_the_sweep_is_told_in_one_line(cli: Cli, copy: Path, damage: bytes) -> None:
+    (copy / "sweep" / "multirun.yaml").write_bytes(damage)
+    done = cli("promote", copy / "sweep", _on_front(copy), "--to", copy / "best.yaml")
+    assert line_of(done)
+    assert "multirun.yaml does not say where the project's configs are" in done.out.splitlines()[-1]
+
+
+# names
+
+
+@pytest.mark.parametrize("name", ["null", "NULL", "true", "False", "nan", "Inf"])
+def test_name_that_hydra_reads_as_a_value_is_refused(cli: Cli, early: Path, name: str) -> None:
+    target = early / "project" / "conf" / "experiment" / f"{name}.yaml"
+    done = cli("promote", early / "sweep", 1, "--to", target)
+    assert done.code == 1 and f"{name} is no text but a value of another type" in done.err
+    assert not target.exists()
+
+
+def test_directory_whose_name_is_no_group_is_refused(cli: Cli, early: Path, tmp_path: Path) -> None:
+    (tmp_path / "my points").mkdir()
+    done = cli("promote", early / "sweep", 1, "--to", tmp_path / "my points" / "best.yaml")
+    assert done.code == 1 and "'my points' is no name for a config group" in done.err
+
+
+# repeats
+
+
+def test_means_of_repeats_are_called_so(cli: Cli, tmp_path: Path) -> None:
+    swept(tmp_path, VALUES + "defaults: [{model: small}, _self_]\n", "conf", "hydra.sweeper.repeats=3", "fails=1")
+    trials = read_record(tmp_path / "sweep").trials
+    trial = next(trial for trial in trials if trial.status is Status.COMPLETED)
+    target = tmp_path / "project" / "conf" / "experiment" / "best.yaml"
+    done = cli("promote", tmp_path / "sweep", trial.number, "--to", target)
+    said = (
+        "Its metrics are the mean of 2 runs (3 started, 1 failed), with seed=0 and seed=2. The command is one run: "
+        "give it seed=... to have one of those again."
+    )
+    assert said in done.out.splitlines() and f"# {said}" in target.read_text().splitlines()
+    assert "changed" not in done.out and "Warning" not in done.out
+    assert composed(line_of(done), tmp_path / "project")["seed"] == 0
