@@ -229,7 +229,7 @@ def _compare(commands: Any) -> None:
         "ax-mo compare multirun/2026-11-02/10-15-00 multirun/2026-11-03/09-00-00 --html compare.html",
     )
     parser.add_argument("sources", metavar="SOURCE", nargs="+", help=_SOURCE)
-    parser.add_argument("--html", metavar="FILE", help="also draw the fronts")
+    parser.add_argument("--html", metavar="FILE", help="also write a page with the fronts and the tables")
     _json(parser)
 
 

@@ -124,6 +124,10 @@ class Study:
         """What the workers did when."""
         return self._figures().timeline(self._record)
 
+    def plot_suggestions(self) -> Any:
+        """How long the suggestion of each trial was computed."""
+        return self._figures().suggestion_seconds(self._record)
+
     def plot_sensitivity(self) -> Any:
         """Which parameters matter to which metric, by the model. Raises AxMoError with too few trials."""
         return self._figures().sensitivity(self._fitted)

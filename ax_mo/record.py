@@ -8,6 +8,8 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
+from hydra.errors import HydraException
+
 from ax_mo.errors import AxMoError
 from ax_mo.goals import Goals, parse_goals
 from ax_mo.jobs.command import override_value
@@ -132,7 +134,7 @@ def record_of(study: StoredStudy, directory: Path) -> StudyRecord:
         settings, commands = known["settings"], known["commands"]
         if known.get("directory"):
             commands = {name: moved(line, known["directory"], str(directory)) for name, line in commands.items()}
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, HydraException) as error:
         raise AxMoError(f"The study '{study.name}' has no readable description: {error!r}.") from None
     trials = sorted(whole_trials(study.runs), key=lambda trial: trial.number)
     return StudyRecord(

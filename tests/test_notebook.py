@@ -12,7 +12,7 @@ from ax_mo.study.trial import Status
 from tests.cli.conftest import all_failed, stored
 from tests.page import studies
 
-PLOTS = ("tradeoff", "hypervolume", "parallel_coordinates", "learning_curves", "timeline")
+PLOTS = ("tradeoff", "hypervolume", "parallel_coordinates", "learning_curves", "timeline", "suggestions")
 
 
 def loaded(directory: Path, count: int = 30, objectives: int = 2, **more: Any) -> Any:

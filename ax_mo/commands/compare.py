@@ -51,6 +51,11 @@ def _tell(comparison: Comparison) -> None:
             "these studies dominates"
         )
     )
+    constraints = [", ".join(c.text for c in side.record.goals.constraints) for side in comparison.sides]
+    if len(set(constraints)) > 1:
+        sides = zip(comparison.sides, constraints, strict=True)
+        listed = "; ".join(f"{side.label}: {text or 'none'}" for side, text in sides)
+        say(folded(f"each front meets the constraints of its own study ({listed})"))
     if any(cell.endswith("*") for row in rows for cell in row[1:]):
         say(f"* {MISSES}")
 

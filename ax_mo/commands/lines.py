@@ -39,7 +39,12 @@ def from_anywhere(record: StudyRecord, line: str) -> str:
 
 
 def working_directory(record: StudyRecord) -> str | None:
-    """Where the study's commands were given; None where nothing tells."""
+    """Where the study's commands were given; None where nothing tells, or that is gone."""
+    place = _recorded_directory(record)
+    return place if place is not None and Path(place).is_dir() else None
+
+
+def _recorded_directory(record: StudyRecord) -> str | None:
     for run in record.runs:
         if run.number >= 0:
             try:

@@ -63,7 +63,7 @@ def state_of(record: StudyRecord) -> State:
 
 def _counts(trials: Sequence[Trial], state: StudyState) -> str:
     words = Counter(_word(trial.status, state) for trial in trials)
-    order = dict.fromkeys(_word(status, state) for status in Status)
+    order = dict.fromkeys(_word(status, state) for status in sorted(Status, key=lambda status: not status.ended))
     return ", ".join(f"{words[word]} {word}" for word in order if words[word]) or "no trials yet"
 
 

@@ -260,7 +260,7 @@ def _saved(directory: Path) -> dict[str, Any] | None:
     """The configuration that Hydra saved for a run; None where it is gone."""
     try:
         saved = OmegaConf.load(directory / ".hydra" / "config.yaml")
-    except (OSError, yaml.YAMLError, OmegaConfBaseException):
+    except (OSError, ValueError, yaml.YAMLError, OmegaConfBaseException):
         return None
     return _content(saved) if isinstance(saved, DictConfig) else None
 

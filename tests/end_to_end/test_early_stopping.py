@@ -7,6 +7,8 @@ import time
 
 import pytest
 
+from ax_mo.record import read_record
+
 from .conftest import APPS, Sweep
 
 # (quality, size): a good front, trials that are dominated in everything, and a small one of low quality.
@@ -132,10 +134,13 @@ def test_study_ends_after_its_hours_and_can_be_resumed(sweep):
     assert done.returncode == 0, done.output
     assert "ax_mo: ended before its last trial (timeout_hours=0.004 are over): " in done.output
     before = sweep.trials()
+    record = read_record(sweep.dir)
+    assert (record.state, record.ending) == ("ended", "timeout_hours=0.004 are over")
     assert 1 <= len(before) < 50
     assert {trial["status"] for trial in before} == {"completed"}, "running trials are finished"
     assert sweep.run(*options, f"hydra.sweeper.n_trials={len(before) + 1}").returncode == 0
     assert len(sweep.trials()) == len(before) + 1
+    assert read_record(sweep.dir).ending is None
 
 
 @pytest.mark.parametrize("launcher", ["torchx", "basic"])

@@ -71,7 +71,7 @@ def test_study_is_logged_everywhere_and_goes_on_after_a_resume(logging_task, tmp
     what = (*SPACE, "hydra.sweeper.trackers=[mlflow,wandb,tensorboard]")
     first = sweep.run(*what, "hydra.sweeper.n_trials=2", "mode=mlflow", env=env)
     assert first.returncode == 0, first.output
-    again = sweep.run(*what, "hydra.sweeper.n_trials=3", "mode=wandb", env=env)
+    again = sweep.run(*what, "hydra.sweeper.n_trials=3", "mode=wandb", env={**env, "AX_MO_REPORT": "1"})
     assert again.returncode == 0, again.output
     for name in ("mlflow", "wandb", "tensorboard"):
         assert f"ax_mo: {name}:" not in first.output + again.output
@@ -85,6 +85,8 @@ def test_study_is_logged_everywhere_and_goes_on_after_a_resume(logging_task, tmp
     assert study == [("FINISHED", None)]
     assert sorted((name, trial) for name, _, trial in runs if trial) == [("mine", "0"), ("mine", "1"), ("trial 2", "2")]
     assert len(parents) == 1 and len(on_front) == len(sweep.solutions())
+    (logged,) = tmp_path.rglob("artifacts/report.html")
+    assert logged.read_bytes() == (sweep.dir / "report.html").read_bytes(), "the page of the study's end"
 
     group = environment_of(sweep, 2)["WANDB_RUN_GROUP"]
     assert group == environment_of(sweep, 0)["WANDB_RUN_GROUP"]

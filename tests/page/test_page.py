@@ -190,7 +190,7 @@ def head(page: str) -> str:
 def test_unfinished_study_says_how_to_resume(tmp_path):
     of = study(tmp_path, 12)
     page = written(of, tmp_path)
-    assert "not running, 11 of 20 trials ended: 9 completed, 1 failed, 1 early stopped, 1 imported" in head(page)
+    assert "not running, 11 of 20 trials ended: 9 completed, 1 failed, 1 stopped early, 1 imported" in head(page)
     assert "Resume with" in head(page) and of.commands["resume"] in head(page)
     assert "reload" not in own_part(page)
 
@@ -201,16 +201,15 @@ def test_study_with_all_its_trials_has_ended(tmp_path):
     assert "not running" not in page and "Resume" not in own_part(page)
 
 
-def test_study_that_its_rule_ended_has_ended(tmp_path):
-    done = study(tmp_path, 20, mixed=False).trials
-    same = [trial(20 + n, done[0].point) for n in range(6)]
-    rule = {"n_trials": 50, "stop_when": {"hypervolume_gain": 0.01, "over_trials": 6}}
-    page = head(written(record(tmp_path, [*done, *same], settings=rule), tmp_path))
-    assert "ended after 26 of 50 trials, since the last 6 trials have enlarged the hypervolume by 0 %" in page
+def test_study_that_ended_by_its_own_rules_says_which(tmp_path):
+    done = study(tmp_path, 20, mixed=False, settings={"n_trials": 50})
+    done = replace(done, ending="timeout_hours=2 are over")
+    page = head(written(done, tmp_path))
+    assert "ended after 20 of 50 trials (timeout_hours=2 are over): 20 completed" in page
     assert "Resume" not in page
-    open_one = replace(same[0], number=26, status=Status.CANCELLED)
-    page = head(written(record(tmp_path, [*done, *same, open_one], settings=rule), tmp_path))
-    assert "not running, 26 of 50 trials ended" in page and "Resume with" in page
+    left = replace(done.trials[0], number=20, status=Status.CANCELLED)
+    page = head(written(replace(done, trials=(*done.trials, left), runs=(*done.runs, left)), tmp_path))
+    assert "not running, 20 of 50 trials ended: 20 completed, 1 unfinished" in page and "Resume with" in page
 
 
 def test_page_of_a_running_study_says_when_it_was_written(tmp_path, sweeping):
