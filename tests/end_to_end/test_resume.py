@@ -155,7 +155,7 @@ def test_second_sweeper_is_refused_naming_the_first(sweep):
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
 def test_terminated_sweeper_leaves_its_jobs_to_the_next(sweep, number):
-    options = (*SPACE, "sleep=5", "hydra.sweeper.n_trials=2", "hydra.sweeper.n_jobs=2")
+    options = (*SPACE, "sleep=9", "hydra.sweeper.n_trials=2", "hydra.sweeper.n_jobs=2")
     first = sweep.start(*options)
     wait_until(lambda: len([row for row in rows(sweep) if row[1] == "running"]) == 2)
     first.send_signal(number)

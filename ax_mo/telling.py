@@ -1,0 +1,86 @@
+"""What the person is told at the start and at the end of a sweep. Pure, but for what is already on disk."""
+
+import shlex
+from collections.abc import Sequence
+
+from ax_mo.asked import Asked
+from ax_mo.ledger import Ledger
+from ax_mo.results.files import PARETO, RESULTS, TRIALS
+from ax_mo.results.promote import Recipes
+from ax_mo.screen import Conclusion, Progress
+from ax_mo.screen.text import by_first_objective
+from ax_mo.study.store import differences
+from ax_mo.study.trial import Trial
+from ax_mo.study.urls import redacted
+from ax_mo.sweep import Ending
+
+
+def announcement(asked: Asked, ledger: Ledger) -> str:
+    """What is searched, and how to resume it."""
+    trials = [trial for trial in ledger.trials.values() if trial.number >= 0]
+    ended = sum(trial.status.ended for trial in trials)
+    goals = ", ".join(
+        f"{o.name} {'up' if o.maximize else 'down'}{'' if o.threshold is None else f' (threshold {o.threshold:g})'}"
+        for o in asked.plan.goals.objectives
+    )
+    state = f"resuming after {ended} ended trials" if trials else "a new study"
+    return (
+        f"ax_mo: {goals}; searching {', '.join(asked.plan.space.keys)}; {asked.settings.n_trials} trials, "
+        f"{asked.settings.n_jobs} at once; {state}\n{asked.resume_line}"
+    )
+
+
+def notices(asked: Asked, ledger: Ledger, fixed: Sequence[str]) -> list[str]:
+    """What is worth a second look; ``fixed`` are the overrides of the study's earlier trials."""
+    lines = [] if any(number >= 0 for number in ledger.trials) else list(asked.plan.remarks)
+    changes = differences(_by_key(fixed), _by_key(asked.plan.space.fixed))
+    return lines + [f"an override of every trial differs from the study's earlier trials: {line}" for line in changes]
+
+
+def conclusion(asked: Asked, ledger: Ledger, recipes: Recipes, ending: Ending | None) -> Conclusion:
+    """How the study ended, where its results are and how to go on."""
+    front, progress = ledger.front(), ledger.progress(0)
+    why = f" ({ledger.closed})" if ledger.closed else ""
+    return Conclusion(
+        headline=f"{ending or 'stopped'}{why}: {_counts(progress)} of {asked.settings.n_trials} trials",
+        goals=asked.plan.goals,
+        keys=asked.plan.space.keys,
+        front=front,
+        known=sum(trial.status.has_metrics for trial in ledger.trials.values()),
+        hypervolume=progress.hypervolume,
+        own=_own(asked, ledger),
+        place=f"Everything is in {asked.sweep_dir}: {TRIALS}, {RESULTS}, {PARETO}/, a directory per trial",
+        next=_next(asked, recipes, front),
+    )
+
+
+def _next(asked: Asked, recipes: Recipes, front: Sequence[Trial]) -> list[tuple[str, str]]:
+    """What the user may want to do now, and the command for it."""
+    goals = asked.plan.goals
+    commands: list[tuple[str, str]] = []
+    if front and asked.program is not None:
+        first = by_first_objective(front, goals)
+        best = next((trial for trial in first if goals.meets_thresholds(trial.metrics)), first[0])
+        commands.append(("Run a point again", recipes.command(best)))
+    if front:
+        url, name = asked.database
+        source = str(asked.sweep_dir) if asked.settings.storage is None else f"{redacted(url)}/{name}"
+        commands.append(("Choose a point", shlex.join(["ax-mo", "pareto", source])))
+    what, _, command = asked.resume_line.partition(": to resume")
+    return [*commands, (f"{what}: to resume", command.removeprefix(": ").removeprefix(", "))]
+
+
+def _own(asked: Asked, ledger: Ledger) -> Trial | None:
+    """The trial of the project's own configuration, which an earlier study may have run."""
+    points = [dict(suggestion.point) for suggestion in asked.plan.first if suggestion.generator == "config"]
+    known = [trial for trial in ledger.trials.values() if trial.status.has_metrics]
+    return next((t for t in known if t.generator == "config" or dict(t.point) in points), None)
+
+
+def _counts(progress: Progress) -> str:
+    stopped = f"{progress.stopped} stopped early, " if progress.stopped else ""
+    return f"{progress.completed} completed, {stopped}{progress.failed} failed"
+
+
+def _by_key(fixed: Sequence[str]) -> dict[str, str]:
+    return {line.split("=", 1)[0]: line for line in fixed}
