@@ -1,24 +1,25 @@
 """The trials of a running study: opened, ended, recorded and told to everybody concerned, in one place."""
 
-import os
 import time
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Protocol
 
 from hydra.core.utils import JobReturn, JobStatus
 from hydra.errors import HydraException
-from omegaconf import DictConfig, OmegaConf, open_dict
+from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
 from ax_mo.curve_watch import CurveWatch
 from ax_mo.errors import StudyStopped
+from ax_mo.failures import too_many
 from ax_mo.goals import Goals
 from ax_mo.jobs.command import Program, prepare_directory
 from ax_mo.jobs.job import JobState, Phase
 from ax_mo.jobs.launch import JobFailure
 from ax_mo.jobs.outcome import outcome_of, result_of
+from ax_mo.opening import command_of, composed, first_attempt, subdir_of
 from ax_mo.project import Project, reason, without_hydra
 from ax_mo.results.files import ResultFiles
 from ax_mo.results.front import best_per_objective, hypervolume, pareto_front, reference_point
@@ -33,9 +34,6 @@ from ax_mo.study.trial import Key, Outcome, Status, Suggestion, Trial
 from ax_mo.trial.curve import CurvePoint, read_curve
 from ax_mo.trial.files import CURVE, PID, SPEC, STOP, STOPPED, write_json
 from ax_mo.trial.metrics import as_json
-
-_SAME_FAILURES = 3
-_RATE_FROM = 5
 
 
 class Observer(Protocol):
@@ -363,25 +361,10 @@ class Ledger:
 
         Only trials that ended under this sweeper count, so that a study whose fault was mended can be resumed.
         """
-        ended = [self.trials[number] for number in self._ended_here]
-        failed = [trial for trial in ended if trial.status is Status.FAILED]
-        if self.max_failure_rate >= 1.0 or not failed:
-            return
-        first = failed[:_SAME_FAILURES]
-        if len(failed) == len(ended) >= _SAME_FAILURES and len({trial.signature for trial in first}) == 1:
-            raise StudyStopped(
-                f"The first {_SAME_FAILURES} trials failed with the same error: {first[0].reason}\n"
-                + self._evidence(first[0])
-            )
-        if (at_end or len(ended) >= _RATE_FROM) and len(failed) > self.max_failure_rate * len(ended):
-            raise StudyStopped(
-                f"{len(failed)} of {len(ended)} trials failed, more than max_failure_rate={self.max_failure_rate:g} "
-                f"allows. The last: trial {failed[-1].label}: {failed[-1].reason}\n" + self._evidence(failed[-1])
-            )
-
-    def _evidence(self, trial: Trial) -> str:
-        tail = f"{trial.stderr_tail}\n" if trial.stderr_tail else ""
-        return f"{tail}Its files: {self.directory(trial)}"
+        found = too_many([self.trials[number] for number in self._ended_here], self.max_failure_rate, at_end)
+        if found is not None:
+            tail = f"{found.trial.stderr_tail}\n" if found.trial.stderr_tail else ""
+            raise StudyStopped(f"{found.text}\n{tail}Its files: {self.directory(found.trial)}")
 
     # Results and screen
 
@@ -457,41 +440,6 @@ def _modified(path: Path) -> float | None:
         return path.stat().st_mtime
     except OSError:
         return None
-
-
-def composed(project: Project, number: int, overrides: Sequence[str]) -> DictConfig:
-    """A trial's configuration. Raises Hydra's exceptions."""
-    config = project.compose(overrides)
-    with open_dict(config):
-        config.hydra.job.id = str(number)
-        config.hydra.job.num = number
-    return config
-
-
-def subdir_of(config: DictConfig, number: int, taken: Collection[str] = ()) -> str:
-    """A trial's directory by the user's ``hydra.sweep.subdir``, made unique."""
-    subdir = os.path.normpath(str(OmegaConf.select(config, "hydra.sweep.subdir")))
-    return f"{subdir}_{number}" if subdir in taken or subdir in (".", "") else subdir
-
-
-def first_attempt(number: int, suggestion: Suggestion, overrides: Sequence[str], subdir: str) -> Trial:
-    """What a suggestion becomes."""
-    return Trial(
-        number=number,
-        status=Status.ASKED,
-        point=dict(suggestion.point),
-        overrides=tuple(overrides),
-        directory=subdir,
-        generator=suggestion.generator,
-        position=suggestion.position,
-        suggestion_seconds=suggestion.seconds,
-    )
-
-
-def command_of(program: Program, run: Trial, sweep_dir: Path) -> list[str]:
-    """The argv of one run."""
-    job_id = f"{run.number}" if run.repeat is None else f"{run.number}.{run.repeat}"
-    return program.command(run.overrides, sweep_dir / run.directory, sweep_dir, run.directory, run.number, job_id)
 
 
 def cannot_write(path: Path, error: OSError) -> StudyStopped:

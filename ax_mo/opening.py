@@ -1,0 +1,46 @@
+"""How a suggestion becomes a trial: its configuration, its directory, its command. Pure, but for composing."""
+
+import os
+from collections.abc import Collection, Sequence
+from pathlib import Path
+
+from omegaconf import DictConfig, OmegaConf, open_dict
+
+from ax_mo.jobs.command import Program
+from ax_mo.project import Project
+from ax_mo.study.trial import Status, Suggestion, Trial
+
+
+def composed(project: Project, number: int, overrides: Sequence[str]) -> DictConfig:
+    """A trial's configuration. Raises Hydra's exceptions."""
+    config = project.compose(overrides)
+    with open_dict(config):
+        config.hydra.job.id = str(number)
+        config.hydra.job.num = number
+    return config
+
+
+def subdir_of(config: DictConfig, number: int, taken: Collection[str] = ()) -> str:
+    """A trial's directory by the user's ``hydra.sweep.subdir``, made unique."""
+    subdir = os.path.normpath(str(OmegaConf.select(config, "hydra.sweep.subdir")))
+    return f"{subdir}_{number}" if subdir in taken or subdir in (".", "") else subdir
+
+
+def first_attempt(number: int, suggestion: Suggestion, overrides: Sequence[str], subdir: str) -> Trial:
+    """What a suggestion becomes."""
+    return Trial(
+        number=number,
+        status=Status.ASKED,
+        point=dict(suggestion.point),
+        overrides=tuple(overrides),
+        directory=subdir,
+        generator=suggestion.generator,
+        position=suggestion.position,
+        suggestion_seconds=suggestion.seconds,
+    )
+
+
+def command_of(program: Program, run: Trial, sweep_dir: Path) -> list[str]:
+    """The argv of one run."""
+    job_id = f"{run.number}" if run.repeat is None else f"{run.number}.{run.repeat}"
+    return program.command(run.overrides, sweep_dir / run.directory, sweep_dir, run.directory, run.number, job_id)
