@@ -14,7 +14,7 @@ def test_page_is_there_at_the_end(sweep):
     assert done.returncode == 0, done.output
     page = (sweep.dir / "report.html").read_text()
     assert f"ax_mo: report: {sweep.dir}/report.html" in done.output
-    assert "not running: 4 completed, of 4 trials" in page
+    assert "ended: 4 completed" in page
     assert '<p class="note">' not in page and '"validation":{' in page
     assert not list(sweep.dir.glob(".report.html*"))
 
