@@ -136,6 +136,9 @@ def _standing(equality: re.Match[str], choices: tuple[Choice, ...], text: str) -
 
 
 def _shown(option: Option) -> str:
+    """As tables have it: true, null, and text without quotes."""
+    if isinstance(option.value, bool):
+        return option.text.lower()
     return option.value if isinstance(option.value, str) else option.text
 
 

@@ -64,7 +64,8 @@ def _next(asked: Asked, recipes: Recipes, front: Sequence[Trial]) -> list[tuple[
         commands.append(("Run a point again", recipes.command(best)))
     if front:
         url, name = asked.database
-        source = str(asked.sweep_dir) if asked.settings.storage is None else f"{redacted(url)}/{name}"
+        shown = redacted(url)  # with a password, the directory is not enough
+        source = str(asked.sweep_dir) if shown == url else f"{shown}/{name}"
         commands.append(("Choose a point", shlex.join(["ax-mo", "pareto", source])))
     what, _, command = asked.resume_line.partition(": to resume")
     return [*commands, (f"{what}: to resume", command.removeprefix(": ").removeprefix(", "))]

@@ -1,5 +1,7 @@
 """``rebuild``: a study's database from the trials' directories."""
 
+import os
+import shlex
 from argparse import Namespace
 from collections import Counter
 from dataclasses import replace
@@ -14,14 +16,14 @@ from ax_mo.study.description import DESCRIPTION, read_description
 from ax_mo.study.lock import sole_sweeper
 from ax_mo.study.store import write_study
 from ax_mo.study.trial import Status
-from ax_mo.study.urls import STUDY, redacted, sqlite_url
+from ax_mo.study.urls import STUDY, is_redacted, redacted, sqlite_url
 
 # With SQLite's journal: left behind, it would be rolled back into the new database.
 _PARTS = ("", "-journal", "-wal", "-shm")
 
 
 def run(arguments: Namespace) -> None:
-    directory = Path(arguments.source).expanduser().absolute()
+    directory = Path(os.path.abspath(Path(arguments.source).expanduser()))  # noqa: PTH100  links are kept as given
     if not directory.is_dir():
         raise AxMoError(f"There is no directory {directory}.")
     description = read_description(directory)
@@ -30,7 +32,7 @@ def run(arguments: Namespace) -> None:
     if description.storage is not None and arguments.storage is None:
         raise AxMoError(
             f"This study was kept in {description.storage}. To write it there again: "
-            f"ax-mo rebuild {directory} --storage <that URL, with its password>"
+            f"ax-mo rebuild {shlex.quote(str(directory))} --storage {_to_write(description.storage)}"
         )
     if description.storage is None and arguments.storage is not None:
         raise AxMoError(f"This study was kept in {STUDY}, and a resume looks for it there; leave out --storage.")
@@ -56,6 +58,10 @@ def run(arguments: Namespace) -> None:
     running = [run for run in found.study.runs if run.status is Status.RUNNING]
     if any(identity(directory / run.directory) is None for run in running):  # a process of this machine is watched
         say("  Trials that were running on a cluster will run again on a resume: cancel their old jobs first.")
+
+
+def _to_write(storage: str) -> str:
+    return "<that URL, with its password>" if is_redacted(storage) else shlex.quote(storage)
 
 
 def _check_lost(directory: Path) -> None:

@@ -44,7 +44,7 @@ def _way_out(source: str, error: AxMoError) -> str:
     if "://" in source:
         return ""
     directory = Path(source).expanduser().absolute()
-    if not isinstance(error, StudyLost) and (directory / STUDY).exists():
+    if not directory.is_dir() or (not isinstance(error, StudyLost) and (directory / STUDY).exists()):
         return ""
     return rebuild_hint(directory)
 

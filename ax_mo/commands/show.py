@@ -134,7 +134,7 @@ def _commands(record: StudyRecord, trial: Trial, runs: Sequence[Trial], front: f
         lines += _section("run it again by its name", [from_here(record, short)])
     if safe is not None:
         place = record.directory / runs[0].directory / COMMAND
-        lines += ["", f"What ran is {place}; started again, it overwrites the trial's files."]
+        lines += ["", f"What ran is {place}; started again, it writes into the trial's directory."]
     return lines
 
 

@@ -1,5 +1,6 @@
 """Where a study is: what people call it by, and the database that this means."""
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import unquote
@@ -55,7 +56,7 @@ def locate(origin: str, key: str = "") -> Location:
     if "://" in origin:
         url, name, directory = _split(origin, key)
         return Location(redacted(origin), url, name or None, directory)
-    path = Path(origin).expanduser().absolute()
+    path = Path(os.path.abspath(Path(origin).expanduser()))  # noqa: PTH100  links are kept as given
     if path.is_file():
         return Location(str(path), sqlite_url(path), None, path.parent)
     if (path / STUDY).is_file():

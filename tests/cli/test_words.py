@@ -158,7 +158,7 @@ def test_shown_command_leaves_the_trials_files_alone_and_reads_well(cli: Cli, ma
     words = shlex.split(again)
     assert again.startswith(f"cd {tmp_path}/p && python train.py \"kind='a b'\" ")
     assert words[3:6] == ["python", "train.py", "kind='a b'"] and not any("hydra." in word for word in words)
-    assert "started again, it overwrites the trial's files" in out
+    assert "started again, it writes into the trial's directory" in out
     found = json.loads(cli("show", record.directory, 3, "--json").out)
     assert found["run_again"] == again and f"hydra.run.dir={record.directory}/3" in found["command"]
 

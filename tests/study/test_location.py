@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from ax_mo.cli import main
 from ax_mo.errors import AxMoError, StudyLost
 from ax_mo.record import about, read_record
 from ax_mo.study.description import write_description
@@ -38,6 +39,7 @@ def test_directory_may_have_any_name(tmp_path: Path, name: str) -> None:
     make(tmp_path / name)
     assert (tmp_path / name / "study.db").is_file()
     assert read_record(tmp_path / name).directory == tmp_path / name
+    assert read_record(tmp_path / name / ".." / name).directory == tmp_path / name
     assert read_record(f"{sqlite_url(tmp_path / name / 'study.db')}/study").directory == tmp_path / name
 
 
@@ -53,6 +55,16 @@ def test_trials_are_looked_for_where_the_study_says_although_its_database_is_cal
     assert read_record(line.rpartition(" ")[2]).directory == tmp_path / "a"
     with pytest.raises(AxMoError, match=r"holds no study 'c'\. It holds: a, b\."):
         read_record(f"{url}/c")
+
+
+def test_file_of_several_studies_says_no_more_than_that(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for name in ("a", "b"):
+        make(tmp_path / name, sqlite_url(tmp_path / "all.db"), name)
+    assert main(["status", str(tmp_path / "all.db")]) == 1
+    told = capsys.readouterr().err
+    assert told.endswith(f"Name one, such as sqlite:///{tmp_path}/all.db/a\n") and told.count("\n") == 1
+    assert main(["rebuild", str(tmp_path / "a")]) == 1
+    assert f"ax-mo rebuild {tmp_path}/a --storage sqlite:///{tmp_path}/all.db\n" in capsys.readouterr().err
 
 
 def test_only_study_of_a_database_need_not_be_named(tmp_path: Path) -> None:
