@@ -5,6 +5,7 @@ import json
 import shutil
 import sys
 
+import hydra
 import pytest
 import yaml
 
@@ -12,6 +13,11 @@ from ax_mo.jobs.command import RECORDER, prepare_directory
 from ax_mo.trial.curve import read_curve
 from ax_mo.trial.files import CURVE, LIGHTNING, RESULT, STOP, read_json, write_json
 from tests.end_to_end.conftest import APPS, Sweep, run
+
+pytestmark = pytest.mark.skipif(
+    hydra.__version__.startswith("1.4.0rc"),
+    reason="with hydra-core 1.4.0rc3 the template fails without us: its module's save_hyperparameters finds no optimizer",
+)
 
 SEARCH = """\
 # @package _global_
