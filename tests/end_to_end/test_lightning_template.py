@@ -16,7 +16,7 @@ from tests.end_to_end.conftest import APPS, Sweep, run
 
 pytestmark = pytest.mark.skipif(
     hydra.__version__.startswith("1.4.0rc"),
-    reason="with hydra-core 1.4.0rc3 the template fails without us: its module's save_hyperparameters finds no optimizer",
+    reason="with hydra-core 1.4.0rc3 the template fails by itself: save_hyperparameters finds no optimizer",
 )
 
 SEARCH = """\
