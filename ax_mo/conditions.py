@@ -12,7 +12,7 @@ from ax_mo.study.trial import Trial
 
 _RELATIONS = ("<=", ">=", "<", ">", "==", "=", "!=")
 _EXAMPLES = "'num_params <= 50000' or 'a + 2*b > 1'; of a parameter that is no number, 'model = cnn'"
-_EQUALITY = re.compile(r"\s*([^\s<>=!]+)\s*(==|!=|=)\s*(.*?)\s*", re.DOTALL)
+_EQUALITY = re.compile(r"\s*(`[^`]+`|[^\s<>=!]+)\s*(==|!=|=)\s*(.*?)\s*", re.DOTALL)
 _TOLERANCE = 1e-9  # relative: sums and suggestions are rounded
 
 
@@ -110,9 +110,10 @@ def parse_condition(text: str, among: Names) -> Condition:
     """Read one condition. Raises AxMoError with what is possible instead."""
     equality = _EQUALITY.fullmatch(text)
     if equality is not None:
-        choices = tuple(p for p in among.parameters(equality[1]) if isinstance(p, Choice))
+        key = equality[1].strip("`")
+        choices = tuple(p for p in among.parameters(key) if isinstance(p, Choice))
         if choices and not all(map(_is_numeric, choices)):
-            return _standing(equality, choices, text)
+            return _standing(key, equality, choices, text)
     try:
         found = parse_comparison(text, "where", _RELATIONS, _EXAMPLES, among.all)
     except ConfigError as error:
@@ -122,8 +123,8 @@ def parse_condition(text: str, among: Names) -> Condition:
     return Comparing(found.terms, found.relation, found.bound, among)
 
 
-def _standing(equality: re.Match[str], choices: tuple[Choice, ...], text: str) -> Standing:
-    key, relation, given = equality.groups()
+def _standing(key: str, equality: re.Match[str], choices: tuple[Choice, ...], text: str) -> Standing:
+    _, relation, given = equality.groups()
     options = [option for choice in choices for option in choice.options]
     texts = {option.text for option in options if option.text == given}
     texts = texts or {option.text for option in options if _shown(option) == _plain(given)}

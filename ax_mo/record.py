@@ -70,6 +70,17 @@ class StudyRecord:
         return given if isinstance(given, int) else None
 
     @property
+    def way_on(self) -> str | None:
+        """What the ``resume`` command would take to do more, in words; None where nothing would."""
+        if self.state is not StudyState.ENDED:
+            return "resume with"
+        if self.ending is None:
+            return "go on, with more n_trials"
+        if self.ending.startswith("timeout_hours"):
+            return "go on"
+        return "go on, with another stop_when" if "stop_when" in self.ending else None
+
+    @property
     def state(self) -> StudyState:
         if self.is_running:
             return StudyState.RUNNING

@@ -40,7 +40,7 @@ def holds(text: str, of: Trial) -> bool:
         ("size - 100 <= 0", True), ("2*size + acc >= 200", True), ("size = 3", False),
         ("batch = 64", True), ("batch != 64", False), ("batch > 32", True), ("size - batch > 30", True),
         ("optim.lr <= 1e-10", False), ("optim.lr < 3e-10", True), ("optim.lr > 1e-10", True),
-        ("flag = true", True), ("flag = 'true'", False), ("flag != null", True),
+        ("`flag` = true", True), ("`model` != mlp", False), ("flag != null", True),
         ("model = mlp", True), ("model == 'mlp'", True), ("model != mlp", False), ("model = <b>bad</b>", False),
         ("model != '<b>bad</b>'", True), ("flag = true", True), ("flag = null", False), ("flag = 'true'", False),
         ("layers = [64,128]", True), ("layers != [32]", True),

@@ -1,12 +1,13 @@
 """A study as its readers see it."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from ax_mo.errors import AxMoError
 from ax_mo.goals import parse_goals
-from ax_mo.record import about, read_record
+from ax_mo.record import StudyRecord, about, read_record
 from ax_mo.space.parameters import Range, Space
 from ax_mo.study.lock import is_held, sole_sweeper
 from ax_mo.study.store import Definition, Store
@@ -65,3 +66,22 @@ def test_reader_sees_a_sweeper_and_does_not_get_in_its_way(tmp_path: Path) -> No
     assert not is_held(tmp_path)
     with sole_sweeper(tmp_path):
         pass
+
+
+@pytest.mark.parametrize(
+    ("ending", "way_on"),
+    [
+        (None, "resume with"),
+        ("timeout_hours=2 are over", "go on"),
+        (
+            "the last 4 trials have enlarged the hypervolume by 0 % (stop_when: at most 1 %)",
+            "go on, with another stop_when",
+        ),
+        ("the whole space was tried", None),
+    ],
+)
+def test_study_that_ended_early_says_what_would_go_on(tmp_path: Path, ending: str | None, way_on: str | None) -> None:
+    trials = (Trial(0, Status.COMPLETED, {"x": 0.5}, ("x=0.5",), "0", metrics={"loss": 1.0, "size": 1.0}),)
+    record = StudyRecord("s", tmp_path, SPACE, GOALS, 1, "", trials, trials, {"n_trials": 9}, {}, ending)
+    assert record.way_on == way_on
+    assert replace(record, settings={"n_trials": 1}, ending=None).way_on == "go on, with more n_trials"

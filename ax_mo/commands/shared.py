@@ -11,8 +11,9 @@ from typing import Any
 from ax_mo.choosing import candidates
 from ax_mo.errors import AxMoError, StudyLost
 from ax_mo.record import StudyRecord, read_record
+from ax_mo.results.files import TRIALS
 from ax_mo.screen import NONE_MEETS, printable
-from ax_mo.study.description import rebuild_hint
+from ax_mo.study.description import DESCRIPTION, rebuild_hint
 from ax_mo.study.trial import Status, Trial
 from ax_mo.study.urls import STUDY
 
@@ -34,9 +35,11 @@ def study_at(source: str | None) -> StudyRecord:
 
 def _newest_sweep() -> str:
     """The directory below ./multirun, where Hydra puts sweeps by their time, whose study has changed last."""
-    found = [path for depth in ("*", "*/*") for path in Path("multirun").glob(f"{depth}/{STUDY}")]
+    # A study that is stored elsewhere has its description and its table there all the same.
+    names = (STUDY, DESCRIPTION, TRIALS)
+    found = [path for depth in ("*", "*/*") for name in names for path in Path("multirun").glob(f"{depth}/{name}")]
     if not found:
-        raise AxMoError(f"Name a study: there is no sweep with a {STUDY} below {Path.cwd() / 'multirun'}.")
+        raise AxMoError(f"Name a study: there is no sweep below {Path.cwd() / 'multirun'}.")
     return str(max(found, key=lambda path: path.stat().st_mtime).parent)
 
 

@@ -66,6 +66,8 @@ def _screen(record: StudyRecord, state: State) -> str:
         folded(f"{record.name}: {state.word}, {ended}{total} trials ended" + (f" ({counted})" if counted else "")),
         f"  directory    {record.directory}",
     ]
+    if state.word is StudyState.ENDED and record.ending:
+        lines.append(folded(f"  why          {record.ending}"))
     if state.unfinished:
         which = ", ".join(trial.label for trial in state.unfinished)
         were = "1 trial was" if len(state.unfinished) == 1 else f"{len(state.unfinished)} trials were"
@@ -84,9 +86,8 @@ def _screen(record: StudyRecord, state: State) -> str:
         lines.append("  last failures")
         lines += [folded(f"    trial {trial.label}: {one_line(trial.reason or '')}") for trial in state.failures]
     resume = record.commands.get("resume")
-    if resume and state.word is not StudyState.RUNNING:
-        what = "go on, with more n_trials" if state.word is StudyState.ENDED else "resume with"
-        lines.append(f"  {what}: {from_here(record, resume)}")
+    if resume and record.way_on and state.word is not StudyState.RUNNING:
+        lines.append(f"  {record.way_on}: {from_here(record, resume)}")
     return "\n".join(lines)
 
 
@@ -106,6 +107,7 @@ def _as_json(record: StudyRecord, state: State) -> dict[str, Any]:
     return {
         "study": record.name,
         "state": state.word.value,
+        "ending": record.ending,
         "directory": str(record.directory),
         "created": record.created,
         "n_trials": record.n_trials,

@@ -163,6 +163,7 @@ const axMo = (() => {
           const known = event.points[0].customdata;
           if (known) choose(known[0]);
         });
+        place.on("plotly_afterplot", hint);  // after a change of the window's size, too, which takes its time
       }
     } catch (error) {
       place.replaceChildren(element("p", {class: "note"}, `This figure could not be drawn: ${error.message}`));
