@@ -38,7 +38,7 @@ from ax_mo.settings import Settings, parse_settings
 from ax_mo.study.asker import Asker
 from ax_mo.study.description import rebuild_hint, write_description
 from ax_mo.study.lock import sole_sweeper
-from ax_mo.study.store import Store, read_studies
+from ax_mo.study.store import Store, StoredStudy
 from ax_mo.study.urls import with_absolute_path
 from ax_mo.sweep import Ending, Sweep
 from ax_mo.telling import announcement, conclusion, notices
@@ -164,8 +164,7 @@ class _Study:
     def run(self) -> list[list[JobReturn]]:
         with self._open_store() as store:
             store.add(new_imports(self._plan.imports, store.trials()))
-            self._describe(store)
-            tag = self._tag()
+            tag = self._tag(self._describe(store))
             self._trackers = Trackers(
                 parse_trackers(self._settings.trackers), self._asked.database, tag, self._sweep_dir, self._screen.notice
             )
@@ -208,9 +207,11 @@ class _Study:
             raise SystemExit(130)
         return [ledger.returns()]
 
-    def _describe(self, store: Store) -> None:
-        storage = self._settings.storage
-        write_description(self._sweep_dir, store.stored(), storage and with_absolute_path(storage))
+    def _describe(self, store: Store) -> StoredStudy:
+        """Write down what the study is, and return it."""
+        storage, stored = self._settings.storage, store.stored()
+        write_description(self._sweep_dir, stored, storage and with_absolute_path(storage))
+        return stored
 
     @contextmanager
     def _open_store(self) -> Iterator[Store]:
@@ -229,9 +230,8 @@ class _Study:
         finally:
             store.close()
 
-    def _tag(self) -> StudyTag:
+    def _tag(self, study: StoredStudy) -> StudyTag:
         """What trackers call the study."""
-        (study,) = read_studies(*self._asked.database)
         job_name = str(self._asked.config.hydra.job.name)
         return study_tag(self._settings.study_name, job_name, study.name, study.created, study.seed)
 

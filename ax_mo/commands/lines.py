@@ -9,9 +9,8 @@ from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
-from ax_mo.page.commands import exact_command
+from ax_mo.page.commands import exact_command, front_command
 from ax_mo.record import StudyRecord
-from ax_mo.results.promote import recipe_name
 from ax_mo.saved_project import MULTIRUN
 from ax_mo.shell import in_directory, joined, requoted
 from ax_mo.study.trial import Trial
@@ -20,10 +19,7 @@ from ax_mo.trial.files import COMMAND
 
 def point_command(record: StudyRecord, trial: Trial, front: Collection[int]) -> str | None:
     """The line that runs a point of the front again; None for a trial that is not on it."""
-    template = record.commands.get("pareto")
-    if template is None or trial.number not in front:
-        return None
-    return template.replace("{name}", recipe_name(trial))
+    return front_command(record, trial) if trial.number in front else None
 
 
 def from_here(record: StudyRecord, line: str) -> str:

@@ -1,6 +1,5 @@
 """``rebuild``: a study's database from the trials' directories."""
 
-import os
 import shlex
 from argparse import Namespace
 from collections import Counter
@@ -13,6 +12,7 @@ from ax_mo.jobs.process import identity
 from ax_mo.record import read_record
 from ax_mo.recovery import recovered
 from ax_mo.study.description import DESCRIPTION, read_description
+from ax_mo.study.location import whole_path
 from ax_mo.study.lock import sole_sweeper
 from ax_mo.study.store import write_study
 from ax_mo.study.trial import Status
@@ -23,7 +23,7 @@ _PARTS = ("", "-journal", "-wal", "-shm")
 
 
 def run(arguments: Namespace) -> None:
-    directory = Path(os.path.abspath(Path(arguments.source).expanduser()))  # noqa: PTH100  links are kept as given
+    directory = whole_path(arguments.source)
     if not directory.is_dir():
         raise AxMoError(f"There is no directory {directory}.")
     description = read_description(directory)

@@ -14,6 +14,7 @@ from ax_mo.record import StudyRecord, read_record
 from ax_mo.results.files import TRIALS
 from ax_mo.screen import NONE_MEETS, printable
 from ax_mo.study.description import DESCRIPTION, rebuild_hint
+from ax_mo.study.location import whole_path
 from ax_mo.study.trial import Status, Trial
 from ax_mo.study.urls import STUDY
 
@@ -46,7 +47,7 @@ def _newest_sweep() -> str:
 def _way_out(source: str, error: AxMoError) -> str:
     if "://" in source:
         return ""
-    directory = Path(source).expanduser().absolute()
+    directory = whole_path(source)
     if not directory.is_dir() or (not isinstance(error, StudyLost) and (directory / STUDY).exists()):
         return ""
     return rebuild_hint(directory)

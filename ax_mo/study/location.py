@@ -56,7 +56,7 @@ def locate(origin: str, key: str = "") -> Location:
     if "://" in origin:
         url, name, directory = _split(origin, key)
         return Location(redacted(origin), url, name or None, directory)
-    path = Path(os.path.abspath(Path(origin).expanduser()))  # noqa: PTH100  links are kept as given
+    path = whole_path(origin)
     if path.is_file():
         return Location(str(path), sqlite_url(path), None, path.parent)
     if (path / STUDY).is_file():
@@ -71,6 +71,11 @@ def locate(origin: str, key: str = "") -> Location:
         f"{key}{path} holds no {STUDY}. Name the sweep directory of a study, or its database and name as "
         "<storage>/<study_name>, such as sqlite:////data/studies.db/nas."
     )
+
+
+def whole_path(text: str) -> Path:
+    """A path as somebody typed it, absolute and without ``..``."""
+    return Path(os.path.abspath(Path(text).expanduser()))  # noqa: PTH100  links are kept as given
 
 
 def _split(text: str, key: str) -> tuple[str, str, Path | None]:
