@@ -12,6 +12,8 @@ from hydra.types import RunMode
 from omegaconf import DictConfig
 
 from ax_mo.project import Project
+from ax_mo.space.activity import Composer
+from tests.space.networks import NETWORKS
 
 FILES = {
     "conf/config.yaml": """
@@ -77,3 +79,8 @@ def make_shared_project(tmp_path_factory: pytest.TempPathFactory) -> Callable[[d
 @pytest.fixture
 def project(make_project: Callable[..., Project]) -> Project:
     return make_project()
+
+
+@pytest.fixture(scope="module")
+def networks(make_shared_project: Callable[[dict[str, str]], Remembering]) -> Composer:
+    return make_shared_project(NETWORKS)
