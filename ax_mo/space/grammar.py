@@ -265,6 +265,8 @@ def as_text(element: Any) -> str:
 
     Hydra strips the quotes of ``choice('1', 'null')`` before a sweep sees them, so that the kind of string is lost.
     """
+    if isinstance(element, bool):
+        return "true" if element else "false"
     if isinstance(element, float):
         return repr(element)
     if isinstance(element, QuotedString):

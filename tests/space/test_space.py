@@ -58,7 +58,7 @@ def test_outside_looks_at_active_values_only(networks: Composer) -> None:
 def test_truth_value_is_outside_a_choice_of_numbers(networks: Composer) -> None:
     space = space_of(networks, {"seed": "0,1", "epochs": "true,false"})
     assert "seed=True is not among 0, 1" in str(space.outside({"seed": True, "epochs": True}))
-    assert "epochs=1 is not among True, False" in str(space.outside({"seed": 1, "epochs": 1}))
+    assert "epochs=1 is not among true, false" in str(space.outside({"seed": 1, "epochs": 1}))
     assert space.outside({"seed": 1.0, "epochs": True}) is None
 
 
