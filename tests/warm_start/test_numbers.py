@@ -1,0 +1,115 @@
+"""Imported trials in the new study: their numbers, and what a resume adds."""
+
+import shutil
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import pytest
+
+from ax_mo.errors import ConfigError
+from ax_mo.project import Project
+from ax_mo.study.location import Location
+from ax_mo.study.trial import Status, Trial
+from ax_mo.warm_start import Import, Source, distinct, new_imports
+from tests.warm_start.studies import (
+    plan,
+    ran,
+    spoil,
+    write,
+    write_run,
+)
+
+# Numbers in the new study
+
+
+def imports(*sources: Sequence[Trial]) -> list[Import]:
+    return [Import(Source(Location("a", "sqlite:///a.db", None, None)), tuple(trials), ()) for trials in sources]
+
+
+def imported(handle: str, x: float = 0.25, number: int = 0) -> Trial:
+    return Trial(number, Status.IMPORTED, {"x": x}, (f"x={x}",), "/earlier/0", "imported", handle=handle)
+
+
+def test_imported_trials_are_numbered_downwards() -> None:
+    found = new_imports(imports([imported("a#0"), imported("a#1", 0.5)], [imported("b#0", 0.75)]), [])
+    assert [(trial.number, trial.handle) for trial in found] == [(-1, "a#0"), (-2, "a#1"), (-3, "b#0")]
+    assert [trial.label for trial in found] == ["imported 1", "imported 2", "imported 3"]
+
+
+def test_resume_imports_nothing_twice_and_adds_what_has_come_since() -> None:
+    known = [imported("a#1", 0.5, number=-2), imported("a#0", number=-1), Trial(0, Status.COMPLETED, {"x": 1}, (), "0")]
+    same = imports([imported("a#0"), imported("a#1", 0.5)])
+    assert new_imports(same, known) == []
+    more = imports([imported("a#0"), imported("a#1", 0.5), imported("a#2", 0.75)])
+    assert [(trial.number, trial.handle) for trial in new_imports(more, known)] == [(-3, "a#2")]
+
+
+def test_trial_whose_point_equals_nothing_is_not_imported_again() -> None:
+    known = [imported("a#0", float("nan"), number=-1)]
+    assert new_imports(imports([imported("a#0", float("nan"))]), known) == []
+
+
+def test_source_that_was_moved_is_not_imported_again() -> None:
+    assert new_imports(imports([imported("/moved#0")]), [imported("/earlier#0", number=-1)]) == []
+
+
+def test_trials_of_one_point_are_counted_as_imported_once() -> None:
+    first, second = distinct(imports([imported("a#0"), imported("a#1")], [imported("b#0"), imported("b#1", 0.5)]))
+    assert [trial.handle for trial in (*first.trials, *second.trials)] == ["a#0", "b#1"]
+    assert [len(found.left_out) for found in (first, second)] == [1, 1]
+
+
+def test_point_of_two_sources_is_imported_once() -> None:
+    found = new_imports(imports([imported("a#0")], [imported("b#0"), imported("b#1", 0.5)]), [])
+    assert [trial.handle for trial in found] == ["a#0", "b#1"]
+
+
+# In the plan of a study
+
+
+@pytest.mark.parametrize("as_list", [True, False])
+def test_plan_takes_one_source_or_several(earlier: Path, project: Project, as_list: bool) -> None:
+    write(earlier, ran(0), ran(1, 2.0))
+    made = plan(project, warm_start=[str(earlier)] if as_list else str(earlier))
+    assert [len(found.trials) for found in made.imports] == [1]
+    assert made.remarks[-1].startswith("warm start: 1 trial(s) imported from ")
+
+
+def test_source_that_is_named_twice_is_imported_once(
+    earlier: Path, project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(earlier, ran(0), ran(1, 0.75))
+    monkeypatch.chdir(earlier.parent)
+    made = plan(project, warm_start=[str(earlier), "earlier/../earlier", f"sqlite:///{earlier}/study.db/study"])
+    assert [len(found.trials) for found in made.imports] == [2, 0, 0]
+    for remark in made.remarks[-2:]:
+        assert remark.startswith("warm start: 0 trial(s) imported from ")
+        assert remark.endswith("; 2 left out: another trial of the same point is imported already")
+        assert remark.count(";") == 1
+
+
+def test_settings_of_an_entry_reach_its_trials(earlier: Path, project: Project) -> None:
+    write_run(earlier, project, ran(0), fixed=["y=0.75", "needed=4"])
+    assert plan(project, warm_start=[{"from": str(earlier), "ignore": ["y"]}]).imports[0].trials == ()
+    entry = {"from": str(earlier), "ignore": ["y"]}
+    assert len(plan(project, warm_start=[entry], repeat_key="needed").imports[0].trials) == 1
+
+
+@pytest.mark.parametrize(
+    "lose",
+    [
+        shutil.rmtree,
+        lambda directory: (directory / "study.db").write_text("no database" * 100),
+        lambda directory: spoil(directory / "study.db", "UPDATE ax_mo_study SET schema = 1"),
+    ],
+)
+def test_source_that_is_lost_is_an_error_at_first_and_a_remark_on_a_resume(
+    earlier: Path, project: Project, lose: Callable[[Path], object]
+) -> None:
+    write(earlier, ran(0))
+    lose(earlier)
+    with pytest.raises(ConfigError, match=r"^hydra\.sweeper\.warm_start: "):
+        plan(project, warm_start=[str(earlier)])
+    made = plan(project, resuming=True, warm_start=[str(earlier)])
+    assert made.imports == ()
+    assert made.remarks[-1].startswith("not read again: hydra.sweeper.warm_start: ")
