@@ -51,6 +51,7 @@ def test_study_with_other_objectives_is_refused(
 # Sources
 
 
+@pytest.mark.parametrize("name", ["nas", "with/slashes/in it", "toy:/data/sweep"])
 @pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
 def test_study_in_a_database_of_several_is_named(
     tmp_path: Path, earlier: Path, project: Project, request: pytest.FixtureRequest, kind: str, name: str
