@@ -1,0 +1,37 @@
+"""A request to stop as the files of a run's directory tell it: whether it was made, noticed, and obeyed."""
+
+import time
+from pathlib import Path
+
+from ax_mo.study.trial import Outcome, Trial
+from ax_mo.trial.curve import read_curve
+from ax_mo.trial.files import CURVE, STOP, STOPPED, write_json
+
+
+def ask_to_stop(directory: Path, reason: str) -> None:
+    """Leave the request, unless it is there. Raises OSError."""
+    if not (directory / STOP).exists():
+        write_json(directory / STOP, {"reason": reason})
+
+
+def overdue(directory: Path, grace_seconds: float) -> bool:
+    """Whether the run was asked to stop longer ago than it may take to do so.
+
+    One that has noticed and reports no more has other things to do after its training, which may take their time.
+    """
+    asked, noticed, reported = (_modified(directory / name) for name in (STOP, STOPPED, CURVE))
+    if asked is None or time.time() - asked <= grace_seconds:
+        return False
+    return noticed is None or (reported or 0.0) > noticed + grace_seconds
+
+
+def stopped_outcome(run: Trial, directory: Path) -> Outcome:
+    """Of a run that was asked to stop, and was ended before it left a result: what it had reached."""
+    return Outcome(read_curve(directory).last(), run.reason, started=run.submitted, stopped=True)
+
+
+def _modified(path: Path) -> float | None:
+    try:
+        return path.stat().st_mtime
+    except OSError:
+        return None
