@@ -1,6 +1,7 @@
 """What the ledger makes of runs that were asked to stop, cancelled, or left behind; no job runs here."""
 
 import json
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from ax_mo.resumption import Resumption
 from ax_mo.study.early_stopping import parse_early_stopping
 from ax_mo.study.trial import Outcome, Status, Trial
 from ax_mo.trial.curve import append
-from ax_mo.trial.files import CURVE, RESULT, STOP
+from ax_mo.trial.files import CURVE, LIGHTNING, RESULT, STOP
 
 GOALS = parse_goals({"acc": "maximize"})
 WHY = "dominated at step 3 by trial 0"
@@ -113,6 +114,22 @@ def test_run_that_fails_of_being_ended_after_its_grace_is_stopped_early(tmp_path
     leave_result(tmp_path, run, "failed")
     assert ledger.outcome(run.key, ENDED, cancelled=True).status is Status.EARLY_STOPPED
     assert ledger.outcome(run.key, ENDED).status is Status.FAILED
+
+
+@pytest.mark.parametrize(
+    ("record", "overdue"),
+    [(None, True), ({"fits": 0, "started": 1}, True), ({"fits": 1, "started": 1}, False)],
+)
+def test_run_whose_fit_is_complete_may_take_its_time(
+    tmp_path: Path, record: dict[str, int] | None, overdue: bool
+) -> None:
+    run = running(reason=WHY)
+    ledger = ledger_of(tmp_path, run)
+    ledger.ask_again(run)
+    os.utime(tmp_path / "1" / STOP, (1.0, 1.0))
+    if record is not None:
+        (tmp_path / "1" / LIGHTNING).write_text(json.dumps(record))
+    assert ledger.overdue(run.key) is overdue
 
 
 # What an earlier sweeper left

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from ax_mo.study.trial import Outcome, Trial
 from ax_mo.trial.curve import read_curve
-from ax_mo.trial.files import CURVE, STOP, STOPPED, write_json
+from ax_mo.trial.files import CURVE, LIGHTNING, STOP, STOPPED, read_json, write_json
 
 
 def ask_to_stop(directory: Path, reason: str) -> None:
@@ -17,12 +17,21 @@ def ask_to_stop(directory: Path, reason: str) -> None:
 def overdue(directory: Path, grace_seconds: float) -> bool:
     """Whether the run was asked to stop longer ago than it may take to do so.
 
-    One that has noticed and reports no more has other things to do after its training, which may take their time.
+    One that has noticed and reports no more, or whose last fit was complete before it could notice, has other things to
+    do after its training, which may take their time.
     """
     asked, noticed, reported = (_modified(directory / name) for name in (STOP, STOPPED, CURVE))
     if asked is None or time.time() - asked <= grace_seconds:
         return False
-    return noticed is None or (reported or 0.0) > noticed + grace_seconds
+    if noticed is None:
+        return not _is_trained(directory)
+    return (reported or 0.0) > noticed + grace_seconds
+
+
+def _is_trained(directory: Path) -> bool:
+    """Whether as many fits of Lightning's have been completed as were begun; other loops do not say that they ended."""
+    record = read_json(directory / LIGHTNING) or {}
+    return record.get("fits", 0) == record.get("started", 0) > 0
 
 
 def stopped_outcome(run: Trial, directory: Path) -> Outcome:
