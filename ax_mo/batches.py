@@ -14,16 +14,16 @@ from hydra.plugins.launcher import Launcher
 from ax_mo.errors import AxMoError
 from ax_mo.jobs.job import JobState, Phase
 from ax_mo.ledger import Ledger
+from ax_mo.resumption import Resumption
 from ax_mo.space.grammar import quoted
-from ax_mo.study.ending import time_is_up
 from ax_mo.study.store import now
-from ax_mo.study.trial import Outcome, Status, Trial
+from ax_mo.study.trial import Outcome, Trial
 from ax_mo.sweep import Ending, ending_of, suggestion_of
 from ax_mo.trial.files import RESULT, SPEC, read_json, write_json
 from ax_mo.trial.recorder import result_of as recorded_result
 
 _RETURNED = JobState(Phase.ENDED, 0)
-_MOST_DEATHS = 2
+_DIED = JobState(Phase.ENDED, message="the sweep's own process died while it ran this trial, twice")
 _WATCH_SECONDS = 0.2
 
 
@@ -43,17 +43,17 @@ class BatchSweep:
         ledger = self._ledger
         before = self._catch_interrupts()
         try:
-            waiting = self._recover()
-            while not self._interrupted and (waiting or ledger.room):
+            again, waiting = self._recover(), list[Trial]()
+            while not self._interrupted and (waiting or ledger.room or (again and not ledger.closed)):
+                if not ledger.closed:
+                    waiting, again = [*waiting, *again], []
                 waiting += self._ask(self._n_jobs - len(waiting))
                 batch, waiting = waiting[: self._n_jobs], waiting[self._n_jobs :]
                 if batch:
                     self._launch(batch)
                 ledger.refresh(0)
                 ledger.check_failures()
-                ledger.check_gain()
-                if ledger.closed is None and time_is_up(time.monotonic() - self._started, self._timeout_hours):
-                    ledger.closed = f"timeout_hours={self._timeout_hours:g} are over"
+                ledger.close_when_enough(time.monotonic() - self._started, self._timeout_hours)
             ledger.check_failures(at_end=True)
         except KeyboardInterrupt:
             for trial in ledger.open_runs():
@@ -69,16 +69,10 @@ class BatchSweep:
     def _recover(self) -> list[Trial]:
         """Trials that were in flight when an earlier sweeper ended; a second death counts as the trial's own."""
         again: list[Trial] = []
-        for trial in self._ledger.open_runs():
-            if self._ledger.has_result(trial):
-                self._ledger.finish(trial.key, self._ledger.outcome(trial.key, _RETURNED))
-            elif trial.status is Status.CANCELLED or trial.handle is None:
-                again.append(self._ledger.again(trial))
-            elif trial.deaths + 1 >= _MOST_DEATHS:
-                text = "the sweep's own process died while it ran this trial, twice"
-                self._ledger.finish(trial.key, Outcome({}, text, text))
-            else:
-                again.append(self._ledger.again(trial, died=True))
+        for run in self._ledger.open_runs():
+            found = self._ledger.settle(run, _DIED, started=bool(run.handle))
+            if found is not Resumption.ENDED:
+                again.append(self._ledger.again(run, died=found is Resumption.AFTER_DEATH))
         return again
 
     def _ask(self, count: int) -> list[Trial]:
@@ -169,7 +163,7 @@ class BatchSweep:
             write_json(directory / RESULT, recorded_result(job_return, spec, started, directory))
 
     def _settle(self, trial: Trial) -> bool:
-        if not self._ledger.has_result(trial):
+        if not self._ledger.has_result(trial) and not self._ledger.runs[trial.key].asked_to_stop:
             return False
         self._ledger.finish(trial.key, self._ledger.outcome(trial.key, _RETURNED))
         return True

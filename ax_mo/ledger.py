@@ -1,6 +1,5 @@
 """The trials of a running study: opened, ended, recorded and told to everybody concerned, in one place."""
 
-import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -18,21 +17,23 @@ from ax_mo.goals import Goals
 from ax_mo.jobs.command import Program, prepare_directory
 from ax_mo.jobs.job import JobState, Phase
 from ax_mo.jobs.launch import JobFailure
-from ax_mo.jobs.outcome import outcome_of, result_of
+from ax_mo.jobs.outcome import outcome_of, result_of, with_required
+from ax_mo.jobs.stop_request import ask_to_stop, overdue, stopped_outcome
 from ax_mo.opening import command_of, composed, first_attempt, subdir_of
 from ax_mo.project import Project, reason, without_hydra
 from ax_mo.results.files import ResultFiles
 from ax_mo.results.front import best_per_objective, hypervolume, pareto_front, reference_point
+from ax_mo.resumption import Resumption, resumption
 from ax_mo.screen import Progress, Screen
 from ax_mo.screen.running import RunningTrials
 from ax_mo.space.parameters import Space, Value
 from ax_mo.study.asker import Asker
-from ax_mo.study.ending import StopWhen, gain_is_small
+from ax_mo.study.ending import StopWhen, gain_is_small, time_is_up
 from ax_mo.study.repeats import Repeats, whole
 from ax_mo.study.store import Store, now
 from ax_mo.study.trial import Key, Outcome, Status, Suggestion, Trial
 from ax_mo.trial.curve import CurvePoint, read_curve
-from ax_mo.trial.files import CURVE, PID, SPEC, STOP, STOPPED, write_json
+from ax_mo.trial.files import PID, SPEC
 from ax_mo.trial.metrics import as_json
 
 
@@ -242,33 +243,31 @@ class Ledger:
     def _ask_to_stop(self, run: Trial, reason: str) -> None:
         self.store.asked_to_stop(run.key, reason)
         self._set(replace(run, reason=reason))
-        try:
-            write_json(self.directory(run) / STOP, {"reason": reason})
-        except OSError as error:
-            raise cannot_write(self.directory(run), error) from None
+        self.ask_again(self.runs[run.key])
+
+    def ask_again(self, run: Trial) -> None:
+        """See to it that the request lies where the run looks: an earlier sweeper may have ended before it did."""
+        if run.asked_to_stop:
+            try:
+                ask_to_stop(self.directory(run), run.reason or "")
+            except OSError as error:
+                raise cannot_write(self.directory(run), error) from None
 
     def overdue(self, key: Key) -> bool:
-        """Whether a run was asked to stop longer ago than it may take to do so.
-
-        One that has noticed and reports no more has other things to do after its training, which may take their time.
-        """
+        """Whether a run was asked to stop longer ago than it may take to do so."""
         run = self.runs[key]
-        if self.watch is None or not run.reason or run.status.ended:
+        if self.watch is None or not run.asked_to_stop:
             return False
-        grace, directory = self.watch.grace_seconds, self.directory(run)
-        asked, noticed, reported = (_modified(directory / name) for name in (STOP, STOPPED, CURVE))
-        if asked is None or time.time() - asked <= grace:
-            return False
-        return noticed is None or (reported or 0.0) > noticed + grace
+        return overdue(self.directory(run), self.watch.grace_seconds)
 
     # Ending trials
 
-    def outcome(self, key: Key, state: JobState) -> Outcome:
+    def outcome(self, key: Key, state: JobState, cancelled: bool = False) -> Outcome:
+        """How the run ended. One that was asked to stop and is ``cancelled``, since it does not, may fail of that."""
         run = self.runs[key]
         outcome = outcome_of(self.directory(run), run.number, run.attempt, state)
-        if run.reason and not self.has_result(run):  # asked to stop, and cancelled since it did not
-            last = read_curve(self.directory(run)).last()
-            return Outcome(last, run.reason, started=run.submitted, stopped=True)
+        if run.asked_to_stop and outcome.status is Status.FAILED and (cancelled or not self.has_result(run)):
+            return stopped_outcome(run, self.directory(run))
         return outcome
 
     def has_result(self, trial: Trial) -> bool:
@@ -279,27 +278,16 @@ class Ledger:
         run = self.runs[key]
         if run.status.ended:
             return
-        outcome = self._checked(outcome)
+        outcome = with_required(outcome, self.goals.required)
         outcome = replace(outcome, ended=outcome.ended or now())
         self.store.ended(key, outcome)
-        self._set(
-            replace(
-                run,
-                status=outcome.status,
-                metrics=dict(outcome.metrics),
-                reason=outcome.reason,
-                signature=outcome.signature,
-                stderr_tail=outcome.stderr_tail,
-                started=outcome.started,
-                ended=outcome.ended,
-            )
-        )
+        self._set(run.ended_by(outcome))
         self.files.changed()
         trial = self.trials[run.number]
         if not trial.status.ended:
             if outcome.stopped:  # its other repeats have nothing to wait for
                 for other in self._open_runs_of(run.number):
-                    if not other.reason:
+                    if not other.asked_to_stop:
                         self._ask_to_stop(other, outcome.reason or "")
             return
         curve = self._curve(run) if run.repeat is None else ()
@@ -317,13 +305,25 @@ class Ledger:
             observer.ended(trial)
 
     def cancel(self, key: Key) -> None:
-        """The run was stopped; one that had left its result before counts as ended."""
-        if self.has_result(self.runs[key]):
-            self.finish(key, self.outcome(key, JobState(Phase.ENDED)))
+        """The user ended the run. What it had left before counts, and it was stopped early if it had been asked to.
+
+        It runs again otherwise, also if it failed: being ended is what many tasks fail of.
+        """
+        outcome = self.outcome(key, JobState(Phase.ENDED), cancelled=True)
+        if outcome.status is not Status.FAILED:
+            self.finish(key, outcome)
             return
         self.store.cancelled(key)
         self._set(replace(self.runs[key], status=Status.CANCELLED, reason="cancelled"))
         self.files.changed()
+
+    def settle(self, run: Trial, state: JobState, started: bool) -> Resumption:
+        """What becomes of a run that an earlier sweeper left and that does not run any more; ends it where it has."""
+        outcome = self.outcome(run.key, state)
+        found = resumption(run, outcome, started, self.has_result(run))
+        if found is Resumption.ENDED:
+            self.finish(run.key, outcome)
+        return found
 
     def curves(self) -> dict[int, tuple[CurvePoint, ...]]:
         """The learning curves of the trials that have data; repeated trials have several, and none here."""
@@ -337,24 +337,21 @@ class Ledger:
     def _open_runs_of(self, number: int) -> list[Trial]:
         return [run for run in self.runs.values() if run.number == number and not run.status.ended]
 
-    def check_gain(self) -> None:
-        """Ask for no more trials when the last ones have hardly moved the front."""
-        if self.stop_when is None or self.closed or self._judged == len(self._order):
-            return
+    def close_when_enough(self, seconds: float, timeout_hours: float | None) -> None:
+        """Ask for no more trials when this sweeper has run for its hours, or the front stands still."""
+        if self.closed is None:
+            self.closed = self._no_more_gain()
+        if self.closed is None and time_is_up(seconds, timeout_hours):
+            self.closed = f"timeout_hours={timeout_hours:g} are over"
+
+    def _no_more_gain(self) -> str | None:
+        if self.stop_when is None or self._judged == len(self._order):
+            return None
         self._judged = len(self._order)
         trials = [self.trials[number] for number in self._order]
         imported = [trial for trial in self.trials.values() if trial.status is Status.IMPORTED]
         counting = [trial for trial in trials if trial.status is not Status.FAILED]
-        self.closed = gain_is_small([*imported, *counting], self.goals, self.stop_when)
-
-    def _checked(self, outcome: Outcome) -> Outcome:
-        """A result written under other goals, or by hand, may lack what this study needs."""
-        missing = [name for name in self.goals.required if outcome.completed and name not in outcome.metrics]
-        if not missing:
-            return outcome
-        listed = ", ".join(outcome.metrics) or "none"
-        text = f"the metric '{missing[0]}' was not returned; returned were: {listed}."
-        return replace(outcome, metrics={}, reason=text, signature=text)
+        return gain_is_small([*imported, *counting], self.goals, self.stop_when)
 
     def check_failures(self, at_end: bool = False) -> None:
         """Raises StudyStopped when too many trials fail, or the first ones all by the same fault.
@@ -433,13 +430,6 @@ class Ledger:
             ret.status = JobStatus.FAILED
             ret._return_value = JobFailure(trial.reason or trial.status.value)
         return ret
-
-
-def _modified(path: Path) -> float | None:
-    try:
-        return path.stat().st_mtime
-    except OSError:
-        return None
 
 
 def cannot_write(path: Path, error: OSError) -> StudyStopped:

@@ -17,7 +17,7 @@ from typing import Any
 from ax_mo.errors import AxMoError
 from ax_mo.goals import Goals
 from ax_mo.jobs.job import JobState, Phase
-from ax_mo.jobs.outcome import outcome_of, result_of
+from ax_mo.jobs.outcome import outcome_of, result_of, with_required
 from ax_mo.jobs.process import alive, identity
 from ax_mo.record import record_of
 from ax_mo.results.files import TRIALS
@@ -150,9 +150,10 @@ class _Builder:
         has_result = result_of(directory, run.number, run.attempt) is not None
         stop = read_json(directory / STOP)
         process = identity(directory)
+        obeyed = outcome.stopped
         if seen.ended and row is not None:
             outcome = replace(outcome, reason=row["reason"] or None, stopped=seen is Status.EARLY_STOPPED)
-            if seen is Status.EARLY_STOPPED and not has_result:
+            if seen is Status.EARLY_STOPPED and not obeyed:
                 outcome = replace(outcome, metrics=read_curve(directory).last())
             if seen is Status.COMPLETED and not has_result:
                 outcome = replace(outcome, metrics=_metrics(row), signature=None, stderr_tail="")
@@ -160,8 +161,8 @@ class _Builder:
                 why = row["reason"] or outcome.reason or "failed"
                 outcome = replace(outcome, metrics={}, reason=why, signature=outcome.signature if has_result else why)
             outcome = replace(outcome, started=row["started"] or None, ended=row["ended"] or None)
-        elif has_result:
-            outcome = self._checked(outcome)
+        elif has_result and not (seen is Status.CANCELLED and outcome.status is Status.FAILED):
+            outcome = with_required(outcome, self._goals.required)
         elif process is not None and alive(process):
             reason = None if stop is None else str(stop.get("reason"))
             return replace(run, status=Status.RUNNING, reason=reason)
@@ -170,25 +171,7 @@ class _Builder:
         else:
             left = row or {}
             return replace(run, status=seen, reason=left.get("reason") or None, ended=left.get("ended") or None)
-        return replace(
-            run,
-            status=outcome.status,
-            metrics=dict(outcome.metrics),
-            reason=outcome.reason,
-            signature=outcome.signature,
-            stderr_tail=outcome.stderr_tail,
-            started=outcome.started,
-            ended=outcome.ended,
-        )
-
-    def _checked(self, outcome: Outcome) -> Outcome:
-        """As the sweeper counts a result that lacks what the study needs."""
-        missing = [name for name in self._goals.required if outcome.completed and name not in outcome.metrics]
-        if not missing:
-            return outcome
-        listed = ", ".join(outcome.metrics) or "none"
-        text = f"the metric '{missing[0]}' was not returned; returned were: {listed}."
-        return replace(outcome, metrics={}, reason=text, signature=text)
+        return run.ended_by(outcome)
 
     def from_row(self, key: Key, row: Mapping[str, str]) -> Trial:
         """A trial that is known from ``trials.csv`` alone: it did not compose, or its directory is gone."""

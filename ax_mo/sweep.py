@@ -15,12 +15,9 @@ from ax_mo.errors import AxMoError, StudyStopped
 from ax_mo.jobs.job import Job, Jobs, JobSpec, JobState, Phase
 from ax_mo.jobs.process import identity
 from ax_mo.ledger import Ledger
-from ax_mo.study.ending import time_is_up
+from ax_mo.resumption import Resumption
 from ax_mo.study.optimizer import SpaceExhausted
 from ax_mo.study.trial import Key, Status, Suggestion, Trial
-
-# A trial that died twice while nobody watched is not run a third time.
-_MOST_UNSEEN_DEATHS = 2
 
 SHOW_CURSOR = b"\x1b[?25h"
 
@@ -114,7 +111,7 @@ class Sweep:
                         return Ending.CANCELLED
                     self._collect()
                     self._ledger.check_failures()
-                    self._close_when_enough()
+                    self._ledger.close_when_enough(time.monotonic() - self._started, self._timeout_hours)
                     self._stop_early()
                     self._submit()  # before the files are written: a worker may have become free
                     self._ledger.refresh(len(self._running))
@@ -131,15 +128,15 @@ class Sweep:
             return Ending.DRAINED
         return ending_of(self._ledger)
 
-    def _close_when_enough(self) -> None:
-        self._ledger.check_gain()
-        if self._ledger.closed is None and time_is_up(time.monotonic() - self._started, self._timeout_hours):
-            self._ledger.closed = f"timeout_hours={self._timeout_hours:g} are over"
-
     # ask
 
     def _work_left(self) -> bool:
-        return not self._interrupts and bool(self._again or self._opened or self._ledger.room)
+        return not self._interrupts and bool(self._may_run_again or self._opened or self._ledger.room)
+
+    @property
+    def _may_run_again(self) -> bool:
+        """Whether there are trials of an earlier sweeper to run once more, and time for them."""
+        return bool(self._again) and self._ledger.closed is None
 
     def _next_suggestion(self) -> Suggestion | None:
         """The suggestion that was asked for, if it is there; asks for one otherwise."""
@@ -171,14 +168,15 @@ class Sweep:
     def _ask_ahead(self) -> None:
         """All workers are busy: let the next suggestion be computed meanwhile."""
         self._waiting_since = None
-        if self._prefetch and self._asked is None and self._ledger.room and not (self._again or self._opened):
+        wanted = self._work_left() and not (self._again or self._opened)
+        if self._prefetch and self._asked is None and wanted:
             self._asked = self._ledger.asker.ask()
 
     # submit
 
     def _submit(self) -> None:
         while not self._interrupts and len(self._running) < self._n_jobs:
-            if self._again:
+            if self._may_run_again:
                 self._start(self._ledger.again(*self._again.pop(0)))
                 continue
             if self._opened:
@@ -209,7 +207,7 @@ class Sweep:
         for key, state in zip(keys, self._jobs.states([self._running[key] for key in keys]), strict=True):
             if state.phase is Phase.ENDED and self._files_have_come(key, state):
                 del self._running[key]
-                self._ledger.finish(key, self._ledger.outcome(key, state))
+                self._ledger.finish(key, self._ledger.outcome(key, state, cancelled=key in self._cancelled))
 
     def _files_have_come(self, key: Key, state: JobState) -> bool:
         """Whether the files of an ended job can be trusted to be all there: a network file system may be late.
@@ -245,29 +243,21 @@ class Sweep:
 
     def _recover(self) -> None:
         """Adopt jobs that still run, use results that have come meanwhile, and put the rest in line again."""
-        for trial in self._ledger.open_runs():
-            directory = self._ledger.directory(trial)
-            job = Job(trial.handle or "", directory)
-            if trial.status is Status.CANCELLED and self._ledger.has_result(trial):
-                self._ledger.cancel(trial.key)
-            elif trial.status is Status.CANCELLED or (trial.handle is None and not self._left_a_process(job)):
-                self._again.append((trial, False))
-            else:
-                self._take_over(trial, job)
-
-    def _left_a_process(self, job: Job) -> bool:
-        """Whether a job was started although its handle was never written."""
-        return identity(job.directory) is not None
-
-    def _take_over(self, trial: Trial, job: Job) -> None:
-        (state,) = self._jobs.states([job])
-        if state.phase is not Phase.ENDED:
-            self._running[trial.key] = job
-            self._ledger.screen.notice(f"Trial {trial.label} is still running; watching it again.")
-        elif self._ledger.has_result(trial) or trial.reason or trial.deaths + 1 >= _MOST_UNSEEN_DEATHS:
-            self._ledger.finish(trial.key, self._ledger.outcome(trial.key, state))
-        else:
-            self._again.append((trial, True))
+        ledger = self._ledger
+        for run in ledger.open_runs():
+            job = Job(run.handle or "", ledger.directory(run))
+            started = bool(run.handle) or identity(job.directory) is not None  # its handle may never have been written
+            state = JobState(Phase.ENDED)
+            if started and run.status is not Status.CANCELLED:
+                (state,) = self._jobs.states([job])
+            if state.phase is not Phase.ENDED:
+                self._running[run.key] = job
+                ledger.ask_again(run)
+                ledger.screen.notice(f"Trial {run.label} is still running; watching it again.")
+                continue
+            found = ledger.settle(run, state, started)
+            if found is not Resumption.ENDED:
+                self._again.append((run, found is Resumption.AFTER_DEATH))
 
     # signals
 

@@ -2,6 +2,8 @@
 
 import re
 import signal
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -47,6 +49,16 @@ def outcome_of(directory: Path, number: int, attempt: int, state: JobState) -> O
         reason = f"recorded its result, then {_ending(state)}"
         return Outcome({}, reason, _normal(reason), tail, started, ended)
     return Outcome(result["metrics"], started=started, ended=ended)
+
+
+def with_required(outcome: Outcome, required: Sequence[str]) -> Outcome:
+    """The outcome as the study counts it: a result written under other goals, or by hand, may lack what it needs."""
+    missing = [name for name in required if outcome.completed and name not in outcome.metrics]
+    if not missing:
+        return outcome
+    listed = ", ".join(outcome.metrics) or "none"
+    text = f"the metric '{missing[0]}' was not returned; returned were: {listed}."
+    return replace(outcome, metrics={}, reason=text, signature=text)
 
 
 def stderr_tail(directory: Path) -> str:

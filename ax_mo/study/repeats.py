@@ -45,7 +45,8 @@ class Repeats:
 def whole(runs: Sequence[Trial]) -> Trial:
     """One trial made of its repeats: completed with the mean of the completed ones when at least half completed.
 
-    It was stopped early when any of them was; what others had completed by then is not comparable.
+    It was stopped early when any of them was; what others had completed by then is all that is known of it, rather
+    than the first steps of those that were stopped.
     A trial without repeats is its only run.
     """
     first = runs[0]
@@ -78,7 +79,7 @@ def whole(runs: Sequence[Trial]) -> Trial:
         why = failed[0]
         return replace(trial, status=Status.FAILED, reason=reason, signature=why.signature, stderr_tail=why.stderr_tail)
     stopped = [run for run in runs if run.status is Status.EARLY_STOPPED]
-    samples = tuple(run.metrics for run in stopped or completed)
+    samples = tuple(run.metrics for run in completed or stopped)
     if stopped:
         metrics = means(samples)
         return replace(trial, status=Status.EARLY_STOPPED, metrics=metrics, samples=samples, reason=stopped[0].reason)

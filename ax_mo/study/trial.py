@@ -1,7 +1,7 @@
 """A trial and what became of it, as values."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from ax_mo.space.parameters import Value
@@ -72,6 +72,9 @@ class Outcome:
         return Status.EARLY_STOPPED if self.stopped else Status.FAILED
 
 
+MOST_UNSEEN_DEATHS = 2
+"""A run that died so often while nobody watched is not run once more."""
+
 Key = tuple[int, int | None]
 """A run's trial and, where trials are repeated, which repeat it is."""
 
@@ -118,6 +121,23 @@ class Trial:
         """What people call it."""
         name = str(self.number) if self.number >= 0 else f"imported {-self.number}"
         return name if self.repeat is None else f"{name} repeat {self.repeat}"
+
+    @property
+    def asked_to_stop(self) -> bool:
+        return bool(self.reason) and self.status in (Status.ASKED, Status.RUNNING)
+
+    def ended_by(self, outcome: Outcome) -> "Trial":
+        """The trial as the outcome leaves it."""
+        return replace(
+            self,
+            status=outcome.status,
+            metrics=dict(outcome.metrics),
+            reason=outcome.reason,
+            signature=outcome.signature,
+            stderr_tail=outcome.stderr_tail,
+            started=outcome.started,
+            ended=outcome.ended,
+        )
 
     @property
     def observations(self) -> tuple[Mapping[str, float], ...]:

@@ -68,11 +68,16 @@ def test_stopped_trial_keeps_its_checkpoints_and_partial_metrics(curves):
     assert result["stopped"] == curves.trials()[3]["reason"]
 
 
-@pytest.mark.parametrize("how", ["deaf=true", "dies_when_stopped=true"])
-def test_trial_that_does_not_end_as_asked_is_stopped_all_the_same(curves, how):
+@pytest.mark.parametrize(
+    ("how", "launcher"),
+    [("deaf=true", "torchx"), ("dies_when_stopped=true", "torchx"), ("dies_when_stopped=true", "basic")],
+)
+def test_trial_that_does_not_end_as_asked_is_stopped_all_the_same(curves, how, launcher):
     started = time.monotonic()
     rule = RULES["dominated"] + ", grace_seconds: 0.3"
-    done = curves.run(*trials(*COMPLETED_FIRST, BAD, GOOD, rule=rule), how, "steps=40", "seconds=0.05")
+    done = curves.run(
+        *trials(*COMPLETED_FIRST, BAD, GOOD, rule=rule), how, "steps=40", "seconds=0.05", f"hydra/launcher={launcher}"
+    )
     assert done.returncode == 0, done.output
     bad = curves.trials()[3]
     assert bad["status"] == "early_stopped"

@@ -27,6 +27,10 @@ def fail(mode: str) -> None:
         os.kill(os.getpid(), signal.SIGSEGV)
 
 
+def raise_an_error(*_: object) -> None:
+    raise RuntimeError("DataLoader worker exited unexpectedly")
+
+
 def spoiled(mode: str, loss: float) -> object:
     return {
         "not_a_number": float("nan"),
@@ -41,6 +45,8 @@ def main(cfg: DictConfig) -> object:
         # Who ran, so that a test can count how often each trial, or each of its repeats, did.
         with Path(cfg.journal).open("a") as journal:
             journal.write(f"{HydraConfig.get().sweep.subdir}\n")
+    if cfg.mode == "raises_when_ended":  # as Lightning's main process does when its workers are ended
+        signal.signal(signal.SIGTERM, raise_an_error)
     time.sleep(cfg.sleep)
     fail("exception" if cfg.seed in cfg.failing_seeds else cfg.mode)
     loss = (cfg.x - 0.3) ** 2 + cfg.y + cfg.noise * cfg.seed

@@ -1,0 +1,205 @@
+"""What the ledger makes of runs that were asked to stop, cancelled, or left behind; no job runs here."""
+
+import json
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ax_mo.curve_watch import CurveWatch
+from ax_mo.goals import parse_goals
+from ax_mo.jobs.job import JobState, Phase
+from ax_mo.ledger import Ledger
+from ax_mo.resumption import Resumption
+from ax_mo.study.early_stopping import parse_early_stopping
+from ax_mo.study.trial import Outcome, Status, Trial
+from ax_mo.trial.curve import append
+from ax_mo.trial.files import CURVE, LIGHTNING, RESULT, STOP
+
+GOALS = parse_goals({"acc": "maximize"})
+WHY = "dominated at step 3 by trial 0"
+ENDED = JobState(Phase.ENDED)
+
+
+class Recording:
+    """In the place of the store, the optimizer, the files and the screen: accepts anything, and keeps what it was."""
+
+    def __init__(self) -> None:
+        self.calls: list[str] = []
+
+    def __getattr__(self, name: str) -> Any:
+        return lambda *_, **__: self.calls.append(name)
+
+
+class Rows(Recording):
+    def __init__(self, runs: Sequence[Trial]) -> None:
+        super().__init__()
+        self._runs = list(runs)
+
+    def trials(self) -> list[Trial]:
+        return self._runs
+
+
+def running(**changes: Any) -> Trial:
+    return Trial(**{"number": 1, "status": Status.RUNNING, "point": {}, "overrides": (), "directory": "1",
+                    "handle": "job", **changes})  # fmt: skip
+
+
+def ledger_of(directory: Path, *runs: Trial, grace_seconds: float = 0.0) -> Ledger:
+    for run in runs:
+        (directory / run.directory).mkdir(parents=True)
+    settings = parse_early_stopping({"rule": "all", "grace_seconds": grace_seconds}, GOALS)
+    assert settings is not None
+    watch = CurveWatch(settings, GOALS, lambda run: directory / run.directory, 0.0)
+    anything: Any = Recording()
+    store: Any = Rows(runs)
+    return Ledger(
+        space=anything, goals=GOALS, project=anything, program=None, store=store, asker=anything, files=anything,
+        screen=anything, sweep_dir=directory, n_trials=2, max_failure_rate=1.0, watch=watch,
+    )  # fmt: skip
+
+
+def leave_result(directory: Path, run: Trial, status: str) -> None:
+    error = None if status == "completed" else {"type": "RuntimeError", "message": "a worker exited unexpectedly"}
+    metrics = {"acc": 0.5} if status == "completed" else {}
+    content = {"schema": 1, "trial": run.number, "attempt": run.attempt, "status": status, "metrics": metrics,
+               "error": error, "started": "t1", "ended": "t2"}  # fmt: skip
+    (directory / run.directory / RESULT).write_text(json.dumps(content))
+
+
+def leave_curve(directory: Path, run: Trial, *values: float) -> None:
+    for step, value in enumerate(values):
+        append(directory / run.directory / CURVE, step, 0.0, {"acc": value})
+
+
+# Cancelled by the user
+
+
+@pytest.mark.parametrize(
+    ("result", "status"),
+    [(None, Status.CANCELLED), ("failed", Status.CANCELLED), ("completed", Status.COMPLETED)],
+)
+def test_cancelled_run_counts_as_ended_only_if_it_had_completed(
+    tmp_path: Path, result: str | None, status: Status
+) -> None:
+    run = running()
+    ledger = ledger_of(tmp_path, run)
+    if result is not None:
+        leave_result(tmp_path, run, result)
+    ledger.cancel(run.key)
+    assert ledger.runs[run.key].status is status
+
+
+@pytest.mark.parametrize("result", [None, "failed"])
+def test_cancelled_run_that_had_been_asked_to_stop_is_stopped_early(tmp_path: Path, result: str | None) -> None:
+    run = running(reason=WHY)
+    ledger = ledger_of(tmp_path, run)
+    leave_curve(tmp_path, run, 0.1, 0.2)
+    if result is not None:
+        leave_result(tmp_path, run, result)
+    ledger.cancel(run.key)
+    ended = ledger.runs[run.key]
+    assert (ended.status, ended.reason, ended.metrics) == (Status.EARLY_STOPPED, WHY, {"acc": 0.2})
+
+
+# Cancelled since it did not stop
+
+
+def test_run_that_fails_of_being_ended_after_its_grace_is_stopped_early(tmp_path: Path) -> None:
+    run = running(reason=WHY)
+    ledger = ledger_of(tmp_path, run)
+    leave_curve(tmp_path, run, 0.1)
+    leave_result(tmp_path, run, "failed")
+    assert ledger.outcome(run.key, ENDED, cancelled=True).status is Status.EARLY_STOPPED
+    assert ledger.outcome(run.key, ENDED).status is Status.FAILED
+
+
+@pytest.mark.parametrize(
+    ("record", "overdue"),
+    [(None, True), ({"fits": 0, "started": 1}, True), ({"fits": 1, "started": 1}, False)],
+)
+def test_run_whose_fit_is_complete_may_take_its_time(
+    tmp_path: Path, record: dict[str, int] | None, overdue: bool
+) -> None:
+    run = running(reason=WHY)
+    ledger = ledger_of(tmp_path, run)
+    ledger.ask_again(run)
+    os.utime(tmp_path / "1" / STOP, (1.0, 1.0))
+    if record is not None:
+        (tmp_path / "1" / LIGHTNING).write_text(json.dumps(record))
+    assert ledger.overdue(run.key) is overdue
+
+
+# What an earlier sweeper left
+
+
+def test_request_that_was_recorded_and_never_written_is_written_again(tmp_path: Path) -> None:
+    run = running(reason=WHY)
+    ledger = ledger_of(tmp_path, run)
+    ledger.ask_again(run)
+    assert json.loads((tmp_path / "1" / STOP).read_text()) == {"reason": WHY}
+
+
+def test_request_that_is_there_keeps_its_time(tmp_path: Path) -> None:
+    run = running(reason=WHY)
+    ledger = ledger_of(tmp_path, run)
+    ledger.ask_again(run)
+    before = (tmp_path / "1" / STOP).stat().st_mtime_ns
+    ledger.ask_again(run)
+    assert (tmp_path / "1" / STOP).stat().st_mtime_ns == before
+
+
+def test_run_that_nobody_asked_is_not_asked_again(tmp_path: Path) -> None:
+    run = running()
+    ledger_of(tmp_path, run).ask_again(run)
+    assert not (tmp_path / "1" / STOP).exists()
+
+
+@pytest.mark.parametrize(
+    ("run", "result", "started", "found", "status"),
+    [
+        (running(), "completed", True, Resumption.ENDED, Status.COMPLETED),
+        (running(), "failed", True, Resumption.ENDED, Status.FAILED),
+        (running(), None, True, Resumption.AFTER_DEATH, Status.RUNNING),
+        (running(deaths=1), None, True, Resumption.ENDED, Status.FAILED),
+        (running(reason=WHY), None, True, Resumption.ENDED, Status.EARLY_STOPPED),
+        (running(status=Status.ASKED), None, False, Resumption.AGAIN, Status.ASKED),
+        (running(status=Status.CANCELLED, reason="cancelled"), None, True, Resumption.AGAIN, Status.CANCELLED),
+        (running(status=Status.CANCELLED, reason="cancelled"), "failed", True, Resumption.AGAIN, Status.CANCELLED),
+        (running(status=Status.CANCELLED, reason="cancelled"), "completed", True, Resumption.ENDED, Status.COMPLETED),
+    ],
+)
+def test_run_that_was_left_behind_ends_or_runs_again(
+    tmp_path: Path, run: Trial, result: str | None, started: bool, found: Resumption, status: Status
+) -> None:
+    ledger = ledger_of(tmp_path, run)
+    if result is not None:
+        leave_result(tmp_path, run, result)
+    assert ledger.settle(run, ENDED, started) is found
+    assert ledger.runs[run.key].status is status
+
+
+# Repeats
+
+
+def test_stopped_repeat_asks_the_others_to_stop_and_completed_ones_are_the_data(tmp_path: Path) -> None:
+    first, second = (running(repeat=n, directory=f"1/{n}") for n in (0, 1))
+    ledger = ledger_of(tmp_path, first, second)
+    ledger.repeats = type(ledger.repeats)(2, "seed", 0)
+    ledger.finish(first.key, Outcome({"acc": 0.9}))
+    ledger.finish(second.key, Outcome({"acc": 0.2}, WHY, stopped=True))
+    trial = ledger.trials[1]
+    assert (trial.status, trial.metrics) == (Status.EARLY_STOPPED, {"acc": 0.9})
+
+
+# The end of the time
+
+
+def test_time_that_is_up_closes_the_study(tmp_path: Path) -> None:
+    ledger = ledger_of(tmp_path, running())
+    ledger.close_when_enough(3599.0, 1.0)
+    assert ledger.closed is None and ledger.room == 1
+    ledger.close_when_enough(3600.0, 1.0)
+    assert ledger.closed == "timeout_hours=1 are over" and ledger.room == 0
