@@ -260,6 +260,57 @@ def test_other_ranks_write_nothing(trial: Path, monkeypatch: pytest.MonkeyPatch)
     assert not (trial / LIGHTNING).exists()
 
 
+FAULTS = {
+    "append": lightning_callback,
+    "write_json": lightning_callback,
+    "stop_requested": current,
+    "acknowledge_stop": current,
+}
+
+
+@pytest.mark.parametrize("stopped", [False, True])
+@pytest.mark.parametrize(
+    "options",
+    [{}, {"val_check_interval": 0.5}, {"check_val_every_n_epoch": 2}],
+    ids=["epochs", "validations", "every_second_epoch"],
+)
+@pytest.mark.parametrize("fault", FAULTS)
+def test_fault_on_rank_zero_keeps_it_in_step_with_the_other_ranks(
+    trial: Path, monkeypatch: pytest.MonkeyPatch, fault: str, options: dict[str, Any], stopped: bool
+) -> None:
+    def together(rank: int) -> list[str]:
+        """What this rank does with the others, in its order. The others learn of a stop from rank 0."""
+        done: list[str] = []
+        looked = lightning_callback._numbers
+
+        def look(metrics: Any) -> dict[str, float]:
+            done.append("look at metrics")
+            return looked(metrics)
+
+        def decide(decision: bool, all: bool = True) -> bool:
+            done.append("decide")
+            return stopped and fault != "stop_requested"
+
+        made = trainer(trial, max_epochs=4, num_sanity_val_steps=0, **options)
+        task = module()
+        with monkeypatch.context() as patch:
+            patch.setattr(current, "rank", lambda: rank)
+            patch.setattr(lightning_callback, "_numbers", look)
+            patch.setattr(made.strategy, "reduce_boolean_decision", decide)
+            if rank == 0:
+                patch.setattr(FAULTS[fault], fault, broken)
+            made.fit(task, loader(), loader(4))
+            made.test(task, loader(), verbose=False)
+        return done
+
+    def broken(*_: Any, **__: Any) -> None:
+        raise OSError(122, "Disk quota exceeded")
+
+    if stopped:
+        write_json(trial / STOP, {"reason": "bad"})
+    assert together(0) == together(1)
+
+
 @pytest.mark.parametrize("flavour", FLAVOURS)
 def test_checkpoints_and_other_processes_can_do_without_the_callback(trial: Path, flavour: str) -> None:
     (callback,) = ours(trainer(trial, flavour))
