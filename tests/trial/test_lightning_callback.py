@@ -121,10 +121,24 @@ def test_last_completed_fit_wins_and_the_log_says_so(trial: Path, messages: pyte
     fit(trial, module(logs=lambda epoch: {"val/acc": 0.1}), max_epochs=2)
     assert record(trial)["fits"] == 2
     assert record(trial)["metrics"]["val/acc"] == pytest.approx(0.1)
-    assert "2 fits have been completed in this trial: the last one's metrics count." in messages.text
+    assert "2 fits have been completed in this trial: the last one's metrics count.\n" in messages.text
     curve = read_curve(trial)
     assert curve.values("val/acc") == pytest.approx({0: 0.1, 1: 0.1})
     assert curve.dropped == 0
+
+
+def test_metric_that_the_last_fit_did_not_log_stays_and_the_log_names_it(
+    trial: Path, messages: pytest.LogCaptureFixture
+) -> None:
+    task = module(logs=lambda epoch: {"val/acc": 0.4, "pretrained/loss": 2.0})
+    fit(trial, task, max_epochs=1).test(task, loader(), verbose=False)
+    assert "From before it" not in messages.text
+    fit(trial, module(logs=lambda epoch: {"val/acc": 0.9}), max_epochs=1)
+    metrics = record(trial)["metrics"]
+    expected = {"val/acc": 0.9, "pretrained/loss": 2.0, "test/acc": 0.25}
+    assert {name: metrics[name] for name in expected} == pytest.approx(expected)
+    assert "count. From before it are still: pretrained/loss, test/acc.\n" in messages.text
+    assert read_curve(trial).last().keys() >= {"val/acc", "pretrained/loss"}  # of the curves each counts by itself, too
 
 
 def test_fit_that_raises_does_not_win(trial: Path) -> None:
