@@ -16,13 +16,12 @@ from ax_mo.trial import current
 from ax_mo.trial.files import LIGHTNING, RESULT, SPEC, STOP, read_json, write_json
 from ax_mo.trial.recorder import ResultRecorder
 
-RANKS = ("RANK", "SLURM_PROCID", "LOCAL_RANK", "NODE_RANK")
 TRIAL = {"schema": 1, "trial": 7, "attempt": 2, "objectives": ["acc"], "required": ["acc", "seconds"]}
 
 
 @pytest.fixture(autouse=True)
 def alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in RANKS:
+    for name in current.RANKS:
         monkeypatch.delenv(name, raising=False)
 
 
@@ -113,7 +112,7 @@ def test_unusable_metrics_fail_the_trial_and_are_named(trial: Path, value: Any, 
     assert result["error"]["message"].startswith(message)
 
 
-@pytest.mark.parametrize("name", RANKS)
+@pytest.mark.parametrize("name", current.RANKS)
 def test_other_ranks_write_nothing(trial: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     monkeypatch.setenv(name, "1")
     assert record(trial, {"acc": 1, "seconds": 1}) is None
@@ -128,7 +127,7 @@ def test_first_process_of_another_node_writes_nothing(trial: Path, monkeypatch: 
 
 @pytest.mark.parametrize("value", ["0", "", "none", "-1"])
 def test_rank_zero_writes(trial: Path, monkeypatch: pytest.MonkeyPatch, value: str) -> None:
-    for name in RANKS:
+    for name in current.RANKS:
         monkeypatch.setenv(name, value)
     assert record(trial, {"acc": 1, "seconds": 1}) is not None
 
@@ -195,7 +194,7 @@ def test_job_after_one_that_left_by_sys_exit_is_its_own(tmp_path: Path) -> None:
     assert seen == [None]
 
 
-@pytest.mark.parametrize("name", RANKS)
+@pytest.mark.parametrize("name", current.RANKS)
 def test_other_ranks_know_their_trial(trial: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     monkeypatch.setenv(name, "1")
     seen: list[Path | None] = []
