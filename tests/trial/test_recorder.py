@@ -12,7 +12,7 @@ from hydra.core.utils import JobReturn, JobStatus
 from omegaconf import OmegaConf
 
 import ax_mo
-from ax_mo.trial import current
+from ax_mo.trial import current, gather
 from ax_mo.trial.files import LIGHTNING, RESULT, SPEC, STOP, read_json, write_json
 from ax_mo.trial.recorder import ResultRecorder
 
@@ -299,6 +299,70 @@ def test_entry_whose_name_is_taken_says_that_it_is_not_used(trial: Path, caplog:
     result = record(trial, None, lambda: lightning(trial))
     assert result is not None and result["sources"]["val/acc"] == "lightning"
     assert "hydra.sweeper.metrics.val/acc is not used: the metric of that name is lightning." in caplog.text
+
+
+@pytest.fixture
+def unreadable(monkeypatch: pytest.MonkeyPatch) -> None:
+    def logged(*_: Any) -> None:
+        raise FileNotFoundError(2, "No such file or directory", "wandb/temporary")
+
+    monkeypatch.setattr(gather, "logged", logged)
+
+
+@pytest.mark.usefixtures("unreadable")
+def test_file_that_cannot_be_read_is_no_matter_where_it_is_not_needed(
+    trial: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    write_json(trial / SPEC, {**TRIAL, "metrics": {"extra": {"source": "csv"}, "lr": {"source": "csv"}}})
+    result = record(trial, {"acc": 0.9, "seconds": 3})
+    assert result is not None
+    assert (result["status"], result["metrics"]) == ("completed", {"acc": 0.9, "seconds": 3})
+    assert [entry.getMessage() for entry in caplog.records] == [
+        "hydra.sweeper.metrics: 'source: csv' cannot be read for extra, lr: "
+        "[Errno 2] No such file or directory: 'wandb/temporary'"
+    ]
+
+
+@pytest.mark.usefixtures("unreadable")
+def test_file_that_cannot_be_read_fails_the_trial_whose_objective_is_in_it(trial: Path) -> None:
+    ask(trial, "acc", acc={"source": "csv"}, extra={"source": "csv"})
+    result = record(trial, None, lambda: lightning(trial))
+    assert result is not None and result["status"] == "failed"
+    assert result["error"]["type"] == "MetricError"
+    assert result["error"]["message"].startswith(
+        "hydra.sweeper.metrics.acc: 'source: csv' cannot be read: FileNotFound"
+    )
+
+
+@pytest.mark.usefixtures("unreadable")
+def test_file_that_cannot_be_read_is_no_matter_to_a_trial_that_was_stopped(trial: Path) -> None:
+    ask(trial, "best", best={"source": "csv", "tag": "acc", "take": "max"})
+
+    def work() -> None:
+        stop(trial)
+        ax_mo.should_stop()
+
+    result = record(trial, None, work)
+    assert result is not None
+    assert (result["status"], result["metrics"], result["stopped"]) == (
+        "completed",
+        {"acc": 0.4},
+        "dominated by 3 trials",
+    )
+
+
+@pytest.mark.parametrize("spec", [TRIAL, {"schema": 1, "trial": 7, "attempt": 2}], ids=["ax_mo", "other sweeper"])
+def test_value_that_cannot_be_recorded_is_a_failure_with_its_reason(trial: Path, spec: dict[str, Any]) -> None:
+    class Odd:
+        def __repr__(self) -> str:
+            raise KeyError("shape")
+
+    write_json(trial / SPEC, spec)
+    result = record(trial, Odd())
+    assert result is not None and result["status"] == "failed"
+    assert result["error"]["type"] == "KeyError"
+    assert result["error"]["message"] == "what the task gave cannot be recorded: 'shape'"
+    assert "__repr__" in result["error"]["traceback"]
 
 
 def stop(trial: Path) -> None:
