@@ -62,11 +62,12 @@ def _wanted(spec: Mapping[str, Any], said: Said) -> dict[str, MetricSource]:
     """``hydra.sweeper.metrics`` without the names that the trial has given a number by itself."""
     sources = parse_metric_sources(spec.get("metrics"))
     taken = {name: source for name, source, entry in said.by_precedence if as_number(entry) is not None}
-    for name in sources.keys() & taken.keys():
-        log.warning(
-            "hydra.sweeper.metrics.%s is not used: the metric of that name is %s. Give it another name.",
-            name, taken[name],
-        )  # fmt: skip
+    for name in sources:
+        if name in taken:
+            log.warning(
+                "hydra.sweeper.metrics.%s is not used: the metric of that name is %s. Give it another name.",
+                name, taken[name],
+            )  # fmt: skip
     return {name: source for name, source in sources.items() if name not in taken}
 
 

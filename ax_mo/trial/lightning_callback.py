@@ -121,13 +121,10 @@ class _Recorder:
         record["metrics"].update(as_json(metrics))
         record["costs"].update(self._costs, fit_seconds=time.perf_counter() - self._begun, **_peaks(trainer))
         self._write(record)
-        fits = record["fits"]
-        if fits > 1:
+        if (fits := record["fits"]) > 1:
             # Such as a pretraining's loss, or the accuracy before a last fit on all the data: nothing else has them.
             kept = f" From before it are still: {', '.join(earlier)}." if earlier else ""
-            log.warning(
-                "%d fits have been completed in this trial: the last one's metrics count.%s", record["fits"], kept
-            )
+            log.warning("%d fits have been completed in this trial: the last one's metrics count.%s", fits, kept)
 
     @_never_raises
     def on_exception(self, trainer: Any, pl_module: Any, exception: BaseException) -> None:
