@@ -14,6 +14,7 @@ from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 
 from ax_mo.errors import AxMoError
+from ax_mo.jobs.arrival import Arrivals
 from ax_mo.jobs.command import Program, prepare_directory, this_program
 from ax_mo.jobs.in_place import is_trial, refuse_inside_a_job, run_in_place
 from ax_mo.jobs.job import Job, Jobs, JobSpec, JobState, Phase
@@ -21,6 +22,7 @@ from ax_mo.jobs.outcome import outcome_of, result_of
 from ax_mo.jobs.settings import launcher_settings, parallel_jobs
 from ax_mo.jobs.torchx_jobs import torchx_jobs
 from ax_mo.project import hydra_overrides, task_overrides, without_hydra
+from ax_mo.trial.current import disown_ranks
 
 log = logging.getLogger(__name__)
 
@@ -58,6 +60,7 @@ def launch(
     program = this_program(task_overrides(config), hydra_overrides(config))
     values = launcher_settings(settings)
     jobs = torchx_jobs(values)
+    disown_ranks()
     try:
         log.info("Launching %d jobs with TorchX (%s)", len(job_overrides), values.scheduler)
         prepared = [
@@ -95,6 +98,7 @@ def _run(jobs: Jobs, prepared: Sequence[_Prepared], n_jobs: int) -> dict[int, Jo
     waiting = list(prepared)
     running: dict[int, Job] = {}
     ended: dict[int, JobState] = {}
+    arrivals = Arrivals(jobs.result_grace_seconds)
     try:
         while waiting or running:
             while waiting and len(running) < n_jobs:
@@ -103,7 +107,9 @@ def _run(jobs: Jobs, prepared: Sequence[_Prepared], n_jobs: int) -> dict[int, Jo
                 running[job.number] = Job(jobs.submit(job.spec), job.directory)
             numbers = list(running)
             for number, state in zip(numbers, jobs.states([running[n] for n in numbers]), strict=True):
-                if state.phase is Phase.ENDED:
+                if state.phase is not Phase.ENDED:
+                    continue
+                if arrivals.complete(number, state, result_of(running[number].directory, number, 1) is not None):
                     ended[number] = state
                     del running[number]
             if running:

@@ -4,6 +4,7 @@ Environment variables say so, because the processes that a trial starts (DDP ran
 Launchers that run their jobs in one process enter and leave one trial after another; nothing else is remembered here.
 """
 
+import json
 import os
 import sys
 import time
@@ -18,7 +19,16 @@ STARTED = "AX_MO_TRIAL_STARTED"
 _ADDED = "AX_MO_TRIAL_ENV"
 """Names of further variables that the trial was given, to be taken away again."""
 
-_RANKS = ("RANK", "SLURM_PROCID", "LOCAL_RANK", "NODE_RANK")
+_SWEEPERS_RANKS = "AX_MO_SWEEPER_RANKS"
+"""The rank variables that the sweeper itself has, each with its launch."""
+
+RANKS = {
+    "RANK": ("TORCHELASTIC_RUN_ID",),
+    "SLURM_PROCID": ("SLURM_JOB_ID", "SLURM_STEP_ID"),
+    "LOCAL_RANK": ("TORCHELASTIC_RUN_ID",),
+    "NODE_RANK": (),
+}
+"""By each variable that may hold a rank, those that tell one launch which sets it from another."""
 
 
 def enter(directory: Path, environment: Mapping[str, str] | None = None) -> None:
@@ -50,16 +60,31 @@ def seconds() -> float:
         return 0.0
 
 
+def disown_ranks() -> None:
+    """Say that the ranks which this process, a sweeper, has in its environment are none of its trials'.
+
+    A sweep under srun, or in a pod of several workers, may be the second of its kind; its trials, which inherit the
+    variables, are not. This goes by the environment too, and so exactly as far as they do.
+    """
+    os.environ[_SWEEPERS_RANKS] = json.dumps([_launch(name) for name in RANKS if name in os.environ])
+
+
 def rank() -> int:
     """This process's rank under torchrun, Slurm's srun or Lightning's own launcher; 0 when alone."""
     distributed = sys.modules.get("torch.distributed")  # spawned workers have a rank but no variable for it
     if distributed is not None and distributed.is_available() and distributed.is_initialized():
         return int(distributed.get_rank())
-    for name in _RANKS:
+    inherited = json.loads(os.environ.get(_SWEEPERS_RANKS, "[]"))
+    for name in RANKS:
         value = os.environ.get(name, "")
-        if value.isdigit() and int(value) > 0:
+        if value.isdigit() and int(value) > 0 and _launch(name) not in inherited:
             return int(value)
     return 0
+
+
+def _launch(name: str) -> dict[str, str]:
+    """What identifies the launch that set the rank variable ``name``, and the process in it."""
+    return {key: value for key in (name, *RANKS[name]) if (value := os.environ.get(key)) is not None}
 
 
 def stop_requested(trial: Path) -> str | None:

@@ -4,7 +4,8 @@ Steps of the learning curve are Lightning's epochs, from 0. A fit that validates
 (``val_check_interval``, ``check_val_every_n_epoch=None``) has the number of the validation instead.
 
 Every rank has the callback and takes the same way through it: looking at ``trainer.callback_metrics`` may reduce a
-metric over all ranks, and a fit ends on all ranks or none. Rank 0 alone reads and writes files.
+metric over all ranks, and a fit ends on all ranks or none. Rank 0 alone reads and writes files, and what fails there
+must not keep it from the next thing that the ranks do together: they would wait for it forever.
 """
 
 import functools
@@ -116,11 +117,14 @@ class _Recorder:
             self._costs.update(now.costs())
         record = self._record()
         record["fits"] += 1
+        earlier = [name for name in record["metrics"] if name not in metrics]
         record["metrics"].update(as_json(metrics))
         record["costs"].update(self._costs, fit_seconds=time.perf_counter() - self._begun, **_peaks(trainer))
         self._write(record)
-        if record["fits"] > 1:
-            log.warning("%d fits have been completed in this trial: the last one's metrics count.", record["fits"])
+        if (fits := record["fits"]) > 1:
+            # Such as a pretraining's loss, or the accuracy before a last fit on all the data: nothing else has them.
+            kept = f" From before it are still: {', '.join(earlier)}." if earlier else ""
+            log.warning("%d fits have been completed in this trial: the last one's metrics count.%s", fits, kept)
 
     @_never_raises
     def on_exception(self, trainer: Any, pl_module: Any, exception: BaseException) -> None:
@@ -149,7 +153,7 @@ class _Recorder:
         elif trainer.state.fn == "fit" and not trainer.sanity_checking:
             self._validated = True
             if self._by_validation:
-                self._point(trainer, self._validations)
+                self._add_to_curve(trainer, self._validations)
                 self._validations += 1
                 self._look_for_stop(trainer)
 
@@ -162,10 +166,11 @@ class _Recorder:
         if epoch is None or self._by_validation:
             return
         if self._validated or not trainer.enable_validation:
-            self._point(trainer, epoch)
+            self._add_to_curve(trainer, epoch)
         self._validated = False
 
-    def _point(self, trainer: Any, step: int) -> None:
+    @_never_raises  # or a disk that is full would take rank 0, which alone writes, another way than the others
+    def _add_to_curve(self, trainer: Any, step: int) -> None:
         metrics = _numbers(trainer.callback_metrics)
         if metrics and _writes(trainer):
             append(self._trial / CURVE, step, current.seconds(), metrics, self._fit)
@@ -173,7 +178,7 @@ class _Recorder:
     # Stopping
 
     def _look_for_stop(self, trainer: Any) -> None:
-        reason = self._requested() if _writes(trainer) else None
+        reason = self._requested(trainer)
         if not trainer.strategy.reduce_boolean_decision(reason is not None, all=False) or _is_over(trainer):
             return
         loop = trainer.fit_loop
@@ -186,10 +191,10 @@ class _Recorder:
             log.info("The sweep stops this trial after epoch %d: %s", trainer.current_epoch, reason)
             current.acknowledge_stop(self._trial, reason)
 
-    def _requested(self) -> str | None:
+    def _requested(self, trainer: Any) -> str | None:
         try:
-            return current.stop_requested(self._trial)
-        except OSError:  # the other ranks wait for an answer
+            return current.stop_requested(self._trial) if _writes(trainer) else None
+        except Exception:  # the other ranks wait for an answer
             return None
 
     def _restore_minima(self, trainer: Any) -> None:

@@ -7,7 +7,9 @@ directory for each version) the newest counts. Values that are no finite numbers
 import csv
 import logging
 import math
-from collections.abc import Iterable, Mapping
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
@@ -82,7 +84,11 @@ def _from_tensorboard(directory: Path) -> Series:
         for tag in tags[event_accumulator.SCALARS]:
             found.setdefault(tag, []).extend(_finite(event.value for event in events.Scalars(tag)))
         for tag in tags[event_accumulator.TENSORS]:  # scalars of tf.summary, and texts
-            arrays = (tensor_util.make_ndarray(event.tensor_proto) for event in events.Tensors(tag))
+            try:
+                arrays = [tensor_util.make_ndarray(event.tensor_proto) for event in events.Tensors(tag)]
+            except Exception as error:  # of many kinds: a plugin's own tensors, which no metric is in
+                log.warning("'%s' in %s cannot be read: %r", tag, path, error)
+                continue
             found.setdefault(tag, []).extend(_finite(arrays))
         series.update({tag: values for tag, values in found.items() if values})
     return series
@@ -91,11 +97,17 @@ def _from_tensorboard(directory: Path) -> Series:
 def _files(directory: Path, pattern: str) -> list[Path]:
     """Of this attempt, from the oldest directory to the newest, those of one directory together."""
     since = _modified(directory / SPEC)
-    times = {path: when for path in directory.rglob(pattern) if (when := _modified(path)) >= since}
+    times = {path: when for path in _below(directory, pattern) if (when := _modified(path)) >= since}
     newest: dict[Path, float] = {}
     for path, when in times.items():
         newest[path.parent] = max(when, newest.get(path.parent, when))
     return sorted(times, key=lambda path: (newest[path.parent], path.parent, times[path]))
+
+
+def _below(directory: Path, pattern: str) -> Iterator[Path]:
+    # Path.rglob raises for a directory that vanishes meanwhile, such as another program's temporary one.
+    for folder, _, names in os.walk(directory):
+        yield from (Path(folder, name) for name in names if fnmatch(name, pattern))
 
 
 def _modified(path: Path) -> float:

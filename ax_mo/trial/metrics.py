@@ -63,14 +63,14 @@ def as_number(value: Any) -> float | None:
     if callable(item):
         try:
             inner = item()
-        except (TypeError, ValueError, RuntimeError):  # more than one element
+        except Exception:  # more than one element, or an "item" that is something else
             return None
         return as_number(inner) if isinstance(inner, bool | int | float) else None
     if isinstance(value, str | bytes | complex):
         return None
     try:
         return float(value)
-    except (TypeError, ValueError, OverflowError):
+    except Exception:
         return None
 
 

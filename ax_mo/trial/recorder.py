@@ -83,18 +83,19 @@ def result_of(job_return: Any, spec: dict[str, Any], started: str, directory: Pa
     extra: dict[str, Any] = {}
     stopped: str | None = None
     if isinstance(value, BaseException):
-        trace = "".join(traceback.format_exception(type(value), value, value.__traceback__))
-        error = {"type": type(value).__name__, "message": str(value), "traceback": trace}
-    if "objectives" not in spec:  # a job of another sweeper, which wants the value itself
-        if error is None:
-            extra["value"] = as_json(value)
-    else:
-        stopped = current.acknowledged(directory)
-        if error is None or stopped is not None:
-            try:
+        error = _error(value)
+    try:
+        if "objectives" not in spec:  # a job of another sweeper, which wants the value itself
+            if error is None:
+                extra["value"] = as_json(value)
+        else:
+            stopped = current.acknowledged(directory)
+            if error is None or stopped is not None:
                 metrics, extra = _metrics(value, spec, directory, stopped)
-            except MetricError as problem:
-                error = error or {"type": "MetricError", "message": str(problem), "traceback": ""}
+    except MetricError as problem:
+        error = error or {"type": "MetricError", "message": str(problem), "traceback": ""}
+    except Exception as problem:  # of a value that nobody thought of: Hydra's warning alone would not reach the sweeper
+        error = error or _error(problem, "what the task gave cannot be recorded: ")
     return {
         "schema": SCHEMA,
         "trial": spec.get("trial"),
@@ -109,6 +110,11 @@ def result_of(job_return: Any, spec: dict[str, Any], started: str, directory: Pa
     }
 
 
+def _error(error: BaseException, before: str = "") -> dict[str, str]:
+    trace = "".join(traceback.format_exception(type(error), error, error.__traceback__))
+    return {"type": type(error).__name__, "message": f"{before}{error}", "traceback": trace}
+
+
 def _metrics(
     value: Any, spec: dict[str, Any], directory: Path, stopped: str | None
 ) -> tuple[dict[str, float], dict[str, Any]]:
@@ -116,7 +122,9 @@ def _metrics(
     curve = read_curve(directory)
     if curve.dropped:
         log.warning("%d points or values of the learning curve were dropped: repeated or not finite.", curve.dropped)
-    merged = merge(gather(value, spec, directory, curve), spec.get("required", []), stopped is not None)
+    required = spec.get("required", [])
+    said = gather(value, spec, directory, curve, required if stopped is None else ())
+    merged = merge(said, required, stopped is not None)
     about: dict[str, Any] = {"sources": merged.sources}
     if merged.unnamed is not None:
         about["value"] = merged.unnamed

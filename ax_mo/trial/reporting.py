@@ -24,10 +24,10 @@ def report(step: int, metrics: Mapping[str, Any] | None = None, **named: Any) ->
     metric unless the task returns one. Values are numbers, NumPy's and torch's included; NaN is left out and counted.
     Does nothing outside a trial and in any process but rank 0.
     """
-    trial = current.directory()
-    if trial is None or current.rank() != 0:
-        return
     try:
+        trial = current.directory()
+        if trial is None or current.rank() != 0:
+            return
         values = {str(name): value for name, value in {**(metrics or {}), **named}.items()}
         numbers = {name: number for name, value in values.items() if (number := as_number(value)) is not None}
         for name in values.keys() - numbers.keys():
@@ -44,21 +44,19 @@ def should_stop() -> bool:
     Looks at a file, so it can be asked at every step. Where several processes train together, ask on one of them
     and broadcast the answer: the file may appear between two looks.
     """
-    trial = current.directory()
-    if trial is None:
-        return False
     try:
-        reason = current.stop_requested(trial)
-        if reason is None:
-            return False
-    except OSError as error:
+        trial = current.directory()
+        reason = None if trial is None else current.stop_requested(trial)
+    except Exception as error:
         _warn("stop_requested", f"ax_mo.should_stop: {error!r:.300}")
         return False
-    if current.rank() == 0:
-        try:
+    if trial is None or reason is None:
+        return False
+    try:
+        if current.rank() == 0:
             current.acknowledge_stop(trial, reason)
-        except OSError as error:
-            _warn("acknowledge_stop", f"ax_mo.should_stop: {error!r:.300}")
+    except Exception as error:
+        _warn("acknowledge_stop", f"ax_mo.should_stop: {error!r:.300}")
     return True
 
 

@@ -23,7 +23,7 @@ pytestmark = pytest.mark.filterwarnings("ignore")
 
 @pytest.fixture
 def trial(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    for name in ("RANK", "SLURM_PROCID", "LOCAL_RANK", "NODE_RANK"):
+    for name in current.RANKS:
         monkeypatch.delenv(name, raising=False)
     current.enter(tmp_path)
     yield tmp_path
@@ -121,10 +121,24 @@ def test_last_completed_fit_wins_and_the_log_says_so(trial: Path, messages: pyte
     fit(trial, module(logs=lambda epoch: {"val/acc": 0.1}), max_epochs=2)
     assert record(trial)["fits"] == 2
     assert record(trial)["metrics"]["val/acc"] == pytest.approx(0.1)
-    assert "2 fits have been completed in this trial: the last one's metrics count." in messages.text
+    assert "2 fits have been completed in this trial: the last one's metrics count.\n" in messages.text
     curve = read_curve(trial)
     assert curve.values("val/acc") == pytest.approx({0: 0.1, 1: 0.1})
     assert curve.dropped == 0
+
+
+def test_metric_that_the_last_fit_did_not_log_stays_and_the_log_names_it(
+    trial: Path, messages: pytest.LogCaptureFixture
+) -> None:
+    task = module(logs=lambda epoch: {"val/acc": 0.4, "pretrained/loss": 2.0})
+    fit(trial, task, max_epochs=1).test(task, loader(), verbose=False)
+    assert "From before it" not in messages.text
+    fit(trial, module(logs=lambda epoch: {"val/acc": 0.9}), max_epochs=1)
+    metrics = record(trial)["metrics"]
+    expected = {"val/acc": 0.9, "pretrained/loss": 2.0, "test/acc": 0.25}
+    assert {name: metrics[name] for name in expected} == pytest.approx(expected)
+    assert "count. From before it are still: pretrained/loss, test/acc.\n" in messages.text
+    assert read_curve(trial).last().keys() >= {"val/acc", "pretrained/loss"}  # of the curves each counts by itself, too
 
 
 def test_fit_that_raises_does_not_win(trial: Path) -> None:
@@ -258,6 +272,57 @@ def test_other_ranks_write_nothing(trial: Path, monkeypatch: pytest.MonkeyPatch)
     fit(trial, task).test(task, loader(), verbose=False)
     assert not (trial / CURVE).exists()
     assert not (trial / LIGHTNING).exists()
+
+
+FAULTS = {
+    "append": lightning_callback,
+    "write_json": lightning_callback,
+    "stop_requested": current,
+    "acknowledge_stop": current,
+}
+
+
+@pytest.mark.parametrize("stopped", [False, True])
+@pytest.mark.parametrize(
+    "options",
+    [{}, {"val_check_interval": 0.5}, {"check_val_every_n_epoch": 2}],
+    ids=["epochs", "validations", "every_second_epoch"],
+)
+@pytest.mark.parametrize("fault", FAULTS)
+def test_fault_on_rank_zero_keeps_it_in_step_with_the_other_ranks(
+    trial: Path, monkeypatch: pytest.MonkeyPatch, fault: str, options: dict[str, Any], stopped: bool
+) -> None:
+    def together(rank: int) -> list[str]:
+        """What this rank does with the others, in its order. The others learn of a stop from rank 0."""
+        done: list[str] = []
+        looked = lightning_callback._numbers
+
+        def look(metrics: Any) -> dict[str, float]:
+            done.append("look at metrics")
+            return looked(metrics)
+
+        def decide(decision: bool, all: bool = True) -> bool:
+            done.append("decide")
+            return stopped and fault != "stop_requested"
+
+        made = trainer(trial, max_epochs=4, num_sanity_val_steps=0, **options)
+        task = module()
+        with monkeypatch.context() as patch:
+            patch.setattr(current, "rank", lambda: rank)
+            patch.setattr(lightning_callback, "_numbers", look)
+            patch.setattr(made.strategy, "reduce_boolean_decision", decide)
+            if rank == 0:
+                patch.setattr(FAULTS[fault], fault, broken)
+            made.fit(task, loader(), loader(4))
+            made.test(task, loader(), verbose=False)
+        return done
+
+    def broken(*_: Any, **__: Any) -> None:
+        raise OSError(122, "Disk quota exceeded")
+
+    if stopped:
+        write_json(trial / STOP, {"reason": "bad"})
+    assert together(0) == together(1)
 
 
 @pytest.mark.parametrize("flavour", FLAVOURS)

@@ -3,8 +3,11 @@
 import os
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
+from tensorboard.compat.proto.summary_pb2 import Summary
+from tensorboard.compat.proto.tensor_pb2 import TensorProto
 from torch.utils.tensorboard import SummaryWriter
 
 from ax_mo.trial.files import SPEC, write_json
@@ -60,6 +63,21 @@ def test_damaged_csv_is_read_as_far_as_it_goes(trial: Path) -> None:
     assert logged(Origin.CSV, trial) == {"a": [1, 2, 3, 6], "b": [4]}
 
 
+def test_directory_that_vanishes_meanwhile_hides_no_other(trial: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_csv(trial / "csv" / "metrics.csv", "a\n1\n")
+    (trial / "wandb" / "temporary").mkdir(parents=True)
+    scandir = os.scandir
+
+    def late(path: Any) -> Any:
+        if str(path).endswith("temporary"):
+            Path(path).rmdir()
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", late)
+    assert logged(Origin.CSV, trial) == {"a": [1]}
+    assert not (trial / "wandb" / "temporary").exists()
+
+
 def test_scalars_of_tensorboard_are_read(trial: Path) -> None:
     with SummaryWriter(str(trial / "tensorboard" / "version_0")) as writer:
         for step, value in enumerate([0.5, float("nan"), 0.875, 0.75]):
@@ -71,6 +89,16 @@ def test_scalars_of_tensorboard_are_read(trial: Path) -> None:
     assert series["val/acc"] == [0.5, 0.875, 0.75]
     assert series["new"] == [0.5]
     assert "note" not in series
+
+
+def test_tensor_that_cannot_be_read_spares_the_others(trial: Path, caplog: pytest.LogCaptureFixture) -> None:
+    with SummaryWriter(str(trial)) as writer:
+        odd = Summary.Value(tag="odd", tensor=TensorProto(dtype="DT_RESOURCE"))
+        writer.file_writer.add_summary(Summary(value=[odd]), 0)
+        writer.add_scalar("new", 0.5, 0, new_style=True)
+        writer.add_scalar("acc", 0.75, 0)
+    assert logged(Origin.TENSORBOARD, trial) == {"acc": [0.75], "new": [0.5]}
+    assert "'odd' in " in caplog.text
 
 
 def test_second_file_of_one_writer_goes_on_where_the_first_ended(trial: Path) -> None:

@@ -75,9 +75,21 @@ def test_number_of_any_library_is_a_plain_number(value: Any, expected: float) ->
     assert json.loads(json.dumps(number)) == expected
 
 
+class Odd:
+    def item(self) -> float:
+        raise KeyError("item")
+
+
+class Broken:
+    def __float__(self) -> float:
+        raise KeyError("float")
+
+
 @pytest.mark.parametrize(
     "value",
     [
+        Odd(),
+        Broken(),
         None,
         "0.5",
         b"1",

@@ -12,17 +12,16 @@ from hydra.core.utils import JobReturn, JobStatus
 from omegaconf import OmegaConf
 
 import ax_mo
-from ax_mo.trial import current
+from ax_mo.trial import current, gather
 from ax_mo.trial.files import LIGHTNING, RESULT, SPEC, STOP, read_json, write_json
 from ax_mo.trial.recorder import ResultRecorder
 
-RANKS = ("RANK", "SLURM_PROCID", "LOCAL_RANK", "NODE_RANK")
 TRIAL = {"schema": 1, "trial": 7, "attempt": 2, "objectives": ["acc"], "required": ["acc", "seconds"]}
 
 
 @pytest.fixture(autouse=True)
 def alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in RANKS:
+    for name in current.RANKS:
         monkeypatch.delenv(name, raising=False)
 
 
@@ -113,7 +112,7 @@ def test_unusable_metrics_fail_the_trial_and_are_named(trial: Path, value: Any, 
     assert result["error"]["message"].startswith(message)
 
 
-@pytest.mark.parametrize("name", RANKS)
+@pytest.mark.parametrize("name", current.RANKS)
 def test_other_ranks_write_nothing(trial: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     monkeypatch.setenv(name, "1")
     assert record(trial, {"acc": 1, "seconds": 1}) is None
@@ -128,7 +127,7 @@ def test_first_process_of_another_node_writes_nothing(trial: Path, monkeypatch: 
 
 @pytest.mark.parametrize("value", ["0", "", "none", "-1"])
 def test_rank_zero_writes(trial: Path, monkeypatch: pytest.MonkeyPatch, value: str) -> None:
-    for name in RANKS:
+    for name in current.RANKS:
         monkeypatch.setenv(name, value)
     assert record(trial, {"acc": 1, "seconds": 1}) is not None
 
@@ -195,7 +194,7 @@ def test_job_after_one_that_left_by_sys_exit_is_its_own(tmp_path: Path) -> None:
     assert seen == [None]
 
 
-@pytest.mark.parametrize("name", RANKS)
+@pytest.mark.parametrize("name", current.RANKS)
 def test_other_ranks_know_their_trial(trial: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     monkeypatch.setenv(name, "1")
     seen: list[Path | None] = []
@@ -300,6 +299,70 @@ def test_entry_whose_name_is_taken_says_that_it_is_not_used(trial: Path, caplog:
     result = record(trial, None, lambda: lightning(trial))
     assert result is not None and result["sources"]["val/acc"] == "lightning"
     assert "hydra.sweeper.metrics.val/acc is not used: the metric of that name is lightning." in caplog.text
+
+
+@pytest.fixture
+def unreadable(monkeypatch: pytest.MonkeyPatch) -> None:
+    def logged(*_: Any) -> None:
+        raise FileNotFoundError(2, "No such file or directory", "wandb/temporary")
+
+    monkeypatch.setattr(gather, "logged", logged)
+
+
+@pytest.mark.usefixtures("unreadable")
+def test_file_that_cannot_be_read_is_no_matter_where_it_is_not_needed(
+    trial: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    write_json(trial / SPEC, {**TRIAL, "metrics": {"extra": {"source": "csv"}, "lr": {"source": "csv"}}})
+    result = record(trial, {"acc": 0.9, "seconds": 3})
+    assert result is not None
+    assert (result["status"], result["metrics"]) == ("completed", {"acc": 0.9, "seconds": 3})
+    assert [entry.getMessage() for entry in caplog.records] == [
+        "hydra.sweeper.metrics: 'source: csv' cannot be read for extra, lr: "
+        "[Errno 2] No such file or directory: 'wandb/temporary'"
+    ]
+
+
+@pytest.mark.usefixtures("unreadable")
+def test_file_that_cannot_be_read_fails_the_trial_whose_objective_is_in_it(trial: Path) -> None:
+    ask(trial, "acc", acc={"source": "csv"}, extra={"source": "csv"})
+    result = record(trial, None, lambda: lightning(trial))
+    assert result is not None and result["status"] == "failed"
+    assert result["error"]["type"] == "MetricError"
+    assert result["error"]["message"].startswith(
+        "hydra.sweeper.metrics.acc: 'source: csv' cannot be read: FileNotFound"
+    )
+
+
+@pytest.mark.usefixtures("unreadable")
+def test_file_that_cannot_be_read_is_no_matter_to_a_trial_that_was_stopped(trial: Path) -> None:
+    ask(trial, "best", best={"source": "csv", "tag": "acc", "take": "max"})
+
+    def work() -> None:
+        stop(trial)
+        ax_mo.should_stop()
+
+    result = record(trial, None, work)
+    assert result is not None
+    assert (result["status"], result["metrics"], result["stopped"]) == (
+        "completed",
+        {"acc": 0.4},
+        "dominated by 3 trials",
+    )
+
+
+@pytest.mark.parametrize("spec", [TRIAL, {"schema": 1, "trial": 7, "attempt": 2}], ids=["ax_mo", "other sweeper"])
+def test_value_that_cannot_be_recorded_is_a_failure_with_its_reason(trial: Path, spec: dict[str, Any]) -> None:
+    class Odd:
+        def __repr__(self) -> str:
+            raise KeyError("shape")
+
+    write_json(trial / SPEC, spec)
+    result = record(trial, Odd())
+    assert result is not None and result["status"] == "failed"
+    assert result["error"]["type"] == "KeyError"
+    assert result["error"]["message"] == "what the task gave cannot be recorded: 'shape'"
+    assert "__repr__" in result["error"]["traceback"]
 
 
 def stop(trial: Path) -> None:

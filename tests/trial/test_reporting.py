@@ -19,7 +19,7 @@ from ax_mo.trial.files import CURVE, STOP, STOPPED, read_json, write_json
 
 @pytest.fixture(autouse=True)
 def alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("RANK", "SLURM_PROCID", "LOCAL_RANK", "NODE_RANK"):
+    for name in current.RANKS:
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr(reporting, "_warned", set())
 
@@ -91,6 +91,19 @@ def test_full_disk_is_a_warning(trial: Path, caplog: pytest.LogCaptureFixture) -
     current.enter(trial / "gone")
     ax_mo.report(0, loss=1)
     assert "No such file or directory" in caplog.text
+
+
+def test_rank_that_cannot_be_told_is_a_warning_and_the_stop_is_seen(
+    trial: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def is_available() -> bool:
+        raise AttributeError("partially initialized module 'torch.distributed'")
+
+    monkeypatch.setattr(torch.distributed, "is_available", is_available)
+    write_json(trial / STOP, {"reason": "bad"})
+    ax_mo.report(0, loss=1)
+    assert ax_mo.should_stop() is True
+    assert ["partially initialized" in entry.getMessage() for entry in caplog.records] == [True, True]
 
 
 def test_other_ranks_report_nothing(trial: Path, monkeypatch: pytest.MonkeyPatch) -> None:
