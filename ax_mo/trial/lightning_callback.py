@@ -75,13 +75,13 @@ class _Recorder:
         self._validated = False
         self._ended_epoch: int | None = None
         self._minima: tuple[Any, Any] | None = None
+        self._told = False
 
     # The fit as a whole
 
     @_never_raises
     def setup(self, trainer: Any, pl_module: Any, stage: str) -> None:
-        if stage == "fit":
-            self._counted = _count(pl_module)
+        self._counted = _count(pl_module)
 
     @_never_raises
     def on_fit_start(self, trainer: Any, pl_module: Any) -> None:
@@ -119,6 +119,7 @@ class _Recorder:
         record["fits"] += 1
         earlier = [name for name in record["metrics"] if name not in metrics]
         record["metrics"].update(as_json(metrics))
+        record["fitted"] = sorted(metrics)
         record["costs"].update(self._costs, fit_seconds=time.perf_counter() - self._begun, **_peaks(trainer))
         self._write(record)
         if (fits := record["fits"]) > 1:
@@ -159,13 +160,14 @@ class _Recorder:
 
     @_never_raises
     def on_test_end(self, trainer: Any, pl_module: Any) -> None:
-        self._merge(trainer)
+        # A search on a metric of the fit must not become one on the test's data because both have its name.
+        self._merge(trainer, keep_fitted=True)
 
     def _end_epoch(self, trainer: Any) -> None:
         epoch, self._ended_epoch = self._ended_epoch, None
         if epoch is None or self._by_validation:
             return
-        if self._validated or not trainer.enable_validation:
+        if self._validated or not (trainer.enable_validation and sum(trainer.num_val_batches)):
             self._add_to_curve(trainer, epoch)
         self._validated = False
 
@@ -188,7 +190,9 @@ class _Recorder:
             loop.min_epochs, loop.epoch_loop.min_steps = 0, None
         trainer.should_stop = True
         if reason is not None:
-            log.info("The sweep stops this trial after epoch %d: %s", trainer.current_epoch, reason)
+            if not self._told:
+                log.info("The sweep stops this trial after epoch %d: %s", trainer.current_epoch, reason)
+                self._told = True
             current.acknowledge_stop(self._trial, reason)
 
     def _requested(self, trainer: Any) -> str | None:
@@ -204,16 +208,20 @@ class _Recorder:
 
     # The record
 
-    def _merge(self, trainer: Any) -> None:
+    def _merge(self, trainer: Any, keep_fitted: bool = False) -> None:
+        """Add what a validation or a test has logged, and the module's size where no fit has told it."""
         metrics = _numbers(trainer.callback_metrics)
-        if metrics and _writes(trainer):
-            record = self._record()
-            record["metrics"].update(as_json(metrics))
-            self._write(record)
+        if not _writes(trainer):
+            return
+        record = self._record()
+        kept = record["fitted"] if keep_fitted else ()
+        record["metrics"].update(as_json({name: value for name, value in metrics.items() if name not in kept}))
+        record["costs"] = {**self._counted.costs(), **_peaks(trainer), **record["costs"]}
+        self._write(record)
 
     def _record(self) -> dict[str, Any]:
         found = read_json(self._trial / LIGHTNING) or {}
-        return {"costs": {}, "metrics": {}, "fits": 0, "started": 0, **found}
+        return {"costs": {}, "metrics": {}, "fitted": [], "fits": 0, "started": 0, **found}
 
     def _write(self, record: dict[str, Any]) -> None:
         write_json(self._trial / LIGHTNING, record)
@@ -247,16 +255,25 @@ def _numbers(metrics: Mapping[str, Any]) -> dict[str, float]:
 
 
 def _peaks(trainer: Any) -> dict[str, float]:
-    import resource
-
-    unit = 1 if sys.platform == "darwin" else 1024
-    peaks = {"peak_memory_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / _MIB}
+    peaks = {"peak_memory_mb": _peak_memory() / _MIB}
     device = trainer.strategy.root_device
     if device.type == "cuda":
         import torch
 
         peaks["peak_cuda_memory_mb"] = torch.cuda.max_memory_allocated(device) / _MIB
     return peaks
+
+
+def _peak_memory() -> int:
+    """The most memory that this process has had, in bytes."""
+    try:
+        # Not getrusage: on Linux its peak outlives exec, and a small trial would have that of the sweep that began it.
+        status = Path("/proc/self/status").read_text()
+        return int(status.split("VmHWM:")[1].split()[0]) * 1024
+    except (OSError, LookupError, ValueError):
+        import resource
+
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
 
 
 def _writes(trainer: Any) -> bool:
@@ -267,5 +284,8 @@ def _writes(trainer: Any) -> bool:
 def _is_over(trainer: Any) -> bool:
     """Whether the fit has come to its own end, so that there is nothing to stop."""
     epochs, steps = trainer.max_epochs, trainer.max_steps
-    processed = trainer.fit_loop.epoch_progress.current.processed
+    loop = trainer.fit_loop
+    processed = loop.epoch_progress.current.processed
+    if trainer.validating and loop.epoch_loop.batch_progress.is_last_batch:  # it counts as processed after that
+        processed += 1
     return bool((epochs or -1) != -1 and processed >= epochs) or (steps != -1 and trainer.global_step >= steps)

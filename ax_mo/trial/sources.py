@@ -18,6 +18,7 @@ LIGHTNING = "lightning"
 BUILT_IN = "built-in"
 CURVE = "curve"
 
+_NO_FILE = {"csv": "no metrics.csv", "tensorboard": "no event file"}
 _SEEN = {REPORTED: "reported", LIGHTNING: "Lightning", BUILT_IN: "built-in"}
 
 
@@ -100,12 +101,15 @@ def _missing(name: str, said: Said) -> str:
     """Says every name that was seen, and the closest."""
     others = [(source, other) for other, source, _ in said.by_precedence if source != RETURNED]
     others += [(source, other) for source, names in said.unread.items() for other in names]
+    absent = [f"{_NO_FILE.get(source, source)} with metrics" for source, names in said.unread.items() if not names]
+    looked = f" There is {' and '.join(absent)} below the trial's directory." if absent else ""
     problem = said.returned.problem
     if not others:
         if problem is not None:
-            return problem
+            return problem + looked
         listed = ", ".join(said.returned.named) or "none"
-        return f"the metric '{name}' was not returned; returned were: {listed}.{_hint(name, said.returned.named)}"
+        hint = _hint(name, said.returned.named)
+        return f"the metric '{name}' was not returned; returned were: {listed}.{looked}{hint}"
     seen: dict[str, list[str]] = {RETURNED: list(said.returned.named)} if said.returned.named else {}
     for source, other in others:
         seen.setdefault(source, []).append(other)
@@ -114,9 +118,13 @@ def _missing(name: str, said: Said) -> str:
     )
     hint = _hint(name, [other for names in seen.values() for other in names])
     unnamed = f" ({problem.partition(';')[0]})" if problem else ""
-    return f"the metric '{name}' appeared nowhere{unnamed}; seen were {listed}.{hint}"
+    return f"the metric '{name}' appeared nowhere{unnamed}; seen were {listed}.{looked}{hint}"
 
 
 def _hint(name: str, seen: Iterable[str]) -> str:
-    near = difflib.get_close_matches(name, list(dict.fromkeys(seen)), n=1, cutoff=0.5)
+    names = list(dict.fromkeys(seen))
+    alike = [other for other in names if name.lower() in other.lower() or other.lower() in name.lower()]
+    near = difflib.get_close_matches(name, alike, n=1, cutoff=0.0) or difflib.get_close_matches(
+        name, names, n=1, cutoff=0.5
+    )
     return f" Did you mean '{near[0]}'?" if near else ""

@@ -3,6 +3,7 @@
 import logging
 import os
 import pickle
+import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -86,6 +87,12 @@ def test_project_without_validation_has_a_point_for_each_train_epoch(trial: Path
     assert steps(read_curve(trial), "train/loss") == [0, 1, 2]
 
 
+def test_data_with_an_empty_list_of_validation_sets_has_a_point_for_each_train_epoch(trial: Path) -> None:
+    task = module(val_dataloader=lambda self: [])
+    trainer(trial, max_epochs=3).fit(task, loader())
+    assert steps(read_curve(trial), "train/loss") == [0, 1, 2]
+
+
 def test_epochs_without_a_validation_have_no_point(trial: Path) -> None:
     fit(trial, max_epochs=4, check_val_every_n_epoch=2)
     assert steps(read_curve(trial)) == [1, 3]
@@ -113,6 +120,24 @@ def test_test_and_validate_add_to_the_metrics_of_fit(trial: Path) -> None:
     assert record(trial)["metrics"].keys() == {"val/acc", "train/loss", "test/acc", "again"}
     assert record(trial)["metrics"]["val/acc"] == pytest.approx(0.7)
     assert steps(read_curve(trial)) == [0, 1, 2]
+
+
+def test_metric_of_the_fit_is_not_that_of_the_test_by_the_same_name(trial: Path) -> None:
+    def test_step(self: Any, batch: Any, batch_idx: int) -> None:
+        self.log_dict({"val/acc": 0.01, "test/acc": 0.5})
+
+    task = module(test_step=test_step)
+    fit(trial, task).test(task, loader(), verbose=False)
+    metrics = record(trial)["metrics"]
+    assert (metrics["val/acc"], metrics["test/acc"]) == (pytest.approx(0.7), pytest.approx(0.5))
+
+
+@pytest.mark.parametrize("stage", ["validate", "test"])
+def test_trial_that_fits_nothing_has_its_costs_too(trial: Path, stage: str) -> None:
+    getattr(trainer(trial), stage)(module(), loader(), verbose=False)
+    costs = record(trial)["costs"]
+    assert (costs["num_params"], costs["num_params_total"]) == (4, 6)
+    assert costs["peak_memory_mb"] > 1 and "fit_seconds" not in costs
 
 
 def test_last_completed_fit_wins_and_the_log_says_so(trial: Path, messages: pytest.LogCaptureFixture) -> None:
@@ -158,7 +183,9 @@ def test_fit_that_raises_does_not_win(trial: Path) -> None:
 def test_costs_are_known_while_the_fit_runs(trial: Path) -> None:
     seen: list[Any] = []
     fit(trial, module(on_train_start=lambda self: seen.append(record(trial))), max_epochs=1)
-    assert seen == [{"costs": {"num_params": 4, "num_params_total": 6}, "metrics": {}, "fits": 0, "started": 1}]
+    assert seen == [
+        {"costs": {"num_params": 4, "num_params_total": 6}, "metrics": {}, "fitted": [], "fits": 0, "started": 1}
+    ]
 
 
 def test_parameters_without_a_shape_count_when_they_have_one(trial: Path) -> None:
@@ -178,6 +205,17 @@ def test_parameters_without_a_shape_count_when_they_have_one(trial: Path) -> Non
 def test_parameters_on_the_meta_device_have_their_size() -> None:
     counted = lightning_callback._count(torch.nn.Linear(3, 2, device="meta"))
     assert (counted.trainable, counted.total) == (8, 8)
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="a peak that outlives exec is Linux's")
+def test_peak_memory_is_not_that_of_the_process_that_started_the_trial() -> None:
+    # A parent with 300 MB, in a process of its own so that this one stays small.
+    code = (
+        "import subprocess, sys; block = bytearray(300 * 2**20); print(subprocess.check_output([sys.executable, '-c', "
+        "'from ax_mo.trial.lightning_callback import _peak_memory; print(_peak_memory())'], text=True))"
+    )
+    peak = int(subprocess.check_output([sys.executable, "-c", code], text=True))
+    assert 2**20 < peak < 200 * 2**20
 
 
 def test_memory_of_the_gpu_is_a_cost_where_there_is_one(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -223,6 +261,20 @@ def test_fit_ends_at_the_end_of_the_epoch_in_which_a_stop_is_asked_for(
     assert Path(made.checkpoint_callback.best_model_path).is_file()
     assert made.min_epochs == options.get("min_epochs", 1 if "min_steps" in options else 0)
     assert made.min_steps == options.get("min_steps")
+
+
+def test_stop_that_comes_with_the_last_of_several_validations_stops_nothing(trial: Path) -> None:
+    validations: list[int] = []
+
+    def on_validation_epoch_start(self: Any) -> None:
+        validations.append(len(validations))
+        if len(validations) == 4:
+            write_json(trial / STOP, {"reason": "late"})
+
+    task = module(on_validation_epoch_start=on_validation_epoch_start)
+    made = fit(trial, task, max_epochs=2, val_check_interval=0.5, num_sanity_val_steps=0)
+    assert (len(validations), made.global_step) == (4, 8)
+    assert not (trial / STOPPED).exists()
 
 
 def test_fit_by_validations_ends_at_the_next_of_them(trial: Path) -> None:

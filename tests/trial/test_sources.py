@@ -83,6 +83,20 @@ def test_missing_metric_lists_all_names_of_all_sources_and_the_closest() -> None
     )
 
 
+def test_missing_metric_says_that_the_files_it_should_be_in_are_not_there() -> None:
+    message = missing(Said(by_name({"size": 1}, TWO), unread={"csv": []}))
+    assert message == (
+        "the metric 'acc' was not returned; returned were: size. "
+        "There is no metrics.csv with metrics below the trial's directory."
+    )
+
+
+@pytest.mark.parametrize(("name", "seen"), [("acc", "val/accuracy"), ("val/acc_best", "acc"), ("num_params", "params")])
+def test_name_that_is_part_of_another_is_close_to_it(name: str, seen: str) -> None:
+    message = missing(Said(by_name({"unlike": 1}, [name]), lightning={seen: 1, "zzz": 1}), [name])
+    assert message.endswith(f"Did you mean '{seen}'?")
+
+
 def test_missing_metric_says_what_was_returned_without_a_name() -> None:
     assert missing(Said(by_name(0.5, TWO), costs={"size": 7})) == (
         "the metric 'acc' appeared nowhere (the task returned one number for 2 objectives (acc, size)); "
