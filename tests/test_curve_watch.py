@@ -10,9 +10,10 @@ from ax_mo.curve_watch import CurveWatch
 from ax_mo.goals import parse_goals
 from ax_mo.study.early_stopping import parse_early_stopping
 from ax_mo.study.repeats import whole_trials
-from ax_mo.study.trial import Status, Trial
+from ax_mo.study.trial import Key, Status, Trial
 from ax_mo.trial.curve import append
 from ax_mo.trial.files import CURVE, LIGHTNING, write_json
+from tests.cost import bytecodes
 
 GOALS = parse_goals({"acc": "maximize", "num_params": "minimize"})
 
@@ -51,9 +52,9 @@ class Study:
     def end(self, run: Trial, status: Status = Status.COMPLETED, **metrics: float) -> None:
         self.runs[run.key] = replace(run, status=status, metrics=metrics)
 
-    def stops(self) -> dict[int, str]:
+    def stops(self, under_way: set[Key] | None = None) -> dict[int, str]:
         trials = {trial.number: trial for trial in whole_trials(self.runs.values())}
-        return self.watch.to_stop(trials, self.runs.values())
+        return self.watch.to_stop(trials, self.runs.values(), under_way)
 
 
 @pytest.fixture
@@ -116,15 +117,75 @@ def test_new_watch_decides_as_the_one_before_a_resume(study: Study) -> None:
     assert study.stops() == before == {2: "dominated at step 0 by trials 0 and 1"}
 
 
+def begin_again(study: Study, run: Trial) -> Trial:
+    """The next attempt of a run, before it has reported anything."""
+    (study.place(run) / CURVE).unlink()
+    study.runs[run.key] = replace(run, attempt=run.attempt + 1)
+    return study.runs[run.key]
+
+
 def test_new_attempt_begins_its_curve_anew(study: Study) -> None:
     study.end(study.run(0, 0.5, 0.6, size=10), acc=0.6, num_params=10)
     first = study.run(1, 0.6, 0.7, size=20)
     assert study.stops() == {}
-    (study.place(first) / CURVE).unlink()
-    again = replace(first, attempt=2)
-    study.runs[again.key] = again
-    study.report(again, 0.4)
+    study.report(begin_again(study, first), 0.4)
     assert list(study.stops()) == [1]
+
+
+@pytest.mark.parametrize("between", [[], [Status.ASKED]], ids=["at once", "after it has waited"])
+def test_new_attempt_is_not_judged_by_the_curve_of_the_one_before(study: Study, between: list[Status]) -> None:
+    study.end(study.run(0, *[0.5] * 10, size=10), acc=0.5, num_params=10)
+    first, other = study.run(1, *[0.6] * 10, size=20), study.run(2, 0.9, size=30)
+    assert study.stops() == {}
+    again = begin_again(study, first)
+    study.run(3, *[0.7] * 10, size=15)
+    for status in between:
+        study.runs[again.key] = replace(again, status=status)
+        assert study.stops() == {}
+    study.runs[again.key] = again
+    study.report(other, 0.9, first=1)
+    assert study.stops() == {}, "it has reported nothing"
+    study.report(again, 0.4)
+    assert study.stops() == {1: "dominated at step 0 by trials 0 and 3"}
+
+
+def test_trial_that_waits_to_be_run_again_is_neither_judged_nor_held_against_others(study: Study) -> None:
+    study.end(study.run(0, 0.1, size=99), acc=0.1, num_params=99)
+    waits, other = study.run(1, 0.5, size=20), study.run(2, 0.6, size=10)
+    beaten = study.run(3, 0.4, size=30)
+    assert study.stops(under_way={other.key}) == {}
+    assert study.stops(under_way={other.key, beaten.key}) == {3: "dominated at step 0 by trial 2"}
+    assert study.stops(under_way={other.key, beaten.key, waits.key}) == {
+        1: "dominated at step 0 by trial 2",
+        3: "dominated at step 0 by trials 1 and 2",
+    }
+
+
+def test_repeat_that_waits_to_be_run_again_is_waited_for(study: Study) -> None:
+    study.end(study.run(0, 0.5, size=10), acc=0.5, num_params=10)
+    first, second = (study.run(1, 0.1, size=20, repeat=repeat) for repeat in (0, 1))
+    assert study.stops(under_way={first.key}) == {}
+    study.runs[second.key] = replace(second, status=Status.CANCELLED, reason="cancelled")
+    assert study.stops() == {}
+    study.runs[second.key] = second
+    assert list(study.stops()) == [1]
+
+
+def test_failed_repeat_does_not_spare_its_trial(study: Study) -> None:
+    study.end(study.run(0, 0.5, 0.5, size=10), acc=0.5, num_params=10)
+    study.run(1, 0.4, size=20, repeat=0)
+    failed = study.run(1, 0.9, size=20, repeat=1)
+    study.runs[failed.key] = replace(failed, status=Status.FAILED, reason="RuntimeError: CUDA out of memory")
+    study.run(1, 0.3, size=20, repeat=2)
+    assert study.stops() == {1: "dominated at step 0 by trial 0"}
+
+
+def test_trial_with_a_repeat_that_was_stopped_is_not_asked_again(study: Study) -> None:
+    study.end(study.run(0, 0.5, size=10), acc=0.5, num_params=10)
+    stopped = study.run(1, 0.4, size=20, repeat=0)
+    study.run(1, 0.4, size=20, repeat=1)
+    study.runs[stopped.key] = replace(stopped, status=Status.EARLY_STOPPED, reason="dominated at step 0")
+    assert study.stops() == {}
 
 
 def test_repeats_are_judged_by_their_mean_where_all_of_them_have_come(study: Study) -> None:
@@ -156,3 +217,24 @@ def test_study_without_curves_is_explained_once(study: Study) -> None:
     assert explanation is not None
     assert "no trial reports a learning curve" in explanation
     assert study.watch.explanation() is None
+
+
+@pytest.mark.parametrize("repeats", [(None,), (0, 1)], ids=["one run", "two repeats"])
+def test_poll_costs_no_more_however_long_the_curves_are(tmp_path: Path, repeats: tuple[int | None, ...]) -> None:
+    """Of a project that has no Lightning, and so never any costs to find."""
+
+    def polls(points: int) -> list[int]:
+        study = Study(tmp_path / str(points), patience=1)
+        study.end(study.run(0, *[0.5] * points, size=10), acc=0.5, num_params=10)
+        runs = [study.run(1, *[0.6] * points, repeat=repeat) for repeat in repeats]
+        for run in runs:
+            (study.place(run) / LIGHTNING).unlink()
+            append(study.place(run) / CURVE, 0, 0.0, {"num_params": 20})
+        study.stops()
+        nothing_new = bytecodes(study.stops)
+        for run in runs:
+            study.report(run, 0.6, first=points)
+        return [nothing_new, bytecodes(study.stops)]
+
+    short, long = polls(20), polls(1000)
+    assert [after <= 1.2 * before for before, after in zip(short, long, strict=True)] == [True, True], (short, long)

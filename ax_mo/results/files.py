@@ -14,7 +14,7 @@ import yaml
 from ax_mo.goals import Goals
 from ax_mo.results.front import pareto_front
 from ax_mo.results.promote import recipe_name
-from ax_mo.study.repeats import standard_errors
+from ax_mo.study.repeats import by_trial, standard_errors
 from ax_mo.study.trial import Key, Trial
 from ax_mo.trial.files import write_atomically
 
@@ -121,7 +121,8 @@ class ResultFiles:
         if not self._stale or not (at_once or time.monotonic() - self._written_at >= 1.0):
             return
         ordered = [trials[number] for number in sorted(trials)]
-        lines = [run for trial in ordered for key, run in runs.items() if key[0] == trial.number]
+        of_trials = by_trial(runs.values())
+        lines = [run for trial in ordered for run in of_trials.get(trial.number, ())]
         write_atomically(self._dir / TRIALS, trials_csv(lines, self._keys, self._goals))
         write_atomically(self._dir / RESULTS, results_yaml(ordered, self._goals))
         self._write_pareto(pareto_front(ordered, self._goals))

@@ -41,9 +41,8 @@ class RunningTrials:
         key = (run.key, run.attempt)
         reader = self._curves.setdefault(key, CurveReader(self._directory(run) / CURVE))
         reader.new_points()
-        curve = reader.curve
-        step = curve.points[-1].step if curve.points else None
-        return Running(run.label, self._changed(run), curve.last(), step, now - self._since.setdefault(key, now))
+        seconds = now - self._since.setdefault(key, now)
+        return Running(run.label, self._changed(run), reader.last(), reader.step, seconds)
 
     def _changed(self, run: Trial) -> list[str]:
         return [f"{key}={short(v)}" for key, v in run.point.items() if self._own.get(key, _MISSING) != v]

@@ -2,18 +2,24 @@
 
 import math
 from bisect import bisect_right
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
-from itertools import accumulate
+from typing import TypeVar
+
+_Point = TypeVar("_Point")
 
 
 @dataclass(frozen=True)
 class Curve:
-    """One metric over the steps of one trial: at least one point, rising steps, finite values."""
+    """One metric over the steps of one trial: at least one point, rising steps, finite values.
 
-    steps: tuple[int, ...]
-    values: tuple[float, ...]
+    ``steps`` and ``values`` may be lists that grow at their ends while the trial runs.
+    """
+
+    steps: Sequence[int]
+    values: Sequence[float]
+    _highest: list[float] = field(default_factory=list, init=False, repr=False, compare=False)
+    _lowest: list[float] = field(default_factory=list, init=False, repr=False, compare=False)
 
     def at(self, step: int) -> float | None:
         """The value at ``step``, on a straight line between the points around it; None before the first and after the
@@ -30,64 +36,83 @@ class Curve:
     def best(self, step: int, maximize: bool) -> float | None:
         """The best value of any point up to ``step``; None before the first point."""
         index = bisect_right(self.steps, step) - 1
-        return None if index < 0 else (self._highest if maximize else self._lowest)[index]
-
-    @cached_property
-    def _highest(self) -> tuple[float, ...]:
-        return tuple(accumulate(self.values, max))
-
-    @cached_property
-    def _lowest(self) -> tuple[float, ...]:
-        return tuple(accumulate(self.values, min))
+        if index < 0:
+            return None
+        best, better = (self._highest, max) if maximize else (self._lowest, min)
+        for at in range(len(best), index + 1):  # what has come since the last question
+            value = self.values[at]
+            best.append(better(best[-1], value) if best else value)
+        return best[index]
 
 
-def curves_of(points: Iterable[tuple[int, Mapping[str, float]]]) -> dict[str, Curve]:
-    """The curve of each metric from a trial's reports in their order.
+class MeanCurve:
+    """A metric's mean over several runs at the steps that all of them have reached, while their curves grow."""
 
-    A value that is not finite, or whose step does not come after the metric's last one, is left out.
+    def __init__(self, curves: Sequence[Curve]) -> None:
+        self._curves = tuple(curves)
+        self._next = [0] * len(curves)
+        self._steps: list[int] = []
+        self._values: list[float] = []
+        self._mean = Curve(self._steps, self._values)
+
+    def is_of(self, curves: Sequence[Curve]) -> bool:
+        """Whether these are the very curves that it follows."""
+        return len(curves) == len(self._curves) and all(a is b for a, b in zip(curves, self._curves, strict=True))
+
+    def so_far(self) -> Curve | None:
+        """The mean as far as all curves have come; None while they have no step in common."""
+        at = self._next
+        while all(index < len(curve.steps) for index, curve in zip(at, self._curves, strict=True)):
+            points = [(curve.steps[index], curve.values[index]) for index, curve in zip(at, self._curves, strict=True)]
+            latest = max(step for step, _ in points)
+            if all(step == latest for step, _ in points):
+                self._steps.append(latest)
+                self._values.append(math.fsum(value for _, value in points) / len(points))
+                at[:] = [index + 1 for index in at]
+            else:
+                at[:] = [index + (step < latest) for index, (step, _) in zip(at, points, strict=True)]
+        return self._mean if self._steps else None
+
+
+def mean_curves(runs: Sequence[Mapping[str, Curve]], followed: dict[str, MeanCurve] | None = None) -> dict[str, Curve]:
+    """The curves of a trial that is several runs: their means at the steps that all of them have reached.
+
+    With the same ``followed`` at each call, only what has come since the last one is worked out.
     """
-    steps: dict[str, list[int]] = {}
-    values: dict[str, list[float]] = {}
-    for step, metrics in points:
-        for name, value in metrics.items():
-            if math.isfinite(value) and (name not in steps or step > steps[name][-1]):
-                steps.setdefault(name, []).append(step)
-                values.setdefault(name, []).append(value)
-    return {name: Curve(tuple(steps[name]), tuple(values[name])) for name in steps}
-
-
-def mean_curves(runs: Sequence[Mapping[str, Curve]]) -> dict[str, Curve]:
-    """The curves of a trial that is several runs: their means at the steps that all of them have reached."""
     if len(runs) == 1:
         return dict(runs[0])
+    followed = {} if followed is None else followed
     means: dict[str, Curve] = {}
-    for name in set.intersection(*(set(curves) for curves in runs)) if runs else ():
-        at_step = [dict(zip(curves[name].steps, curves[name].values, strict=True)) for curves in runs]
-        steps = sorted(set.intersection(*map(set, at_step)))
-        if steps:
-            means[name] = Curve(tuple(steps), tuple(math.fsum(v[s] for v in at_step) / len(runs) for s in steps))
+    for name in runs[0] if runs else ():
+        curves = [of_run[name] for of_run in runs if name in of_run]
+        if len(curves) < len(runs):
+            continue
+        if name not in followed or not followed[name].is_of(curves):
+            followed[name] = MeanCurve(curves)
+        mean = followed[name].so_far()
+        if mean is not None:
+            means[name] = mean
     return means
+
+
+def thinned(points: Sequence[_Point], most: int) -> Sequence[_Point]:
+    """At most ``most`` of the points, but at least two: the first, the last and those evenly spaced between them."""
+    gaps = max(2, most) - 1
+    if len(points) <= gaps + 1:
+        return points
+    return [points[round(gap * (len(points) - 1) / gaps)] for gap in range(gaps + 1)]
 
 
 @dataclass(frozen=True)
 class Progress:
-    """How far a trial has come.
-
-    What is derived from it is kept with it, so that one object is best used for as long as nothing new was reported,
-    which for an ended trial is always.
-    """
+    """How far a trial has come."""
 
     number: int
     curves: Mapping[str, Curve] = field(default_factory=dict)
     """By the name under which the points were reported."""
     constants: Mapping[str, float] = field(default_factory=dict)
-    """Metrics known while the trial runs that do not change any more, such as ``num_params``."""
+    """Built-in metrics known while the trial runs that do not change any more, such as ``num_params``."""
     completed: bool = False
     """Whether it ran to its own end: neither running nor stopped early."""
     final: Mapping[str, float] = field(default_factory=dict)
     """The metrics of a trial that has ended."""
-
-    @cached_property
-    def known(self) -> dict[str, float]:
-        """Every value that will not change any more."""
-        return {**self.final, **self.constants}

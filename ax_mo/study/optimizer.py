@@ -20,6 +20,7 @@ from ax_mo.goals import Goals
 from ax_mo.space.parameters import Point, Space
 from ax_mo.space.sample import quasi_random_points
 from ax_mo.study.ax_space import AxSpace
+from ax_mo.study.curves import thinned
 from ax_mo.study.repeats import deviation, means, standard_error
 from ax_mo.study.trial import Status, Suggestion, Trial
 from ax_mo.trial.curve import CurvePoint
@@ -33,6 +34,9 @@ _FEW_POINTS = 10_000
 
 # How often Ax may draw there for a point that is new and meets the constraints: its own 10,000 draws take 18 s.
 _FEW_DRAWS = 200
+
+# Of each trial's curves, all together: each tell goes through all rows of the study, and no model reads them.
+_MOST_CURVE_POINTS = 300
 
 # How hard the acquisition function is searched. Ax's own 20 and 1024 take most of a suggestion's time.
 _SEARCH_EFFORT = {"num_restarts": 4, "raw_samples": 256}
@@ -93,8 +97,8 @@ class AxOptimizer:
         self._client.set_generation_strategy(self._strategy(position, fresh=not trials))
         _quiet()
         self._restore(trials)
-        for number, curve in (curves or {}).items():
-            self._attach_curve(number, curve)
+        known = {number: curve for number, curve in (curves or {}).items() if number in self._samples}
+        self._attach_rows([row for number, curve in known.items() for row in self._curve_rows(number, curve)])
 
     def ask(self) -> Suggestion:
         """The next point; a trial that is still running counts as pending. Raises SpaceExhausted."""
@@ -163,18 +167,21 @@ class AxOptimizer:
         """
         self._client._experiment.trials[self._indices[number]].mark_completed()
         self._samples[number] = tuple(samples)
-        self._attach_curve(number, curve)
+        self._attach_rows(self._curve_rows(number, curve))
         self._attach(list(self._samples) if self._is_noisy() else [number])
         if self._note_worst(means(samples)):
             self._configure_goals()
 
-    def stop(self, number: int, samples: Sequence[Mapping[str, float]], curve: Sequence[CurvePoint] = ()) -> None:
-        """Trial ``number`` was stopped early with these metrics, its last: no data where one of a goal is missing."""
-        if self._stop(number, samples):
-            self._attach_curve(number, curve)
+    def stop(
+        self, number: int, samples: Sequence[Mapping[str, float]], curve: Sequence[CurvePoint] = (), reason: str = ""
+    ) -> None:
+        """Trial ``number`` was stopped early with these metrics, its last: no data where one of a goal is missing.
+
+        Ax shows the ``reason`` as the trial's ``status_reason``.
+        """
+        if self._stop(number, samples, reason):
+            self._attach_rows(self._curve_rows(number, curve))
             self._attach(list(self._samples) if self._is_noisy() else [number])
-        else:
-            self.fail(number)
 
     def fail(self, number: int) -> None:
         """Trial ``number`` has no data. Abandoned, in Ax's terms, so that the same point is not proposed again."""
@@ -203,8 +210,7 @@ class AxOptimizer:
             if trial.status is Status.FAILED:
                 self.fail(trial.number)
             elif trial.status is Status.EARLY_STOPPED:
-                if not self._stop(trial.number, trial.observations):
-                    self.fail(trial.number)
+                self._stop(trial.number, trial.observations, trial.reason or "")
             elif trial.status.has_metrics:
                 self._client._experiment.trials[self._indices[trial.number]].mark_completed()
                 self._samples[trial.number] = trial.observations
@@ -217,20 +223,19 @@ class AxOptimizer:
         """Where some trials have a spread, the others are given one that depends on what is known of all."""
         return any(len(known) > 1 for known in self._samples.values())
 
-    def _stop(self, number: int, samples: Sequence[Mapping[str, float]]) -> bool:
-        """Whether there is data of a trial that was stopped early; Ax counts the trial as such then."""
+    def _stop(self, number: int, samples: Sequence[Mapping[str, float]], reason: str) -> bool:
+        """Whether there is data of a trial that was stopped early; Ax counts it as such then, else as abandoned."""
+        trial = self._client._experiment.trials[self._indices[number]]
         if not all(name in sample for sample in samples for name in self._goals.required):
+            trial.mark_abandoned(reason=reason or None)  # which the client's method cannot say
             return False
         # Ax would see the data first, and the repeats' uncertainty depends on all trials.
-        self._client._experiment.trials[self._indices[number]].mark_early_stopped(unsafe=True)
+        trial.mark_early_stopped(reason=reason or None, unsafe=True)
         self._samples[number] = tuple(samples)
         return True
 
     def _attach(self, numbers: Sequence[int]) -> None:
         """Give Ax the data of these trials; what it had of them before is replaced."""
-        from ax.core.data import Data
-        from pandas import DataFrame
-
         data = {number: [self.data_of(sample) for sample in self._samples[number]] for number in numbers}
         spreads = _pooled_deviations(list(data.values()))
         rows: list[dict[str, Any]] = []
@@ -242,27 +247,26 @@ class AxOptimizer:
                 if error is None:
                     error = spreads.get(name, math.nan)
                 rows.append({**of_trial, "metric_name": name, "metric_signature": name, "mean": mean, "sem": error})
-        self._client._experiment.attach_data(Data(df=DataFrame(rows)))
+        self._attach_rows(rows)
 
-    def _attach_curve(self, number: int, curve: Sequence[CurvePoint]) -> None:
-        """Give Ax the steps of each goal whose metrics are on the curve, with the step as progression."""
+    def _curve_rows(self, number: int, curve: Sequence[CurvePoint]) -> list[dict[str, Any]]:
+        """The steps of each goal whose metrics are on the curve, thinned out, with the step as progression."""
+        points: dict[str, list[tuple[int, float]]] = {}
+        for point in curve:
+            for name, mean in self.data_of(point.metrics).items():
+                points.setdefault(name, []).append((point.step, mean))
+        index = self._indices[number]
+        of_trial = {"trial_index": index, "arm_name": self._client._experiment.trials[index].arm.name, "sem": math.nan}
+        return [
+            {**of_trial, "metric_name": name, "metric_signature": name, "mean": mean, "step": step}
+            for name, of_metric in points.items()
+            for step, mean in thinned(of_metric, _MOST_CURVE_POINTS // len(points))
+        ]
+
+    def _attach_rows(self, rows: Sequence[Mapping[str, Any]]) -> None:
         from ax.core.data import Data
         from pandas import DataFrame
 
-        index = self._indices[number]
-        of_trial = {"trial_index": index, "arm_name": self._client._experiment.trials[index].arm.name}
-        rows = [
-            {
-                **of_trial,
-                "metric_name": name,
-                "metric_signature": name,
-                "mean": mean,
-                "sem": math.nan,
-                "step": point.step,
-            }
-            for point in curve
-            for name, mean in self.data_of(point.metrics).items()
-        ]
         if rows:
             self._client._experiment.attach_data(Data(df=DataFrame(rows)))
 

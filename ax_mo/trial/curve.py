@@ -15,7 +15,7 @@ What counts, for each metric by itself (``report()`` and Lightning may record di
 import json
 import math
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeGuard
@@ -76,10 +76,21 @@ def append(path: Path, step: int, time: float, metrics: Mapping[str, Any], fit: 
         os.close(descriptor)
 
 
-class CurveReader:
-    """Follows a curve's file while it grows.
+@dataclass(frozen=True)
+class Series:
+    """One metric's curve as far as it has come. The lists grow at their ends; a later fit begins another series."""
 
-    ``dropped`` counts the points, and the single values of points that were kept, that are not part of the curve.
+    order: float
+    steps: list[int] = field(default_factory=list)
+    values: list[float] = field(default_factory=list)
+
+
+class CurveReader:
+    """Follows a curve's file while it grows. What it costs depends on what is new, not on what was read before.
+
+    ``series`` are the metrics' curves, without what later fits have replaced, and ``step`` that of the last point, None
+    before the first. ``dropped`` counts the points, and the single values of points that were kept, that are not part
+    of the curve.
     """
 
     def __init__(self, path: Path) -> None:
@@ -88,9 +99,10 @@ class CurveReader:
 
     def _forget(self) -> None:
         self.dropped = 0
+        self.step: int | None = None
+        self.series: dict[str, Series] = {}
         self._offset = 0
         self._filter = _Filter()
-        self._points: list[CurvePoint] = []
 
     def new_points(self) -> list[CurvePoint]:
         """The points that were appended since the last call; reads no byte twice."""
@@ -105,20 +117,29 @@ class CurveReader:
         self._offset += len(whole) + len(newline)
         points = [point for line in whole.splitlines() if (point := self._filter.point(line)) is not None]
         self.dropped = self._filter.dropped
-        self._points += points
+        for point in points:
+            self._add(point)
         return points
 
-    @property
-    def curve(self) -> Curve:
-        """All that was read so far, without what later fits have replaced."""
-        return Curve(tuple(_counting(self._points)), self.dropped)
+    def _add(self, point: CurvePoint) -> None:
+        self.step = point.step
+        for name, value in point.metrics.items():
+            series = self.series.get(name)
+            if series is None or series.order < point.order:
+                self.series.pop(name, None)  # the order of the names is that of their curves' first points
+                series = self.series[name] = Series(point.order)
+            series.steps.append(point.step)
+            series.values.append(value)
+
+    def last(self) -> dict[str, float]:
+        """Each metric's last value."""
+        return {name: series.values[-1] for name, series in self.series.items()}
 
 
 def read_curve(directory: Path) -> Curve:
     """The whole curve of the trial in ``directory``; empty where there is none."""
     reader = CurveReader(directory / CURVE)
-    reader.new_points()
-    return reader.curve
+    return Curve(tuple(_counting(reader.new_points())), reader.dropped)
 
 
 @dataclass
@@ -169,8 +190,8 @@ def _parse(line: bytes) -> tuple[CurvePoint, int] | None:
     return CurvePoint(step, seconds, values, fit), len(metrics) - len(values)
 
 
-def _counting(points: Iterable[CurvePoint]) -> list[CurvePoint]:
-    points = list(points)
+def _counting(points: Sequence[CurvePoint]) -> list[CurvePoint]:
+    """The points without what later fits have replaced."""
     highest: dict[str, float] = {}
     for point in points:
         highest.update(dict.fromkeys(point.metrics, point.order))

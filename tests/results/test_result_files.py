@@ -15,6 +15,7 @@ from ax_mo.goals import parse_goals
 from ax_mo.results import files
 from ax_mo.results.files import ResultFiles, results_yaml, trials_csv
 from ax_mo.study.trial import Status, Trial
+from tests.cost import bytecodes
 
 GOALS = parse_goals({"acc": "maximize", "size": "minimize"}, None, ["seconds <= 60"])
 KEYS = ("model", "optim.lr")
@@ -141,6 +142,23 @@ def test_files_hold_the_trials_by_number_and_nothing_temporary_is_left(tmp_path:
     lines = (tmp_path / "trials.csv").read_text().splitlines()
     assert [line.split(",")[0] for line in lines] == ["trial", "0", "1"]
     assert (tmp_path / "pareto/trial_1.yaml").read_text() == "trial: 1\n"
+
+
+def test_repeats_stand_in_the_order_of_their_trials(tmp_path: Path) -> None:
+    runs = [replace(trial(number, 0.9, 10), repeat=repeat) for repeat in (0, 1) for number in (1, 0)]
+    out = writer(tmp_path)
+    out.changed()
+    out.refresh({run.key: run for run in runs}, {number: trial(number, 0.9, 10) for number in (1, 0)})
+    rows = csv.DictReader(io.StringIO((tmp_path / "trials.csv").read_text()))
+    assert [(row["trial"], row["repeat"]) for row in rows] == [("0", "0"), ("0", "1"), ("1", "0"), ("1", "1")]
+
+
+def test_cost_of_the_files_grows_with_the_trials_and_no_faster(tmp_path: Path) -> None:
+    def refresh_of(count: int) -> int:
+        failed = [replace(trial(number, 0.9, 10), status=Status.FAILED) for number in range(count)]
+        return bytecodes(lambda: refreshed(writer(tmp_path), *failed))
+
+    assert refresh_of(400) <= 10 * refresh_of(50)
 
 
 def test_files_are_replaced_not_written_in_place(tmp_path: Path) -> None:

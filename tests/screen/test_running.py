@@ -3,11 +3,14 @@
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
+
 from ax_mo.screen import running
 from ax_mo.screen.running import RunningTrials
 from ax_mo.study.trial import Status, Trial
 from ax_mo.trial.curve import append
 from ax_mo.trial.files import CURVE
+from tests.cost import bytecodes
 
 RUN = Trial(3, Status.RUNNING, {"x": 0.25, "model": "cnn", "lr": None}, ("seed=1", "x=0.25", "model=cnn"), "3")
 
@@ -40,3 +43,19 @@ def test_files_are_looked_at_once_a_second(tmp_path: Path) -> None:
     for _ in range(100):
         view.look([RUN])
     assert len(looked) == 1
+
+
+def test_a_look_costs_no_more_however_long_the_curve_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(running, "_EVERY_SECONDS", 0.0)
+
+    def look_after(points: int) -> int:
+        directory = tmp_path / str(points)
+        directory.mkdir()
+        view = RunningTrials(lambda _run: directory, {})
+        for step in range(points):
+            append(directory / CURVE, step, 0.0, {"acc": 0.5})
+        view.look([RUN])
+        append(directory / CURVE, points, 0.0, {"acc": 0.6})
+        return bytecodes(lambda: view.look([RUN]))
+
+    assert look_after(1000) <= 1.2 * look_after(20)

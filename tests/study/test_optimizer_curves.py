@@ -1,7 +1,9 @@
 """Learning curves and early-stopped trials as Ax's data."""
 
 import math
+from itertools import pairwise
 
+from ax.api.client import Client
 from ax.core.trial_status import TrialStatus
 
 from ax_mo.goals import parse_goals
@@ -93,3 +95,46 @@ def test_early_stopped_trial_without_a_goals_metric_is_no_data_and_not_tried_aga
     optimizer.stop(0, [{"acc": 0.5, "size": 0.5}])
     assert optimizer._client._experiment.trials[optimizer._indices[0]].status is TrialStatus.ABANDONED
     assert optimizer.ask().point != point
+
+
+def test_ax_is_given_a_few_hundred_points_of_a_long_curve_from_its_first_to_its_last():
+    optimizer = AxOptimizer(SPACE, GOALS, seed=0, first=[Suggestion({"x": 0.5, "y": 0.5}, "initial")])
+    optimizer.start()
+    optimizer.assign(0, optimizer.ask().point)
+    curve = [CurvePoint(s, 0.0, {"acc": s / 5000} if s % 2 else {"acc": s / 5000, "size": 1.0}) for s in range(5001)]
+    optimizer.tell(0, [evaluate({"x": 0.5, "y": 0.5})], curve)
+    steps = {name: [step for _, step, _ in rows(optimizer, name) if step is not None] for name in ("m0", "m1")}
+    for name, of_metric in steps.items():
+        of_metric.sort()
+        assert (of_metric[0], of_metric[-1], len(of_metric)) == (0.0, 5000.0, 150), name
+        gaps = [b - a for a, b in pairwise(of_metric)]
+        assert max(gaps) <= min(gaps) + 2, "evenly spaced"
+
+
+def test_ax_shows_why_a_trial_was_stopped_and_says_so_after_a_resume(tmp_path):
+    why = "dominated at step 3 by trials 1, 2 and 4"
+    optimizer = AxOptimizer(SPACE, GOALS, seed=0, first=[Suggestion({"x": x, "y": 0.5}, "initial") for x in (0.2, 0.7)])
+    optimizer.start()
+    told = [{"acc": 0.5, "size": 0.5, "cost": 1.0}, {"acc": 0.5}]  # the second has no data
+    trials = []
+    for number, metrics in enumerate(told):
+        point = optimizer.ask().point
+        optimizer.assign(number, point)
+        optimizer.stop(number, [metrics], reason=why)
+        trials.append(Trial(number, Status.EARLY_STOPPED, point, (), "", metrics=metrics, reason=why))
+    resumed = AxOptimizer(SPACE, GOALS, seed=0)
+    resumed.start(trials)
+    resumed.save(tmp_path / "study.ax.json")
+    for client in (optimizer._client, resumed._client, Client.load_from_json_file(str(tmp_path / "study.ax.json"))):
+        stopped = client._experiment.trials.values()
+        assert [(trial.status, trial.status_reason) for trial in stopped] == [
+            (TrialStatus.EARLY_STOPPED, why),
+            (TrialStatus.ABANDONED, why),
+        ]
+
+
+def test_resumed_optimizer_has_no_curve_of_a_trial_without_data():
+    stopped = Trial(0, Status.EARLY_STOPPED, {"x": 0.5, "y": 0.5}, (), "", metrics={"acc": 0.5})
+    resumed = AxOptimizer(SPACE, GOALS, seed=0)
+    resumed.start([stopped], {0: curve_to({"acc": 0.5}, 4)})
+    assert resumed._client._experiment.lookup_data().full_df.empty

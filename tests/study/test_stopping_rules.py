@@ -3,6 +3,7 @@
 import logging
 import random
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -109,6 +110,36 @@ def test_trial_that_breaks_a_constraint_is_no_reason_to_stop_another() -> None:
     assert list(decide(DOMINATED, goals, [bad], timed(30))) == [10]
 
 
+TO_FIVE = parse_goals({"acc": "maximize"}, constraints=["size <= 5"])
+
+
+def in_millions(g: Progress, known: float, **final: float) -> Progress:
+    """A trial of a project that calls the millions of parameters ``size``, which is the built-in's name for all."""
+    return Progress(g.number, g.curves, {"size": known * 1e6}, g.completed, final)
+
+
+def test_projects_own_value_counts_for_a_constraint_before_the_built_in_one() -> None:
+    others = [in_millions(g, 3.0, acc=0.9, size=3.0) for g in GOOD]
+    bad = in_millions(trial(10, (0.2, 0.3), 0), 4.0)
+    assert list(decide(DOMINATED, TO_FIVE, [bad], others)) == [10]
+    too_large = [in_millions(g, 3.0, acc=0.9, size=6.0) for g in GOOD]
+    assert decide(DOMINATED, TO_FIVE, [bad], too_large) == {}
+
+
+def test_value_that_is_reported_once_counts_for_a_constraint_of_a_running_trial() -> None:
+    def reporting(number: int, size: float) -> Progress:
+        curves = {"acc": curve(0.6, 0.9), "size": curve(size)}
+        return Progress(number, curves, {"size": size * 1e6})
+
+    slow = [
+        Progress(n, {"acc": curve(0.1, 0.1), "size": curve(4.5)}, {"size": 4.5e6}, True, {"acc": 0.1, "size": 4.5})
+        for n in range(3)
+    ]
+    bad = Progress(10, {"acc": curve(0.2, 0.3), "size": curve(9.0)}, {"size": 9e6})
+    assert list(decide(DOMINATED, TO_FIVE, [bad, *(reporting(n, 4.0) for n in (11, 12, 13))], slow)) == [10]
+    assert decide(DOMINATED, TO_FIVE, [bad, *(reporting(n, 6.0) for n in (11, 12, 13))], slow) == {}
+
+
 def test_several_curves_are_compared_together() -> None:
     def both(number: int, acc: Curve, loss: Curve, completed: bool = False) -> Progress:
         return Progress(number, {"acc": acc, "loss": loss}, completed=completed)
@@ -143,6 +174,93 @@ def test_curve_of_another_name_than_the_objective_is_used() -> None:
         )
 
     assert list(decide(settings, GOALS, [renamed(trial(10, (0.2, 0.3), 200))], [renamed(g) for g in GOOD])) == [10]
+
+
+def test_trial_that_has_come_to_the_front_since_its_last_look_is_not_stopped() -> None:
+    settings = settings_of(rule="dominated", interval=5)
+    better = (0.1,) * 5 + (0.9, 0.95)
+    assert decide(settings, GOALS, [trial(10, better, 200)], GOOD) == {}
+    assert decide(settings, GOALS, [trial(10, (0.1,) * 7, 200)], GOOD) == {
+        10: "dominated at step 7 by trials 0, 1, 2 and 2 more"
+    }
+
+
+def test_trial_with_fewer_dominators_than_k_since_its_last_look_is_not_stopped() -> None:
+    better = trial(10, (0.1,) * 5 + (0.85,), 200)
+    others = [*GOOD[:2], *(trial(number, (0.8,) * 6, 100, completed=True) for number in range(20, 23))]
+    assert decide(settings_of(rule="dominated", interval=6, k=3), GOALS, [better], others) == {}
+    assert list(decide(settings_of(rule="dominated", interval=6, k=2), GOALS, [better], others)) == [10]
+
+
+# Objectives that are reported once
+
+
+def once(g: Progress, **points: tuple[int, float]) -> Progress:
+    """The trial with ``size`` not built in but reported, at one step, as other metrics are."""
+    curves = {**g.curves, **{name: Curve((step,), (value,)) for name, (step, value) in points.items()}}
+    return Progress(g.number, curves, {}, g.completed, g.final)
+
+
+def test_objective_that_is_reported_once_is_a_constant() -> None:
+    others = [once(g, size=(0, 100.0)) for g in GOOD]
+    patient = settings_of(rule="dominated", patience=1)
+    bad, small = once(trial(10, (0.2, 0.3), 0), size=(0, 200.0)), once(trial(11, (0.2, 0.3), 0), size=(0, 50.0))
+    assert decide(patient, GOALS, [bad, small], others) == {
+        10: "dominated at step 2 by trials 0, 1, 2 and 3 more, since step 1"
+    }
+    assert why_undecidable(patient, GOALS, others) is None
+
+
+def test_reported_constant_is_no_curve_of_the_rule_all() -> None:
+    settings = settings_of(rule="all", patience=1)
+    others = [once(g, size=(0, 100.0)) for g in GOOD]
+    assert list(decide(settings, GOALS, [once(trial(10, (0.1, 0.1), 0), size=(0, 1.0))], others)) == [10]
+    assert why_undecidable(settings, GOALS, others) is None
+
+
+def test_reported_constant_is_waited_for_and_never_mixed_with_the_built_in_one() -> None:
+    others = [once(g, size=(0, 3.0)) for g in GOOD]
+    silent = trial(10, (0.2, 0.3), 2e6)
+    assert decide(DOMINATED, GOALS, [silent], others) == {}
+    assert list(decide(DOMINATED, GOALS, [once(silent, size=(0, 4.0))], others)) == [10]
+
+
+def test_objective_that_is_reported_after_the_last_step_is_explained() -> None:
+    goals = parse_goals({"val_acc": "maximize", "test_acc": "maximize"})
+    settings = settings_of(goals, rule="dominated", patience=1)
+    others = [Progress(n, {"val_acc": curve(0.5, 0.8), "test_acc": curve(0.7, first=2)}, {}, True) for n in range(5)]
+    assert decide(settings, goals, [Progress(10, {"val_acc": curve(0.1, 0.1)})], others) == {}
+    assert why_undecidable(settings, goals, others) == (
+        "hydra.sweeper.early_stopping.curves: 'test_acc' is reported only at the end of a trial, so nothing will be "
+        "stopped; the curves are val_acc. Did you mean 'val_acc'?"
+    )
+
+
+def test_metric_of_percentile_that_is_reported_once_is_explained() -> None:
+    settings = settings_of(rule="percentile", metric="size")
+    others = [once(g, size=(0, 100.0)) for g in GOOD]
+    assert decide(settings, GOALS, [once(trial(10, (0.1, 0.1), 0), size=(0, 900.0))], others) == {}
+    reason = str(why_undecidable(settings, GOALS, others))
+    assert reason.startswith(
+        "hydra.sweeper.early_stopping.metric: 'size' is reported only once, which is no curve, so nothing will be"
+    )
+
+
+def test_one_epoch_is_a_curve_of_one_point() -> None:
+    others = [trial(number, (0.8,), 100, completed=True) for number in range(5)]
+    assert list(decide(DOMINATED, GOALS, [trial(10, (0.1,), 200)], others)) == [10]
+    assert why_undecidable(DOMINATED, GOALS, others) is None
+
+
+def test_trials_that_are_too_short_to_be_stopped_are_explained() -> None:
+    settings = settings_of(rule="dominated", min_steps=2, patience=1, interval=3)
+    assert why_undecidable(settings, GOALS, GOOD) == (
+        "hydra.sweeper.early_stopping: a trial is stopped after 5 reports at the earliest (min_steps + patience * "
+        "interval). Those that have completed made 3, and no such trial will be stopped."
+    )
+    long_enough = trial(5, (0.1,) * 5, 100, completed=True)
+    assert why_undecidable(settings, GOALS, [*GOOD, long_enough]) is None
+    assert stops_at(settings, (0.1,) * 5, [trial(n, (0.5,) * 5, 100, completed=True) for n in range(5)]) == 5
 
 
 # Objectives that are not known while a trial runs
@@ -331,10 +449,12 @@ RULES = [
 ]
 
 
-@given(studies())
-def test_trial_on_the_front_at_its_step_is_never_stopped(study: tuple[list[Progress], list[Progress]]) -> None:
+@given(studies(), st.integers(1, 4))
+def test_trial_on_the_front_at_its_step_is_never_stopped(
+    study: tuple[list[Progress], list[Progress]], interval: int
+) -> None:
     running, others = study
-    decided = decide(RULES[0], GOALS, running, others)
+    decided = decide(replace(RULES[0], interval=interval), GOALS, running, others)
     for one in running:
         step = one.curves["acc"].steps[-1]
         points = [(max(t.curves["acc"].values[:step]), -t.constants["size"]) for t in [*running, *others]]

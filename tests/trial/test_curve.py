@@ -21,6 +21,11 @@ def write(path: Path, *points: tuple[Any, ...]) -> None:
         append(path, step, 1.5, metrics, *fit)
 
 
+def values(reader: CurveReader, name: str) -> dict[int, float]:
+    series = reader.series[name]
+    return dict(zip(series.steps, series.values, strict=True))
+
+
 def test_line_is_one_strict_json_object(path: Path) -> None:
     append(path, 3, 1.23456, {"val/acc": 0.5, "n": 7, "bad": math.nan})
     append(path, 4, 2, {"é": -math.inf}, fit=2)
@@ -121,7 +126,7 @@ def test_reader_sees_each_point_once_however_the_file_grows(path: Path) -> None:
             file.write(content[at : at + 7])
             seen += [point.step for point in reader.new_points()]
     assert seen == [0, 1, 2, 3, 4]
-    assert reader.curve.values("a") == {step: step for step in range(5)}
+    assert values(reader, "a") == {step: step for step in range(5)}
 
 
 def test_reader_remembers_where_each_metric_had_got_to(path: Path) -> None:
@@ -151,20 +156,34 @@ def test_file_that_was_begun_again_is_read_from_its_start(path: Path) -> None:
     path.unlink()
     write(path, (0, {"a": 2}))
     assert [point.step for point in reader.new_points()] == [0]
-    assert reader.curve.values("a") == {0: 2}
+    assert values(reader, "a") == {0: 2}
+
+
+def test_reader_tells_what_came_last_as_the_whole_curve_has_it(path: Path) -> None:
+    reader = CurveReader(path)
+    assert (reader.step, reader.last(), reader.series) == (None, {}, {})
+    write(path, (0, {"a": 1, "b": 2}, 1), (1, {"a": 3}, 1), (0, {"a": 4}, 2), (7, {"c": 5}))
+    reader.new_points()
+    curve = read_curve(path.parent)
+    assert reader.step == curve.points[-1].step == 7
+    assert list(reader.last().items()) == list(curve.last().items()) == [("b", 2), ("a", 4), ("c", 5)]
+    assert {name: values(reader, name) for name in "abc"} == {name: curve.values(name) for name in "abc"}
+    write(path, (0, {"a": 9}, 1))
+    reader.new_points()
+    assert (reader.step, reader.last()["a"]) == (7, 4), "of an earlier fit"
 
 
 def test_curve_of_the_last_fit_wins(path: Path) -> None:
     write(path, (0, {"a": 1, "pretrain": 9}, 1), (1, {"a": 2}, 1), (0, {"a": 3}, 2))
     reader = CurveReader(path)
     assert [(point.fit, point.step) for point in reader.new_points()] == [(1, 0), (1, 1), (2, 0)]
-    assert reader.curve.values("a") == {0: 3}
-    assert reader.curve.values("pretrain") == {0: 9}
+    assert values(reader, "a") == {0: 3}
+    assert values(reader, "pretrain") == {0: 9}
     assert reader.dropped == 0
     write(path, (1, {"a": 4}, 1), (1, {"a": 5}, 2))
-    assert reader.curve.values("a") == {0: 3}
+    assert values(reader, "a") == {0: 3}
     reader.new_points()
-    assert reader.curve.values("a") == {0: 3, 1: 5}
+    assert values(reader, "a") == {0: 3, 1: 5}
 
 
 @pytest.mark.parametrize("first", [0, 1])
