@@ -4,7 +4,7 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -17,7 +17,7 @@ from ax_mo.ledger import Ledger
 from ax_mo.resumption import Resumption
 from ax_mo.space.grammar import quoted
 from ax_mo.study.store import now
-from ax_mo.study.trial import Outcome, Trial
+from ax_mo.study.trial import Key, Outcome, Trial
 from ax_mo.sweep import Ending, ending_of, suggestion_of
 from ax_mo.trial.files import RESULT, SPEC, read_json, write_json
 from ax_mo.trial.recorder import result_of as recorded_result
@@ -115,7 +115,7 @@ class BatchSweep:
         """What went wrong in the launcher itself, if anything; results are in the trials' directories."""
         started = now()
         try:
-            with self._watching():
+            with self._watching({trial.key for trial in group}):
                 returns = self._launcher.launch([_overrides(t) for t in group], initial_job_idx=group[0].number)
         except (KeyboardInterrupt, AxMoError):
             raise
@@ -126,7 +126,7 @@ class BatchSweep:
         return None
 
     @contextmanager
-    def _watching(self) -> Iterator[None]:
+    def _watching(self, under_way: Container[Key]) -> Iterator[None]:
         """Let bad trials be stopped meanwhile: a launcher returns when all of its jobs have ended.
 
         The thread has the ledger to itself, since this one waits for the launcher.
@@ -140,7 +140,7 @@ class BatchSweep:
         def watch() -> None:
             while not over.wait(_WATCH_SECONDS):
                 try:
-                    self._ledger.stop_the_bad()
+                    self._ledger.stop_the_bad(under_way)
                 except Exception as error:
                     errors.append(error)
                     return

@@ -1,6 +1,6 @@
 """The trials of a running study: opened, ended, recorded and told to everybody concerned, in one place."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Protocol
@@ -228,11 +228,14 @@ class Ledger:
 
     # Stopping trials early
 
-    def stop_the_bad(self) -> None:
-        """Ask those trials to end whose curves say that they are not worth going on."""
+    def stop_the_bad(self, under_way: Container[Key] | None = None) -> None:
+        """Ask those trials to end whose curves say that they are not worth going on.
+
+        ``under_way`` are the runs that have a job now; None where all have that count as running.
+        """
         if self.watch is None:
             return
-        stops = self.watch.to_stop(self.trials, self.runs.values())
+        stops = self.watch.to_stop(self.trials, self.runs.values(), under_way)
         for number, why in stops.items():
             for run in self._open_runs_of(number):
                 self._ask_to_stop(run, why)
@@ -295,7 +298,7 @@ class Ledger:
             self.asker.tell(trial.number, trial.observations, curve)
             self._hypervolume = None
         elif trial.status is Status.EARLY_STOPPED:
-            self.asker.stop(trial.number, trial.observations, curve)
+            self.asker.stop(trial.number, trial.observations, curve, trial.reason or "")
         else:
             self.asker.fail(trial.number)
         self._ended_here.append(trial.number)

@@ -25,8 +25,8 @@ from ax_mo.space.parameters import Choice, Parameter, Space
 from ax_mo.study.description import Description
 from ax_mo.study.store import StoredStudy
 from ax_mo.study.trial import Key, Outcome, Status, Trial
-from ax_mo.trial.curve import read_curve
 from ax_mo.trial.files import SPEC, STOP, read_json
+from ax_mo.trial.gather import partial_metrics
 from ax_mo.trial.metrics import as_json
 
 _REPEATS = re.compile(r"(\d+) of (.+), from (\d+)")
@@ -154,7 +154,7 @@ class _Builder:
         if seen.ended and row is not None:
             outcome = replace(outcome, reason=row["reason"] or None, stopped=seen is Status.EARLY_STOPPED)
             if seen is Status.EARLY_STOPPED and not obeyed:
-                outcome = replace(outcome, metrics=read_curve(directory).last())
+                outcome = replace(outcome, metrics=partial_metrics(directory))
             if seen is Status.COMPLETED and not has_result:
                 outcome = replace(outcome, metrics=_metrics(row), signature=None, stderr_tail="")
             if seen is Status.FAILED:
@@ -167,7 +167,7 @@ class _Builder:
             reason = None if stop is None else str(stop.get("reason"))
             return replace(run, status=Status.RUNNING, reason=reason)
         elif stop is not None and seen is not Status.CANCELLED:  # asked to stop, and ended by it
-            outcome = Outcome(read_curve(directory).last(), str(stop.get("reason")), None, stopped=True)
+            outcome = Outcome(partial_metrics(directory), str(stop.get("reason")), None, stopped=True)
         else:
             left = row or {}
             return replace(run, status=seen, reason=left.get("reason") or None, ended=left.get("ended") or None)

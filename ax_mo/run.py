@@ -45,6 +45,7 @@ from ax_mo.telling import announcement, conclusion, notices
 from ax_mo.trackers import State, parse_trackers
 from ax_mo.trackers.env import StudyTag, study_tag, trial_environment
 from ax_mo.trackers.process import Trackers
+from ax_mo.trial.current import disown_ranks
 from ax_mo.trial.recorder import ResultRecorder
 from ax_mo.warm_start import new_imports
 
@@ -83,6 +84,7 @@ def _sweep(
     task_function: TaskFunction,
     config: DictConfig,
 ) -> list[list[JobReturn]]:
+    disown_ranks()
     settings = parse_settings(given)
     project = Project(context.config_loader, config)
     sweep_dir = Path(os.path.abspath(str(config.hydra.sweep.dir)))  # noqa: PTH100  links are kept as given

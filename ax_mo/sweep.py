@@ -12,6 +12,7 @@ from types import FrameType
 from typing import Any
 
 from ax_mo.errors import AxMoError, StudyStopped
+from ax_mo.jobs.arrival import Arrivals
 from ax_mo.jobs.job import Job, Jobs, JobSpec, JobState, Phase
 from ax_mo.jobs.process import identity
 from ax_mo.ledger import Ledger
@@ -90,7 +91,7 @@ class Sweep:
         self._again: list[tuple[Trial, bool]] = []  # of an earlier sweeper, to run once more; whether it died
         self._asked: Future[Suggestion] | None = None
         self._waiting_since: float | None = None
-        self._ended_at: dict[Key, float] = {}
+        self._arrivals = Arrivals(jobs.result_grace_seconds)
         self._cancelled: set[Key] = set()  # since they did not stop when they were asked to
         self._farewell = farewell
         self._timeout_hours = timeout_hours
@@ -205,22 +206,15 @@ class Sweep:
     def _collect(self) -> None:
         keys = list(self._running)
         for key, state in zip(keys, self._jobs.states([self._running[key] for key in keys]), strict=True):
-            if state.phase is Phase.ENDED and self._files_have_come(key, state):
+            if state.phase is not Phase.ENDED:
+                continue
+            if self._arrivals.complete(key, state, self._ledger.has_result(self._ledger.runs[key])):
                 del self._running[key]
                 self._ledger.finish(key, self._ledger.outcome(key, state, cancelled=key in self._cancelled))
 
-    def _files_have_come(self, key: Key, state: JobState) -> bool:
-        """Whether the files of an ended job can be trusted to be all there: a network file system may be late.
-
-        A job that failed may well have left no result, so that less patience is due.
-        """
-        since = self._ended_at.setdefault(key, time.monotonic())
-        grace = self._jobs.result_grace_seconds * (1.0 if state.exit_code == 0 else 0.25)
-        return self._ledger.has_result(self._ledger.runs[key]) or time.monotonic() - since >= grace
-
     def _stop_early(self) -> None:
         """Ask bad trials to end, and end those that were asked and do not."""
-        self._ledger.stop_the_bad()
+        self._ledger.stop_the_bad(self._running)
         overdue = [key for key in self._running if key not in self._cancelled and self._ledger.overdue(key)]
         if overdue:
             self._jobs.cancel([self._running[key] for key in overdue])

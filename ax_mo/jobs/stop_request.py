@@ -4,8 +4,8 @@ import time
 from pathlib import Path
 
 from ax_mo.study.trial import Outcome, Trial
-from ax_mo.trial.curve import read_curve
 from ax_mo.trial.files import CURVE, LIGHTNING, STOP, STOPPED, read_json, write_json
+from ax_mo.trial.gather import partial_metrics
 
 
 def ask_to_stop(directory: Path, reason: str) -> None:
@@ -31,12 +31,12 @@ def overdue(directory: Path, grace_seconds: float) -> bool:
 def _is_trained(directory: Path) -> bool:
     """Whether as many fits of Lightning's have been completed as were begun; other loops do not say that they ended."""
     record = read_json(directory / LIGHTNING) or {}
-    return record.get("fits", 0) == record.get("started", 0) > 0
+    return bool(record.get("fits", 0) == record.get("started", 0) > 0)
 
 
 def stopped_outcome(run: Trial, directory: Path) -> Outcome:
     """Of a run that was asked to stop, and was ended before it left a result: what it had reached."""
-    return Outcome(read_curve(directory).last(), run.reason, started=run.submitted, stopped=True)
+    return Outcome(partial_metrics(directory), run.reason, started=run.submitted, stopped=True)
 
 
 def _modified(path: Path) -> float | None:

@@ -224,13 +224,12 @@ class AxOptimizer:
         return any(len(known) > 1 for known in self._samples.values())
 
     def _stop(self, number: int, samples: Sequence[Mapping[str, float]], reason: str) -> bool:
-        """Whether there is data of a trial that was stopped early; Ax counts it as such then, else as abandoned."""
+        """Mark a trial as stopped early. Whether there is data of it: a point without a goal's value is none."""
         trial = self._client._experiment.trials[self._indices[number]]
-        if not all(name in sample for sample in samples for name in self._goals.required):
-            trial.mark_abandoned(reason=reason or None)  # which the client's method cannot say
-            return False
-        # Ax would see the data first, and the repeats' uncertainty depends on all trials.
+        # Unsafe: Ax would see the data first, and the repeats' uncertainty depends on all trials.
         trial.mark_early_stopped(reason=reason or None, unsafe=True)
+        if not all(name in sample for sample in samples for name in self._goals.required):
+            return False
         self._samples[number] = tuple(samples)
         return True
 

@@ -46,8 +46,8 @@ class Notes:
     def tell(self, number: int, samples: Samples, curve: Sequence[CurvePoint] = ()) -> None:
         self._note("tell", number, list(samples), *curve)
 
-    def stop(self, number: int, samples: Samples, curve: Sequence[CurvePoint] = ()) -> None:
-        self._note("stop", number, list(samples), *curve)
+    def stop(self, number: int, samples: Samples, curve: Sequence[CurvePoint] = (), reason: str = "") -> None:
+        self._note("stop", number, list(samples), *curve, reason)
 
     def fail(self, number: int) -> None:
         self._note("fail", number)
@@ -75,7 +75,7 @@ def test_calls_are_made_in_their_order_on_one_other_thread(asker: Asker, notes: 
     asker.assign(5, {"x": 1})
     asker.tell(5, [{"acc": 0.9}], [POINT])
     asker.fail(6)
-    asker.stop(7, [{"acc": 0.5}], [POINT])
+    asker.stop(7, [{"acc": 0.5}], [POINT], "dominated")
     second = asker.ask()
     assert second.result(10.0).point == {"x": 7}
     assert first.result(10.0).point == {"x": 2}
@@ -85,7 +85,7 @@ def test_calls_are_made_in_their_order_on_one_other_thread(asker: Asker, notes: 
         ("assign", 5, {"x": 1}),
         ("tell", 5, [{"acc": 0.9}], POINT),
         ("fail", 6),
-        ("stop", 7, [{"acc": 0.5}], POINT),
+        ("stop", 7, [{"acc": 0.5}], POINT, "dominated"),
         ("ask",),
     ]
     assert notes.threads == {"ax_mo-suggestions"}

@@ -66,6 +66,12 @@ def test_metrics_have_steps_of_their_own(path: Path) -> None:
     assert curve.dropped == 1
 
 
+def test_number_that_is_no_float_is_dropped_and_counted(path: Path) -> None:
+    path.write_text('{"step": 0, "time": 0, "metrics": {"a": 1' + "0" * 400 + ', "b": 2}}\n')
+    curve = read_curve(path.parent)
+    assert (curve.last(), curve.dropped) == ({"b": 2}, 1)
+
+
 def test_value_that_is_not_finite_is_dropped_and_counted(path: Path) -> None:
     write(path, (0, {"a": math.nan, "b": 1}), (1, {"a": math.inf}), (2, {"a": 2, "b": -math.inf}))
     curve = read_curve(path.parent)
