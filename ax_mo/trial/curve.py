@@ -7,7 +7,8 @@ What counts, for each metric by itself (``report()`` and Lightning may record di
 
 - Steps rise. A step that goes back or repeats is dropped and counted; so is a value that is no finite number.
 - A later fit begins the curve again: K folds or a warm-up are several fits, and mixing their curves would compare
-  epoch 3 of one with epoch 4 of another. The last fit's curve wins, as its final metrics do.
+  epoch 3 of one with epoch 4 of another. The last fit's curve wins, as its final metrics do; once a fit has been
+  completed, ``read_curve`` leaves out what later ones have reported that were not.
 - What ``report()`` said wins over Lightning's curve of the same name.
 - A torn last line is ignored until it is whole.
 """
@@ -20,7 +21,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeGuard
 
-from ax_mo.trial.files import CURVE
+from ax_mo.trial.files import CURVE, LIGHTNING, read_json
 
 _REPORTED = math.inf
 
@@ -139,7 +140,11 @@ class CurveReader:
 def read_curve(directory: Path) -> Curve:
     """The whole curve of the trial in ``directory``; empty where there is none."""
     reader = CurveReader(directory / CURVE)
-    return Curve(tuple(_counting(reader.new_points())), reader.dropped)
+    points = reader.new_points()
+    last = (read_json(directory / LIGHTNING) or {}).get("last")
+    if last is not None:
+        points = [point for point in points if point.fit is None or point.fit <= last]
+    return Curve(tuple(_counting(points)), reader.dropped)
 
 
 @dataclass

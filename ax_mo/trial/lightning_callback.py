@@ -117,6 +117,7 @@ class _Recorder:
             self._costs.update(now.costs())
         record = self._record()
         record["fits"] += 1
+        record["last"] = self._fit
         earlier = [name for name in record["metrics"] if name not in metrics]
         record["metrics"].update(as_json(metrics))
         record["fitted"] = sorted(metrics)

@@ -93,7 +93,8 @@ def test_early_stopped_trial_without_a_goals_metric_is_no_data_and_not_tried_aga
     point = optimizer.ask().point
     optimizer.assign(0, point)
     optimizer.stop(0, [{"acc": 0.5, "size": 0.5}])
-    assert optimizer._client._experiment.trials[optimizer._indices[0]].status is TrialStatus.ABANDONED
+    assert optimizer._client._experiment.trials[optimizer._indices[0]].status is TrialStatus.EARLY_STOPPED
+    assert rows(optimizer, "m0") == []
     assert optimizer.ask().point != point
 
 
@@ -129,7 +130,7 @@ def test_ax_shows_why_a_trial_was_stopped_and_says_so_after_a_resume(tmp_path):
         stopped = client._experiment.trials.values()
         assert [(trial.status, trial.status_reason) for trial in stopped] == [
             (TrialStatus.EARLY_STOPPED, why),
-            (TrialStatus.ABANDONED, why),
+            (TrialStatus.EARLY_STOPPED, why),
         ]
 
 

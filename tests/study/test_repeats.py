@@ -123,13 +123,19 @@ def test_failed_trial_says_how_many_failed_and_why_the_first_did() -> None:
     assert (trial.metrics, trial.samples) == ({}, ())
 
 
-@pytest.mark.parametrize("statuses", [(S, S, S), (S, S, C), (S, F, S), (S,)])
+@pytest.mark.parametrize("statuses", [(S, S, S), (S, F, S), (S,)])
 def test_trial_of_which_a_run_was_stopped_early_was_stopped(statuses: tuple[Status, ...]) -> None:
     trial = whole(runs_of(*statuses))
     assert (trial.status, trial.reason) == (Status.EARLY_STOPPED, "dominated")
     stopped = [70.0 + repeat for repeat, status in enumerate(statuses) if status is S]
     assert trial.metrics == {"loss": sum(stopped) / len(stopped)}
     assert whole(runs_of(*statuses, R)).status is Status.RUNNING
+
+
+def test_runs_that_completed_before_another_was_stopped_are_what_is_known_of_the_trial() -> None:
+    trial = whole(runs_of(C, S, C))
+    assert trial.status is Status.EARLY_STOPPED
+    assert trial.samples == ({"loss": 10.0}, {"loss": 30.0})
 
 
 def test_only_run_of_a_trial_that_does_not_compose_keeps_its_reason() -> None:

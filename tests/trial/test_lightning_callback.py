@@ -170,14 +170,16 @@ def test_fit_that_raises_does_not_win(trial: Path) -> None:
     fit(trial)
     before = record(trial)
 
-    def on_train_epoch_end(self: Any) -> None:
-        raise RuntimeError("out of memory")
+    def on_train_epoch_start(self: Any) -> None:
+        if self.current_epoch == 1:
+            raise RuntimeError("out of memory")
 
-    larger = module(logs=lambda epoch: {"val/acc": 0.1}, on_train_epoch_end=on_train_epoch_end)
+    larger = module(logs=lambda epoch: {"val/acc": 0.1}, on_train_epoch_start=on_train_epoch_start)
     larger.more = torch.nn.Linear(10, 10)
     with pytest.raises(RuntimeError, match="out of memory"):
         fit(trial, larger)
     assert record(trial) == {**before, "started": 2}
+    assert read_curve(trial).values("val/acc") == pytest.approx({0: 0.5, 1: 0.6, 2: 0.7})
 
 
 def test_costs_are_known_while_the_fit_runs(trial: Path) -> None:
