@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from ax_mo.space.parameters import Choice, Range, Space
-from ax_mo.space.room import Room
+from ax_mo.space.region import FeasibleRegion
 from ax_mo.space.unit import from_unit
 
 # So many draws in a row may violate the constraints before points are drawn from within them, less evenly.
@@ -31,10 +31,10 @@ def quasi_random_points(space: Space, seed: int) -> Iterator[dict[str, Any]]:
 
 def _points_within(space: Space, seed: int) -> Iterator[dict[str, Any]]:
     """Random points where constraints leave so little that hardly any draw meets them."""
-    room, generator = Room(_constrained(space), space.constraints), random.Random(seed)
+    region, generator = FeasibleRegion(_constrained(space), space.constraints), random.Random(seed)
     misses = 0
     while misses < _MOST_MISSES:
-        values = room.draw(generator)
+        values = region.draw(generator)
         if values is None:
             misses += 1
             continue
@@ -49,7 +49,7 @@ def every_point(space: Space, most: int) -> list[dict[str, Any]] | None:
     size = others.size
     if size is None or size > most or not all(parameter.integral for parameter in constrained):
         return None
-    found = Room(constrained, space.constraints).points(most // size)
+    found = FeasibleRegion(constrained, space.constraints).points(most // size)
     if found is None:
         return None
     points = ({**other, **values} for other in others.points() for values in found)

@@ -274,6 +274,19 @@ def test_point_is_given_once_where_two_threads_ask(monkeypatch):
     assert first == same and given == [False] * 8
 
 
+def test_size_of_the_space_is_worked_out_once(monkeypatch):
+    """With parameters that depend on several groups, it takes half a second."""
+    worked_out = []
+    size = Space.size.fget
+    monkeypatch.setattr(Space, "size", property(lambda space: worked_out.append(space) or size(space)))
+    optimizer = AxOptimizer(space_of({"a": "int(interval(1, 1000))", "b": "int(interval(1, 1000))"}), F, seed=1)
+    optimizer.start()
+    for _ in range(3):
+        optimizer.ask()
+        optimizer.quasi_random()
+    assert len(worked_out) == 1
+
+
 # What is one point
 
 OPTIONS = [

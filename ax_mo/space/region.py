@@ -18,7 +18,7 @@ _MOST_BRANCHES = 20_000
 _ROUNDS = 10
 
 
-class Room:
+class FeasibleRegion:
     """What ``constraints`` leave of ``ranges``, which are all that they name."""
 
     def __init__(self, ranges: Sequence[Range], constraints: Sequence[LinearConstraint]) -> None:
