@@ -40,7 +40,7 @@ class FeasibleRegion:
         return found
 
     def draw(self, random: Random) -> dict[str, float] | None:
-        """A random point, by no means evenly distributed; None where the first values left nothing for the others."""
+        """A random point, about evenly distributed; None where the first values left nothing for the others."""
         bounds = self._whole
         for parameter in random.sample(self._ranges, len(self._ranges)):
             narrowed = self._narrowed(bounds)
