@@ -30,15 +30,15 @@ class LinearConstraint:
     bound: float
     text: str
     tolerance: float = ROUNDING
-    """How far beyond the bound still meets it, relative to the bound, or absolute where that is below 1."""
+    """How far beyond the bound still meets it, relative to the largest number in it, or absolute below 1."""
 
     @property
     def names(self) -> tuple[str, ...]:
         return tuple(name for name, _ in self.terms)
 
     def holds(self, values: Mapping[str, float]) -> bool:
-        total = sum(weight * values[name] for name, weight in self.terms)
-        return total <= self.bound + self.tolerance * max(1.0, abs(self.bound))
+        parts = [weight * values[name] for name, weight in self.terms]
+        return sum(parts) <= self.bound + self.tolerance * max(1.0, abs(self.bound), *map(abs, parts))
 
 
 @dataclass(frozen=True)

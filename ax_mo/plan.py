@@ -11,6 +11,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from ax_mo.errors import ConfigError, closest
 from ax_mo.goals import Goals, doubts, parse_goals
+from ax_mo.imports import Import
 from ax_mo.project import Project, all_keys, has_key, reason
 from ax_mo.settings import Settings, ignored_sampler
 from ax_mo.space.build import BuiltSpace, build_space, covering_points
@@ -23,7 +24,7 @@ from ax_mo.study.ending import StopWhen, parse_stop_when, parse_timeout_hours
 from ax_mo.study.repeats import Repeats
 from ax_mo.study.trial import Suggestion
 from ax_mo.trial.metric_sources import Origin, parse_metric_sources
-from ax_mo.warm_start import Import, distinct, entries_of, read_source, source_of
+from ax_mo.warm_start import distinct, entries_of, read_source, source_of
 
 
 @dataclass(frozen=True)
@@ -75,7 +76,7 @@ def make_plan(settings: Settings, arguments: Sequence[str], project: Project, re
             if not resuming:
                 raise
             remarks.append(f"not read again: {error}")
-    imports = distinct(imports)
+    imports = distinct(imports, space)
     remarks += [found.summary() for found in imports]
     return Plan(
         space,

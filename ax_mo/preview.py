@@ -71,7 +71,7 @@ def _next_command(asked: Asked, known: Sequence[Trial], remarks: list[str]) -> t
     if number >= asked.settings.n_trials:
         return title, f"none: the study has its {asked.settings.n_trials} trials"
     optimizer = asked.optimizer(asked.settings.seed or 0)
-    optimizer.start([*trials, *new_imports(asked.plan.imports, known)])
+    optimizer.start([*trials, *new_imports(asked.plan.imports, known, asked.plan.space)])
     try:
         suggestion = optimizer.ask()
     except SpaceExhausted:

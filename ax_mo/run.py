@@ -165,7 +165,7 @@ class _Study:
 
     def run(self) -> list[list[JobReturn]]:
         with self._open_store() as store:
-            store.add(new_imports(self._plan.imports, store.trials()))
+            store.add(new_imports(self._plan.imports, store.trials(), self._plan.space))
             tag = self._tag(self._describe(store))
             self._trackers = Trackers(
                 parse_trackers(self._settings.trackers), self._asked.database, tag, self._sweep_dir, self._screen.notice

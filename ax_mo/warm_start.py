@@ -1,8 +1,7 @@
 """Finished trials of earlier studies, as data of a new one."""
 
-import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -13,19 +12,16 @@ from omegaconf.errors import OmegaConfBaseException
 from ax_mo.comparison import Composed, Difference, Ran, differences, package_of, saved, unlike_groups, within
 from ax_mo.errors import AxMoError, ConfigError, closest
 from ax_mo.goals import Goals
+from ax_mo.imports import Import, Reason, Source
 from ax_mo.project import Project
 from ax_mo.space.entries import bare
+from ax_mo.space.identity import Identity, identity
 from ax_mo.space.parameters import Choice, Space, Value
 from ax_mo.space.start import values_in
-from ax_mo.study.location import Location, locate
+from ax_mo.study.location import locate
 from ax_mo.study.repeats import whole
 from ax_mo.study.store import StoredStudy
 from ax_mo.study.trial import Status, Trial
-
-_KINDS = 5
-"""Of reasons that a summary names."""
-_LISTED = 3
-"""Keys of one reason, and values of one key, that a summary names."""
 
 
 @dataclass(frozen=True)
@@ -34,106 +30,6 @@ class Entry:
 
     origin: str
     ignore: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class Source:
-    """Where an earlier study is, and the keys that may differ in its trials."""
-
-    location: Location
-    ignore: tuple[str, ...] = ()
-
-    @property
-    def label(self) -> str:
-        return self.location.label
-
-
-@dataclass(frozen=True)
-class Reason:
-    """Why a trial is left out: in words, or by what is not in its configuration as it would be here."""
-
-    words: str = ""
-    differences: tuple[Difference, ...] = ()
-
-    def __str__(self) -> str:
-        return self.words or _told([self.differences])
-
-
-@dataclass(frozen=True)
-class Import:
-    """What one source gives: trials that lie in the space, not numbered yet, and what was left out and why."""
-
-    source: Source
-    trials: tuple[Trial, ...]
-    left_out: tuple[Reason, ...] = ()
-    ignored: Mapping[str, Reason] = field(default_factory=dict)
-    """What ``ignore`` let pass, by the handles of the trials that it was needed for."""
-    unchecked: frozenset[str] = frozenset()
-    """The handles of the trials that have no record of their configuration left."""
-
-    def summary(self) -> str:
-        """For the user: one line, unless there are several kinds of reasons, or one that can be passed over."""
-        parts = [f"warm start: {len(self.trials)} trial(s) imported from {self.source.label}"]
-        handles = [str(trial.handle) for trial in self.trials]
-        ignored = [self.ignored[handle] for handle in handles if handle in self.ignored]
-        if ignored:
-            parts.append(f"ignored in {len(ignored)}:{_listing(ignored)}")
-        unchecked = sum(handle in self.unchecked for handle in handles)
-        if unchecked:
-            parts.append(
-                f"{unchecked} could not be checked beyond the overrides: their directories, with the "
-                "configuration that they ran with, are gone"
-            )
-        if self.left_out:
-            parts.append(f"{len(self.left_out)} left out:{_listing(self.left_out)}")
-        return "; ".join(parts) + self._way_out()
-
-    def _way_out(self) -> str:
-        keys = list(dict.fromkeys(difference.key for reason in self.left_out for difference in reason.differences))
-        if not keys:
-            return ""
-        ignore = ", ".join([*self.source.ignore, *keys[:_KINDS]])
-        return (
-            "\n  Where a difference cannot change a result, let it pass: "
-            f"hydra.sweeper.warm_start: [{{from: {self.source.label}, ignore: [{ignore}]}}]"
-        )
-
-
-def _listing(reasons: Sequence[Reason]) -> str:
-    """The reasons, those that are alike but for a value as one, with their numbers where there are several."""
-    alike: dict[Any, list[Reason]] = {}
-    for reason in reasons:
-        words = re.sub(r"=.*? is ", " is ", reason.words)  # whatever the value was
-        keys = tuple((difference.key, difference.here, difference.there is None) for difference in reason.differences)
-        alike.setdefault((words, keys), []).append(reason)
-    kinds = [(len(members), words or _told([r.differences for r in members])) for (words, _), members in alike.items()]
-    if len(kinds) == 1:
-        return f" {kinds[0][1]}"
-    kinds.sort(key=lambda kind: -kind[0])
-    lines = [f"{count}: {told}" for count, told in kinds[:_KINDS]]
-    if len(kinds) > _KINDS:
-        lines.append(f"and {sum(count for count, _ in kinds[_KINDS:])} more")
-    return "".join(f"\n  {line}" for line in lines)
-
-
-def _told(trials: Sequence[tuple[Difference, ...]]) -> str:
-    """The differences of trials that are alike but for the values there."""
-    told: list[str] = []
-    for alike in zip(*trials, strict=True):
-        one = alike[0]
-        values = list(dict.fromkeys(str(difference.there) for difference in alike))
-        there = "did not exist there" if one.there is None else f"was {_either(values)} there"
-        here = "does not exist here" if one.here is None else f"is {one.here} here"
-        told.append(f"{one.key} {there} and {here}")
-    more = len(told) - _LISTED
-    return ", ".join(told[:_LISTED]) + (f", and {more} more key(s) differ" if more > 0 else "")
-
-
-def _either(values: Sequence[str]) -> str:
-    listed, more = list(values[:_LISTED]), len(values) - _LISTED
-    if more > 0:
-        listed.append(f"one of {more} other values")
-    return " or ".join(filter(None, [", ".join(listed[:-1]), listed[-1]]))
 
 
 def entries_of(given: Any) -> list[Entry]:
@@ -198,37 +94,40 @@ def read_source(source: Source, space: Space, goals: Goals, project: Project, re
     for study in studies:
         _check_objectives(study, goals, source)
         base = source.location.place_of(study)
-        for _, group in groupby(study.runs, key=lambda run: run.number):
-            importer.read(list(group), base)
+        of_study = source.label if len(studies) == 1 else f"{source.label}/{study.name}"
+        for number, group in groupby(study.runs, key=lambda run: run.number):
+            importer.read(list(group), base, f"{of_study}#{number}")
     return importer.result()
 
 
-def distinct(imports: Sequence[Import]) -> list[Import]:
+def distinct(imports: Sequence[Import], space: Space) -> list[Import]:
     """The same, each point from the first trial that has it; the others are among those left out."""
-    points: list[dict[str, Value]] = []
+    points: set[Identity] = set()
     found: list[Import] = []
     for of_one in imports:
         trials: list[Trial] = []
         for trial in of_one.trials:
-            if dict(trial.point) not in points:
-                points.append(dict(trial.point))
+            point = identity(space, trial.point)
+            if point not in points:
+                points.add(point)
                 trials.append(trial)
         again = (Reason("another trial of the same point is imported already"),) * (len(of_one.trials) - len(trials))
         found.append(replace(of_one, trials=tuple(trials), left_out=(*of_one.left_out, *again)))
     return found
 
 
-def new_imports(imports: Sequence[Import], known: Sequence[Trial]) -> list[Trial]:
+def new_imports(imports: Sequence[Import], known: Sequence[Trial], space: Space) -> list[Trial]:
     """The trials that the study does not have yet, numbered downwards from its last imported one."""
     have = {trial.handle for trial in known if trial.status is Status.IMPORTED}
-    points = [dict(trial.point) for trial in known if trial.status is Status.IMPORTED]
+    points = {identity(space, trial.point) for trial in known if trial.status is Status.IMPORTED}
     number = min([0, *(trial.number for trial in known)])
     added: list[Trial] = []
     for trial in (trial for of_one in imports for trial in of_one.trials):
-        if trial.handle in have or dict(trial.point) in points:
+        point = identity(space, trial.point)
+        if trial.handle in have or point in points:
             continue
         number -= 1
-        points.append(dict(trial.point))
+        points.add(point)
         added.append(replace(trial, number=number))
     return added
 
@@ -278,8 +177,11 @@ class _Importer:
         trials, left_out = tuple(self._trials), tuple(self._left_out)
         return Import(self._source, trials, left_out, self._ignored, frozenset(self._unchecked))
 
-    def read(self, runs: Sequence[Trial], base: Path) -> None:
-        """Take a trial, given all its runs, unless it is unfinished; their directories are below ``base``."""
+    def read(self, runs: Sequence[Trial], base: Path, handle: str) -> None:
+        """Take a trial, given all its runs, unless it is unfinished; their directories are below ``base``.
+
+        ``handle`` is what it is known by here; no other trial of the source has it.
+        """
         trial = whole(runs)
         if trial.status is not Status.COMPLETED:
             return
@@ -294,8 +196,8 @@ class _Importer:
         except _LeftOut as left_out:
             self._left_out.append(left_out.reason)
             return
-        handle = f"{self._source.label}#{trial.number}"
-        self._trials.append(self._imported(trial, point, base / trial.directory, handle))
+        # Of a repeated trial, the run whose configuration was compared: the trial's own directory holds none.
+        self._trials.append(self._imported(trial, point, base / one.directory, handle))
         if record is None:
             self._unchecked.add(handle)
         if ignored:
@@ -339,7 +241,7 @@ class _Importer:
         starts = {key: (f"{key}=", f"it gives no value for {key}") for key in self._space.keys}
         about = next((key for key, start in starts.items() if why.startswith(start)), None)
         option = None if about is None or ran is None else self._other_option(ran, values, bare(about))
-        raise _LeftOut(why if option is None else _told([(option,)]))
+        raise _LeftOut(why if option is None else str(Reason(differences=(option,))))
 
     def _other_option(self, ran: Ran, values: Mapping[str, Value], key: str) -> Difference | None:
         """The option chosen there that makes the trial's key another than here's, or none at all."""

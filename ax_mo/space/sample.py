@@ -1,41 +1,64 @@
-"""Quasi-random points of a space without a model: a scrambled Sobol sequence."""
+"""Points of a space without a model: all of a small one, or a scrambled Sobol sequence."""
 
-import math
+import random
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
-from ax_mo.space.parameters import Choice, Parameter, Space
+from ax_mo.space.parameters import Choice, Range, Space
+from ax_mo.space.region import FeasibleRegion
+from ax_mo.space.unit import from_unit
 
-
-def from_unit(parameter: Parameter, u: float) -> Any:
-    """The parameter's value at ``u`` in [0, 1): its quantile, on its own scale."""
-    if isinstance(parameter, Choice):
-        return parameter.options[min(int(u * len(parameter.options)), len(parameter.options) - 1)].value
-    low, high = float(parameter.low), float(parameter.high)
-    if parameter.integral:  # each integer owns a cell of width one, also at the bounds
-        low, high = low - 0.5, high + 0.5
-    if parameter.log:
-        low = max(low, parameter.low / 2)
-        value = math.exp(math.log(low) + u * (math.log(high) - math.log(low)))
-    else:
-        value = low + u * (high - low)
-    value = min(max(value, float(parameter.low)), float(parameter.high))
-    return round(value) if parameter.integral else value
+# So many draws in a row may violate the constraints before points are drawn from within them, less evenly.
+_MOST_MISSES = 1_000
 
 
 def quasi_random_points(space: Space, seed: int) -> Iterator[dict[str, Any]]:
-    """Points that satisfy the space's constraints, without end unless 10,000 in a row violate them."""
+    """Points that satisfy the space's constraints, without end unless none is found; they may repeat."""
     from torch.quasirandom import SobolEngine
 
     engine = SobolEngine(dimension=len(space.parameters), scramble=True, seed=seed)
     misses = 0
-    while misses < 10_000:
+    while misses < _MOST_MISSES:
         point = point_at(space, engine.draw(1)[0].tolist())
         if all(constraint.holds(point) for constraint in space.constraints):
             misses = 0
             yield point
         else:
             misses += 1
+    yield from _points_within(space, seed)
+
+
+def _points_within(space: Space, seed: int) -> Iterator[dict[str, Any]]:
+    """Random points where constraints leave so little that hardly any draw meets them."""
+    region, generator = FeasibleRegion(_constrained(space), space.constraints), random.Random(seed)
+    misses = 0
+    while misses < _MOST_MISSES:
+        values = region.draw(generator)
+        if values is None:
+            misses += 1
+            continue
+        misses = 0
+        yield {**point_at(space, [generator.random() for _ in space.parameters]), **values}
+
+
+def every_point(space: Space, most: int) -> list[dict[str, Any]] | None:
+    """All points of a finite space; None where they are more than ``most``, or too hard to count."""
+    constrained = _constrained(space)
+    others = replace(space, parameters=tuple(p for p in space.parameters if p not in constrained), constraints=())
+    size = others.size
+    if size is None or size > most or not all(parameter.integral for parameter in constrained):
+        return None
+    found = FeasibleRegion(constrained, space.constraints).points(most // size)
+    if found is None:
+        return None
+    points = ({**other, **values} for other in others.points() for values in found)
+    return [{key: point[key] for key in space.keys if key in point} for point in points]
+
+
+def _constrained(space: Space) -> list[Range]:
+    names = {name for constraint in space.constraints for name in constraint.names}
+    return [p for p in space.parameters if isinstance(p, Range) and p.key in names]
 
 
 def point_at(space: Space, units: Sequence[float]) -> dict[str, Any]:

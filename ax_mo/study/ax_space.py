@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from ax_mo.linear import LinearConstraint
 from ax_mo.space.parameters import Choice, Condition, Parameter, Point, Range, Space
 
 
@@ -56,11 +57,9 @@ class AxSpace:
             for index, parameter in enumerate(space.parameters)
             if parameter.key in constrained
         }
-        self._as_log = {
-            parameter.key
-            for parameter in space.parameters
-            if isinstance(parameter, Range) and parameter.log and parameter.key in constrained
-        }
+        self._ranges = {p.key: p for p in space.parameters if isinstance(p, Range) and p.key in constrained}
+        self._as_log = {key for key, parameter in self._ranges.items() if parameter.log}
+        self._orders = [order for order in map(_order, space.constraints) if order is not None]
         self.copies: list[list[Copy]] = []  # of each parameter, in the space's order
         self._by_name: dict[str, Copy] = {}
         for parameter in space.parameters:
@@ -82,8 +81,9 @@ class AxSpace:
         lines: list[str] = []
         for constraint in self._space.constraints:
             if any(name in self._as_log for name in constraint.names):
-                (a, weight), (b, _) = constraint.terms
-                smaller, larger = (a, b) if weight > 0 else (b, a)
+                order = _order(constraint)
+                assert order is not None  # nothing else is linear in the logarithms, too
+                smaller, larger = order
                 lines.append(f"{self._aliases[smaller]} <= {self._aliases[larger]}")
             else:
                 terms = " + ".join(f"{weight!r} * {self._aliases[name]}" for name, weight in constraint.terms)
@@ -102,7 +102,7 @@ class AxSpace:
         return encoded
 
     def decode(self, parameterization: Mapping[str, Any]) -> dict[str, Any]:
-        """Ax's parameterization as a point; numbers become plain Python numbers inside their bounds."""
+        """Ax's parameterization as a point; numbers become plain Python numbers in their bounds and exact orders."""
         chosen: dict[str, str] = {}
         point: dict[str, Any] = {}
         for parameter, copies in zip(self._space.parameters, self.copies, strict=True):
@@ -112,7 +112,20 @@ class AxSpace:
             point[parameter.key] = self._decode(parameter, parameterization[copy.name])
             if isinstance(parameter, Choice):
                 chosen[parameter.key] = parameter.text(point[parameter.key])
+        self._put_in_order(point)
         return point
+
+    def _put_in_order(self, point: dict[str, Any]) -> None:
+        """Mend orders that were exact to Ax: what it rounds in a logarithm grows with the number, and shows."""
+        for _ in self._orders:  # along a chain, each pass carries a value one step further
+            for smaller, larger in self._orders:
+                if point[smaller] > point[larger]:
+                    below, above = self._ranges[smaller], self._ranges[larger]
+                    whole = below.integral and not above.integral  # which would lose all of one for a hair
+                    wanted = min(point[smaller], above.high) if whole else max(point[larger], below.low)
+                    point[larger] = math.ceil(wanted) if above.integral else float(wanted)
+                    most = math.floor(point[larger]) if below.integral else float(point[larger])
+                    point[smaller] = min(point[smaller], most)
 
     def _is_at(self, levels: Sequence[Level], parameterization: Mapping[str, Any]) -> bool:
         return all(parameterization.get(level.name) == self._value(level) for level in levels)
@@ -156,6 +169,8 @@ class AxSpace:
         for copy in [copy for of_one in self.copies for copy in of_one]:
             choice = copy.parameter
             if choice.key == condition.key and isinstance(choice, Choice):
+                # Ax 1.3.1 sorts numbers and truth values, and keeps their distances: a level says nothing of either.
+                assert _choice_values(choice)[0] == "str", f"conditions are on choices of texts, not on {choice.key}"
                 for index, option in enumerate(choice.options):
                     if option.text in condition.texts:
                         yield copy, Level(copy.name, index, len(choice.options), _one_hot(choice)), option.text
@@ -206,6 +221,16 @@ class AxSpace:
         number = 10.0 ** float(value) if parameter.key in self._as_log else float(value)
         number = min(max(number, float(parameter.low)), float(parameter.high))
         return round(number) if parameter.integral else number
+
+
+def _order(constraint: LinearConstraint) -> tuple[str, str] | None:
+    """The smaller and the larger of two parameters, where that is all that the constraint says."""
+    if len(constraint.terms) != 2 or constraint.bound != 0:
+        return None
+    (a, weight), (b, other) = constraint.terms
+    if weight != -other:
+        return None
+    return (a, b) if weight > 0 else (b, a)
 
 
 def _joined(path: Sequence[Level], other: Sequence[Level]) -> tuple[Level, ...] | None:

@@ -4,7 +4,6 @@ Ax is used through its public ``Client``, in memory. Everything here but ``quasi
 thread (``ax_mo.study.asker``).
 """
 
-import json
 import logging
 import math
 import random
@@ -17,8 +16,9 @@ from typing import Any
 
 from ax_mo.errors import StudyStopped
 from ax_mo.goals import Goals
+from ax_mo.space.identity import Identity, identity
 from ax_mo.space.parameters import Point, Space
-from ax_mo.space.sample import quasi_random_points
+from ax_mo.space.sample import every_point, quasi_random_points
 from ax_mo.study.ax_space import AxSpace
 from ax_mo.study.curves import thinned
 from ax_mo.study.repeats import deviation, means, standard_error
@@ -32,6 +32,9 @@ _MOST_REPEATS = 3
 # A space of so few points is gone through one by one when nothing new is found otherwise.
 _FEW_POINTS = 10_000
 
+# How many quasi-random points may be ones that were asked before; a larger space holds so many others.
+_MOST_KNOWN = 1_000
+
 # How often Ax may draw there for a point that is new and meets the constraints: its own 10,000 draws take 18 s.
 _FEW_DRAWS = 200
 
@@ -43,7 +46,11 @@ _SEARCH_EFFORT = {"num_restarts": 4, "raw_samples": 256}
 
 
 class SpaceExhausted(Exception):
-    """Every point of a finite space has been asked."""
+    """Every point of a finite space that meets its constraints has been asked."""
+
+
+class NoNewPoint(StudyStopped):
+    """No point was found that has not been asked, though there may be some."""
 
 
 class AxOptimizer:
@@ -72,15 +79,19 @@ class AxOptimizer:
         self._ax_space = AxSpace(space)
         self._worst: dict[str, float] = {}  # of objectives without a threshold
         self._first = list(first)
-        self._seen: set[str] = set()
+        self._seen: set[Identity] = set()
         self._samples: dict[int, tuple[Mapping[str, float], ...]] = {}  # by trial, one per repeat
         self._fallback: Iterator[dict[str, Any]] | None = None
-        self._fallback_lock = threading.Lock()
+        self._fallbacks = 0  # how many have been begun
+        self._lock = threading.RLock()  # of what was seen, and of the fallback
         self._client: Any = None
         self._indices: dict[int, int] = {}  # trial number -> Ax's trial index
-        self._proposed: dict[str, int] = {}  # a proposed point -> Ax's index, until it gets a number
-        size = space.size
-        self._is_small = size is not None and size <= _FEW_POINTS
+        self._proposed: dict[Identity, int] = {}  # a proposed point -> Ax's index, until it gets a number
+        self._size = space.size
+        self._unseen: dict[Identity, Point] | None = None  # of a space of few points
+        if self._size is not None and (self._size <= _FEW_POINTS or space.constraints):
+            every = every_point(space, _FEW_POINTS)
+            self._unseen = None if every is None else {identity(space, point): point for point in every}
 
     def start(self, trials: Sequence[Trial] = (), curves: Mapping[int, Sequence[CurvePoint]] | None = None) -> None:
         """Import Ax and bring the experiment to where ``trials`` left it, with their ``curves``. Takes seconds."""
@@ -101,42 +112,62 @@ class AxOptimizer:
         self._attach_rows([row for number, curve in known.items() for row in self._curve_rows(number, curve)])
 
     def ask(self) -> Suggestion:
-        """The next point; a trial that is still running counts as pending. Raises SpaceExhausted."""
-        size = self._space.size
-        if size is not None and len(self._seen) >= size and not self._space.constraints:
+        """The next point; a trial that is still running counts as pending. Raises SpaceExhausted or NoNewPoint."""
+        if self._is_exhausted():
             raise SpaceExhausted
         while self._first:
             first = self._first.pop(0)
-            if _key(first.point) not in self._seen:
-                self._seen.add(_key(first.point))
+            if self._take(first.point):
                 return first
         for _ in range(_MOST_REPEATS):
             suggestion = self._propose()
             if suggestion is None:
                 break
-            if _key(suggestion.point) not in self._seen:
-                self._seen.add(_key(suggestion.point))
+            if self._take(suggestion.point):
                 return suggestion
-            self._client.mark_trial_abandoned(self._proposed.pop(_key(suggestion.point)))
+            self._client.mark_trial_abandoned(self._proposed.pop(identity(self._space, suggestion.point)))
         return self.quasi_random()
 
     def quasi_random(self) -> Suggestion:
-        """A point that no model was asked for; may be called while ``ask`` runs. Raises SpaceExhausted."""
-        with self._fallback_lock:
-            if self._fallback is None:
-                self._fallback = quasi_random_points(self._space, self._seed + 1)
-            if self._is_small:  # random draws would miss the last ones
-                unseen = [point for point in self._space.points() if _key(point) not in self._seen]
-                if not unseen:
-                    raise SpaceExhausted
-                point = random.Random(f"{self._seed} {len(unseen)}").choice(unseen)
-                self._seen.add(_key(point))
+        """A point that no model was asked for; may be called while ``ask`` runs.
+
+        Raises SpaceExhausted, or NoNewPoint where the constraints leave nothing that can be found.
+        """
+        with self._lock:
+            if self._is_exhausted():
+                raise SpaceExhausted
+            if self._unseen is not None:  # random draws would miss the last ones
+                point = random.Random(f"{self._seed} {len(self._unseen)}").choice(list(self._unseen.values()))
+                self._take(point)
                 return Suggestion(point, "sobol")
-            for _, point in zip(range(10_000), self._fallback, strict=False):
-                if _key(point) not in self._seen:
-                    self._seen.add(_key(point))
+            if self._fallback is None:
+                self._fallbacks += 1
+                self._fallback = quasi_random_points(self._space, self._seed + self._fallbacks)
+            for _, point in zip(range(_MOST_KNOWN), self._fallback, strict=False):
+                if self._take(point):
                     return Suggestion(point, "sobol")
-        raise SpaceExhausted
+            self._fallback = None  # it may have ended; another one goes elsewhere
+        texts = " and ".join(f"'{constraint.text}'" for constraint in self._space.constraints)
+        raise NoNewPoint(
+            f"hydra.sweeper.param_constraints: no new point was found that meets {texts}, which leave too little of "
+            "the space for a search."
+        )
+
+    def _take(self, point: Point) -> bool:
+        """Whether nobody has the point yet; the caller has it then."""
+        key = identity(self._space, point)
+        with self._lock:
+            if key in self._seen:
+                return False
+            self._seen.add(key)
+            if self._unseen is not None:
+                self._unseen.pop(key, None)
+            return True
+
+    def _is_exhausted(self) -> bool:
+        if self._unseen is not None:
+            return not self._unseen
+        return self._size is not None and len(self._seen) >= self._size
 
     def save(self, path: Path) -> None:
         """Write Ax's own JSON snapshot, which ``Client.load_from_json_file`` reads without ax_mo.
@@ -155,7 +186,7 @@ class AxOptimizer:
 
     def assign(self, number: int, point: Point) -> None:
         """The point is now trial ``number``."""
-        index = self._proposed.pop(_key(point), None)
+        index = self._proposed.pop(identity(self._space, point), None)
         if index is None:
             index = self._client.attach_trial(parameters=self._ax_space.encode(point))
         self._indices[number] = index
@@ -205,7 +236,7 @@ class AxOptimizer:
     def _restore(self, trials: Sequence[Trial]) -> None:
         """Attach what is known in one go: Ax takes 10 ms for each trial that is completed on its own."""
         for trial in trials:
-            self._seen.add(_key(trial.point))
+            self._take(trial.point)
             self.assign(trial.number, trial.point)
             if trial.status is Status.FAILED:
                 self.fail(trial.number)
@@ -302,7 +333,7 @@ class AxOptimizer:
             # What Ax 1.3.1 drew for inactive parameters, and would fill them with later; a resume does not know it.
             run._candidate_metadata_by_arm_signature = None
         point = self._ax_space.decode(parameterization)
-        self._proposed[_key(point)] = index
+        self._proposed[identity(self._space, point)] = index
         return Suggestion(point, _GENERATORS.get(node, node), int(state.get("init_position", 0)))
 
     def _strategy(self, position: int, fresh: bool) -> Any:
@@ -329,7 +360,7 @@ class AxOptimizer:
             for spec in node.generator_specs:
                 if node.name == "Sobol":
                     spec.generator_kwargs["init_position"] = position
-                    if self._is_small:
+                    if self._unseen is not None:
                         spec.generator_gen_kwargs["model_gen_options"] = {"max_rs_draws": _FEW_DRAWS}
                 elif node.name == "MBM" and self._method == "fast":
                     spec.generator_gen_kwargs["model_gen_options"] = {"optimizer_kwargs": dict(_SEARCH_EFFORT)}
@@ -392,10 +423,6 @@ def _pooled_deviations(trials: Sequence[Sequence[Mapping[str, float]]]) -> dict[
             if spread is not None:
                 squares.setdefault(name, []).append(spread**2)
     return {name: math.sqrt(sum(values) / len(values)) for name, values in squares.items()}
-
-
-def _key(point: Point) -> str:
-    return json.dumps(dict(point), sort_keys=True, default=str)
 
 
 def _never_compile_kernels() -> None:

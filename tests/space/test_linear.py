@@ -122,6 +122,14 @@ def test_holds_forgives_rounding_relative_to_the_bound() -> None:
     assert LinearConstraint((("a", 1.0),), 0.3, "a <= 0.3").holds({"a": 0.1 + 0.2})
 
 
+def test_holds_forgives_rounding_relative_to_the_numbers_that_are_compared() -> None:
+    order = LinearConstraint((("a", 1.0), ("b", -2.0)), 0.0, "a <= 2*b")
+    assert order.holds({"a": 8585.041486995, "b": 8585.041486994 / 2})
+    assert order.holds({"a": 1e9 + 0.5, "b": 5e8})
+    assert not order.holds({"a": 1e9 + 2, "b": 5e8})
+    assert not order.holds({"a": 1e-3 + 2e-9, "b": 5e-4})
+
+
 def test_holds_ignores_values_that_it_does_not_name() -> None:
     assert parse_linear("a <= 1", "constraints").holds({"a": 1, "b": 100})
 

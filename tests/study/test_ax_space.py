@@ -1,5 +1,6 @@
 """A space with conditional parameters in Ax's terms: a tree in which a parameter may stand several times."""
 
+import math
 from itertools import islice
 from typing import Any
 
@@ -134,6 +135,55 @@ def test_constrained_parameters_beside_conditional_ones_keep_their_aliases() -> 
     assert ax_space.constraints() == [
         f"1.0 * {names(ax_space, 'seed')[0]} + -1.0 * {names(ax_space, 'other')[0]} <= 0.0"
     ]
+
+
+@pytest.mark.parametrize("options", [(True, False), (8, 2, 4), (0.5, 0.25)])
+def test_condition_on_numbers_is_refused_as_ax_has_them_in_another_order(options: tuple[float, ...]) -> None:
+    below = Range("x", 0.0, 1.0, when=(under("a", str(options[0])),))
+    with pytest.raises(AssertionError, match="conditions are on choices of texts, not on a"):
+        AxSpace(Space((choice("a", *options), below)))
+    AxSpace(Space((choice("a", *map(str, options)), below)))
+
+
+def log_range(key: str, low: float, high: float, integral: bool = False) -> Range:
+    return Range(key, low, high, integral, log=True)
+
+
+def orders(parameters: tuple[Parameter, ...], *texts: str) -> Space:
+    return Space(parameters, tuple(parse_linear(text, "param_constraints") for text in texts))
+
+
+def decoded(space: Space, *values: float) -> dict[str, Any]:
+    """The point where Ax has these values, those on a log scale as logarithms."""
+    return AxSpace(space).decode(dict(zip(names_of_all(space), values, strict=True)))
+
+
+def names_of_all(space: Space) -> list[str]:
+    return [copies[0].name for copies in AxSpace(space).copies]
+
+
+# BUG: 1e-11 between two logarithms is 1e-7 of two numbers, and a suggestion violated the order by so much.
+def test_orders_of_logarithms_are_exact_in_the_numbers() -> None:
+    pair = orders((log_range("a", 1e3, 1e9), log_range("b", 1e3, 1e9)), "a <= b")
+    assert decoded(pair, 3.93 + 1e-11, 3.93) == {"a": 10.0**3.93, "b": 10.0**3.93}
+    chain = orders(tuple(log_range(key, 1e3, 1e9) for key in "abc"), "b <= c", "b >= a")
+    point = decoded(chain, 4.0 + 3e-11, 4.0 + 2e-11, 4.0)
+    assert point["a"] == point["b"] == point["c"] == 1e4
+    assert decoded(pair, 3.5, 4.5) == {"a": 10.0**3.5, "b": 10.0**4.5}, "what holds already stays"
+
+
+@pytest.mark.parametrize("integral", [False, True])
+def test_orders_are_put_right_within_the_bounds_and_the_types(integral: bool) -> None:
+    at_its_least = orders((log_range("a", 10, 100, integral), log_range("b", 1, 100, integral)), "a <= b")
+    point = decoded(at_its_least, 1.0, math.log10(9.4))
+    assert point == {"a": 10, "b": 10} and at_its_least.outside(point) is None
+    mixed = orders((Range("a", 1, 9, integral=True), Range("b", 0.5, 8.5)), "a <= b")
+    assert decoded(mixed, 5, 4.9999999) == {"a": 5, "b": 5.0}
+    above = decoded(mixed, 9, 8.4)
+    assert above == {"a": 8, "b": 8.5} and type(above["a"]) is int
+    turned = orders((Range("a", 2.5, 9.0), Range("b", 1, 9, integral=True)), "a <= b")
+    assert decoded(turned, 2.6, 2) == {"a": 2.6, "b": 3}
+    assert type(decoded(turned, 5.2, 5)["b"]) is int
 
 
 @pytest.fixture(scope="module")

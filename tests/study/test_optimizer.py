@@ -1,16 +1,21 @@
 """The optimizer on real Ax: what it suggests, what it keeps, what it gives back after a resume."""
 
+import json
 import math
 import os
+import threading
 import time
+from itertools import repeat
 
 import pytest
 
+from ax_mo.errors import StudyStopped
 from ax_mo.goals import parse_goals
 from ax_mo.space.build import _parameter_constraint
 from ax_mo.space.grammar import parse_entry
 from ax_mo.space.parameters import Choice, Condition, Option, Range, Space
-from ax_mo.study.optimizer import AxOptimizer, SpaceExhausted
+from ax_mo.study import optimizer as optimizer_module
+from ax_mo.study.optimizer import AxOptimizer, NoNewPoint, SpaceExhausted
 from ax_mo.study.repeats import means
 from ax_mo.study.trial import Status, Suggestion, Trial
 
@@ -203,6 +208,112 @@ def test_only_point_among_thousands_is_found():
     assert optimizer.quasi_random().point == {"a": 1, "b": 1}
     with pytest.raises(SpaceExhausted):
         optimizer.quasi_random()
+
+
+# BUG: the study ended at its 8th trial with "the whole space was tried".
+def test_few_points_among_a_million_are_gone_through_before_the_space_is_called_exhausted():
+    space = space_of(dict.fromkeys("abc", "int(interval(1, 100))"), ["a + b + c <= 8"])
+    optimizer = AxOptimizer(space, F, seed=1)
+    optimizer.start()
+    points = []
+    for number in range(12):
+        points.append(optimizer.ask().point)
+        optimizer.assign(number, points[-1])
+        optimizer.tell(number, [{"f": float(sum(points[-1].values()))}])
+    with pytest.raises(SpaceExhausted):
+        while True:
+            points.append(optimizer.quasi_random().point)
+    assert len({str(sorted(point.items())) for point in points}) == len(points) == 56
+    assert all(sum(point.values()) <= 8 for point in points)
+    with pytest.raises(SpaceExhausted):
+        optimizer.ask()
+
+
+def simplex():
+    names = [f"w{index}" for index in range(8)]
+    return space_of(dict.fromkeys(names, "interval(0, 1)"), [f"{' + '.join(names)} <= 1"])
+
+
+# BUG: one point that the model could not suggest ended such a study: of 10,000 draws, none meets the constraint.
+def test_where_hardly_any_draw_meets_the_constraints_there_are_points_without_a_model():
+    optimizer = AxOptimizer(simplex(), F, seed=1)
+    points = [optimizer.quasi_random().point for _ in range(20)]
+    assert all(sum(point.values()) <= 1 for point in points)
+    assert len({str(point) for point in points}) == 20
+    repeated = AxOptimizer(simplex(), F, seed=1)
+    assert [repeated.quasi_random().point for _ in range(20)] == points
+
+
+def test_nothing_found_is_not_called_exhausted_and_is_looked_for_again(monkeypatch):
+    found = iter([[], repeat({"a": 0.5, "b": 0.5}), [{"a": 0.25, "b": 0.5}]])
+    monkeypatch.setattr(optimizer_module, "quasi_random_points", lambda space, seed: iter(next(found)))
+    optimizer = AxOptimizer(space_of(UNIT, ["a <= b"]), F, seed=1)
+    with pytest.raises(NoNewPoint, match=r"no new point was found that meets 'a <= b'") as caught:
+        optimizer.quasi_random()
+    assert not isinstance(caught.value, SpaceExhausted) and isinstance(caught.value, StudyStopped)
+    assert optimizer.quasi_random().point == {"a": 0.5, "b": 0.5}
+    with pytest.raises(NoNewPoint):  # the sequence holds nothing else
+        optimizer.quasi_random()
+    assert optimizer.quasi_random().point == {"a": 0.25, "b": 0.5}
+
+
+def test_point_is_given_once_where_two_threads_ask(monkeypatch):
+    """The model's suggestion and the quasi-random point that replaces it may be the same."""
+    same = {"a": 0.5, "b": 0.5}
+    monkeypatch.setattr(optimizer_module, "quasi_random_points", lambda space, seed: iter([same, {"a": 0.1, "b": 0.1}]))
+    optimizer = AxOptimizer(space_of(UNIT), F, seed=1)
+    given = []
+    threads = [threading.Thread(target=lambda: given.append(optimizer._take(same))) for _ in range(8)]
+    with optimizer._lock:
+        for thread in threads:
+            thread.start()
+        assert not given, "nobody looks while another one adds"
+        first = optimizer.quasi_random().point
+    for thread in threads:
+        thread.join()
+    assert first == same and given == [False] * 8
+
+
+def test_size_of_the_space_is_worked_out_once(monkeypatch):
+    """With parameters that depend on several groups, it takes half a second."""
+    worked_out = []
+    size = Space.size.fget
+    monkeypatch.setattr(Space, "size", property(lambda space: worked_out.append(space) or size(space)))
+    optimizer = AxOptimizer(space_of({"a": "int(interval(1, 1000))", "b": "int(interval(1, 1000))"}), F, seed=1)
+    optimizer.start()
+    for _ in range(3):
+        optimizer.ask()
+        optimizer.quasi_random()
+    assert len(worked_out) == 1
+
+
+# What is one point
+
+OPTIONS = [
+    "choice({a: 1, 2: 3}, {a: 2, 2: 4})",
+    "choice({2: 1, 10: 3}, {2: 2, 10: 4})",
+    "1, 1.0, true, '1', nan, null, [1], [1.0]",
+]
+
+
+# BUG: keys of mixed types could not be sorted; those of whole numbers were others after a resume, as JSON has texts.
+@pytest.mark.parametrize("options", OPTIONS)
+def test_points_are_the_same_before_and_after_a_resume(options):
+    space = space_of({"x": options})
+    whole = AxOptimizer(space, F, seed=1)
+    points = [whole.quasi_random().point for _ in range(space.size)]
+    with pytest.raises(SpaceExhausted):
+        whole.quasi_random()
+    for known in range(space.size + 1):
+        resumed = AxOptimizer(space, F, seed=1)
+        resumed.start([
+            Trial(number, Status.RUNNING, json.loads(json.dumps(point)), (), "")
+            for number, point in enumerate(points[:known])
+        ])  # fmt: skip
+        rest = [resumed.quasi_random().point for _ in range(space.size - known)]
+        assert sorted(map(str, rest)) == sorted(map(str, points[known:]))
+        with pytest.raises(SpaceExhausted):
+            resumed.ask()
 
 
 def test_resumed_finite_space_is_gone_through_to_its_end():

@@ -14,6 +14,7 @@ from hydra.types import RunMode
 from omegaconf import OmegaConf
 
 from ax_mo.goals import parse_goals
+from ax_mo.imports import Import
 from ax_mo.plan import Plan, make_plan
 from ax_mo.project import Project, without_hydra
 from ax_mo.settings import parse_settings
@@ -22,7 +23,7 @@ from ax_mo.space.grammar import as_text
 from ax_mo.space.parameters import Space
 from ax_mo.study.store import Definition, Store
 from ax_mo.study.trial import Status, Trial
-from ax_mo.warm_start import Entry, Import, read_source, source_of
+from ax_mo.warm_start import Entry, read_source, source_of
 
 
 class Colour(Enum):

@@ -77,7 +77,7 @@ def test_trial_of_repeats_is_imported_once_with_its_means(earlier: Path, project
     write(earlier, *runs, *unfinished)
     (trial,) = read(earlier, project).trials
     assert trial.metrics == {**ran(0).metrics, "loss": 1.0}
-    assert (trial.directory, trial.overrides, trial.repeat) == (str(earlier / "0"), ("x=0.5",), None)
+    assert (trial.directory, trial.overrides, trial.repeat) == (str(earlier / "0" / "0"), ("x=0.5",), None)
 
 
 # Keys that only one of the two studies searches
@@ -97,7 +97,9 @@ def test_configuration_of_a_repeated_trial_is_that_of_a_repeat_that_completed(ea
     runs = Repeats(2, "seed").runs(ran(0))
     write(earlier, replace(runs[0], status=Status.FAILED, metrics={}), runs[1])
     record(earlier / "0" / "1", project, "x=0.25", "y=0.75", "seed=1")
-    assert points(read(earlier, project, x="interval(0,1)", y="interval(0,1)")) == [{"x": 0.25, "y": 0.75}]
+    (trial,) = read(earlier, project, x="interval(0,1)", y="interval(0,1)").trials
+    assert trial.point == {"x": 0.25, "y": 0.75}
+    assert trial.directory == str(earlier / "0" / "1"), "where Hydra's record is, for what runs the point again"
 
 
 @pytest.mark.parametrize(

@@ -1,16 +1,22 @@
 """Imported trials in the new study: their numbers, and what a resume adds."""
 
+import json
 import shutil
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from ax_mo.errors import ConfigError
+from ax_mo.imports import Import, Source
 from ax_mo.project import Project
+from ax_mo.space.grammar import parse_entry
+from ax_mo.space.parameters import Choice, Range, Space
 from ax_mo.study.location import Location
 from ax_mo.study.trial import Status, Trial
-from ax_mo.warm_start import Import, Source, distinct, new_imports
+from ax_mo.warm_start import distinct, new_imports
 from tests.warm_start.studies import (
     plan,
     ran,
@@ -26,12 +32,21 @@ def imports(*sources: Sequence[Trial]) -> list[Import]:
     return [Import(Source(Location("a", "sqlite:///a.db", None, None)), tuple(trials), ()) for trials in sources]
 
 
-def imported(handle: str, x: float = 0.25, number: int = 0) -> Trial:
+def imported(handle: str, x: Any = 0.25, number: int = 0) -> Trial:
     return Trial(number, Status.IMPORTED, {"x": x}, (f"x={x}",), "/earlier/0", "imported", handle=handle)
 
 
+X = Space((Range("x", 0.0, 1.0),))
+
+
+def choices(text: str) -> tuple[Space, list[Any]]:
+    parameter = parse_entry(f"x={text}", "x", lambda _: [])
+    assert isinstance(parameter, Choice)
+    return Space((parameter,)), [option.value for option in parameter.options]
+
+
 def test_imported_trials_are_numbered_downwards() -> None:
-    found = new_imports(imports([imported("a#0"), imported("a#1", 0.5)], [imported("b#0", 0.75)]), [])
+    found = new_imports(imports([imported("a#0"), imported("a#1", 0.5)], [imported("b#0", 0.75)]), [], X)
     assert [(trial.number, trial.handle) for trial in found] == [(-1, "a#0"), (-2, "a#1"), (-3, "b#0")]
     assert [trial.label for trial in found] == ["imported 1", "imported 2", "imported 3"]
 
@@ -39,28 +54,44 @@ def test_imported_trials_are_numbered_downwards() -> None:
 def test_resume_imports_nothing_twice_and_adds_what_has_come_since() -> None:
     known = [imported("a#1", 0.5, number=-2), imported("a#0", number=-1), Trial(0, Status.COMPLETED, {"x": 1}, (), "0")]
     same = imports([imported("a#0"), imported("a#1", 0.5)])
-    assert new_imports(same, known) == []
+    assert new_imports(same, known, X) == []
     more = imports([imported("a#0"), imported("a#1", 0.5), imported("a#2", 0.75)])
-    assert [(trial.number, trial.handle) for trial in new_imports(more, known)] == [(-3, "a#2")]
+    assert [(trial.number, trial.handle) for trial in new_imports(more, known, X)] == [(-3, "a#2")]
 
 
-def test_trial_whose_point_equals_nothing_is_not_imported_again() -> None:
-    known = [imported("a#0", float("nan"), number=-1)]
-    assert new_imports(imports([imported("a#0", float("nan"))]), known) == []
+# BUG: points were compared with ==, to which 1, 1.0 and true are one, and NaN is none.
+@pytest.mark.parametrize("text", ["1, 1.0, true, '1', nan, [1], [true]", "{a: 1, 2: 3}, {a: 1.0, 2: 3}, {a: nan}"])
+def test_points_are_told_apart_as_their_command_lines_are(text: str) -> None:
+    space, values = choices(text)
+    of_each = [imported(f"a#{number}", value) for number, value in enumerate(values)]
+    again = [imported(f"b#{number}", json.loads(json.dumps(value))) for number, value in enumerate(values)]
+    first, second = distinct(imports(of_each, again), space)
+    assert [trial.handle for trial in first.trials] == [trial.handle for trial in of_each]
+    assert second.trials == () and len(second.left_out) == len(values)
+    assert len(new_imports(imports(of_each, again), [], space)) == len(values)
+    known = [imported(f"moved#{-number}", value, number) for number, value in enumerate(values, -len(values))]
+    assert new_imports(imports(again), known, space) == []
+
+
+def test_thousands_of_points_are_compared_in_no_time() -> None:
+    many = [imported(f"a#{number}", number / 5000) for number in range(5000)]
+    started = time.process_time()
+    assert len(new_imports(distinct(imports(many), X), [], X)) == 5000
+    assert time.process_time() - started < 2
 
 
 def test_source_that_was_moved_is_not_imported_again() -> None:
-    assert new_imports(imports([imported("/moved#0")]), [imported("/earlier#0", number=-1)]) == []
+    assert new_imports(imports([imported("/moved#0")]), [imported("/earlier#0", number=-1)], X) == []
 
 
 def test_trials_of_one_point_are_counted_as_imported_once() -> None:
-    first, second = distinct(imports([imported("a#0"), imported("a#1")], [imported("b#0"), imported("b#1", 0.5)]))
+    first, second = distinct(imports([imported("a#0"), imported("a#1")], [imported("b#0"), imported("b#1", 0.5)]), X)
     assert [trial.handle for trial in (*first.trials, *second.trials)] == ["a#0", "b#1"]
     assert [len(found.left_out) for found in (first, second)] == [1, 1]
 
 
 def test_point_of_two_sources_is_imported_once() -> None:
-    found = new_imports(imports([imported("a#0")], [imported("b#0"), imported("b#1", 0.5)]), [])
+    found = new_imports(imports([imported("a#0")], [imported("b#0"), imported("b#1", 0.5)]), [], X)
     assert [trial.handle for trial in found] == ["a#0", "b#1"]
 
 

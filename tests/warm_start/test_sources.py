@@ -1,14 +1,15 @@
 """Where an earlier study is found, and which are refused."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from ax_mo.errors import ConfigError
 from ax_mo.project import Project
-from ax_mo.warm_start import Entry, source_of
-from tests.warm_start.studies import OBJECTIVES, points, ran, read, record, spoil, write
+from ax_mo.warm_start import Entry, new_imports, source_of
+from tests.warm_start.studies import OBJECTIVES, points, ran, read, record, space_of, spoil, write
 
 # Objectives
 
@@ -172,3 +173,19 @@ def test_password_is_in_no_trial_and_no_summary(earlier: Path, project: Project,
     found = read(f"{with_password}/guarded", project)
     assert len(found.trials) == 1
     assert "secret" not in repr((found.trials, found.summary(), found.source.label))
+
+
+# BUG: a trial was known by its number in its own study, so that what was noted of one held for all of that number.
+def test_trials_of_several_studies_in_one_file_are_told_apart(earlier: Path, project: Project) -> None:
+    url = f"sqlite:///{earlier}/study.db"
+    places = [earlier / "first", earlier / "second"]
+    for place, x, y in zip(places, (0.25, 0.75), (0.5, 0.125), strict=True):
+        write(place, ran(0, x), url=url, name=place.name)
+        record(place / "0", project, f"x={x}", f"y={y}")
+    write(earlier / "third", ran(0, 0.125), url=url, name="third")
+    found = read(earlier, project, ignore=["y"])
+    assert [trial.handle for trial in found.trials] == [f"{earlier}/{name}#0" for name in ("first", "second", "third")]
+    assert list(found.ignored) == [f"{earlier}/second#0"] and found.unchecked == {f"{earlier}/third#0"}
+    assert "; ignored in 1: y was 0.125 there and is 0.5 here; 1 could not be checked" in found.summary()
+    numbered = new_imports([found], [replace(found.trials[0], number=-1)], space_of(project))
+    assert [trial.point for trial in numbered] == [{"x": 0.75}, {"x": 0.125}]
