@@ -17,7 +17,7 @@ from ax_mo.jobs.job import Job, Jobs, JobSpec, JobState, Phase
 from ax_mo.jobs.process import identity
 from ax_mo.ledger import Ledger
 from ax_mo.resumption import Resumption
-from ax_mo.study.optimizer import SpaceExhausted
+from ax_mo.study.optimizer import NoNewPoint, SpaceExhausted
 from ax_mo.study.trial import Key, Status, Suggestion, Trial
 
 SHOW_CURSOR = b"\x1b[?25h"
@@ -48,13 +48,12 @@ def suggestion_of(asked: "Future[Suggestion]", ledger: Ledger) -> Suggestion | N
     try:
         return asked.result()
     except SpaceExhausted:
-        if ledger.space.size is None and ledger.trials:
-            texts = " and ".join(f"'{constraint.text}'" for constraint in ledger.space.constraints)
-            raise StudyStopped(
-                f"hydra.sweeper.param_constraints: no new point was found that meets {texts}, which leave too little "
-                "of the space for a search."
-            ) from None
         ledger.exhausted = True
+        return None
+    except NoNewPoint as error:
+        if not ledger.trials:
+            raise
+        ledger.closed = str(error)  # what runs is no worse for it
         return None
     except AxMoError:
         raise
@@ -158,13 +157,14 @@ class Sweep:
         if time.monotonic() - self._waiting_since < self._suggestion_timeout:
             return None
         self._waiting_since = time.monotonic()
+        try:
+            instead = self._ledger.asker.quasi_random()
+        except (SpaceExhausted, NoNewPoint):
+            return None
         self._ledger.screen.notice(
             f"The model has needed more than {self._suggestion_timeout:g} s; a quasi-random point runs meanwhile."
         )
-        try:
-            return self._ledger.asker.quasi_random()
-        except SpaceExhausted:
-            return None
+        return instead
 
     def _ask_ahead(self) -> None:
         """All workers are busy: let the next suggestion be computed meanwhile."""
