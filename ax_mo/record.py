@@ -19,7 +19,8 @@ from ax_mo.study.location import locate
 from ax_mo.study.lock import is_held
 from ax_mo.study.repeats import whole_trials
 from ax_mo.study.store import StoredStudy
-from ax_mo.study.trial import Trial
+from ax_mo.study.trial import Status, Trial
+from ax_mo.trial.curve import CurvePoint, read_curve
 
 # Stands for {name} where a command is taken apart into words, which the shell's quotes would change.
 _NAME = "AX_MO_NAME"
@@ -87,6 +88,12 @@ class StudyRecord:
         own = [trial for trial in self.trials if trial.number >= 0]
         all_there = self.n_trials is None or len(own) >= self.n_trials or self.ending is not None
         return StudyState.ENDED if all_there and all(t.status.ended for t in own) else StudyState.NOT_RUNNING
+
+    def curves(self) -> dict[int, tuple[CurvePoint, ...]]:
+        """The learning curves of the trials that have data, as the sweeper gives them to Ax: not those of repeats."""
+        with_data = (Status.COMPLETED, Status.EARLY_STOPPED)
+        runs = [run for run in self.runs if run.repeat is None and run.status in with_data]
+        return {run.number: read_curve(self.directory / run.directory).points for run in runs}
 
 
 def about(

@@ -9,9 +9,7 @@ from pathlib import Path
 from ax_mo.commands.shared import new_file, say, study_at
 from ax_mo.errors import AxMoError
 from ax_mo.record import StudyRecord
-from ax_mo.study.trial import Status
 from ax_mo.tables import csv_text, flat, front_numbers, trial_as_json
-from ax_mo.trial.curve import CurvePoint, read_curve
 from ax_mo.trial.files import write_atomically
 
 
@@ -55,10 +53,13 @@ def _parquet(record: StudyRecord, path: Path) -> None:
 def _ax(record: StudyRecord, path: Path) -> None:
     from ax_mo.study.optimizer import AxOptimizer
 
-    optimizer = AxOptimizer(record.space, record.goals, record.seed, method=str(record.settings.get("method", "fast")))
+    method = str(record.settings.get("method", "fast"))
+    optimizer = AxOptimizer(
+        record.space, record.goals, record.seed, method=method, estimates=False
+    )  # what was measured
     # Imported trials last, so that Ax's numbers are the study's.
     trials = sorted(record.trials, key=lambda trial: (trial.number < 0, abs(trial.number)))
-    optimizer.start(trials, curves(record))
+    optimizer.start(trials, record.curves())
     _whole(path, optimizer.save)
 
 
@@ -70,13 +71,6 @@ def _whole(path: Path, write: Callable[[Path], None]) -> None:
         part.replace(path)
     finally:
         part.unlink(missing_ok=True)
-
-
-def curves(record: StudyRecord) -> dict[int, tuple[CurvePoint, ...]]:
-    """The learning curves of the trials that have data, as the sweeper gives them to Ax: not those of repeats."""
-    with_data = (Status.COMPLETED, Status.EARLY_STOPPED)
-    runs = [run for run in record.runs if run.repeat is None and run.status in with_data]
-    return {run.number: read_curve(record.directory / run.directory).points for run in runs}
 
 
 WRITERS: dict[str, Callable[[StudyRecord, Path], None]] = {

@@ -94,13 +94,19 @@ class Fitted:
             ]
 
     def cross_validation(self) -> dict[str, list[LeftOut]]:
-        """Each trial as predicted from all others, by metric and in the order of the trials."""
+        """Each trial as predicted from all others, by metric and in the order of the trials.
+
+        Not those that were stopped early: what they would have come to, which the model predicts, nobody has seen.
+        """
         optimizer, adapter = self._fit
+        stopped = {trial.number for trial in self.trials if trial.status is Status.EARLY_STOPPED}
         observed = {trial.number: optimizer.data_of(trial.metrics) for trial in self.trials}
         found: dict[str, list[LeftOut]] = {metric.name: [] for metric in self._metrics}
         with self._translated("be cross-validated"):
             for index, predicted in _left_out(adapter):
                 number = optimizer.number_of(index)
+                if number in stopped:
+                    continue
                 for metric in self._metrics:
                     mean, sem = metric.own(*predicted[metric.alias])
                     value, _ = metric.own(observed[number][metric.alias], 0.0)
@@ -136,7 +142,7 @@ class Fitted:
         with self._translated("be fitted"):
             # Always the default model, however the points were chosen; its first trial is the model's turn.
             optimizer = AxOptimizer(self.record.space, self.record.goals, self.record.seed, n_startup_trials=1)
-            optimizer.start(self.trials)
+            optimizer.start(self.trials, self.record.curves())
             return optimizer, optimizer.fit()
 
     @contextmanager

@@ -20,7 +20,8 @@ from ax_mo.space.identity import Identity, identity
 from ax_mo.space.parameters import Point, Space
 from ax_mo.space.sample import every_point, quasi_random_points
 from ax_mo.study.ax_space import AxSpace
-from ax_mo.study.curves import thinned
+from ax_mo.study.curves import Curve, thinned
+from ax_mo.study.expected import expected_final
 from ax_mo.study.repeats import deviation, means, standard_error
 from ax_mo.study.trial import Status, Suggestion, Trial
 from ax_mo.trial.curve import CurvePoint
@@ -69,6 +70,7 @@ class AxOptimizer:
         method: str = "fast",
         torch_threads: int = 1,
         first: Sequence[Suggestion] = (),
+        estimates: bool = True,
     ) -> None:
         self._space = space
         self._goals = goals
@@ -81,6 +83,9 @@ class AxOptimizer:
         self._first = list(first)
         self._seen: set[Identity] = set()
         self._samples: dict[int, tuple[Mapping[str, float], ...]] = {}  # by trial, one per repeat
+        self._estimates = estimates
+        self._stopped: set[int] = set()  # early, those of _samples
+        self._curves: dict[int, dict[str, Curve]] = {}  # by trial and Ax's metric
         self._fallback: Iterator[dict[str, Any]] | None = None
         self._fallbacks = 0  # how many have been begun
         self._lock = threading.RLock()  # of what was seen, and of the fallback
@@ -107,9 +112,7 @@ class AxOptimizer:
         self._configure_goals()
         self._client.set_generation_strategy(self._strategy(position, fresh=not trials))
         _quiet()
-        self._restore(trials)
-        known = {number: curve for number, curve in (curves or {}).items() if number in self._samples}
-        self._attach_rows([row for number, curve in known.items() for row in self._curve_rows(number, curve)])
+        self._restore(trials, {} if curves is None else curves)
 
     def ask(self) -> Suggestion:
         """The next point; a trial that is still running counts as pending. Raises SpaceExhausted or NoNewPoint."""
@@ -198,8 +201,10 @@ class AxOptimizer:
         """
         self._client._experiment.trials[self._indices[number]].mark_completed()
         self._samples[number] = tuple(samples)
-        self._attach_rows(self._curve_rows(number, curve))
-        self._attach(list(self._samples) if self._is_noisy() else [number])
+        self._keep_curve(number, curve)
+        self._attach_rows(self._curve_rows(number))
+        # A stopped trial is judged anew by each one that was not.
+        self._attach(list(self._samples) if self._is_noisy() else [*self._stopped, number])
         if self._note_worst(means(samples)):
             self._configure_goals()
 
@@ -208,10 +213,12 @@ class AxOptimizer:
     ) -> None:
         """Trial ``number`` was stopped early with these metrics, its last: no data where one of a goal is missing.
 
-        Ax shows the ``reason`` as the trial's ``status_reason``.
+        Its ``curve`` reaches Ax as it is. In place of the last values, the model is given what comparable trials came
+        to (``estimates``; see ``ax_mo.study.expected``). Ax shows the ``reason`` as the trial's ``status_reason``.
         """
         if self._stop(number, samples, reason):
-            self._attach_rows(self._curve_rows(number, curve))
+            self._keep_curve(number, curve)
+            self._attach_rows(self._curve_rows(number))
             self._attach(list(self._samples) if self._is_noisy() else [number])
 
     def fail(self, number: int) -> None:
@@ -233,7 +240,7 @@ class AxOptimizer:
         """The trial that Ax counts as its ``index``-th."""
         return next(number for number, known in self._indices.items() if known == index)
 
-    def _restore(self, trials: Sequence[Trial]) -> None:
+    def _restore(self, trials: Sequence[Trial], curves: Mapping[int, Sequence[CurvePoint]]) -> None:
         """Attach what is known in one go: Ax takes 10 ms for each trial that is completed on its own."""
         for trial in trials:
             self._take(trial.point)
@@ -247,6 +254,9 @@ class AxOptimizer:
                 self._samples[trial.number] = trial.observations
                 self._note_worst(trial.metrics)
         if self._samples:
+            for number in self._samples.keys() & curves.keys():
+                self._keep_curve(number, curves[number])
+            self._attach_rows([row for number in self._curves for row in self._curve_rows(number)])
             self._attach(list(self._samples))
             self._configure_goals()
 
@@ -262,11 +272,15 @@ class AxOptimizer:
         if not all(name in sample for sample in samples for name in self._goals.required):
             return False
         self._samples[number] = tuple(samples)
+        self._stopped.add(number)
         return True
 
     def _attach(self, numbers: Sequence[int]) -> None:
         """Give Ax the data of these trials; what it had of them before is replaced."""
-        data = {number: [self.data_of(sample) for sample in self._samples[number]] for number in numbers}
+        data = {
+            number: [{**self.data_of(sample), **self._expected(number)} for sample in self._samples[number]]
+            for number in numbers
+        }
         spreads = _pooled_deviations(list(data.values()))
         rows: list[dict[str, Any]] = []
         for number in numbers:
@@ -279,18 +293,43 @@ class AxOptimizer:
                 rows.append({**of_trial, "metric_name": name, "metric_signature": name, "mean": mean, "sem": error})
         self._attach_rows(rows)
 
-    def _curve_rows(self, number: int, curve: Sequence[CurvePoint]) -> list[dict[str, Any]]:
-        """The steps of each goal whose metrics are on the curve, thinned out, with the step as progression."""
-        points: dict[str, list[tuple[int, float]]] = {}
-        for point in curve:
-            for name, mean in self.data_of(point.metrics).items():
-                points.setdefault(name, []).append((point.step, mean))
+    def _keep_curve(self, number: int, points: Sequence[CurvePoint]) -> None:
+        """Keep the curves of the goals whose metrics are on it."""
+        steps: dict[str, list[int]] = {}
+        values: dict[str, list[float]] = {}
+        for point in points:
+            for name, value in self.data_of(point.metrics).items():
+                steps.setdefault(name, []).append(point.step)
+                values.setdefault(name, []).append(value)
+        self._curves[number] = {name: Curve(steps[name], values[name]) for name in steps}
+
+    def _expected(self, number: int) -> dict[str, float]:
+        """What a stopped trial would have come to, by metric, as far as its curve and those of others tell."""
+        if number not in self._stopped or not self._estimates:
+            return {}
+        expected: dict[str, float] = {}
+        for name, curve in self._curves.get(number, {}).items():
+            completed = (
+                (of_other[name], means([self.data_of(sample) for sample in self._samples[other]])[name])
+                for other, of_other in self._curves.items()
+                if other not in self._stopped and name in of_other
+            )
+            final = expected_final(curve.steps[-1], curve.values[-1], completed)
+            if final is not None:
+                expected[name] = final
+        return expected
+
+    def _curve_rows(self, number: int) -> list[dict[str, Any]]:
+        """A trial's curves, thinned out, with the step as progression."""
         index = self._indices[number]
         of_trial = {"trial_index": index, "arm_name": self._client._experiment.trials[index].arm.name, "sem": math.nan}
+        curves = self._curves[number]
         return [
             {**of_trial, "metric_name": name, "metric_signature": name, "mean": mean, "step": step}
-            for name, of_metric in points.items()
-            for step, mean in thinned(of_metric, _MOST_CURVE_POINTS // len(points))
+            for name, curve in curves.items()
+            for step, mean in thinned(
+                list(zip(curve.steps, curve.values, strict=True)), _MOST_CURVE_POINTS // len(curves)
+            )
         ]
 
     def _attach_rows(self, rows: Sequence[Mapping[str, Any]]) -> None:

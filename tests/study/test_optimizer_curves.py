@@ -98,6 +98,43 @@ def test_early_stopped_trial_without_a_goals_metric_is_no_data_and_not_tried_aga
     assert optimizer.ask().point != point
 
 
+def completed_and_stopped(**options):
+    """Four completed trials whose accuracy doubles after their first step, at which a fifth was stopped."""
+    optimizer = AxOptimizer(SPACE, GOALS, seed=0, **options)
+    optimizer.start()
+    for number, final in enumerate([0.2, 0.5, 0.6, 0.8]):
+        optimizer.assign(number, {"x": final, "y": 0.5})
+        told = {"acc": final, "size": 0.5, "cost": 1.0}
+        curve = [CurvePoint(0, 0.0, {"acc": final / 2}), CurvePoint(1, 1.0, {"acc": final})]
+        optimizer.tell(number, [told], curve)
+    optimizer.assign(4, {"x": 0.1, "y": 0.5})
+    optimizer.stop(4, [{"acc": 0.3, "size": 0.7, "cost": 1.0}], [CurvePoint(0, 0.0, {"acc": 0.3})])
+    return optimizer
+
+
+def of_trial(optimizer, name, number):
+    return [(step, value) for trial, step, value in rows(optimizer, name) if trial == number]
+
+
+def test_stopped_trial_has_the_value_that_its_neighbours_at_that_step_came_to():
+    optimizer = completed_and_stopped()
+    assert of_trial(optimizer, "m0", 4) == [(0.0, 0.3), (None, 0.6)]
+    assert of_trial(optimizer, "m1", 4) == [(None, 0.7)], "what has no curve is taken as it is"
+
+
+def test_stopped_trial_is_judged_anew_by_each_that_completes():
+    optimizer = completed_and_stopped()
+    for number, final in ((5, 0.9), (6, 0.9)):
+        optimizer.assign(number, {"x": 0.95, "y": number / 10})
+        curve = [CurvePoint(0, 0.0, {"acc": 0.3}), CurvePoint(1, 1.0, {"acc": final})]
+        optimizer.tell(number, [{"acc": final, "size": 0.5, "cost": 1.0}], curve)
+    assert of_trial(optimizer, "m0", 4) == [(0.0, 0.3), (None, 0.9)]
+
+
+def test_ax_is_given_what_was_measured_where_estimates_are_not_wanted():
+    assert of_trial(completed_and_stopped(estimates=False), "m0", 4) == [(0.0, 0.3), (None, 0.3)]
+
+
 def test_ax_is_given_a_few_hundred_points_of_a_long_curve_from_its_first_to_its_last():
     optimizer = AxOptimizer(SPACE, GOALS, seed=0, first=[Suggestion({"x": 0.5, "y": 0.5}, "initial")])
     optimizer.start()
