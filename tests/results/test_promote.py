@@ -47,6 +47,11 @@ FILES = {
     "conf/tr/schedule/step.yaml": "gamma: 2\n",
     "conf/experiment/typed.yaml": "# @package _global_\ndefaults: [{/tr: fast}, {/kind@kind.a: typed}, _self_]\n",
     "conf/experiment/small.yaml": "# @package _global_\nepochs: 7\n",
+    "conf/experiment/bare.yaml": "# @package _global_\ndefaults: [{override /o: null}]\n",
+    "conf/o/50.yaml": "layers: 50\n",
+    "conf/o/true.yaml": "layers: 1\n",
+    "conf/o/1e3.yaml": "layers: 1000\n",
+    "conf/o/null.yaml": "layers: 0\n",
 }
 
 
@@ -101,6 +106,13 @@ def promoted(directory: Path, project: Project, overrides: Sequence[str]) -> tup
         ("~o", "lr=0.5"),
         ("+extra=more", "extra.c=5"),
         ("+new.key=1", "model=cnn"),
+        # BUG: these were written without quotes, and Hydra's ValueError ended the study in a traceback.
+        ("", "o='50'"),
+        ("", "o='true'"),
+        ("", "o='1e3' o.layers=3"),
+        ("", "o='null'"),
+        ("", "+o@second='50'"),
+        ("experiment=bare", "model=cnn"),
     ],
 )
 def test_promoted_point_composes_to_what_the_trial_ran_with(tmp_path: Path, fixed: str, line: str) -> None:
@@ -178,3 +190,10 @@ def test_searched_values_stay_when_the_projects_own_change(tmp_path: Path) -> No
     after = project_in(tmp_path, changed, [])
     config = after.compose_plain(["+pareto=trial_7", f"hydra.searchpath=[file://{tmp_path / 'sweep'}]"])
     assert (config.model.hidden, config.lr, config.hydra.runtime.choices.model) == (3, 0.1, "mlp")
+
+
+def test_trial_that_hydra_composes_no_more_has_a_command_and_no_file(tmp_path: Path) -> None:
+    recipes = Recipes(project_in(tmp_path, FILES, []), GOALS, None, tmp_path / "sweep")
+    refused = Trial(7, Status.COMPLETED, {}, ("o=50",), "7", metrics={"acc": 0.5})  # with a plain ValueError
+    assert recipes.text(refused) is None
+    assert shlex.split(recipes.command(refused))[2:] == ["+pareto=trial_7"]
