@@ -14,6 +14,8 @@ Value = Any
 Point = Mapping[str, Value]
 """One value per active parameter, by its key on the command line."""
 
+_NOTHING = object()
+
 
 @dataclass(frozen=True)
 class Condition:
@@ -156,6 +158,20 @@ class Space:
                     chosen[parameter.key] = parameter.text(point[parameter.key])
         return active
 
+    def chosen(self, values: Point) -> dict[str, str]:
+        """The options' texts of the active choices, as far as ``values`` has them and the space knows them."""
+        chosen: dict[str, str] = {}
+        for parameter in self.parameters:
+            if isinstance(parameter, Choice) and all(condition.holds(chosen) for condition in parameter.when):
+                value = values.get(parameter.key, _NOTHING)
+                if value is not _NOTHING and parameter.outside(value) is None:
+                    chosen[parameter.key] = parameter.text(value)
+        return chosen
+
+    def given(self, chosen: Mapping[str, str]) -> list[str]:
+        """The lines of those fixed overrides that hold under some options only, and under these."""
+        return [c.line for c in self.conditional if all(condition.holds(chosen) for condition in c.when)]
+
     def restricted(self, values: Point) -> dict[str, Value]:
         """The point among ``values``, which may hold more: those of its active parameters, in the parameters' types."""
         return {parameter.key: parameter.cast(values[parameter.key]) for parameter in self.active(values)}
@@ -200,15 +216,10 @@ class Space:
         """
         groups: list[str] = []
         values: list[str] = []
-        chosen: dict[str, str] = {}
         for parameter in self.active(point):
-            text = parameter.text(point[parameter.key])
-            if isinstance(parameter, Choice):
-                chosen[parameter.key] = text
             is_group = isinstance(parameter, Choice) and parameter.is_group
-            (groups if is_group else values).append(f"{parameter.key}={text}")
-        given = [c.line for c in self.conditional if all(condition.holds(chosen) for condition in c.when)]
-        return [*self.fixed, *groups, *given, *values]
+            (groups if is_group else values).append(f"{parameter.key}={parameter.text(point[parameter.key])}")
+        return [*self.fixed, *groups, *self.given(self.chosen(point)), *values]
 
     def describe(self) -> dict[str, str]:
         """What a resume compares: each parameter in Hydra's grammar, and when it is active."""

@@ -23,10 +23,9 @@ class Composer(Protocol):
 def config_point(space: Space, project: Composer) -> tuple[dict[str, Value] | None, str]:
     """The project's own configuration as a point, or None and why it is not in the space."""
     try:
-        config = project.compose(list(space.fixed))
+        values = own_values(space, project)
     except (HydraException, OmegaConfBaseException) as error:
         return None, reason(error)
-    values = values_in(config, space)
     why = space.outside(values)
     return (None, why) if why else (space.restricted(values), "")
 
@@ -42,13 +41,8 @@ def initial_points(space: Space, given: Sequence[Any], project: Composer) -> lis
         if not isinstance(overrides, Mapping):
             raise ConfigError(f"{where} must be a mapping of parameters to values, not {overrides!r}.")
         named = _named(space, overrides, where)
-        groups = [
-            f"{p.key}={p.text(named[p.key])}"
-            for p in space.parameters
-            if isinstance(p, Choice) and p.is_group and p.key in named and p.outside(named[p.key]) is None
-        ]
         try:
-            values = values_in(project.compose([*space.fixed, *groups]), space)
+            values = own_values(space, project, named)
         except (HydraException, OmegaConfBaseException) as error:
             raise ConfigError(f"{where} does not compose: {reason(error)}") from None
         values.update(named)
@@ -63,6 +57,27 @@ def initial_points(space: Space, given: Sequence[Any], project: Composer) -> lis
             )
         points.append(point)
     return points
+
+
+def own_values(space: Space, project: Composer, named: Mapping[str, Value] | None = None) -> dict[str, Value]:
+    """The values of the searched keys that the project has by itself, under the options in ``named``.
+
+    What is fixed counts, also where it holds under some options only: which ones there are, composing shows, and a
+    fixed option may bring others. Raises Hydra's exceptions.
+    """
+    named = named or {}
+    groups = [
+        f"{p.key}={p.text(named[p.key])}"
+        for p in space.parameters
+        if isinstance(p, Choice) and p.is_group and p.key in named and p.outside(named[p.key]) is None
+    ]
+    given = space.given(space.chosen(named))
+    for _ in range(len(space.conditional) + 1):
+        values = values_in(project.compose([*space.fixed, *groups, *given]), space)
+        before, given = given, space.given(space.chosen({**values, **named}))
+        if given == before:
+            break
+    return values
 
 
 def values_in(config: DictConfig, space: Space) -> dict[str, Value]:
