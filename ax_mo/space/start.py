@@ -9,8 +9,8 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from ax_mo.errors import ConfigError, closest
-from ax_mo.project import active_groups, chosen_option, has_key, reason
-from ax_mo.space.entries import bare
+from ax_mo.project import active_groups, chosen_option, has_key, reason, without_hydra
+from ax_mo.space.entries import bare, holds
 from ax_mo.space.parameters import Choice, Parameter, Space, Value, when_text
 
 
@@ -73,11 +73,39 @@ def own_values(space: Space, project: Composer, named: Mapping[str, Value] | Non
     ]
     given = space.given(space.chosen(named))
     for _ in range(len(space.conditional) + 1):
-        values = values_in(project.compose([*space.fixed, *groups, *given]), space)
+        lines = [*space.fixed, *groups, *given]
+        config = project.compose(lines)
+        values = values_in(config, space)
+        values.update(_lists_in(config, lines, space, project, {**values, **named}))
         before, given = given, space.given(space.chosen({**values, **named}))
         if given == before:
             break
     return values
+
+
+def _lists_in(
+    config: DictConfig, lines: Sequence[str], space: Space, project: Composer, values: Mapping[str, Value]
+) -> dict[str, Value]:
+    """The options of groups that stand at a list of options, which Hydra does not note: those that change nothing."""
+    found: dict[str, Value] = {}
+    for parameter in space.parameters:
+        if not isinstance(parameter, Choice) or not parameter.is_group or parameter.key.startswith("+"):
+            continue
+        if parameter.key in values or not holds(parameter.when, space.chosen({**values, **found})):
+            continue
+        for option in parameter.options:
+            try:
+                same = _written(project.compose([*lines, f"{parameter.key}={option.text}"])) == _written(config)
+            except (HydraException, OmegaConfBaseException):
+                continue
+            if same:
+                found[parameter.key] = option.value
+                break
+    return found
+
+
+def _written(config: DictConfig) -> Any:
+    return OmegaConf.to_container(without_hydra(config), resolve=False)
 
 
 def values_in(config: DictConfig, space: Space) -> dict[str, Value]:

@@ -29,8 +29,8 @@ SWEEP = """
     epochs: 3
     """
 FILES = {
-    "conf/config.yaml": "defaults: [{model: mlp}, {o: adam}, {preset: null}, _self_, {experiment: null}]\n"
-    "lr: 0.1\nepochs: 1\nextra: {a: 1, b: 2}\nonly: {x: {y: 1}}\n",
+    "conf/config.yaml": "defaults: [{model: mlp}, {o: adam}, {marks: [a]}, {preset: null}, _self_, "
+    "{experiment: null}]\nlr: 0.1\nepochs: 1\nextra: {a: 1, b: 2}\nonly: {x: {y: 1}}\n",
     "conf/model/mlp.yaml": "hidden: 3\n",
     "conf/model/cnn.yaml": "defaults: [{block: res}]\nchannels: 3\n",
     "conf/model/block/res.yaml": "defaults: [{inner: x}]\nskip: true\n",
@@ -40,6 +40,8 @@ FILES = {
     "conf/o/adam.yaml": "beta: 0.9\n",
     "conf/o/sgd.yaml": "momentum: 0.9\n",
     "conf/preset/fast.yaml": "# @package _global_\ndefaults: [{override /o: sgd}]\nepochs: 9\n",
+    "conf/marks/a.yaml": "first: 1\n",
+    "conf/marks/b.yaml": "second: 2\n",
     "conf/extra/more.yaml": "c: 3\n",
     "conf/experiment/nas.yaml": SWEEP,
     "conf/tr/fast.yaml": "defaults: [{schedule: cosine}]\nsteps: 3\n",
@@ -113,6 +115,9 @@ def promoted(directory: Path, project: Project, overrides: Sequence[str]) -> tup
         ("", "o='null'"),
         ("", "+o@second='50'"),
         ("experiment=bare", "model=cnn"),
+        ("", "marks=[b]"),
+        ("", "marks=b"),
+        ("", "marks=[a,b] marks.second=3"),
     ],
 )
 def test_promoted_point_composes_to_what_the_trial_ran_with(tmp_path: Path, fixed: str, line: str) -> None:
