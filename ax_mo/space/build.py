@@ -9,11 +9,10 @@ from omegaconf import AnyNode, DictConfig, IntegerNode
 from omegaconf.errors import OmegaConfBaseException
 
 from ax_mo.errors import ConfigError, closest
-from ax_mo.linear import LinearConstraint, parse_linear
 from ax_mo.project import all_keys, has_key, node_at, reason
 from ax_mo.space.activity import Composer, Survey, conditions, survey
+from ax_mo.space.constraints import constrained
 from ax_mo.space.entries import Entries, Entry, bare, read_entries
-from ax_mo.space.feasibility import check_feasible
 from ax_mo.space.grammar import FixedOverride
 from ax_mo.space.parameters import Choice, Condition, ConditionalOverride, Parameter, Range, Space, when_text
 
@@ -45,11 +44,11 @@ def build_space(
     overrides = [(e.content, w) for e, w in zip(entries, when, strict=True) if isinstance(e.content, FixedOverride)]
     fixed = tuple(content.line for content, w in overrides if not w)
     conditional = tuple(ConditionalOverride(content.key, content.line, w) for content, w in overrides if w)
-    constraints = tuple(_parameter_constraint(str(text), parameters) for text in param_constraints)
-    check_feasible(constraints, [parameter for parameter in parameters if isinstance(parameter, Range)])
+    texts = [str(text) for text in param_constraints]
+    parameters, constraints, moved = constrained(texts, parameters, overrides, {entry.key for entry in read.typed})
     space = Space(parameters, constraints, fixed, conditional)
     _check_samples(space, project, {entry.content.key: entry.where for entry in entries})
-    return BuiltSpace(space, (*dropped, *hints))
+    return BuiltSpace(space, (*dropped, *hints, *moved))
 
 
 def _nothing_to_search(params: Mapping[str, Any], entries: Sequence[Entry]) -> ConfigError:
@@ -205,48 +204,6 @@ def _ordered(parameters: Sequence[Parameter]) -> Iterator[Parameter]:
         left.remove(ready)
         waiting = {parameter.key for parameter in left}
         yield ready
-
-
-def _parameter_constraint(text: str, parameters: Sequence[Parameter]) -> LinearConstraint:
-    constraint = parse_linear(text, "param_constraints")
-    by_key = {bare(parameter.key): parameter for parameter in parameters}
-    for name in constraint.names:
-        parameter = by_key.get(name)
-        if parameter is None:
-            raise ConfigError(
-                f"hydra.sweeper.param_constraints: '{name}' in '{text}' is not among the searched parameters "
-                f"({', '.join(by_key)}).{closest(name, by_key)}"
-            )
-        if parameter.when:
-            raise ConfigError(
-                f"hydra.sweeper.param_constraints: '{name}' in '{text}' is only active when "
-                f"{when_text(parameter.when)}; only parameters that are always active can be constrained."
-            )
-        if not isinstance(parameter, Range):
-            raise ConfigError(
-                f"hydra.sweeper.param_constraints: '{name}' in '{text}' is a choice; only numbers between two bounds "
-                "(interval, range) can be constrained."
-            )
-    _check_scales(constraint, [p for p in (by_key[name] for name in constraint.names) if isinstance(p, Range)])
-    return LinearConstraint(
-        tuple((by_key[name].key, weight) for name, weight in constraint.terms),
-        constraint.bound,
-        constraint.text,
-    )
-
-
-def _check_scales(constraint: LinearConstraint, parameters: Sequence[Range]) -> None:
-    """On a log scale only an order between two log-scaled parameters stays linear."""
-    logs = [parameter.key for parameter in parameters if parameter.log]
-    if not logs:
-        return
-    weights = sorted(weight for _, weight in constraint.terms)
-    if len(logs) == len(weights) == 2 and weights[0] == -weights[1] and constraint.bound == 0:
-        return
-    raise ConfigError(
-        f"hydra.sweeper.param_constraints: '{constraint.text}' is over '{logs[0]}', which is on a log scale. There "
-        "only an order such as 'a <= b' between two log-scaled parameters is possible; otherwise drop tag(log, ...)."
-    )
 
 
 def _check_samples(space: Space, project: Composer, places: Mapping[str, str]) -> None:
