@@ -113,7 +113,8 @@ def test_choice_of_mappings_and_a_key_inside_them_are_refused(
 ) -> None:
     project = make_project({**NETWORKS, "conf/optim/sgd.yaml": "more: {a: 1}\n"})
     message = message_of(project, params)
-    assert "'optim.more.a' and 'optim.more' set the same key, since the second sets all that is below it" in message
+    assert "'optim.more.a' and 'optim.more' (at hydra.sweeper.params." in message
+    assert "set the same key, since the second sets all that is below it" in message
 
 
 def test_mapping_and_a_key_inside_it_may_stand_under_different_options(make_project: MakeProject) -> None:
