@@ -11,6 +11,7 @@ from omegaconf.errors import OmegaConfBaseException
 from ax_mo.errors import ConfigError, closest
 from ax_mo.project import active_groups, chosen_option, has_key, reason, without_hydra
 from ax_mo.space.entries import bare, holds
+from ax_mo.space.grammar import as_name
 from ax_mo.space.parameters import Choice, Parameter, Space, Value, when_text
 
 
@@ -141,7 +142,7 @@ def _named(space: Space, overrides: Mapping[Any, Any], where: str, prefix: str =
         key = bare(f"{prefix}{name}")
         parameter: Parameter | None = keys.get(key)
         if parameter is not None:
-            named[parameter.key] = value
+            named[parameter.key] = as_name(value) if isinstance(parameter, Choice) and parameter.is_group else value
         elif isinstance(value, Mapping):
             named.update(_named(space, value, where, f"{key}."))
         else:

@@ -214,6 +214,29 @@ def test_group_options_may_be_numbers(make_project: MakeProject, value: str) -> 
     assert project.compose(space.overrides({"depth": "50"})).depth.layers == 50
 
 
+# BUG: written without quotes, Hydra's ValueError ended the start in a traceback; choice(true, ...) looked for 'True'.
+@pytest.mark.parametrize("name", ["50", "true"])
+def test_fixed_option_may_look_like_a_number(make_project: MakeProject, name: str) -> None:
+    files = {
+        "conf/config.yaml": "defaults: [{depth: '18'}, _self_]\nlr: 1.0\n",
+        "conf/depth/18.yaml": "layers: 18\n",
+        f"conf/depth/{name}.yaml": "layers: 2\n",
+    }
+    project = make_project(files)
+    params = {"lr": "interval(0, 1)"}
+    entries: list[tuple[Any, list[str]]] = [
+        (int(name) if name.isdigit() else True, []),
+        (name, []),
+        ("18", [f"depth=choice({name})"]),
+        (f"[{name}]", []),
+    ]
+    for entry, arguments in entries:
+        space = space_of({**params, "depth": entry}, arguments, [], project)
+        assert project.compose(space.overrides({"lr": 0.5})).depth == {"layers": 2}
+    chosen = space_of({**params, "depth": f"choice(18, {name})"}, [], [], project)
+    assert project.compose(chosen.overrides({"depth": name, "lr": 0.5})).depth == {"layers": 2}
+
+
 # Constraints on parameters
 
 

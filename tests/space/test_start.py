@@ -346,6 +346,15 @@ def test_option_that_another_one_brings_has_what_is_fixed_under_it(make_project:
     assert initial_points(space, [{"model": "wide"}], project) == [expected]
 
 
+@pytest.mark.parametrize("name", ["50", "true"])
+def test_option_that_looks_like_a_number_needs_no_quotes(make_project: MakeProject, name: str) -> None:
+    files = {f"conf/net/{option}.yaml": "layers: 1\n" for option in ("18", name)}
+    project = make_project({"conf/config.yaml": "defaults: [{net: '18'}]\n", **files})
+    space = space_of(project, {"net": f"18,{name}"})
+    assert initial_points(space, [{"net": int(name) if name.isdigit() else True}], project) == [{"net": name}]
+    assert "net='19' is not among" in refused(project, {"net": f"18,{name}"}, {"net": 19})
+
+
 # A configuration as Hydra left it
 
 
