@@ -15,7 +15,7 @@ from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
 from ax_mo.errors import ConfigError
-from ax_mo.project import active_groups, chosen_option, has_key, missing_groups, reason
+from ax_mo.project import active_groups, chosen_option, has_key, missing_groups, node_at, reason
 from ax_mo.space.entries import Entry, first_of, holds
 from ax_mo.space.grammar import FixedOverride, as_text
 from ax_mo.space.parameters import Choice, Condition
@@ -127,7 +127,20 @@ def exists(entry: Entry, context: Context) -> bool:
         return True
     if isinstance(content, Choice | FixedOverride) and content.is_group:
         return content.key in context.chosen or entry.key in context.groups
-    return "@" in content.key or has_key(context.config, content.key)
+    return "@" in content.key or (has_key(context.config, content.key) and alias(context.config, content.key) is None)
+
+
+def alias(config: DictConfig, key: str) -> tuple[str, str] | None:
+    """What stands in for a node above the key: its dotted key, and the interpolation. Hydra's overrides follow none."""
+    parts = key.split(".")
+    for count in range(1, len(parts)):
+        above = ".".join(parts[:count])
+        if not has_key(config, above):
+            return None
+        node = node_at(config, above)
+        if node._is_interpolation():
+            return above, str(node._value())
+    return None
 
 
 def survey(entries: Sequence[Entry], project: Composer) -> Survey:

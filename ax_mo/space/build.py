@@ -1,5 +1,6 @@
 """``params``, the command line and the project's own configs become one checked search space."""
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -10,7 +11,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from ax_mo.errors import ConfigError, closest
 from ax_mo.project import all_keys, has_key, node_at, reason
-from ax_mo.space.activity import Composer, Survey, conditions, survey
+from ax_mo.space.activity import Composer, Survey, alias, conditions, survey
 from ax_mo.space.constraints import constrained
 from ax_mo.space.entries import Entries, Entry, bare, read_entries
 from ax_mo.space.grammar import FixedOverride
@@ -120,6 +121,13 @@ def _unknown_key(entry: Entry, found: Survey) -> ConfigError:
             f"{closest(packaged[0] if packaged else key, groups)} To add it, write '+{key}'."
         )
     contexts = found.where_given(entry.given)
+    for node, interpolation in filter(None, (alias(context.config, key) for context in contexts)):
+        target = re.fullmatch(r"\$\{(\w[\w.]*)\}", interpolation)
+        instead = f" Search '{target[1]}{key.removeprefix(node)}' instead." if target else ""
+        return ConfigError(
+            f"{entry.where}: '{node}' is {interpolation} in the project's configuration, and Hydra overrides nothing "
+            f"below an interpolation.{instead}"
+        )
     known = {name for context in contexts for name in all_keys(context.config)}
     under = f" under {when_text(entry.given)}" if entry.given else ""
     hint = closest(key, known)
@@ -128,6 +136,19 @@ def _unknown_key(entry: Entry, found: Survey) -> ConfigError:
         hint = closest(f"{bare(group).replace('/', '.')}.{key}", known)
     return ConfigError(
         f"{entry.where}: the project's configuration has no key '{key}'{under}.{hint} To add a new key, write '+{key}'."
+        f"{'' if entry.given else _together(key, found)}"
+    )
+
+
+def _together(key: str, found: Survey) -> str:
+    """What to write for a key that several options bring together: each was looked at with the others' defaults."""
+    groups = {choice.key: choice for _, choice in found.groups}
+    if len(groups) < 2:
+        return ""
+    first = next(iter(groups.values()))
+    return (
+        f" If it is only there under options of {' and '.join(groups)} together, give it below the option of one of "
+        f"them, for example\n  params:\n    {first.key}:\n      {first.options[-1].text}: {{{key}: ...}}"
     )
 
 
