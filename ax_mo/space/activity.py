@@ -16,9 +16,9 @@ from omegaconf.errors import OmegaConfBaseException
 
 from ax_mo.errors import ConfigError
 from ax_mo.project import active_groups, chosen_option, has_key, missing_groups, node_at, reason
-from ax_mo.space.entries import Entry, first_of, holds
+from ax_mo.space.entries import Entry, first_of
 from ax_mo.space.grammar import FixedOverride, as_text
-from ax_mo.space.parameters import Choice, Condition
+from ax_mo.space.parameters import Choice, Condition, holds
 
 
 class Composer(Protocol):

@@ -248,25 +248,27 @@ def covering_points(space: Space) -> Iterator[dict[str, Any]]:
     for target in space.parameters:
         while unseen[id(target)] and _reachable(space, target, {}):
             before = len(unseen[id(target)])
-            point: dict[str, Any] = {}
-            chosen: dict[str, str] = {}
-            for parameter in space.parameters:
-                if not all(condition.holds(chosen) for condition in parameter.when):
-                    continue
-                left = unseen[id(parameter)]
-                if isinstance(parameter, Range):
-                    point[parameter.key] = parameter.low
-                    left.clear()
-                    continue
-                options = [*left, *(option for option in parameter.options if option not in left)]
-                leading = (o for o in options if _reachable(space, target, {**chosen, parameter.key: o.text}))
-                option = next(leading, options[0])
-                if option in left:
-                    left.remove(option)
-                point[parameter.key], chosen[parameter.key] = option.value, option.text
-            yield point
+            yield _point_with(target, space, unseen)
             if len(unseen[id(target)]) == before:  # its conditions exclude each other
                 break
+
+
+def _point_with(target: Parameter, space: Space, unseen: Mapping[int, list[Any]]) -> dict[str, Any]:
+    """A point in which the target is active, of ``unseen`` options as far as that goes; takes them from there."""
+
+    def value(parameter: Parameter, chosen: Mapping[str, str]) -> Any:
+        left = unseen[id(parameter)]
+        if isinstance(parameter, Range):
+            left.clear()
+            return parameter.low
+        options = [*left, *(option for option in parameter.options if option not in left)]
+        leading = (o for o in options if _reachable(space, target, {**chosen, parameter.key: o.text}))
+        option = next(leading, options[0])
+        if option in left:
+            left.remove(option)
+        return option.value
+
+    return {parameter.key: found for parameter, found in space.walk(value)}
 
 
 def _reachable(space: Space, target: Parameter, chosen: Mapping[str, str]) -> bool:

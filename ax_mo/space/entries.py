@@ -29,10 +29,6 @@ def bare(key: str) -> str:
     return key.lstrip("+~")
 
 
-def holds(given: Sequence[Condition], chosen: Mapping[str, str]) -> bool:
-    return all(condition.holds(chosen) for condition in given)
-
-
 def first_of(choice: Choice) -> str:
     return choice.options[0].text
 

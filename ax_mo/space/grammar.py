@@ -117,9 +117,9 @@ def from_override(
         return _range(key, sweep, where)
     if typed and isinstance(sweep, ChoiceSweep) and len(sweep.list) == 1:
         # Hydra refuses a plain value whose key the project's own config lacks, if only until an option is chosen.
-        value = as_name(sweep.list[0]) if options else sweep.list[0]
-        text = as_text(value)
-        return FixedOverride(key, f"{key}={text}", bool(options), text, Override._convert_value(value))
+        only = as_name(sweep.list[0]) if options else sweep.list[0]
+        text = as_text(only)
+        return FixedOverride(key, f"{key}={text}", bool(options), text, Override._convert_value(only))
     return _choice(key, override, sweep, options, where)
 
 

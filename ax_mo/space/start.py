@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from enum import Enum
-from typing import Any, Protocol
+from typing import Any
 
 from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
@@ -10,15 +10,10 @@ from omegaconf.errors import OmegaConfBaseException
 
 from ax_mo.errors import ConfigError, closest
 from ax_mo.project import active_groups, chosen_option, has_key, reason, without_hydra
-from ax_mo.space.entries import bare, holds
+from ax_mo.space.activity import Composer
+from ax_mo.space.entries import bare
 from ax_mo.space.grammar import as_name
-from ax_mo.space.parameters import Choice, Parameter, Space, Value, when_text
-
-
-class Composer(Protocol):
-    """What this module needs of a project."""
-
-    def compose(self, overrides: Sequence[str]) -> DictConfig: ...
+from ax_mo.space.parameters import Choice, Parameter, Space, Value, holds, when_text
 
 
 def config_point(space: Space, project: Composer) -> tuple[dict[str, Value] | None, str]:

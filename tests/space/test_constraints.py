@@ -9,7 +9,7 @@ from ax_mo.space.parameters import Range
 from tests.space.networks import built, message_of, parameter
 
 FILES = {
-    "conf/config.yaml": "defaults: [{model: a}]\nn: 3\nx: 1.0\ny: 1.0\nk: 2\nname: run\n",
+    "conf/config.yaml": "defaults: [{model: a}, _self_]\nn: 3\nx: 1.0\ny: 1.0\nk: 2\nname: run\n",
     "conf/model/a.yaml": "a: 1\n",
     "conf/model/b.yaml": "b: 1\n",
 }
