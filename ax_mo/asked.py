@@ -16,7 +16,7 @@ from ax_mo.project import Project
 from ax_mo.record import about
 from ax_mo.settings import Settings
 from ax_mo.space.parameters import Value
-from ax_mo.space.start import values_in
+from ax_mo.space.start import own_values
 from ax_mo.study.description import rebuild_hint
 from ax_mo.study.optimizer import AxOptimizer
 from ax_mo.study.store import Definition
@@ -107,7 +107,7 @@ class Asked:
     def own_point(self) -> Mapping[str, Value]:
         """The values of the project's own configuration, also where they lie outside the space."""
         try:
-            return values_in(self.project.compose(self.plan.space.fixed), self.plan.space)
+            return own_values(self.plan.space, self.project)
         except (HydraException, OmegaConfBaseException):
             return {}
 

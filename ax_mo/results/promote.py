@@ -17,9 +17,13 @@ from omegaconf.errors import OmegaConfBaseException
 from ax_mo.goals import Goals
 from ax_mo.jobs.command import Program
 from ax_mo.project import Project, without_hydra
+from ax_mo.space.grammar import as_text
 from ax_mo.study.trial import Trial
 
 _MISSING = object()
+
+_DOES_NOT_COMPOSE = (HydraException, OmegaConfBaseException, yaml.YAMLError, TypeError, ValueError)
+"""What composing may raise: Hydra lets some of Python's own errors through."""
 
 # Besides one for each group. Groups that groups bring, and so on: no project nests them deeper.
 _MOST_ROUNDS = 10
@@ -53,7 +57,7 @@ class Recipes:
         """The line that runs the trial's point again, once and not as a sweep."""
         try:
             return self._command(trial, self._recipe(trial))
-        except (HydraException, OmegaConfBaseException):
+        except _DOES_NOT_COMPOSE:
             return self._command(trial, None)
 
     def text(self, trial: Trial) -> str | None:
@@ -61,7 +65,7 @@ class Recipes:
         try:
             found = self._recipe(trial)
             return experiment_yaml(trial, self._goals, found, self._command(trial, found), self._sets_mode())
-        except (HydraException, OmegaConfBaseException, yaml.YAMLError, TypeError, ValueError):
+        except _DOES_NOT_COMPOSE:
             return None
 
     def _recipe(self, trial: Trial) -> Recipe:
@@ -191,7 +195,7 @@ def _with(
     lines += [f"+{group}={_option(choices.get(group, option))}" for group, option in added.items()]
     try:
         config = project.compose_plain(lines, tolerant=True)
-    except (HydraException, OmegaConfBaseException):
+    except _DOES_NOT_COMPOSE:
         return None
     return _Chosen(config, {g: o for g, o in choices.items() if g not in added}, added)
 
@@ -250,10 +254,9 @@ def _choices(config: DictConfig) -> dict[str, str | None]:
     return {str(k): v for k, v in chosen.items() if not str(k).startswith("hydra/")}
 
 
-def _option(option: Any) -> str:
-    if isinstance(option, list):
-        return "[" + ",".join(map(str, option)) + "]"
-    return "null" if option is None else str(option)
+def _option(option: str | None) -> str:
+    """The option as an override has it; Hydra takes null in a file alone."""
+    return "[]" if option is None else as_text(option)
 
 
 def _saved(directory: Path) -> dict[str, Any] | None:

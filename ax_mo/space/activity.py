@@ -4,7 +4,7 @@ Nothing here asks the user what depends on what. A key or a group that comes and
 group is active under exactly those options under which it was seen. Pure, but for the composing.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import combinations
@@ -15,10 +15,10 @@ from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
 from ax_mo.errors import ConfigError
-from ax_mo.project import active_groups, chosen_option, has_key, missing_groups, reason
-from ax_mo.space.entries import Entry, first_of, holds
+from ax_mo.project import active_groups, chosen_option, has_key, missing_groups, node_at, reason
+from ax_mo.space.entries import Entry, first_of
 from ax_mo.space.grammar import FixedOverride, as_text
-from ax_mo.space.parameters import Choice, Condition
+from ax_mo.space.parameters import Choice, Condition, holds
 
 
 class Composer(Protocol):
@@ -38,7 +38,7 @@ class Context:
     chosen: Mapping[str, str]
     config: DictConfig
     groups: frozenset[str]
-    """All config groups in the composed defaults list."""
+    """All config groups in the composed defaults list; those with a list of options as far as they were asked for."""
     stands: Mapping[str, str] = field(default_factory=dict)
     """Searched groups that are there, and the option of each: the chosen one or the project's default."""
     pinned: Mapping[str, str] = field(default_factory=dict)
@@ -70,6 +70,11 @@ class Survey:
     @cached_property
     def contexts(self) -> list[Context]:
         return [self.base, *(context for family in self.families for context in family.members.values())]
+
+    @property
+    def everywhere(self) -> list[Context]:
+        """The contexts that were composed under an option of ``params``, too."""
+        return [*self.contexts, *(context for more in self.under.values() for context in more.contexts)]
 
     @cached_property
     def below(self) -> dict[Context, list[Context]]:
@@ -122,7 +127,20 @@ def exists(entry: Entry, context: Context) -> bool:
         return True
     if isinstance(content, Choice | FixedOverride) and content.is_group:
         return content.key in context.chosen or entry.key in context.groups
-    return "@" in content.key or has_key(context.config, content.key)
+    return "@" in content.key or (has_key(context.config, content.key) and alias(context.config, content.key) is None)
+
+
+def alias(config: DictConfig, key: str) -> tuple[str, str] | None:
+    """What stands in for a node above the key: its dotted key, and the interpolation. Hydra's overrides follow none."""
+    parts = key.split(".")
+    for count in range(1, len(parts)):
+        above = ".".join(parts[:count])
+        if not has_key(config, above):
+            return None
+        node = node_at(config, above)
+        if node._is_interpolation():
+            return above, str(node._value())
+    return None
 
 
 def survey(entries: Sequence[Entry], project: Composer) -> Survey:
@@ -130,13 +148,23 @@ def survey(entries: Sequence[Entry], project: Composer) -> Survey:
 
     Raises ConfigError for an option that does not compose.
     """
-    return _Surveyor(entries, project).run()
+    groups = [choice for _, choice in _searched_groups(entries) if not choice.key.startswith("+")]
+    lists = {choice.key for choice in groups if any(isinstance(o.value, list) and o.value for o in choice.options)}
+    found = _Surveyor(entries, project, lists).run()
+    unseen = {choice.key for choice in groups} - {key for context in found.everywhere for key in context.stands}
+    return _Surveyor(entries, project, lists | unseen).run() if unseen - lists else found
 
 
 class _Surveyor:
-    def __init__(self, entries: Sequence[Entry], project: Composer) -> None:
+    """``asked`` are the groups that may stand at a list of options.
+
+    Hydra 1.3.8 notes nowhere that there is such a group in a defaults list. It accepts an override of it, though.
+    """
+
+    def __init__(self, entries: Sequence[Entry], project: Composer, asked: Collection[str]) -> None:
         self._project = project
         self._entries = entries
+        self._asked = asked
         self._fixed = [entry for entry in entries if isinstance(entry.content, FixedOverride)]
         self._groups: list[Group] = sorted(_searched_groups(entries), key=lambda group: group[1].key.count("/"))
         self._pinned: Mapping[str, str] = {}
@@ -233,15 +261,42 @@ class _Surveyor:
             if firsts:
                 return self._context(chosen, label, {**pinned, **firsts})
             try:
-                config = self._without_absent(fixed, lines, error)
+                config, fixed = self._without_absent(fixed, lines, error)
             except (HydraException, OmegaConfBaseException) as deeper:
                 raise ConfigError(f"{label}: {reason(deeper)}") from None
+        config, lists = self._with_lists(config, chosen, [*_lines(fixed), *lines], set(assigned))
         groups = active_groups(config)
         defaults = {c.key: as_text(chosen_option(config, c.key)) for _, c in self._groups if c.key in groups}
-        return Context(chosen, config, groups, {**defaults, **chosen}, pinned)
+        # What Hydra took an override of is there.
+        groups = groups.union(lists, (e.key for e in fixed if _is_group(e) and not _is_always(e)))
+        return Context(chosen, config, groups, {**defaults, **lists, **chosen}, pinned)
 
-    def _without_absent(self, fixed: Sequence[Entry], lines: Sequence[str], error: Exception) -> DictConfig:
-        """Compose without those fixed overrides that cannot be given here; raises the error when all of them can."""
+    def _with_lists(
+        self, config: DictConfig, chosen: Mapping[str, str], lines: Sequence[str], known: Collection[str]
+    ) -> tuple[DictConfig, dict[str, str]]:
+        """With the first searched option of each group that stands at a list of options, and these options."""
+        lists: dict[str, str] = {}
+        groups = active_groups(config)
+        for entry, choice in self._groups:
+            key = choice.key
+            if key not in self._asked or key in groups or key in known or key in lists:
+                continue
+            if holds(entry.given, chosen):
+                more = {**lists, key: first_of(choice)}
+                try:
+                    config = self._project.compose([*lines, *(f"{group}={text}" for group, text in more.items())])
+                except (HydraException, OmegaConfBaseException):
+                    continue
+                lists = more
+        return config, lists
+
+    def _without_absent(
+        self, fixed: Sequence[Entry], lines: Sequence[str], error: Exception
+    ) -> tuple[DictConfig, list[Entry]]:
+        """Compose without those fixed overrides that cannot be given here; and those that can.
+
+        Raises the error when all of them can.
+        """
         for dropped in _few_first([entry for entry in fixed if _is_group(entry) and not _is_always(entry)]):
             kept = [entry for entry in fixed if _is_always(entry) or (_is_group(entry) and entry not in dropped)]
             try:
@@ -252,7 +307,7 @@ class _Surveyor:
             here = Context({}, config, active_groups(config))
             kept = [entry for entry in fixed if entry in kept or exists(entry, here)]
             if len(kept) < len(fixed):
-                return self._project.compose([*_lines(kept), *lines])
+                return self._project.compose([*_lines(kept), *lines]), kept
             break
         raise error
 

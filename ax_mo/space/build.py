@@ -1,5 +1,6 @@
 """``params``, the command line and the project's own configs become one checked search space."""
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -9,11 +10,10 @@ from omegaconf import AnyNode, DictConfig, IntegerNode
 from omegaconf.errors import OmegaConfBaseException
 
 from ax_mo.errors import ConfigError, closest
-from ax_mo.linear import LinearConstraint, parse_linear
 from ax_mo.project import all_keys, has_key, node_at, reason
-from ax_mo.space.activity import Composer, Survey, conditions, survey
+from ax_mo.space.activity import Composer, Survey, alias, conditions, survey
+from ax_mo.space.constraints import constrained
 from ax_mo.space.entries import Entries, Entry, bare, read_entries
-from ax_mo.space.feasibility import check_feasible
 from ax_mo.space.grammar import FixedOverride
 from ax_mo.space.parameters import Choice, Condition, ConditionalOverride, Parameter, Range, Space, when_text
 
@@ -45,11 +45,11 @@ def build_space(
     overrides = [(e.content, w) for e, w in zip(entries, when, strict=True) if isinstance(e.content, FixedOverride)]
     fixed = tuple(content.line for content, w in overrides if not w)
     conditional = tuple(ConditionalOverride(content.key, content.line, w) for content, w in overrides if w)
-    constraints = tuple(_parameter_constraint(str(text), parameters) for text in param_constraints)
-    check_feasible(constraints, [parameter for parameter in parameters if isinstance(parameter, Range)])
+    texts = [str(text) for text in param_constraints]
+    parameters, constraints, moved = constrained(texts, parameters, overrides, {entry.key for entry in read.typed})
     space = Space(parameters, constraints, fixed, conditional)
     _check_samples(space, project, {entry.content.key: entry.where for entry in entries})
-    return BuiltSpace(space, (*dropped, *hints))
+    return BuiltSpace(space, (*dropped, *hints, *moved))
 
 
 def _nothing_to_search(params: Mapping[str, Any], entries: Sequence[Entry]) -> ConfigError:
@@ -121,6 +121,13 @@ def _unknown_key(entry: Entry, found: Survey) -> ConfigError:
             f"{closest(packaged[0] if packaged else key, groups)} To add it, write '+{key}'."
         )
     contexts = found.where_given(entry.given)
+    for node, interpolation in filter(None, (alias(context.config, key) for context in contexts)):
+        target = re.fullmatch(r"\$\{(\w[\w.]*)\}", interpolation)
+        instead = f" Search '{target[1]}{key.removeprefix(node)}' instead." if target else ""
+        return ConfigError(
+            f"{entry.where}: '{node}' is {interpolation} in the project's configuration, and Hydra overrides nothing "
+            f"below an interpolation.{instead}"
+        )
     known = {name for context in contexts for name in all_keys(context.config)}
     under = f" under {when_text(entry.given)}" if entry.given else ""
     hint = closest(key, known)
@@ -129,6 +136,19 @@ def _unknown_key(entry: Entry, found: Survey) -> ConfigError:
         hint = closest(f"{bare(group).replace('/', '.')}.{key}", known)
     return ConfigError(
         f"{entry.where}: the project's configuration has no key '{key}'{under}.{hint} To add a new key, write '+{key}'."
+        f"{'' if entry.given else _together(key, found)}"
+    )
+
+
+def _together(key: str, found: Survey) -> str:
+    """What to write for a key that several options bring together: each was looked at with the others' defaults."""
+    groups = {choice.key: choice for _, choice in found.groups}
+    if len(groups) < 2:
+        return ""
+    first = next(iter(groups.values()))
+    return (
+        f" If it is only there under options of {' and '.join(groups)} together, give it below the option of one of "
+        f"them, for example\n  params:\n    {first.key}:\n      {first.options[-1].text}: {{{key}: ...}}"
     )
 
 
@@ -207,48 +227,6 @@ def _ordered(parameters: Sequence[Parameter]) -> Iterator[Parameter]:
         yield ready
 
 
-def _parameter_constraint(text: str, parameters: Sequence[Parameter]) -> LinearConstraint:
-    constraint = parse_linear(text, "param_constraints")
-    by_key = {bare(parameter.key): parameter for parameter in parameters}
-    for name in constraint.names:
-        parameter = by_key.get(name)
-        if parameter is None:
-            raise ConfigError(
-                f"hydra.sweeper.param_constraints: '{name}' in '{text}' is not among the searched parameters "
-                f"({', '.join(by_key)}).{closest(name, by_key)}"
-            )
-        if parameter.when:
-            raise ConfigError(
-                f"hydra.sweeper.param_constraints: '{name}' in '{text}' is only active when "
-                f"{when_text(parameter.when)}; only parameters that are always active can be constrained."
-            )
-        if not isinstance(parameter, Range):
-            raise ConfigError(
-                f"hydra.sweeper.param_constraints: '{name}' in '{text}' is a choice; only numbers between two bounds "
-                "(interval, range) can be constrained."
-            )
-    _check_scales(constraint, [p for p in (by_key[name] for name in constraint.names) if isinstance(p, Range)])
-    return LinearConstraint(
-        tuple((by_key[name].key, weight) for name, weight in constraint.terms),
-        constraint.bound,
-        constraint.text,
-    )
-
-
-def _check_scales(constraint: LinearConstraint, parameters: Sequence[Range]) -> None:
-    """On a log scale only an order between two log-scaled parameters stays linear."""
-    logs = [parameter.key for parameter in parameters if parameter.log]
-    if not logs:
-        return
-    weights = sorted(weight for _, weight in constraint.terms)
-    if len(logs) == len(weights) == 2 and weights[0] == -weights[1] and constraint.bound == 0:
-        return
-    raise ConfigError(
-        f"hydra.sweeper.param_constraints: '{constraint.text}' is over '{logs[0]}', which is on a log scale. There "
-        "only an order such as 'a <= b' between two log-scaled parameters is possible; otherwise drop tag(log, ...)."
-    )
-
-
 def _check_samples(space: Space, project: Composer, places: Mapping[str, str]) -> None:
     """Points that together hold every parameter and every option must compose; Hydra knows reasons that we do not."""
     for index, point in enumerate(covering_points(space)):
@@ -270,25 +248,27 @@ def covering_points(space: Space) -> Iterator[dict[str, Any]]:
     for target in space.parameters:
         while unseen[id(target)] and _reachable(space, target, {}):
             before = len(unseen[id(target)])
-            point: dict[str, Any] = {}
-            chosen: dict[str, str] = {}
-            for parameter in space.parameters:
-                if not all(condition.holds(chosen) for condition in parameter.when):
-                    continue
-                left = unseen[id(parameter)]
-                if isinstance(parameter, Range):
-                    point[parameter.key] = parameter.low
-                    left.clear()
-                    continue
-                options = [*left, *(option for option in parameter.options if option not in left)]
-                leading = (o for o in options if _reachable(space, target, {**chosen, parameter.key: o.text}))
-                option = next(leading, options[0])
-                if option in left:
-                    left.remove(option)
-                point[parameter.key], chosen[parameter.key] = option.value, option.text
-            yield point
+            yield _point_with(target, space, unseen)
             if len(unseen[id(target)]) == before:  # its conditions exclude each other
                 break
+
+
+def _point_with(target: Parameter, space: Space, unseen: Mapping[int, list[Any]]) -> dict[str, Any]:
+    """A point in which the target is active, of ``unseen`` options as far as that goes; takes them from there."""
+
+    def value(parameter: Parameter, chosen: Mapping[str, str]) -> Any:
+        left = unseen[id(parameter)]
+        if isinstance(parameter, Range):
+            left.clear()
+            return parameter.low
+        options = [*left, *(option for option in parameter.options if option not in left)]
+        leading = (o for o in options if _reachable(space, target, {**chosen, parameter.key: o.text}))
+        option = next(leading, options[0])
+        if option in left:
+            left.remove(option)
+        return option.value
+
+    return {parameter.key: found for parameter, found in space.walk(value)}
 
 
 def _reachable(space: Space, target: Parameter, chosen: Mapping[str, str]) -> bool:

@@ -29,10 +29,6 @@ def bare(key: str) -> str:
     return key.lstrip("+~")
 
 
-def holds(given: Sequence[Condition], chosen: Mapping[str, str]) -> bool:
-    return all(condition.holds(chosen) for condition in given)
-
-
 def first_of(choice: Choice) -> str:
     return choice.options[0].text
 
@@ -70,7 +66,7 @@ def read_entries(params: Mapping[str, Any], arguments: Sequence[str], group_opti
     for entry in typed.values():
         left = list(_under(left, entry))
     entries = [*deleted, *left, *typed.values()]
-    _refuse_overlaps(entries)
+    _refuse_overlaps(entries, list(typed.values()))
     replaced = {e.key for e in asked if e.key in typed and isinstance(e.content, Choice) and e.content.is_group}
     unnarrowed = [*deleted, *asked, *(entry for entry in typed.values() if entry.key not in replaced)]
     return Entries(tuple(entries), tuple(typed.values()), tuple(unnarrowed) if replaced else ())
@@ -210,18 +206,45 @@ def _refuse_duplicates(entries: Sequence[Entry]) -> None:
                 )
 
 
-def _refuse_overlaps(entries: Sequence[Entry]) -> None:
-    """A choice of whole mappings or lists, and another parameter inside them, would set the same key twice."""
-    searched = [entry for entry in entries if not isinstance(entry.content, FixedOverride)]
-    for outer in searched:
-        if isinstance(outer.content, Choice) and outer.content.is_group:
+def _refuse_overlaps(entries: Sequence[Entry], typed: Sequence[Entry]) -> None:
+    """A choice of whole mappings or lists, and another value inside them, would set the same key twice.
+
+    Two fixed ones are Hydra's affair. Of a fixed and a searched one the searched is given last, which suits a file
+    that searches inside of a mapping it gives; what would be lost without a word is refused.
+    """
+    for outer in entries:
+        if isinstance(outer.content, Choice | FixedOverride) and outer.content.is_group:
             continue
-        for entry in searched:
-            if entry.key.startswith(f"{outer.key}.") and not _exclusive(entry.given, outer.given):
+        for inner in entries:
+            if not inner.key.startswith(f"{outer.key}.") or _exclusive(inner.given, outer.given):
+                continue
+            path = inner.key.removeprefix(f"{outer.key}.").split(".")
+            inner_searched = not isinstance(inner.content, FixedOverride)
+            if isinstance(outer.content, FixedOverride):
+                refused = inner_searched and outer in typed and _sets(outer.content.value, path)
+            else:
+                refused = inner_searched or any(_sets(value, path) for value in _values(outer.content))
+            if refused:
                 raise ConfigError(
-                    f"{entry.where}: '{entry.key}' and '{outer.key}' set the same key, since the second sets all that "
-                    "is below it; keep one of them."
+                    f"{inner.where}: '{inner.key}' and '{outer.key}' (at {outer.where}) set the same key, since the "
+                    "second sets all that is below it; keep one of them."
                 )
+
+
+def _values(parameter: Parameter) -> list[Any]:
+    return [o.value for o in parameter.options] if isinstance(parameter, Choice) else [parameter.low, parameter.high]
+
+
+def _sets(value: Any, path: Sequence[str]) -> bool:
+    """Whether a value sets what is at ``path`` below it: Hydra merges a mapping, and all else takes the place."""
+    for name in path:
+        if not isinstance(value, Mapping):
+            break
+        by_name = {str(key): inner for key, inner in value.items()}
+        if name not in by_name:
+            return False
+        value = by_name[name]
+    return True
 
 
 def _exclusive(a: Sequence[Condition], b: Sequence[Condition]) -> bool:

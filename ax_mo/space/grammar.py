@@ -56,6 +56,7 @@ class FixedOverride:
     is_group: bool = False
     text: str = ""
     """Its value, as the options of a choice are written."""
+    value: Any = None
 
 
 # The model goes through the options of a choice one by one.
@@ -97,8 +98,12 @@ def from_override(
         value = override.value()
         if options and value is None and not override.is_delete():
             raise _null_option(key, where)
-        text = as_text(str(value) if options and isinstance(value, int | float) else value)
-        return FixedOverride(key, str(override.input_line), bool(options), text)
+        line = str(override.input_line)
+        if options and as_name(value) != value:  # Hydra takes no number for an option, and says so in a ValueError
+            value = as_name(value)
+            line = f"{key}={as_text(value)}"
+        # A deletion sets nothing, so that nothing of it could be lost.
+        return FixedOverride(key, line, bool(options), as_text(value), {} if override.is_delete() else value)
     if override.is_delete():
         raise ConfigError(f"{where}: a deletion ('~') cannot be swept over.")
     sweep = override.value()
@@ -112,8 +117,9 @@ def from_override(
         return _range(key, sweep, where)
     if typed and isinstance(sweep, ChoiceSweep) and len(sweep.list) == 1:
         # Hydra refuses a plain value whose key the project's own config lacks, if only until an option is chosen.
-        text = as_text(sweep.list[0])
-        return FixedOverride(key, f"{key}={text}", bool(options), text)
+        only = as_name(sweep.list[0]) if options else sweep.list[0]
+        text = as_text(only)
+        return FixedOverride(key, f"{key}={text}", bool(options), text, Override._convert_value(only))
     return _choice(key, override, sweep, options, where)
 
 
@@ -131,6 +137,13 @@ def _options_of(override: Override, group_options: GroupOptions) -> list[str]:
         if slash and folder and option in group_options(f"{group}/{folder}"):
             known.append(f"{folder}/{option}")
     return known
+
+
+def as_name(element: Any) -> Any:
+    """An option of a config group, or a list of them, as names: they are, even where they look like numbers."""
+    if isinstance(element, list):
+        return [as_name(inner) for inner in element]
+    return as_text(element) if isinstance(element, int | float) else element
 
 
 def _where(key: str) -> str:
@@ -214,8 +227,8 @@ def _choice(key: str, override: Override, sweep: Any, group_options: Sequence[st
         _tags(where, list(sweep.tags), ("ordered", "categorical"), "a choice")
         ordered = None if not sweep.tags else "ordered" in sweep.tags
         elements = list(sweep.list)
-    if group_options:  # names, even where they look like numbers
-        elements = [str(element) if isinstance(element, int | float) else element for element in elements]
+    if group_options:
+        elements = [as_name(element) for element in elements]
     options = _distinct(elements)
     if len(options) < 2:
         listed = f" The group has: {', '.join(group_options)}." if group_options else ""

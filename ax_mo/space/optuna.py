@@ -1,6 +1,7 @@
 """The ``search_space`` of Hydra's Optuna sweeper, as entries of ``params`` in Hydra's override grammar. Pure."""
 
 import math
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
@@ -38,7 +39,8 @@ def as_written(error: ConfigError, search_space: Mapping[str, Any]) -> ConfigErr
     """The error about an entry of ``params``, about the entry of ``search_space`` that it was made of."""
     message = str(error)
     for key, _ in _distributions(search_space):
-        message = message.replace(f"hydra.sweeper.params.{key}:", f"{_where(key)}:")
+        whole = rf"hydra\.sweeper\.params\.{re.escape(key)}(?![\w/@+-]|\.\w)"  # not a part of another key
+        message = _where(key).join(re.split(whole, message))
     return ConfigError(message)
 
 

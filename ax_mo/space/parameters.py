@@ -2,7 +2,7 @@
 
 import json
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +13,9 @@ Value = Any
 
 Point = Mapping[str, Value]
 """One value per active parameter, by its key on the command line."""
+
+NOTHING: Any = object()
+"""In place of the value that a parameter has not got."""
 
 
 @dataclass(frozen=True)
@@ -27,6 +30,10 @@ class Condition:
 
     def describe(self) -> str:
         return f"{self.key}={self.texts[0]}" if len(self.texts) == 1 else f"{self.key} in ({', '.join(self.texts)})"
+
+
+def holds(when: Sequence[Condition], chosen: Mapping[str, str]) -> bool:
+    return all(condition.holds(chosen) for condition in when)
 
 
 @dataclass(frozen=True)
@@ -145,34 +152,49 @@ class Space:
     def keys(self) -> tuple[str, ...]:
         return tuple(dict.fromkeys(parameter.key for parameter in self.parameters))
 
+    def walk(self, value_of: Callable[[Parameter, Mapping[str, str]], Value]) -> Iterator[tuple[Parameter, Value]]:
+        """The active parameters in their order, each with its value; those of choices decide what else is active.
+
+        ``value_of`` is told the options that were chosen so far. A choice for which it has NOTHING stands nowhere.
+        """
+        chosen: dict[str, str] = {}
+        for parameter in self.parameters:
+            if holds(parameter.when, chosen):
+                value = value_of(parameter, chosen)
+                yield parameter, value
+                if isinstance(parameter, Choice) and value is not NOTHING:
+                    chosen[parameter.key] = parameter.text(value)
+
     def active(self, point: Point) -> list[Parameter]:
         """The parameters that the point's own choices make active. Raises KeyError where it lacks one's value."""
-        chosen: dict[str, str] = {}
-        active: list[Parameter] = []
-        for parameter in self.parameters:
-            if all(condition.holds(chosen) for condition in parameter.when):
-                active.append(parameter)
-                if isinstance(parameter, Choice):
-                    chosen[parameter.key] = parameter.text(point[parameter.key])
-        return active
+        return [parameter for parameter, _ in self.walk(lambda parameter, _: point[parameter.key])]
+
+    def chosen(self, values: Point) -> dict[str, str]:
+        """The options' texts of the active choices, as far as ``values`` has them and the space knows them."""
+
+        def known(parameter: Parameter, _: Mapping[str, str]) -> Value:
+            value = values.get(parameter.key, NOTHING)
+            return NOTHING if value is NOTHING or parameter.outside(value) else value
+
+        walked = [(p, value) for p, value in self.walk(known) if isinstance(p, Choice)]
+        return {choice.key: choice.text(value) for choice, value in walked if value is not NOTHING}
+
+    def given(self, chosen: Mapping[str, str]) -> list[str]:
+        """The lines of those fixed overrides that hold under some options only, and under these."""
+        return [override.line for override in self.conditional if holds(override.when, chosen)]
 
     def restricted(self, values: Point) -> dict[str, Value]:
         """The point among ``values``, which may hold more: those of its active parameters, in the parameters' types."""
-        return {parameter.key: parameter.cast(values[parameter.key]) for parameter in self.active(values)}
+        return {p.key: p.cast(value) for p, value in self.walk(lambda parameter, _: values[parameter.key])}
 
     def outside(self, values: Point) -> str | None:
         """Why the point is not in the space; None when it is. ``values`` may hold inactive parameters."""
-        chosen: dict[str, str] = {}
-        for parameter in self.parameters:
-            if not all(condition.holds(chosen) for condition in parameter.when):
-                continue
-            if parameter.key not in values:
+        for parameter, value in self.walk(lambda parameter, _: values.get(parameter.key, NOTHING)):
+            if value is NOTHING:
                 return f"it gives no value for {parameter.key}"
-            why = parameter.outside(values[parameter.key])
+            why = parameter.outside(value)
             if why is not None:
                 return why
-            if isinstance(parameter, Choice):
-                chosen[parameter.key] = parameter.text(values[parameter.key])
         for constraint in self.constraints:
             if not constraint.holds(values):
                 return f"it violates {constraint.text}"
@@ -200,15 +222,10 @@ class Space:
         """
         groups: list[str] = []
         values: list[str] = []
-        chosen: dict[str, str] = {}
-        for parameter in self.active(point):
-            text = parameter.text(point[parameter.key])
-            if isinstance(parameter, Choice):
-                chosen[parameter.key] = text
+        for parameter, value in self.walk(lambda parameter, _: point[parameter.key]):
             is_group = isinstance(parameter, Choice) and parameter.is_group
-            (groups if is_group else values).append(f"{parameter.key}={text}")
-        given = [c.line for c in self.conditional if all(condition.holds(chosen) for condition in c.when)]
-        return [*self.fixed, *groups, *given, *values]
+            (groups if is_group else values).append(f"{parameter.key}={parameter.text(value)}")
+        return [*self.fixed, *groups, *self.given(self.chosen(point)), *values]
 
     def describe(self) -> dict[str, str]:
         """What a resume compares: each parameter in Hydra's grammar, and when it is active."""
@@ -258,7 +275,7 @@ def _size(component: Sequence[Parameter]) -> int:
     def count(rest: Sequence[Parameter], chosen: Mapping[str, str]) -> int:
         product = 1
         for index, parameter in enumerate(rest):
-            if not all(condition.holds(chosen) for condition in parameter.when):
+            if not holds(parameter.when, chosen):
                 continue
             if parameter.key in deciding and isinstance(parameter, Choice):
                 after = rest[index + 1 :]
@@ -271,7 +288,7 @@ def _size(component: Sequence[Parameter]) -> int:
 
 def _points(rest: Sequence[Parameter], point: dict[str, Value], chosen: dict[str, str]) -> Iterator[dict[str, Value]]:
     for index, parameter in enumerate(rest):
-        if not all(condition.holds(chosen) for condition in parameter.when):
+        if not holds(parameter.when, chosen):
             continue
         for value in _values(parameter):
             more = {**chosen, parameter.key: parameter.text(value)} if isinstance(parameter, Choice) else chosen

@@ -2,31 +2,26 @@
 
 from collections.abc import Mapping, Sequence
 from enum import Enum
-from typing import Any, Protocol
+from typing import Any
 
 from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from ax_mo.errors import ConfigError, closest
-from ax_mo.project import active_groups, chosen_option, has_key, reason
+from ax_mo.project import active_groups, chosen_option, has_key, reason, without_hydra
+from ax_mo.space.activity import Composer
 from ax_mo.space.entries import bare
-from ax_mo.space.parameters import Choice, Parameter, Space, Value, when_text
-
-
-class Composer(Protocol):
-    """What this module needs of a project."""
-
-    def compose(self, overrides: Sequence[str]) -> DictConfig: ...
+from ax_mo.space.grammar import as_name
+from ax_mo.space.parameters import Choice, Parameter, Space, Value, holds, when_text
 
 
 def config_point(space: Space, project: Composer) -> tuple[dict[str, Value] | None, str]:
     """The project's own configuration as a point, or None and why it is not in the space."""
     try:
-        config = project.compose(list(space.fixed))
+        values = own_values(space, project)
     except (HydraException, OmegaConfBaseException) as error:
         return None, reason(error)
-    values = values_in(config, space)
     why = space.outside(values)
     return (None, why) if why else (space.restricted(values), "")
 
@@ -42,13 +37,8 @@ def initial_points(space: Space, given: Sequence[Any], project: Composer) -> lis
         if not isinstance(overrides, Mapping):
             raise ConfigError(f"{where} must be a mapping of parameters to values, not {overrides!r}.")
         named = _named(space, overrides, where)
-        groups = [
-            f"{p.key}={p.text(named[p.key])}"
-            for p in space.parameters
-            if isinstance(p, Choice) and p.is_group and p.key in named and p.outside(named[p.key]) is None
-        ]
         try:
-            values = values_in(project.compose([*space.fixed, *groups]), space)
+            values = own_values(space, project, named)
         except (HydraException, OmegaConfBaseException) as error:
             raise ConfigError(f"{where} does not compose: {reason(error)}") from None
         values.update(named)
@@ -63,6 +53,55 @@ def initial_points(space: Space, given: Sequence[Any], project: Composer) -> lis
             )
         points.append(point)
     return points
+
+
+def own_values(space: Space, project: Composer, named: Mapping[str, Value] | None = None) -> dict[str, Value]:
+    """The values of the searched keys that the project has by itself, under the options in ``named``.
+
+    What is fixed counts, also where it holds under some options only: which ones there are, composing shows, and a
+    fixed option may bring others. Raises Hydra's exceptions.
+    """
+    named = named or {}
+    groups = [
+        f"{p.key}={p.text(named[p.key])}"
+        for p in space.parameters
+        if isinstance(p, Choice) and p.is_group and p.key in named and p.outside(named[p.key]) is None
+    ]
+    given = space.given(space.chosen(named))
+    for _ in range(len(space.conditional) + 1):
+        lines = [*space.fixed, *groups, *given]
+        config = project.compose(lines)
+        values = values_in(config, space)
+        values.update(_lists_in(config, lines, space, project, {**values, **named}))
+        before, given = given, space.given(space.chosen({**values, **named}))
+        if given == before:
+            break
+    return values
+
+
+def _lists_in(
+    config: DictConfig, lines: Sequence[str], space: Space, project: Composer, values: Mapping[str, Value]
+) -> dict[str, Value]:
+    """The options of groups that stand at a list of options, which Hydra does not note: those that change nothing."""
+    found: dict[str, Value] = {}
+    for parameter in space.parameters:
+        if not isinstance(parameter, Choice) or not parameter.is_group or parameter.key.startswith("+"):
+            continue
+        if parameter.key in values or not holds(parameter.when, space.chosen({**values, **found})):
+            continue
+        for option in parameter.options:
+            try:
+                same = _written(project.compose([*lines, f"{parameter.key}={option.text}"])) == _written(config)
+            except (HydraException, OmegaConfBaseException):
+                continue
+            if same:
+                found[parameter.key] = option.value
+                break
+    return found
+
+
+def _written(config: DictConfig) -> Any:
+    return OmegaConf.to_container(without_hydra(config), resolve=False)
 
 
 def values_in(config: DictConfig, space: Space) -> dict[str, Value]:
@@ -98,7 +137,7 @@ def _named(space: Space, overrides: Mapping[Any, Any], where: str, prefix: str =
         key = bare(f"{prefix}{name}")
         parameter: Parameter | None = keys.get(key)
         if parameter is not None:
-            named[parameter.key] = value
+            named[parameter.key] = as_name(value) if isinstance(parameter, Choice) and parameter.is_group else value
         elif isinstance(value, Mapping):
             named.update(_named(space, value, where, f"{key}."))
         else:

@@ -29,8 +29,8 @@ SWEEP = """
     epochs: 3
     """
 FILES = {
-    "conf/config.yaml": "defaults: [{model: mlp}, {o: adam}, {preset: null}, _self_, {experiment: null}]\n"
-    "lr: 0.1\nepochs: 1\nextra: {a: 1, b: 2}\nonly: {x: {y: 1}}\n",
+    "conf/config.yaml": "defaults: [{model: mlp}, {o: adam}, {marks: [a]}, {preset: null}, _self_, "
+    "{experiment: null}]\nlr: 0.1\nepochs: 1\nextra: {a: 1, b: 2}\nonly: {x: {y: 1}}\n",
     "conf/model/mlp.yaml": "hidden: 3\n",
     "conf/model/cnn.yaml": "defaults: [{block: res}]\nchannels: 3\n",
     "conf/model/block/res.yaml": "defaults: [{inner: x}]\nskip: true\n",
@@ -40,6 +40,8 @@ FILES = {
     "conf/o/adam.yaml": "beta: 0.9\n",
     "conf/o/sgd.yaml": "momentum: 0.9\n",
     "conf/preset/fast.yaml": "# @package _global_\ndefaults: [{override /o: sgd}]\nepochs: 9\n",
+    "conf/marks/a.yaml": "first: 1\n",
+    "conf/marks/b.yaml": "second: 2\n",
     "conf/extra/more.yaml": "c: 3\n",
     "conf/experiment/nas.yaml": SWEEP,
     "conf/tr/fast.yaml": "defaults: [{schedule: cosine}]\nsteps: 3\n",
@@ -47,6 +49,11 @@ FILES = {
     "conf/tr/schedule/step.yaml": "gamma: 2\n",
     "conf/experiment/typed.yaml": "# @package _global_\ndefaults: [{/tr: fast}, {/kind@kind.a: typed}, _self_]\n",
     "conf/experiment/small.yaml": "# @package _global_\nepochs: 7\n",
+    "conf/experiment/bare.yaml": "# @package _global_\ndefaults: [{override /o: null}]\n",
+    "conf/o/50.yaml": "layers: 50\n",
+    "conf/o/true.yaml": "layers: 1\n",
+    "conf/o/1e3.yaml": "layers: 1000\n",
+    "conf/o/null.yaml": "layers: 0\n",
 }
 
 
@@ -101,6 +108,16 @@ def promoted(directory: Path, project: Project, overrides: Sequence[str]) -> tup
         ("~o", "lr=0.5"),
         ("+extra=more", "extra.c=5"),
         ("+new.key=1", "model=cnn"),
+        # BUG: these were written without quotes, and Hydra's ValueError ended the study in a traceback.
+        ("", "o='50'"),
+        ("", "o='true'"),
+        ("", "o='1e3' o.layers=3"),
+        ("", "o='null'"),
+        ("", "+o@second='50'"),
+        ("experiment=bare", "model=cnn"),
+        ("", "marks=[b]"),
+        ("", "marks=b"),
+        ("", "marks=[a,b] marks.second=3"),
     ],
 )
 def test_promoted_point_composes_to_what_the_trial_ran_with(tmp_path: Path, fixed: str, line: str) -> None:
@@ -178,3 +195,10 @@ def test_searched_values_stay_when_the_projects_own_change(tmp_path: Path) -> No
     after = project_in(tmp_path, changed, [])
     config = after.compose_plain(["+pareto=trial_7", f"hydra.searchpath=[file://{tmp_path / 'sweep'}]"])
     assert (config.model.hidden, config.lr, config.hydra.runtime.choices.model) == (3, 0.1, "mlp")
+
+
+def test_trial_that_hydra_composes_no_more_has_a_command_and_no_file(tmp_path: Path) -> None:
+    recipes = Recipes(project_in(tmp_path, FILES, []), GOALS, None, tmp_path / "sweep")
+    refused = Trial(7, Status.COMPLETED, {}, ("o=50",), "7", metrics={"acc": 0.5})  # with a plain ValueError
+    assert recipes.text(refused) is None
+    assert shlex.split(recipes.command(refused))[2:] == ["+pareto=trial_7"]

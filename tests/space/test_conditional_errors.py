@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from ax_mo.space.activity import Composer
-from tests.space.networks import BLOCK, MODEL, NETWORKS, OPTIM, MakeProject, message_of, space_of
+from tests.space.networks import BLOCK, MODEL, NETWORKS, OPTIM, MakeProject, message_of, space_of, when
 
 
 def test_unknown_key_under_an_option_names_the_option_and_the_closest(networks: Composer) -> None:
@@ -113,7 +113,8 @@ def test_choice_of_mappings_and_a_key_inside_them_are_refused(
 ) -> None:
     project = make_project({**NETWORKS, "conf/optim/sgd.yaml": "more: {a: 1}\n"})
     message = message_of(project, params)
-    assert "'optim.more.a' and 'optim.more' set the same key, since the second sets all that is below it" in message
+    assert "'optim.more.a' and 'optim.more' (at hydra.sweeper.params." in message
+    assert "set the same key, since the second sets all that is below it" in message
 
 
 def test_mapping_and_a_key_inside_it_may_stand_under_different_options(make_project: MakeProject) -> None:
@@ -160,6 +161,53 @@ def test_advice_of_that_error_works(make_project: MakeProject) -> None:
     assert space.size == 2 + 1 + 1 + 2
     for point in space.points():
         assert project.compose(space.overrides(point))
+
+
+TOGETHER = {
+    "conf/config.yaml": "defaults: [{model: mlp}, {data: rows}, {optional md: '${model}_${data}'}, _self_]\nseed: 1\n",
+    "conf/data/rows.yaml": "rows: 1\n",
+    "conf/data/images.yaml": "pixels: 1\n",
+    "conf/md/cnn_images.yaml": "# @package _global_\nextra: 1\n",
+}
+
+
+def test_key_that_two_options_bring_together_may_be_written_below_one_of_them(make_project: MakeProject) -> None:
+    project = make_project({**NETWORKS, **TOGETHER})
+    message = message_of(project, {"model": "mlp,cnn", "data": "rows,images", "extra": "1,2"})
+    assert "If it is only there under options of model and data together, give it below the option of one" in message
+    assert message.endswith("for example\n  params:\n    model:\n      cnn: {extra: ...}")
+    space = space_of(project, {"model": {"mlp": {}, "cnn": {"extra": "1,2"}}, "data": "rows,images"})
+    assert when(space, "extra") == "model=cnn and data=images"
+    assert "together" not in message_of(project, {"model": "mlp,cnn", "extra": "1,2"})
+
+
+# BUG: the key was followed through the interpolation, and Hydra's advice was to write "+model.optim.lr".
+def test_key_below_an_interpolation_is_refused_with_the_key_behind_it(make_project: MakeProject) -> None:
+    files = {"conf/config.yaml": "opt: {lr: 1.0}\nmodel: {optim: '${opt}', name: '${.optim}'}\n"}
+    project = make_project(files)
+    assert message_of(project, {"model.optim.lr": "interval(0, 1)"}) == (
+        "hydra.sweeper.params.model.optim.lr: 'model.optim' is ${opt} in the project's configuration, and Hydra "
+        "overrides nothing below an interpolation. Search 'opt.lr' instead."
+    )
+    message = message_of(project, {"model.name.lr": "interval(0, 1)"})
+    assert message.endswith(
+        "'model.name' is ${.optim} in the project's configuration, and Hydra overrides nothing below an interpolation."
+    )
+    assert space_of(project, {"model.optim": "choice(a, b)", "opt.lr": "interval(0, 1)"}).keys == (
+        "model.optim",
+        "opt.lr",
+    )
+
+
+def test_key_that_is_behind_an_interpolation_under_one_option_is_searched_under_the_others(
+    make_project: MakeProject,
+) -> None:
+    files = {"conf/model/cnn.yaml": "head: ${shared}\n", "conf/model/mlp.yaml": "head: {size: 1}\n"}
+    project = make_project(
+        {**NETWORKS, **files, "conf/config.yaml": "defaults: [{model: mlp}, _self_]\nshared: {size: 1}\n"}
+    )
+    space = space_of(project, {"model": "mlp,cnn", "model.head.size": "1,2"})
+    assert when(space, "model.head.size") == "model=mlp"
 
 
 def test_key_that_either_of_two_groups_brings_is_refused(make_project: MakeProject) -> None:

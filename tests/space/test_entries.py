@@ -126,5 +126,38 @@ def test_key_below_a_group_is_no_overlap() -> None:
 
 def test_key_below_a_searched_one_is_an_overlap_in_either_order() -> None:
     for params in ({"a": "[1],[2]", "a.0": "1,2"}, {"a.0": "1,2", "a": "[1],[2]"}):
-        assert "'a.0' and 'a' set the same key" in message_of(params)
+        assert "'a.0' and 'a' (at hydra.sweeper.params.a) set the same key" in message_of(params)
     assert len(read({"a": "1,2", "ab.c": "1,2"})) == 2
+
+
+# BUG: the choice came after what the command line fixed, and took its place without a word.
+@pytest.mark.parametrize(
+    ("entry", "argument"),
+    [
+        ("choice({a: 1}, {a: 2})", "d.a=5"),
+        ("choice({b: 1}, {a: 2})", "d.a=5"),
+        ("choice({a: {b: 1}}, {a: {b: 2}})", "+d.a.b=5"),
+        ("choice({a: 1}, {a: 2})", "d.a.b=5"),
+        ("choice([1, 2], [3])", "d.0=5"),
+        ("{a: 1},null", "d.c=5"),
+        ("interval(0, 1)", "d.a=5"),
+    ],
+)
+def test_fixed_value_that_a_searched_one_would_take_the_place_of_is_refused(entry: str, argument: str) -> None:
+    key = argument.partition("=")[0].lstrip("+")
+    assert message_of({"d": entry}, [argument]).endswith(
+        f"'{key}' and 'd' (at hydra.sweeper.params.d) set the same key, since the second sets all that is below it; "
+        "keep one of them."
+    )
+
+
+def test_mapping_of_the_command_line_is_refused_where_a_key_of_it_is_searched() -> None:
+    message = message_of({"d.a": "1,2"}, ["d={a: 5}"])
+    assert message.startswith("hydra.sweeper.params.d.a: 'd.a' and 'd' (at the command line's d) set the same key")
+    for argument in ("d={b: 5}", "~d"):
+        assert ("d.a", "choice(1, 2)", "") in read({"d.a": "1,2"}, [argument])
+
+
+def test_fixed_value_beside_what_a_searched_mapping_sets_is_no_overlap() -> None:
+    assert len(read({"d": "choice({a: 1}, {a: 2})", "d.b": 3}, ["d.c=4"])) == 3
+    assert len(read({"d": "{a: 1, b: 2}", "d.a": "1,2"})) == 2  # the file says it all itself

@@ -144,3 +144,24 @@ def test_later_errors_name_the_entry_as_it_was_written():
     error = ConfigError("hydra.sweeper.params.optim.lr: there is no such key")
     search_space = {"optim": {"lr": {"type": "int", "low": 1, "high": 2}}}
     assert str(as_written(error, search_space)) == "hydra.sweeper.search_space.optim.lr: there is no such key"
+
+
+@pytest.mark.parametrize(
+    ("message", "expected"),
+    [
+        ("{}.x is a config group; choose", "{}.x is a config group; choose"),
+        ("{}.x: 'x' and 'y' (at {}.y.z) set", "{}.x: 'x' and 'y' (at {}.y.z) set"),
+        ("remove {}.x.", "remove {}.x."),
+    ],
+)
+def test_error_names_the_entry_of_search_space_wherever_it_stands_in_it(message: str, expected: str) -> None:
+    entry = {"type": "int", "low": 1, "high": 2}
+    params, written = "hydra.sweeper.params", "hydra.sweeper.search_space"
+    found = as_written(ConfigError(message.format(params, params)), {"x": entry, "y": {"z": entry}})
+    assert str(found) == expected.format(written, written)
+
+
+@pytest.mark.parametrize("key", ["x.deep", "xy", "x/y", "x@y", "x-y"])
+def test_error_about_a_longer_key_stays_about_params(key: str) -> None:
+    message = f"hydra.sweeper.params.{key}: there is no such key"
+    assert str(as_written(ConfigError(message), {"x": {"type": "int", "low": 1, "high": 2}})) == message

@@ -296,6 +296,65 @@ def test_group_that_must_be_chosen_is_chosen_by_the_trial(make_project: MakeProj
     assert "hydra.sweeper.initial_trials[0] does not compose: " in refused(project, {"model": "mlp,cnn"}, {})
 
 
+# What is fixed under some options only. BUG: it was not given where the values of a starting point are looked up.
+
+NETWORKS_FILES = {
+    "conf/config.yaml": "defaults: [{model: mlp}, _self_]\n",
+    "conf/model/mlp.yaml": "hidden: 2\n",
+    "conf/model/cnn.yaml": "defaults: [{block: plain}]\nchannels: 3\n",
+    "conf/model/block/plain.yaml": "depth: 2\n",
+    "conf/model/block/res.yaml": "expansion: 2\n",
+}
+UNDER_OPTIONS = {
+    "model": {
+        "mlp": {"model.hidden": "choice(1,2,3)"},
+        "cnn": {"model/block": "res", "model.block.expansion": "choice(1,2,4)", "model.channels": "choice(3,4)"},
+    }
+}
+
+
+def test_trial_has_what_is_fixed_under_its_option(make_project: MakeProject) -> None:
+    project = make_project(NETWORKS_FILES)
+    space = space_of(project, UNDER_OPTIONS)
+    of_cnn = {"model": "cnn", "model.block.expansion": 2, "model.channels": 3}
+    assert initial_points(space, [{"model": "cnn"}, {"model": "mlp"}], project) == [
+        of_cnn,
+        {"model": "mlp", "model.hidden": 2},
+    ]
+    assert project.compose(space.overrides(of_cnn)).model == {"block": {"expansion": 2}, "channels": 3}
+
+
+def test_projects_configuration_has_what_is_fixed_under_its_option(make_project: MakeProject) -> None:
+    files = {**NETWORKS_FILES, "conf/config.yaml": "defaults: [{model: cnn}, _self_]\n"}
+    project = make_project(files)
+    assert own(project, UNDER_OPTIONS) == {"model": "cnn", "model.block.expansion": 2, "model.channels": 3}
+
+
+def test_option_that_another_one_brings_has_what_is_fixed_under_it(make_project: MakeProject) -> None:
+    files = {
+        "conf/config.yaml": "defaults: [{optim: sgd}, {model: cnn}, _self_]\n",
+        "conf/model/cnn.yaml": "channels: 3\n",
+        "conf/model/wide.yaml": "# @package _global_\ndefaults: [{override /optim: adam}]\nmodel: {channels: 9}\n",
+        "conf/optim/adam.yaml": "defaults: [{schedule: flat}]\nlr: 0.1\n",
+        "conf/optim/schedule/flat.yaml": "start: 0\n",
+        "conf/optim/schedule/step.yaml": "gamma: 0.5\n",
+    }
+    project = make_project(files)
+    of_adam = {"optim/schedule": "step", "optim.schedule.gamma": "interval(0, 1)"}
+    space = space_of(project, {"model": "cnn,wide", "optim": {"sgd": {}, "adam": of_adam}})
+    expected = {"model": "wide", "optim": "adam", "optim.schedule.gamma": 0.5}
+    assert initial_points(space, [{"model": "wide"}], project) == [expected]
+
+
+@pytest.mark.parametrize("name", ["50", "true"])
+def test_option_that_looks_like_a_number_needs_no_quotes(make_project: MakeProject, name: str) -> None:
+    files = {f"conf/net/{option}.yaml": "layers: 1\n" for option in ("18", name)}
+    project = make_project({"conf/config.yaml": "defaults: [{net: '18'}]\n", **files})
+    space = space_of(project, {"net": f"18,{name}"})
+    assert initial_points(space, [{"net": int(name) if name.isdigit() else True}], project) == [{"net": name}]
+    assert "net='19' is not among" in refused(project, {"net": f"18,{name}"}, {"net": 19})
+
+
 # A configuration as Hydra left it
 
 
