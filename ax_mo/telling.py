@@ -9,6 +9,7 @@ from ax_mo.results.files import PARETO, RESULTS, TRIALS
 from ax_mo.results.promote import Recipes
 from ax_mo.screen import Conclusion, Progress
 from ax_mo.screen.text import by_first_objective
+from ax_mo.space.identity import identity
 from ax_mo.study.store import differences
 from ax_mo.study.trial import Trial
 from ax_mo.study.urls import redacted
@@ -73,9 +74,10 @@ def _next(asked: Asked, recipes: Recipes, front: Sequence[Trial]) -> list[tuple[
 
 def _own(asked: Asked, ledger: Ledger) -> Trial | None:
     """The trial of the project's own configuration, which an earlier study may have run."""
-    points = [dict(suggestion.point) for suggestion in asked.plan.first if suggestion.generator == "config"]
+    space = asked.plan.space
+    points = {identity(space, first.point) for first in asked.plan.first if first.generator == "config"}
     known = [trial for trial in ledger.trials.values() if trial.status.has_metrics]
-    return next((t for t in known if t.generator == "config" or dict(t.point) in points), None)
+    return next((t for t in known if t.generator == "config" or identity(space, t.point) in points), None)
 
 
 def _counts(progress: Progress) -> str:

@@ -59,7 +59,7 @@ class Choice:
             # By their text, in which a NaN equals itself.
             if type(option.value) is type(value) and repr(option.value) == repr(value):
                 return option.text
-        for option in self.options:  # JSON does not keep 1 and 1.0 apart
+        for option in self.options:  # 1 for 1.0, as a config may have it; JSON makes texts of keys
             if isinstance(option.value, bool) != isinstance(value, bool):
                 continue
             if option.value == value or json.loads(json.dumps(option.value)) == value:
