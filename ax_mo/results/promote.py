@@ -29,17 +29,21 @@ _DOES_NOT_COMPOSE = (HydraException, OmegaConfBaseException, yaml.YAMLError, Typ
 _MOST_ROUNDS = 10
 
 
+Option = str | list[str] | None
+"""Of a config group: one, several, or none."""
+
+
 @dataclass(frozen=True)
 class Recipe:
     """How to get from the project's plain config to a trial's: group choices, then values."""
 
-    choices: dict[str, str | None]
+    choices: dict[str, Option]
     values: dict[str, Any]
     hydra: dict[str, Any]
     """Settings of Hydra's own node that a run depends on, such as ``job.chdir``."""
     removed: tuple[str, ...]
     """Keys that the trial deleted, which a config file cannot do."""
-    added: dict[str, str | None] = field(default_factory=dict)
+    added: dict[str, Option] = field(default_factory=dict)
     """Groups that the plain config has not, and their options; with them come the types of their configs."""
 
 
@@ -112,14 +116,14 @@ def recipe(
     """
     trial = project.compose(overrides)
     wanted = _choices(trial)
-    chosen = _chosen(project, plain, wanted)
+    chosen = _with_lists(project, _chosen(project, plain, wanted), overrides)
     content = _content(trial) if ran_with is None else ran_with
     values, removed = _difference(_content(chosen.config), content)
     named = _named(overrides)
     there = _choices(chosen.config)
     agreed = {g: there[g] for g in named if g in there and there[g] == wanted.get(g) and g not in chosen.added}
     for key in named:
-        if key not in wanted:
+        if key not in wanted and key not in chosen.choices:
             _pin(values, content, key.split("."))
     choices = {**agreed, **chosen.choices}
     return Recipe(choices, values, _run_settings(plain, trial), tuple(removed), chosen.added)
@@ -153,11 +157,11 @@ class _Chosen:
     """Groups that are there and stand elsewhere, groups that are not there, and what they compose to."""
 
     config: DictConfig
-    choices: dict[str, str | None] = field(default_factory=dict)
-    added: dict[str, str | None] = field(default_factory=dict)
+    choices: dict[str, Option] = field(default_factory=dict)
+    added: dict[str, Option] = field(default_factory=dict)
 
 
-def _chosen(project: Project, plain: DictConfig, wanted: dict[str, str | None]) -> _Chosen:
+def _chosen(project: Project, plain: DictConfig, wanted: dict[str, Option]) -> _Chosen:
     """The choices that bring the plain config to the trial's groups and options.
 
     A choice may bring groups of its own, and change others (``override /optim: sgd`` in a preset): composed again
@@ -186,9 +190,7 @@ def _chosen(project: Project, plain: DictConfig, wanted: dict[str, str | None]) 
     return chosen
 
 
-def _with(
-    project: Project, chosen: _Chosen, choices: dict[str, str | None], added: dict[str, str | None]
-) -> _Chosen | None:
+def _with(project: Project, chosen: _Chosen, choices: dict[str, Option], added: dict[str, Option]) -> _Chosen | None:
     """With more choices; None when that does not compose without the trial's other overrides."""
     choices, added = {**chosen.choices, **choices}, {**chosen.added, **added}
     lines = [f"{group}={_option(option)}" for group, option in choices.items() if group not in added]
@@ -198,6 +200,17 @@ def _with(
     except _DOES_NOT_COMPOSE:
         return None
     return _Chosen(config, {g: o for g, o in choices.items() if g not in added}, added)
+
+
+def _with_lists(project: Project, chosen: _Chosen, overrides: Sequence[str]) -> _Chosen:
+    """With the lists of options that the trial was given, such as ``callbacks=[a,b]``, which Hydra does not note."""
+    lists: dict[str, Any] = {}
+    for override in OverridesParser.create().parse_overrides(list(overrides)):
+        value = override.value()
+        if isinstance(value, list) and not override.is_add() and project.group_options(override.key_or_group):
+            lists[override.get_key_element()] = value
+    found = _with(project, chosen, lists, {}) if lists else None
+    return chosen if found is None or _sweep(found.config) != _sweep(chosen.config) else found
 
 
 def _sweep(config: DictConfig) -> list[Any]:
@@ -247,14 +260,14 @@ def _settings(config: DictConfig) -> dict[str, Any]:
     return {"job": job, "callbacks": callbacks}
 
 
-def _choices(config: DictConfig) -> dict[str, str | None]:
+def _choices(config: DictConfig) -> dict[str, Option]:
     """The task's config groups and their options; Hydra's own groups apart."""
     chosen = OmegaConf.to_container(config.hydra.runtime.choices)
     assert isinstance(chosen, dict)
     return {str(k): v for k, v in chosen.items() if not str(k).startswith("hydra/")}
 
 
-def _option(option: str | None) -> str:
+def _option(option: Option) -> str:
     """The option as an override has it; Hydra takes null in a file alone."""
     return "[]" if option is None else as_text(option)
 

@@ -118,6 +118,9 @@ def promoted(directory: Path, project: Project, overrides: Sequence[str]) -> tup
         ("", "marks=[b]"),
         ("", "marks=b"),
         ("", "marks=[a,b] marks.second=3"),
+        ("", "o=[adam,'50']"),
+        ("", "o=[]"),
+        ("experiment=nas", "marks=[b]"),
     ],
 )
 def test_promoted_point_composes_to_what_the_trial_ran_with(tmp_path: Path, fixed: str, line: str) -> None:
@@ -147,6 +150,13 @@ def test_experiment_file_of_a_sweep_is_not_named(tmp_path: Path) -> None:
     project = project_in(tmp_path, FILES, ["experiment=nas"])
     content, _ = promoted(tmp_path, project, ["experiment=nas", "lr=0.5"])
     assert content == {"defaults": [{"override /model": "cnn"}], "epochs": 3, "lr": 0.5}
+
+
+# BUG: the first of these left "a" in, unless it was run with the "~marks.first" of the command.
+def test_list_of_options_takes_the_place_of_the_projects_own(tmp_path: Path) -> None:
+    content, again = promoted(tmp_path, project_in(tmp_path, FILES, []), ["marks=[b]", "lr=0.5"])
+    assert content == {"defaults": [{"override /marks": ["b"]}], "lr": 0.5}
+    assert again == ["+pareto=trial_7"]
 
 
 def test_deleted_keys_are_in_the_command(tmp_path: Path) -> None:
