@@ -1,15 +1,28 @@
 """The user's Hydra project as a sweep sees it: its config groups, and what overrides compose to."""
 
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
+import yaml
 from hydra.core.config_loader import ConfigLoader
 from hydra.core.object_type import ObjectType
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.errors import HydraException
+from hydra.errors import ConfigCompositionException, HydraException
 from hydra.types import RunMode
 from omegaconf import DictConfig, ListConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
+
+
+@contextmanager
+def hydras_errors() -> Iterator[None]:
+    """Raises HydraException also for what else Hydra lets through: unreadable files, options like ``null``."""
+    try:
+        yield
+    except (yaml.YAMLError, OSError, ValueError, LookupError) as error:
+        if isinstance(error, HydraException | OmegaConfBaseException):
+            raise
+        raise ConfigCompositionException(str(error)) from error
 
 
 class Project:
@@ -64,7 +77,8 @@ class Project:
 
     def compose(self, overrides: Sequence[str]) -> DictConfig:
         """The job's whole configuration, Hydra's own node included; raises Hydra's exceptions."""
-        return self._loader.load_sweep_config(self._master, list(overrides))
+        with hydras_errors():
+            return self._loader.load_sweep_config(self._master, list(overrides))
 
     def compose_plain(self, overrides: Sequence[str], tolerant: bool = False) -> DictConfig:
         """What ``python train.py <overrides>`` composes without the sweep's own command line.
@@ -72,11 +86,12 @@ class Project:
         ``tolerant`` leaves out defaults that are mandatory but not chosen (``model: ???``).
         """
         search = [line for line in hydra_overrides(self._master) if line.startswith("hydra.searchpath=")]
-        return self._loader.load_configuration(
-            config_name=self.config_name,
-            overrides=[*search, *overrides],
-            run_mode=RunMode.MULTIRUN if tolerant else RunMode.RUN,
-        )
+        with hydras_errors():
+            return self._loader.load_configuration(
+                config_name=self.config_name,
+                overrides=[*search, *overrides],
+                run_mode=RunMode.MULTIRUN if tolerant else RunMode.RUN,
+            )
 
 
 def active_groups(config: DictConfig) -> frozenset[str]:

@@ -17,14 +17,14 @@ from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from hydra._internal.utils import create_config_search_path
 from hydra.core.config_search_path import SearchPathQuery
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.errors import ConfigCompositionException, HydraException
+from hydra.errors import HydraException
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from ax_mo.comparison import Ran
 from ax_mo.errors import AxMoError
-from ax_mo.project import Project, chosen_option, reason, task_overrides, without_hydra
+from ax_mo.project import Project, chosen_option, hydras_errors, reason, task_overrides, without_hydra
 
 MULTIRUN = "multirun.yaml"
 
@@ -172,14 +172,8 @@ class _LoaderThere(ConfigLoaderImpl):
         self._modules = list(modules)
 
     def load_configuration(self, *args: Any, **kwargs: Any) -> DictConfig:
-        """Raises HydraException, also for what else Hydra lets through: unreadable files, options like ``null``."""
-        with self._there():
-            try:
-                return super().load_configuration(*args, **kwargs)
-            except (yaml.YAMLError, OSError, ValueError, LookupError) as error:
-                if isinstance(error, HydraException | OmegaConfBaseException):
-                    raise
-                raise ConfigCompositionException(str(error)) from error
+        with self._there(), hydras_errors():
+            return super().load_configuration(*args, **kwargs)
 
     def get_group_options(self, *args: Any, **kwargs: Any) -> list[str]:
         with self._there():

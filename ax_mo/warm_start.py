@@ -245,13 +245,14 @@ class _Importer:
 
     def _other_option(self, ran: Ran, values: Mapping[str, Value], key: str) -> Difference | None:
         """The option chosen there that makes the trial's key another than here's, or none at all."""
-        groups = [
-            f"{p.key}={p.text(values[p.key])}"
+        chosen = {
+            p.key: p.text(values[p.key])
             for p in self._space.parameters
             if isinstance(p, Choice) and p.is_group and p.key in values and p.outside(values[p.key]) is None
-        ]
+        }
+        groups = [f"{group}={option}" for group, option in chosen.items()]
         try:
-            here = self._composed.run([*self._space.fixed, *groups])
+            here = self._composed.run([*self._space.fixed, *self._space.given(chosen), *groups])
         except (HydraException, OmegaConfBaseException):
             return None
         fixed = [group for group in unlike_groups(ran, here) if group.key not in map(bare, self._space.keys)]

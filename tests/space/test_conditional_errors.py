@@ -31,6 +31,13 @@ def test_option_that_does_not_compose_is_named_with_hydras_reason(make_project: 
     assert "model/absent/x" in message
 
 
+@pytest.mark.parametrize("content", ["a: [1\n", "a: 1\na: 2\n", "a: '${'\n", "- 1\n"])
+def test_option_whose_file_cannot_be_read_is_named(make_project: MakeProject, content: str) -> None:
+    project = make_project({**NETWORKS, "conf/model/bad.yaml": content})
+    message = message_of(project, {"model": "choice(mlp, bad)"})
+    assert message.startswith("hydra.sweeper.params.model: the option 'bad' does not compose: ")
+
+
 def test_nested_option_that_does_not_compose_is_named(make_project: MakeProject) -> None:
     project = make_project({**NETWORKS, "conf/model/block/bad.yaml": "defaults: [absent]\n"})
     message = message_of(project, {**MODEL, "model/block": "choice(basic, bad)"})
