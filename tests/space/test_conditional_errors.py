@@ -31,7 +31,7 @@ def test_option_that_does_not_compose_is_named_with_hydras_reason(make_project: 
     assert "model/absent/x" in message
 
 
-@pytest.mark.parametrize("content", ["a: [1\n", "a: 1\na: 2\n", "a: '${'\n", "- 1\n"])
+@pytest.mark.parametrize("content", ["a: [1\n", "a: 1\na: 2\n", "a: '${'\n"])
 def test_option_whose_file_cannot_be_read_is_named(make_project: MakeProject, content: str) -> None:
     project = make_project({**NETWORKS, "conf/model/bad.yaml": content})
     message = message_of(project, {"model": "choice(mlp, bad)"})
