@@ -112,3 +112,10 @@ def test_trials_that_would_run_otherwise_are_imported_only_if_that_is_ignored(sw
     statuses, output = warm_started("ignoring", 2, "seed=4", f"hydra.sweeper.warm_start={entry}")
     assert statuses == ["imported", "imported", "completed", "completed"]
     assert "ignored in 2: trainer.max_epochs was 1 there and is 2 here\n" in output
+
+
+def test_sweep_that_is_a_worker_of_something_else_has_trials_of_their_own_rank(sweep):
+    # One sweep per task of an srun, or in a worker's pod: its trials inherit the variables and are nobody's rank 1.
+    done = sweep.run("x=0.1", "y=interval(0,1)", "hydra.sweeper.n_trials=2", env={"RANK": "1", "LOCAL_RANK": "1"})
+    assert done.returncode == 0, done.output
+    assert [trial["status"] for trial in sweep.trials()] == ["completed"] * 2
