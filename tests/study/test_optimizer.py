@@ -11,7 +11,7 @@ import pytest
 
 from ax_mo.errors import StudyStopped
 from ax_mo.goals import parse_goals
-from ax_mo.space.build import _parameter_constraint
+from ax_mo.space.constraints import constrained
 from ax_mo.space.grammar import parse_entry
 from ax_mo.space.parameters import Choice, Condition, Option, Range, Space
 from ax_mo.study import optimizer as optimizer_module
@@ -32,7 +32,7 @@ PARAMS = {
 
 def space_of(params=PARAMS, constraints=()):
     parameters = tuple(parse_entry(f"{key}={value}", key, lambda _: []) for key, value in params.items())
-    return Space(parameters, tuple(_parameter_constraint(text, parameters) for text in constraints))
+    return Space(*constrained(constraints, parameters, (), ())[:2])
 
 
 GOALS = parse_goals(
@@ -173,7 +173,7 @@ def conditional():
         Range("hidden", 1, 3, integral=True, when=(Condition("model", ("mlp",)),)),
         Choice("kernel", (Option(3, "3"), Option(5, "5")), when=(Condition("model", ("cnn",)),)),
     )
-    return Space(parameters, (_parameter_constraint("b <= a", parameters),))
+    return Space(*constrained(["b <= a"], parameters, (), ())[:2])
 
 
 @pytest.mark.parametrize(
