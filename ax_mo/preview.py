@@ -33,7 +33,7 @@ def _known_runs(asked: Asked) -> tuple[Trial, ...]:
     asked.check_database()
     if asked.settings.storage is None and not (asked.sweep_dir / STUDY).exists():
         return ()
-    studies = read_studies(*asked.database)
+    studies = read_studies(*asked.database, may_be_new=asked.settings.storage is not None)
     if not studies:
         return ()
     studies[0].definition.check_same(asked.definition)

@@ -19,10 +19,12 @@ def hydras_errors() -> Iterator[None]:
     """Raises HydraException also for what else Hydra lets through: unreadable files, options like ``null``."""
     try:
         yield
-    except (yaml.YAMLError, OSError, ValueError, LookupError) as error:
+    except (yaml.YAMLError, OSError, ValueError, LookupError, RecursionError) as error:
         if isinstance(error, HydraException | OmegaConfBaseException):
             raise
-        raise ConfigCompositionException(str(error)) from error
+        # Hydra 1.3 follows a config that is among its own defaults until Python's stack ends.
+        why = "its defaults list leads back to itself" if isinstance(error, RecursionError) else str(error)
+        raise ConfigCompositionException(why) from error
 
 
 class Project:

@@ -1,6 +1,7 @@
 """``promote``: a trial as an experiment file of the user's project."""
 
 import re
+import shlex
 from argparse import Namespace
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -37,7 +38,7 @@ def run(arguments: Namespace) -> None:
     body = _body(record, trial, found)
     place = place_of(target, found.roots)
     reference = _reference(record, trial, found)
-    candidates = lines(record, place, body.removed, found)
+    candidates = lines(record, place, body.beside, found)
     content = f"# @package _global_\n{body.text}"
     tried = best(candidates, place, content, found, reference)
     notes = [*_repeats(record, trial), *_warnings(tried, place, found)]
@@ -59,8 +60,8 @@ def _what_became(trial: Trial, record: StudyRecord) -> str:
 class _Body:
     text: str
     """The file without its comments."""
-    removed: tuple[str, ...]
-    """Overrides that delete what the trial deleted, ``~key``; a file cannot."""
+    beside: tuple[str, ...]
+    """Overrides that do what the trial did and a file cannot: ``~key``, and ``+key`` where the configs have a type."""
 
 
 def _body(record: StudyRecord, trial: Trial, found: Found) -> _Body:
@@ -99,8 +100,8 @@ def _composing_problem(project: Project, trial: Trial) -> str:
 
 def _without_comments(text: str) -> _Body:
     head, _, body = text.partition("\n\n")
-    note = re.search(r"^# \(with (.*): a file cannot delete keys\)$", head, re.MULTILINE)
-    return _Body(body, tuple(note[1].split()) if note else ())
+    note = re.search(r"^# \(with (.*): a file cannot do that\)$", head, re.MULTILINE)
+    return _Body(body, tuple(shlex.split(note[1])) if note else ())
 
 
 def _reference(record: StudyRecord, trial: Trial, found: Found) -> Reference | None:
@@ -140,8 +141,8 @@ def _text(record: StudyRecord, trial: Trial, body: _Body, tried: Tried, notes: S
         f"# Run it: {tried.line}",
         *(f"# {one_line(note)}" for note in notes),
     ]
-    if body.removed:
-        lines.append(f"# (with {' '.join(body.removed)}: a file cannot delete keys)")
+    if body.beside:
+        lines.append(f"# (with {shlex.join(body.beside)}: a file cannot do that)")
     return "\n".join(map(printable, lines)) + "\n\n" + body.text
 
 

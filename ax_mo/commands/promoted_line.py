@@ -171,8 +171,8 @@ class Reference:
     apart: tuple[str, ...] = ()
 
 
-def lines(record: StudyRecord, place: Place, removed: Sequence[str], found: Found) -> list[Line]:
-    """The plain form first. ``removed`` are overrides that the file needs beside it.
+def lines(record: StudyRecord, place: Place, beside: Sequence[str], found: Found) -> list[Line]:
+    """The plain form first. ``beside`` are overrides that the file needs beside it.
 
     An option that takes the place of null in the defaults list counts as much as its place there. Under a package
     of its own, it is another entry, the last.
@@ -181,7 +181,7 @@ def lines(record: StudyRecord, place: Place, removed: Sequence[str], found: Foun
     flags, config_dir = list(template.flags), place.config_dir
     if config_dir is None:
         config_dir, flags = _own_directory(flags, found)
-    more = [*flags, *removed]
+    more = [*flags, *beside]
     # No experiment can undo ``hydra.mode: MULTIRUN`` of the project's plain config in Hydra 1.4.
     if found.plain is not None and found.plain.hydra.mode == RunMode.MULTIRUN and "hydra.mode=RUN" not in more:
         more.append("hydra.mode=RUN")

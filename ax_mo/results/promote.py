@@ -43,8 +43,15 @@ class Recipe:
     """Settings of Hydra's own node that a run depends on, such as ``job.chdir``."""
     removed: tuple[str, ...]
     """Keys that the trial deleted, which a config file cannot do."""
+    appended: tuple[str, ...] = ()
+    """Overrides that add a key where the project's configs have a type, which a config file cannot do either."""
     added: dict[str, Option] = field(default_factory=dict)
     """Groups that the plain config has not, and their options; with them come the types of their configs."""
+
+    @property
+    def beside(self) -> tuple[str, ...]:
+        """What the command line must say beside the file."""
+        return (*(f"~{key}" for key in self.removed), *self.appended)
 
 
 class Recipes:
@@ -77,7 +84,7 @@ class Recipes:
         return recipe(self._project, trial.overrides, self._plain(), ran_with)
 
     def _command(self, trial: Trial, found: Recipe | None) -> str:
-        more = [] if found is None else [f"~{key}" for key in found.removed]
+        more = [] if found is None else list(found.beside)
         if self._project_sweeps():
             more.append("hydra.mode=RUN")
         if self._program is not None:
@@ -126,7 +133,35 @@ def recipe(
         if key not in wanted and key not in chosen.choices:
             _pin(values, content, key.split("."))
     choices = {**agreed, **chosen.choices}
-    return Recipe(choices, values, _run_settings(plain, trial), tuple(removed), chosen.added)
+    appended = _appended(chosen.config, overrides, values)
+    return Recipe(choices, values, _run_settings(plain, trial), tuple(removed), appended, chosen.added)
+
+
+def _appended(config: DictConfig, overrides: Sequence[str], values: dict[str, Any]) -> tuple[str, ...]:
+    """The overrides that add a key to a node with a type; takes their values out of ``values``."""
+    open_config = without_hydra(config).copy()
+    OmegaConf.set_struct(open_config, None)  # a type is still closed
+    lines: list[str] = []
+    for override in OverridesParser.create().parse_overrides(list(overrides)):
+        *path, key = override.key_or_group.split(".")
+        nodes: list[Any] = [values]
+        for part in path:
+            nodes.append(nodes[-1].get(part) if isinstance(nodes[-1], dict) else None)
+        added = override.is_add() or override.is_force_add()
+        if not added or not isinstance(nodes[-1], dict) or key not in nodes[-1]:
+            continue
+        alone: Any = nodes[-1][key]
+        for part in reversed([*path, key]):
+            alone = {part: alone}
+        try:
+            OmegaConf.merge(open_config, alone)
+        except OmegaConfBaseException:
+            lines.append(str(override.input_line))
+            for node, part in zip(reversed(nodes), reversed([*path, key]), strict=True):
+                del node[part]
+                if node:
+                    break
+    return tuple(lines)
 
 
 def _named(overrides: Sequence[str]) -> list[str]:
@@ -228,8 +263,8 @@ def experiment_yaml(trial: Trial, goals: Goals, found: Recipe, command: str, set
         f"# Trial {trial.label}: {metrics}",
         f"# Run it again: {command}",
     ]
-    if found.removed:
-        lines.append(f"# (with {' '.join(f'~{key}' for key in found.removed)}: a file cannot delete keys)")
+    if found.beside:
+        lines.append(f"# (with {shlex.join(found.beside)}: a file cannot do that)")
     body: dict[str, Any] = {}
     defaults: list[Any] = [{f"/{group}": option} for group, option in found.added.items()]
     defaults += ["_self_"] if defaults else []

@@ -19,7 +19,7 @@ from sqlalchemy.engine import Connection, Engine
 
 from ax_mo.errors import AxMoError, ConfigError, StudyLost, StudyStopped
 from ax_mo.study.trial import Key, Outcome, Status, Trial
-from ax_mo.study.urls import redacted
+from ax_mo.study.urls import redacted, sqlite_path
 
 SCHEMA = 3
 
@@ -249,13 +249,19 @@ class StoredStudy:
     about: str = "{}"
 
 
-def read_studies(url: str, name: str | None = None) -> list[StoredStudy]:
-    """The studies of a database, or the one called ``name``. Raises AxMoError when it cannot be read."""
+def read_studies(url: str, name: str | None = None, may_be_new: bool = False) -> list[StoredStudy]:
+    """The studies of a database, or the one called ``name``. Raises AxMoError when it cannot be read.
+
+    ``may_be_new``: a SQLite file that is not there, or holds other things, has no studies; it is not made.
+    """
+    path = sqlite_path(url)
+    if may_be_new and path is not None and not path.exists():
+        return []
     engine = _engine(url)
     try:
         with engine.connect() as connection:
             # A server's database may hold other things; a file without the table has lost its own.
-            if engine.dialect.name != "sqlite" and not sa.inspect(connection).has_table(_study.name):
+            if (may_be_new or engine.dialect.name != "sqlite") and not sa.inspect(connection).has_table(_study.name):
                 return []
             query = sa.select(_study) if name is None else sa.select(_study).where(_study.c.name == name)
             rows = connection.execute(query).all()

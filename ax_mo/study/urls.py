@@ -24,6 +24,16 @@ def sqlite_url(path: Path) -> str:
     return sa.URL.create("sqlite", database=str(path)).render_as_string(hide_password=False)
 
 
+def sqlite_path(url: str) -> Path | None:
+    """The file of a SQLite URL; None for other databases, and those in memory."""
+    import sqlalchemy as sa
+
+    parsed = sa.make_url(url)
+    path = parsed.database
+    is_file = parsed.get_backend_name() == "sqlite" and path and not path.startswith((":", "file:"))
+    return Path(path) if is_file and path else None
+
+
 def with_absolute_path(url: str) -> str:
     """The same database, from wherever it is opened."""
     import sqlalchemy as sa

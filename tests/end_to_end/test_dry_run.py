@@ -1,6 +1,7 @@
 """``hydra.sweeper.dry_run=true`` says what a study would do, and does nothing."""
 
 import shlex
+import sqlite3
 from pathlib import Path
 
 import yaml
@@ -86,3 +87,21 @@ def test_constraints_that_no_point_meets_are_refused(sweep):
         assert done.returncode == 1
         assert "param_constraints: no point meets '2*x + 2*seed <= 3' and '2*x + 2*seed >= 3' together" in done.output
         assert "Traceback" not in done.output
+
+
+def test_database_that_is_not_there_yet_is_not_made(sweep):
+    storage = sweep.tmp_path / "new.db"
+    done = sweep.run(*SPACE, f"hydra.sweeper.storage=sqlite:///{storage}", "hydra.sweeper.dry_run=true")
+    assert done.returncode == 0, done.output
+    assert "the first trial's command:" in done.output
+    assert not storage.exists()
+
+
+def test_database_of_other_things_is_as_good_as_a_new_one(sweep):
+    storage = sweep.tmp_path / "optuna.db"
+    with sqlite3.connect(storage) as connection:
+        connection.execute("create table studies (study_id integer)")
+    connection.close()
+    done = sweep.run(*SPACE, f"hydra.sweeper.storage=sqlite:///{storage}", "hydra.sweeper.dry_run=true")
+    assert done.returncode == 0, done.output
+    assert "the first trial's command:" in done.output

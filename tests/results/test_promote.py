@@ -2,7 +2,7 @@
 
 import shlex
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from enum import Enum
 from pathlib import Path
 from typing import Any
@@ -212,3 +212,20 @@ def test_trial_that_hydra_composes_no_more_has_a_command_and_no_file(tmp_path: P
     refused = Trial(7, Status.COMPLETED, {}, ("o=50",), "7", metrics={"acc": 0.5})  # with a plain ValueError
     assert recipes.text(refused) is None
     assert shlex.split(recipes.command(refused))[2:] == ["+pareto=trial_7"]
+
+
+@dataclass
+class Base:
+    lr: float = 0.1
+    kind: Kind = field(default_factory=Kind)
+
+
+ConfigStore.instance().store(name="typed_base", node=Base)
+
+
+def test_keys_added_to_a_config_with_a_type_are_in_the_command(tmp_path: Path) -> None:
+    files = {"conf/config.yaml": "defaults: [typed_base, _self_]\n", "conf/pareto/none.yaml": "{}\n"}
+    project = project_in(tmp_path, files, ())
+    values, overrides = promoted(tmp_path, project, ["lr=0.2", "+note='a b'", "+kind.more=1", "++other=2"])
+    assert values == {"lr": 0.2}
+    assert overrides[-3:] == ["+note='a b'", "+kind.more=1", "++other=2"]

@@ -38,6 +38,12 @@ def test_option_whose_file_cannot_be_read_is_named(make_project: MakeProject, co
     assert message.startswith("hydra.sweeper.params.model: the option 'bad' does not compose: ")
 
 
+def test_option_that_brings_itself_is_named(make_project: MakeProject) -> None:
+    project = make_project({**NETWORKS, "conf/model/loop.yaml": "defaults: [loop]\na: 1\n"})
+    message = message_of(project, {"model": "choice(mlp, loop)"})
+    assert message.startswith("hydra.sweeper.params.model: the option 'loop' does not compose: its defaults list leads")
+
+
 def test_nested_option_that_does_not_compose_is_named(make_project: MakeProject) -> None:
     project = make_project({**NETWORKS, "conf/model/block/bad.yaml": "defaults: [absent]\n"})
     message = message_of(project, {**MODEL, "model/block": "choice(basic, bad)"})
