@@ -121,6 +121,9 @@ def _unknown_key(entry: Entry, found: Survey) -> ConfigError:
             f"{closest(packaged[0] if packaged else key, groups)} To add it, write '+{key}'."
         )
     contexts = found.where_given(entry.given)
+    if "/" in bare(key):  # no key of a configuration has one
+        groups = sorted({group for context in contexts for group in context.groups})
+        return ConfigError(f"{entry.where}: the project has no config group '{key}'.{closest(key, groups)}")
     for node, interpolation in filter(None, (alias(context.config, key) for context in contexts)):
         target = re.fullmatch(r"\$\{(\w[\w.]*)\}", interpolation)
         instead = f" Search '{target[1]}{key.removeprefix(node)}' instead." if target else ""

@@ -8,6 +8,13 @@ from ax_mo.space.activity import Composer
 from tests.space.networks import BLOCK, MODEL, NETWORKS, OPTIM, MakeProject, message_of, space_of, when
 
 
+def test_misspelled_nested_group_is_closest_to_the_group(networks: Composer) -> None:
+    message = message_of(networks, {**MODEL, "model/blok": "choice(basic, wide)"})
+    assert message == (
+        "hydra.sweeper.params.model/blok: the project has no config group 'model/blok'. Did you mean 'model/block'?"
+    )
+
+
 def test_unknown_key_under_an_option_names_the_option_and_the_closest(networks: Composer) -> None:
     message = message_of(networks, {"optim": {"adam": {"optim.bta": "1,2"}, "sgd": {}}})
     assert message.startswith("hydra.sweeper.params.optim.adam.optim.bta: the project's configuration has no key")
