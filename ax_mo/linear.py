@@ -1,5 +1,6 @@
 """Linear inequalities as people write them: ``2*a.b + c.d <= 10``. Pure."""
 
+import math
 import re
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -179,6 +180,8 @@ def _side(tokens: Sequence[_Token], wrong: Callable[[str], ConfigError]) -> tupl
             token = tokens[position]
             if token.kind == "number":
                 factor *= float(token.text)
+                if math.isinf(factor):
+                    raise wrong(f"has the number {token.text}, which is too large")
             elif name is None:
                 name = token.text
             else:

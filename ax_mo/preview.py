@@ -12,32 +12,35 @@ from ax_mo.opening import command_of, composed, first_attempt, subdir_of
 from ax_mo.project import reason
 from ax_mo.study.optimizer import SpaceExhausted
 from ax_mo.study.repeats import whole_trials
-from ax_mo.study.store import read_studies
+from ax_mo.study.store import StoredStudy, read_studies
 from ax_mo.study.trial import Trial
 from ax_mo.study.urls import STUDY
+from ax_mo.telling import notices
 from ax_mo.warm_start import new_imports
 
 
 def preview(asked: Asked) -> str:
     """The text for ``dry_run``. Leaves nothing behind; raises ConfigError as the sweep would."""
-    remarks = list(asked.plan.remarks)
-    known = _known_runs(asked)
+    study = _known_study(asked)
+    known = () if study is None else study.runs
+    fixed = asked.plan.space.fixed if study is None else study.definition.fixed
+    remarks = notices(asked, [run.number for run in known], fixed)
     if known:
         remarks.append(_resumption(asked, known))
     title, command = _next_command(asked, known, remarks)
     return description(asked.plan.space, asked.plan.goals, command, remarks, title, _outline(asked))
 
 
-def _known_runs(asked: Asked) -> tuple[Trial, ...]:
-    """The runs of the study that this command without dry_run would resume. Raises ConfigError as that would."""
+def _known_study(asked: Asked) -> StoredStudy | None:
+    """The study that this command without dry_run would resume. Raises ConfigError as that would."""
     asked.check_database()
     if asked.settings.storage is None and not (asked.sweep_dir / STUDY).exists():
-        return ()
+        return None
     studies = read_studies(*asked.database, may_be_new=asked.settings.storage is not None)
     if not studies:
-        return ()
+        return None
     studies[0].definition.check_same(asked.definition)
-    return studies[0].runs
+    return studies[0]
 
 
 def _resumption(asked: Asked, known: Sequence[Trial]) -> str:

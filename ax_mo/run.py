@@ -175,7 +175,7 @@ class _Study:
             ledger = self._ledger(store, asker, self._trackers, tag)
             asker.start(list(ledger.trials.values()), ledger.curves())
             self._screen.header(announcement(self._asked, ledger))
-            for line in notices(self._asked, ledger, store.fixed):
+            for line in notices(self._asked, ledger.trials, store.fixed):
                 self._screen.notice(line)
             self._trackers.settle(_TRACKERS_PATIENCE)
             try:

@@ -1,7 +1,7 @@
 """What the person is told at the start and at the end of a sweep. Pure, but for what is already on disk."""
 
 import shlex
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from ax_mo.asked import Asked
 from ax_mo.ledger import Ledger
@@ -31,9 +31,9 @@ def announcement(asked: Asked, ledger: Ledger) -> str:
     )
 
 
-def notices(asked: Asked, ledger: Ledger, fixed: Sequence[str]) -> list[str]:
-    """What is worth a second look; ``fixed`` are the overrides of the study's earlier trials."""
-    lines = [] if any(number >= 0 for number in ledger.trials) else list(asked.plan.remarks)
+def notices(asked: Asked, trials: Iterable[int], fixed: Sequence[str]) -> list[str]:
+    """What is worth a second look. ``trials`` are the study's, ``fixed`` the overrides of its earlier ones."""
+    lines = [] if any(number >= 0 for number in trials) else list(asked.plan.remarks)
     changes = differences(_by_key(fixed), _by_key(asked.plan.space.fixed))
     return lines + [f"an override of every trial differs from the study's earlier trials: {line}" for line in changes]
 

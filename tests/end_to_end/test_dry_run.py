@@ -105,3 +105,11 @@ def test_database_of_other_things_is_as_good_as_a_new_one(sweep):
     done = sweep.run(*SPACE, f"hydra.sweeper.storage=sqlite:///{storage}", "hydra.sweeper.dry_run=true")
     assert done.returncode == 0, done.output
     assert "the first trial's command:" in done.output
+
+
+def test_other_fixed_value_than_the_studys_is_said(sweep):
+    options = ("x=0.1,0.2", "hydra.sweeper.n_trials=1", "hydra.sweeper.n_jobs=1")
+    assert sweep.run(*options).returncode == 0
+    done = sweep.run(*options, "y=3", "hydra.sweeper.dry_run=true")
+    assert done.returncode == 0, done.output
+    assert "an override of every trial differs from the study's earlier trials: + y: y=3" in done.output

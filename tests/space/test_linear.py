@@ -225,3 +225,9 @@ def test_names_reach_us_through_the_command_line_and_yaml(override: str, yaml: s
     assert isinstance(typed, list) and isinstance(written, dict)
     for (text,) in (typed, written["constraints"]):
         assert parse_linear(str(text), "constraints", known=["top 5 (%)"]).names == ("top 5 (%)",)
+
+
+@pytest.mark.parametrize("text", ["a <= 1e400", "1e400*a <= 1", "1e200*1e200*a <= 1"])
+def test_number_beyond_all_floats_is_refused(text: str) -> None:
+    with pytest.raises(ConfigError, match="which is too large"):
+        parse_linear(text, "param_constraints")
