@@ -21,6 +21,7 @@ from ax_mo.jobs.outcome import outcome_of, result_of, with_required
 from ax_mo.jobs.stop_request import ask_to_stop, overdue, stopped_outcome
 from ax_mo.opening import command_of, composed, first_attempt, subdir_of
 from ax_mo.project import Project, reason, without_hydra
+from ax_mo.record import curves_of
 from ax_mo.results.files import ResultFiles
 from ax_mo.results.front import best_per_objective, hypervolume, pareto_front, reference_point
 from ax_mo.resumption import Resumption, resumption
@@ -329,10 +330,8 @@ class Ledger:
         return found
 
     def curves(self) -> dict[int, tuple[CurvePoint, ...]]:
-        """The learning curves of the trials that have data; repeated trials have several, and none here."""
-        with_data = (Status.COMPLETED, Status.EARLY_STOPPED)
-        runs = [run for run in self.runs.values() if run.repeat is None and run.status in with_data]
-        return {run.number: self._curve(run) for run in runs}
+        """The learning curves of the trials that have data."""
+        return curves_of(self.runs.values(), self.sweep_dir)
 
     def _curve(self, run: Trial) -> tuple[CurvePoint, ...]:
         return read_curve(self.directory(run)).points

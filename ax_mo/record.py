@@ -2,7 +2,7 @@
 
 import json
 import shlex
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
@@ -90,10 +90,15 @@ class StudyRecord:
         return StudyState.ENDED if all_there and all(t.status.ended for t in own) else StudyState.NOT_RUNNING
 
     def curves(self) -> dict[int, tuple[CurvePoint, ...]]:
-        """The learning curves of the trials that have data, as the sweeper gives them to Ax: not those of repeats."""
-        with_data = (Status.COMPLETED, Status.EARLY_STOPPED)
-        runs = [run for run in self.runs if run.repeat is None and run.status in with_data]
-        return {run.number: read_curve(self.directory / run.directory).points for run in runs}
+        """The learning curves of the trials that have data."""
+        return curves_of(self.runs, self.directory)
+
+
+def curves_of(runs: Iterable[Trial], sweep_dir: Path) -> dict[int, tuple[CurvePoint, ...]]:
+    """The learning curves of the trials that have data, for Ax; repeated trials have several, and none here."""
+    with_data = (Status.COMPLETED, Status.EARLY_STOPPED)
+    alone = [run for run in runs if run.repeat is None and run.status in with_data]
+    return {run.number: read_curve(sweep_dir / run.directory).points for run in alone}
 
 
 def about(

@@ -142,7 +142,9 @@ class Fitted:
         with self._translated("be fitted"):
             # Always the default model, however the points were chosen; its first trial is the model's turn.
             optimizer = AxOptimizer(self.record.space, self.record.goals, self.record.seed, n_startup_trials=1)
-            optimizer.start(self.trials, self.record.curves())
+            # The curves serve to judge stopped trials alone, and are much to read and attach.
+            stopped = any(trial.status is Status.EARLY_STOPPED for trial in self.trials)
+            optimizer.start(self.trials, self.record.curves() if stopped else None)
             return optimizer, optimizer.fit()
 
     @contextmanager
