@@ -254,10 +254,10 @@ def read_studies(url: str, name: str | None = None, may_be_new: bool = False) ->
 
     ``may_be_new``: a SQLite file that is not there, or holds other things, has no studies; it is not made.
     """
-    path = sqlite_path(url)
-    if may_be_new and path is not None and not path.exists():
+    engine = _engine(url)  # first: it says what is wrong with a URL
+    path = sqlite_path(url) if may_be_new else None
+    if path is not None and not path.exists():
         return []
-    engine = _engine(url)
     try:
         with engine.connect() as connection:
             # A server's database may hold other things; a file without the table has lost its own.

@@ -39,13 +39,12 @@ def with_absolute_path(url: str) -> str:
     import sqlalchemy as sa
 
     try:
-        parsed = sa.make_url(url)
+        path = sqlite_path(url)
     except (sa.exc.ArgumentError, ValueError):
         return url
-    path = parsed.database
-    if parsed.get_backend_name() != "sqlite" or not path or path.startswith((":", "/", "file:")):
+    if path is None or path.is_absolute():
         return url
-    return parsed.set(database=str(Path(path).absolute())).render_as_string(hide_password=False)
+    return sa.make_url(url).set(database=str(path.absolute())).render_as_string(hide_password=False)
 
 
 def redacted(url: str) -> str:

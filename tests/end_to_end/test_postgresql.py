@@ -1,31 +1,15 @@
 """A study in a real PostgreSQL server: resumed, and run by one sweeper at a time."""
 
 import re
-import shutil
 import signal
 import sys
-import tempfile
 import time
-from pathlib import Path
 
-import pgserver
-import pytest
 import sqlalchemy as sa
 
 from .conftest import run
 
 SPACE = ("x=interval(0,1)", "hydra.sweeper.method=random_search")
-
-
-@pytest.fixture(scope="module")
-def server():
-    # Not pytest's own temporary directory: run by root, the server is a user of its own, who may not look in there.
-    data = Path(tempfile.mkdtemp(prefix="ax_mo-postgresql-"))
-    data.chmod(0o755)
-    running = pgserver.get_server(data / "data", cleanup_mode="stop")
-    yield running.get_uri().replace("postgresql://", "postgresql+psycopg://")
-    running.cleanup()
-    shutil.rmtree(data, ignore_errors=True)
 
 
 def test_study_is_stored_there_and_resumes(sweep, server):
