@@ -16,13 +16,28 @@ class Phase(StrEnum):
     UNKNOWN = "unknown"
 
 
+class Cause(StrEnum):
+    """Why a job ended, where it was not the program's own doing."""
+
+    PREEMPTED = "preempted"
+    NODE_FAILURE = "node failure"
+    LOST = "lost"
+    OUT_OF_MEMORY = "out of memory"
+    TIMEOUT = "timeout"
+    CANCELLED = "cancelled"
+
+
 @dataclass(frozen=True)
 class JobState:
-    """``exit_code`` is that of the process (negative: ended by that signal); None where nobody saw it."""
+    """``exit_code`` is that of the process (negative: ended by that signal); None where nobody saw it.
+
+    ``cause`` is None where the program ended by itself, and where nobody knows.
+    """
 
     phase: Phase
     exit_code: int | None = None
     message: str = ""
+    cause: Cause | None = None
 
 
 @dataclass(frozen=True)
