@@ -19,8 +19,9 @@ Curves = Mapping[int, Sequence[CurvePoint]]
 
 
 class Optimizer(Protocol):
-    """What suggests points and learns from outcomes; called from one thread only, ``quasi_random`` apart."""
+    """What suggests points and learns from outcomes; on one thread, but for ``know`` and ``quasi_random``."""
 
+    def know(self, trials: Sequence[Trial]) -> None: ...
     def start(self, trials: Sequence[Trial] = (), curves: Curves | None = None) -> None: ...
     def ask(self) -> Suggestion: ...
     def assign(self, number: int, point: Point) -> None: ...
@@ -46,6 +47,7 @@ class Asker:
         self._thread.start()
 
     def start(self, trials: Sequence[Trial], curves: Curves | None = None) -> None:
+        self._optimizer.know(trials)  # at once: a quasi-random point may be asked for while all else is restored
         self._post(lambda: self._optimizer.start(trials, curves))
 
     def ask(self) -> "Future[Suggestion]":

@@ -7,7 +7,10 @@ from typing import Any
 
 import pytest
 
+from ax_mo.goals import parse_goals
+from ax_mo.space.parameters import Range, Space
 from ax_mo.study.asker import Asker, Curves, Samples
+from ax_mo.study.optimizer import AxOptimizer, SpaceExhausted
 from ax_mo.study.trial import Status, Suggestion, Trial
 from ax_mo.trial.curve import CurvePoint
 
@@ -32,6 +35,9 @@ class Notes:
         self.calls.append((name, *arguments))
         if name in self.errors:
             raise self.errors[name]
+
+    def know(self, trials: Sequence[Trial]) -> None:
+        pass
 
     def start(self, trials: Sequence[Trial] = (), curves: Curves | None = None) -> None:
         self._note("start", *[trial.number for trial in trials], *(curves or ()))
@@ -148,6 +154,43 @@ def test_quasi_random_point_comes_at_once_on_the_callers_thread(asker: Asker, no
     notes.gate.clear()
     asker.ask()
     assert asker.quasi_random().point == {"x": threading.current_thread().name}
+
+
+SPACES = [Space((Range("x", 0.0, 1.0), Range("y", 0.0, 1.0))), Space((Range("x", 1, 12, integral=True),))]
+
+
+# BUG: what was known was noted by the other thread, trial by trial; a point asked for meanwhile could be one of them.
+@pytest.mark.parametrize("space", SPACES, ids=["endless", "finite"])
+def test_quasi_random_point_is_new_while_the_study_is_still_being_restored(space: Space) -> None:
+    restoring = threading.Event()
+    go_on = threading.Event()
+
+    class Slow(AxOptimizer):
+        def start(self, trials: Sequence[Trial] = (), curves: Curves | None = None) -> None:
+            restoring.set()
+            assert go_on.wait(60.0)
+            super().start(trials, curves)
+
+    goals = parse_goals({"f": "minimize"})
+    before = AxOptimizer(space, goals, seed=1)
+    points = [before.quasi_random().point for _ in range(8)]
+    known = [Trial(n, Status.COMPLETED, point, (), "", metrics={"f": 1.0 * n}) for n, point in enumerate(points)]
+    asker = Asker(Slow(space, goals, seed=1))
+    try:
+        asker.start(known)
+        assert restoring.wait(10.0)
+        new = [asker.quasi_random().point for _ in range(4)]
+        assert not any(point in points for point in new)
+        go_on.set()
+        for number, point in enumerate(new, len(known)):
+            asker.assign(number, point)
+        if space.size is None:
+            assert asker.ask().result(60.0).point not in [*points, *new]
+        else:
+            assert isinstance(asker.ask().exception(60.0), SpaceExhausted)
+    finally:
+        go_on.set()
+        assert asker.close(60.0)
 
 
 @pytest.mark.parametrize("error", [None, RuntimeError("no point")])
