@@ -1,6 +1,5 @@
 """The loop for any other Hydra launcher: batches of ``n_jobs`` through its blocking ``launch``."""
 
-import os
 import signal
 import threading
 import time
@@ -15,6 +14,7 @@ from ax_mo.errors import AxMoError
 from ax_mo.jobs.job import JobState, Phase
 from ax_mo.ledger import Ledger
 from ax_mo.resumption import Resumption
+from ax_mo.screen import write_from_a_handler
 from ax_mo.space.grammar import quoted
 from ax_mo.study.store import now
 from ax_mo.study.trial import Key, Outcome, Trial
@@ -183,7 +183,7 @@ class BatchSweep:
             if self._interrupted:
                 raise KeyboardInterrupt
             self._interrupted = True
-            os.write(2, b"ax_mo: Interrupted: the batch that runs will be finished. Ctrl-C again cancels it.\n")
+            write_from_a_handler("ax_mo: Interrupted: the batch that runs will be finished. Ctrl-C again cancels it.\n")
 
         return signal.signal(signal.SIGINT, interrupt)
 

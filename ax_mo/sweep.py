@@ -17,10 +17,9 @@ from ax_mo.jobs.job import Job, Jobs, JobSpec, JobState, Phase
 from ax_mo.jobs.process import identity
 from ax_mo.ledger import Ledger
 from ax_mo.resumption import Resumption
+from ax_mo.screen import write_from_a_handler
 from ax_mo.study.optimizer import NoNewPoint, SpaceExhausted
 from ax_mo.study.trial import Key, Status, Suggestion, Trial
-
-SHOW_CURSOR = b"\x1b[?25h"
 
 
 class Ending(StrEnum):
@@ -268,7 +267,8 @@ class Sweep:
 
         handle(signal.SIGINT, self._interrupt)
         handle(signal.SIGTERM, self._detach)
-        handle(signal.SIGHUP, self._detach)
+        if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # under nohup the sweep itself goes on
+            handle(signal.SIGHUP, self._detach)
         try:
             yield
         finally:
@@ -288,7 +288,8 @@ class Sweep:
 
     def _detach(self, number: int, _frame: FrameType | None) -> None:
         name = signal.Signals(number).name
-        text = f"\nEnded by {name}; the running trials go on, and a resume adopts them.\n{self._farewell}\n"
-        os.write(2, (SHOW_CURSOR if os.isatty(2) else b"") + text.encode())
+        write_from_a_handler(
+            f"\nEnded by {name}; the running trials go on, and a resume adopts them.\n{self._farewell}\n"
+        )
         # A normal exit would let TorchX end its processes.
         os._exit(128 + number)

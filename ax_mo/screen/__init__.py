@@ -8,7 +8,7 @@ from ax_mo.goals import Goals
 from ax_mo.screen.conclusion import Conclusion
 from ax_mo.screen.plain import PlainScreen
 from ax_mo.screen.progress import Progress, Running
-from ax_mo.screen.terminal import draw, folded, table_lines, terminal_width
+from ax_mo.screen.terminal import draw, folded, table_lines, terminal_width, write_from_a_handler
 from ax_mo.screen.text import (
     MISSES,
     NONE_MEETS,
@@ -25,7 +25,7 @@ from ax_mo.study.trial import Trial
 __all__ = [
     "MISSES", "NONE_MEETS", "Conclusion", "PlainScreen", "Progress", "Running", "Screen", "by_first_objective", "clock",
     "draw", "folded", "front_table", "plain", "printable", "screen_for_this_terminal", "table_lines",
-    "terminal_width", "text_table", "values_of",
+    "terminal_width", "text_table", "values_of", "write_from_a_handler",
 ]  # fmt: skip
 
 

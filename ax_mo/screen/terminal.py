@@ -1,16 +1,21 @@
-"""The terminal of a command that prints once and ends."""
+"""The terminal of a command that prints once and ends, and of a signal handler."""
 
 import io
+import os
+import select
 import shutil
 import sys
 import textwrap
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from ax_mo.screen.text import text_table
 
 if TYPE_CHECKING:  # a command whose output is no terminal needs none of it
     from rich.console import RenderableType
+
+_SHOW_CURSOR = b"\x1b[?25h"
 
 
 def terminal_width() -> int | None:
@@ -55,3 +60,13 @@ def folded(line: str) -> str:
     indent = " " * (len(line) - len(line.lstrip()) + 4)
     kept = textwrap.wrap(line, max(20, width), subsequent_indent=indent, break_long_words=False, break_on_hyphens=False)
     return "\n".join(kept)
+
+
+def write_from_a_handler(text: str) -> None:
+    """Write to stderr from a signal handler.
+
+    Neither raises nor blocks where nobody reads: the terminal that sent the signal may be the one that is gone.
+    """
+    with suppress(OSError, ValueError):
+        if select.select([], [2], [], 0)[1]:
+            os.write(2, (_SHOW_CURSOR if os.isatty(2) else b"") + text.encode(errors="replace"))
