@@ -24,8 +24,9 @@ from ax_mo.errors import ConfigError, NotRerunnableError, StudyLost, StudyStoppe
 from ax_mo.jobs.command import Program, this_program
 from ax_mo.jobs.in_place import is_trial, refuse_inside_a_job, run_in_place
 from ax_mo.jobs.job import Jobs
+from ax_mo.jobs.local_jobs import LocalJobs
 from ax_mo.jobs.settings import launcher_settings
-from ax_mo.jobs.torchx_jobs import LocalJobs, torchx_jobs
+from ax_mo.jobs.torchx_jobs import torchx_jobs
 from ax_mo.ledger import Ledger, cannot_write
 from ax_mo.page.writer import NoReport, report_writer
 from ax_mo.plan import make_plan

@@ -83,7 +83,7 @@ def test_botorch_compiles_a_kernel_at_first_use():
 
 
 def test_torchx_local_scheduler_replaces_signal_handlers():
-    """torchx 0.7.0; its handlers are put back in ax_mo/jobs/torchx_jobs.py."""
+    """torchx 0.7.0; its handlers are put back in ax_mo/jobs/torchx_app.py."""
     from torchx.schedulers.local_scheduler import create_scheduler
 
     before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
@@ -96,7 +96,7 @@ def test_torchx_local_scheduler_replaces_signal_handlers():
 
 
 def test_torchx_substitutes_dollars_in_arguments():
-    """torchx 0.7.0; escaped in ax_mo/jobs/torchx_jobs.py."""
+    """torchx 0.7.0; escaped in ax_mo/jobs/torchx_app.py."""
     from torchx.specs import Role, macros
 
     role = Role(name="r", image="", entrypoint="echo", args=["$$", "${app_id}"])

@@ -8,7 +8,8 @@ from omegaconf import DictConfig, OmegaConf
 
 from ax_mo.errors import ConfigError
 from ax_mo.jobs.job import Jobs
-from ax_mo.jobs.torchx_jobs import LOCAL, LocalJobs, TorchXSettings
+from ax_mo.jobs.local_jobs import LocalJobs
+from ax_mo.jobs.torchx_app import LOCAL, TorchXSettings
 
 
 def launcher_settings(settings: Mapping[str, Any]) -> TorchXSettings:

@@ -12,8 +12,10 @@ import pytest
 
 from ax_mo.errors import ConfigError
 from ax_mo.jobs.job import Job, JobSpec, JobState, Phase
+from ax_mo.jobs.local_jobs import LocalJobs
 from ax_mo.jobs.process import alive, end, identity
-from ax_mo.jobs.torchx_jobs import LocalJobs, TorchXSettings, torchx_jobs
+from ax_mo.jobs.torchx_app import TorchXSettings
+from ax_mo.jobs.torchx_jobs import torchx_jobs
 
 Open = Callable[..., LocalJobs]
 

@@ -1,0 +1,114 @@
+"""Jobs on this machine through TorchX's local scheduler."""
+
+import json
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlparse
+
+from ax_mo.jobs.gpus import GpuPool, visible_gpus
+from ax_mo.jobs.job import Job, JobSpec, JobState, Phase
+from ax_mo.jobs.process import alive, end, identity, recorded
+from ax_mo.jobs.torchx_app import LOCAL, ROLE, TorchXSettings, app_of, open_runner, own_signal_handlers
+
+_LOGS = ".torchx"
+_GPUS = ".gpus"
+
+
+class LocalJobs:
+    """Processes of this machine. They outlive a sweeper that is killed, and the next one adopts them."""
+
+    result_grace_seconds = 0.0
+
+    def __init__(self, settings: TorchXSettings) -> None:
+        self.poll_seconds = settings.poll_seconds or 0.05
+        self._settings = settings
+        self._started: set[str] = set()  # handles that our TorchX runner knows
+        self._gpus = GpuPool(settings.gpu, visible_gpus()) if settings.gpu > 0 else None
+        self._runner = open_runner(LOCAL, cache_size=100_000)
+
+    @property
+    def capacity(self) -> int | None:
+        """How many jobs the machine's GPUs allow at once; None where none are asked for."""
+        return self._gpus.capacity if self._gpus else None
+
+    def submit(self, spec: JobSpec) -> str:
+        env = {**self._settings.env, **spec.env}
+        if self._gpus is not None:
+            env["CUDA_VISIBLE_DEVICES"] = self._gpus.take(str(spec.directory))
+            (spec.directory / _GPUS).write_text(env["CUDA_VISIBLE_DEVICES"])
+        logs = spec.directory / _LOGS
+        shutil.rmtree(logs, ignore_errors=True)
+        app = app_of(spec, recorded(spec.argv, spec.directory), self._settings, env)
+        cfg = {"log_dir": str(logs), **self._settings.scheduler_args}
+        with own_signal_handlers():
+            request = self._runner.dryrun(app, LOCAL, cfg)
+            _without_combined_logs(request)
+            handle = str(self._runner.schedule(request))
+        self._started.add(handle)
+        return handle
+
+    def states(self, jobs: Sequence[Job]) -> list[JobState]:
+        return [self._state(job) for job in jobs]
+
+    def cancel(self, jobs: Sequence[Job]) -> None:
+        processes = [process for job in jobs if (process := identity(job.directory)) is not None]
+        end(processes)
+        for job in jobs:
+            if job.handle in self._started:
+                self._runner.cancel(job.handle)
+            self._forget(job)
+
+    def close(self) -> None:
+        with own_signal_handlers():
+            self._runner.close()
+
+    def _state(self, job: Job) -> JobState:
+        if job.handle not in self._started:
+            return self._adopted(job)
+        status = self._runner.status(job.handle)
+        if status is None:
+            return JobState(Phase.UNKNOWN)
+        if not status.is_terminal():
+            return JobState(Phase.RUNNING)
+        code = _exit_code(status.ui_url)
+        self._forget(job)
+        return JobState(Phase.ENDED, code)
+
+    def _adopted(self, job: Job) -> JobState:
+        """A job of an earlier sweeper, whose exit code nobody saw."""
+        process = identity(job.directory)
+        if process is not None and alive(process):
+            if self._gpus is not None and (job.directory / _GPUS).exists():
+                self._gpus.hold(str(job.directory), (job.directory / _GPUS).read_text())
+            return JobState(Phase.RUNNING)
+        if self._gpus is not None:
+            self._gpus.give_back(str(job.directory))
+        shutil.rmtree(job.directory / _LOGS, ignore_errors=True)
+        return JobState(Phase.ENDED, None, "ended without a result while no sweeper was watching")
+
+    def _forget(self, job: Job) -> None:
+        self._started.discard(job.handle)
+        if self._gpus is not None:
+            self._gpus.give_back(str(job.directory))
+        # The job wrote its own logs next to it; TorchX's are empty.
+        shutil.rmtree(job.directory / _LOGS, ignore_errors=True)
+
+
+def _without_combined_logs(dryrun: Any) -> None:
+    """TorchX 0.7.0 joins a thread that sleeps 0.1 s when an app ends, to merge two logs that are empty here."""
+    for replicas in dryrun.request.role_params.values():
+        for replica in replicas:
+            replica.combined = None
+
+
+def _exit_code(ui_url: str | None) -> int | None:
+    """The exit code of an ended local app, which TorchX tells only in a file it calls SUCCESS."""
+    if not ui_url:
+        return None
+    try:
+        info = json.loads((Path(urlparse(ui_url).path) / "SUCCESS").read_text())
+        return int(info["roles"][ROLE][0]["exitcode"])
+    except (OSError, ValueError, KeyError, IndexError, TypeError):
+        return None

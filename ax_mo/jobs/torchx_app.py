@@ -1,0 +1,73 @@
+"""What all jobs through TorchX share: the settings, TorchX's runner, and a command as one of its apps."""
+
+import signal
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from ax_mo.jobs.job import JobSpec
+
+LOCAL = "local_cwd"
+ROLE = "trial"
+
+
+@dataclass(frozen=True)
+class TorchXSettings:
+    """``hydra.launcher`` as values, in TorchX's own terms."""
+
+    scheduler: str = LOCAL
+    scheduler_args: Mapping[str, Any] = field(default_factory=dict)
+    cpu: int = 1
+    gpu: int = 0
+    memMB: int = -1
+    image: str = ""
+    env: Mapping[str, str] = field(default_factory=dict)
+    poll_seconds: float | None = None
+
+
+def open_runner(scheduler: str, **parameters: Any) -> Any:
+    from torchx.runner.api import Runner
+    from torchx.schedulers import get_scheduler_factories
+
+    factory = get_scheduler_factories()[scheduler]
+    return Runner("ax_mo", {scheduler: factory}, scheduler_params=parameters)
+
+
+def app_of(spec: JobSpec, argv: Sequence[str], settings: TorchXSettings, env: Mapping[str, str]) -> Any:
+    """A fresh AppDef: TorchX 0.7.0 changes the one it is given."""
+    from torchx.specs import AppDef, Resource, Role
+
+    # Our local jobs get their GPUs by CUDA_VISIBLE_DEVICES; TorchX would warn at length that it does not set it.
+    gpu = 0 if settings.scheduler == LOCAL else settings.gpu
+    role = Role(
+        # Slurm's job name is the role's.
+        name=ROLE if settings.scheduler == LOCAL else spec.name,
+        image=settings.image or str(spec.cwd),
+        entrypoint=_literal(argv[0]),
+        args=[_literal(argument) for argument in argv[1:]],
+        env={key: _literal(value) for key, value in env.items()},
+        resource=Resource(cpu=settings.cpu, gpu=gpu, memMB=settings.memMB),
+    )
+    return AppDef(name=spec.name, roles=[role])
+
+
+def _literal(text: str) -> str:
+    """TorchX substitutes ``$name`` in arguments and environment by string.Template."""
+    return text.replace("$", "$$")
+
+
+@contextmanager
+def own_signal_handlers() -> Iterator[None]:
+    """TorchX's local scheduler replaces SIGINT's and SIGTERM's handlers by one that raises an Exception."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            if signal.getsignal(number) is not handler:
+                signal.signal(number, handler)
