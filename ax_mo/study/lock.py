@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from ax_mo.errors import AxMoError, StudyStopped
-from ax_mo.study.store import now
+from ax_mo.study.trial import now
 
 _LOCK = ".sweeper.lock"
 

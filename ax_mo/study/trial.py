@@ -2,9 +2,15 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from enum import StrEnum
 
 from ax_mo.space.parameters import Value
+
+
+def now() -> str:
+    """The present moment, ISO 8601 in UTC with microseconds."""
+    return datetime.now(UTC).isoformat()
 
 
 class Status(StrEnum):

@@ -16,8 +16,9 @@ from ax_mo.errors import ConfigError, StudyStopped
 from ax_mo.space.grammar import parse_entry
 from ax_mo.space.parameters import Choice, Space
 from ax_mo.study.repeats import Repeats
-from ax_mo.study.store import Definition, Store, differences, now, read_studies, redacted
+from ax_mo.study.store import Definition, Store, differences, now, read_studies
 from ax_mo.study.trial import Outcome, Status, Trial
+from ax_mo.study.urls import redacted
 
 DEFINITION = Definition(
     {"model": "choice(mlp, cnn)", "lr": "interval(0.0, 1.0)"}, {"acc": "maximize, threshold 0.9"}, ("seed=3",)
