@@ -7,7 +7,7 @@ DEMO    = demo
 # Test files that run at once. Most of a test's time is one process importing Ax.
 JOBS   ?= 2
 
-.PHONY: demo test lint types unit browser test-hydra14 test-long test-slurm bench clean env format
+.PHONY: demo test lint types unit browser test-hydra14 test-next test-long test-slurm bench clean env format
 
 env: $(READY)
 
@@ -49,6 +49,16 @@ test-hydra14:
 	$(MAKE) env VENV=.venv-hydra14
 	.venv-hydra14/bin/pip install --quiet -r constraints-hydra14.txt
 	.venv-hydra14/bin/python -m pytest tests/hydra_suites $(if $(wildcard tests/end_to_end/test_*.py),tests/end_to_end)
+
+# What comes next of the libraries that we lean on: the tests that touch them, in an environment of its own with their
+# newest releases and pre-releases, beyond our bounds. torch stays as it is: another one is several GB.
+NEXT = ax-platform botorch gpytorch torchx hydra-core hydra-joblib-launcher omegaconf SQLAlchemy numpy pandas scipy
+test-next:
+	$(MAKE) env VENV=.venv-next
+	.venv-next/bin/pip install --quiet --pre -U $(NEXT) $(shell grep '^torch==' constraints.txt)
+	.venv-next/bin/pip freeze | grep -iE '^($(shell echo $(NEXT) | tr ' ' '|'))=='
+	.venv-next/bin/python -m pytest -n $(JOBS) --dist loadfile tests/test_workarounds.py tests/study tests/space tests/jobs \
+	  tests/test_notebook.py tests/test_record.py tests/page/test_figures.py tests/hydra_suites tests/end_to_end/test_resume.py
 
 # The same tests with their studies at full length.
 test-long: env browser

@@ -1,8 +1,12 @@
 """What people install."""
 
+import ast
+import re
 import subprocess
 import sys
+import tomllib
 import zipfile
+from importlib.metadata import packages_distributions
 from pathlib import Path
 
 import pytest
@@ -40,8 +44,40 @@ def test_both_plugins_are_entry_points(wheel):
     assert "hydra_plugins.torchx_launcher.launcher:TorchXLauncher" in text
 
 
-def test_requirements_are_lower_bounds(wheel):
+def test_requirements_are_lower_bounds_and_upper_ones_where_private_names_are_used(wheel):
     (metadata,) = [content for name, content in wheel.items() if name.endswith("METADATA")]
     required = [line for line in metadata.splitlines() if line.startswith("Requires-Dist:") and "extra" not in line]
-    assert any("ax-platform>=1.3.1" in line for line in required)
-    assert not any("==" in line or "<" in line for line in required)
+    assert not any("==" in line for line in required)
+    bounded = {line.split()[1].split("<")[0] for line in required if "<" in line}
+    assert bounded == {"ax-platform", "botorch", "torchx"}
+
+
+def test_every_package_that_is_imported_is_declared():
+    declared = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    extras = [names for extra, names in declared["optional-dependencies"].items() if extra != "dev"]
+    named = {
+        re.split(r"[^\w.-]", requirement)[0].lower()
+        for names in [declared["dependencies"], *extras]
+        for requirement in names
+    }
+    ours = set(sys.stdlib_module_names) | {"ax_mo", "hydra_plugins"}
+    owners = packages_distributions()
+    missing = {
+        module: owners.get(module, ["not installed"])
+        for module in imported(ROOT / "ax_mo", ROOT / "hydra_plugins") - ours
+        if not named.intersection(owner.lower() for owner in owners.get(module, []))
+    }
+    assert not missing
+
+
+def imported(*folders):
+    """The topmost names of all modules that are imported by name."""
+    found = set()
+    for node in (
+        node for folder in folders for path in folder.rglob("*.py") for node in ast.walk(ast.parse(path.read_text()))
+    ):
+        if isinstance(node, ast.Import):
+            found |= {alias.name.split(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            found.add(node.module.split(".")[0])
+    return found

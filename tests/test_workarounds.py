@@ -75,11 +75,23 @@ def test_ax_repeats_its_quasi_random_step_on_attached_trials_when_it_starts_at_t
 
 
 def test_botorch_compiles_a_kernel_at_first_use():
-    """botorch 0.18.1; switched off in ax_mo/study/optimizer.py, which sets a private name."""
+    """botorch 0.18.1; switched off in ax_mo/study/ax_private.py, which sets a private name."""
     from botorch.acquisition.multi_objective import logei
 
     source = inspect.getsource(logei._try_load_fused_kernel)
     assert "cpp_extension" in source and "_load_attempted" in source
+
+
+def test_private_names_of_ax_are_where_we_look_for_them():
+    """ax-platform 1.3.1; used in ax_mo/study/ax_private.py and AxOptimizer, for want of public ones."""
+    made = client()
+    ((index, _),) = made.get_next_trials(1).items()
+    run = made._experiment.trials[index].generator_run
+    assert run._generation_node_name == "CenterOfSearchSpace"
+    ((index, _),) = made.get_next_trials(1).items()
+    assert made._experiment.trials[index].generator_run._generator_state_after_gen["init_position"] == 1
+    assert "_candidate_metadata_by_arm_signature" in vars(run)
+    assert "MBM" in made._generation_strategy.nodes_by_name and made._maybe_generation_strategy is not None
 
 
 def test_torchx_local_scheduler_replaces_signal_handlers():

@@ -19,6 +19,7 @@ from ax_mo.goals import Goals
 from ax_mo.space.identity import Identity, identity
 from ax_mo.space.parameters import Point, Space
 from ax_mo.space.sample import every_point, quasi_random_points
+from ax_mo.study.ax_private import check_client, never_compile_kernels, node_name, sobol_position
 from ax_mo.study.ax_space import AxSpace
 from ax_mo.study.curves import Curve, thinned
 from ax_mo.study.expected import expected_final
@@ -109,7 +110,8 @@ class AxOptimizer:
         _quiet()
         from ax.api.client import Client
 
-        _never_compile_kernels()
+        check_client(Client)
+        never_compile_kernels()
         position = max((trial.position for trial in trials), default=0)
         self._client = Client(random_seed=self._seed)
         self._client.configure_experiment(
@@ -236,8 +238,7 @@ class AxOptimizer:
 
         Its metrics are called as in ``data_of``. Raises what Ax and BoTorch raise when there is too little data.
         """
-        (node,) = [node for node in self._client._generation_strategy._nodes if node.name == "MBM"]
-        (spec,) = node.generator_specs
+        (spec,) = self._client._generation_strategy.nodes_by_name["MBM"].generator_specs
         with limited_threads(self._torch_threads):
             spec.fit(experiment=self._client._experiment)
         return spec.fitted_adapter
@@ -371,14 +372,13 @@ class AxOptimizer:
             )
             return None
         run = self._client._experiment.trials[index].generator_run
-        node = str(run._generation_node_name)
-        state = run._generator_state_after_gen or {}
+        node = node_name(run)
         if self._ax_space.conditional:
             # What Ax 1.3.1 drew for inactive parameters, and would fill them with later; a resume does not know it.
             run._candidate_metadata_by_arm_signature = None
         point = self._ax_space.decode(parameterization)
         self._proposed[identity(self._space, point)] = index
-        return Suggestion(point, _GENERATORS.get(node, node), int(state.get("init_position", 0)))
+        return Suggestion(point, _GENERATORS.get(node, node), sobol_position(run))
 
     def _strategy(self, position: int, fresh: bool) -> Any:
         """Ax's default strategy for the method, with the quasi-random sequence brought to ``position``."""
@@ -400,7 +400,7 @@ class AxOptimizer:
                 simplify_parameter_changes=False,
             )
         )
-        for node in strategy._nodes:
+        for node in strategy.nodes_by_name.values():
             for spec in node.generator_specs:
                 if node.name == "Sobol":
                     spec.generator_kwargs["init_position"] = position
@@ -467,21 +467,6 @@ def _pooled_deviations(trials: Sequence[Sequence[Mapping[str, float]]]) -> dict[
             if spread is not None:
                 squares.setdefault(name, []).append(spread**2)
     return {name: math.sqrt(sum(values) / len(values)) for name, values in squares.items()}
-
-
-def _never_compile_kernels() -> None:
-    """Keep BoTorch on its pure Python path.
-
-    BoTorch 0.18.1 compiles a C++ kernel when it first builds qLogNEHVI: about 30 s, under a lock file that a killed
-    process leaves behind, on which every later process then waits without end. Measured on the published search at
-    20 and 60 observations, the kernel saves a fifth of 2 CPU seconds a suggestion; it also changes suggestions in
-    their last digits, so that a seed would repeat a study only once the kernel had been built.
-    """
-    from botorch.acquisition.multi_objective import logei
-
-    if not hasattr(logei, "_load_attempted"):
-        raise StudyStopped("This BoTorch has no switch for its compiled kernel; install botorch 0.18.")
-    logei._load_attempted = True
 
 
 def _quiet() -> None:
