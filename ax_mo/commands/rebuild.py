@@ -2,24 +2,18 @@
 
 import shlex
 from argparse import Namespace
-from collections import Counter
-from dataclasses import replace
 from pathlib import Path
 
 from ax_mo.commands.shared import one_line, say
 from ax_mo.errors import AxMoError, StudyLost
 from ax_mo.jobs.process import identity
+from ax_mo.rebuilding import rebuild
 from ax_mo.record import read_record
-from ax_mo.recovery import recovered
 from ax_mo.study.description import DESCRIPTION, read_description
 from ax_mo.study.location import whole_path
 from ax_mo.study.lock import sole_sweeper
-from ax_mo.study.store import write_study
 from ax_mo.study.trial import Status
 from ax_mo.study.urls import STUDY, is_redacted, redacted, sqlite_url
-
-# With SQLite's journal: left behind, it would be rolled back into the new database.
-_PARTS = ("", "-journal", "-wal", "-shm")
 
 
 def run(arguments: Namespace) -> None:
@@ -39,23 +33,14 @@ def run(arguments: Namespace) -> None:
     with sole_sweeper(directory):  # refuses while the study runs
         if arguments.storage is None and not arguments.force:
             _check_lost(directory)
-        found = recovered(directory, description)
-        kept = None
-        url = arguments.storage
-        if url is None:
-            kept = _set_aside(directory)
-            url = sqlite_url(directory / STUDY)
-        # The directory's own database moves with it, and says nothing of where it is.
-        write_study(url, replace(found.study, sweep_dir="" if arguments.storage is None else str(directory)))
-    counts = Counter(run.status.value for run in found.study.runs)
-    listed = ", ".join(f"{count} {status.replace('_', ' ')}" for status, count in counts.items()) or "none"
-    runs = len(found.study.runs)
-    say(f"Rebuilt {redacted(url)}: {runs} {'run' if runs == 1 else 'runs'} ({listed})")
-    for remark in found.remarks:
+        rebuilt = rebuild(directory, description, arguments.storage)
+    url = arguments.storage or sqlite_url(directory / STUDY)
+    say(f"Rebuilt {redacted(url)}: {rebuilt.describe()}")
+    for remark in rebuilt.remarks:
         say(f"  {one_line(remark)}")
-    if kept is not None:
-        say(f"  What was there is kept as {kept.name}")
-    running = [run for run in found.study.runs if run.status is Status.RUNNING]
+    if rebuilt.kept is not None:
+        say(f"  What was there is kept as {rebuilt.kept.name}")
+    running = [run for run in rebuilt.study.runs if run.status is Status.RUNNING]
     if any(identity(directory / run.directory) is None for run in running):  # a process of this machine is watched
         say("  Trials that were running on a cluster will run again on a resume: cancel their old jobs first.")
 
@@ -76,18 +61,3 @@ def _check_lost(directory: Path) -> None:
         f"{directory / STUDY} can be read and holds {len(record.trials)} trials; there is nothing to rebuild. --force "
         "rebuilds it all the same, and keeps it under another name."
     )
-
-
-def _set_aside(directory: Path) -> Path | None:
-    """Rename what is left of the database; returns its new name."""
-    number = 1
-    while any((directory / f"{STUDY}.old{number}{part}").exists() for part in _PARTS):
-        number += 1
-    aside = directory / f"{STUDY}.old{number}"
-    moved = False
-    for part in _PARTS:
-        path = directory / f"{STUDY}{part}"
-        if path.exists():
-            path.rename(f"{aside}{part}")
-            moved = True
-    return aside if moved else None

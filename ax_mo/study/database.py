@@ -6,10 +6,8 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Engine
 
 from ax_mo.errors import ConfigError, StudyLost, StudyStopped
+from ax_mo.study.damage import Damaged, is_damage
 from ax_mo.study.urls import redacted
-
-# What SQLite says of a file that only a rebuild can mend; one that is locked or not readable is not among them.
-_DAMAGED = ("file is not a database", "malformed", "no such table", "no such column")
 
 
 def open_engine(url: str) -> Engine:
@@ -41,5 +39,7 @@ def _sqlite_settings(connection: Any, _record: Any) -> None:
 
 def cannot_use(url: str, error: Exception) -> StudyStopped:
     detail = (str(getattr(error, "orig", None) or error).splitlines() or [""])[0]
-    kind = StudyLost if any(words in detail for words in _DAMAGED) else StudyStopped
+    if isinstance(error, Damaged):
+        return StudyLost(f"The study's database {redacted(url)} is damaged: {detail}.")
+    kind = StudyLost if is_damage(error) else StudyStopped
     return kind(f"The study's database {redacted(url)} cannot be used: {detail}.")

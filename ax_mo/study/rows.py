@@ -1,12 +1,14 @@
 """A study's rows in a database: its two tables, and how values become rows and rows values."""
 
 import json
+from collections.abc import Mapping
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.engine import Connection
+from sqlalchemy.engine import Connection, Engine
 
 from ax_mo.errors import ConfigError
+from ax_mo.study.damage import CHECKSUM, Damaged, check_row, sealed, sealed_by
 from ax_mo.study.definition import Definition, StoredStudy
 from ax_mo.study.trial import Status, Trial
 
@@ -30,6 +32,7 @@ STUDIES = sa.Table(
     sa.Column("created", sa.String(40), nullable=False),
     sa.Column("about", sa.Text, nullable=False),
     sa.Column("owner", sa.Text),
+    sa.Column(CHECKSUM, sa.String(16)),
 )
 
 TRIALS = sa.Table(
@@ -56,20 +59,55 @@ TRIALS = sa.Table(
     sa.Column("submitted", sa.String(40)),
     sa.Column("started", sa.String(40)),
     sa.Column("ended", sa.String(40)),
+    sa.Column(CHECKSUM, sa.String(16)),
 )
 
 
-def check_schema(row: Any) -> None:
-    if row.schema != SCHEMA:
+def create_tables(engine: Engine) -> None:
+    """Make the tables, and in those of earlier versions the column that they had not."""
+    TABLES.create_all(engine)
+    with engine.begin() as connection:
+        for table in (STUDIES, TRIALS):
+            if not _has_checksums(connection, table):
+                connection.execute(sa.text(f"ALTER TABLE {table.name} ADD COLUMN {CHECKSUM} VARCHAR(16)"))
+
+
+def all_columns(connection: Connection, table: sa.Table) -> sa.Select[Any]:
+    """A query for all that a table has, which may be one of an earlier version."""
+    has_all = _has_checksums(connection, table)
+    return sa.select(*(column for column in table.columns if has_all or column.name != CHECKSUM))
+
+
+def _has_checksums(connection: Connection, table: sa.Table) -> bool:
+    try:
+        return any(column["name"] == CHECKSUM for column in sa.inspect(connection).get_columns(table.name))
+    except sa.exc.NoSuchTableError:
+        return True  # whoever reads it is told by the database
+
+
+# Files get damaged; servers look after theirs.
+
+
+def check_study(connection: Connection, row: Mapping[Any, Any]) -> None:
+    """Raises Damaged for a row that is not as it was written, ConfigError for one of another version."""
+    if row["schema"] != SCHEMA and sealed_by(row, row["schema"]):
         raise ConfigError(
-            f"The study '{row.name}' was written by another version of ax_mo "
-            f"(schema {row.schema}; this one reads {SCHEMA})."
+            f"The study '{row['name']}' was written by another version of ax_mo "
+            f"(schema {row['schema']}; this one reads {SCHEMA})."
         )
+    if connection.dialect.name == "sqlite":
+        check_row(row, STUDIES, f"the row of the study '{row['name']}'")
+
+
+def check_trial(connection: Connection, row: Mapping[Any, Any]) -> None:
+    """Raises Damaged for a row that is not as it was written."""
+    if connection.dialect.name == "sqlite":
+        check_row(row, TRIALS, f"the row of trial {row['number']}")
 
 
 def study_row(study: StoredStudy) -> dict[str, Any]:
     definition = study.definition
-    return {
+    return sealed({
         "name": study.name,
         "schema": SCHEMA,
         "sweep_dir": study.sweep_dir,
@@ -79,15 +117,23 @@ def study_row(study: StoredStudy) -> dict[str, Any]:
         "fixed": dump(list(definition.fixed)),
         "created": study.created,
         "about": study.about,
-    }
+    })  # fmt: skip
 
 
 def stored_study(connection: Connection, row: Any) -> StoredStudy:
-    definition = Definition(json.loads(row.params), json.loads(row.objectives), tuple(json.loads(row.fixed)))
-    found = sa.select(TRIALS).where(TRIALS.c.study_id == row.id).order_by(TRIALS.c.number, TRIALS.c.repeat)
-    runs = tuple(to_trial(run) for run in connection.execute(found))
+    """Raises Damaged when a row is not as it was written, ConfigError for a study of another version."""
+    check_study(connection, row._mapping)
+    query = all_columns(connection, TRIALS).where(TRIALS.c.study_id == row.id)
+    runs = connection.execute(query.order_by(TRIALS.c.number, TRIALS.c.repeat)).all()
+    for run in runs:
+        check_trial(connection, run._mapping)
+    try:
+        definition = Definition(json.loads(row.params), json.loads(row.objectives), tuple(json.loads(row.fixed)))
+        trials = tuple(to_trial(run) for run in runs)
+    except (ValueError, TypeError, RecursionError) as error:
+        raise Damaged(str(error)) from None
     return StoredStudy(
-        str(row.name), str(row.sweep_dir), definition, runs, int(row.seed), str(row.created), str(row.about)
+        str(row.name), str(row.sweep_dir), definition, trials, int(row.seed), str(row.created), str(row.about)
     )
 
 
@@ -95,8 +141,10 @@ def dump(value: Any) -> str:
     return json.dumps(value, allow_nan=False)
 
 
-def to_row(trial: Trial) -> dict[str, Any]:
-    return {
+def to_row(trial: Trial, study_id: int) -> dict[str, Any]:
+    seconds = trial.suggestion_seconds
+    return sealed({
+        "study_id": study_id,
         "number": trial.number,
         "repeat": NO_REPEAT if trial.repeat is None else trial.repeat,
         "status": trial.status.value,
@@ -105,7 +153,7 @@ def to_row(trial: Trial) -> dict[str, Any]:
         "directory": trial.directory,
         "generator": trial.generator,
         "position": trial.position,
-        "suggestion_seconds": trial.suggestion_seconds,
+        "suggestion_seconds": None if seconds is None else float(seconds),
         "attempt": trial.attempt,
         "deaths": trial.deaths,
         "handle": trial.handle,
@@ -117,7 +165,7 @@ def to_row(trial: Trial) -> dict[str, Any]:
         "submitted": trial.submitted,
         "started": trial.started,
         "ended": trial.ended,
-    }
+    })  # fmt: skip
 
 
 def to_trial(row: Any) -> Trial:

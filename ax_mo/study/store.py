@@ -12,21 +12,23 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
 
-from ax_mo.errors import AxMoError, ConfigError, StudyLost, StudyStopped
+from ax_mo.errors import AxMoError, ConfigError, StudyStopped
 from ax_mo.study.claim import claim_study
+from ax_mo.study.damage import Damaged, check_file, sealed
 from ax_mo.study.database import cannot_use, open_engine
 from ax_mo.study.definition import Definition, StoredStudy, differences
 from ax_mo.study.rows import (
     NO_REPEAT,
     STUDIES,
-    TABLES,
     TRIALS,
-    check_schema,
+    all_columns,
+    check_study,
+    check_trial,
+    create_tables,
     dump,
     stored_study,
     study_row,
     to_row,
-    to_trial,
 )
 from ax_mo.study.trial import Key, Outcome, Status, Trial, now
 from ax_mo.study.urls import redacted, sqlite_path
@@ -49,26 +51,35 @@ class Store:
         self.fixed = fixed
 
     @classmethod
-    def open(cls, url: str, name: str, sweep_dir: Path | None, definition: Definition, seed: int) -> "Store":
+    def open(
+        cls, url: str, name: str, sweep_dir: Path | None, definition: Definition, seed: int, known: bool = False
+    ) -> "Store":
         """Find the study or create it. Raises ConfigError when it is another study than the one described.
 
-        ``sweep_dir`` is where the study's trials are, or None for a database that moves with them.
+        ``sweep_dir`` is where the study's trials are, or None for a database that moves with them. Raises StudyLost
+        for a damaged database, and for one without the study that is ``known`` to have been there.
         """
         engine = open_engine(url)
         try:
-            TABLES.create_all(engine)
+            with engine.connect() as connection:
+                check_file(connection)
+                if known and not sa.inspect(connection).has_table(STUDIES.name):
+                    raise Damaged("its tables are gone")
+            create_tables(engine)
             with engine.begin() as connection:
                 found = sa.select(STUDIES).where(STUDIES.c.name == name)
                 if connection.execute(found).one_or_none() is None:
+                    if known:
+                        raise Damaged(f"the study '{name}' is gone")
                     new = StoredStudy(name, str(sweep_dir or ""), definition, (), seed, now(), definition.about)
                     connection.execute(STUDIES.insert().values(**study_row(new)))
                 row = connection.execute(found).one()
+                stored_study(connection, row)  # all of its rows are as they were written
             _check_same(row, name, sweep_dir, definition)
             with engine.begin() as connection:
-                here = {"about": definition.about, "sweep_dir": str(sweep_dir or "")}
-                connection.execute(STUDIES.update().where(STUDIES.c.id == row.id).values(here))
+                _change_study(connection, row.id, about=definition.about, sweep_dir=str(sweep_dir or ""))
             claim = claim_study(engine, row)
-        except sa.exc.SQLAlchemyError as error:
+        except (sa.exc.SQLAlchemyError, Damaged) as error:
             engine.dispose()
             raise cannot_use(url, error) from None
         except AxMoError:
@@ -83,12 +94,7 @@ class Store:
 
     def trials(self) -> list[Trial]:
         """All runs, by number and repeat."""
-        query = sa.select(TRIALS).where(TRIALS.c.study_id == self._study_id).order_by(TRIALS.c.number, TRIALS.c.repeat)
-        try:
-            with self._engine.connect() as connection:
-                return [to_trial(row) for row in connection.execute(query)]
-        except sa.exc.SQLAlchemyError as error:
-            raise self._stopped(error) from None
+        return list(self.stored().runs)
 
     def stored(self) -> "StoredStudy":
         """The study as its readers see it."""
@@ -96,19 +102,17 @@ class Store:
             with self._engine.connect() as connection:
                 row = connection.execute(sa.select(STUDIES).where(STUDIES.c.id == self._study_id)).one()
                 return stored_study(connection, row)
-        except sa.exc.SQLAlchemyError as error:
+        except (sa.exc.SQLAlchemyError, Damaged) as error:
             raise self._stopped(error) from None
 
     def tell(self, about: str) -> None:
         """What the study's readers are to know from now on, as JSON."""
-        self._write(lambda connection: connection.execute(
-            STUDIES.update().where(STUDIES.c.id == self._study_id).values(about=about)
-        ))  # fmt: skip
+        self._write(lambda connection: _change_study(connection, self._study_id, about=about))
 
     def add(self, trials: Sequence[Trial]) -> None:
         """Write new trials, or all runs of one, all or none: about to be submitted, or finished in other studies."""
         if trials:
-            rows = [{"study_id": self._study_id, **to_row(trial)} for trial in trials]
+            rows = [to_row(trial, self._study_id) for trial in trials]
             self._write(lambda connection: connection.execute(TRIALS.insert(), rows))
 
     def retry(self, key: Key, attempt: int, deaths: int) -> None:
@@ -147,21 +151,26 @@ class Store:
 
     def _update(self, key: Key, unless: tuple[Status, ...] = (), **values: Any) -> None:
         number, repeat = key[0], NO_REPEAT if key[1] is None else key[1]
-        statement = TRIALS.update().where(
-            TRIALS.c.study_id == self._study_id, TRIALS.c.number == number, TRIALS.c.repeat == repeat
-        )
-        if unless:
-            statement = statement.where(TRIALS.c.status.not_in([status.value for status in unless]))
-        self._write(lambda connection: connection.execute(statement.values(**values)))
+        this = (TRIALS.c.study_id == self._study_id) & (TRIALS.c.number == number) & (TRIALS.c.repeat == repeat)
+
+        def change(connection: Connection) -> None:
+            row = connection.execute(sa.select(TRIALS).where(this)).mappings().one_or_none()
+            if row is None:
+                raise Damaged(f"the row of trial {number} is gone")
+            check_trial(connection, row)
+            if row["status"] not in [status.value for status in unless]:
+                connection.execute(TRIALS.update().where(this).values(sealed({**row, **values})))
+
+        self._write(change)
 
     def _write(self, change: Any) -> None:
         try:
             with self._engine.begin() as connection:
                 change(connection)
-        except sa.exc.SQLAlchemyError as error:
+        except (sa.exc.SQLAlchemyError, Damaged) as error:
             raise self._stopped(error) from None
 
-    def _stopped(self, error: sa.exc.SQLAlchemyError) -> StudyStopped:
+    def _stopped(self, error: Exception) -> StudyStopped:
         return cannot_use(str(self._engine.url), error)
 
 
@@ -179,15 +188,12 @@ def read_studies(url: str, name: str | None = None, may_be_new: bool = False) ->
             # A server's database may hold other things; a file without the table has lost its own.
             if (may_be_new or engine.dialect.name != "sqlite") and not sa.inspect(connection).has_table(STUDIES.name):
                 return []
-            query = sa.select(STUDIES) if name is None else sa.select(STUDIES).where(STUDIES.c.name == name)
-            rows = connection.execute(query).all()
-            for row in rows:
-                check_schema(row)
-            return [stored_study(connection, row) for row in rows]
-    except sa.exc.SQLAlchemyError as error:
+            check_file(connection)
+            query = all_columns(connection, STUDIES)
+            query = query if name is None else query.where(STUDIES.c.name == name)
+            return [stored_study(connection, row) for row in connection.execute(query).all()]
+    except (sa.exc.SQLAlchemyError, Damaged) as error:
         raise cannot_use(url, error) from None
-    except (ValueError, TypeError) as error:
-        raise StudyLost(f"The study's database {redacted(url)} is damaged: {error}.") from None
     finally:
         engine.dispose()
 
@@ -196,24 +202,30 @@ def write_study(url: str, study: StoredStudy) -> None:
     """Write a study with all its runs, or nothing. Raises AxMoError when there is one of that name."""
     engine = open_engine(url)
     try:
-        TABLES.create_all(engine)
+        create_tables(engine)
         with engine.begin() as connection:
             known = sa.select(STUDIES.c.id).where(STUDIES.c.name == study.name)
             if connection.execute(known).one_or_none() is not None:
                 raise AxMoError(f"{redacted(url)} holds a study '{study.name}' already.")
             connection.execute(STUDIES.insert().values(**study_row(study)))
             study_id = connection.execute(known).scalar_one()
-            rows = [{"study_id": study_id, **to_row(run)} for run in study.runs]
+            rows = [to_row(run, study_id) for run in study.runs]
             if rows:
                 connection.execute(TRIALS.insert(), rows)
-    except sa.exc.SQLAlchemyError as error:
+    except (sa.exc.SQLAlchemyError, Damaged) as error:
         raise cannot_use(url, error) from None
     finally:
         engine.dispose()
 
 
+def _change_study(connection: Connection, study_id: int, **values: Any) -> None:
+    this = STUDIES.c.id == study_id
+    row = connection.execute(sa.select(STUDIES).where(this)).mappings().one()
+    check_study(connection, row)
+    connection.execute(STUDIES.update().where(this).values(sealed({**row, **values})))
+
+
 def _check_same(row: Any, name: str, sweep_dir: Path | None, definition: Definition) -> None:
-    check_schema(row)
     if sweep_dir is not None and Path(row.sweep_dir) != sweep_dir and Path(row.sweep_dir).exists():
         raise ConfigError(
             f"hydra.sweeper.study_name: the study '{name}' lives in {row.sweep_dir}. Resume it with "

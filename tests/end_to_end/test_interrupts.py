@@ -51,7 +51,9 @@ def test_twice_cancels_them_and_exits_with_130(sweep, terminal, mode):
     assert [trial["status"] for trial in sweep.trials()] == ["cancelled", "cancelled"]
     # A cancelled trial is nobody's fault: the resume runs it again, under its number.
     with sweep.database() as connection:
-        connection.execute("update ax_mo_trial set overrides = replace(overrides, 'sleep=600', 'sleep=0')")
+        connection.execute(
+            "update ax_mo_trial set overrides = replace(overrides, 'sleep=600', 'sleep=0'), checksum=null"
+        )
     resumed = sweep.run(
         "x=interval(0,1)", "sleep=0", f"mode={mode}", "hydra.sweeper.n_trials=2", "hydra.sweeper.n_jobs=2"
     )

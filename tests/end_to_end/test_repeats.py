@@ -101,7 +101,7 @@ def test_interrupted_trial_is_completed_by_a_resume_with_its_other_repeats(sweep
     assert second.returncode == 130, output
     assert runs(sweep) == {(0, 0): "completed", (0, 1): "completed", (0, 2): "cancelled"}
     with sqlite3.connect(sweep.dir / "study.db") as connection:  # so that the last attempt is a short one
-        connection.execute("update ax_mo_trial set overrides = replace(overrides, 'sleep=3', 'sleep=0')")
+        connection.execute("update ax_mo_trial set overrides = replace(overrides, 'sleep=3', 'sleep=0'), checksum=null")
     done = sweep.run(*(option.replace("sleep=3", "sleep=0") for option in options))
     assert done.returncode == 0, done.output
     assert set(runs(sweep).values()) == {"completed"}

@@ -91,7 +91,8 @@ def test_trial_written_but_never_started_is_started_by_the_resume(sweep):
     options = (*SPACE, "hydra.sweeper.n_jobs=1")
     assert sweep.run(*options, "hydra.sweeper.n_trials=2").returncode == 0
     with sqlite3.connect(sweep.dir / "study.db") as connection:
-        connection.execute("update ax_mo_trial set status='asked', handle=null, metrics='{}' where number=1")
+        changes = "status='asked', handle=null, metrics='{}', checksum=null"
+        connection.execute(f"update ax_mo_trial set {changes} where number=1")
     shutil.rmtree(sweep.dir / "1")
     done = sweep.run(*options, "hydra.sweeper.n_trials=3")
     assert done.returncode == 0, done.output
@@ -107,7 +108,9 @@ def test_job_that_died_unseen_without_a_result_runs_once_more(sweep):
     first.wait()
     os.kill(int((sweep.dir / "0" / ".pid").read_text().split()[0]), signal.SIGKILL)
     with sweep.database() as connection:  # so that the second attempt is a short one
-        connection.execute("update ax_mo_trial set overrides = replace(overrides, 'sleep=30', 'sleep=0')")
+        connection.execute(
+            "update ax_mo_trial set overrides = replace(overrides, 'sleep=30', 'sleep=0'), checksum=null"
+        )
     done = sweep.run(*(option.replace("sleep=30", "sleep=0") for option in options))
     assert done.returncode == 0, done.output
     (trial,) = sweep.trials()
@@ -204,7 +207,8 @@ def test_only_unseen_deaths_count_against_a_trial(sweep):
     def die_unseen(attempt):
         (sweep.dir / "0" / "result.json").unlink()
         with sweep.database() as connection:
-            connection.execute("update ax_mo_trial set status='running', metrics='{}', attempt=?", (attempt,))
+            changes = "status='running', metrics='{}', attempt=?, checksum=null"
+            connection.execute(f"update ax_mo_trial set {changes}", (attempt,))
 
     die_unseen(attempt=5)  # after cancels by the user, say
     assert sweep.run(*options).returncode == 0

@@ -357,7 +357,7 @@ def test_study_of_another_sweep_directory_is_refused_while_that_exists(open_stor
 def test_study_of_another_schema_is_refused(open_store: OpenStore, tmp_path: Path) -> None:
     open_store()
     with sqlite3.connect(tmp_path / "study.db") as connection:
-        connection.execute("UPDATE ax_mo_study SET schema = 99")
+        connection.execute("UPDATE ax_mo_study SET schema = 99, checksum = '99-0'")
     with pytest.raises(ConfigError, match=r"written by another version of ax_mo \(schema 99"):
         open_store()
 

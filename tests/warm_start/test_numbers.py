@@ -131,7 +131,7 @@ def test_settings_of_an_entry_reach_its_trials(earlier: Path, project: Project) 
     [
         shutil.rmtree,
         lambda directory: (directory / "study.db").write_text("no database" * 100),
-        lambda directory: spoil(directory / "study.db", "UPDATE ax_mo_study SET schema = 1"),
+        lambda directory: spoil(directory / "study.db", "UPDATE ax_mo_study SET schema = 1, checksum = NULL"),
     ],
 )
 def test_source_that_is_lost_is_an_error_at_first_and_a_remark_on_a_resume(

@@ -128,7 +128,10 @@ def test_database_without_a_study_name_is_refused(earlier: Path, tail: str) -> N
 @pytest.mark.parametrize(
     ("statement", "message"),
     [
-        ("UPDATE ax_mo_study SET schema = 1", "was written by another version of ax_mo (schema 1; this one reads 3)"),
+        (
+            "UPDATE ax_mo_study SET schema = 1, checksum = NULL",
+            "was written by another version of ax_mo (schema 1; this one reads 3)",
+        ),
         ("DROP TABLE ax_mo_study", "study.db cannot be used: no such table: ax_mo_study"),
         ("ALTER TABLE ax_mo_trial DROP COLUMN position", "study.db cannot be used: no such column"),
         (None, "study.db cannot be used: file is not a database"),
