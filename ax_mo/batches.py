@@ -69,10 +69,12 @@ class BatchSweep:
     def _recover(self) -> list[Trial]:
         """Trials that were in flight when an earlier sweeper ended; a second death counts as the trial's own."""
         again: list[Trial] = []
+        home = self._ledger.home
         for run in self._ledger.open_runs():
-            found = self._ledger.settle(run, _DIED, started=bool(run.handle))
+            found = self._ledger.settle(run, _DIED, started=bool(run.handle) and home.original is None)
             if found is not Resumption.ENDED:
                 again.append(self._ledger.again(run, died=found is Resumption.AFTER_DEATH))
+        home.settled()
         return again
 
     def _ask(self, count: int) -> list[Trial]:

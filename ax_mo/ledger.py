@@ -30,6 +30,7 @@ from ax_mo.screen.running import RunningTrials
 from ax_mo.space.parameters import Space, Value
 from ax_mo.study.asker import Asker
 from ax_mo.study.ending import StopWhen, gain_is_small, time_is_up
+from ax_mo.study.home import Home
 from ax_mo.study.repeats import Repeats, whole
 from ax_mo.study.store import Store, now
 from ax_mo.study.trial import Key, Outcome, Status, Suggestion, Trial
@@ -74,6 +75,7 @@ class Ledger:
         n_jobs: int | None = None,
         own: Mapping[str, Value] | None = None,
         environment: Callable[[Trial], Mapping[str, str]] = lambda _run: {},
+        home: Home | None = None,
     ) -> None:
         self.space = space
         self.goals = goals
@@ -84,6 +86,7 @@ class Ledger:
         self.files = files
         self.screen = screen
         self.sweep_dir = sweep_dir
+        self.home = home or Home(sweep_dir, "0" * 8)
         self.n_trials = n_trials
         self.max_failure_rate = max_failure_rate
         self.cwd = Path.cwd()

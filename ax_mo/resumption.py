@@ -1,4 +1,4 @@
-"""What becomes of a run that an earlier sweeper left open, and that nobody runs any more. Pure."""
+"""What becomes of a run that an earlier sweeper started, and that nobody runs any more. Pure."""
 
 from enum import StrEnum
 

@@ -38,6 +38,7 @@ from ax_mo.screen import Screen, screen_for_this_terminal
 from ax_mo.settings import Settings, parse_settings
 from ax_mo.study.asker import Asker
 from ax_mo.study.description import rebuild_hint, write_description
+from ax_mo.study.home import Home, enter_home
 from ax_mo.study.lock import sole_sweeper
 from ax_mo.study.store import Store, StoredStudy
 from ax_mo.study.urls import with_absolute_path
@@ -166,6 +167,7 @@ class _Study:
 
     def run(self) -> list[list[JobReturn]]:
         with self._open_store() as store:
+            home = enter_home(self._sweep_dir)
             store.add(new_imports(self._plan.imports, store.trials(), self._plan.space))
             tag = self._tag(self._describe(store))
             self._trackers = Trackers(
@@ -173,7 +175,7 @@ class _Study:
             )
             wake = threading.Event()
             asker = Asker(self._asked.optimizer(store.seed), wake.set)
-            ledger = self._ledger(store, asker, self._trackers, tag)
+            ledger = self._ledger(store, asker, self._trackers, tag, home)
             asker.start(list(ledger.trials.values()), ledger.curves())
             self._screen.header(announcement(self._asked, ledger))
             for line in notices(self._asked, ledger.trials, store.fixed):
@@ -238,7 +240,7 @@ class _Study:
         job_name = str(self._asked.config.hydra.job.name)
         return study_tag(self._settings.study_name, job_name, study.name, study.created, study.seed)
 
-    def _ledger(self, store: Store, asker: Asker, trackers: Trackers, tag: StudyTag) -> Ledger:
+    def _ledger(self, store: Store, asker: Asker, trackers: Trackers, tag: StudyTag, home: Home) -> Ledger:
         keys, goals = self._plan.space.keys, self._plan.goals
         present = {**os.environ, **self._asked.environment_given()}
         return Ledger(
@@ -261,6 +263,7 @@ class _Study:
             n_jobs=self._settings.n_jobs,
             own=self._asked.own_point(),
             environment=lambda run: trial_environment(tag, run, trackers.parent, present),
+            home=home,
         )
 
     def _watch(self) -> CurveWatch | None:

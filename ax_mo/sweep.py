@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager
 from enum import StrEnum
+from pathlib import Path
 from types import FrameType
 from typing import Any
 
@@ -85,6 +86,7 @@ class Sweep:
         self._suggestion_timeout = suggestion_timeout
         self._wake = wake
         self._running: dict[Key, Job] = {}
+        self._adopted: set[Key] = set()  # of what runs: started by an earlier sweeper
         self._opened: list[Trial] = []  # repeats that wait for a worker
         self._again: list[tuple[Trial, bool]] = []  # of an earlier sweeper, to run once more; whether it died
         self._asked: Future[Suggestion] | None = None
@@ -198,6 +200,7 @@ class Sweep:
         except OSError as error:
             raise StudyStopped(f"Cannot start trial {run.label} in {directory}: {error.strerror or error}") from None
         self._running[run.key] = Job(handle, directory)
+        self._adopted.discard(run.key)
         ledger.submitted(run.key, handle)
 
     # watch, collect, tell
@@ -209,7 +212,10 @@ class Sweep:
                 continue
             if self._arrivals.complete(key, state, self._ledger.has_result(self._ledger.runs[key])):
                 del self._running[key]
-                self._ledger.finish(key, self._ledger.outcome(key, state, cancelled=key in self._cancelled))
+                if key in self._adopted and state.exit_code is None and key not in self._cancelled:
+                    self._settle(self._ledger.runs[key], state)
+                else:
+                    self._ledger.finish(key, self._ledger.outcome(key, state, cancelled=key in self._cancelled))
 
     def _stop_early(self) -> None:
         """Ask bad trials to end, and end those that were asked and do not."""
@@ -237,20 +243,47 @@ class Sweep:
     def _recover(self) -> None:
         """Adopt jobs that still run, use results that have come meanwhile, and put the rest in line again."""
         ledger = self._ledger
+        if ledger.home.original is not None:
+            self._leave_to(ledger.home.original)
+            return
         for run in ledger.open_runs():
             job = Job(run.handle or "", ledger.directory(run))
             started = bool(run.handle) or identity(job.directory) is not None  # its handle may never have been written
             state = JobState(Phase.ENDED)
             if started and run.status is not Status.CANCELLED:
                 (state,) = self._jobs.states([job])
-            if state.phase is not Phase.ENDED:
-                self._running[run.key] = job
-                ledger.ask_again(run)
-                ledger.screen.notice(f"Trial {run.label} is still running; watching it again.")
+            if state.phase is Phase.ENDED:
+                self._settle(run, state, started)
                 continue
-            found = ledger.settle(run, state, started)
-            if found is not Resumption.ENDED:
-                self._again.append((run, found is Resumption.AFTER_DEATH))
+            self._running[run.key] = job
+            self._adopted.add(run.key)
+            ledger.ask_again(run)
+            ledger.screen.notice(f"Trial {run.label} is still running; watching it again.")
+
+    def _settle(self, run: Trial, state: JobState, started: bool = True) -> None:
+        """End a run of an earlier sweeper that does not run any more, or put it in line again."""
+        found = self._ledger.settle(run, state, started)
+        if found is Resumption.AFTER_DEATH:
+            self._ledger.screen.notice(f"Trial {run.label} {state.message or 'has died'}; it runs once more.")
+        if found is not Resumption.ENDED:
+            self._again.append((run, found is Resumption.AFTER_DEATH))
+
+    def _leave_to(self, original: Path) -> None:
+        """In a copy of a sweep directory, no job of an open trial is ours: what left no result runs here once more."""
+        ledger = self._ledger
+        again = [
+            run
+            for run in ledger.open_runs()
+            if ledger.settle(run, JobState(Phase.ENDED), False) is not Resumption.ENDED
+        ]
+        if again:
+            ledger.screen.notice(
+                f"{ledger.sweep_dir} is a copy of {original}, whose jobs are left alone; run here once more: "
+                f"trial {', '.join(run.label for run in again)}."
+            )
+        # At once, so that whoever comes next takes nothing of theirs for its own.
+        self._opened += [ledger.again(run) for run in again]
+        ledger.home.settled()
 
     # signals
 

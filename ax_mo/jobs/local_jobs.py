@@ -25,6 +25,7 @@ class LocalJobs:
         self.poll_seconds = settings.poll_seconds or 0.05
         self._settings = settings
         self._started: set[str] = set()  # handles that our TorchX runner knows
+        self._watched: set[Path] = set()  # directories of adopted jobs that were seen alive
         self._gpus = GpuPool(settings.gpu, visible_gpus()) if settings.gpu > 0 else None
         self._runner = open_runner(LOCAL, cache_size=100_000)
 
@@ -82,11 +83,13 @@ class LocalJobs:
         if process is not None and alive(process):
             if self._gpus is not None and (job.directory / _GPUS).exists():
                 self._gpus.hold(str(job.directory), (job.directory / _GPUS).read_text())
+            self._watched.add(job.directory)
             return JobState(Phase.RUNNING)
         if self._gpus is not None:
             self._gpus.give_back(str(job.directory))
         shutil.rmtree(job.directory / _LOGS, ignore_errors=True)
-        return JobState(Phase.ENDED, None, "ended without a result while no sweeper was watching")
+        who = "this sweeper watched it" if job.directory in self._watched else "no sweeper was watching"
+        return JobState(Phase.ENDED, None, f"ended without a result while {who}")
 
     def _forget(self, job: Job) -> None:
         self._started.discard(job.handle)

@@ -79,7 +79,7 @@ class Outcome:
 
 
 MOST_UNSEEN_DEATHS = 2
-"""A run that died so often while nobody watched is not run once more."""
+"""A run that died so often, and nobody saw of what, is not run once more."""
 
 Key = tuple[int, int | None]
 """A run's trial and, where trials are repeated, which repeat it is."""
@@ -103,7 +103,7 @@ class Trial:
     """How long its suggestion was computed."""
     attempt: int = 1
     deaths: int = 0
-    """How often its job died without a result while no sweeper watched."""
+    """How often its job died without a result or an exit code: the sweeper that had started it was gone."""
     handle: str | None = None
     metrics: Mapping[str, float] = field(default_factory=dict)
     reason: str | None = None

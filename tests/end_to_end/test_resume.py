@@ -118,6 +118,37 @@ def test_job_that_died_unseen_without_a_result_runs_once_more(sweep):
     assert "an override of every trial differs" in done.output
 
 
+def test_adopted_job_that_dies_under_watch_runs_once_more_and_the_second_death_counts(sweep):
+    journal = sweep.tmp_path / "journal"
+    options = (*SPACE, f"journal={journal}", "sleep=60", "hydra.sweeper.n_jobs=1", "hydra.sweeper.n_trials=1")
+    options = (*options, "hydra.sweeper.max_failure_rate=1.0")
+
+    def under_way(count):
+        wait_until(lambda: journal.exists() and len(journal.read_text().split()) == count)
+        return int((sweep.dir / "0" / ".pid").read_text().split()[0])
+
+    def adopt(pid):
+        """Let another sweeper adopt the trial, then end its process."""
+        process = sweep.start(*options)
+        wait_until(lambda: "watching it again" in process.stdout.readline())
+        os.kill(pid, signal.SIGKILL)
+        return process
+
+    first = sweep.start(*options)
+    pid = under_way(1)
+    first.send_signal(signal.SIGKILL)
+    first.wait()
+    second = adopt(pid)
+    pid = under_way(2)
+    second.send_signal(signal.SIGKILL)
+    output, _ = second.communicate()
+    assert "Trial 0 ended without a result while this sweeper watched it; it runs once more." in output
+    output, _ = adopt(pid).communicate(timeout=60)
+    (trial,) = sweep.trials()
+    assert (trial["status"], trial["attempt"]) == ("failed", "2")
+    assert trial["reason"] == "ended without a result while this sweeper watched it"
+
+
 def test_n_trials_is_the_total_and_may_grow(sweep):
     assert sweep.run(*SPACE, "hydra.sweeper.n_trials=3").returncode == 0
     again = sweep.run(*SPACE, "hydra.sweeper.n_trials=3")

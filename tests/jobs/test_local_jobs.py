@@ -160,6 +160,17 @@ def test_next_sweeper_does_not_know_the_exit_code_of_an_adopted_job(open_jobs: O
     assert "while no sweeper was watching" in state.message
 
 
+def test_adopted_job_that_was_seen_alive_died_under_watch(open_jobs: Open, tmp_path: Path) -> None:
+    job = submit(open_jobs(), tmp_path / "1", "sleep", "60")
+    started(job)
+    later = open_jobs()
+    assert later.states([job]) == [JobState(Phase.RUNNING)]
+    process = identity(job.directory)
+    assert process is not None
+    end([process], 0.1)
+    assert final(later, job).message == "ended without a result while this sweeper watched it"
+
+
 def test_job_that_never_started_has_ended(open_jobs: Open, tmp_path: Path) -> None:
     (tmp_path / "1").mkdir()
     (state,) = open_jobs().states([Job("local_cwd://ax_mo/none", tmp_path / "1")])
