@@ -6,10 +6,10 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 from ax_mo.errors import StudyStopped
 from ax_mo.jobs import slurm
+from ax_mo.jobs.image import image_of
 from ax_mo.jobs.job import Job, JobSpec, JobState, Phase
 from ax_mo.jobs.process import recorded
 from ax_mo.jobs.slurm import slurm_states
@@ -27,6 +27,11 @@ def variable(name: str, value: str) -> Iterator[None]:
             del os.environ[name]
         else:
             os.environ[name] = before
+
+
+def _in_directory(argv: Sequence[str], directory: Path) -> tuple[str, ...]:
+    """The argv of a shell that executes ``argv`` there, in its own place."""
+    return ("/bin/sh", "-c", 'cd "$1" && shift && exec "$@"', "ax_mo", str(directory), *argv)
 
 
 def _app_id(job: Job) -> str:
@@ -58,19 +63,13 @@ class ClusterJobs:
         self._runner = open_runner(settings.scheduler)
 
     def submit(self, spec: JobSpec) -> str:
-        argv: Sequence[str] = spec.argv
-        env = {**self._settings.env, **spec.env}
-        if self._settings.scheduler == "slurm":
-            # TorchX passes env through srun --export, where a comma cuts a value.
-            argv = ["env", *(f"{key}={value}" for key, value in env.items()), *recorded(spec.argv, spec.directory)]
-            env = {}
         for pause in (2.0, 10.0, 30.0):
             try:
-                return self._schedule(spec, app_of(spec, argv, self._settings, env))
+                return self._schedule(spec)
             except Exception:  # TorchX's schedulers raise whatever their clients raise
                 time.sleep(pause)
         try:
-            return self._schedule(spec, app_of(spec, argv, self._settings, env))
+            return self._schedule(spec)
         except Exception as error:
             lines = str(error).strip().splitlines() or [""]
             raise StudyStopped(
@@ -79,10 +78,20 @@ class ClusterJobs:
                 leaves_jobs=True,
             ) from None
 
-    def _schedule(self, spec: JobSpec, app: Any) -> str:
+    def _schedule(self, spec: JobSpec) -> str:
+        scheduler = self._settings.scheduler
+        env = {**self._settings.env, **spec.env}
+        argv: Sequence[str] = spec.argv
+        if scheduler in ("slurm", "ray"):  # which run on the user's own file system, but not always where he is
+            argv = recorded(_in_directory(spec.argv, spec.cwd), spec.directory)
+        if scheduler == "slurm":
+            # TorchX passes env through srun --export, where a comma cuts a value.
+            argv, env = ["env", *(f"{key}={value}" for key, value in env.items()), *argv], {}
         # TorchX has no option for it: what the batch script itself prints would land in the user's directory.
-        with own_signal_handlers(), variable("SBATCH_OUTPUT", str(spec.directory / "slurm.log")):
-            dryrun = self._runner.dryrun(app, self._settings.scheduler, dict(self._settings.scheduler_args))
+        output = variable("SBATCH_OUTPUT", str(spec.directory / "slurm.log"))
+        with image_of(self._settings) as image, own_signal_handlers(), output:
+            app = app_of(spec, argv, self._settings, env, image)
+            dryrun = self._runner.dryrun(app, scheduler, dict(self._settings.scheduler_args))
             return str(self._runner.schedule(dryrun))
 
     def states(self, jobs: Sequence[Job]) -> list[JobState]:

@@ -35,7 +35,9 @@ def open_runner(scheduler: str, **parameters: Any) -> Any:
     return Runner("ax_mo", {scheduler: factory}, scheduler_params=parameters)
 
 
-def app_of(spec: JobSpec, argv: Sequence[str], settings: TorchXSettings, env: Mapping[str, str]) -> Any:
+def app_of(
+    spec: JobSpec, argv: Sequence[str], settings: TorchXSettings, env: Mapping[str, str], image: str = ""
+) -> Any:
     """A fresh AppDef: TorchX 0.7.0 changes the one it is given."""
     from torchx.specs import AppDef, Resource, Role
 
@@ -44,7 +46,7 @@ def app_of(spec: JobSpec, argv: Sequence[str], settings: TorchXSettings, env: Ma
     role = Role(
         # Slurm's job name is the role's.
         name=ROLE if settings.scheduler == LOCAL else spec.name,
-        image=settings.image or str(spec.cwd),
+        image=image,
         entrypoint=_literal(argv[0]),
         args=[_literal(argument) for argument in argv[1:]],
         env={key: _literal(value) for key, value in env.items()},

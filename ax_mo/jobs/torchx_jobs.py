@@ -4,6 +4,7 @@ import logging
 
 from ax_mo.errors import ConfigError, closest
 from ax_mo.jobs.cluster_jobs import ClusterJobs
+from ax_mo.jobs.image import check_image
 from ax_mo.jobs.job import Jobs
 from ax_mo.jobs.local_jobs import LocalJobs
 from ax_mo.jobs.torchx_app import LOCAL, TorchXSettings
@@ -20,4 +21,5 @@ def torchx_jobs(settings: TorchXSettings) -> Jobs:
             f"hydra.launcher.scheduler: TorchX has no scheduler '{settings.scheduler}'; it has: {', '.join(factories)}."
             f"{closest(settings.scheduler, factories)}"
         )
+    check_image(settings)
     return LocalJobs(settings) if settings.scheduler == LOCAL else ClusterJobs(settings)
