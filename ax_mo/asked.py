@@ -25,7 +25,8 @@ from ax_mo.trial.metrics import as_json
 
 # Settings that a study's readers are told.
 _TOLD = (
-    "n_trials", "n_jobs", "method", "seed", "repeats", "repeat_key", "max_failure_rate", "early_stopping",
+    "n_trials", "n_jobs", "method", "seed", "repeats", "repeat_key", "max_failure_rate", "max_same_failures",
+    "early_stopping",
     "timeout_hours", "stop_when", "n_startup_trials", "start_from_config", "metrics",
 )  # fmt: skip
 

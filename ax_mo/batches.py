@@ -44,17 +44,17 @@ class BatchSweep:
         before = self._catch_interrupts()
         try:
             again, waiting = self._recover(), list[Trial]()
-            while not self._interrupted and (waiting or ledger.room or (again and not ledger.closed)):
-                if not ledger.closed:
+            while not self._interrupted and (waiting or ledger.room or (again and not ledger.is_closed)):
+                if not ledger.is_closed:
                     waiting, again = [*waiting, *again], []
                 waiting += self._ask(self._n_jobs - len(waiting))
                 batch, waiting = waiting[: self._n_jobs], waiting[self._n_jobs :]
                 if batch:
                     self._launch(batch)
                 ledger.refresh(0)
-                ledger.check_failures()
+                ledger.check_failures(0)
                 ledger.close_when_enough(time.monotonic() - self._started, self._timeout_hours)
-            ledger.check_failures(at_end=True)
+            ledger.check_failures(0, at_end=True)
         except KeyboardInterrupt:
             for trial in ledger.open_runs():
                 ledger.cancel(trial.key)

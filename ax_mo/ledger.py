@@ -12,7 +12,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from ax_mo.curve_watch import CurveWatch
 from ax_mo.errors import StudyStopped
-from ax_mo.failures import too_many
+from ax_mo.failures import FailurePolicy, TooMany, in_order_of_end, too_many, uncounted
 from ax_mo.goals import Goals
 from ax_mo.jobs.command import Program, prepare_directory
 from ax_mo.jobs.job import JobState, Phase
@@ -66,7 +66,7 @@ class Ledger:
         screen: Screen,
         sweep_dir: Path,
         n_trials: int,
-        max_failure_rate: float,
+        failures: FailurePolicy,
         repeats: Repeats | None = None,
         metrics: Mapping[str, Any] | None = None,
         watch: CurveWatch | None = None,
@@ -88,7 +88,8 @@ class Ledger:
         self.sweep_dir = sweep_dir
         self.home = home or Home(sweep_dir, "0" * 8)
         self.n_trials = n_trials
-        self.max_failure_rate = max_failure_rate
+        self.failures = failures
+        self._fault: TooMany | None = None
         self.cwd = Path.cwd()
         self.repeats = repeats or Repeats()
         self.metrics = metrics or {}
@@ -108,8 +109,9 @@ class Ledger:
         self.exhausted = False
         self._ended_here: list[int] = []  # by this sweeper, not by one before a resume
         # In the order in which they ended, before a resume or since.
-        ended = [trial for trial in self.trials.values() if trial.status.ended and trial.number >= 0]
-        self._order = [trial.number for trial in sorted(ended, key=lambda trial: trial.ended or "")]
+        self._order = [trial.number for trial in in_order_of_end(self.trials.values())]
+        self._ended_before = len(self._order)
+        self._uncounted = self._find_uncounted()
         self._judged = 0
         self._configs: dict[int, DictConfig] = {}
         self._task_name = ""
@@ -123,9 +125,14 @@ class Ledger:
     @property
     def room(self) -> int:
         """How many trials may still be asked for."""
-        return (
-            0 if self.exhausted or self.closed else max(0, self.n_trials - sum(number >= 0 for number in self.trials))
-        )
+        if self.exhausted or self.is_closed:
+            return 0
+        return max(0, self.n_trials - sum(number >= 0 and number not in self._uncounted for number in self.trials))
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether nothing more is started, at least for now: after failures that the running trials may outweigh."""
+        return self.closed is not None or self._fault is not None
 
     def open_runs(self) -> list[Trial]:
         return [run for run in self.runs.values() if not run.status.ended]
@@ -307,6 +314,7 @@ class Ledger:
             self.asker.fail(trial.number)
         self._ended_here.append(trial.number)
         self._order.append(trial.number)
+        self._uncounted = self._find_uncounted()
         self.screen.ended(trial, self.goals)
         for observer in self.observers:
             observer.ended(trial)
@@ -358,15 +366,27 @@ class Ledger:
         counting = [trial for trial in trials if trial.status is not Status.FAILED]
         return gain_is_small([*imported, *counting], self.goals, self.stop_when)
 
-    def check_failures(self, at_end: bool = False) -> None:
-        """Raises StudyStopped when too many trials fail, or the first ones all by the same fault.
+    def check_failures(self, running: int, at_end: bool = False) -> None:
+        """Start nothing more when too many trials fail, or several by the same fault.
 
-        Only trials that ended under this sweeper count, so that a study whose fault was mended can be resumed.
+        Raises StudyStopped once no trial is ``running`` that may still change this. Only trials that ended under this
+        sweeper are judged, so that a study whose fault was mended can be resumed.
         """
-        found = too_many([self.trials[number] for number in self._ended_here], self.max_failure_rate, at_end)
-        if found is not None:
-            tail = f"{found.trial.stderr_tail}\n" if found.trial.stderr_tail else ""
-            raise StudyStopped(f"{found.text}\n{tail}Its files: {self.directory(found.trial)}")
+        before = self._fault
+        succeeded_before = any(self.trials[n].status is not Status.FAILED for n in self._order[: self._ended_before])
+        ended = [self.trials[number] for number in self._ended_here]
+        self._fault = too_many(ended, self.failures, at_end, succeeded_before)
+        if self._fault is None:
+            return
+        if running == 0:
+            trial = self._fault.trial
+            tail = f"{trial.stderr_tail}\n" if trial.stderr_tail else ""
+            raise StudyStopped(f"{self._fault.text}\n{tail}Its files: {self.directory(trial)}")
+        if before is None:
+            self.screen.notice(f"{self._fault.text}\nNothing more is started while the {running} running trial(s) end.")
+
+    def _find_uncounted(self) -> frozenset[int]:
+        return uncounted([self.trials[number] for number in self._order], self.failures)
 
     # Results and screen
 
@@ -394,6 +414,7 @@ class Ledger:
             n_trials=self.n_trials,
             completed=sum(trial.status is Status.COMPLETED for trial in trials),
             failed=sum(trial.status is Status.FAILED for trial in trials),
+            uncounted=len(self._uncounted),
             stopped=sum(trial.status is Status.EARLY_STOPPED for trial in trials),
             running=running,
             front=len(self._front),

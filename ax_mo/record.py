@@ -11,6 +11,7 @@ from typing import Any
 from hydra.errors import HydraException
 
 from ax_mo.errors import AxMoError
+from ax_mo.failures import FailurePolicy, in_order_of_end, uncounted
 from ax_mo.goals import Goals, parse_goals
 from ax_mo.jobs.command import override_value
 from ax_mo.space.parameters import Space
@@ -71,6 +72,14 @@ class StudyRecord:
         return given if isinstance(given, int) else None
 
     @property
+    def uncounted(self) -> frozenset[int]:
+        """The trials that are none of the ``n_trials``: one broken environment has failed them all."""
+        given = self.settings
+        # Earlier versions, which do not say, counted them all.
+        policy = FailurePolicy(given.get("max_failure_rate", 0.5), given.get("max_same_failures", 0))
+        return uncounted(in_order_of_end(self.trials), policy)
+
+    @property
     def way_on(self) -> str | None:
         """What the ``resume`` command would take to do more, in words; None where nothing would."""
         if self.state is not StudyState.ENDED:
@@ -86,7 +95,8 @@ class StudyRecord:
         if self.is_running:
             return StudyState.RUNNING
         own = [trial for trial in self.trials if trial.number >= 0]
-        all_there = self.n_trials is None or len(own) >= self.n_trials or self.ending is not None
+        counted = len(own) - len(self.uncounted)
+        all_there = self.n_trials is None or counted >= self.n_trials or self.ending is not None
         return StudyState.ENDED if all_there and all(t.status.ended for t in own) else StudyState.NOT_RUNNING
 
     def curves(self) -> dict[int, tuple[CurvePoint, ...]]:

@@ -21,6 +21,7 @@ from ax_mo.asked import Asked
 from ax_mo.batches import BatchSweep
 from ax_mo.curve_watch import CurveWatch
 from ax_mo.errors import ConfigError, NotRerunnableError, StudyLost, StudyStopped
+from ax_mo.failures import FailurePolicy
 from ax_mo.jobs.command import Program, this_program
 from ax_mo.jobs.in_place import is_trial, refuse_inside_a_job, run_in_place
 from ax_mo.jobs.job import Jobs
@@ -254,7 +255,7 @@ class _Study:
             screen=self._screen,
             sweep_dir=self._sweep_dir,
             n_trials=self._settings.n_trials,
-            max_failure_rate=self._settings.max_failure_rate,
+            failures=FailurePolicy(self._settings.max_failure_rate, self._settings.max_same_failures),
             repeats=self._plan.repeats,
             metrics=self._plan.metrics,
             watch=self._watch(),

@@ -30,6 +30,7 @@ class Settings:
     n_trials: int = 20
     n_jobs: int = 2
     max_failure_rate: float = 0.5
+    max_same_failures: int = 5
     storage: str | None = None
     study_name: str | None = None
     seed: int | None = None
@@ -68,6 +69,10 @@ def parse_settings(given: Mapping[str, Any]) -> Settings:
     for name in ("n_trials", "n_jobs", "torch_threads", "repeats"):
         if getattr(settings, name) < 1:
             raise ConfigError(f"hydra.sweeper.{name} must be at least 1, not {getattr(settings, name)}.")
+    if settings.max_same_failures < 0:
+        raise ConfigError(
+            f"hydra.sweeper.max_same_failures must be at least 1, or 0 for no limit, not {settings.max_same_failures}."
+        )
     if settings.n_startup_trials is not None and settings.n_startup_trials < 1:
         raise ConfigError(f"hydra.sweeper.n_startup_trials must be at least 1, not {settings.n_startup_trials}.")
     if not 0.0 <= settings.max_failure_rate <= 1.0:

@@ -111,14 +111,14 @@ class Sweep:
                         self._cancel_running()
                         return Ending.CANCELLED
                     self._collect()
-                    self._ledger.check_failures()
+                    self._ledger.check_failures(len(self._running))
                     self._ledger.close_when_enough(time.monotonic() - self._started, self._timeout_hours)
                     self._stop_early()
                     self._submit()  # before the files are written: a worker may have become free
                     self._ledger.refresh(len(self._running))
                     self._wake.wait(self._jobs.poll_seconds)
                     self._wake.clear()
-                self._ledger.check_failures(at_end=True)
+                self._ledger.check_failures(0, at_end=True)
             except BaseException as error:
                 if not getattr(error, "leaves_jobs", False):
                     self._cancel_running(quietly=True)
@@ -137,7 +137,7 @@ class Sweep:
     @property
     def _may_run_again(self) -> bool:
         """Whether there are trials of an earlier sweeper to run once more, and time for them."""
-        return bool(self._again) and self._ledger.closed is None
+        return bool(self._again) and not self._ledger.is_closed
 
     def _next_suggestion(self) -> Suggestion | None:
         """The suggestion that was asked for, if it is there; asks for one otherwise."""

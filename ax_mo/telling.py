@@ -25,6 +25,9 @@ def announcement(asked: Asked, ledger: Ledger) -> str:
         for o in asked.plan.goals.objectives
     )
     state = f"resuming after {ended} ended trials" if trials else "a new study"
+    burnt = ledger.progress(0).uncounted
+    if burnt:
+        state += f", of which {burnt} do not count: they failed by the same error"
     return (
         f"ax_mo: {goals}; searching {', '.join(asked.plan.space.keys)}; {asked.settings.n_trials} trials, "
         f"{asked.settings.n_jobs} at once; {state}\n{asked.resume_line}"

@@ -1,22 +1,22 @@
-"""When failures end a study."""
+"""When failures end a study, and which of them do not count."""
 
 import pytest
 
-from ax_mo.failures import too_many
+from ax_mo.failures import FailurePolicy, too_many, uncounted
 from ax_mo.study.trial import Status, Trial
 
 
-def trials(line: str, alike: bool = False) -> list[Trial]:
-    """One for each letter: ``.`` completed, ``F`` failed."""
+def trials(line: str) -> list[Trial]:
+    """One for each letter: ``.`` completed, ``F`` failed like no other, any other letter failed by its own error."""
     return [
         Trial(
             number=n,
-            status=Status.FAILED if letter == "F" else Status.COMPLETED,
+            status=Status.COMPLETED if letter == "." else Status.FAILED,
             point={},
             overrides=(),
             directory=str(n),
-            reason=f"ValueError: {n}",
-            signature="ValueError" if alike else f"ValueError {n}",
+            reason=f"ValueError: {letter} at {n}",
+            signature=f"ValueError {n}" if letter == "F" else letter,
         )
         for n, letter in enumerate(line)
     ]
@@ -40,15 +40,52 @@ def trials(line: str, alike: bool = False) -> list[Trial]:
 def test_rate_counts_from_the_fifth_trial_or_at_the_end(
     line: str, rate: float, at_end: bool, shown: int | None
 ) -> None:
-    found = too_many(trials(line), rate, at_end)
+    found = too_many(trials(line), FailurePolicy(rate), at_end)
     assert (None if found is None else found.trial.number) == shown
     assert found is None or f"max_failure_rate={rate:g}" in found.text
 
 
-@pytest.mark.parametrize(("line", "ends"), [("FF", False), ("FFF", True), (".FFF", False), ("FF.F", False)])
-def test_first_three_alike_end_it_whatever_the_rate(line: str, ends: bool) -> None:
-    found = too_many(trials(line, alike=True), 0.9)
-    assert (found is not None) == ends
-    if found is not None:
-        assert found.trial.number == 0 and "The first 3 trials failed with the same error: ValueError: 0" in found.text
-    assert too_many(trials(line, alike=True), 1.0) is None
+@pytest.mark.parametrize(
+    ("line", "text"),
+    [
+        ("aa", None),
+        ("aaa", "The first 3 trials failed with the same error: ValueError: a at 0"),
+        ("baaa", "The last 3 trials failed with the same error: ValueError: a at 1"),
+        (".aaa", None),
+        (".aaaa", None),
+        (".aaaaa", "The last 5 trials failed with the same error: ValueError: a at 1"),
+        ("........aaaaa", "The last 5 trials failed with the same error: ValueError: a at 8"),
+        (".aaaaab", None),
+        (".aaaaa.", None),
+        (".aabaaa", None),
+    ],
+)
+def test_same_error_in_a_row_ends_it_at_any_time(line: str, text: str | None) -> None:
+    found = too_many(trials(line), FailurePolicy(0.9))
+    assert (None if found is None else found.text) == text
+    assert too_many(trials(line), FailurePolicy(1.0)) is None
+    assert too_many(trials(line), FailurePolicy(0.9, max_same_failures=0)) is None
+
+
+def test_three_alike_are_not_enough_where_trials_have_succeeded_before_a_resume() -> None:
+    policy = FailurePolicy(0.9)
+    assert too_many(trials("aaaa"), policy, succeeded_before=True) is None
+    assert too_many(trials("aaaaa"), policy, succeeded_before=True) is not None
+
+
+@pytest.mark.parametrize(
+    ("line", "numbers"),
+    [
+        ("", []),
+        ("..aaaa..", []),
+        ("..aaaaa..", [2, 3, 4, 5, 6]),
+        ("aaa..", [0, 1, 2]),
+        ("baaa..", [1, 2, 3]),
+        (".aaa..", []),
+        ("..aaaaaabbbbb.", list(range(2, 13))),
+        ("FFFFFF", []),
+    ],
+)
+def test_trials_that_one_broken_environment_failed_do_not_count(line: str, numbers: list[int]) -> None:
+    assert sorted(uncounted(trials(line), FailurePolicy())) == numbers
+    assert not uncounted(trials(line), FailurePolicy(1.0))

@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 
 from ax_mo.curve_watch import CurveWatch
+from ax_mo.errors import StudyStopped
+from ax_mo.failures import FailurePolicy
 from ax_mo.goals import parse_goals
 from ax_mo.jobs.job import JobState, Phase
 from ax_mo.ledger import Ledger
@@ -57,7 +59,7 @@ def ledger_of(directory: Path, *runs: Trial, grace_seconds: float = 0.0) -> Ledg
     store: Any = Rows(runs)
     return Ledger(
         space=anything, goals=GOALS, project=anything, program=None, store=store, asker=anything, files=anything,
-        screen=anything, sweep_dir=directory, n_trials=2, max_failure_rate=1.0, watch=watch,
+        screen=anything, sweep_dir=directory, n_trials=2, failures=FailurePolicy(1.0), watch=watch,
     )  # fmt: skip
 
 
@@ -203,3 +205,29 @@ def test_time_that_is_up_closes_the_study(tmp_path: Path) -> None:
     assert ledger.closed is None and ledger.room == 1
     ledger.close_when_enough(3600.0, 1.0)
     assert ledger.closed == "timeout_hours=1 are over" and ledger.room == 0
+
+
+# Failures
+
+
+def test_nothing_is_started_while_running_trials_may_outweigh_the_failures(tmp_path: Path) -> None:
+    runs = [running(number=number, directory=str(number)) for number in range(4)]
+    ledger = ledger_of(tmp_path, *runs)
+    ledger.failures, ledger.n_trials = FailurePolicy(0.9), 20
+    for run in runs[:3]:
+        ledger.finish(run.key, Outcome({}, "CUDA error", "CUDA error"))
+    ledger.check_failures(running=1)
+    assert ledger.room == 0
+    ledger.finish(runs[3].key, Outcome({"acc": 0.5}))
+    ledger.check_failures(running=0)
+    assert ledger.room == 20 - 1, "the three that failed alike do not count"
+
+
+def test_study_ends_when_no_running_trial_has_outweighed_the_failures(tmp_path: Path) -> None:
+    runs = [running(number=number, directory=str(number)) for number in range(3)]
+    ledger = ledger_of(tmp_path, *runs)
+    ledger.failures = FailurePolicy(0.9)
+    for run in runs:
+        ledger.finish(run.key, Outcome({}, "CUDA error", "CUDA error"))
+    with pytest.raises(StudyStopped, match="The first 3 trials failed with the same error: CUDA error"):
+        ledger.check_failures(running=0)

@@ -59,7 +59,7 @@ def state_of(record: StudyRecord) -> State:
 
 def _screen(record: StudyRecord, state: State) -> str:
     own = [trial for trial in record.trials if trial.number >= 0]
-    ended = sum(trial.status.ended for trial in own)
+    ended = sum(trial.status.ended for trial in own) - len(record.uncounted)
     total = "" if record.n_trials is None else f" of {record.n_trials}"
     counted = _counted(record, state)
     lines = [
@@ -68,6 +68,9 @@ def _screen(record: StudyRecord, state: State) -> str:
     ]
     if state.word is StudyState.ENDED and record.ending:
         lines.append(folded(f"  why          {record.ending}"))
+    if record.uncounted:
+        which = ", ".join(map(str, sorted(record.uncounted)))
+        lines.append(folded(f"  not counted  {len(record.uncounted)} trials that failed by the same error: {which}"))
     if state.unfinished:
         which = ", ".join(trial.label for trial in state.unfinished)
         were = "1 trial was" if len(state.unfinished) == 1 else f"{len(state.unfinished)} trials were"
@@ -112,6 +115,7 @@ def _as_json(record: StudyRecord, state: State) -> dict[str, Any]:
         "created": record.created,
         "n_trials": record.n_trials,
         "counts": state.counts,
+        "uncounted": sorted(record.uncounted),
         "unfinished": [trial.number for trial in state.unfinished],
         "objectives": {o.name: {"goal": o.goal, "threshold": o.threshold} for o in record.goals.objectives},
         "best": {

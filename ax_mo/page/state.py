@@ -50,7 +50,7 @@ class State:
 def state_of(record: StudyRecord) -> State:
     state, total = record.state, record.n_trials
     own = [trial for trial in record.trials if trial.number >= 0]
-    done = sum(trial.status.ended for trial in own)
+    done = sum(trial.status.ended for trial in own) - len(record.uncounted)
     counts = _counts(record.trials, state)
     if state is StudyState.RUNNING:
         return State(True, False, f"{state}: {counts}" + (f", of {total} trials" if total else ""))

@@ -28,6 +28,8 @@ class Progress:
     failed: int
     running: int
     stopped: int = 0
+    uncounted: int = 0
+    """Of the failed ones, those that one broken environment has failed: they are none of the ``n_trials``."""
     front: int = 0
     hypervolume: float | None = None
     best: Mapping[str, tuple[float, int]] = field(default_factory=dict)
@@ -39,4 +41,5 @@ class Progress:
 
     @property
     def ended(self) -> int:
-        return self.completed + self.failed + self.stopped
+        """How many of the ``n_trials`` have ended."""
+        return self.completed + self.failed + self.stopped - self.uncounted

@@ -63,6 +63,9 @@ class AxMoSweeperConf:
     n_jobs: int = 2
     # Share of failed trials that ends the study, checked from the 5th ended trial; 1.0 never does.
     max_failure_rate: float = 0.5
+    # So many failures in a row by the same error end the study, or 3 where nothing has succeeded yet; 0 never does.
+    # These trials do not count towards n_trials after a resume.
+    max_same_failures: int = 5
 
     # Ends bad trials before their last step: {rule: dominated | all | percentile, ...}; off by default.
     early_stopping: dict[str, Any] | None = field(default_factory=dict)

@@ -1,5 +1,7 @@
 """A failing trial never ends the study, and says why it failed."""
 
+import sys
+
 MODES = {
     "exception": "ValueError: diverged at step 7",
     "exit": "ended with exit code 3: leaving for good",
@@ -60,3 +62,44 @@ def test_a_short_study_whose_trials_all_fail_exits_with_1(sweep):
     done = sweep.run("x=interval(0,1)", "mode=exception", "hydra.sweeper.n_trials=1")
     assert done.returncode == 1
     assert "1 of 1 trials failed" in done.output
+
+
+def test_broken_environment_ends_the_study_and_burns_no_trials(sweep):
+    options = ("x=interval(0,1)", "hydra.sweeper.n_jobs=1", "hydra.sweeper.seed=1")
+    assert sweep.run(*options, "hydra.sweeper.n_trials=2").returncode == 0
+    broken = sweep.run(*options, "mode=exception", "hydra.sweeper.n_trials=9", "hydra.sweeper.max_same_failures=4")
+    assert broken.returncode == 1
+    assert "The first 4 trials failed with the same error: ValueError: diverged at step 7" in broken.output
+    mended = sweep.run(*options, "hydra.sweeper.n_trials=4", "hydra.sweeper.max_same_failures=4")
+    assert mended.returncode == 0, mended.output
+    assert "of which 4 do not count: they failed by the same error" in mended.output
+    assert [trial["status"] for trial in sweep.trials()] == ["completed"] * 2 + ["failed"] * 4 + ["completed"] * 2
+    status = sweep.run(argv=[sys.executable, "-m", "ax_mo", "status", str(sweep.dir)])
+    assert "ended, 4 of 4 trials ended (4 completed, 4 failed)" in status.output, status.output
+    assert "not counted  4 trials that failed by the same error: 2, 3, 4, 5" in status.output
+
+
+def test_same_error_in_a_row_ends_a_study_in_which_trials_have_succeeded(sweep):
+    options = (
+        "x=interval(0,1)",
+        "hydra.sweeper.n_jobs=2",
+        "hydra.sweeper.seed=1",
+        "hydra.sweeper.max_failure_rate=0.9",
+    )
+    script = sweep.script.read_text()
+    # From the third trial on, as when a disk or a dependency goes away.
+    sweep.script.write_text(
+        script.replace(
+            "    time.sleep(cfg.sleep)",
+            "    if HydraConfig.get().job.num > 2:\n"
+            "        raise OSError('No space left on device')\n    time.sleep(cfg.sleep)",
+        )
+    )
+    done = sweep.run(*options, "hydra.sweeper.n_trials=30")
+    assert done.returncode == 1
+    assert "failed with the same error: OSError: No space left on device" in done.output
+    ended = [trial["status"] for trial in sweep.trials()]
+    assert ended.count("completed") == 3 and 5 <= ended.count("failed") <= 6
+    sweep.script.write_text(script)
+    assert sweep.run(*options, "hydra.sweeper.n_trials=5").returncode == 0
+    assert [trial["status"] for trial in sweep.trials()].count("completed") == 5
