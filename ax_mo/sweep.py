@@ -100,7 +100,7 @@ class Sweep:
         self._told = False
 
     def run(self) -> Ending:
-        """Raises StudyStopped when the study cannot go on; the running trials are cancelled then."""
+        """Raises StudyStopped when the study cannot go on; the running trials do, and a resume adopts them."""
         with self._signals():
             try:
                 self._recover()
@@ -119,9 +119,8 @@ class Sweep:
                     self._wake.wait(self._jobs.poll_seconds)
                     self._wake.clear()
                 self._ledger.check_failures(0, at_end=True)
-            except BaseException as error:
-                if not getattr(error, "leaves_jobs", False):
-                    self._cancel_running(quietly=True)
+            except BaseException:
+                self._tell_what_goes_on()
                 raise
             finally:
                 self._jobs.close()
@@ -225,18 +224,17 @@ class Sweep:
             self._jobs.cancel([self._running[key] for key in overdue])
             self._cancelled.update(overdue)
 
-    def _cancel_running(self, quietly: bool = False) -> None:
+    def _cancel_running(self) -> None:
         """Stop what runs; those trials will run again on a resume."""
-        keys = list(self._running)
-        try:
-            self._jobs.cancel([self._running[key] for key in keys])
-            for key in keys:
-                self._ledger.cancel(key)
-            self._running.clear()
-        except Exception:
-            # With a disk that cannot be written there is already an error on its way to the user.
-            if not quietly:
-                raise
+        ended, self._running = self._running, {}
+        self._jobs.cancel(list(ended.values()))
+        for key in ended:
+            self._ledger.cancel(key)
+
+    def _tell_what_goes_on(self) -> None:
+        if self._running:
+            labels = ", ".join(self._ledger.runs[key].label for key in self._running)
+            self._ledger.screen.notice(f"What runs goes on, and a resume adopts it: trial {labels}.")
 
     # resume
 
@@ -324,5 +322,4 @@ class Sweep:
         write_from_a_handler(
             f"\nEnded by {name}; the running trials go on, and a resume adopts them.\n{self._farewell}\n"
         )
-        # A normal exit would let TorchX end its processes.
         os._exit(128 + number)

@@ -31,8 +31,19 @@ def open_runner(scheduler: str, **parameters: Any) -> Any:
     from torchx.runner.api import Runner
     from torchx.schedulers import get_scheduler_factories
 
-    factory = get_scheduler_factories()[scheduler]
+    factory = _local_scheduler if scheduler == LOCAL else get_scheduler_factories()[scheduler]
     return Runner("ax_mo", {scheduler: factory}, scheduler_params=parameters)
+
+
+def _local_scheduler(session_name: str, **parameters: Any) -> Any:
+    """TorchX's own ends all jobs with itself; ours are cancelled one by one, or left to the next sweeper."""
+    from torchx.schedulers.local_scheduler import CWDImageProvider, LocalScheduler
+
+    class OutlivedScheduler(LocalScheduler):  # type: ignore[misc]
+        def close(self) -> None:
+            pass
+
+    return OutlivedScheduler(session_name, CWDImageProvider, **parameters)
 
 
 def app_of(

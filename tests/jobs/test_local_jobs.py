@@ -253,10 +253,14 @@ def test_job_with_gpus_of_its_own_is_submitted_without_a_warning(
     assert [record.name for record in caplog.records if record.name.startswith("torchx")] == []
 
 
-def test_closed_jobs_leave_no_process_behind(open_jobs: Open, tmp_path: Path) -> None:
+def test_closing_leaves_what_runs_to_the_next_sweeper(open_jobs: Open, tmp_path: Path) -> None:
     jobs = open_jobs()
     job = submit(jobs, tmp_path / "1", "sleep", "60")
     started(job)
     jobs.close()
     process = identity(job.directory)
-    assert process is not None and not alive(process)
+    assert process is not None and alive(process)
+    next_sweeper = open_jobs()
+    assert next_sweeper.states([job]) == [JobState(Phase.RUNNING)]
+    next_sweeper.cancel([job])
+    assert not alive(process)
