@@ -59,11 +59,8 @@ class StudyRecord:
     """Lines for a shell: ``resume``; and ``pareto``, in which ``{name}`` is the file's name under ``pareto/``."""
     ending: str | None = None
     """Why the latest sweeper ended before ``n_trials``, where it was by the study's own rules."""
-
-    @property
-    def is_running(self) -> bool:
-        """Whether a sweeper holds the directory at this moment."""
-        return is_held(self.directory)
+    is_running: bool = False
+    """Whether a sweeper held the directory when the trials were read."""
 
     @property
     def n_trials(self) -> int | None:
@@ -154,11 +151,16 @@ def read_record(source: str | Path) -> StudyRecord:
     Raises AxMoError when there is none, or it cannot be read.
     """
     found = locate(str(source))
+    # A sweeper that ends while its study is read has written its last rows before it lets go of the directory.
+    free = found.directory is not None and not is_held(found.directory)
     study = found.the_study()
-    return record_of(study, found.place_of(study))
+    directory = found.place_of(study)
+    if not (is_held(directory) or (free and directory == found.directory)):
+        study = found.the_study()
+    return record_of(study, directory, is_held(directory))
 
 
-def record_of(study: StoredStudy, directory: Path) -> StudyRecord:
+def record_of(study: StoredStudy, directory: Path, is_running: bool = False) -> StudyRecord:
     """``directory`` is where the trials are now, which the study itself may not know. Raises AxMoError."""
     try:
         known = json.loads(study.about)
@@ -172,5 +174,5 @@ def record_of(study: StoredStudy, directory: Path) -> StudyRecord:
     trials = sorted(whole_trials(study.runs), key=lambda trial: trial.number)
     return StudyRecord(
         study.name, directory, space, goals, study.seed, study.created, tuple(trials), study.runs, settings, commands,
-        known.get("ending"),
+        known.get("ending"), is_running,
     )  # fmt: skip

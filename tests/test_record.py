@@ -9,8 +9,9 @@ from ax_mo.errors import AxMoError
 from ax_mo.goals import parse_goals
 from ax_mo.record import StudyRecord, about, read_record
 from ax_mo.space.parameters import Range, Space
+from ax_mo.study.location import Location
 from ax_mo.study.lock import is_held, sole_sweeper
-from ax_mo.study.store import Definition, Store
+from ax_mo.study.store import Definition, Store, StoredStudy, read_studies
 from ax_mo.study.trial import Outcome, Status, Trial
 
 SPACE = Space((Range("x", 0.0, 1.0),))
@@ -85,3 +86,27 @@ def test_study_that_ended_early_says_what_would_go_on(tmp_path: Path, ending: st
     record = StudyRecord("s", tmp_path, SPACE, GOALS, 1, "", trials, trials, {"n_trials": 9}, {}, ending)
     assert record.way_on == way_on
     assert replace(record, settings={"n_trials": 1}, ending=None).way_on == "go on, with more n_trials"
+
+
+def test_study_that_ends_while_it_is_read_has_left_nothing_unfinished(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make(tmp_path)
+    url = f"sqlite:///{tmp_path}/study.db"
+    store = Store.open(url, "study", None, Definition({}, {}, (), read_studies(url)[0].about), 5)
+    sweeper = sole_sweeper(tmp_path)
+    sweeper.__enter__()
+    read = Location.the_study
+
+    def read_as_it_ends(location: Location) -> StoredStudy:
+        study = read(location)
+        if is_held(tmp_path):
+            store.ended((1, None), Outcome({"loss": 0.5}))
+            sweeper.__exit__(None, None, None)
+        return study
+
+    monkeypatch.setattr(Location, "the_study", read_as_it_ends)
+    record = read_record(tmp_path)
+    store.close()
+    assert not record.is_running
+    assert [trial.status for trial in record.trials] == [Status.COMPLETED] * 2

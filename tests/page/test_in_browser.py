@@ -275,10 +275,9 @@ def test_panels_stand_side_by_side_where_there_is_room(page):
     assert tops[0] == tops[1] < tops[2]
 
 
-def test_age_of_a_running_studys_page_is_told(browser, tmp_path, monkeypatch):
-    monkeypatch.setattr("ax_mo.record.is_held", lambda directory: True)
+def test_age_of_a_running_studys_page_is_told(browser, tmp_path):
     path = tmp_path / "report.html"
-    write_report(study(tmp_path, 12), path, fitted=False)
+    write_report(replace(study(tmp_path, 12), is_running=True), path, fitted=False)
     path.write_text(re.sub(r'(id="written" datetime=")[^"]+', r"\g<1>2026-11-24T10:00:00+00:00", path.read_text()))
     page = open_page(browser, path, timezone_id="Asia/Tokyo")
     assert re.search(r"\d+ hours ago", page.locator("#age").inner_text()) and page.said == []
