@@ -51,6 +51,10 @@ def _tell(comparison: Comparison) -> None:
             "these studies dominates"
         )
     )
+    for side in comparison.sides:
+        if side.imported:
+            trials = "1 imported trial" if side.imported == 1 else f"{side.imported} imported trials"
+            say(folded(f"{side.label} began with {trials} of earlier studies, which do not count here"))
     constraints = [", ".join(c.text for c in side.record.goals.constraints) for side in comparison.sides]
     if len(set(constraints)) > 1:
         sides = zip(comparison.sides, constraints, strict=True)
@@ -85,6 +89,7 @@ def _as_json(comparison: Comparison) -> dict[str, Any]:
                 "directory": str(side.record.directory),
                 "ended": side.ended,
                 "completed": side.completed,
+                "imported": side.imported,
                 "hypervolume": side.hypervolume,
                 "on_joint_front": len(side.joint),
                 "best": {name: {"value": t.metrics[name], "trial": t.number} for name, t in best.items()},

@@ -146,12 +146,11 @@ def _best_so_far(comparison: Comparison, titles: Sequence[str]) -> go.Figure:
     longest = 1
     for index, (side, title) in enumerate(zip(comparison.sides, titles, strict=True)):
         goals, shown = side.record.goals, look(index)
-        # Imported trials, which were there from the start, are at 0.
-        trials = sorted(side.record.trials, key=lambda t: (t.number >= 0, t.ended or "", t.number))
+        trials = sorted(side.record.trials, key=lambda t: (t.ended or "", t.number))
         better: list[tuple[int, Trial]] = []
         count = 0
         for trial in trials:
-            count += trial.number >= 0 and trial.status.ended
+            count += trial.status.ended
             if not trial.status.has_metrics or not goals.feasible(trial.metrics):
                 continue
             value = trial.metrics[objective.name]

@@ -16,6 +16,9 @@ class Side:
 
     label: str
     record: StudyRecord
+    """With the study's own trials alone."""
+    imported: int
+    """How many trials of earlier studies it began with, which are not its own progress and do not count here."""
     front: list[Trial]
     hypervolume: float
     joint: frozenset[int]
@@ -24,11 +27,11 @@ class Side:
     @property
     def ended(self) -> int:
         """How many of the study's own trials have."""
-        return sum(trial.status.ended for trial in self.record.trials if trial.number >= 0)
+        return sum(trial.status.ended for trial in self.record.trials)
 
     @property
     def completed(self) -> int:
-        return sum(trial.status.has_metrics for trial in self.record.trials if trial.number >= 0)
+        return sum(trial.status.has_metrics for trial in self.record.trials)
 
 
 @dataclass(frozen=True)
@@ -50,6 +53,8 @@ def compared(labels: Sequence[str], records: Sequence[StudyRecord]) -> Compariso
                 f"The studies have other objectives: {_listed(wanted)} in {labels[0]}, {_listed(theirs)} in {label}."
             )
     goals = Goals(tuple(_agreed(o, records) for o in first.goals.objectives))
+    imported = [sum(trial.number < 0 for trial in record.trials) for record in records]
+    records = [replace(record, trials=tuple(t for t in record.trials if t.number >= 0)) for record in records]
     reference = common_reference(records, goals)
     fronts = [pareto_front(record.trials, record.goals) for record in records]
     everything = [trial for front in fronts for trial in front]
@@ -57,13 +62,14 @@ def compared(labels: Sequence[str], records: Sequence[StudyRecord]) -> Compariso
         Side(
             label,
             record,
+            count,
             front,
             hypervolume(front, goals, reference),
             frozenset(
                 t.number for t in front if not any(dominates(other.metrics, t.metrics, goals) for other in everything)
             ),
         )
-        for label, record, front in zip(labels, records, fronts, strict=True)
+        for label, record, count, front in zip(labels, records, imported, fronts, strict=True)
     ]
     return Comparison(goals, reference, sides)
 

@@ -39,6 +39,26 @@ def test_page_is_whole(tmp_path, count, objectives):
     assert len(data(page, "trials")["rows"]) == sum(len(side.front) for side in of_two(objectives, count).sides)
 
 
+@pytest.mark.parametrize("objectives", [1, 2, 3])
+def test_study_is_not_credited_with_what_it_imported(tmp_path, objectives):
+    parent = study(A, 30, objectives, mixed=False)
+    known = [replace(t, number=-1 - t.number, status=Status.IMPORTED, generator="imported") for t in parent.trials]
+    own = replace(parent.trials[-1], number=0)
+    child = record(B, [*known, own], parent.goals)
+    comparison = compared(["parent", "child"], [parent, child])
+    _, side = comparison.sides
+    assert (side.imported, side.ended, side.completed) == (30, 1, 1)
+    assert [trial.number for trial in side.front] == ([0] if parent.goals.feasible(own.metrics) else [])
+    alone = compared(["parent", "alone"], [parent, record(B, [own], parent.goals)])
+    assert (side.hypervolume, side.joint) == (alone.sides[1].hypervolume, alone.sides[1].joint)
+    assert comparison.reference == alone.reference
+    if objectives > 1:
+        drawn = hypervolumes_by_trial(comparison, ["parent", "child"]).data[1]
+        assert drawn.y[0] == 0 and drawn.y[-1] == pytest.approx(side.hypervolume, rel=1e-5)
+    page = own_part(comparison_html(comparison, tmp_path / "c.html"))
+    assert page.count("imported trials of earlier studies, which do not count here") == 1
+
+
 def test_fronts_have_the_axes_and_steps_of_the_report():
     comparison = of_two()
     figure = fronts(comparison, ["first", "second"])
