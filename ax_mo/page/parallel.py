@@ -1,18 +1,21 @@
 """Parallel coordinates: a line for each trial through its parameters and metrics."""
 
 import math
+import sys
 from collections.abc import Sequence
 from typing import Any
 
 import plotly.graph_objects as go
 
-from ax_mo.page.style import SCALE, color_range, layout, note
-from ax_mo.page.text import in_figure, shown
+from ax_mo.page.style import PINK, SCALE, color_range, layout, note
+from ax_mo.page.text import distinct, in_figure, shown
 from ax_mo.record import StudyRecord
 from ax_mo.space.parameters import Choice, Range
 from ax_mo.study.trial import Trial
 
 _LABEL = 18
+_IMPORTED = 0.06
+"""The share of the scale of colours that is for imported trials."""
 
 
 def parallel_coordinates(record: StudyRecord) -> go.Figure:
@@ -28,13 +31,7 @@ def parallel_coordinates(record: StudyRecord) -> go.Figure:
     figure = go.Figure(
         go.Parcoords(
             dimensions=dimensions,
-            line={
-                "color": [max(0, trial.number) for trial in trials],
-                "colorscale": SCALE,
-                "showscale": True,
-                "colorbar": {"title": {"text": "trial"}, "thickness": 12},
-                **color_range(record),
-            },
+            line=_colors(record, trials),
             labelangle=-15,
             labelside="top",
         )
@@ -42,6 +39,30 @@ def parallel_coordinates(record: StudyRecord) -> go.Figure:
     layout(figure, 460, legend=False)
     figure.update_layout(margin={"l": 60, "r": 20, "t": 90, "b": 30}, meta={"min_width": 100 * len(dimensions)})
     return figure
+
+
+def _colors(record: StudyRecord, trials: Sequence[Trial]) -> dict[str, Any]:
+    """By number; imported trials, which are older than the study, have a colour of their own below the scale."""
+    colors: dict[str, Any] = {
+        "color": [trial.number for trial in trials],
+        "colorscale": SCALE,
+        "showscale": True,
+        "colorbar": {"title": {"text": "trial"}, "thickness": 12},
+        **color_range(record),
+    }
+    if all(trial.number >= 0 for trial in trials):
+        return colors
+    last = colors["cmax"]
+    low = -_IMPORTED / (1 - _IMPORTED) * last
+    scale = [[_IMPORTED + (1 - _IMPORTED) * share, color] for share, color in SCALE]
+    ticks = {low / 2: "imported", **{float(n): str(n) for n in dict.fromkeys((0, last // 2, last))}}
+    return {
+        **colors,
+        "color": [trial.number if trial.number >= 0 else low for trial in trials],
+        "cmin": low,
+        "colorscale": [[0.0, PINK], [_IMPORTED, PINK], *scale],
+        "colorbar": {**colors["colorbar"], "tickvals": list(ticks), "ticktext": list(ticks.values())},
+    }
 
 
 def _parameter(record: StudyRecord, key: str, trials: Sequence[Trial]) -> dict[str, Any]:
@@ -54,10 +75,10 @@ def _parameter(record: StudyRecord, key: str, trials: Sequence[Trial]) -> dict[s
         log, whole = all(r.log for r in ranges), all(r.integral for r in ranges)
         return _axis(key, _numbers(numbers, log, _bounds(ranges), whole))
     options = [o.value for parameter in parameters if isinstance(parameter, Choice) for o in parameter.options]
-    texts = list(
-        dict.fromkeys([shown(o, _LABEL) for o in options] + [shown(v, _LABEL) for v in values if v is not _ABSENT])
-    )
-    places = [math.nan if value is _ABSENT else float(texts.index(shown(value, _LABEL))) for value in values]
+    # By their whole text: that of two options may be alike up to anywhere, and 1 is no 1.0 and no true.
+    names = {repr(value): shown(value, sys.maxsize) for value in [*options, *values] if value is not _ABSENT}
+    order, texts = list(names), distinct(list(names.values()), _LABEL)
+    places = [math.nan if value is _ABSENT else float(order.index(repr(value))) for value in values]
     # Of all texts of a figure, the ticks of these axes alone are shown as they are: plotly 6 reads no HTML in them.
     ticks = {float(place): text for place, text in enumerate(texts)}
     return _axis(key, _with_absent(places, ticks, (0.0, float(max(1, len(texts) - 1)))))

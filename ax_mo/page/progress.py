@@ -10,9 +10,8 @@ from plotly.subplots import make_subplots
 from ax_mo.goals import Goals
 from ax_mo.page.style import BLUE, ORANGE, SCALE, layout, note
 from ax_mo.page.text import in_figure
-from ax_mo.page.volume import hypervolumes
 from ax_mo.record import StudyRecord
-from ax_mo.results.front import pareto_front, reference_point
+from ax_mo.results.front import hypervolumes_so_far, pareto_front, reference_point
 from ax_mo.study.trial import Status, Trial
 from ax_mo.trial.curve import read_curve
 
@@ -39,7 +38,7 @@ def hypervolume_steps(record: StudyRecord, reference: Mapping[str, float]) -> li
         (t for t in record.trials if t.status.ended and t.number >= 0), key=lambda t: (t.ended or "", t.number)
     )
     used = [t for t in [*imported, *own] if _has_values(t, goals) and goals.feasible(t.metrics)]
-    volumes = hypervolumes([trial.metrics for trial in used], goals, reference)
+    volumes = hypervolumes_so_far([trial.metrics for trial in used], goals, reference)
     after = {trial.number: volume for trial, volume in zip(used, volumes, strict=True)}
     steps = [Step(0, None, max((after[t.number] for t in imported if t.number in after), default=0.0))]
     for count, trial in enumerate(own, start=1):
@@ -71,11 +70,11 @@ def hypervolume_trace(record: StudyRecord) -> go.Figure:
         x=[step.count for step in steps], y=[step.volume for step in steps], mode="lines+markers",
         name="all trials so far", line={"shape": "hv", "width": 2, "color": BLUE}, marker={"size": 5},
         hovertext=[told(step) for step in steps], hoverinfo="text",
-        customdata=[[-1 if step.trial is None else step.trial.number] for step in steps],
+        customdata=[[None if step.trial is None else step.trial.number] for step in steps],
     )  # fmt: skip
     config = [trial for trial in counting if trial.generator == "config" and goals.feasible(trial.metrics)]
     if config:
-        (alone,) = hypervolumes([config[0].metrics], goals, reference)
+        (alone,) = hypervolumes_so_far([config[0].metrics], goals, reference)
         figure.add_scatter(
             x=[0, max(1, steps[-1].count)], y=[alone, alone], mode="lines", name="the project's configuration alone",
             line={"dash": "dash", "width": 2, "color": ORANGE}, hovertext=[f"{alone:.6g}"] * 2, hoverinfo="text",

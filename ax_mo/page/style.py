@@ -22,7 +22,7 @@ PINK = "#CC79A7"
 GREY = "#8a8f98"
 PALETTE = (BLUE, ORANGE, GREEN, PINK, SKY, RED)
 
-SCALE = [[0.0, "#2f5fb3"], [0.5, "#9a948a"], [1.0, "#fbd324"]]
+SCALE: list[Any] = [[0.0, "#2f5fb3"], [0.5, "#9a948a"], [1.0, "#fbd324"]]
 """By trial number: from blue to yellow as in Cividis, which the colour-blind see alike, but without its ends, of which
 one is lost on black."""
 _OUTLINE = {"width": 1, "color": GREY}

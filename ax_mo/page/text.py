@@ -2,6 +2,7 @@
 
 import html
 import re
+from collections.abc import Sequence
 from typing import Any
 
 # Colours and cursor movements of terminals, as in a traceback that a library has coloured.
@@ -28,6 +29,20 @@ def shown(value: Any, most: int = _MOST) -> str:
 
 def shortened(text: str, most: int = _MOST) -> str:
     return text if len(text) <= most else text[: most - 1] + "…"
+
+
+def distinct(texts: Sequence[str], most: int) -> list[str]:
+    """The texts, each shortened so that no two are the same: with their ends, where their beginnings are alike."""
+    short = [shortened(text, most) for text in texts]
+    half = (most - 1) // 2
+    short = [
+        f"{text[: most - 1 - half]}…{text[-half:]}" if short.count(label) > 1 and len(text) > most else label
+        for text, label in zip(texts, short, strict=True)
+    ]
+    return [
+        label if short.count(label) == 1 else f"{label[: most - 4]} ({short[: place + 1].count(label)})"
+        for place, label in enumerate(short)
+    ]
 
 
 def in_figure(text: str, most: int = _MOST) -> str:

@@ -1,9 +1,10 @@
 """The Pareto front and its hypervolume. Pure."""
 
+import math
 from collections.abc import Mapping, Sequence
 
 from ax_mo.goals import Goals
-from ax_mo.results.volume import dominated_volume
+from ax_mo.results.volume import Vector, dominated_volume, volumes_so_far
 from ax_mo.study.trial import Trial
 
 
@@ -57,11 +58,20 @@ def hypervolume(front: Sequence[Trial], goals: Goals, reference: Mapping[str, fl
 
     For one objective, how far the best value is past the reference.
     """
-    if not front or len(reference) < len(goals.objectives):
-        return 0.0
-    signs = [1.0 if o.maximize else -1.0 for o in goals.objectives]
-    worst = tuple(sign * reference[o.name] for sign, o in zip(signs, goals.objectives, strict=True))
-    points = [
-        tuple(sign * trial.metrics[o.name] for sign, o in zip(signs, goals.objectives, strict=True)) for trial in front
-    ]
-    return dominated_volume(points, worst)
+    return dominated_volume(*_gains([trial.metrics for trial in front], goals, reference)) if front else 0.0
+
+
+def hypervolumes_so_far(
+    metrics: Sequence[Mapping[str, float]], goals: Goals, reference: Mapping[str, float]
+) -> list[float]:
+    """The ``hypervolume`` of the first trial, the first two, …"""
+    return volumes_so_far(*_gains(metrics, goals, reference))
+
+
+def _gains(
+    metrics: Sequence[Mapping[str, float]], goals: Goals, reference: Mapping[str, float]
+) -> tuple[list[Vector], Vector]:
+    """The trials and the reference point, more being better; an objective without a reference dominates nothing."""
+    signs = {o.name: 1.0 if o.maximize else -1.0 for o in goals.objectives}
+    points = [tuple(sign * values[name] for name, sign in signs.items()) for values in metrics]
+    return points, tuple(sign * reference[name] if name in reference else math.inf for name, sign in signs.items())

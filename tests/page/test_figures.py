@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 
+from ax_mo.commands.status import state_of
 from ax_mo.goals import parse_goals
 from ax_mo.page import figures
 from ax_mo.page.progress import MOST_CURVES, curves_of
 from ax_mo.page.style import Kind, by_kind, kind_of
 from ax_mo.page.timeline import schedule
-from ax_mo.page.volume import hypervolumes
-from ax_mo.results.front import hypervolume, pareto_front, reference_point
+from ax_mo.results.front import hypervolume, hypervolumes_so_far, pareto_front, reference_point
 from ax_mo.space.parameters import Choice, Option, Space
 from ax_mo.study.trial import Status
 from ax_mo.trial.curve import append
@@ -111,6 +111,31 @@ def test_choices_are_shown_as_they_are_on_parallel_axes():
     assert list(axis.ticktext) == ["<b>bad</b>", "a & b"] and axis.label == "&lt;b&gt;act&lt;/b&gt;"
 
 
+def test_options_that_begin_alike_have_labels_of_their_own():
+    names = [f"resnet50_pretrained_{suffix}" for suffix in ("a", "b", "imagenet_v1", "imagenet_v2")]
+    values = [*names, f"{names[2]}_and_{names[3]}", 1, 1.0, True, "1", "true"]
+    space = Space((*FLAT.parameters[:2], Choice("net", tuple(Option(v, str(v)) for v in values))))
+    points = [{"model": "mlp", "optim.lr": 0.01, "net": value} for value in values]
+    trials = [replace(trial(n, {**p, "width": 20, "act": "relu"}, FLAT), point=p) for n, p in enumerate(points)]
+    (drawn,) = figures.parallel_coordinates(record(NOWHERE, trials, space=space)).data
+    axis = next(d for d in drawn.dimensions if d.label == "net")
+    assert len(set(axis.ticktext)) == len(set(axis["values"])) == len(values)
+    assert all(len(text) <= 18 for text in axis.ticktext)
+
+
+def test_nothing_stands_for_the_time_before_the_first_trial_nor_has_its_colour():
+    of = study(NOWHERE, 30)
+    assert any(trial.number == -1 for trial in of.trials)
+    steps = figures.hypervolume_trace(of).data[0]
+    assert "before the first trial" in steps.hovertext[0] and steps.customdata[0][0] is None
+    (lines,) = figures.parallel_coordinates(of).data
+    first = {trial.number: color for trial, color in zip(
+        [t for t in of.trials if t.status.has_metrics], lines.line.color, strict=True
+    )}  # fmt: skip
+    assert first[-1] == lines.line.cmin < first[0] == 0 and lines.line.cmax == 29
+    assert lines.line.colorbar.ticktext[0] == "imported"
+
+
 def test_violations_are_open_circles():
     of = study(NOWHERE, 30)
     bad = next(t for t in of.trials if t.status.has_metrics and t.metrics["seconds"] > 45)
@@ -122,11 +147,18 @@ def test_violations_are_open_circles():
 def test_hypervolume_after_each_trial_is_the_exact_one(objectives):
     of = study(NOWHERE, 40, objectives, mixed=False)
     reference = reference_point(of.trials, of.goals)
-    found = hypervolumes([trial.metrics for trial in of.trials], of.goals, reference)
+    found = hypervolumes_so_far([trial.metrics for trial in of.trials], of.goals, reference)
     free = goals(objectives, ())
     for count in (1, 3, 10, 40):
         exact = hypervolume(pareto_front(of.trials[:count], free), free, reference)
-        assert found[count - 1] == pytest.approx(exact, rel=1e-9 if objectives < 3 else 0.01)
+        assert found[count - 1] == pytest.approx(exact, rel=1e-12)
+
+
+@pytest.mark.parametrize("objectives", [2, 3, 4])
+def test_hypervolume_of_the_page_is_that_of_the_status(objectives):
+    of = study(NOWHERE, 40, objectives)
+    drawn = figures.hypervolume_trace(of).data[0]
+    assert drawn.y[-1] == pytest.approx(state_of(of).hypervolume, rel=1e-12)
 
 
 def test_configuration_is_a_line_on_the_hypervolume():
