@@ -17,9 +17,9 @@ from ax_mo.record import about
 from ax_mo.settings import Settings
 from ax_mo.space.parameters import Value
 from ax_mo.space.start import own_values
+from ax_mo.study.definition import Definition, described_goals
 from ax_mo.study.description import rebuild_hint
 from ax_mo.study.optimizer import AxOptimizer
-from ax_mo.study.store import Definition
 from ax_mo.study.urls import STUDY, sqlite_url
 from ax_mo.trial.metrics import as_json
 
@@ -71,10 +71,7 @@ class Asked:
     def definition(self) -> Definition:
         """What a resume must agree on."""
         goals, space = self.plan.goals, self.plan.space
-        objectives = {
-            o.name: o.goal if o.threshold is None else f"{o.goal}, threshold {o.threshold!r}" for o in goals.objectives
-        }
-        objectives.update({f"constraint {i}": constraint.text for i, constraint in enumerate(goals.constraints)})
+        objectives = described_goals(goals)
         return Definition({**space.describe(), **self.plan.repeats.describe()}, objectives, space.fixed)
 
     def about(self, ending: str | None = None) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from typing import Any
 from ax_mo.errors import ConfigError, closest
 from ax_mo.linear import LinearConstraint, parse_linear
 
-_DIRECTIONS = {"maximize": True, "minimize": False}
+DIRECTIONS = {"maximize": True, "minimize": False}
 # Files and tables are UTF-8 and have a line for each metric.
 _UNUSABLE = re.compile(r"[\n\r\0\ud800-\udfff]")
 _EXAMPLE = "for example\n  objectives:\n    val_acc: {goal: maximize, threshold: 0.9}\n    num_params: minimize"
@@ -112,10 +112,10 @@ def _positional(direction: str | Sequence[str]) -> tuple[Objective, ...]:
 def _maximize(goal: Any, key: str) -> bool:
     # Optuna's configs may hold an enum whose name is the direction.
     word = str(getattr(goal, "name", goal))
-    if word not in _DIRECTIONS:
-        hint = closest(word.lower(), _DIRECTIONS)
+    if word not in DIRECTIONS:
+        hint = closest(word.lower(), DIRECTIONS)
         raise ConfigError(f"hydra.sweeper.{key}: '{word}' is no direction; write maximize or minimize.{hint}")
-    return _DIRECTIONS[word]
+    return DIRECTIONS[word]
 
 
 def _objective(name: str, spec: Any) -> Objective:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from ax_mo.asked import Asked
 from ax_mo.ledger import Ledger
 from ax_mo.results.files import PARETO, RESULTS, TRIALS
+from ax_mo.results.limits import none_feasible
 from ax_mo.results.promote import Recipes
 from ax_mo.screen import Conclusion, Progress
 from ax_mo.screen.text import by_first_objective
@@ -55,6 +56,7 @@ def conclusion(asked: Asked, ledger: Ledger, recipes: Recipes, ending: Ending | 
         own=_own(asked, ledger),
         place=f"Everything is in {asked.sweep_dir}: {TRIALS}, {RESULTS}, {PARETO}/, a directory per trial",
         next=_next(asked, recipes, front),
+        none_feasible=none_feasible(list(ledger.trials.values()), asked.plan.goals),
     )
 
 

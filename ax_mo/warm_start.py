@@ -11,7 +11,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from ax_mo.comparison import Composed, Difference, Ran, differences, package_of, saved, unlike_groups, within
 from ax_mo.errors import AxMoError, ConfigError, closest
-from ax_mo.goals import Goals
+from ax_mo.goals import DIRECTIONS, Goals
 from ax_mo.imports import Import, Reason, Source
 from ax_mo.project import Project
 from ax_mo.space.entries import bare
@@ -137,7 +137,7 @@ def _check_objectives(study: StoredStudy, goals: Goals, source: Source) -> None:
     theirs = {
         name: goal.split(",")[0]
         for name, goal in study.definition.objectives.items()
-        if not name.startswith("constraint ")
+        if goal.split(",")[0] in DIRECTIONS  # the others are constraints
     }
     ours = {objective.name: objective.goal for objective in goals.objectives}
     if any(theirs.get(name) != goal for name, goal in ours.items()):

@@ -8,6 +8,7 @@ from ax_mo.commands.lines import from_here, working_directory
 from ax_mo.commands.shared import WORDS, number, one_line, say, say_json, study_at, unfinished
 from ax_mo.record import StudyRecord, StudyState
 from ax_mo.results.front import best_per_objective, hypervolume, pareto_front, reference_point
+from ax_mo.results.limits import limits, none_feasible
 from ax_mo.screen import MISSES, folded
 from ax_mo.study.trial import Status, Trial
 
@@ -81,6 +82,9 @@ def _screen(record: StudyRecord, state: State) -> str:
         threshold = "" if o.threshold is None else f", threshold {number(o.threshold)}"
         short = of_best is not None and not record.goals.meets_thresholds(of_best.metrics)
         lines.append(folded(f"  best {o.name}  {value}  {o.goal}{threshold}" + (f"; {MISSES}" if short else "")))
+    none = none_feasible(record.trials, record.goals)
+    if none is not None:
+        lines.append(folded(f"  constraints  {one_line(none)}"))
     if state.hypervolume is not None:
         point = ", ".join(f"{name}={number(value)}" for name, value in state.reference.items())
         trials = "1 trial" if len(state.front) == 1 else f"{len(state.front)} trials"
@@ -118,6 +122,11 @@ def _as_json(record: StudyRecord, state: State) -> dict[str, Any]:
         "uncounted": sorted(record.uncounted),
         "unfinished": [trial.number for trial in state.unfinished],
         "objectives": {o.name: {"goal": o.goal, "threshold": o.threshold} for o in record.goals.objectives},
+        "constraints": [
+            {"constraint": limit.text, "met": limit.met, "of": limit.of}
+            for limit in limits(record.trials, record.goals)
+            if limit.kind == "constraint"
+        ],
         "best": {
             name: {
                 "value": trial.metrics[name],

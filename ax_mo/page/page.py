@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ax_mo.goals import Goals
 from ax_mo.page.document import Content, figure_json, rendered
 from ax_mo.page.rows import Table, table_of
 from ax_mo.page.state import state_of, title_of
@@ -14,6 +13,7 @@ from ax_mo.page.text import shown
 from ax_mo.page.timeline import duration, schedule
 from ax_mo.record import StudyRecord
 from ax_mo.results.front import pareto_front
+from ax_mo.results.limits import Limit, counted, limits, none_feasible
 from ax_mo.study.trial import Status, Trial
 from ax_mo.trial.files import write_atomically
 
@@ -27,16 +27,6 @@ class FailureGroup:
 
     reason: str
     trials: tuple[Trial, ...]
-
-
-@dataclass(frozen=True)
-class Limit:
-    """A constraint or threshold, and how many of the completed trials meet it."""
-
-    text: str
-    kind: str
-    met: int
-    of: int
 
 
 @dataclass(frozen=True)
@@ -72,11 +62,11 @@ def report_html(record: StudyRecord, path: Path, fitted: bool = True) -> str:
     with content.part("trials"):
         table = table_of(record, path)
     front: list[Trial] = []
-    limits: list[Limit] = []
+    met: list[Limit] = []
     with content.part("front"):
         front = _front(record)
     with content.part("limits"):
-        limits = _limits(record)
+        met = limits(record.trials, record.goals)
     return rendered(
         "page",
         content,
@@ -88,8 +78,9 @@ def report_html(record: StudyRecord, path: Path, fitted: bool = True) -> str:
         space=record.space.describe(),
         front=front,
         has_thresholds=any(o.threshold is not None for o in record.goals.objectives),
-        limits=limits,
-        limits_of="completed and imported" if _has_imported(record) else "completed",
+        limits=met,
+        limits_of=counted(record.trials),
+        none_feasible=none_feasible(record.trials, record.goals),
         panels=panels,
         suggestions=computed(record),
         duration=duration,
@@ -190,31 +181,6 @@ def _setting(value: Any) -> str:
     if isinstance(value, Mapping):
         return ", ".join(f"{name}: {shown(inner)}" for name, inner in value.items())
     return shown(value)
-
-
-def _limits(record: StudyRecord) -> list[Limit]:
-    goals = record.goals
-    known = [t.metrics for t in record.trials if t.status.has_metrics and all(n in t.metrics for n in goals.required)]
-    limits = [
-        Limit(constraint.text, "constraint", sum(constraint.holds(metrics) for metrics in known), len(known))
-        for constraint in goals.constraints
-    ]
-    for o in goals.objectives:
-        if o.threshold is not None:
-            met = sum(not o.better(o.threshold, metrics[o.name]) for metrics in known)
-            text = f"{o.name} {'>=' if o.maximize else '<='} {o.threshold:g}"
-            limits.append(Limit(text, "threshold", met, len(known)))
-    if len(limits) > 1:
-        limits.append(Limit("all of them", "", sum(_meets_all(goals, metrics) for metrics in known), len(known)))
-    return limits
-
-
-def _has_imported(record: StudyRecord) -> bool:
-    return any(trial.status is Status.IMPORTED for trial in record.trials)
-
-
-def _meets_all(goals: Goals, metrics: Any) -> bool:
-    return goals.feasible(metrics) and goals.meets_thresholds(metrics)
 
 
 def _failures(record: StudyRecord) -> list[FailureGroup]:

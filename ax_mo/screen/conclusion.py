@@ -23,3 +23,5 @@ class Conclusion:
     place: str
     next: Sequence[tuple[str, str]]
     """What can be done now: what a command is for, and the command."""
+    none_feasible: str | None = None
+    """What to say where no trial meets all constraints, so that there is no front."""

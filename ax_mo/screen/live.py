@@ -92,6 +92,8 @@ class LiveScreen:
             if conclusion.own is not None:
                 self._print(f"start: the project's own configuration, trial {conclusion.own.label}", style="dim")
             self._print("")
+        if conclusion.none_feasible:
+            self._print(printable(f"No Pareto front: {conclusion.none_feasible}"), style="yellow")
         self._print(conclusion.place, soft_wrap=True)
         for what, command in conclusion.next:
             line = Text(f"{what}: ").append(command, style="cyan")

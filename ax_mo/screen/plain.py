@@ -63,6 +63,8 @@ class PlainScreen:
             if own is not None:
                 values = values_of(own, conclusion.goals)
                 lines.append(f"The project's own configuration, trial {own.label}: {values}")
+        if conclusion.none_feasible:
+            lines.append(printable(f"No Pareto front: {conclusion.none_feasible}"))
         lines.append(conclusion.place)
         lines += [f"{what}: {command}" for what, command in conclusion.next]
         _say("\n".join(lines))

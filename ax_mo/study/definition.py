@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from ax_mo.errors import ConfigError
+from ax_mo.goals import Goals
 from ax_mo.study.trial import Trial
 
 
@@ -24,7 +25,7 @@ class Definition:
             (self.objectives, now_asked.objectives, "hydra.sweeper.objectives"),
         ):
             changes = differences(before, after)
-            if changes:
+            if changes and before != _as_of_old(after):
                 # Repeats are described among the params, under their own key.
                 elsewhere = all("hydra.sweeper.repeats: " in change for change in changes)
                 raise ConfigError(
@@ -45,6 +46,32 @@ class StoredStudy:
     seed: int = 0
     created: str = ""
     about: str = "{}"
+
+
+# Marks a constraint whose name an objective has.
+_TAKEN = "'"
+
+
+def described_goals(goals: Goals) -> dict[str, str]:
+    """Objectives by their names, and constraints as ``constraint 0``, ``constraint 1``, …"""
+    described = {
+        o.name: o.goal if o.threshold is None else f"{o.goal}, threshold {o.threshold!r}" for o in goals.objectives
+    }
+    for index, constraint in enumerate(goals.constraints):
+        name = f"constraint {index}"
+        while name in described:
+            name += _TAKEN
+        described[name] = constraint.text
+    return described
+
+
+def _as_of_old(described: Mapping[str, str]) -> dict[str, str]:
+    """The same as earlier versions wrote it: a constraint in the place of an objective that was called like it."""
+    old = dict(described)
+    for name in described:
+        if name.startswith("constraint ") and name.rstrip(_TAKEN) in old and name.endswith(_TAKEN):
+            old[name.rstrip(_TAKEN)] = old.pop(name)
+    return old
 
 
 def differences(before: Mapping[str, str], after: Mapping[str, str]) -> list[str]:

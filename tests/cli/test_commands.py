@@ -13,6 +13,7 @@ import pytest
 
 import ax_mo
 from ax_mo.cli import main
+from ax_mo.goals import parse_goals
 from ax_mo.space.parameters import Choice, Condition, Option, Range, Space
 from ax_mo.study.trial import Status
 from tests.page import studies
@@ -65,6 +66,20 @@ def test_status_tells_counts_best_front_failures_and_how_to_go_on(cli: Cli, make
         and found["n_trials"] == 30
     )
     assert found["best"]["val_acc"]["trial"] in found["front"]
+
+
+def test_status_says_that_no_trial_meets_the_constraints(cli: Cli, make: Make, tmp_path: Path) -> None:
+    of = make(12)
+    assert "constraints" not in cli("status", of.directory).out
+    found = json.loads(cli("status", of.directory, "--json").out)["constraints"]
+    met = sum(of.goals.feasible(trial.metrics) for trial in of.trials if trial.status.has_metrics)
+    assert found == [{"constraint": "seconds <= 45", "met": met, "of": 10}]
+    strict = parse_goals({"val_acc": "maximize", "num_params": "minimize"}, None, ["seconds <= 1"])
+    directory = stored(studies.record(tmp_path / "strict", of.trials, strict)).directory
+    out = cli("status", directory).out
+    assert "  constraints  none of the 10 completed and imported trials meets the constraint 'seconds <= 1'\n" in out
+    found = json.loads(cli("status", directory, "--json").out)["constraints"]
+    assert found == [{"constraint": "seconds <= 1", "met": 0, "of": 10}]
 
 
 @pytest.mark.parametrize("count", [0, 1, 40])

@@ -117,7 +117,7 @@ def test_part_that_fails_is_a_note(tmp_path, monkeypatch):
 
     for name in ("tradeoff", "hypervolume_trace", "parallel_coordinates", "timeline"):
         monkeypatch.setattr(figures, name, broken)
-    for name in ("table_of", "_limits", "_front"):
+    for name in ("table_of", "limits", "_front"):
         monkeypatch.setattr(page_module, name, broken)
     page = own_part(written(study(tmp_path, 12), tmp_path))
     assert page.count("This part could not be made: RuntimeError: no &lt;b&gt;such&lt;/b&gt; thing") == 7
@@ -178,11 +178,6 @@ def test_page_asks_nobody_for_anything(tmp_path):
     assert not re.findall(r'(?:src|href)="(?!#|data:|\./|file:)', page)
 
 
-@pytest.fixture
-def sweeping(monkeypatch):
-    monkeypatch.setattr("ax_mo.record.is_held", lambda directory: True)
-
-
 def head(page: str) -> str:
     return own_part(page).split("What was asked")[0]
 
@@ -212,8 +207,8 @@ def test_study_that_ended_by_its_own_rules_says_which(tmp_path):
     assert "not running, 20 of 50 trials ended: 20 completed, 1 unfinished" in page and "Resume with" in page
 
 
-def test_page_of_a_running_study_says_when_it_was_written(tmp_path, sweeping):
-    page = head(written(study(tmp_path, 12), tmp_path))
+def test_page_of_a_running_study_says_when_it_was_written(tmp_path):
+    page = head(written(replace(study(tmp_path, 12), is_running=True), tmp_path))
     assert "running: 9 completed" in page and "of 20 trials" in page and "Resume" not in page
     assert re.search(r'<time id="written" datetime="[^"]+\+00:00">', page) and "reload the page" in page
 
@@ -259,6 +254,15 @@ def test_limits_are_counted_among_trials_that_have_a_result(tmp_path):
     assert "How many of the completed and imported trials meet them" in page and f" of {counted}</td>" in page
     own = record(tmp_path, [trial for trial in of.trials if trial.number >= 0])
     assert "How many of the completed trials meet them" in own_part(written(own, tmp_path))
+
+
+def test_constraints_that_no_trial_meets_are_said_where_the_front_would_be(tmp_path):
+    of = study(tmp_path, 12)
+    assert "There is no front yet" not in own_part(written(of, tmp_path))
+    strict = parse_goals({"val_acc": "maximize", "num_params": "minimize"}, None, ["seconds <= 1", "latency <= 9"])
+    page = own_part(written(record(tmp_path, of.trials, strict), tmp_path))
+    said = "There is no front yet: none of the 10 completed and imported trials meets all constraints: "
+    assert said + "&#39;seconds &lt;= 1&#39; is met by 0, &#39;latency &lt;= 9&#39; is met by 10." in page
 
 
 def test_time_of_suggestions_is_shown_by_generator(tmp_path):

@@ -114,6 +114,13 @@ def test_study_without_a_result_ends_in_words() -> None:
     assert "done: 5 completed" in text and "Pareto" not in text
 
 
+def test_constraints_that_no_trial_meets_are_said_at_the_end(capsys: pytest.CaptureFixture[str]) -> None:
+    none = "none of the 5 completed trials meets the constraint 'seconds <= 1'"
+    assert f"No Pareto front: {none}" in concluded(120, front=(), own=None, hypervolume=0.0, none_feasible=none)
+    PlainScreen().conclude(conclusion(front=(), own=None, hypervolume=0.0, none_feasible=none))
+    assert f"\nNo Pareto front: {none}\n" in capsys.readouterr().out
+
+
 PROGRESS = Progress(
     48, 11, 1, 3, 2, 4, 0.125, {"val_acc": (0.9375, 4), "num_params": (1000.0, -1)}, 4,
     (

@@ -7,8 +7,10 @@ from pathlib import Path
 import pytest
 
 from ax_mo.errors import ConfigError
+from ax_mo.goals import parse_goals
 from ax_mo.project import Project
-from ax_mo.warm_start import Entry, new_imports, source_of
+from ax_mo.study.definition import described_goals
+from ax_mo.warm_start import Entry, new_imports, read_source, source_of
 from tests.warm_start.studies import OBJECTIVES, points, ran, read, record, space_of, spoil, write
 
 # Objectives
@@ -26,6 +28,14 @@ def test_thresholds_and_further_objectives_may_differ(
 ) -> None:
     write(earlier, ran(0), objectives=objectives)
     assert points(read(earlier, project)) == [{"x": 0.25}]
+
+
+def test_objective_may_be_called_like_a_constraint(earlier: Path, project: Project) -> None:
+    goals = parse_goals({"constraint 0": "minimize", "constraint x": "maximize"}, None, ["seconds <= 60"])
+    metrics = {"constraint 0": 1.0, "constraint x": 2.0, "seconds": 3.0}
+    write(earlier, replace(ran(0), metrics=metrics), objectives=described_goals(goals))
+    space = space_of(project)
+    assert points(read_source(source_of(Entry(str(earlier))), space, goals, project)) == [{"x": 0.25}]
 
 
 @pytest.mark.parametrize(
