@@ -3,12 +3,14 @@
 import os
 import shutil
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from ax_mo.errors import AxMoError, StudyLost, StudyStopped
 from ax_mo.recovery import recovered
-from ax_mo.study.description import Description
-from ax_mo.study.store import StoredStudy, write_study
+from ax_mo.study.description import Description, read_description
+from ax_mo.study.store import Store, StoredStudy, write_study
 from ax_mo.study.urls import STUDY, sqlite_url
 
 # With SQLite's journal: left behind, it would be rolled back into the new database.
@@ -51,6 +53,32 @@ def rebuild(directory: Path, description: Description, url: str | None = None) -
     kept = _kept(directory)
     new.replace(directory / STUDY)
     return Rebuilt(found.study, found.remarks, kept)
+
+
+def open_or_rebuild(
+    directory: Path, name: str, open_store: Callable[[bool], Store], notice: Callable[[str], None]
+) -> Store:
+    """Open the directory's own database, whose lock must be held; one that is damaged is made anew, with a notice.
+
+    ``open_store`` is told whether there was a study before. Raises StudyLost where nothing says what it was.
+    """
+    try:
+        description = read_description(directory)
+    except AxMoError:  # it is written again if the database is sound
+        description = None
+    if description is None or description.storage is not None or description.study.name != name:
+        return open_store(False)
+    try:
+        return open_store(True)
+    except StudyLost as error:
+        try:
+            rebuilt = rebuild(directory, description)
+        except AxMoError as reason:
+            raise StudyStopped(f"{error} It cannot be rebuilt: {reason}") from None
+        kept = "" if rebuilt.kept is None else f" What was there is kept as {rebuilt.kept.name}."
+        remarks = "".join(f" {remark}" for remark in rebuilt.remarks)
+        notice(f"{error} It was made anew from the trials' directories: {rebuilt.describe()}.{kept}{remarks}")
+    return open_store(True)
 
 
 def _kept(directory: Path) -> Path | None:

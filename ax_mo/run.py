@@ -33,6 +33,7 @@ from ax_mo.page.writer import NoReport, report_writer
 from ax_mo.plan import make_plan
 from ax_mo.preview import preview
 from ax_mo.project import Project, hydra_overrides
+from ax_mo.rebuilding import open_or_rebuild
 from ax_mo.results.files import TRIALS, ResultFiles
 from ax_mo.results.promote import Recipes
 from ax_mo.screen import Screen, screen_for_this_terminal
@@ -227,8 +228,15 @@ class _Study:
         # The directory's own database: whatever the directory is called now, this is its study.
         sweep_dir = None if settings.storage is None else self._sweep_dir
         self._asked.check_database()
+
+        def open_store(known: bool) -> Store:
+            return Store.open(*self._asked.database, sweep_dir, definition, seed, known)
+
         try:
-            store = Store.open(*self._asked.database, sweep_dir, definition, seed)
+            if sweep_dir is None:
+                store = open_or_rebuild(self._sweep_dir, self._asked.database[1], open_store, self._screen.notice)
+            else:
+                store = open_store(False)
         except StudyLost as error:
             raise StudyStopped(f"{error}{rebuild_hint(self._sweep_dir)}") from None
         try:

@@ -27,9 +27,13 @@ class Damaged(ValueError):
     """What a database holds is not what was written; says what is wrong."""
 
 
+FAULTS = (sa.exc.SQLAlchemyError, Damaged, UnicodeDecodeError)
+"""What the use of a database may raise; the last where SQLite quotes a damaged schema in its message."""
+
+
 def is_damage(error: BaseException) -> bool:
     """Whether a database's error says that its file is damaged, rather than that it cannot be used now or here."""
-    if isinstance(error, Damaged | sa.exc.MultipleResultsFound):
+    if isinstance(error, Damaged | UnicodeDecodeError | sa.exc.MultipleResultsFound):
         return True
     original = getattr(error, "orig", None)
     if not isinstance(original, sqlite3.Error):

@@ -39,7 +39,7 @@ def _sqlite_settings(connection: Any, _record: Any) -> None:
 
 def cannot_use(url: str, error: Exception) -> StudyStopped:
     detail = (str(getattr(error, "orig", None) or error).splitlines() or [""])[0]
-    if isinstance(error, Damaged):
+    if isinstance(error, Damaged | UnicodeDecodeError):
         return StudyLost(f"The study's database {redacted(url)} is damaged: {detail}.")
     kind = StudyLost if is_damage(error) else StudyStopped
     return kind(f"The study's database {redacted(url)} cannot be used: {detail}.")

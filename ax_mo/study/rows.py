@@ -72,6 +72,17 @@ def create_tables(engine: Engine) -> None:
                 connection.execute(sa.text(f"ALTER TABLE {table.name} ADD COLUMN {CHECKSUM} VARCHAR(16)"))
 
 
+def check_tables(connection: Connection, name: str, known: bool) -> None:
+    """Raises Damaged where there is, or is ``known`` to have been, a study of that name, and a table is gone."""
+    there = sa.inspect(connection).get_table_names()
+    missing = [table.name for table in (STUDIES, TRIALS) if table.name not in there]
+    if STUDIES.name in there:
+        this = sa.select(STUDIES.c.id).where(STUDIES.c.name == name)
+        known = known or connection.execute(this).first() is not None
+    if known and missing:
+        raise Damaged(f"it has no table {missing[0]}")
+
+
 def all_columns(connection: Connection, table: sa.Table) -> sa.Select[Any]:
     """A query for all that a table has, which may be one of an earlier version."""
     has_all = _has_checksums(connection, table)

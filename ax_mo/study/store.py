@@ -14,7 +14,7 @@ from sqlalchemy.engine import Connection, Engine
 
 from ax_mo.errors import AxMoError, ConfigError, StudyStopped
 from ax_mo.study.claim import claim_study
-from ax_mo.study.damage import Damaged, check_file, sealed
+from ax_mo.study.damage import FAULTS, Damaged, check_file, sealed
 from ax_mo.study.database import cannot_use, open_engine
 from ax_mo.study.definition import Definition, StoredStudy, differences
 from ax_mo.study.rows import (
@@ -23,6 +23,7 @@ from ax_mo.study.rows import (
     TRIALS,
     all_columns,
     check_study,
+    check_tables,
     check_trial,
     create_tables,
     dump,
@@ -63,8 +64,7 @@ class Store:
         try:
             with engine.connect() as connection:
                 check_file(connection)
-                if known and not sa.inspect(connection).has_table(STUDIES.name):
-                    raise Damaged("its tables are gone")
+                check_tables(connection, name, known)
             create_tables(engine)
             with engine.begin() as connection:
                 found = sa.select(STUDIES).where(STUDIES.c.name == name)
@@ -79,7 +79,7 @@ class Store:
             with engine.begin() as connection:
                 _change_study(connection, row.id, about=definition.about, sweep_dir=str(sweep_dir or ""))
             claim = claim_study(engine, row)
-        except (sa.exc.SQLAlchemyError, Damaged) as error:
+        except FAULTS as error:
             engine.dispose()
             raise cannot_use(url, error) from None
         except AxMoError:
@@ -102,7 +102,7 @@ class Store:
             with self._engine.connect() as connection:
                 row = connection.execute(sa.select(STUDIES).where(STUDIES.c.id == self._study_id)).one()
                 return stored_study(connection, row)
-        except (sa.exc.SQLAlchemyError, Damaged) as error:
+        except FAULTS as error:
             raise self._stopped(error) from None
 
     def tell(self, about: str) -> None:
@@ -167,7 +167,7 @@ class Store:
         try:
             with self._engine.begin() as connection:
                 change(connection)
-        except (sa.exc.SQLAlchemyError, Damaged) as error:
+        except FAULTS as error:
             raise self._stopped(error) from None
 
     def _stopped(self, error: Exception) -> StudyStopped:
@@ -192,7 +192,7 @@ def read_studies(url: str, name: str | None = None, may_be_new: bool = False) ->
             query = all_columns(connection, STUDIES)
             query = query if name is None else query.where(STUDIES.c.name == name)
             return [stored_study(connection, row) for row in connection.execute(query).all()]
-    except (sa.exc.SQLAlchemyError, Damaged) as error:
+    except FAULTS as error:
         raise cannot_use(url, error) from None
     finally:
         engine.dispose()
@@ -212,7 +212,7 @@ def write_study(url: str, study: StoredStudy) -> None:
             rows = [to_row(run, study_id) for run in study.runs]
             if rows:
                 connection.execute(TRIALS.insert(), rows)
-    except (sa.exc.SQLAlchemyError, Damaged) as error:
+    except FAULTS as error:
         raise cannot_use(url, error) from None
     finally:
         engine.dispose()
