@@ -7,7 +7,7 @@ DEMO    = demo
 # Test files that run at once. Most of a test's time is one process importing Ax.
 JOBS   ?= 2
 
-.PHONY: demo test lint types unit browser test-hydra14 test-next test-long test-slurm bench clean env format
+.PHONY: demo test lint types unit browser test-hydra14 test-next test-long test-slurm test-chaos bench clean env format
 
 env: $(READY)
 
@@ -67,6 +67,14 @@ test-long: env browser
 # Insists on a Slurm that answers; `make test` leaves these tests out where none does.
 test-slurm: env
 	AX_MO_TEST_SLURM=1 $(BIN)/python -m pytest tests/slurm
+
+# The whole chaos suite (an hour or two); faketime sets the clock of a study, tmux is a terminal that is killed.
+test-chaos: env
+	@command -v faketime >/dev/null && command -v tmux >/dev/null || { \
+	  if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	    apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends faketime tmux >/dev/null; \
+	  fi || true; }
+	AX_MO_TEST_CHAOS=1 $(BIN)/python -m pytest tests/chaos
 
 bench: env
 	$(BIN)/python benchmarks/startup.py

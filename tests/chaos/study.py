@@ -1,0 +1,90 @@
+"""A study of the suite: how its sweeper is started, in a process of its own or forked from the zygote."""
+
+import os
+import subprocess
+import sys
+import time
+import uuid
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from tests.chaos.zygote import ROOT, Ended, Forked, Zygote
+
+TASK = ROOT / "tests" / "apps" / "chaos" / "task.py"
+INJECT = Path(__file__).parent / "inject"
+MARK = "AX_MO_CHAOS_MARK"
+
+
+@dataclass
+class Study:
+    """``mark`` is in the environment of all its processes, by which those that were left behind are found."""
+
+    directory: Path
+    n_trials: int = 2
+    n_jobs: int = 1
+    overrides: tuple[str, ...] = ("hydra.sweeper.method=random_search",)
+    environment: Mapping[str, str] = field(default_factory=dict)
+    mark: str = field(default_factory=lambda: uuid.uuid4().hex)
+
+    @property
+    def sweep_dir(self) -> Path:
+        return self.directory / "sweep"
+
+    @property
+    def journal(self) -> Path:
+        return self.directory / "journal"
+
+    @property
+    def steps(self) -> Path:
+        """Where an injected fault counts the steps of the process it was meant for."""
+        return self.directory / "steps"
+
+    def argv(self, *more: str) -> list[str]:
+        return [
+            str(TASK), "-m", "hydra/sweeper=ax_mo", "hydra.sweeper.objectives={loss: minimize, size: minimize}",
+            f"hydra.sweep.dir={self.sweep_dir}", "x=interval(0,1)", "y=interval(0,1)", "hydra.sweeper.seed=7",
+            f"hydra.sweeper.n_trials={self.n_trials}", f"hydra.sweeper.n_jobs={self.n_jobs}",
+            f"journal={self.journal}", *self.overrides, *more,
+        ]  # fmt: skip
+
+    def env(self, **extra: str) -> dict[str, str]:
+        # Hydra 1.4 warns every app that names version_base.
+        quiet = {"PYTHONWARNINGS": "ignore:The version_base parameter is deprecated"}
+        given = {**os.environ, "PYTHONUNBUFFERED": "1", "COLUMNS": "200", "AX_MO_REPORT": "0", **quiet}
+        return {**given, MARK: self.mark, **self.environment, **extra}
+
+    def fork(
+        self,
+        zygote: Zygote,
+        *more: str,
+        fault: Mapping[str, Any] | None = None,
+        descriptors: int | None = None,
+        **extra: str,
+    ) -> Forked:
+        fault = None if fault is None else {"log": str(self.steps), **fault}
+        return zygote.start(self.argv(*more), self.directory, self.env(**extra), fault, descriptors)
+
+    def resume(self, zygote: Zygote, *more: str) -> Ended:
+        """Sweep on, undisturbed, to the end."""
+        ended = self.fork(zygote, *more).wait()
+        assert ended.code == 0, ended.output
+        return ended
+
+    def start(self, *more: str, output: Any = subprocess.PIPE, **extra: str) -> "subprocess.Popen[str]":
+        """As a user does."""
+        return subprocess.Popen(
+            [sys.executable, *self.argv(*more)], cwd=self.directory, env=self.env(**extra), text=True,
+            stdout=output, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, start_new_session=True,
+        )  # fmt: skip
+
+    def taken_steps(self) -> list[str]:
+        return self.steps.read_text().splitlines() if self.steps.exists() else []
+
+
+def wait_until(condition: Callable[[], object], seconds: float = 60) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, f"still not so after {seconds} s"
+        time.sleep(0.01)

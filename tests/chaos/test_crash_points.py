@@ -1,0 +1,145 @@
+"""A process that is killed at any one of its durable steps loses nothing, and nothing runs twice."""
+
+import json
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+
+from tests.chaos.conftest import FULL, Tell
+from tests.chaos.soundness import assert_nothing_runs, assert_sound, points, processes, runs
+from tests.chaos.study import INJECT, Study, wait_until
+from tests.chaos.zygote import Zygote
+
+MakeStudy = Callable[..., Study]
+
+RANDOM = ("hydra.sweeper.method=random_search",)
+MODEL = ("hydra.sweeper.n_startup_trials=2",)
+AT_ONCE = 2
+"""Studies that run at the same time; the machine has few processors."""
+
+full = pytest.mark.skipif(not FULL, reason="make test-chaos")
+
+
+def check_points(check: Callable[[int], None], steps: list[str]) -> None:
+    """``check`` each step, and name those at which it failed."""
+
+    def failure(number: int) -> str | None:
+        try:
+            check(number)
+        except (AssertionError, TimeoutError, OSError, ValueError, KeyError) as error:
+            return f"step {steps[number - 1]}: {type(error).__name__}: {error}"
+        return None
+
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        failures = [text for text in pool.map(failure, range(1, len(steps) + 1)) if text]
+    assert not failures, "\n\n".join([f"{len(failures)} of {len(steps)} points", *failures])
+
+
+def assert_same_suggestions(study: Study, undisturbed: Study) -> None:
+    """Only one worker makes a study repeatable: which trial ends first is nobody's choice."""
+    if study.n_jobs == 1:
+        assert points(study) == points(undisturbed)
+
+
+@pytest.mark.parametrize(
+    ("when", "workers", "given"),
+    [
+        pytest.param("after", 1, {"overrides": RANDOM, "n_trials": 2}, id="quasi-random"),
+        pytest.param("before", 1, {"overrides": RANDOM, "n_trials": 3}, id="quasi-random-before", marks=full),
+        pytest.param("after", 2, {"overrides": RANDOM, "n_trials": 4}, id="quasi-random-2-workers", marks=full),
+        pytest.param("before", 2, {"overrides": RANDOM, "n_trials": 4}, id="quasi-random-2-before", marks=full),
+        pytest.param("after", 1, {"overrides": MODEL, "n_trials": 4}, id="model", marks=full),
+        pytest.param("after", 2, {"overrides": MODEL, "n_trials": 4}, id="model-2-workers", marks=full),
+    ],
+)
+@pytest.mark.timeout(3600)
+def test_sweeper_is_killed_at_every_step(
+    when: str, workers: int, given: dict[str, Any], make_study: MakeStudy, zygote: Zygote, survived: Tell
+) -> None:
+    undisturbed = make_study(n_jobs=workers, **given)
+    assert undisturbed.fork(zygote, fault={}).wait().code == 0
+    assert_sound(undisturbed)
+    steps = undisturbed.taken_steps()
+    assert len(steps) > 40, "every file, directory and transaction of a study is among them"
+    studies = [make_study(n_jobs=workers, **given) for _ in steps]
+
+    def check(number: int) -> None:
+        study = studies[number - 1]
+        ended = study.fork(zygote, fault={"at": number, "when": when}).wait()
+        assert ended.code in (-9, 0), ended.output  # files are written once a second: a slow study has more steps
+        study.resume(zygote)
+        assert_sound(study)
+        assert_same_suggestions(study, undisturbed)
+
+    check_points(check, steps)
+    method = "model" if given["overrides"] is MODEL else "quasi-random"
+    survived(f"sweeper killed, {method}, {workers} worker(s)", f"SIGKILL {when} each durable step", len(steps))
+
+
+def trial_steps(undisturbed: Study, zygote: Zygote) -> list[str]:
+    ended = undisturbed.fork(zygote, **environment(undisturbed, {})).wait()
+    assert ended.code == 0, ended.output
+    steps = undisturbed.taken_steps()
+    assert any("result.json" in step for step in steps)
+    return steps
+
+
+def environment(study: Study, fault: dict[str, Any]) -> dict[str, str]:
+    """What makes the process of trial 0 suffer the fault."""
+    return {"PYTHONPATH": str(INJECT), "AX_MO_CHAOS": json.dumps({"trial": 0, "log": str(study.steps), **fault})}
+
+
+@pytest.mark.parametrize("workers", [1, pytest.param(2, marks=full)])
+@pytest.mark.timeout(3600)
+def test_trial_is_killed_at_every_step(workers: int, make_study: MakeStudy, zygote: Zygote, survived: Tell) -> None:
+    """It has failed, with the reason; the study goes on."""
+    given = {"n_jobs": workers, "n_trials": 2, "overrides": (*RANDOM, "hydra.sweeper.max_failure_rate=1.0")}
+    undisturbed = make_study(**given)
+    steps = trial_steps(undisturbed, zygote)
+    studies = [make_study(**given) for _ in steps]
+
+    def check(number: int) -> None:
+        study = studies[number - 1]
+        ended = study.fork(zygote, **environment(study, {"at": number})).wait()
+        assert ended.code == 0, ended.output
+        assert_sound(study, failed={0: "killed by SIGKILL"})
+        assert_same_suggestions(study, undisturbed)
+
+    check_points(check, steps)
+    survived(f"trial killed, {workers} worker(s)", "SIGKILL after each durable step of the trial", len(steps))
+
+
+@pytest.mark.parametrize("workers", [1, pytest.param(2, marks=full)])
+@pytest.mark.timeout(3600)
+def test_machine_goes_down_at_every_step_of_a_trial(
+    workers: int, make_study: MakeStudy, zygote: Zygote, survived: Tell
+) -> None:
+    """Trial and sweeper are killed together: the trial runs again, unless it has left its result."""
+    given: dict[str, Any] = {"n_jobs": workers, "n_trials": 2}
+    undisturbed = make_study(**given)
+    steps = trial_steps(undisturbed, zygote)
+    studies = [make_study(**given) for _ in steps]
+
+    def check(number: int) -> None:
+        study = studies[number - 1]
+        ended = study.fork(zygote, **environment(study, {"at": number, "what": "NODE"})).wait()
+        assert ended.code == -9, ended.output
+        wait_until(lambda: not processes(study))
+        had_ended = (study.sweep_dir / "0" / "result.json").exists()
+        before = [run for run in runs(study.journal) if run[1] == 0]
+        study.resume(zygote)
+        assert_nothing_runs(study)
+        if not had_ended and ("end", 0, 1) in before:  # its task had returned, but what it gave was not yet written
+            study.journal.write_text("".join(
+                f"{line}\n" for line in study.journal.read_text().splitlines() if not line.startswith("end 0 1 ")
+            ))  # fmt: skip
+        assert_sound(study, interrupted=[0])
+        assert_same_suggestions(study, undisturbed)
+        assert had_ended == (len([run for run in runs(study.journal) if run[:2] == ("start", 0)]) == 1 and bool(before))
+
+    check_points(check, steps)
+    survived(
+        f"machine down, {workers} worker(s)", "SIGKILL to trial and sweeper after each step of a trial", len(steps)
+    )

@@ -1,0 +1,117 @@
+"""A disk that fails or is full, and a process that has no file descriptors left: said clearly, and nothing is lost."""
+
+import csv
+import re
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.chaos.conftest import FULL, Tell
+from tests.chaos.soundness import assert_nothing_runs, assert_sound, points
+from tests.chaos.study import Study
+from tests.chaos.test_crash_points import check_points
+from tests.chaos.zygote import Ended, Zygote
+
+MakeStudy = Callable[..., Study]
+
+PATIENCE: tuple[str, ...] = ()
+CLEAR = re.compile(r"Cannot write|cannot be used|Cannot start|Cannot record|No space left|Too many open files")
+
+
+def assert_clear(ended: Ended) -> None:
+    """It went on where it could; otherwise one message says why it ended."""
+    assert "Traceback" not in ended.output, ended.output
+    assert ended.code == 0 or (ended.code == 1 and CLEAR.search(ended.output)), f"{ended.code}: {ended.output}"
+
+
+@pytest.mark.parametrize(
+    ("what", "lasting"),
+    [
+        pytest.param("EIO", False, marks=pytest.mark.skipif(not FULL, reason="make test-chaos")),
+        pytest.param("ENOSPC", True),
+    ],
+)
+@pytest.mark.timeout(3600)
+def test_disk_fails_at_every_step(
+    what: str, lasting: bool, make_study: MakeStudy, zygote: Zygote, survived: Tell
+) -> None:
+    undisturbed = make_study()
+    assert undisturbed.fork(zygote, fault={}).wait().code == 0
+    steps = undisturbed.taken_steps()
+    if not FULL:
+        steps = steps[:: len(steps) // 12]
+    studies = [make_study() for _ in steps]
+
+    def check(index: int) -> None:
+        study, number = studies[index - 1], int(steps[index - 1].split()[0])
+        fault = {"at": number, "what": what, "lasting": lasting}
+        assert_clear(study.fork(zygote, *PATIENCE, fault=fault).wait())
+        study.resume(zygote)
+        assert_sound(study)
+        assert points(study) == points(undisturbed)
+
+    check_points(check, steps)
+    how = "from each durable step on" if lasting else "at each durable step"
+    survived(f"{what}, sweeper, 1 worker", f"raised {how}", len(steps))
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Callable[[Path, int], None]]:
+    """Makes a directory a disk of so many KiB, or gives that disk another size."""
+    mounted: list[Path] = []
+
+    def resize(path: Path, size: int) -> None:
+        how = f"remount,size={size}k" if path in mounted else f"size={size}k"
+        path.mkdir(exist_ok=True)
+        done = subprocess.run(["mount", "-t", "tmpfs", "-o", how, "ax_mo", str(path)], capture_output=True, check=False)
+        if done.returncode != 0:
+            pytest.skip("only root can mount a small disk")
+        if path not in mounted:
+            mounted.append(path)
+
+    yield resize
+    for path in mounted:
+        subprocess.run(["umount", "-l", str(path)], check=True)
+
+
+@pytest.mark.timeout(3600)
+def test_disk_that_is_full_at_any_size(
+    make_study: MakeStudy, small_disk: Callable[[Path, int], None], zygote: Zygote, survived: Tell
+) -> None:
+    """Trials find the disk full as well: those that cannot leave a result have failed."""
+    sizes = range(8, 260, 8) if FULL else range(8, 260, 40)
+    for size in sizes:
+        study = make_study(
+            n_trials=3, overrides=("hydra.sweeper.method=random_search", "hydra.sweeper.max_failure_rate=1.0")
+        )
+        small_disk(study.sweep_dir, size)
+        assert_clear(study.fork(zygote, *PATIENCE).wait())
+        small_disk(study.sweep_dir, 16 * 1024)
+        assert_nothing_runs(study, 60)
+        study.resume(zygote)
+        failed = failures(study)
+        assert all(failed.values()), failed
+        assert_sound(study, failed=failed, interrupted=range(3))
+    survived("disk full, 1 worker", "a tmpfs of 8 to 256 KiB", len(sizes))
+
+
+def failures(study: Study) -> dict[int, str]:
+    with (study.sweep_dir / "trials.csv").open(newline="") as file:
+        return {int(row["trial"]): row["reason"] for row in csv.DictReader(file) if row["status"] == "failed"}
+
+
+@pytest.mark.timeout(3600)
+def test_file_descriptors_run_out(make_study: MakeStudy, zygote: Zygote, survived: Tell) -> None:
+    """From 9 to 12 it is the shell of each trial that has too few: all trials fail, with its words."""
+    too_few, enough = (range(4, 9), range(13, 24)) if FULL else (range(5, 8, 2), range(13, 14))
+    for limit in (*too_few, *enough):
+        study = make_study(n_jobs=2, n_trials=3)
+        ended = study.fork(zygote, *PATIENCE, descriptors=limit).wait()
+        assert_clear(ended)
+        assert (ended.code == 0) == (limit in enough)
+        study.resume(zygote)
+        assert_sound(study)
+    times = len(too_few) + len(enough)
+    survived("too few file descriptors, 2 workers", f"RLIMIT_NOFILE of {too_few[0]} to {enough[-1]}", times)
