@@ -63,7 +63,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"ax_mo {__version__}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
-    for add in (_status, _pareto, _show, _promote, _report, _export, _rebuild, _compare):
+    for add in (_status, _pareto, _show, _promote, _report, _export, _rebuild, _adopt, _compare):
         add(commands)
     return parser
 
@@ -217,6 +217,23 @@ def _rebuild(commands: Any) -> None:
     parser.add_argument("source", metavar="DIRECTORY", help="a sweep directory")
     parser.add_argument("--storage", metavar="URL", help="the database, for a study that was not kept in study.db")
     parser.add_argument("--force", action="store_true", help="although study.db can be read")
+
+
+def _adopt(commands: Any) -> None:
+    parser = _command(
+        commands,
+        "adopt",
+        "where a study's open trials run, and which of them are lost",
+        "A trial that was started on\nanother machine, or in another container, is awaited until its result comes or "
+        "it gives no sign of life. Where it is\nknown not to run any more, --lost says so: the study runs it once "
+        "more. Works beside a running sweep.",
+        "ax-mo adopt multirun/2026-11-02/10-15-00 --lost 3",
+    )
+    parser.add_argument("source", metavar="SOURCE", help=_SOURCE)
+    parser.add_argument(
+        "--lost", metavar="TRIAL", nargs="*",
+        help="these trials do not run any more; all that were started elsewhere, if none is named",
+    )  # fmt: skip
 
 
 def _compare(commands: Any) -> None:

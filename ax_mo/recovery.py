@@ -16,6 +16,7 @@ from typing import Any
 
 from ax_mo.errors import AxMoError
 from ax_mo.goals import Goals
+from ax_mo.jobs.elsewhere import out_of_reach
 from ax_mo.jobs.job import JobState, Phase
 from ax_mo.jobs.outcome import outcome_of, result_of, with_required
 from ax_mo.jobs.process import alive, identity
@@ -163,7 +164,7 @@ class _Builder:
             outcome = replace(outcome, started=row["started"] or None, ended=row["ended"] or None)
         elif has_result and not (seen is Status.CANCELLED and outcome.status is Status.FAILED):
             outcome = with_required(outcome, self._goals.required)
-        elif process is not None and alive(process):
+        elif process is not None and (alive(process) or out_of_reach(directory, process)):
             reason = None if stop is None else str(stop.get("reason"))
             return replace(run, status=Status.RUNNING, reason=reason)
         elif stop is not None and seen is not Status.CANCELLED:  # asked to stop, and ended by it

@@ -1,6 +1,7 @@
 """The loop: ask, submit, watch, collect, tell."""
 
 import os
+import shlex
 import signal
 import threading
 import time
@@ -87,6 +88,7 @@ class Sweep:
         self._wake = wake
         self._running: dict[Key, Job] = {}
         self._adopted: set[Key] = set()  # of what runs: started by an earlier sweeper
+        self._elsewhere: dict[Key, str] = {}  # of those: out of reach, and where they are
         self._opened: list[Trial] = []  # repeats that wait for a worker
         self._again: list[tuple[Trial, bool]] = []  # of an earlier sweeper, to run once more; whether it died
         self._asked: Future[Suggestion] | None = None
@@ -200,6 +202,7 @@ class Sweep:
             raise StudyStopped(f"Cannot start trial {run.label} in {directory}: {error.strerror or error}") from None
         self._running[run.key] = Job(handle, directory)
         self._adopted.discard(run.key)
+        self._elsewhere.pop(run.key, None)
         ledger.submitted(run.key, handle)
 
     # watch, collect, tell
@@ -207,6 +210,8 @@ class Sweep:
     def _collect(self) -> None:
         keys = list(self._running)
         for key, state in zip(keys, self._jobs.states([self._running[key] for key in keys]), strict=True):
+            if key in self._elsewhere and self._ledger.has_result(self._ledger.runs[key]):
+                state = JobState(Phase.ENDED)  # all that can be known of it
             if state.phase is not Phase.ENDED:
                 continue
             if self._arrivals.complete(key, state, self._ledger.has_result(self._ledger.runs[key])):
@@ -225,11 +230,17 @@ class Sweep:
             self._cancelled.update(overdue)
 
     def _cancel_running(self) -> None:
-        """Stop what runs; those trials will run again on a resume."""
-        ended, self._running = self._running, {}
+        """Stop what runs and can be reached; those trials will run again on a resume."""
+        ended = {key: job for key, job in self._running.items() if key not in self._elsewhere}
+        self._running = {key: job for key, job in self._running.items() if key in self._elsewhere}
         self._jobs.cancel(list(ended.values()))
         for key in ended:
             self._ledger.cancel(key)
+        for key in self._running:
+            self._ledger.screen.notice(
+                f"Trial {self._ledger.runs[key].label} goes on on {self._elsewhere[key]}, where it cannot be cancelled "
+                "from here; a resume awaits its result."
+            )
 
     def _tell_what_goes_on(self) -> None:
         if self._running:
@@ -256,7 +267,11 @@ class Sweep:
             self._running[run.key] = job
             self._adopted.add(run.key)
             ledger.ask_again(run)
-            ledger.screen.notice(f"Trial {run.label} is still running; watching it again.")
+            if state.place:
+                self._elsewhere[run.key] = state.place
+                ledger.screen.notice(_awaited(run, state.place, ledger.sweep_dir))
+            else:
+                ledger.screen.notice(f"Trial {run.label} is still running; watching it again.")
 
     def _settle(self, run: Trial, state: JobState, started: bool = True) -> None:
         """End a run of an earlier sweeper that does not run any more, or put it in line again."""
@@ -323,3 +338,11 @@ class Sweep:
             f"\nEnded by {name}; the running trials go on, and a resume adopts them.\n{self._farewell}\n"
         )
         os._exit(128 + number)
+
+
+def _awaited(run: Trial, place: str, sweep_dir: Path) -> str:
+    since = f" at {run.submitted}" if run.submitted else ""
+    which = shlex.join(["ax-mo", "adopt", str(sweep_dir), "--lost", str(run.number)])
+    return (
+        f"Trial {run.label} was started on {place}{since}; its result is awaited. If it does not run any more: {which}"
+    )

@@ -31,13 +31,15 @@ class Cause(StrEnum):
 class JobState:
     """``exit_code`` is that of the process (negative: ended by that signal); None where nobody saw it.
 
-    ``cause`` is None where the program ended by itself, and where nobody knows.
+    ``cause`` is None where the program ended by itself, and where nobody knows. ``place`` is where an unknown job runs,
+    if that is out of reach: it cannot be cancelled, and its result alone tells that it has ended.
     """
 
     phase: Phase
     exit_code: int | None = None
     message: str = ""
     cause: Cause | None = None
+    place: str = ""
 
 
 @dataclass(frozen=True)

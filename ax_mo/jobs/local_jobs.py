@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlparse
 
+from ax_mo.jobs.elsewhere import Elsewhere, out_of_reach
 from ax_mo.jobs.gpus import GpuPool, visible_gpus
 from ax_mo.jobs.job import Job, JobSpec, JobState, Phase
 from ax_mo.jobs.process import alive, end, identity, recorded
@@ -14,6 +15,7 @@ from ax_mo.jobs.torchx_app import LOCAL, ROLE, TorchXSettings, app_of, open_runn
 
 _LOGS = ".torchx"
 _GPUS = ".gpus"
+_UNKNOWN_TIMEOUT = 600.0
 
 
 class LocalJobs:
@@ -25,6 +27,7 @@ class LocalJobs:
         self.poll_seconds = settings.poll_seconds or 0.05
         self._settings = settings
         self._started: set[str] = set()  # handles that our TorchX runner knows
+        self._elsewhere = Elsewhere(_UNKNOWN_TIMEOUT)
         self._watched: set[Path] = set()  # directories of adopted jobs that were seen alive
         self._gpus = GpuPool(settings.gpu, visible_gpus()) if settings.gpu > 0 else None
         self._runner = open_runner(LOCAL, cache_size=100_000)
@@ -85,6 +88,8 @@ class LocalJobs:
                 self._gpus.hold(str(job.directory), (job.directory / _GPUS).read_text())
             self._watched.add(job.directory)
             return JobState(Phase.RUNNING)
+        if process is not None and out_of_reach(job.directory, process):
+            return self._elsewhere.state(job.directory, process)
         if self._gpus is not None:
             self._gpus.give_back(str(job.directory))
         shutil.rmtree(job.directory / _LOGS, ignore_errors=True)

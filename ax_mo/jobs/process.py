@@ -1,10 +1,17 @@
-"""A local job's process as any later process can recognise it: by its pid and the moment it started."""
+"""A local job's process as any later process can recognise it, on whatever machine that one runs.
+
+A pid and the moment it began name a process of one boot of one machine, seen from one namespace of pids. A sweep
+directory may be shared by several of those, and what belongs to another one can neither be looked up nor be ended.
+"""
 
 import os
 import signal
+import socket
 import time
 from collections.abc import Sequence, Set
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from functools import cache
 from pathlib import Path
 
 from ax_mo.trial.files import PID, STDERR, STDOUT
@@ -14,7 +21,9 @@ JOB_PID = "AX_MO_JOB_PID"
 
 # Records who it is, then becomes the command: one process, no pid that another program may have by now.
 _SCRIPT = (
-    '{ read -r stat < "/proc/$$/stat" || stat="$$"; } 2>/dev/null; printf "%s\\n" "$stat" > "$1"; '
+    '{ read -r stat < "/proc/$$/stat" || stat="$$"; read -r host < /proc/sys/kernel/hostname || host="$(uname -n)"; '
+    'read -r boot < /proc/sys/kernel/random/boot_id; space="$(readlink "/proc/$$/ns/pid")"; } 2>/dev/null; '
+    'printf "%s\\n" "$stat" "$host" "$boot" "$space" > "$1"; '
     'out="$2"; err="$3"; shift 3; AX_MO_JOB_PID=$$; export AX_MO_JOB_PID; exec "$@" >> "$out" 2>> "$err" < /dev/null'
 )
 
@@ -27,22 +36,74 @@ def recorded(argv: tuple[str, ...], directory: Path) -> list[str]:
 
 @dataclass(frozen=True)
 class Identity:
-    """``started`` in clock ticks since boot; None on systems without /proc."""
+    """``started`` in clock ticks since boot; None on systems without /proc.
+
+    Empty texts are not known: they count as this machine's.
+    """
 
     pid: int
     started: int | None
+    host: str = ""
+    boot: str = ""
+    namespace: str = ""
+
+    @property
+    def place(self) -> str:
+        """Where it is, for people."""
+        return f"host {self.host} (pid {self.pid})"
+
+
+class Whereabouts(StrEnum):
+    """What this process can tell of another one."""
+
+    ALIVE = "alive"
+    DEAD = "dead"
+    REBOOTED = "dead, if a machine of this name is this machine, which was started again since"
+    ELSEWHERE = "on another machine, or in another container: nobody here can tell"
 
 
 def identity(directory: Path) -> Identity | None:
     """Who ran in ``directory`` last; None when no job got so far."""
     try:
-        return _parse((directory / PID).read_text())
+        stat, *rest = (directory / PID).read_text().splitlines()
+        host, boot, namespace, *_ = (*rest, "", "", "")
+        return replace(_parse(stat), host=host, boot=boot, namespace=namespace)
     except (OSError, ValueError, IndexError):
         return None
 
 
+def whereabouts(process: Identity) -> Whereabouts:
+    """Whether that very process still runs; a zombie, or another process with its pid, is dead."""
+    here = _here()
+    if _differ(process.host, here.host):
+        return Whereabouts.ELSEWHERE
+    if _differ(process.boot, here.boot):
+        return Whereabouts.REBOOTED
+    if _differ(process.namespace, here.namespace):
+        return Whereabouts.ELSEWHERE
+    return Whereabouts.ALIVE if _runs(process) else Whereabouts.DEAD
+
+
 def alive(process: Identity) -> bool:
-    """Whether that very process still runs; a zombie, or another process with its pid, does not count."""
+    """Whether the process is known to run on this machine, where signals reach it."""
+    return whereabouts(process) is Whereabouts.ALIVE
+
+
+@cache
+def _here() -> Identity:
+    try:
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+        namespace = str(Path("/proc/self/ns/pid").readlink())
+    except OSError:
+        boot = namespace = ""
+    return Identity(os.getpid(), None, socket.gethostname(), boot, namespace)
+
+
+def _differ(recorded: str, here: str) -> bool:
+    return bool(recorded and here) and recorded != here
+
+
+def _runs(process: Identity) -> bool:
     try:
         text = Path(f"/proc/{process.pid}/stat").read_text()
     except OSError:
@@ -53,6 +114,8 @@ def alive(process: Identity) -> bool:
 
 def end(processes: Sequence[Identity], patience: float = 10.0) -> None:
     """SIGTERM to each process's group, then SIGKILL to what is left of the groups after ``patience`` seconds.
+
+    Only to processes of this machine: a pid of another one means somebody else here.
 
     A job's children count as it does: they may ignore SIGTERM, or outlive the process that started them.
     """

@@ -54,6 +54,14 @@ def enter_home(sweep_dir: Path) -> Home:
     return home
 
 
+def original_of(sweep_dir: Path) -> Path | None:
+    """Of a copy whose open trials have not been settled yet, the original; changes nothing."""
+    known = _Known.of(read_json(sweep_dir / HOME) or {})
+    if known is None:
+        return None
+    return known.path if known.lives_beside(sweep_dir) else known.original
+
+
 @dataclass(frozen=True)
 class _Known:
     """What the file says."""
@@ -102,5 +110,8 @@ def _is_same(one: Path, other: Path) -> bool:
     if one.samefile(other):
         return True
     # The inode of a snapshot is that of its original, so only a file that is made in one and seen in the other tells.
-    with tempfile.NamedTemporaryFile(dir=other, prefix=f"{HOME}.") as probe:
-        return (one / Path(probe.name).name).exists()
+    try:
+        with tempfile.NamedTemporaryFile(dir=other, prefix=f"{HOME}.") as probe:
+            return (one / Path(probe.name).name).exists()
+    except OSError:  # who cannot write there only looks
+        return True

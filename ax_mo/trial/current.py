@@ -1,7 +1,8 @@
 """Which trial this process belongs to, if any.
 
 Environment variables say so, because the processes that a trial starts (DDP ranks, workers) belong to it as well.
-Launchers that run their jobs in one process enter and leave one trial after another; nothing else is remembered here.
+Launchers that run their jobs in one process enter and leave one trial after another. Apart from those variables, the
+process holds the trial's directory open, which may be moved while it runs.
 """
 
 import json
@@ -9,6 +10,7 @@ import os
 import sys
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 
 from ax_mo.trial.files import STOP, STOPPED, read_json, write_json
@@ -31,9 +33,15 @@ RANKS = {
 """By each variable that may hold a rank, those that tell one launch which sets it from another."""
 
 
+_open: tuple[Path, int] | None = None
+
+
 def enter(directory: Path, environment: Mapping[str, str] | None = None) -> None:
     """``environment`` is for the trial's own loggers; what is set already, stays."""
+    global _open
     os.environ[DIRECTORY] = str(directory.absolute())
+    with suppress(OSError):
+        _open = directory.absolute(), os.open(directory, os.O_RDONLY | os.O_CLOEXEC)
     os.environ[STARTED] = repr(time.time())
     added = {name: value for name, value in (environment or {}).items() if name not in os.environ}
     if added:
@@ -42,6 +50,11 @@ def enter(directory: Path, environment: Mapping[str, str] | None = None) -> None
 
 
 def leave() -> None:
+    global _open
+    if _open is not None:
+        with suppress(OSError):  # a daemon closes what it finds open
+            os.close(_open[1])
+        _open = None
     for name in (DIRECTORY, STARTED, *os.environ.pop(_ADDED, "").split()):
         os.environ.pop(name, None)
 
@@ -49,7 +62,22 @@ def leave() -> None:
 def directory() -> Path | None:
     """The current trial's directory; None outside a trial."""
     value = os.environ.get(DIRECTORY)
-    return Path(value) if value else None
+    return present(Path(value)) if value else None
+
+
+def present(directory: Path) -> Path:
+    """Where ``directory`` is now if it is the current trial's; the same path on systems without /proc."""
+    if _open is None or _open[0] != directory:
+        return directory
+    with suppress(OSError):
+        is_open = os.fstat(_open[1])
+        with suppress(FileNotFoundError):
+            if os.path.samestat(directory.stat(), is_open):
+                return directory
+        moved = Path(f"/proc/self/fd/{_open[1]}").readlink()
+        if os.path.samestat(moved.stat(), is_open):
+            return moved
+    return directory
 
 
 def seconds() -> float:

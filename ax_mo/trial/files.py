@@ -24,8 +24,12 @@ COMMAND = "command.sh"
 STDOUT = "stdout.log"
 STDERR = "stderr.log"
 PID = ".pid"
+HEARTBEAT = ".heartbeat"
+"""Touched by the trial's own process while it runs."""
+LOST = ".lost"
+"""A copy of ``.pid``: the user says that this very process does not run any more."""
 
-OF_AN_ATTEMPT = (RESULT, CURVE, LIGHTNING, STOP, STOPPED, PID)
+OF_AN_ATTEMPT = (RESULT, CURVE, LIGHTNING, STOP, STOPPED, PID, HEARTBEAT, LOST)
 """What one attempt leaves and the next must not find."""
 
 SCHEMA = 1

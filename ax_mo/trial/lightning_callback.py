@@ -64,7 +64,7 @@ class _Recorder:
 
     def __init__(self, trial: Path) -> None:
         super().__init__()
-        self._trial = trial
+        self._directory = trial
         self._failed: set[str] = set()
         self._counted = _Parameters()
         self._fit = 1
@@ -76,6 +76,10 @@ class _Recorder:
         self._ended_epoch: int | None = None
         self._minima: tuple[Any, Any] | None = None
         self._told = False
+
+    @property
+    def _trial(self) -> Path:
+        return current.present(self._directory)
 
     # The fit as a whole
 

@@ -12,6 +12,7 @@ from ax_mo.trial import current
 from ax_mo.trial.curve import read_curve
 from ax_mo.trial.files import RESULT, SCHEMA, SPEC, read_json, write_json
 from ax_mo.trial.gather import gather
+from ax_mo.trial.heartbeat import Heartbeat
 from ax_mo.trial.metrics import MetricError, as_json
 from ax_mo.trial.sources import merge
 
@@ -34,24 +35,35 @@ class ResultRecorder(Callback):
         self._gives_environment = gives_environment
         self._started = _now()
         self._records = True
+        self._attempt: Any = None
+        self._heartbeat: Heartbeat | None = None
 
     def on_job_start(self, config: Any, **_: Any) -> None:
         self._started = _now()
-        current.leave()  # the job before, in the same process, may have ended by sys.exit()
+        self._leave()  # the job before, in the same process, may have ended by sys.exit()
         directory = Path(str(config.hydra.runtime.output_dir))
         self._records = not _is_finished(directory)
         if not self._records:
             log.warning("This trial has its result; what this run of it gives is not recorded.")
         elif (directory / SPEC).exists():
-            spec = read_json(directory / SPEC) if self._gives_environment else None
-            current.enter(directory, (spec or {}).get("env"))
+            spec = read_json(directory / SPEC) or {}
+            self._attempt = spec.get("attempt")
+            current.enter(directory, spec.get("env") if self._gives_environment else None)
+            if current.rank() == 0:
+                self._heartbeat = Heartbeat(directory)
 
     def on_job_end(self, config: Any, job_return: Any, **_: Any) -> None:
         try:
             if self._records:
                 self._record(config, job_return)
         finally:
-            current.leave()
+            self._leave()
+
+    def _leave(self) -> None:
+        current.leave()
+        if self._heartbeat is not None:
+            self._heartbeat.stop()
+            self._heartbeat = None
 
     def _record(self, config: Any, job_return: Any) -> None:
         value = job_return._return_value
@@ -60,10 +72,15 @@ class ResultRecorder(Callback):
             return
         if current.rank() != 0:
             return
-        directory = Path(str(config.hydra.runtime.output_dir))
+        directory = current.present(Path(str(config.hydra.runtime.output_dir)))
         spec = read_json(directory / SPEC)
         if spec is None:
             return  # a run that is no trial, such as one of a promoted config
+        if spec.get("attempt") != self._attempt:
+            log.warning(
+                "This trial was taken for lost and was started again; what this run of it gives is not recorded."
+            )
+            return
         write_json(directory / RESULT, result_of(job_return, spec, self._started, directory))
 
 

@@ -2,17 +2,20 @@
 
 import json
 import os
+import shutil
 import signal
+import socket
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, suppress
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from ax_mo.jobs.process import Identity, alive, end, identity, recorded
+from ax_mo.jobs.process import Identity, Whereabouts, alive, end, identity, recorded, whereabouts
 from ax_mo.trial.files import PID, STDERR, STDOUT
 
 Start = Callable[..., "subprocess.Popen[bytes]"]
@@ -99,6 +102,77 @@ def test_another_process_with_the_same_pid_is_not_alive(tmp_path: Path) -> None:
     earlier = identity(tmp_path)
     assert earlier is not None and earlier.pid == os.getpid()
     assert not alive(earlier)
+
+
+def test_process_knows_its_host_boot_and_namespace(start: Start, tmp_path: Path) -> None:
+    start("sleep", "60")
+    found = known(tmp_path)
+    assert found.host == socket.gethostname()
+    assert found.boot == Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    assert found.namespace == str(Path("/proc/self/ns/pid").readlink())
+    assert whereabouts(found) is Whereabouts.ALIVE
+
+
+def test_process_of_another_host_is_neither_alive_nor_dead_and_is_not_ended(start: Start, tmp_path: Path) -> None:
+    process = start("sleep", "60")  # the pid means this one, who has nothing to do with it
+    elsewhere = replace(known(tmp_path), host="another")
+    assert whereabouts(elsewhere) is Whereabouts.ELSEWHERE
+    end([elsewhere], patience=0.2)
+    assert process.poll() is None
+
+
+def test_process_from_before_the_machine_was_started_again_does_not_run(start: Start, tmp_path: Path) -> None:
+    process = start("sleep", "60")
+    before = replace(known(tmp_path), boot="4c0c9a5e-0000-0000-0000-000000000000")
+    assert whereabouts(before) is Whereabouts.REBOOTED
+    end([before], patience=0.2)
+    assert process.poll() is None
+
+
+def in_a_container(*argv: str) -> list[str]:
+    return ["unshare", "--pid", "--fork", "--mount-proc", "--kill-child", *argv]
+
+
+needs_containers = pytest.mark.skipif(
+    shutil.which("unshare") is None or subprocess.run(in_a_container("true"), check=False).returncode != 0,
+    reason="needs the right to make a namespace",
+)
+
+
+@needs_containers
+def test_process_in_another_container_is_neither_alive_nor_dead_and_is_not_ended(tmp_path: Path) -> None:
+    inside = recorded(("sh", "-c", "trap '' TERM; echo ready; while :; do sleep 0.1; done"), tmp_path)
+    with subprocess.Popen(in_a_container(*inside), start_new_session=True) as process:
+        try:
+            wait_for(lambda: (tmp_path / STDOUT).exists() and "ready" in (tmp_path / STDOUT).read_text())
+            found = known(tmp_path)
+            assert found.pid == 1, "as it is called in there"
+            assert whereabouts(found) is Whereabouts.ELSEWHERE
+            end([found], patience=0.2)
+            assert process.poll() is None
+        finally:
+            process.kill()
+
+
+@needs_containers
+def test_seen_from_a_container_a_process_outside_is_neither_alive_nor_dead(start: Start, tmp_path: Path) -> None:
+    start("sleep", "60")
+    known(tmp_path)
+    code = (
+        "from pathlib import Path; from ax_mo.jobs.process import identity, whereabouts; "
+        f"print(whereabouts(identity(Path({str(tmp_path)!r}))).name)"
+    )
+    seen = subprocess.run(in_a_container(sys.executable, "-c", code), capture_output=True, text=True, check=True)
+    assert seen.stdout.strip() == "ELSEWHERE"
+
+
+def test_process_that_an_earlier_version_recorded_is_one_of_this_machine(start: Start, tmp_path: Path) -> None:
+    process = start("sleep", "60")
+    known(tmp_path)
+    (tmp_path / PID).write_text(Path(f"/proc/{process.pid}/stat").read_text())
+    assert alive(known(tmp_path))
+    end([known(tmp_path)], patience=5.0)
+    assert not alive(known(tmp_path))
 
 
 def test_name_with_spaces_and_parentheses_does_not_confuse_the_identity(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from omegaconf import OmegaConf
 
 import ax_mo
 from ax_mo.trial import current, gather
-from ax_mo.trial.files import LIGHTNING, RESULT, SPEC, STOP, read_json, write_json
+from ax_mo.trial.files import HEARTBEAT, LIGHTNING, RESULT, SPEC, STOP, read_json, write_json
 from ax_mo.trial.recorder import ResultRecorder
 
 TRIAL = {"schema": 1, "trial": 7, "attempt": 2, "objectives": ["acc"], "required": ["acc", "seconds"]}
@@ -63,7 +63,7 @@ def test_completed_trial_is_recorded_with_its_number_attempt_and_metrics(trial: 
         "error": None,
         "sources": {"acc": "returned", "seconds": "returned", "extra": "returned"},
     }
-    assert names(trial) == [RESULT, SPEC]
+    assert names(trial) == [HEARTBEAT, RESULT, SPEC]
 
 
 def test_exception_is_recorded_with_type_message_and_traceback(trial: Path) -> None:

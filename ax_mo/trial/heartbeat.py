@@ -1,0 +1,40 @@
+"""A trial's sign of life, for sweepers on other machines, which cannot see its process."""
+
+import os
+import threading
+from pathlib import Path
+
+from ax_mo.trial.files import HEARTBEAT
+
+EVERY = 10.0
+"""Seconds."""
+
+
+class Heartbeat:
+    """Touches ``.heartbeat`` in the trial's directory every ten seconds until it is stopped.
+
+    Its thread does not keep the process alive and does not survive a fork: only the trial's own process beats.
+    """
+
+    def __init__(self, directory: Path, every: float = EVERY) -> None:
+        self._every = every
+        self._over = threading.Event()
+        try:
+            # Held open: the directory may be moved, and a file that a next attempt removes is ours no more.
+            self._file = os.open(directory / HEARTBEAT, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o666)
+        except OSError:
+            return  # nothing that a trial should suffer from
+        threading.Thread(target=self._run, name="ax_mo-heartbeat", daemon=True).start()
+
+    def stop(self) -> None:
+        self._over.set()
+
+    def _run(self) -> None:
+        try:
+            while not self._over.is_set():
+                os.utime(self._file)  # no time of ours: a file server takes its own, to which the reader compares it
+                self._over.wait(self._every)
+        except OSError:
+            return
+        finally:
+            os.close(self._file)
