@@ -20,6 +20,7 @@ from ax_mo.jobs.process import identity
 from ax_mo.ledger import Ledger
 from ax_mo.resumption import Resumption
 from ax_mo.screen import write_from_a_handler
+from ax_mo.study.home import Home
 from ax_mo.study.optimizer import NoNewPoint, SpaceExhausted
 from ax_mo.study.trial import Key, Status, Suggestion, Trial
 
@@ -272,6 +273,8 @@ class Sweep:
                 ledger.screen.notice(_awaited(run, state.place, ledger.sweep_dir))
             else:
                 ledger.screen.notice(f"Trial {run.label} is still running; watching it again.")
+        if self._running and ledger.home.former is not None:
+            ledger.screen.notice(_moved(ledger.home, ledger.home.former))
 
     def _settle(self, run: Trial, state: JobState, started: bool = True) -> None:
         """End a run of an earlier sweeper that does not run any more, or put it in line again."""
@@ -338,6 +341,14 @@ class Sweep:
             f"\nEnded by {name}; the running trials go on, and a resume adopts them.\n{self._farewell}\n"
         )
         os._exit(128 + number)
+
+
+def _moved(home: Home, former: Path) -> str:
+    """What to say of running trials whose command lines name a directory that is not there any more."""
+    text = f"{home.directory} was moved from {former}, where the running trials may still write what they save. "
+    if home.link_former():
+        return f"{text}It is a link to the directory now; remove it when they have ended."
+    return f"{text}Look there for it: no link to the directory could be made."
 
 
 def _awaited(run: Trial, place: str, sweep_dir: Path) -> str:

@@ -28,6 +28,15 @@ class Home:
     former: Path | None = None
     """Where the directory was when the last sweeper left it, if it has been moved since."""
 
+    def link_former(self) -> bool:
+        """Let the former path lead here, which running jobs have on their command lines. False where that cannot be."""
+        try:
+            if self.former is not None:
+                self.former.symlink_to(self.directory, target_is_directory=True)
+        except OSError:
+            return False
+        return self.former is not None
+
     def settled(self) -> "Home":
         """The home once no trial of it is taken for one of the original's. Raises OSError."""
         home = replace(self, original=None)

@@ -73,3 +73,27 @@ def test_cancelling_the_sweep_of_a_copy_cancels_none_of_the_originals_jobs(sweep
         assert [trial["status"] for trial in sweep.trials()] == ["cancelled"] * 2
     finally:
         end(processes, 0.1)
+
+
+def test_moved_directory_keeps_its_running_jobs(sweep, journal):
+    options = options_of(journal, 12)
+    left_by_a_killed_sweeper(sweep, journal, *options)
+    before, sweep.dir = sweep.dir, sweep.dir.rename(sweep.tmp_path / "moved")
+    done = sweep.run(*options)
+    assert done.returncode == 0, done.output
+    assert "Trial 0 is still running; watching it again." in done.output
+    assert f"{sweep.dir} was moved from {before}, where the running trials may still write" in done.output
+    assert [(trial["status"], trial["attempt"]) for trial in sweep.trials()] == [("completed", "1")] * 2
+    assert ran(journal) == {"0": 1, "1": 1}
+    assert before.readlink() == sweep.dir
+
+
+def test_result_arrives_in_a_directory_that_was_moved_before_anybody_watched(sweep, journal):
+    options = options_of(journal, 4)
+    left_by_a_killed_sweeper(sweep, journal, *options)
+    before, sweep.dir = sweep.dir, sweep.dir.rename(sweep.tmp_path / "moved")
+    wait_until(lambda: all((sweep.dir / number / "result.json").exists() for number in ("0", "1")))
+    assert not before.exists()
+    done = sweep.run(*options)
+    assert done.returncode == 0, done.output
+    assert ran(journal) == {"0": 1, "1": 1}

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from ax_mo.study.home import HOME, enter_home
+from ax_mo.study.home import HOME, enter_home, original_of
 
 
 @pytest.fixture
@@ -31,6 +31,43 @@ def test_moved_directory_keeps_its_token_and_knows_where_it_was(here: Path, tmp_
     home = enter_home(moved)
     assert (home.token, home.original, home.former) == (token, None, here)
     assert enter_home(moved).former is None
+
+
+def test_former_path_leads_to_where_the_directory_was_moved(here: Path, tmp_path: Path) -> None:
+    enter_home(here)
+    assert not enter_home(here).link_former(), "it was not moved"
+    moved = here.rename(tmp_path / "moved")
+    assert enter_home(moved).link_former()
+    assert here.readlink() == moved
+    home = enter_home(moved)
+    assert (home.former, home.original) == (None, None)
+    further = moved.rename(tmp_path / "further")
+    home = enter_home(further)
+    assert home.former == moved
+    assert home.link_former() and here.samefile(further), "also by way of the link that was left first"
+
+
+def test_former_path_that_a_job_has_made_anew_is_left_as_it_is(here: Path, tmp_path: Path) -> None:
+    enter_home(here)
+    moved = here.rename(tmp_path / "moved")
+    (here / "0").mkdir(parents=True)
+    home = enter_home(moved)
+    assert home.former == here
+    assert not home.link_former()
+    assert (here / "0").is_dir() and not here.is_symlink()
+
+
+def test_reader_sees_a_copy_and_changes_nothing(here: Path, tmp_path: Path) -> None:
+    enter_home(here)
+    copy = Path(shutil.copytree(here, tmp_path / "copy"))
+    before = (copy / HOME).read_bytes()
+    assert original_of(copy) == here
+    assert original_of(here) is None and original_of(tmp_path) is None
+    assert (copy / HOME).read_bytes() == before
+    home = enter_home(copy)
+    assert original_of(copy) == here
+    home.settled()
+    assert original_of(copy) is None
 
 
 def test_copy_gets_a_token_of_its_own_and_names_the_original(here: Path, tmp_path: Path) -> None:

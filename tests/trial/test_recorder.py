@@ -48,6 +48,29 @@ def trial(tmp_path: Path) -> Path:
     return tmp_path
 
 
+def test_trial_whose_directory_is_moved_while_it_runs_is_recorded_where_that_is_now(trial: Path) -> None:
+    running = trial / "running"
+    running.mkdir()
+    (trial / SPEC).rename(running / SPEC)
+
+    def work() -> None:
+        ax_mo.report(1, acc=0.5)
+        running.rename(trial / "moved")
+        ax_mo.report(2, acc=0.9)
+        write_json(trial / "moved" / STOP, {"reason": "bad"})
+        assert ax_mo.should_stop()
+
+    assert record(running, {"seconds": 3}, work) is None
+    result = read_json(trial / "moved" / RESULT)
+    assert result is not None and result["stopped"] == "bad"
+    assert result["metrics"] == {"acc": 0.9, "seconds": 3}
+    assert not running.exists()
+
+
+def test_trial_that_runs_once_more_meanwhile_gets_no_result_of_its_earlier_attempt(trial: Path) -> None:
+    assert record(trial, {"acc": 0.9, "seconds": 3}, lambda: write_json(trial / SPEC, TRIAL | {"attempt": 3})) is None
+
+
 def test_completed_trial_is_recorded_with_its_number_attempt_and_metrics(trial: Path) -> None:
     result = record(trial, {"acc": 0.9, "seconds": 3, "extra": 1, "note": "x"})
     assert result is not None
