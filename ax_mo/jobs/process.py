@@ -20,11 +20,14 @@ JOB_PID = "AX_MO_JOB_PID"
 """The environment variable by which a job's own process, and no child of it, knows that it is one."""
 
 # Records who it is, then becomes the command: one process, no pid that another program may have by now.
+# Its variables begin with an underscore: what the user exports is the command's.
 _SCRIPT = (
-    '{ read -r stat < "/proc/$$/stat" || stat="$$"; read -r host < /proc/sys/kernel/hostname || host="$(uname -n)"; '
-    'read -r boot < /proc/sys/kernel/random/boot_id; space="$(readlink "/proc/$$/ns/pid")"; } 2>/dev/null; '
-    'printf "%s\\n" "$stat" "$host" "$boot" "$space" > "$1"; '
-    'out="$2"; err="$3"; shift 3; AX_MO_JOB_PID=$$; export AX_MO_JOB_PID; exec "$@" >> "$out" 2>> "$err" < /dev/null'
+    '{ read -r _stat < "/proc/$$/stat" || _stat="$$"; '
+    'read -r _host < /proc/sys/kernel/hostname || _host="$(uname -n)"; '
+    '_boot=; read -r _boot < /proc/sys/kernel/random/boot_id; _space="$(readlink "/proc/$$/ns/pid")"; } 2>/dev/null; '
+    'printf "%s\\n" "$_stat" "$_host" "$_boot" "$_space" > "$1"; '
+    '_out="$2"; _err="$3"; shift 3; AX_MO_JOB_PID=$$; export AX_MO_JOB_PID; '
+    'exec "$@" >> "$_out" 2>> "$_err" < /dev/null'
 )
 
 

@@ -222,6 +222,13 @@ def test_arguments_arrive_unchanged(start: Start, tmp_path: Path) -> None:
     assert json.loads((tmp_path / STDOUT).read_text()) == arguments
 
 
+def test_variables_of_the_user_arrive_unchanged(start: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("stat", "host", "boot", "space", "out", "err"):
+        monkeypatch.setenv(name, "the user's")
+    start("sh", "-c", 'echo "$stat $host $boot $space $out $err"').wait()
+    assert (tmp_path / STDOUT).read_text() == " ".join(["the user's"] * 6) + "\n"
+
+
 def test_exit_code_is_that_of_the_command(start: Start) -> None:
     assert start("sh", "-c", "exit 7").wait() == 7
     assert start("sh", "-c", "kill -SEGV $$").wait() == -signal.SIGSEGV
