@@ -65,7 +65,9 @@ def test_trial_of_another_host_that_the_user_declares_lost_runs_once_more_at_onc
     ended += [process.pid for process in processes]
     as_if_elsewhere(sweep, "0")
     with sweep.database() as connection:  # so that the second attempt is a short one
-        connection.execute("update ax_mo_trial set overrides = replace(overrides, 'sleep=90', 'sleep=0')")
+        connection.execute(
+            "update ax_mo_trial set overrides = replace(overrides, 'sleep=90', 'sleep=0'), checksum=null"
+        )
     second = sweep.start(*short)
     line_with(second, "Trial 0 was started on host gpu07")
     line_with(second, "Trial 1 is still running; watching it again.")
@@ -91,7 +93,9 @@ def test_trial_of_another_host_that_fell_silent_runs_once_more(sweep, journal): 
         moment = heartbeat.stat().st_mtime - 601
         os.utime(heartbeat, (moment, moment))
     with sweep.database() as connection:
-        connection.execute("update ax_mo_trial set overrides = replace(overrides, 'sleep=90', 'sleep=0')")
+        connection.execute(
+            "update ax_mo_trial set overrides = replace(overrides, 'sleep=90', 'sleep=0'), checksum=null"
+        )
     done = sweep.run(*short)
     assert done.returncode == 0, done.output
     assert "Trial 0 was lost on host gpu07 (pid " in done.output
