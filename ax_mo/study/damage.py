@@ -4,6 +4,7 @@ import json
 import sqlite3
 import zlib
 from collections.abc import Mapping
+from functools import cache
 from typing import Any
 
 import sqlalchemy as sa
@@ -70,11 +71,24 @@ def sealed_by(values: Mapping[str, Any], schema: int) -> bool:
 
 def check_row(values: Mapping[str, Any], table: sa.Table, what: str) -> None:
     """Raises Damaged for a row that is not as it was written, or that no table of this kind can hold."""
-    for column in table.columns:
-        value = values.get(column.name)
-        kind = (int, float) if isinstance(column.type, sa.Float) else column.type.python_type
-        if not isinstance(value, kind) and not (value is None and column.nullable):
-            raise Damaged(f"{what} has {value!r} as its {column.name}")
+    for name, kinds in _kinds(table):
+        if not isinstance(values.get(name), kinds):
+            raise Damaged(f"{what} has {repr(values.get(name))[:60]} as its {name}")
     known = values.get(CHECKSUM)
     if known is not None and known != checksum(values):
         raise Damaged(f"{what} is not what was written")
+
+
+@cache
+def _kinds(table: sa.Table) -> list[tuple[str, tuple[type, ...]]]:
+    """What the values of each column are in Python."""
+    return [
+        (
+            column.name,
+            (
+                *((int, float) if isinstance(column.type, sa.Float) else (column.type.python_type,)),
+                *((type(None),) if column.nullable else ()),
+            ),
+        )
+        for column in table.columns
+    ]

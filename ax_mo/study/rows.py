@@ -137,7 +137,7 @@ def stored_study(connection: Connection, row: Any) -> StoredStudy:
     query = all_columns(connection, TRIALS).where(TRIALS.c.study_id == row.id)
     runs = connection.execute(query.order_by(TRIALS.c.number, TRIALS.c.repeat)).all()
     for run in runs:
-        check_trial(connection, run._mapping)
+        check_trial(connection, run._asdict())
     try:
         definition = Definition(json.loads(row.params), json.loads(row.objectives), tuple(json.loads(row.fixed)))
         trials = tuple(to_trial(run) for run in runs)
