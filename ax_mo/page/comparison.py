@@ -10,11 +10,14 @@ from ax_mo.page.document import Content, figure_json, rendered
 from ax_mo.page.rows import link
 from ax_mo.page.sides import Comparison, Side
 from ax_mo.page.state import State, state_of, titles_of
-from ax_mo.page.text import clean, shown
+from ax_mo.page.text import clean, distinct, shown
 from ax_mo.results.front import best_per_objective
 from ax_mo.study.repeats import standard_errors
 from ax_mo.study.trial import Trial
 from ax_mo.trial.files import write_atomically
+
+_NAME = 50
+"""The longest name of a study in a legend."""
 
 
 @dataclass(frozen=True)
@@ -48,12 +51,13 @@ def write_comparison(comparison: Comparison, path: Path) -> None:
 def comparison_html(comparison: Comparison, path: Path) -> str:
     """The page as text; ``path`` is where it will be, from which it links to the trials' directories."""
     titles = titles_of([side.record for side in comparison.sides])
+    names = distinct([clean(title) for title in titles], _NAME)
     content = Content()
     with content.part("tradeoff"):
-        content.figures["tradeoff"] = figure_json(fronts(comparison, titles))
+        content.figures["tradeoff"] = figure_json(fronts(comparison, names))
     if len(comparison.goals.objectives) > 1:  # for one, the first figure shows this
         with content.part("hypervolume"):
-            content.figures["hypervolume"] = figure_json(hypervolumes_by_trial(comparison, titles))
+            content.figures["hypervolume"] = figure_json(hypervolumes_by_trial(comparison, names))
     data: dict[str, Any] = {"metrics": [], "goals": 0, "studies": [], "rows": []}
     with content.part("trials"):
         data = _data(comparison, titles, path)

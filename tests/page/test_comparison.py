@@ -59,6 +59,15 @@ def test_study_is_not_credited_with_what_it_imported(tmp_path, objectives):
     assert page.count("imported trials of earlier studies, which do not count here") == 1
 
 
+def test_studies_whose_long_names_begin_alike_are_told_apart_in_legends(tmp_path):
+    long = "a_study_of_which_the_name_is_longer_than_any_legend_"
+    records = [replace(study(Path(f"/{n}"), 12), name=f"{long}{n}") for n in ("first", "second")]
+    figures = data(comparison_html(compared(["x", "y"], records), tmp_path / "c.html"), "figures")
+    for place in ("tradeoff", "hypervolume"):
+        names = [trace["name"] for trace in figures[place]["data"] if trace.get("name") != "thresholds"]
+        assert len(names) == len(set(names)) == 2
+
+
 def test_fronts_have_the_axes_and_steps_of_the_report():
     comparison = of_two()
     figure = fronts(comparison, ["first", "second"])
