@@ -13,10 +13,11 @@ def run(arguments: Namespace) -> None:
     record = study_at(arguments.source)
     path = new_file(arguments.to or str(record.directory / NAME), force=True)
     try:
-        from ax_mo.page.page import write_report
+        from ax_mo.page.update import update_report
     except ImportError as error:
         raise AxMoError(f"The report needs what is not installed: {error}.") from None
-    write_report(record, path)
+    source = arguments.source or str(record.directory)
+    update_report(lambda: study_at(source), path)
     say(f"Wrote {path}")
     if arguments.open and not webbrowser.open(path.as_uri()):
         raise AxMoError(f"No browser could be started; open {path.as_uri()}")

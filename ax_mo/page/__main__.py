@@ -2,6 +2,7 @@
 
 import argparse
 import os
+import signal
 import sys
 from pathlib import Path
 
@@ -32,14 +33,14 @@ def _written(given: argparse.Namespace) -> Path:
     """Write the page; returns where. Raises AxMoError or OSError."""
     # A URL may hold a password, and a command line is everybody's to see.
     source = sys.stdin.readline().strip() if given.study == "-" else given.study
-    from ax_mo.page.page import write_report
+    from ax_mo.page.update import update_report
     from ax_mo.record import read_record
 
-    record = read_record(source)
-    path: Path = (given.to or record.directory / REPORT).absolute()
-    write_report(record, path, fitted=not given.quick)
+    path: Path = (given.to or read_record(source).directory / REPORT).absolute()
+    update_report(lambda: read_record(source), path, fitted=not given.quick)
     return path
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # leaves no half of a page behind
     sys.exit(main())

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from markupsafe import Markup
+
 from ax_mo.page.document import Content, figure_json, rendered
 from ax_mo.page.rows import Table, table_of
 from ax_mo.page.state import state_of, title_of
@@ -19,6 +21,10 @@ from ax_mo.trial.files import write_atomically
 
 MOST_FITTED = 100
 """The page's model has at most so many trials: 500 take a minute to fit, and the page 10 seconds in all."""
+
+
+FITTED = '<meta name="ax-mo-model" content="fitted">'
+"""In the head of a page that was made with the model's parts."""
 
 
 @dataclass(frozen=True)
@@ -72,6 +78,7 @@ def report_html(record: StudyRecord, path: Path, fitted: bool = True) -> str:
         content,
         table.as_json(),
         record=record,
+        model_mark=Markup(FITTED if fitted else ""),
         title=title_of(record),
         state=state_of(record),
         settings=_settings(record),

@@ -1,7 +1,7 @@
 """Keeps ``report.html`` current while a sweep runs, in a process of its own that gets only what the trials leave over.
 
 The sweep's loop only says that something has changed. While it runs, the page is written without the model, which
-would take seconds of a processor that the trials need.
+would take seconds of a processor that the trials need, unless somebody has written it with the model meanwhile.
 """
 
 import os
@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 from pathlib import Path
 from typing import IO, Protocol
 
@@ -23,6 +24,12 @@ _SINGLE_THREADED = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"
 
 AT_MOST = 60.0
 """Seconds that a sweep waits for its last page, which takes about ten."""
+
+# Seconds for a page that is not wanted any more to put its files away.
+_GRACE = 5.0
+
+# A page that has the model's parts keeps them, and takes the longer: its writer rests so many times as long as it took.
+_SHARE = 9
 
 SWITCH = "AX_MO_REPORT"
 
@@ -85,12 +92,13 @@ class ReportWriter:
         self._closing.set()
         self._changes.set()
         with self._lock:
-            if self._process is not None:
-                self._process.kill()
+            process = self._process
+            if process is not None:
+                process.terminate()
         if self._thread is not None:
-            self._thread.join(5.0)
-        for torn in self._path.parent.glob(f".{self._path.name}.*"):  # what it was writing when it was ended
-            torn.unlink(missing_ok=True)
+            self._thread.join(_GRACE)
+            if process is not None and self._thread.is_alive():
+                process.kill()
 
     def close(self, timeout: float) -> bool:
         """Write the whole page, the model's parts included; whether it was done in that time, or else ``problem``.
@@ -110,12 +118,15 @@ class ReportWriter:
         return f"{self._path.name}: {self.problem}"
 
     def _work(self) -> None:
-        while not self._closing.wait(self._every):
+        pause = self._every
+        while not self._closing.wait(pause):
             self._changes.wait()
             if self._closing.is_set():
                 return
             self._changes.clear()
+            began = time.monotonic()
             self._write(["--nice", "--quick"], None)
+            pause = max(self._every, _SHARE * (time.monotonic() - began))
 
     def _write(self, options: list[str], timeout: float | None) -> bool:
         with tempfile.TemporaryFile() as said:
@@ -153,7 +164,7 @@ class ReportWriter:
             )  # fmt: skip
             self._process = process
             if self._closing.is_set() and "--quick" in options:
-                process.kill()
+                process.terminate()
         assert process.stdin is not None
         try:
             process.stdin.write(self._source.encode() + b"\n")

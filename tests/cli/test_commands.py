@@ -323,7 +323,7 @@ def test_report_is_written_and_opened(cli: Cli, make: Make, tmp_path: Path, monk
     done = cli("report", record.directory, "--open")
     assert (done.code, done.err) == (0, "") and "<html" in (record.directory / "report.html").read_text()[:500]
     assert opened == [(record.directory / "report.html").as_uri()]
-    monkeypatch.setattr("ax_mo.page.page.write_report", lambda record, path: path.write_text("page"))
+    monkeypatch.setattr("ax_mo.page.update.update_report", lambda read, path: path.write_text("page"))
     done = cli("report", record.directory, "--to", tmp_path / "r.html", "--open")
     assert (tmp_path / "r.html").read_text() == "page"
     assert done.code == 1 and "No browser could be started; open file://" in done.err

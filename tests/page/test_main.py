@@ -8,7 +8,7 @@ import pytest
 from ax_mo.page.__main__ import main
 
 
-@pytest.mark.parametrize("stage", ["ax_mo.record.read_record", "ax_mo.page.page.write_report"])
+@pytest.mark.parametrize("stage", ["ax_mo.record.read_record", "ax_mo.page.update.update_report"])
 def test_ctrl_c_ends_it_without_a_word(
     stage: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
