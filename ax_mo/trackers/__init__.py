@@ -62,11 +62,17 @@ def parse_trackers(given: Any) -> tuple[str, ...]:
                 f"hydra.sweeper.trackers: unknown tracker '{name}'; choose among {', '.join(TRACKERS)}."
                 f"{closest(name, TRACKERS)}"
             )
-        if find_spec(name) is None:
+        if not _is_installed(name):
             raise ConfigError(
                 f"hydra.sweeper.trackers: {name} is not installed here: pip install 'hydra-ax-mo[{name}]'."
             )
     return tuple(dict.fromkeys(map(str, names)))
+
+
+def _is_installed(name: str) -> bool:
+    """Whether there is a package of the name, and not only a folder, such as the one in which W&B keeps its runs."""
+    spec = find_spec(name)
+    return spec is not None and spec.origin is not None
 
 
 def make_tracker(name: str, tag: StudyTag, directory: Path) -> Tracker:

@@ -4,8 +4,10 @@ A process of its own, since such a library may hang on its server, changes its p
 ``WANDB_SERVICE``, which trials would inherit) and prints what it likes.
 """
 
+import errno
 import json
 import os
+import re
 import sys
 import time
 from dataclasses import asdict
@@ -13,13 +15,22 @@ from pathlib import Path
 from typing import Any
 
 from ax_mo.record import StudyRecord, record_of
+from ax_mo.results.front import hypervolume, pareto_front, reference_point
 from ax_mo.study.store import read_studies
 from ax_mo.study.trial import Status, Trial
 from ax_mo.trackers import State, Tracker, make_tracker
 from ax_mo.trackers.env import StudyTag
 
-# After an error, single trials wait for the end: a server that does not answer must not hold the end up.
+# After an error, single trials wait: a server that does not answer must not hold the end up.
 _PAUSE_SECONDS = 30.0
+
+# Between two tries to log the end of a study.
+_TRY_AGAIN_SECONDS = 1.0
+
+# What a file says of itself does not change by waiting; all other errors of the system may be a server's that is away.
+_LASTING = (errno.EEXIST, errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.EACCES, errno.EPERM, errno.EROFS)
+# MLflow's words for what may pass.
+_PASSING = ("INTERNAL_ERROR", "TEMPORARILY_UNAVAILABLE", "REQUEST_LIMIT_EXCEEDED")
 
 
 def trial_as_json(trial: Trial) -> dict[str, Any]:
@@ -47,36 +58,75 @@ class _Child:
         self._answers = answers
         self._tracker: Tracker | None = None
         self._failed_at = float("-inf")
+        self._is_behind = True  # with what the study's database holds
+        self._front: tuple[list[int], float | None] | None = None
 
     def run(self) -> None:
-        self._guarded({"event": "started"})
+        self._log({"event": "started"})
         for line in sys.stdin:
             message = json.loads(line)
-            if message["event"] == "finished" or time.monotonic() - self._failed_at > _PAUSE_SECONDS:
-                self._guarded(message)
+            if message["event"] == "finished":
+                self._finish(message)
+            elif time.monotonic() - self._failed_at > _PAUSE_SECONDS:
+                self._log(message)
 
-    def _guarded(self, message: dict[str, Any]) -> None:
+    def _log(self, message: dict[str, Any]) -> None:
+        """Once; what fails is caught up with by the next message."""
         try:
             self._handle(message)
         except Exception as error:
             self._failed_at = time.monotonic()
+            self._is_behind = True
             self._answer(error=_one_line(error))
+
+    def _finish(self, message: dict[str, Any]) -> None:
+        """Until it is logged, or the sweeper waits no longer: a server may be back in that time."""
+        while True:
+            try:
+                self._handle(message)
+            except Exception as error:
+                self._is_behind = True
+                if not _may_pass(error) or time.monotonic() + 2 * _TRY_AGAIN_SECONDS > message["deadline"]:
+                    self._answer(lost=_one_line(error))
+                    return
+                self._answer(waiting=_one_line(error))
+                time.sleep(_TRY_AGAIN_SECONDS)
+            else:
+                self._answer(finished=True)
+                return
 
     def _handle(self, message: dict[str, Any]) -> None:
         if self._tracker is None:
             tag = StudyTag(self._first["label"], self._first["id"])
             self._tracker = make_tracker(self._first["tracker"], tag, Path(self._first["directory"]))
+        if self._is_behind:
+            record = self._record()
+            self._answer(parent=self._tracker.started(record))
+            self._log_front(self._tracker, record)
+            self._is_behind = False
         event = message["event"]
-        if event == "started":
-            self._answer(parent=self._tracker.started(self._record()))
-        elif event == "ended":
+        if event == "ended":
             self._tracker.ended(trial_from_json(message["trial"]))
         elif event == "front":
-            self._tracker.front(message["numbers"], message["hypervolume"])
+            front = message["numbers"], message["hypervolume"]
+            if front != self._front:
+                self._tracker.front(*front)
+                self._front = front
         elif event == "finished":
-            report = message["report"]
-            self._tracker.finished(self._record(), None if report is None else Path(report), State(message["state"]))
-            self._answer(finished=True)
+            record, report = self._record(), message["report"]
+            for trial in record.trials:
+                self._tracker.ended(trial)
+            self._log_front(self._tracker, record)
+            self._tracker.finished(record, None if report is None else Path(report), State(message["state"]))
+
+    def _log_front(self, tracker: Tracker, record: StudyRecord) -> None:
+        """The front as the database has it, unless that is logged: what was told of it may have been lost."""
+        front = pareto_front(record.trials, record.goals)
+        volume = hypervolume(front, record.goals, reference_point(record.trials, record.goals))
+        now = [trial.number for trial in front], volume
+        if front and now != self._front:
+            tracker.front(*now)
+            self._front = now
 
     def _record(self) -> StudyRecord:
         study = read_studies(self._first["url"], self._first["name"])[0]
@@ -89,6 +139,14 @@ class _Child:
             pass
 
 
+def _may_pass(error: Exception) -> bool:
+    """Whether a server may only be away."""
+    if isinstance(error, OSError):
+        return error.errno not in _LASTING
+    return getattr(error, "error_code", None) in _PASSING
+
+
 def _one_line(error: Exception) -> str:
+    """Without the name and password that an address in it may have."""
     lines = str(error).strip().splitlines() or [""]
-    return f"{type(error).__name__}: {lines[0]}"[:300]
+    return re.sub(r"://[^/\s]*@", "://", f"{type(error).__name__}: {lines[0]}")[:300]

@@ -9,11 +9,11 @@ import json
 import os
 import socket
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlparse
+from urllib.parse import unquote, urlparse
 
 import mlflow
 from mlflow.entities import Metric, Param, RunTag
@@ -44,8 +44,17 @@ _STATE = {State.FINISHED: "FINISHED", State.INTERRUPTED: "KILLED", State.STOPPED
 # MLflow's limits: of a param's value in its oldest servers that matter, and of what one request may hold.
 _LONGEST_PARAM = 500
 _MOST_AT_ONCE = 100
-# MLflow tries an address that does not answer for minutes.
+# Of the value of a tag.
+_LONGEST_TAG = 5000
+# How many experiments or runs are read at once: as many as MLflow's servers allow.
+_PAGE = 1000
+# MLflow tries an address that does not answer for minutes, during which the study may end; we try again ourselves.
 _PATIENCE = 5.0
+_IMPATIENT = {
+    "MLFLOW_HTTP_REQUEST_TIMEOUT": "10",
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",
+    "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",  # our log may be read by others than the server
+}
 
 
 class MlflowTracker:
@@ -53,10 +62,12 @@ class MlflowTracker:
 
     def __init__(self, tag: StudyTag, directory: Path) -> None:
         self._tag = tag
-        self._uri = str(mlflow.get_tracking_uri())
+        for name, value in _IMPATIENT.items():
+            os.environ.setdefault(name, value)
+        self._uri = _without_password(str(mlflow.get_tracking_uri()))
         self._client = mlflow.MlflowClient(self._uri)
         self._kept = Kept(directory, "mlflow")
-        if self._kept.values.get("uri") != self._uri:  # another server knows nothing of those runs
+        if self._kept.values.get("server") != _server(self._uri):  # another server knows nothing of those runs
             self._kept.forget()
         self._parent_checked = False
 
@@ -127,7 +138,7 @@ class MlflowTracker:
             tags = {STUDY_TAG: self._tag.label, STUDY_ID_TAG: self._tag.id}
             run = self._client.create_run(self._experiment(), tags=_with_context(tags), run_name=self._tag.label)
             parent = run.info.run_id
-            self._kept.save(uri=self._uri, parent=parent)
+            self._kept.save(server=_server(self._uri), parent=parent)
         self._parent_checked = True
         return str(parent)
 
@@ -168,9 +179,12 @@ class MlflowTracker:
         return found[0] if len(found) == 1 else None
 
     def _search(self, tags: Mapping[str, str]) -> list[Any]:
-        experiments = [e.experiment_id for e in self._client.search_experiments(max_results=1000)]
+        experiments = [
+            e.experiment_id
+            for e in _all(lambda token: self._client.search_experiments(max_results=_PAGE, page_token=token))
+        ]
         condition = " and ".join(f"tags.`{key}` = '{value}'" for key, value in tags.items())
-        return list(self._client.search_runs(experiments, condition, max_results=1000))
+        return _all(lambda token: self._client.search_runs(experiments, condition, max_results=_PAGE, page_token=token))
 
     def _adopt(self, parent: str) -> None:
         """Put those runs below the study's that trials began before it was there."""
@@ -209,10 +223,40 @@ class MlflowTracker:
             self._client.log_batch(run_id, metrics=values[part], params=texts[part], tags=labels[part])
 
 
+def _all(page: Callable[[str | None], Any]) -> list[Any]:
+    """Everything that a search finds; ``page`` gives the part that a token stands for."""
+    part = page(None)
+    found = list(part)
+    while part.token:
+        part = page(part.token)
+        found += part
+    return found
+
+
+def _without_password(uri: str) -> str:
+    """The URI without a user's name and password, which MLflow is told by its own variables.
+
+    As part of the URI, they would be in its error messages and in what it prints.
+    """
+    scheme, separator, rest = uri.partition("://")
+    user, at, place = rest.rpartition("@")
+    name, colon, password = user.partition(":")
+    if scheme not in ("http", "https") or not (at and colon) or "/" in name:
+        return uri
+    os.environ["MLFLOW_TRACKING_USERNAME"], os.environ["MLFLOW_TRACKING_PASSWORD"] = unquote(name), unquote(password)
+    return f"{scheme}{separator}{place}"
+
+
+def _server(uri: str) -> str:
+    """What tells one server or file from another, without anything that could be a secret."""
+    scheme, separator, rest = uri.partition("://")
+    return f"{scheme}{separator}{rest.rpartition('@')[2].partition('?')[0]}"
+
+
 def _tags(trial: Trial) -> dict[str, str]:
     """What is neither a parameter nor a metric."""
     tags = {STATUS_TAG: trial.status.value, "ax_mo.generator": trial.generator, "ax_mo.directory": trial.directory}
-    return {**tags, "ax_mo.reason": trial.reason} if trial.reason else tags
+    return {**tags, "ax_mo.reason": trial.reason[:_LONGEST_TAG]} if trial.reason else tags
 
 
 _PROXIES = ("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY", "all_proxy", "ALL_PROXY")

@@ -78,9 +78,18 @@ class Trackers:
         self._tell()
 
     def finish(self, report: Path | None, state: State, patience: float) -> None:
-        """Let them finish for ``patience`` seconds in all; then they are ended."""
-        self._send({"event": "finished", "report": None if report is None else str(report), "state": state.value})
+        """Let them finish for ``patience`` seconds in all, or until Ctrl-C; then they are ended."""
         deadline = time.monotonic() + patience
+        told = None if report is None else str(report)
+        self._send({"event": "finished", "report": told, "state": state.value, "deadline": deadline})
+        try:
+            for process in self._processes:
+                process.send(None)
+            while time.monotonic() < deadline and any(process.is_running for process in self._processes):
+                self._tell()  # of a server that is waited for
+                time.sleep(0.05)
+        except KeyboardInterrupt:
+            deadline = time.monotonic()
         for process in self._processes:
             process.close(deadline)
         self._tell()
@@ -105,6 +114,7 @@ class _Process:
         self._log = directory / FOLDER / f"{name}.log"
         self._log.parent.mkdir(exist_ok=True)
         self._told = False
+        self._waits = False
         self._finished = False
         self._messages: queue.SimpleQueue[dict[str, Any] | None] = queue.SimpleQueue()
         environment = {key: value for key, value in os.environ.items() if key not in _NOT_INHERITED}
@@ -123,19 +133,23 @@ class _Process:
     def send(self, message: dict[str, Any] | None) -> None:
         self._messages.put(message)
 
+    @property
+    def is_running(self) -> bool:
+        return self._process.poll() is None
+
     def close(self, deadline: float) -> None:
         """Wait for the end until ``deadline`` (monotonic), then bring it about."""
-        self.send(None)
         try:
             self._process.wait(max(0.1, deadline - time.monotonic()))
         except subprocess.TimeoutExpired:
-            self._tell("did not finish in time and was left; a resume logs what is missing")
+            self._finished = True  # told
+            self.notices.put(f"{self.name}: did not finish in time and was left; a resume logs what is missing")
             with contextlib.suppress(OSError):
                 os.killpg(self._process.pid, signal.SIGKILL)
             self._process.wait()
         self._reader.join(1.0)
         if not self._finished:
-            self._tell(f"ended before its time (see {self._log})")
+            self.notices.put(f"{self.name}: ended before its time (see {self._log})")
 
     def _thread(self, work: Callable[[IO[str]], None], stream: IO[str]) -> threading.Thread:
         thread = threading.Thread(target=work, args=(stream,), name=f"ax_mo-{self.name}", daemon=True)
@@ -160,8 +174,13 @@ class _Process:
                 self.parent = str(answer["parent"])
             self.started.set()
             self._finished |= bool(answer.get("finished"))
+            if answer.get("waiting") and not self._waits:
+                self._waits = True
+                self.notices.put(f"{self.name}: {answer['waiting']}; waiting for it a little. Ctrl-C does not wait")
+            if answer.get("lost"):
+                self._finished = True
+                self.notices.put(f"{self.name}: {answer['lost']}; a resume logs what is missing")
             if answer.get("error"):
-                self._finished = True  # told; that it ended with it needs no second notice
                 self._tell(f"{answer['error']}; the study goes on, and what is missing is logged at its end")
         self.started.set()
 

@@ -115,6 +115,25 @@ def test_run_that_the_trial_made_itself_is_completed_and_not_doubled(
     assert {found[f"mine {attempt}"].data.tags["mlflow.parentRunId"] for attempt in (1, 2)} == {parent}
 
 
+# BUG: what lay beyond the first thousand runs was never put below the study's.
+def test_all_runs_are_found_however_many_there_are(
+    tmp_path: Path, experiment: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ax_mo.trackers.mlflow._PAGE", 2)
+    tag = StudyTag("nas", experiment[-32:])
+    for number in range(5):
+        for key, value in trial_environment(tag, trial(number), None, {}).items():
+            monkeypatch.setenv(key, value)
+        with mlflow.start_run(run_name=f"mine {number}"):
+            pass
+        monkeypatch.delenv("MLFLOW_RUN_CONTEXT")
+    log = tracker(tmp_path, experiment)
+    parent = log.started(record(tmp_path))
+    log.finished(record(tmp_path), None, State.FINISHED)
+    found = runs(experiment)
+    assert {found[f"mine {number}"].data.tags["mlflow.parentRunId"] for number in range(5)} == {parent}
+
+
 def test_lightnings_logger_is_grouped_as_well(tmp_path: Path, experiment: str, monkeypatch: pytest.MonkeyPatch) -> None:
     from lightning.pytorch.loggers import MLFlowLogger
 

@@ -1,6 +1,8 @@
 """A tracker that fails or hangs costs a notice and no more."""
 
+import importlib
 import os
+import sys
 import time
 from pathlib import Path
 
@@ -44,8 +46,9 @@ def test_failure_is_told_once(tmp_path: Path) -> None:
     for number in (1, 2):
         log.ended(trial(number))
     log.finish(None, State.FINISHED, 60.0)
-    (notice,) = notices
-    assert notice.startswith("tensorboard: ") and "tensorboard" in notice and "the study goes on" in notice
+    first, last = notices
+    assert first.startswith("tensorboard: ") and "the study goes on" in first
+    assert last.startswith("tensorboard: ") and last.endswith("a resume logs what is missing")
 
 
 def test_tracker_that_hangs_is_ended(tmp_path: Path) -> None:
@@ -69,3 +72,19 @@ def test_tracker_is_checked_before_anything_runs(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr("ax_mo.trackers.find_spec", lambda name: None)
     with pytest.raises(ConfigError, match=r"mlflow is not installed here: pip install 'hydra-ax-mo\[mlflow\]'"):
         parse_trackers(["mlflow"])
+
+
+# BUG: W&B keeps its runs in a folder called wandb in the working directory, which Python takes for a package.
+@pytest.mark.parametrize("name", ["mlflow", "wandb"])
+def test_folder_is_not_taken_for_the_package_of_that_name(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / name / "offline-run").mkdir(parents=True)
+    for module in [module for module in sys.modules if module.split(".")[0] == name]:
+        monkeypatch.delitem(sys.modules, module)
+    monkeypatch.setattr(sys, "path", [str(tmp_path)])
+    with pytest.raises(ConfigError, match=f"{name} is not installed here"):
+        parse_trackers([name])
+    (tmp_path / name / "__init__.py").touch()
+    importlib.invalidate_caches()
+    assert parse_trackers([name]) == (name,)
