@@ -15,7 +15,7 @@ from hydra.core.plugins import Plugins
 from hydra.core.utils import JobReturn
 from hydra.plugins.launcher import Launcher
 from hydra.types import HydraContext, TaskFunction
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 
 from ax_mo.asked import Asked
 from ax_mo.batches import BatchSweep
@@ -36,6 +36,7 @@ from ax_mo.project import Project, hydra_overrides
 from ax_mo.rebuilding import open_or_rebuild
 from ax_mo.results.files import TRIALS, ResultFiles
 from ax_mo.results.promote import Recipes
+from ax_mo.saved_project import save_sweep
 from ax_mo.screen import Screen, screen_for_this_terminal
 from ax_mo.settings import Settings, parse_settings
 from ax_mo.study.asker import Asker
@@ -109,7 +110,7 @@ def _sweep(
     try:
         sweep_dir.mkdir(parents=True, exist_ok=True)
         with sole_sweeper(sweep_dir):
-            OmegaConf.save(config, sweep_dir / "multirun.yaml")
+            save_sweep(config, sweep_dir)
             returns = study.run()
         study.write_report()  # when the lock is free, since the page says whether the study is running
         return returns

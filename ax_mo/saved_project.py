@@ -25,6 +25,8 @@ from omegaconf.errors import OmegaConfBaseException
 from ax_mo.comparison import Ran
 from ax_mo.errors import AxMoError
 from ax_mo.project import Project, chosen_option, hydras_errors, reason, task_overrides, without_hydra
+from ax_mo.study.urls import redacted, redacted_words
+from ax_mo.trial.files import write_atomically
 
 MULTIRUN = "multirun.yaml"
 
@@ -61,6 +63,26 @@ class SavedSweep:
             if override.key_or_group == group and override.package is None:
                 return not override.is_add(), None  # what stood there before is not known
         return True, chosen_option(self.master, group)
+
+
+def save_sweep(config: DictConfig, sweep_dir: Path) -> None:
+    """Write ``multirun.yaml`` as Hydra does, but for the passwords of databases in the settings of the sweeper.
+
+    Raises OSError.
+    """
+    content: Any = OmegaConf.to_container(config, resolve=False, enum_to_str=True)
+    hydra = content["hydra"]
+    hydra["sweeper"] = _without_passwords(hydra["sweeper"])
+    hydra["overrides"]["hydra"] = redacted_words(hydra["overrides"]["hydra"])
+    write_atomically(sweep_dir / MULTIRUN, OmegaConf.to_yaml(OmegaConf.create(content, flags={"allow_objects": True})))
+
+
+def _without_passwords(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _without_passwords(entry) for key, entry in value.items()}
+    if isinstance(value, list):
+        return [_without_passwords(entry) for entry in value]
+    return redacted(value) if isinstance(value, str) else value
 
 
 def saved_sweep(sweep_dir: Path) -> SavedSweep:

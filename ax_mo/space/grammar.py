@@ -190,7 +190,9 @@ def _range(key: str, sweep: RangeSweep, where: str) -> Parameter:
             f"{where}: range({sweep.start}, {sweep.stop}, step={sweep.step}) holds {count} value(s); a "
             "search needs at least two (the stop is exclusive)."
         )
-    integral = _all_integers([sweep.start, sweep.step])
+    # Hydra 1.4.0rc3 leaves the bounds of float(range(...)) as they are, and casts each value when its turn comes.
+    casts = getattr(sweep, "transformers", ())
+    integral = _all_integers([sweep.start, sweep.step]) and not any(isinstance(cast(1), float) for cast in casts)
     number: type[int] | type[float] = int if integral else float
     first, last = sorted((start, start + step * (count - 1)))
     whole = Range(key, number(first), number(last), integral, log)
