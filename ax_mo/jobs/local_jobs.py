@@ -10,7 +10,7 @@ from urllib.parse import urlparse
 from ax_mo.jobs.elsewhere import Elsewhere, out_of_reach
 from ax_mo.jobs.gpus import GpuPool, visible_gpus
 from ax_mo.jobs.job import Job, JobSpec, JobState, Phase
-from ax_mo.jobs.process import alive, end, identity, recorded
+from ax_mo.jobs.process import alive, end, identity, recorded, this_process
 from ax_mo.jobs.torchx_app import LOCAL, ROLE, TorchXSettings, app_of, open_runner, own_signal_handlers
 
 _LOGS = ".torchx"
@@ -44,7 +44,7 @@ class LocalJobs:
             (spec.directory / _GPUS).write_text(env["CUDA_VISIBLE_DEVICES"])
         logs = spec.directory / _LOGS
         shutil.rmtree(logs, ignore_errors=True)
-        app = app_of(spec, recorded(spec.argv, spec.directory), self._settings, env)
+        app = app_of(spec, recorded(spec.argv, spec.directory, this_process()), self._settings, env)
         cfg = {"log_dir": str(logs), **self._settings.scheduler_args}
         with own_signal_handlers():
             request = self._runner.dryrun(app, LOCAL, cfg)

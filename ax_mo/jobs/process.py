@@ -20,21 +20,36 @@ JOB_PID = "AX_MO_JOB_PID"
 """The environment variable by which a job's own process, and no child of it, knows that it is one."""
 
 # Records who it is, then becomes the command: one process, no pid that another program may have by now.
+# Whoever started it must have lived until it had: a resume that finds nothing recorded starts the trial once more.
 # Its variables begin with an underscore: what the user exports is the command's.
 _SCRIPT = (
+    '_starter="$4"; _orphan() { [ -n "$_starter" ] && read -r _now < "/proc/$$/stat" 2>/dev/null && '
+    '_now="${_now##*) }" && _now="${_now#* }" && [ "${_now%% *}" != "$_starter" ]; }; '
     '{ read -r _stat < "/proc/$$/stat" || _stat="$$"; '
     'read -r _host < /proc/sys/kernel/hostname || _host="$(uname -n)"; '
     '_boot=; read -r _boot < /proc/sys/kernel/random/boot_id; _space="$(readlink "/proc/$$/ns/pid")"; } 2>/dev/null; '
-    'printf "%s\\n" "$_stat" "$_host" "$_boot" "$_space" > "$1"; '
-    '_out="$2"; _err="$3"; shift 3; AX_MO_JOB_PID=$$; export AX_MO_JOB_PID; '
+    "_orphan && exit 1; "
+    'printf "%s\\n" "$_stat" "$_host" "$_boot" "$_space" > "$1"; _orphan && exit 1; '
+    '_out="$2"; _err="$3"; shift 4; AX_MO_JOB_PID=$$; export AX_MO_JOB_PID; '
     'exec "$@" >> "$_out" 2>> "$_err" < /dev/null'
 )
 
 
-def recorded(argv: tuple[str, ...], directory: Path) -> list[str]:
-    """The argv of a shell that leaves its identity in ``directory`` and then executes ``argv`` in its place."""
+def recorded(argv: tuple[str, ...], directory: Path, starter: int | None = None) -> list[str]:
+    """The argv of a shell that leaves its identity in ``directory`` and then executes ``argv`` in its place.
+
+    It does not where its parent is not ``starter``, which has died then before the job had begun.
+    """
     files = [str(directory / name) for name in (PID, STDOUT, STDERR)]
-    return ["/bin/sh", "-c", _SCRIPT, "ax_mo", *files, *argv]
+    return ["/bin/sh", "-c", _SCRIPT, "ax_mo", *files, "" if starter is None else str(starter), *argv]
+
+
+def this_process() -> int | None:
+    """The pid by which a child finds this process in its own /proc entry; None on systems where it does not."""
+    try:
+        return os.getpid() if str(Path("/proc/self").readlink()) == str(os.getpid()) else None
+    except OSError:
+        return None
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from typing import Any
 import yaml
 
 from ax_mo.study.description import read_description
-from tests.chaos.study import MARK, Study
+from tests.chaos.study import Study
 
 OBJECTIVES = ("loss", "size")
 
@@ -22,6 +22,7 @@ def assert_sound(study: Study, failed: Mapping[int, str] = {}, interrupted: Coll
 
     ``interrupted`` are the trials that were killed: they may have begun more than once, but not after they had ended.
     """
+    assert_nothing_runs(study)  # first: what still ran could run a trial once more
     folder = study.sweep_dir
     rows = _table(folder)
     _ended_and_numbered(rows, study.n_trials, failed)
@@ -31,7 +32,6 @@ def assert_sound(study: Study, failed: Mapping[int, str] = {}, interrupted: Coll
     _each_ran_once(study.journal, [int(row["trial"]) for row in rows if row["status"] == "completed"], interrupted)
     _check_front(folder, [row for row in rows if row["status"] == "completed"])
     _check_description(folder)
-    assert_nothing_runs(study)
 
 
 def points(study: Study) -> list[tuple[str, str]]:
@@ -42,22 +42,9 @@ def points(study: Study) -> list[tuple[str, str]]:
 def assert_nothing_runs(study: Study, seconds: float = 10) -> None:
     """A process that is about to end has some seconds for it."""
     deadline = time.monotonic() + seconds
-    while left := processes(study):
+    while left := study.processes():
         assert time.monotonic() < deadline, f"left behind: {left}"
         time.sleep(0.02)
-
-
-def processes(study: Study) -> list[str]:
-    """The command lines of the study's processes; zombies have none."""
-    wanted = f"{MARK}={study.mark}".encode()
-    found: list[str] = []
-    for environ in Path("/proc").glob("[0-9]*/environ"):
-        try:
-            if wanted in environ.read_bytes():
-                found.append((environ.parent / "cmdline").read_bytes().replace(b"\0", b" ").decode())
-        except OSError:
-            continue
-    return found
 
 
 def runs(journal: Path) -> list[tuple[str, int, int]]:

@@ -1,5 +1,6 @@
 """A study of the suite: how its sweeper is started, in a process of its own or forked from the zygote."""
 
+import contextlib
 import os
 import subprocess
 import sys
@@ -78,6 +79,26 @@ class Study:
             [sys.executable, *self.argv(*more)], cwd=self.directory, env=self.env(**extra), text=True,
             stdout=output, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, start_new_session=True,
         )  # fmt: skip
+
+    def pids(self) -> list[int]:
+        """Of the study's processes; zombies have no environment to know them by."""
+        wanted = f"{MARK}={self.mark}".encode()
+        found: list[int] = []
+        for environ in Path("/proc").glob("[0-9]*/environ"):
+            try:
+                if wanted in environ.read_bytes():
+                    found.append(int(environ.parent.name))
+            except OSError:
+                continue
+        return found
+
+    def processes(self) -> list[str]:
+        """The command lines of the study's processes."""
+        found: list[str] = []
+        for pid in self.pids():
+            with contextlib.suppress(OSError):
+                found.append(Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode())
+        return found
 
     def taken_steps(self) -> list[str]:
         return self.steps.read_text().splitlines() if self.steps.exists() else []

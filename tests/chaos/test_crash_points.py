@@ -1,6 +1,8 @@
 """A process that is killed at any one of its durable steps loses nothing, and nothing runs twice."""
 
 import json
+import os
+import signal
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -8,7 +10,7 @@ from typing import Any
 import pytest
 
 from tests.chaos.conftest import FULL, Tell
-from tests.chaos.soundness import assert_nothing_runs, assert_sound, points, processes, runs
+from tests.chaos.soundness import assert_nothing_runs, assert_sound, points, runs
 from tests.chaos.study import INJECT, Study, wait_until
 from tests.chaos.zygote import Zygote
 
@@ -78,6 +80,29 @@ def test_sweeper_is_killed_at_every_step(
     survived(f"sweeper killed, {method}, {workers} worker(s)", f"SIGKILL {when} each durable step", len(steps))
 
 
+def test_job_that_begins_after_its_sweeper_was_killed_and_replaced(
+    make_study: MakeStudy, zygote: Zygote, survived: Tell
+) -> None:
+    """The machine is busy: the next sweeper is there before the job has written down who it is."""
+    study = make_study()
+    assert study.fork(zygote, fault={}).wait().code == 0
+    first = next(int(line.split()[0]) for line in study.taken_steps() if line.split()[1] == "popen")
+    for _ in range(10):
+        study = make_study()
+        assert study.fork(zygote, fault={"at": first, "what": "SLOW_JOB"}).wait().code == -9
+        held_up = study.pids()
+        in_time = not (study.sweep_dir / "0" / ".pid").exists()
+        ended = study.fork(zygote).wait() if in_time else None
+        for pid in held_up:
+            os.kill(pid, signal.SIGCONT)
+        if ended is not None:
+            assert ended.code == 0, ended.output
+            assert_sound(study)
+            survived("job begins after a resume", "SIGSTOP to its shell, SIGKILL to the sweeper", 1)
+            return
+    pytest.fail("the job was never held up in time")
+
+
 def trial_steps(undisturbed: Study, zygote: Zygote) -> list[str]:
     ended = undisturbed.fork(zygote, **environment(undisturbed, {})).wait()
     assert ended.code == 0, ended.output
@@ -88,7 +113,8 @@ def trial_steps(undisturbed: Study, zygote: Zygote) -> list[str]:
 
 def environment(study: Study, fault: dict[str, Any]) -> dict[str, str]:
     """What makes the process of trial 0 suffer the fault."""
-    return {"PYTHONPATH": str(INJECT), "AX_MO_CHAOS": json.dumps({"trial": 0, "log": str(study.steps), **fault})}
+    path = os.pathsep.join(filter(None, [str(INJECT), os.environ.get("PYTHONPATH")]))
+    return {"PYTHONPATH": path, "AX_MO_CHAOS": json.dumps({"trial": 0, "log": str(study.steps), **fault})}
 
 
 @pytest.mark.parametrize("workers", [1, pytest.param(2, marks=full)])
@@ -126,7 +152,7 @@ def test_machine_goes_down_at_every_step_of_a_trial(
         study = studies[number - 1]
         ended = study.fork(zygote, **environment(study, {"at": number, "what": "NODE"})).wait()
         assert ended.code == -9, ended.output
-        wait_until(lambda: not processes(study))
+        wait_until(lambda: not study.processes())
         had_ended = (study.sweep_dir / "0" / "result.json").exists()
         before = [run for run in runs(study.journal) if run[1] == 0]
         study.resume(zygote)

@@ -11,7 +11,7 @@ import pytest
 from tests.chaos.conftest import FULL, Tell
 from tests.chaos.soundness import assert_nothing_runs, assert_sound, points
 from tests.chaos.study import Study
-from tests.chaos.test_crash_points import check_points
+from tests.chaos.test_crash_points import RANDOM, check_points, environment, trial_steps
 from tests.chaos.zygote import Ended, Zygote
 
 MakeStudy = Callable[..., Study]
@@ -55,6 +55,29 @@ def test_disk_fails_at_every_step(
     check_points(check, steps)
     how = "from each durable step on" if lasting else "at each durable step"
     survived(f"{what}, sweeper, 1 worker", f"raised {how}", len(steps))
+
+
+@pytest.mark.parametrize("lasting", [False, True])
+@pytest.mark.skipif(not FULL, reason="make test-chaos")
+@pytest.mark.timeout(3600)
+def test_disk_fails_under_a_trial(lasting: bool, make_study: MakeStudy, zygote: Zygote, survived: Tell) -> None:
+    """The trial has failed with the reason, or does not need what it could not write; the study goes on."""
+    undisturbed = make_study()
+    steps = trial_steps(undisturbed, zygote)
+    studies = [make_study(overrides=(*RANDOM, "hydra.sweeper.max_failure_rate=1.0")) for _ in steps]
+
+    def check(number: int) -> None:
+        study = studies[number - 1]
+        fault = {"at": number, "what": "EIO", "lasting": lasting}
+        ended = study.fork(zygote, **environment(study, fault)).wait()
+        assert ended.code == 0, ended.output
+        failed = failures(study)
+        assert set(failed) <= {0} and all(failed.values())
+        assert_sound(study, failed=failed)
+
+    check_points(check, steps)
+    how = "from each step of the trial on" if lasting else "at each step of the trial"
+    survived("EIO, trial, 1 worker", f"raised {how}", len(steps))
 
 
 @pytest.fixture

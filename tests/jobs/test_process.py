@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from ax_mo.jobs.process import Identity, Whereabouts, alive, end, identity, recorded, whereabouts
+from ax_mo.jobs.process import Identity, Whereabouts, alive, end, identity, recorded, this_process, whereabouts
 from ax_mo.trial.files import PID, STDERR, STDOUT
 
 Start = Callable[..., "subprocess.Popen[bytes]"]
@@ -295,3 +295,13 @@ def test_end_of_what_has_ended_does_nothing(start: Start, tmp_path: Path) -> Non
     before = time.monotonic()
     end([found, Identity(os.getpid(), 1)], patience=5.0)  # the second is not this process: it started later
     assert time.monotonic() - before < 1.0
+
+
+def test_job_whose_sweeper_died_before_it_began_does_not_begin(tmp_path: Path) -> None:
+    """A resume has found nothing of it, and starts the trial once more."""
+    job = recorded(("touch", str(tmp_path / "ran")), tmp_path, 2**30)
+    assert subprocess.run(job, check=False).returncode == 1
+    assert not (tmp_path / "ran").exists()
+    assert identity(tmp_path) is None, "the next attempt's, perhaps, is not overwritten"
+    assert subprocess.run(recorded(("touch", str(tmp_path / "ran")), tmp_path, this_process()), check=True)
+    assert (tmp_path / "ran").exists()

@@ -29,9 +29,10 @@ _write, _open, _kill = os.write, os.open, os.kill
 class Steps:
     """``fault`` is ``{"at": n, "when": "before" | "after", "what": ..., "log": path}``.
 
-    ``what`` is a signal's name, ``NODE`` (this process and its parent are killed, as if the machine went down) or the
-    name of an error number, which the step raises, and with ``"lasting": true`` every later one. Without ``at`` the
-    steps are counted only: a line each in ``log``.
+    ``what`` is a signal's name, ``NODE`` (this process and its parent are killed, as if the machine went down),
+    ``SLOW_JOB`` (the process that the step has started is held up, and this one killed) or the name of an error number,
+    which the step raises, and with ``"lasting": true`` every later one. Without ``at`` the steps are counted only: a
+    line each in ``log``.
     """
 
     def __init__(self, fault: dict[str, Any]) -> None:
@@ -50,22 +51,27 @@ class Steps:
         with self._lock:
             self._taken += 1
             number = self._taken
-            _write(self._log, f"{number} {kind} {target}\n".encode(errors="replace"))
+            name = "" if kind == "popen" else target
+            _write(self._log, f"{number} {kind} {name}\n".encode(errors="replace"))
         mine = self._at is not None and (number == self._at or (self._lasting and number > self._at))
         if mine and self._what.startswith("E") and kind not in ("flock", "remove"):
             raise _error(self._what, kind, target)
         if mine and self._when == "before":
-            self._strike()
+            self._strike(target)
         result = step()
         if mine and self._when == "after":
-            self._strike()
+            self._strike(target)
         return result
 
     def _is_foreign(self, target: object) -> bool:
-        text = str(target)
+        text = "" if isinstance(target, subprocess.Popen) else str(target)
         return text.startswith(("/dev/", "/proc/")) or text == self._ignored or "journal" in text
 
-    def _strike(self) -> None:
+    def _strike(self, target: object) -> None:
+        if self._what == "SLOW_JOB":
+            assert isinstance(target, subprocess.Popen)
+            _kill(target.pid, signal.SIGSTOP)
+            _kill(os.getpid(), signal.SIGKILL)
         if self._what == "NODE":
             if os.getppid() > 1:
                 _kill(os.getppid(), signal.SIGKILL)
@@ -79,7 +85,7 @@ def _error(name: str, kind: str, target: object) -> Exception:
         words = {"ENOSPC": "database or disk is full", "EIO": "disk I/O error"}
         return sqlite3.OperationalError(words[name])
     number = getattr(errno, name)
-    return OSError(number, os.strerror(number), str(target))
+    return OSError(number, os.strerror(number), None if kind == "popen" else str(target))
 
 
 def install_from_environment() -> None:
@@ -104,7 +110,7 @@ def install(fault: dict[str, Any]) -> None:
     _count_in(os, "open", steps, lambda *args: args[0], when=lambda *args: bool(args[1] & _WRITES))
     for module in (builtins, io):
         _count_in(module, "open", steps, lambda *args: args[0], when=_opens_for_writing)
-    _count_in(subprocess.Popen, "__init__", steps, lambda *_: "", "popen")
+    _count_in(subprocess.Popen, "__init__", steps, lambda *args: args[0], "popen")
     connect = sqlite3.connect
 
     class Connection(sqlite3.Connection):
