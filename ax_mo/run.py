@@ -143,6 +143,8 @@ def _jobs(launcher: Any, settings: Settings) -> Jobs:
     """Where trials run; raises ConfigError when so many at once cannot."""
     values = launcher_settings(launcher.settings)
     jobs = torchx_jobs(values)
+    if not settings.dry_run:
+        jobs.check()
     if isinstance(jobs, LocalJobs) and jobs.capacity is not None and jobs.capacity < settings.n_jobs:
         raise ConfigError(
             f"hydra.sweeper.n_jobs={settings.n_jobs} with hydra.launcher.gpu={values.gpu} needs "

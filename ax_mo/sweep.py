@@ -15,8 +15,9 @@ from typing import Any
 
 from ax_mo.errors import AxMoError, StudyStopped
 from ax_mo.jobs.arrival import Arrivals
-from ax_mo.jobs.job import Job, Jobs, JobSpec, JobState, Phase
+from ax_mo.jobs.job import Job, Jobs, JobSpec, JobState, NoAnswer, Phase, SubmitLater, job_name
 from ax_mo.jobs.process import identity
+from ax_mo.jobs.retry import Silence, Submissions
 from ax_mo.ledger import Ledger
 from ax_mo.resumption import Resumption
 from ax_mo.screen import write_from_a_handler
@@ -95,6 +96,8 @@ class Sweep:
         self._asked: Future[Suggestion] | None = None
         self._waiting_since: float | None = None
         self._arrivals = Arrivals(jobs.result_grace_seconds)
+        self._submissions = Submissions()
+        self._silence = Silence()
         self._cancelled: set[Key] = set()  # since they did not stop when they were asked to
         self._farewell = farewell
         self._timeout_hours = timeout_hours
@@ -179,7 +182,7 @@ class Sweep:
     # submit
 
     def _submit(self) -> None:
-        while not self._interrupts and len(self._running) < self._n_jobs:
+        while not self._interrupts and len(self._running) < self._n_jobs and not self._submissions.pausing:
             if self._may_run_again:
                 self._start(self._ledger.again(*self._again.pop(0)))
                 continue
@@ -195,22 +198,42 @@ class Sweep:
     def _start(self, run: Trial) -> None:
         ledger = self._ledger
         directory = ledger.directory(run)
-        name = f"trial-{run.number}" if run.repeat is None else f"trial-{run.number}-{run.repeat}"
+        name = job_name(ledger.home.token, run.number, run.repeat, run.attempt)
         spec = JobSpec(name, tuple(ledger.command(run)), directory, ledger.cwd, ledger.environment(run))
         try:
             handle = self._jobs.submit(spec)
+        except SubmitLater as error:
+            self._start_later(run, error)
+            return
         except OSError as error:
             raise StudyStopped(f"Cannot start trial {run.label} in {directory}: {error.strerror or error}") from None
+        self._submissions.worked()
         self._running[run.key] = Job(handle, directory)
         self._adopted.discard(run.key)
         self._elsewhere.pop(run.key, None)
         ledger.submitted(run.key, handle)
 
+    def _start_later(self, run: Trial, error: SubmitLater) -> None:
+        """Put the run back; nothing is submitted before the pause is over."""
+        self._opened.insert(0, run)
+        pause = self._submissions.failed()
+        if pause is None:
+            raise self._submissions.given_up(f"trial {run.label}", error)
+        self._ledger.screen.notice(
+            f"The scheduler did not take trial {run.label}; trying again in {pause:g} s: {error}"
+        )
+
     # watch, collect, tell
+
+    def _notice(self, text: str | None) -> None:
+        if text is not None:
+            self._ledger.screen.notice(text)
 
     def _collect(self) -> None:
         keys = list(self._running)
-        for key, state in zip(keys, self._jobs.states([self._running[key] for key in keys]), strict=True):
+        states = self._jobs.states([self._running[key] for key in keys])
+        self._notice(self._silence.after(states))
+        for key, state in zip(keys, states, strict=True):
             if key in self._elsewhere and self._ledger.has_result(self._ledger.runs[key]):
                 state = JobState(Phase.ENDED)  # all that can be known of it
             if state.phase is not Phase.ENDED:
@@ -257,8 +280,12 @@ class Sweep:
             self._leave_to(ledger.home.original)
             return
         for run in ledger.open_runs():
-            job = Job(run.handle or "", ledger.directory(run))
-            started = bool(run.handle) or identity(job.directory) is not None  # its handle may never have been written
+            try:
+                handle = self._handle_of(run)
+            except NoAnswer:  # and the user does not want to wait for one
+                return
+            job = Job(handle, ledger.directory(run))
+            started = bool(handle) or identity(job.directory) is not None  # its handle may never have been written
             state = JobState(Phase.ENDED)
             if started and run.status is not Status.CANCELLED:
                 (state,) = self._jobs.states([job])
@@ -275,6 +302,30 @@ class Sweep:
                 ledger.screen.notice(f"Trial {run.label} is still running; watching it again.")
         if self._running and ledger.home.former is not None:
             ledger.screen.notice(_moved(ledger.home, ledger.home.former))
+
+    def _handle_of(self, run: Trial) -> str:
+        """The run's handle, noted now if its sweeper did not live to do so; empty where it was never submitted.
+
+        Waits for a scheduler that does not answer. Raises NoAnswer on Ctrl-C.
+        """
+        if run.handle or run.status is Status.CANCELLED:
+            return run.handle or ""
+        ledger = self._ledger
+        name = job_name(ledger.home.token, run.number, run.repeat, run.attempt)
+        while True:
+            try:
+                handle = self._jobs.find(name, ledger.directory(run))
+                break
+            except NoAnswer as error:
+                if self._interrupts:
+                    raise
+                self._notice(self._silence.unanswered(f"Whether trial {run.label} was submitted is not known: {error}"))
+                self._wake.wait(self._jobs.poll_seconds)
+                self._wake.clear()
+        self._notice(self._silence.answered())
+        if handle is not None:
+            ledger.submitted(run.key, handle)
+        return handle or ""
 
     def _settle(self, run: Trial, state: JobState, started: bool = True) -> None:
         """End a run of an earlier sweeper that does not run any more, or put it in line again."""

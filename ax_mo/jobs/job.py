@@ -6,6 +6,8 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Protocol
 
+from ax_mo.errors import StudyStopped
+
 
 class Phase(StrEnum):
     """Unknown is not failed: a scheduler that does not answer says nothing about the job."""
@@ -53,6 +55,27 @@ class JobSpec:
     env: Mapping[str, str] = field(default_factory=dict)
 
 
+class SubmitRefused(StudyStopped):
+    """The scheduler will never take such a job; says why in its own words. What runs is left to run."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, leaves_jobs=True)
+
+
+class SubmitLater(Exception):
+    """The scheduler did not take the job this time, or nobody knows whether it did; the message is its own words."""
+
+
+class NoAnswer(Exception):
+    """The scheduler did not answer, which says nothing about its jobs; the message is its own words."""
+
+
+def job_name(token: str, number: int, repeat: int | None = None, attempt: int = 1) -> str:
+    """The name that only this attempt has. ``token`` is of its sweep directory, or of its batch."""
+    which = f"{number}" if repeat is None else f"{number}-{repeat}"
+    return f"ax-{token}-{which}-a{attempt}"
+
+
 @dataclass(frozen=True)
 class Job:
     """A submitted job. ``handle`` means something to the ``Jobs`` that gave it, also in a later process."""
@@ -69,8 +92,18 @@ class Jobs(Protocol):
     result_grace_seconds: float
     """How long after a job's end its files may still be on their way."""
 
+    def check(self) -> None:
+        """Raises ConfigError where no job could be submitted; for before the first one."""
+
     def submit(self, spec: JobSpec) -> str:
-        """Start the job and return its handle."""
+        """Start the job and return its handle.
+
+        Raises SubmitRefused and SubmitLater. After the latter, the same spec may be submitted once more: a job that
+        was taken although nobody said so is found by its name.
+        """
+
+    def find(self, name: str, directory: Path) -> str | None:
+        """The handle of the job that was submitted by this name, ended or not. Raises NoAnswer."""
 
     def states(self, jobs: Sequence[Job]) -> list[JobState]:
         """The state of each job, in order."""

@@ -2,6 +2,7 @@
 
 import logging
 import os
+import secrets
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -17,8 +18,9 @@ from ax_mo.errors import AxMoError
 from ax_mo.jobs.arrival import Arrivals
 from ax_mo.jobs.command import Program, prepare_directory, this_program
 from ax_mo.jobs.in_place import is_trial, refuse_inside_a_job, run_in_place
-from ax_mo.jobs.job import Job, Jobs, JobSpec, JobState, Phase
+from ax_mo.jobs.job import Job, Jobs, JobSpec, JobState, Phase, SubmitLater, job_name
 from ax_mo.jobs.outcome import outcome_of, result_of
+from ax_mo.jobs.retry import Submissions
 from ax_mo.jobs.settings import launcher_settings, parallel_jobs
 from ax_mo.jobs.torchx_jobs import torchx_jobs
 from ax_mo.project import hydra_overrides, task_overrides, without_hydra
@@ -60,11 +62,13 @@ def launch(
     program = this_program(task_overrides(config), hydra_overrides(config))
     values = launcher_settings(settings)
     jobs = torchx_jobs(values)
+    jobs.check()
     disown_ranks()
     try:
         log.info("Launching %d jobs with TorchX (%s)", len(job_overrides), values.scheduler)
+        batch = secrets.token_hex(4)
         prepared = [
-            _prepare(program, context, config, list(overrides), initial_job_idx + offset)
+            _prepare(program, context, config, list(overrides), initial_job_idx + offset, batch)
             for offset, overrides in enumerate(job_overrides)
         ]
         states = _run(jobs, prepared, parallel_jobs(settings.get("n_jobs"), values, jobs))
@@ -74,7 +78,7 @@ def launch(
 
 
 def _prepare(
-    program: Program, context: HydraContext, config: DictConfig, overrides: list[str], number: int
+    program: Program, context: HydraContext, config: DictConfig, overrides: list[str], number: int, batch: str
 ) -> _Prepared:
     """Compose the job and write what it needs into its directory."""
     job_config = context.config_loader.load_sweep_config(config, overrides)
@@ -89,7 +93,7 @@ def _prepare(
     argv = program.command(overrides, directory, sweep_dir, subdir, number, str(number))
     content = {"trial": number, "attempt": 1, "overrides": overrides}
     prepare_directory(directory, content, argv, Path.cwd(), f"Job {number}")
-    spec = JobSpec(f"job-{number}", tuple(argv), directory, Path.cwd())
+    spec = JobSpec(job_name(batch, number), tuple(argv), directory, Path.cwd())
     return _Prepared(number, tuple(overrides), job_config, directory, spec)
 
 
@@ -104,7 +108,7 @@ def _run(jobs: Jobs, prepared: Sequence[_Prepared], n_jobs: int) -> dict[int, Jo
             while waiting and len(running) < n_jobs:
                 job = waiting.pop(0)
                 log.info("\t#%d : %s", job.number, " ".join(filter_overrides(job.overrides)))
-                running[job.number] = Job(jobs.submit(job.spec), job.directory)
+                running[job.number] = Job(_submit(jobs, job.spec), job.directory)
             numbers = list(running)
             for number, state in zip(numbers, jobs.states([running[n] for n in numbers]), strict=True):
                 if state.phase is not Phase.ENDED:
@@ -114,10 +118,25 @@ def _run(jobs: Jobs, prepared: Sequence[_Prepared], n_jobs: int) -> dict[int, Jo
                     del running[number]
             if running:
                 time.sleep(jobs.poll_seconds)
-    except BaseException:
-        jobs.cancel(list(running.values()))
+    except BaseException as error:
+        if not getattr(error, "leaves_jobs", False):
+            jobs.cancel(list(running.values()))
         raise
     return ended
+
+
+def _submit(jobs: Jobs, spec: JobSpec) -> str:
+    """Submit the job, waiting for a scheduler that does not take it yet. Raises StudyStopped when it never does."""
+    submissions = Submissions()
+    while True:
+        try:
+            return jobs.submit(spec)
+        except SubmitLater as error:
+            pause = submissions.failed()
+            if pause is None:
+                raise submissions.given_up(f"job {spec.name}", error) from None
+            log.warning("The scheduler did not take a job; trying again in %g s: %s", pause, error)
+            time.sleep(pause)
 
 
 def _job_return(job: _Prepared, state: JobState) -> JobReturn:

@@ -11,6 +11,7 @@ from ax_mo.jobs.elsewhere import Elsewhere, out_of_reach
 from ax_mo.jobs.gpus import GpuPool, visible_gpus
 from ax_mo.jobs.job import Job, JobSpec, JobState, Phase
 from ax_mo.jobs.process import alive, end, identity, recorded, this_process
+from ax_mo.jobs.scheduler_args import check_arguments
 from ax_mo.jobs.torchx_app import LOCAL, ROLE, TorchXSettings, app_of, open_runner, own_signal_handlers
 
 _LOGS = ".torchx"
@@ -36,6 +37,15 @@ class LocalJobs:
     def capacity(self) -> int | None:
         """How many jobs the machine's GPUs allow at once; None where none are asked for."""
         return self._gpus.capacity if self._gpus else None
+
+    def check(self) -> None:
+        """Raises ConfigError for ``scheduler_args`` that TorchX would ignore or refuse."""
+        with own_signal_handlers():
+            check_arguments(LOCAL, self._settings.scheduler_args, self._runner.scheduler_run_opts(LOCAL))
+
+    def find(self, name: str, directory: Path) -> str | None:
+        """None: a local job is known by what it leaves in its directory."""
+        return None
 
     def submit(self, spec: JobSpec) -> str:
         env = {**self._settings.env, **spec.env}

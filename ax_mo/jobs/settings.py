@@ -25,6 +25,9 @@ def launcher_settings(settings: Mapping[str, Any]) -> TorchXSettings:
     poll = values.get("poll_seconds")
     if poll is not None and poll <= 0:
         raise ConfigError(f"hydra.launcher.poll_seconds must be above 0, not {poll}.")
+    unknown = values.get("unknown_timeout", 600.0)
+    if unknown <= 0:
+        raise ConfigError(f"hydra.launcher.unknown_timeout must be above 0 (seconds), not {unknown}.")
     return TorchXSettings(**values)
 
 

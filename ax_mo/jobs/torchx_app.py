@@ -5,12 +5,13 @@ import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar
 
 from ax_mo.jobs.job import JobSpec
 
 LOCAL = "local_cwd"
 ROLE = "trial"
+SESSION = "ax_mo"
 
 
 @dataclass(frozen=True)
@@ -25,14 +26,16 @@ class TorchXSettings:
     image: str = ""
     env: Mapping[str, str] = field(default_factory=dict)
     poll_seconds: float | None = None
+    unknown_timeout: float = 600.0
 
 
 def open_runner(scheduler: str, **parameters: Any) -> Any:
     from torchx.runner.api import Runner
     from torchx.schedulers import get_scheduler_factories
 
-    factory = _local_scheduler if scheduler == LOCAL else get_scheduler_factories()[scheduler]
-    return Runner("ax_mo", {scheduler: factory}, scheduler_params=parameters)
+    own = {LOCAL: _local_scheduler, "slurm": _slurm_scheduler}
+    factory = own.get(scheduler) or get_scheduler_factories()[scheduler]
+    return Runner(SESSION, {scheduler: factory}, scheduler_params=parameters)
 
 
 def _local_scheduler(session_name: str, **parameters: Any) -> Any:
@@ -44,6 +47,21 @@ def _local_scheduler(session_name: str, **parameters: Any) -> Any:
             pass
 
     return OutlivedScheduler(session_name, CWDImageProvider, **parameters)
+
+
+def _slurm_scheduler(session_name: str, **_parameters: Any) -> Any:
+    """TorchX's own asks ``sinfo`` at every submission, which waits and writes to the terminal where Slurm is away."""
+    from torchx.schedulers.slurm_scheduler import SlurmScheduler
+
+    class AskedOnce(SlurmScheduler):  # type: ignore[misc]
+        _memory: ClassVar[dict[str | None, int | None]] = {}
+
+        def _partition_memmb(self, partition: str | None) -> int | None:
+            if partition not in self._memory:
+                self._memory[partition] = super()._partition_memmb(partition)
+            return self._memory[partition]
+
+    return AskedOnce(session_name)
 
 
 def app_of(

@@ -5,68 +5,17 @@ import json
 import subprocess
 import sys
 import tempfile
-import types
-from collections.abc import Iterator
-from enum import Enum
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from ax_mo.errors import ConfigError
-from ax_mo.jobs.job import JobSpec
+from ax_mo.jobs.job import JobSpec, SubmitLater
 from ax_mo.jobs.torchx_app import TorchXSettings
 from ax_mo.jobs.torchx_jobs import torchx_jobs
 
 CONTAINERS = ["local_docker", "kubernetes", "kubernetes_mcad", "aws_batch", "aws_sagemaker", "gcp_batch", "lsf"]
-
-
-class RayCluster:
-    """Ray's job API as TorchX sees it: keeps what each job was submitted with, and the files it was given."""
-
-    def __init__(self) -> None:
-        self.submitted: list[dict[str, Any]] = []
-        self.files: list[dict[str, str]] = []
-        self.down = False
-
-    def client(self, address: str) -> "RayCluster":
-        self.address = address
-        return self
-
-    def get_address(self) -> str:
-        return self.address
-
-    def submit_job(self, **job: Any) -> str:
-        if self.down:
-            raise ConnectionError("Failed to connect to Ray")
-        self.submitted.append(job)
-        directory = Path(job["runtime_env"]["working_dir"])
-        self.files.append({path.name: path.read_text() for path in directory.iterdir()})
-        return str(job["submission_id"])
-
-
-@pytest.fixture
-def ray(monkeypatch: pytest.MonkeyPatch) -> Iterator[RayCluster]:
-    """TorchX's own Ray scheduler, which finds this cluster where it looks for Ray."""
-    cluster = RayCluster()
-    status = Enum("JobStatus", ["PENDING", "RUNNING", "SUCCEEDED", "FAILED", "STOPPED"])
-    parts: dict[str, dict[str, Any]] = {
-        "ray": {},
-        "ray.autoscaler": {"sdk": None},
-        "ray.dashboard": {},
-        "ray.dashboard.modules": {},
-        "ray.dashboard.modules.job": {},
-        "ray.dashboard.modules.job.common": {"JobStatus": status},
-        "ray.dashboard.modules.job.sdk": {"JobSubmissionClient": cluster.client},
-    }
-    for name, content in parts.items():
-        module = types.ModuleType(name)
-        vars(module).update(content)
-        monkeypatch.setitem(sys.modules, name, module)
-    monkeypatch.delitem(sys.modules, "torchx.schedulers.ray_scheduler", raising=False)
-    monkeypatch.delenv("RAY_ADDRESS", raising=False)
-    yield cluster
-    sys.modules.pop("torchx.schedulers.ray_scheduler", None)
 
 
 def checksum(directory: Path) -> str:
@@ -80,7 +29,7 @@ def checksum(directory: Path) -> str:
 
 @pytest.mark.parametrize("temporary", ["scratch/me", "scratch", "scratch/m"])
 def test_ray_leaves_a_project_under_the_temporary_directory_as_it_is(
-    ray: RayCluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, temporary: str
+    ray: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, temporary: str
 ) -> None:
     """TorchX deletes what its path begins with TMPDIR: also /scratch/me2 where that is /scratch/me."""
     project = tmp_path / "scratch" / "me2" / "project"
@@ -97,6 +46,11 @@ def test_ray_leaves_a_project_under_the_temporary_directory_as_it_is(
     jobs = torchx_jobs(TorchXSettings(scheduler="ray"))
     handle = jobs.submit(JobSpec("ax-token-0-a1", (sys.executable, "train.py"), sweep, project, {"A": "x,y"}))
     assert checksum(project) == before
+    ray.down = True
+    with pytest.raises(SubmitLater, match="Failed to connect to Ray"):
+        jobs.submit(JobSpec("ax-token-1-a1", (sys.executable, "train.py"), sweep, project))
+    assert checksum(project) == before
+
     (job,) = ray.submitted
     assert handle.endswith(job["submission_id"])
     assert not Path(job["runtime_env"]["working_dir"]).exists(), "a temporary directory was left"
@@ -104,7 +58,7 @@ def test_ray_leaves_a_project_under_the_temporary_directory_as_it_is(
 
 
 def test_ray_job_runs_where_the_user_is_and_writes_its_files_where_they_are_looked_for(
-    ray: RayCluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ray: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     project, directory, elsewhere = (tmp_path / name for name in ("it's a project", "0", "elsewhere"))
     for path in (project, directory, elsewhere):
