@@ -64,8 +64,9 @@ test-next:
 test-long: env browser
 	AX_MO_TEST_LONG=1 $(BIN)/python -m pytest tests/end_to_end/test_conditional.py
 
-# Insists on a Slurm that answers; `make test` leaves these tests out where none does.
+# On a Slurm, which root starts here where none answers; `make test` leaves these tests out where none does.
 test-slurm: env
+	@sinfo -h >/dev/null 2>&1 || bash tests/slurm/up.sh
 	AX_MO_TEST_SLURM=1 $(BIN)/python -m pytest tests/slurm
 
 # The whole chaos suite (an hour or two); faketime sets the clock of a study, tmux is a terminal that is killed.

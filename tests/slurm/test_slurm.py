@@ -1,32 +1,12 @@
 """Trials as real Slurm jobs. Runs where a Slurm answers (``make test-slurm`` insists on one)."""
 
-import os
 import signal
 import subprocess
 import time
 
-import pytest
-
-from tests.end_to_end.conftest import Sweep
-
-
-def slurm_answers() -> bool:
-    try:
-        return subprocess.run(["sinfo", "-h"], capture_output=True, timeout=5, check=False).returncode == 0
-    except (OSError, subprocess.TimeoutExpired):
-        return False
-
-
-needs_slurm = pytest.mark.skipif(
-    not os.environ.get("AX_MO_TEST_SLURM") and not slurm_answers(), reason="no Slurm answers on this machine"
-)
+from tests.slurm.conftest import needs_slurm
 
 OPTIONS = ("x=interval(0,1)", "hydra.launcher.scheduler=slurm", "hydra.sweeper.n_jobs=2")
-
-
-@pytest.fixture
-def sweep(tmp_path):
-    return Sweep(tmp_path)
 
 
 @needs_slurm

@@ -1,0 +1,203 @@
+"""What a cluster does to a study: jobs cancelled and requeued, nodes and controllers lost, a sweeper killed at sbatch.
+
+After each, every trial has run exactly once, or its failure says what happened.
+"""
+
+import os
+import shutil
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+
+from ax_mo.jobs.job import Cause, Job, JobSpec, Phase
+from ax_mo.jobs.torchx_app import TorchXSettings
+from ax_mo.jobs.torchx_jobs import torchx_jobs
+from tests.end_to_end.conftest import Sweep, environment
+from tests.slurm.conftest import (
+    CONTROLLER_PID,
+    job_of,
+    needs_slurm,
+    output_of,
+    owns_slurm,
+    runs,
+    start_controller,
+    started,
+    stop_controller,
+    until,
+)  # fmt: skip
+
+pytestmark = [needs_slurm, pytest.mark.timeout(400)]
+
+OPTIONS = ("x=interval(0,1)", "hydra.launcher.scheduler=slurm", "hydra.sweeper.n_jobs=2", "hydra.sweeper.seed=1")
+
+
+def finish(process: "subprocess.Popen[str]") -> str:
+    output, _ = process.communicate(timeout=300)
+    assert process.returncode == 0, output
+    return output
+
+
+def test_cancelled_job_is_a_trial_that_says_so_and_the_study_goes_on(sweep: Sweep) -> None:
+    process = sweep.start(*OPTIONS, "sleep=8", "hydra.sweeper.n_trials=3", "hydra.sweeper.max_failure_rate=1.0")
+    until(lambda: started(sweep, 0, 1))
+    subprocess.run(["scancel", job_of(sweep, 0)], check=True)
+    finish(process)
+    trials = {trial["trial"]: trial for trial in sweep.trials()}
+    assert len(trials) == 3
+    assert "Slurm ended the job: CANCELLED" in trials["0"]["reason"]
+    assert [trials[number]["status"] for number in "12"] == ["completed"] * 2
+
+
+@owns_slurm
+def test_requeued_job_runs_again_and_is_one_trial(sweep: Sweep) -> None:
+    process = sweep.start(*OPTIONS, "sleep=8", "hydra.sweeper.n_trials=2")
+    until(lambda: started(sweep, 0, 1))
+    job = job_of(sweep, 0)
+    subprocess.run(["scontrol", "requeue", job], check=True)
+    until(lambda: output_of("squeue", "-h", "-j", job, "-o", "%T") == "PENDING")
+    finish(process)
+    assert [(trial["status"], trial["attempt"]) for trial in sweep.trials()] == [("completed", "1")] * 2
+
+
+@owns_slurm
+def test_job_of_a_node_that_fails_has_the_cause(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SBATCH_NO_REQUEUE", "1")  # TorchX asks for the contrary
+    monkeypatch.chdir(tmp_path)
+    jobs = torchx_jobs(TorchXSettings(scheduler="slurm"))
+    directory = tmp_path / "0"
+    directory.mkdir()
+    job = Job(jobs.submit(JobSpec("ax-nodefail-0-a1", ("sleep", "100"), directory, tmp_path)), directory)
+    until(lambda: jobs.states([job])[0].phase is Phase.RUNNING and (directory / ".pid").exists())
+    node = output_of("squeue", "-h", "-j", job.handle.rpartition("/")[2], "-o", "%N")
+    subprocess.run(["scontrol", "update", f"nodename={node}", "state=down", "reason=test"], check=True)
+    try:
+        until(lambda: jobs.states([job])[0].phase is Phase.ENDED)
+        state = jobs.states([job])[0]
+        assert (state.cause, state.message) == (Cause.NODE_FAILURE, "Slurm ended the job: NODE_FAIL")
+    finally:
+        subprocess.run(["scontrol", "update", f"nodename={node}", "state=resume"], check=True)
+
+
+@owns_slurm
+def test_controller_that_is_away_for_a_minute_costs_nothing(sweep: Sweep) -> None:
+    journal = sweep.tmp_path / "journal"
+    process = sweep.start(*OPTIONS, "sleep=10", f"journal={journal}", "hydra.sweeper.n_trials=4")
+    until(lambda: started(sweep, 0, 1))
+    stop_controller()
+    try:
+        time.sleep(60)
+    finally:
+        start_controller()
+    output = finish(process)
+    assert "Slurm does not answer: " in output
+    assert "Nothing is lost" in output
+    assert "The scheduler answers again." in output
+    assert [(trial["status"], trial["attempt"]) for trial in sweep.trials()] == [("completed", "1")] * 4
+    assert runs(journal) == {str(number): 1 for number in range(4)}
+
+
+# At the moment of submission
+
+SBATCH = """#!/bin/sh
+# Slurm's own sbatch, and what happens around it, at the second submission of a trial.
+case "$*" in *--test-only*) exec {sbatch} "$@";; esac
+echo x >> {directory}/calls
+if [ "$(wc -l < {directory}/calls)" != 2 ]; then exec {sbatch} "$@"; fi
+script=$(mktemp {directory}/script.XXXXXX); cat > "$script"
+{around}
+"""
+
+
+def with_sbatch(sweep: Sweep, around: str) -> dict[str, str]:
+    """An environment in which ``around`` happens at a submission; ``$script`` is what is submitted."""
+    directory = sweep.tmp_path / "bin"
+    directory.mkdir()
+    sbatch = shutil.which("sbatch") or "sbatch"
+    (directory / "sbatch").write_text(SBATCH.format(sbatch=sbatch, directory=directory, around=around))
+    (directory / "sbatch").chmod(0o755)
+    return environment(PATH=f"{directory}:{os.environ['PATH']}", SBATCH=sbatch)
+
+
+KILLED_BEFORE = 'kill -KILL "$PPID"; sleep 4; exec "$SBATCH" "$@" < "$script"'
+KILLED_AFTER = '"$SBATCH" "$@" < "$script"; kill -KILL "$PPID"'
+KILLED_AFTER_PENDING = '"$SBATCH" --begin=now+12 "$@" < "$script"; kill -KILL "$PPID"'
+
+
+@pytest.mark.parametrize("around", [KILLED_BEFORE, KILLED_AFTER, KILLED_AFTER_PENDING])
+def test_sweeper_killed_around_sbatch_runs_no_trial_twice_and_loses_none(sweep: Sweep, around: str) -> None:
+    journal = sweep.tmp_path / "journal"
+    argv = sweep.argv(*OPTIONS, "sleep=6", f"journal={journal}", "hydra.sweeper.n_trials=3")
+    env = with_sbatch(sweep, around)
+    first = subprocess.run(argv, cwd=sweep.tmp_path, env=env, capture_output=True, text=True, check=False, timeout=200)
+    assert first.returncode == -signal.SIGKILL, first.stdout + first.stderr
+    started_again = time.monotonic()
+    done = sweep.run(argv=argv, timeout=200)
+    assert done.returncode == 0, done.output
+    assert time.monotonic() - started_again < 120, "the trial was waited for and given up"
+    assert [(trial["status"], trial["attempt"]) for trial in sweep.trials()] == [("completed", "1")] * 3
+    assert runs(journal) == {str(number): 1 for number in range(3)}
+
+
+@owns_slurm
+def test_submission_that_timed_out_and_was_taken_is_not_made_again(sweep: Sweep) -> None:
+    journal = sweep.tmp_path / "journal"
+    frozen = (
+        f"pid=$(cat {CONTROLLER_PID}); kill -STOP $pid; (sleep 11; kill -CONT $pid) > /dev/null 2>&1 & "
+        'exec "$SBATCH" "$@" < "$script"'
+    )
+    argv = sweep.argv(*OPTIONS, "sleep=1", f"journal={journal}", "hydra.sweeper.n_trials=3")
+    done = sweep.run(argv=argv, env=with_sbatch(sweep, frozen), timeout=200)
+    assert done.returncode == 0, done.output
+    assert "The scheduler did not take trial 1; trying again in 2 s: sbatch: error: " in done.output
+    assert [(trial["status"], trial["attempt"]) for trial in sweep.trials()] == [("completed", "1")] * 3
+    assert runs(journal) == {str(number): 1 for number in range(3)}
+
+
+@owns_slurm
+def test_resume_waits_for_a_controller_that_does_not_answer(sweep: Sweep) -> None:
+    journal = sweep.tmp_path / "journal"
+    argv = sweep.argv(*OPTIONS, "sleep=1", f"journal={journal}", "hydra.sweeper.n_trials=2")
+    env = with_sbatch(sweep, KILLED_AFTER)
+    subprocess.run(argv, cwd=sweep.tmp_path, env=env, capture_output=True, check=False, timeout=200)
+    stop_controller()
+    try:
+        resumed = subprocess.Popen(
+            argv, cwd=sweep.tmp_path, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=environment()
+        )
+        assert resumed.stdout is not None
+        told = next(line for line in resumed.stdout if "Whether trial 1 was submitted" in line)
+        assert "is not known: slurm_load_jobs error: Unable to contact slurm controller" in told
+        assert resumed.poll() is None
+    finally:
+        start_controller()
+    assert "The scheduler answers again." in finish(resumed)
+    assert runs(journal) == {"0": 1, "1": 1}
+
+
+# Refusals
+
+
+def test_partition_that_does_not_exist_is_said_in_slurms_words_before_the_first_trial(sweep: Sweep) -> None:
+    began = time.monotonic()
+    done = sweep.run(*OPTIONS, "hydra.launcher.scheduler_args.partition=gpuu", "hydra.sweeper.n_trials=2", timeout=100)
+    assert done.returncode == 1
+    assert "sbatch: error: invalid partition specified: gpuu" in done.output
+    assert "hydra.launcher.scheduler_args.partition" in done.output
+    assert not (sweep.dir / "0").exists()
+    assert time.monotonic() - began < 40
+
+
+def test_refusal_in_mid_study_ends_it_at_once_and_leaves_what_runs(sweep: Sweep) -> None:
+    journal = sweep.tmp_path / "journal"
+    refused = "echo 'sbatch: error: Batch job submission failed: Invalid qos specification' >&2; exit 1"
+    argv = sweep.argv(*OPTIONS, "sleep=20", f"journal={journal}", "hydra.sweeper.n_trials=2")
+    done = sweep.run(argv=argv, env=with_sbatch(sweep, refused), timeout=100)
+    assert done.returncode == 1
+    assert "Invalid qos specification. Set the environment variable SBATCH_QOS." in done.output
+    assert job_of(sweep, 0), "the job that ran was cancelled"
+    resumed = sweep.run(argv=argv, timeout=200)
+    assert resumed.returncode == 0, resumed.output
+    assert runs(journal) == {"0": 1, "1": 1}
