@@ -16,7 +16,6 @@ from ax_mo.jobs.torchx_app import LOCAL, ROLE, TorchXSettings, app_of, open_runn
 
 _LOGS = ".torchx"
 _GPUS = ".gpus"
-_UNKNOWN_TIMEOUT = 600.0
 
 
 class LocalJobs:
@@ -28,7 +27,7 @@ class LocalJobs:
         self.poll_seconds = settings.poll_seconds or 0.05
         self._settings = settings
         self._started: set[str] = set()  # handles that our TorchX runner knows
-        self._elsewhere = Elsewhere(_UNKNOWN_TIMEOUT)
+        self._elsewhere = Elsewhere(settings.unknown_timeout)
         self._watched: set[Path] = set()  # directories of adopted jobs that were seen alive
         self._gpus = GpuPool(settings.gpu, visible_gpus()) if settings.gpu > 0 else None
         self._runner = open_runner(LOCAL, cache_size=100_000)

@@ -33,8 +33,8 @@ class TorchXLauncherConf:
     n_jobs: int | None = None
     # How often to ask for the jobs' states. Default: 0.05 on this machine, 2 on a cluster.
     poll_seconds: float | None = None
-    # How long, in seconds, a scheduler that answers may not know a job before the job counts as lost. A scheduler that
-    # does not answer is waited for.
+    # How long, in seconds, a scheduler that answers may not know a job, or a job of another machine may give no sign of
+    # life, before it counts as lost. A scheduler that does not answer is waited for.
     unknown_timeout: float = 600.0
 
 
