@@ -1,6 +1,7 @@
 """A sweep as it was asked for, and what follows from that alone."""
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,7 @@ from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from ax_mo.errors import ConfigError
+from ax_mo.errors import ConfigError, StudyLost
 from ax_mo.jobs.command import Program
 from ax_mo.plan import Plan
 from ax_mo.project import Project
@@ -20,6 +21,7 @@ from ax_mo.space.start import own_values
 from ax_mo.study.definition import Definition, described_goals
 from ax_mo.study.description import rebuild_hint
 from ax_mo.study.optimizer import AxOptimizer
+from ax_mo.study.store import check_welcome
 from ax_mo.study.urls import STUDY, sqlite_url
 from ax_mo.trial.metrics import as_json
 
@@ -57,15 +59,21 @@ class Asked:
             return sqlite_url(self.sweep_dir / STUDY), settings.study_name or "study"
         return settings.storage, settings.study_name or self.default_name
 
-    def check_database(self) -> None:
-        """Raises ConfigError where a study was, and its database is gone."""
-        if self.settings.storage is None and not (self.sweep_dir / STUDY).exists():
-            hint = rebuild_hint(self.sweep_dir)
+    def check_database(self, to_run: bool) -> None:
+        """Raises ConfigError where a study was and its database is gone, or is another one than this; changes nothing.
+
+        ``to_run``: AxMoError where a sweeper of another machine runs it at this moment.
+        """
+        sweep_dir = None if self.settings.storage is None else self.sweep_dir
+        if sweep_dir is None and not (self.sweep_dir / STUDY).exists():
+            hint = rebuild_hint(self.sweep_dir) if self.sweep_dir.is_dir() else ""
             if hint:
                 raise ConfigError(
                     f"{self.sweep_dir} holds a study whose {STUDY} is gone.{hint} For a new study, choose another "
                     "hydra.sweep.dir."
                 )
+        with suppress(StudyLost):  # whoever opens it says so, and what to do
+            check_welcome(*self.database, sweep_dir, self.definition, to_run)
 
     @property
     def definition(self) -> Definition:

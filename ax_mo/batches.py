@@ -56,6 +56,8 @@ class BatchSweep:
                 ledger.close_when_enough(time.monotonic() - self._started, self._timeout_hours)
             ledger.check_failures(0, at_end=True)
         except KeyboardInterrupt:
+            if ledger.store.patience.waits:  # nothing can be recorded now; a resume runs them again as well
+                raise
             for trial in ledger.open_runs():
                 ledger.cancel(trial.key)
             return Ending.CANCELLED

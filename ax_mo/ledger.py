@@ -431,6 +431,7 @@ class Ledger:
     def check_directory(self) -> None:
         if not self.sweep_dir.is_dir():
             raise StudyStopped(f"The sweep directory {self.sweep_dir} has disappeared.")
+        self.store.check()
 
     def directory(self, trial: Trial) -> Path:
         return self.sweep_dir / trial.directory

@@ -33,14 +33,11 @@ def preview(asked: Asked) -> str:
 
 def _known_study(asked: Asked) -> StoredStudy | None:
     """The study that this command without dry_run would resume. Raises ConfigError as that would."""
-    asked.check_database()
+    asked.check_database(to_run=False)
     if asked.settings.storage is None and not (asked.sweep_dir / STUDY).exists():
         return None
     studies = read_studies(*asked.database, may_be_new=asked.settings.storage is not None)
-    if not studies:
-        return None
-    studies[0].definition.check_same(asked.definition)
-    return studies[0]
+    return studies[0] if studies else None
 
 
 def _resumption(asked: Asked, known: Sequence[Trial]) -> str:

@@ -42,7 +42,8 @@ from ax_mo.settings import Settings, parse_settings
 from ax_mo.study.asker import Asker
 from ax_mo.study.description import rebuild_hint, write_description
 from ax_mo.study.home import Home, enter_home
-from ax_mo.study.lock import sole_sweeper
+from ax_mo.study.lock import SweepLock, sole_sweeper
+from ax_mo.study.patience import Patience
 from ax_mo.study.store import Store, StoredStudy
 from ax_mo.study.urls import with_absolute_path
 from ax_mo.sweep import Ending, Sweep
@@ -108,10 +109,10 @@ def _sweep(
         return []
     study = _Study(asked, jobs or launcher, screen)
     try:
+        asked.check_database(to_run=True)  # before anything is made
         sweep_dir.mkdir(parents=True, exist_ok=True)
-        with sole_sweeper(sweep_dir):
-            save_sweep(config, sweep_dir)
-            returns = study.run()
+        with sole_sweeper(sweep_dir) as lock:
+            returns = study.run(lock)
         study.write_report()  # when the lock is free, since the page says whether the study is running
         return returns
     except StudyStopped:
@@ -170,8 +171,9 @@ class _Study:
         source = str(asked.sweep_dir) if asked.settings.storage is None else f"{url}/{name}"
         self.report = report_writer(asked.settings.report, source, asked.sweep_dir)
 
-    def run(self) -> list[list[JobReturn]]:
-        with self._open_store() as store:
+    def run(self, lock: SweepLock) -> list[list[JobReturn]]:
+        with self._open_store(lock) as store:
+            save_sweep(self._asked.config, self._sweep_dir)
             home = enter_home(self._sweep_dir)
             store.add(new_imports(self._plan.imports, store.trials(), self._plan.space))
             tag = self._tag(self._describe(store))
@@ -224,16 +226,16 @@ class _Study:
         return stored
 
     @contextmanager
-    def _open_store(self) -> Iterator[Store]:
+    def _open_store(self, lock: SweepLock) -> Iterator[Store]:
         settings = self._settings
         seed = settings.seed if settings.seed is not None else secrets.randbelow(2**31)
         definition = replace(self._asked.definition, about=json.dumps(self._asked.about()))
         # The directory's own database: whatever the directory is called now, this is its study.
         sweep_dir = None if settings.storage is None else self._sweep_dir
-        self._asked.check_database()
+        patience = Patience(settings.storage_timeout, self._screen.notice)
 
         def open_store(known: bool) -> Store:
-            return Store.open(*self._asked.database, sweep_dir, definition, seed, known)
+            return Store.open(*self._asked.database, sweep_dir, definition, seed, patience, lock.check, known)
 
         try:
             if sweep_dir is None:

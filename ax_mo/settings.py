@@ -33,6 +33,7 @@ class Settings:
     max_same_failures: int = 5
     storage: str | None = None
     study_name: str | None = None
+    storage_timeout: float = 600.0
     seed: int | None = None
     method: str = "fast"
     n_startup_trials: int | None = None
@@ -79,6 +80,8 @@ def parse_settings(given: Mapping[str, Any]) -> Settings:
         raise ConfigError(f"hydra.sweeper.max_failure_rate must be between 0 and 1, not {settings.max_failure_rate}.")
     if settings.suggestion_timeout <= 0:
         raise ConfigError(f"hydra.sweeper.suggestion_timeout must be above 0, not {settings.suggestion_timeout}.")
+    if settings.storage_timeout < 0:
+        raise ConfigError(f"hydra.sweeper.storage_timeout must be 0 or more, not {settings.storage_timeout}.")
     if settings.method not in _METHODS:
         raise ConfigError(
             f"hydra.sweeper.method: unknown method '{settings.method}'; choose one of {', '.join(_METHODS)}."

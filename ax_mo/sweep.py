@@ -104,9 +104,12 @@ class Sweep:
         self._started = time.monotonic()
         self._interrupts = 0
         self._told = False
+        self._told_of_wait = False
+        self._cancelling = False
 
     def run(self) -> Ending:
         """Raises StudyStopped when the study cannot go on; the running trials do, and a resume adopts them."""
+        self._ledger.store.patience.while_waiting = self._while_database_is_away
         with self._signals():
             try:
                 self._recover()
@@ -114,6 +117,7 @@ class Sweep:
                     self._tell_interrupts()
                     if self._interrupts > 1:
                         self._ledger.screen.notice("Interrupted again: cancelling the running trials.")
+                        self._cancelling = True
                         self._cancel_running()
                         return Ending.CANCELLED
                     self._collect()
@@ -385,6 +389,15 @@ class Sweep:
             self._ledger.screen.notice(
                 f"Interrupted: {len(self._running)} running trial(s) will be finished. Ctrl-C again cancels them."
             )
+
+    def _while_database_is_away(self) -> None:
+        """Nothing can be recorded now, so that Ctrl-C can neither drain nor cancel: a second one ends this sweeper."""
+        if self._interrupts > 1 + self._cancelling:
+            what = "The running trials were cancelled; a resume sees that" if self._cancelling else "What runs goes on"
+            raise StudyStopped(f"Interrupted while the study's database is away. {what}.", leaves_jobs=True)
+        if self._interrupts and not self._told_of_wait:
+            self._told_of_wait = True
+            self._ledger.screen.notice("The study's database is away: Ctrl-C again ends this sweeper at once.")
 
     def _detach(self, number: int, _frame: FrameType | None) -> None:
         name = signal.Signals(number).name

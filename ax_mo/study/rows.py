@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.engine import Connection, Engine
+from sqlalchemy.engine import Connection
 
 from ax_mo.errors import ConfigError
 from ax_mo.study.damage import CHECKSUM, Damaged, check_row, sealed, sealed_by
@@ -63,13 +63,12 @@ TRIALS = sa.Table(
 )
 
 
-def create_tables(engine: Engine) -> None:
+def create_tables(connection: Connection) -> None:
     """Make the tables, and in those of earlier versions the column that they had not."""
-    TABLES.create_all(engine)
-    with engine.begin() as connection:
-        for table in (STUDIES, TRIALS):
-            if not _has_checksums(connection, table):
-                connection.execute(sa.text(f"ALTER TABLE {table.name} ADD COLUMN {CHECKSUM} VARCHAR(16)"))
+    TABLES.create_all(connection)
+    for table in (STUDIES, TRIALS):
+        if not _has_checksums(connection, table):
+            connection.execute(sa.text(f"ALTER TABLE {table.name} ADD COLUMN {CHECKSUM} VARCHAR(16)"))
 
 
 def check_tables(connection: Connection, name: str, known: bool) -> None:

@@ -5,18 +5,19 @@ is killed at any moment finds on its return what it had decided.
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
 
-from ax_mo.errors import AxMoError, ConfigError, StudyStopped
-from ax_mo.study.claim import claim_study
+from ax_mo.errors import AxMoError, ConfigError
+from ax_mo.study.claim import Access
 from ax_mo.study.damage import FAULTS, Damaged, check_file, sealed
-from ax_mo.study.database import cannot_use, open_engine
+from ax_mo.study.database import DatabaseAway, cannot_use, open_engine
 from ax_mo.study.definition import Definition, StoredStudy, differences
+from ax_mo.study.patience import Patience
 from ax_mo.study.rows import (
     NO_REPEAT,
     STUDIES,
@@ -34,63 +35,70 @@ from ax_mo.study.rows import (
 from ax_mo.study.trial import Key, Outcome, Status, Trial, now
 from ax_mo.study.urls import redacted, sqlite_path
 
-__all__ = ["Definition", "Store", "StoredStudy", "differences", "now", "read_studies", "write_study"]
+__all__ = ["Definition", "Store", "StoredStudy", "check_welcome", "differences", "now", "read_studies", "write_study"]
+
+T = TypeVar("T")
 
 _ENDED = tuple(status for status in Status if status.ended)
 
+# How long a command that only reads waits for a database in use, in seconds.
+_READERS_PATIENCE = 15.0
+
+# Any number that is the same for all: the lock of those who create tables on a server.
+_CREATING = 0x6178
+
 
 class Store:
-    """One study's rows. Raises StudyStopped when the database cannot be written."""
+    """One study's rows.
 
-    def __init__(
-        self, engine: Engine, study_id: int, seed: int, fixed: tuple[str, ...], claim: Connection | None
-    ) -> None:
-        self._engine = engine
-        self._study_id = study_id
-        self._claim = claim
-        self.seed = seed
-        self.fixed = fixed
+    A database that is away is waited for, by ``patience``. Raises StudyStopped, which leaves the jobs, when it cannot
+    be used. Whatever is written may be written twice, since an answer can be lost.
+    """
+
+    def __init__(self, access: Access, row: Any, patience: Patience, guard: Callable[[], None]) -> None:
+        self._access = access
+        self._study_id = int(row.id)
+        self._guard = guard
+        self.patience = patience
+        self.seed = int(row.seed)
+        self.fixed = tuple(json.loads(row.fixed))
 
     @classmethod
     def open(
-        cls, url: str, name: str, sweep_dir: Path | None, definition: Definition, seed: int, known: bool = False
+        cls,
+        url: str,
+        name: str,
+        sweep_dir: Path | None,
+        definition: Definition,
+        seed: int,
+        patience: Patience | None = None,
+        guard: Callable[[], None] = lambda: None,
+        known: bool = False,
     ) -> "Store":
         """Find the study or create it. Raises ConfigError when it is another study than the one described.
 
-        ``sweep_dir`` is where the study's trials are, or None for a database that moves with them. Raises StudyLost
-        for a damaged database, and for one without the study that is ``known`` to have been there.
+        ``sweep_dir`` is where the study's trials are, or None for a database that moves with them. ``guard`` is called
+        before all writes, and raises where this process must not make them. Raises StudyLost for a damaged database,
+        and for one without the study that is ``known`` to have been there.
         """
-        engine = open_engine(url)
+        patience = patience or Patience()
+        access = Access(open_engine(url), name)
+        new = StoredStudy(name, str(sweep_dir or ""), definition, (), seed, now(), definition.about)
         try:
-            with engine.connect() as connection:
-                check_file(connection)
-                check_tables(connection, name, known)
-            create_tables(engine)
-            with engine.begin() as connection:
-                found = sa.select(STUDIES).where(STUDIES.c.name == name)
-                if connection.execute(found).one_or_none() is None:
-                    if known:
-                        raise Damaged(f"the study '{name}' is gone")
-                    new = StoredStudy(name, str(sweep_dir or ""), definition, (), seed, now(), definition.about)
-                    connection.execute(STUDIES.insert().values(**study_row(new)))
-                row = connection.execute(found).one()
-                stored_study(connection, row)  # all of its rows are as they were written
-            _check_same(row, name, sweep_dir, definition)
-            with engine.begin() as connection:
-                _change_study(connection, row.id, about=definition.about, sweep_dir=str(sweep_dir or ""))
-            claim = claim_study(engine, row)
-        except FAULTS as error:
-            engine.dispose()
-            raise cannot_use(url, error) from None
-        except AxMoError:
-            engine.dispose()
+            row = _persistently(
+                access, patience, lambda c: _found_or_made(c, new, access.owner, known), guard, only_busy=True
+            )
+        except BaseException:
+            access.close()
             raise
-        return cls(engine, int(row.id), int(row.seed), tuple(json.loads(row.fixed)), claim)
+        return cls(access, row, patience, guard)
 
     def close(self) -> None:
-        if self._claim is not None:
-            self._claim.close()
-        self._engine.dispose()
+        self._access.close()
+
+    def check(self) -> None:
+        """Raises StudyStopped when another sweeper has taken the study's place."""
+        self._guard()
 
     def trials(self) -> list[Trial]:
         """All runs, by number and repeat."""
@@ -98,22 +106,29 @@ class Store:
 
     def stored(self) -> "StoredStudy":
         """The study as its readers see it."""
-        try:
-            with self._engine.connect() as connection:
-                row = connection.execute(sa.select(STUDIES).where(STUDIES.c.id == self._study_id)).one()
-                return stored_study(connection, row)
-        except FAULTS as error:
-            raise self._stopped(error) from None
+        query = sa.select(STUDIES).where(STUDIES.c.id == self._study_id)
+        return self._do(lambda connection: stored_study(connection, connection.execute(query).one()))
 
     def tell(self, about: str) -> None:
         """What the study's readers are to know from now on, as JSON."""
-        self._write(lambda connection: _change_study(connection, self._study_id, about=about))
+        self._do(lambda connection: _change_study(connection, STUDIES.c.id == self._study_id, about=about))
 
     def add(self, trials: Sequence[Trial]) -> None:
-        """Write new trials, or all runs of one, all or none: about to be submitted, or finished in other studies."""
-        if trials:
-            rows = [to_row(trial, self._study_id) for trial in trials]
-            self._write(lambda connection: connection.execute(TRIALS.insert(), rows))
+        """Write new trials, or all runs of one, all or none: about to be submitted, or finished in other studies.
+
+        Raises StudyStopped when there are others of the same numbers.
+        """
+        rows = [to_row(trial, self._study_id) for trial in trials]
+        numbers = {trial.number for trial in trials}
+        known = sa.select(TRIALS).where(TRIALS.c.study_id == self._study_id, TRIALS.c.number.in_(numbers))
+
+        def insert(connection: Connection) -> None:
+            there = [dict(row) for row in connection.execute(known).mappings()]
+            if not all(row in there for row in rows):
+                connection.execute(TRIALS.insert(), rows)
+
+        if rows:
+            self._do(insert)
 
     def retry(self, key: Key, attempt: int, deaths: int) -> None:
         """The run will be submitted once more, under the same number."""
@@ -161,17 +176,111 @@ class Store:
             if row["status"] not in [status.value for status in unless]:
                 connection.execute(TRIALS.update().where(this).values(sealed({**row, **values})))
 
-        self._write(change)
+        self._do(change)
 
-    def _write(self, change: Any) -> None:
+    def _do(self, work: Callable[[Connection], T]) -> T:
+        return _persistently(self._access, self.patience, work, self._guard)
+
+
+def _persistently(
+    access: Access,
+    patience: Patience,
+    work: Callable[[Connection], T],
+    guard: Callable[[], None],
+    only_busy: bool = False,
+) -> T:
+    """What ``work`` returns, in a transaction of its own, as often as it takes."""
+
+    def attempt() -> T:
+        guard()
         try:
-            with self._engine.begin() as connection:
-                change(connection)
+            with access.begin() as connection:
+                return work(connection)
         except FAULTS as error:
-            raise self._stopped(error) from None
+            fault = cannot_use(str(access.engine.url), error)
+            if isinstance(fault, DatabaseAway):
+                access.drop()
+            raise fault from None
 
-    def _stopped(self, error: Exception) -> StudyStopped:
-        return cannot_use(str(self._engine.url), error)
+    return patience.until_done(attempt, only_busy)
+
+
+def _found_or_made(connection: Connection, new: StoredStudy, owner: str, known: bool) -> Any:
+    """The row of the study, which is this sweeper's now. Raises ConfigError, and changes nothing, for another study."""
+    if connection.dialect.name == "sqlite":
+        connection.exec_driver_sql("BEGIN IMMEDIATE")  # by itself, Python begins none for tables
+    elif connection.dialect.name == "postgresql":  # two that create tables at the same moment are an error there
+        connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_CREATING)))
+    check_file(connection)
+    check_tables(connection, new.name, known)
+    create_tables(connection)
+    this = STUDIES.c.name == new.name
+    if _found(connection, new.name, Path(new.sweep_dir) if new.sweep_dir else None, new.definition) is None:
+        if known:
+            raise Damaged(f"the study '{new.name}' is gone")
+        connection.execute(STUDIES.insert().values(**study_row(new)))
+    _change_study(connection, this, about=new.about, sweep_dir=new.sweep_dir, owner=owner)
+    return connection.execute(sa.select(STUDIES).where(this)).one()
+
+
+def _found(connection: Connection, name: str, sweep_dir: Path | None, definition: Definition) -> StoredStudy | None:
+    """The study, if the database holds it. Raises ConfigError when it is, or the directory's is, another one."""
+    names = sa.select(STUDIES.c.name)
+    row = connection.execute(all_columns(connection, STUDIES).where(STUDIES.c.name == name)).one_or_none()
+    if row is None:
+        other = None if sweep_dir is not None else connection.execute(names).scalar()
+        if other is not None:
+            raise ConfigError(
+                f"hydra.sweeper.study_name: this directory holds the study '{other}', and not '{name}'. Resume it with "
+                f"hydra.sweeper.study_name={other}, or choose another hydra.sweep.dir."
+            )
+        return None
+    study = stored_study(connection, row)  # all of its rows are as they were written
+    there = Path(study.sweep_dir)
+    if sweep_dir is not None and study.sweep_dir and there != sweep_dir and there.exists():
+        raise ConfigError(
+            f"hydra.sweeper.study_name: the study '{name}' lives in {there}. Resume it with "
+            f"hydra.sweep.dir={there}, or choose another study_name."
+        )
+    study.definition.check_same(definition)
+    return study
+
+
+def check_welcome(url: str, name: str, sweep_dir: Path | None, definition: Definition, to_run: bool) -> None:
+    """Raises ConfigError as ``Store.open`` would, before anything is made or changed.
+
+    ``to_run``: also AxMoError where a sweeper of another machine runs the study at this moment.
+    """
+    access = Access(open_engine(url), name)
+    path = sqlite_path(url)
+    if path is not None and not path.exists():
+        if sweep_dir is not None and not path.parent.is_dir():
+            raise ConfigError(f"hydra.sweeper.storage: there is no directory {path.parent} for {redacted(url)}.")
+        return
+
+    def look(connection: Connection) -> None:
+        if sa.inspect(connection).has_table(STUDIES.name):
+            _found(connection, name, sweep_dir, definition)
+        if to_run:
+            access.check_free(connection)
+
+    _read(access.engine, look)
+
+
+def _read(engine: Engine, work: Callable[[Connection], T]) -> T:
+    """What ``work`` returns, for those who only read: they have little patience."""
+
+    def attempt() -> T:
+        try:
+            with engine.connect() as connection:
+                return work(connection)
+        except FAULTS as error:
+            raise cannot_use(str(engine.url), error) from None
+
+    try:
+        return Patience(_READERS_PATIENCE).until_done(attempt, only_busy=True)
+    finally:
+        engine.dispose()
 
 
 def read_studies(url: str, name: str | None = None, may_be_new: bool = False) -> list[StoredStudy]:
@@ -183,27 +292,25 @@ def read_studies(url: str, name: str | None = None, may_be_new: bool = False) ->
     path = sqlite_path(url) if may_be_new else None
     if path is not None and not path.exists():
         return []
-    try:
-        with engine.connect() as connection:
-            # A server's database may hold other things; a file without the table has lost its own.
-            if (may_be_new or engine.dialect.name != "sqlite") and not sa.inspect(connection).has_table(STUDIES.name):
-                return []
-            check_file(connection)
-            query = all_columns(connection, STUDIES)
-            query = query if name is None else query.where(STUDIES.c.name == name)
-            return [stored_study(connection, row) for row in connection.execute(query).all()]
-    except FAULTS as error:
-        raise cannot_use(url, error) from None
-    finally:
-        engine.dispose()
+
+    def look(connection: Connection) -> list[StoredStudy]:
+        # A server's database may hold other things; a file without the table has lost its own.
+        if (may_be_new or engine.dialect.name != "sqlite") and not sa.inspect(connection).has_table(STUDIES.name):
+            return []
+        check_file(connection)
+        query = all_columns(connection, STUDIES)
+        query = query if name is None else query.where(STUDIES.c.name == name)
+        return [stored_study(connection, row) for row in connection.execute(query).all()]
+
+    return _read(engine, look)
 
 
 def write_study(url: str, study: StoredStudy) -> None:
     """Write a study with all its runs, or nothing. Raises AxMoError when there is one of that name."""
     engine = open_engine(url)
     try:
-        create_tables(engine)
         with engine.begin() as connection:
+            create_tables(connection)
             known = sa.select(STUDIES.c.id).where(STUDIES.c.name == study.name)
             if connection.execute(known).one_or_none() is not None:
                 raise AxMoError(f"{redacted(url)} holds a study '{study.name}' already.")
@@ -218,17 +325,7 @@ def write_study(url: str, study: StoredStudy) -> None:
         engine.dispose()
 
 
-def _change_study(connection: Connection, study_id: int, **values: Any) -> None:
-    this = STUDIES.c.id == study_id
+def _change_study(connection: Connection, this: sa.ColumnElement[bool], **values: Any) -> None:
     row = connection.execute(sa.select(STUDIES).where(this)).mappings().one()
     check_study(connection, row)
     connection.execute(STUDIES.update().where(this).values(sealed({**row, **values})))
-
-
-def _check_same(row: Any, name: str, sweep_dir: Path | None, definition: Definition) -> None:
-    if sweep_dir is not None and Path(row.sweep_dir) != sweep_dir and Path(row.sweep_dir).exists():
-        raise ConfigError(
-            f"hydra.sweeper.study_name: the study '{name}' lives in {row.sweep_dir}. Resume it with "
-            f"hydra.sweep.dir={row.sweep_dir}, or choose another study_name."
-        )
-    Definition(json.loads(row.params), json.loads(row.objectives)).check_same(definition)

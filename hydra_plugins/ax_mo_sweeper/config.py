@@ -77,6 +77,8 @@ class AxMoSweeperConf:
     # SQLAlchemy URL; <sweep dir>/study.db by default.
     storage: Any = None
     study_name: str | None = None
+    # How long a database that is locked or away is waited for, in seconds; the sweep then ends, and its jobs run on.
+    storage_timeout: float = 600.0
 
     # Where the study itself is logged: [mlflow, wandb, tensorboard], each an extra of this package. Servers, projects
     # and modes are those of their own environment variables.

@@ -1,0 +1,200 @@
+"""A database that somebody else uses, or that is gone for a while, costs no job; refusals change nothing."""
+
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable
+from contextlib import contextmanager
+
+import pytest
+
+from ax_mo.jobs.process import alive, identity
+
+# A short trial, a long one, and one for the worker that is free first.
+TRIALS = "[{sleep: 3, x: 0.1}, {sleep: 25, x: 0.2}, {sleep: 3, x: 0.3}]"
+LIVE = (
+    "x=interval(0,1)", "sleep=choice(3,25)", f"hydra.sweeper.initial_trials={TRIALS}", "hydra.sweeper.n_jobs=2",
+    "hydra.sweeper.start_from_config=false", "hydra.sweeper.n_trials=3", "hydra.sweeper.method=random_search",
+)  # fmt: skip
+
+_HOLDER = """
+import sqlite3, sys, time
+connection = sqlite3.connect(sys.argv[1], isolation_level=None, timeout=30)
+connection.execute("begin exclusive")
+print("held", flush=True)
+time.sleep(float(sys.argv[2]))
+connection.execute("rollback")
+"""
+
+
+def wait_for(what: Callable[[], bool], seconds: float = 120.0) -> None:
+    deadline = time.monotonic() + seconds
+    while not what():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def running(sweep) -> int:
+    if not (sweep.dir / "study.db").exists():
+        return 0
+    with sweep.database() as connection:
+        if not connection.execute("select 1 from sqlite_master where name = 'ax_mo_trial'").fetchone():
+            return 0
+        return connection.execute("select count(*) from ax_mo_trial where status = 'running'").fetchone()[0]
+
+
+@contextmanager
+def held(sweep, seconds):
+    argv = [sys.executable, "-c", _HOLDER, str(sweep.dir / "study.db"), str(seconds)]
+    with subprocess.Popen(argv, stdout=subprocess.PIPE, text=True) as holder:
+        assert holder.stdout.readline() == "held\n"
+        try:
+            yield holder
+        finally:
+            holder.kill()
+
+
+@pytest.fixture
+def journal(sweep):
+    """Who ran: a line each."""
+    return sweep.tmp_path / "journal"
+
+
+def ran(journal) -> Counter[str]:
+    return Counter(journal.read_text().split())
+
+
+def test_locked_database_costs_no_job(sweep, journal):
+    process = sweep.start(*LIVE, f"journal={journal}")
+    wait_for(lambda: running(sweep) == 2)
+    with held(sweep, 40.0) as holder:  # longer than SQLite was told to wait
+        holder.wait()
+        output, _ = process.communicate(timeout=120)
+    assert process.returncode == 0, output
+    assert "cannot be used: database is locked. What runs goes on; it is tried again until " in output
+    assert "The study's database is back after " in output
+    assert [trial["status"] for trial in sweep.trials()] == ["completed"] * 3
+    assert ran(journal) == {"0": 1, "1": 1, "2": 1}
+
+
+def test_database_that_stays_away_leaves_the_jobs_to_a_resume(sweep, journal):
+    options = (*LIVE, f"journal={journal}")
+    process = sweep.start(*options, "hydra.sweeper.storage_timeout=3")
+    wait_for(lambda: running(sweep) == 2)
+    with held(sweep, 600.0):
+        output, _ = process.communicate(timeout=120)
+    assert process.returncode == 1
+    assert "database is locked. It was tried for 3 s (hydra.sweeper.storage_timeout). What runs goes on" in output
+    assert "Traceback" not in output
+    job = identity(sweep.dir / "1")
+    assert job is not None and alive(job)
+    resumed = sweep.run(*options)
+    assert resumed.returncode == 0, resumed.output
+    assert "Trial 1 is still running; watching it again." in resumed.output
+    assert [trial["status"] for trial in sweep.trials()] == ["completed"] * 3
+    assert ran(journal) == {"0": 1, "1": 1, "2": 1}
+
+
+def test_second_interrupt_while_the_database_is_away_leaves_the_jobs(sweep, journal):
+    process = sweep.start(*LIVE, f"journal={journal}")
+    wait_for(lambda: running(sweep) == 2)
+    lines = []
+    with held(sweep, 600.0):
+        while "cannot be used: database is locked" not in (line := process.stdout.readline()):
+            assert line, lines
+            lines.append(line)
+        process.send_signal(signal.SIGINT)
+        while "Ctrl-C again ends this sweeper at once" not in (line := process.stdout.readline()):
+            assert line, lines
+            lines.append(line)
+        interrupted = time.monotonic()
+        process.send_signal(signal.SIGINT)
+        output, _ = process.communicate(timeout=60)
+        assert time.monotonic() - interrupted < 20.0
+    assert process.returncode == 1
+    assert "Interrupted while the study's database is away. What runs goes on." in output
+    job = identity(sweep.dir / "1")
+    assert job is not None and alive(job)
+    resumed = sweep.run(*LIVE, f"journal={journal}")
+    assert resumed.returncode == 0, resumed.output
+    assert ran(journal) == {"0": 1, "1": 1, "2": 1}
+
+
+def test_sweeper_that_lost_its_lock_file_to_another_leaves_the_jobs_to_it(sweep, journal):
+    options = (*LIVE, f"journal={journal}")
+    first = sweep.start(*options)
+    wait_for(lambda: running(sweep) == 2)
+    first.send_signal(signal.SIGSTOP)  # so that the other one is there before it looks
+    (sweep.dir / ".sweeper.lock").unlink()
+    second = sweep.start(*options)
+    wait_for((sweep.dir / ".sweeper.lock").exists)
+    wait_for(lambda: str(second.pid) in (sweep.dir / ".sweeper.lock").read_text())
+    first.send_signal(signal.SIGCONT)
+    output, _ = first.communicate(timeout=120)
+    assert first.returncode == 1
+    assert f"another sweeper runs in {sweep.dir} now: pid {second.pid}" in output
+    output, _ = second.communicate(timeout=120)
+    assert second.returncode == 0, output
+    assert [trial["status"] for trial in sweep.trials()] == ["completed"] * 3
+    assert ran(journal) == {"0": 1, "1": 1, "2": 1}
+
+
+def files(sweep):
+    """All that a sweep has left, byte by byte."""
+    return {str(path): path.read_bytes() for path in sweep.dir.rglob("*") if path.is_file()}
+
+
+SPACE = ("x=interval(0,1)", "hydra.sweeper.method=random_search")
+
+
+@pytest.mark.parametrize(
+    ("asked", "refusal"),
+    [
+        (("x=interval(0,2)",), "hydra.sweeper.params is not what this study was started with"),
+        ((*SPACE, "hydra.sweeper.objectives={loss: maximize}"), "hydra.sweeper.objectives is not what this study"),
+        ((*SPACE, "hydra.sweeper.study_name=other"), "this directory holds the study 'study', and not 'other'"),
+        ((*SPACE, "hydra.sweeper.storage_timeout=-1"), "storage_timeout must be 0 or more"),
+        ((*SPACE, "hydra.sweeper.storage='sqlite:////nowhere/all.db'"), "there is no directory /nowhere"),
+    ],
+)
+def test_refusal_changes_nothing(sweep, asked, refusal):
+    assert sweep.run(*SPACE, "hydra.sweeper.n_trials=2").returncode == 0
+    before = files(sweep)
+    for _ in range(2):
+        done = sweep.run(*asked, "hydra.sweeper.n_trials=3")
+        assert done.returncode == 1
+        assert refusal in done.output
+        assert files(sweep) == before
+    resumed = sweep.run(*SPACE, "hydra.sweeper.n_trials=3")
+    assert resumed.returncode == 0, resumed.output
+
+
+def test_study_of_another_schema_is_not_touched(sweep):
+    assert sweep.run(*SPACE, "hydra.sweeper.n_trials=2").returncode == 0
+    with sweep.database() as connection:
+        connection.execute("update ax_mo_study set schema = 99, checksum = '99-0'")
+    before = files(sweep)
+    done = sweep.run(*SPACE, "hydra.sweeper.n_trials=3")
+    assert done.returncode == 1
+    assert "was written by another version of ax_mo (schema 99" in done.output
+    assert files(sweep) == before
+
+
+def test_second_sweeper_that_is_refused_changes_nothing(sweep, journal):
+    first = sweep.start(*SPACE, "sleep=600", f"journal={journal}", "hydra.sweeper.n_trials=2")
+    try:
+        wait_for(lambda: running(sweep) == 2 and journal.exists() and len(journal.read_text().split()) == 2)
+        first.send_signal(signal.SIGSTOP)
+        before = files(sweep)
+        second = sweep.run(*SPACE, "sleep=600", "hydra.sweeper.n_trials=9")
+        assert second.returncode == 1
+        assert f"Another sweeper is running in {sweep.dir}: pid {first.pid}" in second.output
+        assert files(sweep) == before
+    finally:
+        first.send_signal(signal.SIGCONT)
+        for _ in range(2):
+            first.send_signal(signal.SIGINT)
+            time.sleep(0.5)
+        first.communicate(timeout=60)
