@@ -5,7 +5,11 @@ import signal
 import sys
 import time
 
+import pytest
 import sqlalchemy as sa
+
+from ax_mo.errors import AxMoError
+from ax_mo.study.store import Definition, Store
 
 from .conftest import run
 
@@ -74,3 +78,35 @@ def test_two_machines_cannot_run_one_study(sweep, server):
     finally:
         first.kill()
         first.communicate()
+
+
+def test_server_that_crashes_in_mid_study_costs_no_job(sweep, postgresql):
+    journal = sweep.tmp_path / "journal"
+    options = (
+        "x=interval(0,1)", "sleep=choice(3,40)", "hydra.sweeper.method=random_search", f"journal={journal}",
+        f"hydra.sweeper.storage='{postgresql.url}'", "hydra.sweeper.study_name=crash", "hydra.sweeper.n_trials=4",
+        "hydra.sweeper.start_from_config=false",
+        "hydra.sweeper.initial_trials=[{sleep: 3, x: 0.1}, {sleep: 40, x: 0.2}, {sleep: 3, x: 0.3}, {sleep: 3}]",
+    )  # fmt: skip
+    process = sweep.start(*options)
+    running = (
+        "select count(*) from ax_mo_trial join ax_mo_study on study_id = id "
+        "where name = 'crash' and ax_mo_trial.status = 'running'"
+    )
+    deadline = time.monotonic() + 120
+    while not (sweep.dir / "1").exists() or postgresql.rows(running) != [(2,)]:
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    postgresql.stop("immediate")
+    time.sleep(20.0)
+    postgresql.start()
+    while not (sweep.dir / "2").exists():
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    with pytest.raises(AxMoError, match=f"Another sweeper is running the study 'crash': pid {process.pid} on host"):
+        Store.open(postgresql.url, "crash", sweep.dir, Definition({}, {}), 1)
+    output, _ = process.communicate(timeout=120)
+    assert process.returncode == 0, output
+    assert "What runs goes on; it is tried again until " in output and "is back after " in output
+    assert [trial["status"] for trial in sweep.trials()] == ["completed"] * 4
+    assert sorted(journal.read_text().split()) == ["0", "1", "2", "3"]
