@@ -57,6 +57,8 @@ def _bar(progress: Progress, elapsed: float, eta: float | None, width: int) -> T
 def _results(progress: Progress) -> list[Text]:
     if progress.hypervolume is None:
         return []
+    if not progress.front:
+        return [Text("no trial meets the constraints yet")]
     lines = [Text(f"hypervolume {progress.hypervolume:.6g}, {progress.front} on the front")]
     for name, (value, number) in progress.best.items():
         of = f"  trial {number}" if number >= 0 else f"  trial imported {-number}"

@@ -155,6 +155,12 @@ def test_live_block_says_that_no_trial_meets_every_threshold() -> None:
     assert said in block(replace(PROGRESS, best_falls_short=True), 1.0, None, 80, 24, GOALS).plain.splitlines()
 
 
+def test_live_block_says_that_no_trial_meets_the_constraints() -> None:
+    none = replace(PROGRESS, front=0, hypervolume=0.0, best={})
+    lines = block(none, 1.0, None, 80, 24, GOALS).plain.splitlines()
+    assert lines[1] == "no trial meets the constraints yet" and "hypervolume" not in "".join(lines)
+
+
 def test_live_block_leaves_room_on_a_low_terminal() -> None:
     many = replace(PROGRESS, running=50, trials=[Running(str(n)) for n in range(50)])
     lines = block(many, 1.0, None, 80, 12, GOALS).plain.splitlines()
