@@ -6,13 +6,11 @@ from pathlib import Path
 
 from ax_mo.commands.shared import one_line, say
 from ax_mo.errors import AxMoError, StudyLost
-from ax_mo.jobs.process import identity
 from ax_mo.rebuilding import rebuild
 from ax_mo.record import read_record
 from ax_mo.study.description import DESCRIPTION, read_description
 from ax_mo.study.location import whole_path
 from ax_mo.study.lock import sole_sweeper
-from ax_mo.study.trial import Status
 from ax_mo.study.urls import STUDY, is_redacted, redacted, sqlite_url
 
 
@@ -40,9 +38,6 @@ def run(arguments: Namespace) -> None:
         say(f"  {one_line(remark)}")
     if rebuilt.kept is not None:
         say(f"  What was there is kept as {rebuilt.kept.name}")
-    running = [run for run in rebuilt.study.runs if run.status is Status.RUNNING]
-    if any(identity(directory / run.directory) is None for run in running):  # a process of this machine is watched
-        say("  Trials that were running on a cluster will run again on a resume: cancel their old jobs first.")
 
 
 def _to_write(storage: str) -> str:
