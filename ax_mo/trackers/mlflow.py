@@ -102,7 +102,7 @@ class MlflowTracker:
             run_id = own.info.run_id
             self._complete(own, trial, parent)
             if own.info.status == "RUNNING":  # a trial that was killed could not end its run
-                self._client.set_terminated(run_id, _STATUS[trial.status])
+                self._client.set_terminated(run_id, _STATUS[trial.status], _milliseconds(trial.ended))
         self._kept.save(runs={**self._runs, str(trial.number): run_id})
 
     def front(self, numbers: Sequence[int], hypervolume: float | None) -> None:
@@ -135,12 +135,20 @@ class MlflowTracker:
             self._kept.forget()
             parent = None
         if not parent:
+            parent = self._begun_parent()
+        if not parent:
             tags = {STUDY_TAG: self._tag.label, STUDY_ID_TAG: self._tag.id}
             run = self._client.create_run(self._experiment(), tags=_with_context(tags), run_name=self._tag.label)
             parent = run.info.run_id
+        if not self._parent_checked:
             self._kept.save(server=_server(self._uri), parent=parent)
         self._parent_checked = True
         return str(parent)
+
+    def _begun_parent(self) -> str | None:
+        """The study's run that the server has made although its answer did not arrive."""
+        found = [run for run in self._search({STUDY_ID_TAG: self._tag.id}) if TRIAL_TAG not in run.data.tags]
+        return str(found[0].info.run_id) if found else None
 
     def _exists(self, run_id: str) -> bool:
         try:
@@ -172,11 +180,12 @@ class MlflowTracker:
             self.ended(trial)
 
     def _run_of(self, trial: Trial) -> Any:
-        """The run that the trial itself has made, if it made just one."""
-        if trial.samples:
-            return None
+        """The run that we have begun for the trial, or the one that it has made itself, if it made just one."""
         found = self._search({RUN_TAG: self._tag.run_id(trial), ATTEMPT_TAG: str(trial.attempt)})
-        return found[0] if len(found) == 1 else None
+        begun = [run for run in found if STATUS_TAG in run.data.tags]
+        if begun:  # and the server went away before it had all, or before it could say so
+            return begun[0]
+        return found[0] if len(found) == 1 and not trial.samples else None
 
     def _search(self, tags: Mapping[str, str]) -> list[Any]:
         experiments = [

@@ -91,6 +91,32 @@ def test_run_that_somebody_deleted_is_made_anew(tmp_path: Path, experiment: str)
     assert second != first and runs(experiment)["nas"].info.run_id == second
 
 
+# BUG: a server that made a run, but whose answer was lost, was asked for another one.
+@pytest.mark.parametrize("samples", [(), ({"val/acc": 0.5, "size": 10.0}, {"val/acc": 0.5, "size": 10.0})])
+def test_run_that_was_made_without_an_answer_is_not_made_again(
+    tmp_path: Path, experiment: str, monkeypatch: pytest.MonkeyPatch, samples: tuple[dict[str, float], ...]
+) -> None:
+    make = mlflow.MlflowClient.create_run
+
+    def unanswered(*arguments: Any, **named: Any) -> Any:
+        make(*arguments, **named)
+        monkeypatch.setattr(mlflow.MlflowClient, "create_run", make)
+        raise ConnectionError("the answer was lost")
+
+    log = tracker(tmp_path, experiment)
+    done = trial(0, samples=samples)
+    for step in (lambda: log.started(record(tmp_path)), lambda: log.ended(done)):
+        monkeypatch.setattr(mlflow.MlflowClient, "create_run", unanswered)
+        with pytest.raises(ConnectionError):
+            step()
+        step()
+    log.finished(record(tmp_path, done), None, State.FINISHED)
+    found = runs(experiment)
+    assert set(found) == {"nas", "trial 0"}
+    assert found["trial 0"].data.metrics == done.metrics and found["trial 0"].info.status == "FINISHED"
+    assert found["trial 0"].info.end_time == 1767225660000
+
+
 @pytest.mark.parametrize("parent_known", [True, False])
 def test_run_that_the_trial_made_itself_is_completed_and_not_doubled(
     tmp_path: Path, experiment: str, monkeypatch: pytest.MonkeyPatch, parent_known: bool
