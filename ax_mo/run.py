@@ -167,12 +167,14 @@ class _Study:
         self._screen = screen
         self._trackers: Trackers | None = None
         self._ending: Ending | None = None
+        self._is_ours = False  # until the study has been opened, nothing of it may change
         url, name = asked.database
         source = str(asked.sweep_dir) if asked.settings.storage is None else f"{url}/{name}"
         self.report = report_writer(asked.settings.report, source, asked.sweep_dir)
 
     def run(self, lock: SweepLock) -> list[list[JobReturn]]:
         with self._open_store(lock) as store:
+            self._is_ours = True
             save_sweep(self._asked.config, self._sweep_dir)
             home = enter_home(self._sweep_dir)
             store.add(new_imports(self._plan.imports, store.trials(), self._plan.space))
@@ -330,6 +332,8 @@ class _Study:
 
     def write_report(self) -> None:
         """The last page of a study that has ended, and where it is."""
+        if not self._is_ours:
+            return
         if not isinstance(self.report, NoReport):
             self._screen.header("ax_mo: writing the report; Ctrl-C does not wait for it")
         line = self.report.finish()

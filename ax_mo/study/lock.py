@@ -115,10 +115,10 @@ def sole_sweeper(sweep_dir: Path) -> Iterator[SweepLock]:
         lock.release()
 
 
-def _no_lock(sweep_dir: Path, error: OSError) -> StudyStopped:
+def _no_lock(sweep_dir: Path, error: OSError) -> AxMoError:
     if error.errno not in _NO_LOCKS:
         return StudyStopped(f"Cannot write in the sweep directory {sweep_dir}: {error.strerror}.")
-    return StudyStopped(
+    return AxMoError(
         f"The file system of {sweep_dir} has no locks ({error.strerror}), so that two sweepers could run one study and "
         f"spoil it. Choose a hydra.sweep.dir on another file system (NFS has locks unless it is mounted with nolock), "
         f"or set {WITHOUT_LOCK}=1 in the environment and see to it that only one sweeper runs there."

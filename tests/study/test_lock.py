@@ -193,7 +193,7 @@ def no_locks(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) ->
 
 @pytest.mark.usefixtures("no_locks")
 def test_file_system_without_locks_is_refused_with_a_way_round(tmp_path: Path) -> None:
-    with pytest.raises(StudyStopped) as caught, sole_sweeper(tmp_path):
+    with pytest.raises(AxMoError) as caught, sole_sweeper(tmp_path):
         pass
     message = str(caught.value)
     assert f"The file system of {tmp_path} has no locks" in message
