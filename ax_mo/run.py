@@ -237,7 +237,7 @@ class _Study:
         patience = Patience(settings.storage_timeout, self._screen.notice)
 
         def open_store(known: bool) -> Store:
-            return Store.open(*self._asked.database, sweep_dir, definition, seed, patience, lock.check, known)
+            return Store.open(*self._asked.database, sweep_dir, definition, seed, known, patience, lock.check)
 
         try:
             if sweep_dir is None:

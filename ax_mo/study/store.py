@@ -71,9 +71,9 @@ class Store:
         sweep_dir: Path | None,
         definition: Definition,
         seed: int,
+        known: bool = False,
         patience: Patience | None = None,
         guard: Callable[[], None] = lambda: None,
-        known: bool = False,
     ) -> "Store":
         """Find the study or create it. Raises ConfigError when it is another study than the one described.
 

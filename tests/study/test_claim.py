@@ -30,7 +30,7 @@ def open_store(postgresql: PostgreSQL, tmp_path: Path) -> Iterator[OpenStore]:
         notices: list[str] | None = None,
     ) -> Store:
         patience = Patience(seconds, ([] if notices is None else notices).append)
-        opened.append(Store.open(url, str(tmp_path), tmp_path, definition, 5, patience))
+        opened.append(Store.open(url, str(tmp_path), tmp_path, definition, 5, patience=patience))
         return opened[-1]
 
     yield open_

@@ -53,7 +53,7 @@ class Opened:
         self.database = directory / "study.db"
         self.notices: list[str] = []
         self.patience = Patience(seconds, self.notices.append)
-        self.store = Store.open(sqlite_url(self.database), "study", None, DEFINITION, 5, self.patience)
+        self.store = Store.open(sqlite_url(self.database), "study", None, DEFINITION, 5, patience=self.patience)
 
 
 @pytest.fixture
