@@ -83,7 +83,7 @@ def resumed(directory: Path, before: StoredStudy, notices: list[str]) -> StoredS
     definition = replace(before.definition, about=before.about)
 
     def open_store(known: bool) -> Store:
-        return Store.open(f"sqlite:///{directory}/study.db", "study", None, definition, 0, known)
+        return Store.open(f"sqlite:///{directory}/study.db", "study", None, definition, 0, known=known)
 
     with sole_sweeper(directory):
         store = open_or_rebuild(directory, "study", open_store, notices.append)

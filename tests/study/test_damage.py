@@ -12,7 +12,7 @@ from ax_mo.study.trial import Outcome, Status, Trial
 
 
 def open_store(path: Path, known: bool = False) -> Store:
-    return Store.open(f"sqlite:///{path}", "study", None, Definition({}, {"loss": "minimize"}), 5, known)
+    return Store.open(f"sqlite:///{path}", "study", None, Definition({}, {"loss": "minimize"}), 5, known=known)
 
 
 @pytest.fixture
