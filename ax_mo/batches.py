@@ -51,7 +51,7 @@ class BatchSweep:
                 batch, waiting = waiting[: self._n_jobs], waiting[self._n_jobs :]
                 if batch:
                     self._launch(batch)
-                ledger.refresh(0)
+                ledger.refresh(())
                 ledger.check_failures(0)
                 ledger.close_when_enough(time.monotonic() - self._started, self._timeout_hours)
             ledger.check_failures(0, at_end=True)
@@ -98,7 +98,7 @@ class BatchSweep:
                 return
             for trial in group:
                 self._ledger.submitted(trial.key, "launcher")
-            self._ledger.refresh(len(group))
+            self._ledger.refresh([trial.key for trial in group])
             error = self._launch_group(group)
             lost = [trial for trial in group if not self._settle(trial)]
             if self._interrupted:  # workers get Ctrl-C from the terminal as well; they run again on a resume

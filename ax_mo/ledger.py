@@ -1,6 +1,6 @@
 """The trials of a running study: opened, ended, recorded and told to everybody concerned, in one place."""
 
-from collections.abc import Callable, Container, Mapping, Sequence
+from collections.abc import Callable, Collection, Container, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Protocol
@@ -33,7 +33,7 @@ from ax_mo.study.ending import StopWhen, gain_is_small, time_is_up
 from ax_mo.study.home import Home
 from ax_mo.study.repeats import Repeats, whole
 from ax_mo.study.store import Store, now
-from ax_mo.study.trial import Key, Outcome, Status, Suggestion, Trial
+from ax_mo.study.trial import Key, Outcome, Status, Suggestion, Trial, seconds_between
 from ax_mo.trial.curve import CurvePoint, read_curve
 from ax_mo.trial.files import PID, SPEC
 from ax_mo.trial.metrics import as_json
@@ -219,8 +219,9 @@ class Ledger:
         attempt, deaths = trial.attempt + 1, trial.deaths + died
         self.store.retry(trial.key, attempt, deaths)
         trial = replace(
-            trial, status=Status.ASKED, attempt=attempt, deaths=deaths, handle=None, reason=None, ended=None
-        )
+            trial, status=Status.ASKED, attempt=attempt, deaths=deaths, handle=None, reason=None, submitted=None,
+            started=None, ended=None,
+        )  # fmt: skip
         self._set(trial)
         self.prepare(trial)
         return trial
@@ -231,11 +232,31 @@ class Ledger:
         except OSError as error:
             raise cannot_write(self.directory(trial), error) from None
 
-    def submitted(self, key: Key, handle: str) -> None:
-        moment = self.store.submitted(key, handle)
-        self._set(replace(self.runs[key], status=Status.RUNNING, handle=handle, submitted=moment))
+    def submitted(self, key: Key, handle: str, waits: bool = False) -> None:
+        """The run has a job now, which ``waits`` for its turn or runs at once."""
+        moment = now()
+        started = None if waits else moment
+        self.store.submitted(key, handle, moment, started)
+        self._set(replace(self.runs[key], status=Status.RUNNING, handle=handle, submitted=moment, started=started))
         self.screen.submitted(self.runs[key])
         self.files.changed()
+
+    def runs_since(self, key: Key) -> float:
+        """The run's job is running; returns for how many seconds it has been, as far as was written down."""
+        moment = now()
+        started = self.runs[key].started or moment
+        self._note_start(key, started)
+        return max(0.0, seconds_between(started, moment))
+
+    def waits(self, key: Key) -> None:
+        """The run's job waits for its turn."""
+        self._note_start(key, None)
+
+    def _note_start(self, key: Key, started: str | None) -> None:
+        if self.runs[key].started != started:
+            self.store.started(key, started)
+            self._set(replace(self.runs[key], started=started))
+            self.files.changed()
 
     # Stopping trials early
 
@@ -293,7 +314,7 @@ class Ledger:
         if run.status.ended:
             return
         outcome = with_required(outcome, self.goals.required)
-        outcome = replace(outcome, ended=outcome.ended or now())
+        outcome = replace(outcome, started=outcome.started or run.started, ended=outcome.ended or now())
         self.store.ended(key, outcome)
         self._set(run.ended_by(outcome))
         self.files.changed()
@@ -332,10 +353,11 @@ class Ledger:
         self._set(replace(self.runs[key], status=Status.CANCELLED, reason="cancelled"))
         self.files.changed()
 
-    def settle(self, run: Trial, state: JobState, started: bool) -> Resumption:
+    def settle(self, run: Trial, state: JobState, started: bool, may_die: int = 0) -> Resumption:
         """What becomes of a run that an earlier sweeper left and that does not run any more; ends it where it has."""
         outcome = self.outcome(run.key, state)
-        found = resumption(run, outcome, started, self.has_result(run))
+        has_result = self.has_result(run) if may_die == 0 else outcome.status is not Status.FAILED
+        found = resumption(run, outcome, started, has_result, may_die)
         if found is Resumption.ENDED:
             self.finish(run.key, outcome)
         return found
@@ -390,8 +412,8 @@ class Ledger:
 
     # Results and screen
 
-    def refresh(self, running: int, at_once: bool = False) -> None:
-        """Bring files and screen up to date."""
+    def refresh(self, running: Collection[Key], at_once: bool = False) -> None:
+        """Bring files and screen up to date; ``running`` are the runs that have a job."""
         self.check_directory()
         try:
             self.files.refresh(self.runs, self.trials, at_once)
@@ -402,7 +424,7 @@ class Ledger:
         for observer in self.observers:
             observer.front([trial.number for trial in self._front], progress.hypervolume)
 
-    def progress(self, running: int) -> Progress:
+    def progress(self, running: Collection[Key] = ()) -> Progress:
         trials = [self.trials[number] for number in sorted(self.trials)]
         if self._hypervolume is None and any(trial.status.has_metrics for trial in trials):
             self._front = pareto_front(trials, self.goals)
@@ -416,7 +438,8 @@ class Ledger:
             failed=sum(trial.status is Status.FAILED for trial in trials),
             uncounted=len(self._uncounted),
             stopped=sum(trial.status is Status.EARLY_STOPPED for trial in trials),
-            running=running,
+            running=len(running),
+            pending=sum(self.runs[key].is_pending for key in running),
             front=len(self._front),
             hypervolume=self._hypervolume,
             best=self._best,

@@ -36,6 +36,7 @@ from ax_mo.project import Project, hydra_overrides
 from ax_mo.rebuilding import open_or_rebuild
 from ax_mo.results.files import TRIALS, ResultFiles
 from ax_mo.results.promote import Recipes
+from ax_mo.resumption import RetryPolicy
 from ax_mo.saved_project import save_sweep
 from ax_mo.screen import Screen, screen_for_this_terminal
 from ax_mo.settings import Settings, parse_settings
@@ -46,8 +47,9 @@ from ax_mo.study.lock import SweepLock, sole_sweeper
 from ax_mo.study.patience import Patience
 from ax_mo.study.store import Store, StoredStudy
 from ax_mo.study.urls import with_absolute_path
-from ax_mo.sweep import Ending, Sweep
+from ax_mo.sweep import Ending, Pace, Sweep
 from ax_mo.telling import announcement, conclusion, notices
+from ax_mo.time_limits import TimeLimits
 from ax_mo.trackers import State, parse_trackers
 from ax_mo.trackers.env import StudyTag, study_tag, trial_environment
 from ax_mo.trackers.process import Trackers
@@ -295,23 +297,20 @@ class _Study:
         settings = self._settings
         if isinstance(self._workers, Launcher):
             return BatchSweep(ledger, self._workers, settings.n_jobs, self._plan.timeout_hours).run()
-        prefetch = settings.n_jobs > 1 if settings.prefetch is None else settings.prefetch
-        return Sweep(
-            ledger,
-            self._workers,
+        pace = Pace(
             settings.n_jobs,
-            prefetch,
+            settings.n_jobs > 1 if settings.prefetch is None else settings.prefetch,
             settings.suggestion_timeout,
-            wake,
-            self._asked.resume_line,
-            self._plan.timeout_hours,
-        ).run()
+            TimeLimits(settings.trial_timeout, self._plan.timeout_hours),
+            RetryPolicy(settings.max_retries, settings.retry_oom),
+        )
+        return Sweep(ledger, self._workers, pace, wake, self._asked.resume_line).run()
 
     def _conclude(self, ledger: Ledger, ending: Ending | None) -> None:
         """Write everything and say how the study ended, where its results are and how to go on."""
         try:
             ledger.files.changed()
-            ledger.refresh(0, at_once=True)
+            ledger.refresh((), at_once=True)
         except StudyStopped:
             if ending is not None:
                 raise

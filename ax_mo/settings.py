@@ -45,6 +45,9 @@ class Settings:
     warm_start: Any = None
     repeats: int = 1
     repeat_key: str = "seed"
+    trial_timeout: float | None = None
+    max_retries: int = 0
+    retry_oom: bool = False
     early_stopping: Any = None
     timeout_hours: Any = None
     stop_when: Any = None
@@ -78,6 +81,10 @@ def parse_settings(given: Mapping[str, Any]) -> Settings:
         raise ConfigError(f"hydra.sweeper.n_startup_trials must be at least 1, not {settings.n_startup_trials}.")
     if not 0.0 <= settings.max_failure_rate <= 1.0:
         raise ConfigError(f"hydra.sweeper.max_failure_rate must be between 0 and 1, not {settings.max_failure_rate}.")
+    if settings.trial_timeout is not None and settings.trial_timeout <= 0:
+        raise ConfigError(f"hydra.sweeper.trial_timeout must be above 0 seconds, not {settings.trial_timeout}.")
+    if settings.max_retries < 0:
+        raise ConfigError(f"hydra.sweeper.max_retries must be at least 0, not {settings.max_retries}.")
     if settings.suggestion_timeout <= 0:
         raise ConfigError(f"hydra.sweeper.suggestion_timeout must be above 0, not {settings.suggestion_timeout}.")
     if settings.storage_timeout < 0:

@@ -1,29 +1,27 @@
 """The loop: ask, submit, watch, collect, tell."""
 
-import os
 import shlex
-import signal
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Mapping
 from concurrent.futures import Future
-from contextlib import contextmanager
+from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
-from types import FrameType
-from typing import Any
 
 from ax_mo.errors import AxMoError, StudyStopped
+from ax_mo.interrupts import Interrupts
 from ax_mo.jobs.arrival import Arrivals
 from ax_mo.jobs.job import Job, Jobs, JobSpec, JobState, NoAnswer, Phase, SubmitLater, job_name
 from ax_mo.jobs.process import identity
 from ax_mo.jobs.retry import Silence, Submissions
 from ax_mo.ledger import Ledger
-from ax_mo.resumption import Resumption
-from ax_mo.screen import write_from_a_handler
+from ax_mo.resumption import Resumption, RetryPolicy, after_death
+from ax_mo.screen import clock
 from ax_mo.study.home import Home
 from ax_mo.study.optimizer import NoNewPoint, SpaceExhausted
-from ax_mo.study.trial import Key, Status, Suggestion, Trial
+from ax_mo.study.trial import Key, Outcome, Status, Suggestion, Trial
+from ax_mo.time_limits import Overtime, RunTimes, TimeLimits
 
 
 class Ending(StrEnum):
@@ -64,6 +62,30 @@ def suggestion_of(asked: "Future[Suggestion]", ledger: Ledger) -> Suggestion | N
         raise StudyStopped(f"The optimizer failed: {type(error).__name__}: {error}") from error
 
 
+@dataclass(frozen=True)
+class Pace:
+    """How many run at once, for how long, and how often again."""
+
+    n_jobs: int
+    prefetch: bool
+    suggestion_timeout: float
+    """Seconds."""
+    limits: TimeLimits = field(default_factory=TimeLimits)
+    retries: RetryPolicy = field(default_factory=RetryPolicy)
+
+
+@dataclass(frozen=True)
+class _ToldToEnd:
+    """Why a job was told to end, and when: of the time it has outlasted, or as it was asked to stop and did not."""
+
+    overtime: Overtime | None
+    at: float
+
+
+# How long after the last of its grace a job that was told to end may be seen running before it is given up.
+_GIVEN_UP_AFTER = 60.0
+
+
 class Sweep:
     """Keeps ``n_jobs`` trials running until ``n_trials`` have ended.
 
@@ -75,19 +97,15 @@ class Sweep:
         self,
         ledger: Ledger,
         jobs: Jobs,
-        n_jobs: int,
-        prefetch: bool,
-        suggestion_timeout: float,
+        pace: Pace,
         wake: threading.Event,
         farewell: str = "",
-        timeout_hours: float | None = None,
     ) -> None:
         self._ledger = ledger
         self._jobs = jobs
-        self._n_jobs = n_jobs
-        self._prefetch = prefetch
-        self._suggestion_timeout = suggestion_timeout
+        self._pace = pace
         self._wake = wake
+        self._times = RunTimes(pace.limits)
         self._running: dict[Key, Job] = {}
         self._adopted: set[Key] = set()  # of what runs: started by an earlier sweeper
         self._elsewhere: dict[Key, str] = {}  # of those: out of reach, and where they are
@@ -98,11 +116,8 @@ class Sweep:
         self._arrivals = Arrivals(jobs.result_grace_seconds)
         self._submissions = Submissions()
         self._silence = Silence()
-        self._cancelled: set[Key] = set()  # since they did not stop when they were asked to
-        self._farewell = farewell
-        self._timeout_hours = timeout_hours
-        self._started = time.monotonic()
-        self._interrupts = 0
+        self._told_to_end: dict[Key, _ToldToEnd] = {}
+        self._interrupts = Interrupts(farewell)
         self._told = False
         self._told_of_wait = False
         self._cancelling = False
@@ -110,22 +125,23 @@ class Sweep:
     def run(self) -> Ending:
         """Raises StudyStopped when the study cannot go on; the running trials do, and a resume adopts them."""
         self._ledger.store.patience.while_waiting = self._while_database_is_away
-        with self._signals():
+        with self._interrupts.caught():
             try:
                 self._recover()
                 while self._running or self._work_left():
                     self._tell_interrupts()
-                    if self._interrupts > 1:
+                    if self._interrupts.count > 1:
                         self._ledger.screen.notice("Interrupted again: cancelling the running trials.")
                         self._cancelling = True
                         self._cancel_running()
                         return Ending.CANCELLED
                     self._collect()
                     self._ledger.check_failures(len(self._running))
-                    self._ledger.close_when_enough(time.monotonic() - self._started, self._timeout_hours)
+                    self._ledger.close_when_enough(self._times.of_study, self._pace.limits.timeout_hours)
                     self._stop_early()
+                    self._end_overtime()
                     self._submit()  # before the files are written: a worker may have become free
-                    self._ledger.refresh(len(self._running))
+                    self._ledger.refresh(self._running)
                     self._wake.wait(self._jobs.poll_seconds)
                     self._wake.clear()
                 self._ledger.check_failures(0, at_end=True)
@@ -134,14 +150,14 @@ class Sweep:
                 raise
             finally:
                 self._jobs.close()
-        if self._interrupts:
+        if self._interrupts.count:
             return Ending.DRAINED
         return ending_of(self._ledger)
 
     # ask
 
     def _work_left(self) -> bool:
-        return not self._interrupts and bool(self._may_run_again or self._opened or self._ledger.room)
+        return not self._interrupts.count and bool(self._may_run_again or self._opened or self._ledger.room)
 
     @property
     def _may_run_again(self) -> bool:
@@ -164,7 +180,7 @@ class Sweep:
     def _instead_of_waiting(self) -> Suggestion | None:
         if self._waiting_since is None:
             self._waiting_since = time.monotonic()
-        if time.monotonic() - self._waiting_since < self._suggestion_timeout:
+        if time.monotonic() - self._waiting_since < self._pace.suggestion_timeout:
             return None
         self._waiting_since = time.monotonic()
         try:
@@ -172,7 +188,7 @@ class Sweep:
         except (SpaceExhausted, NoNewPoint):
             return None
         self._ledger.screen.notice(
-            f"The model has needed more than {self._suggestion_timeout:g} s; a quasi-random point runs meanwhile."
+            f"The model has needed more than {self._pace.suggestion_timeout:g} s; a quasi-random point runs meanwhile."
         )
         return instead
 
@@ -180,13 +196,18 @@ class Sweep:
         """All workers are busy: let the next suggestion be computed meanwhile."""
         self._waiting_since = None
         wanted = self._work_left() and not (self._again or self._opened)
-        if self._prefetch and self._asked is None and wanted:
+        if self._pace.prefetch and self._asked is None and wanted:
             self._asked = self._ledger.asker.ask()
 
     # submit
 
+    @property
+    def _may_submit(self) -> bool:
+        free = len(self._running) < self._pace.n_jobs
+        return free and not self._interrupts.count and not self._submissions.pausing
+
     def _submit(self) -> None:
-        while not self._interrupts and len(self._running) < self._n_jobs and not self._submissions.pausing:
+        while self._may_submit:
             if self._may_run_again:
                 self._start(self._ledger.again(*self._again.pop(0)))
                 continue
@@ -215,7 +236,7 @@ class Sweep:
         self._running[run.key] = Job(handle, directory)
         self._adopted.discard(run.key)
         self._elsewhere.pop(run.key, None)
-        ledger.submitted(run.key, handle)
+        ledger.submitted(run.key, handle, waits=self._jobs.has_queue)
 
     def _start_later(self, run: Trial, error: SubmitLater) -> None:
         """Put the run back; nothing is submitted before the pause is over."""
@@ -238,24 +259,77 @@ class Sweep:
         states = self._jobs.states([self._running[key] for key in keys])
         self._notice(self._silence.after(states))
         for key, state in zip(keys, states, strict=True):
-            if key in self._elsewhere and self._ledger.has_result(self._ledger.runs[key]):
+            run = self._ledger.runs[key]
+            if key in self._elsewhere and self._ledger.has_result(run):
                 state = JobState(Phase.ENDED)  # all that can be known of it
-            if state.phase is not Phase.ENDED:
+            if state.phase is Phase.RUNNING and key not in self._times:
+                self._times.runs(key, already=self._ledger.runs_since(key))
+            elif state.phase is Phase.PENDING and key in self._times:  # put in line again by its scheduler
+                self._times.waits(key)
+                self._ledger.waits(key)
+            elif state.phase is Phase.ENDED and self._arrivals.complete(key, state, self._ledger.has_result(run)):
+                self._end(run, state)
                 continue
-            if self._arrivals.complete(key, state, self._ledger.has_result(self._ledger.runs[key])):
-                del self._running[key]
-                if key in self._adopted and state.exit_code is None and key not in self._cancelled:
-                    self._settle(self._ledger.runs[key], state)
-                else:
-                    self._ledger.finish(key, self._ledger.outcome(key, state, cancelled=key in self._cancelled))
+            if self._is_given_up(key):
+                self._end(run, JobState(Phase.UNKNOWN))
+
+    def _end(self, run: Trial, state: JobState) -> None:
+        """The run's job is over, or does not end although it was told to."""
+        ledger, key = self._ledger, run.key
+        seconds = self._times.seconds(key)
+        del self._running[key]
+        self._times.ended(key)
+        told = self._told_to_end.pop(key, None)
+        if told is not None and told.overtime is Overtime.STUDY:
+            if state.phase is Phase.ENDED:
+                ledger.cancel(key)
+            return  # else it is left to the next sweeper as it is
+        if told is not None and told.overtime is Overtime.TRIAL:
+            text = f"ran longer than trial_timeout={self._pace.limits.trial_timeout:g} seconds and was ended"
+            outcome = ledger.outcome(key, JobState(Phase.ENDED), cancelled=True)
+            ledger.finish(key, outcome if outcome.status is not Status.FAILED else Outcome({}, text, text))
+            return
+        if key in self._adopted and state.exit_code is None and told is None:
+            self._settle(run, state)
+            return
+        outcome = ledger.outcome(key, state, cancelled=told is not None)
+        may_die = self._pace.retries.allowed(state)
+        if told is None and after_death(run, outcome.status is not Status.FAILED, may_die) is Resumption.AFTER_DEATH:
+            ledger.screen.notice(
+                f"Trial {run.label} {outcome.reason}, after {clock(seconds)}; it runs again "
+                f"(retry {run.deaths + 1} of {may_die})."
+            )
+            self._again.append((run, True))
+            return
+        ledger.finish(key, outcome)
 
     def _stop_early(self) -> None:
         """Ask bad trials to end, and end those that were asked and do not."""
         self._ledger.stop_the_bad(self._running)
-        overdue = [key for key in self._running if key not in self._cancelled and self._ledger.overdue(key)]
-        if overdue:
-            self._jobs.cancel([self._running[key] for key in overdue])
-            self._cancelled.update(overdue)
+        self._tell_to_end({key: None for key in self._running if self._ledger.overdue(key)})
+
+    def _end_overtime(self) -> None:
+        """End what has run longer than it may."""
+        overtimes = {key: overtime for key in self._running if (overtime := self._times.overtime(key)) is not None}
+        for key in self._tell_to_end(overtimes):
+            if overtimes[key] is Overtime.STUDY:
+                self._ledger.screen.notice(
+                    f"timeout_hours are over; trial {self._ledger.runs[key].label}, after "
+                    f"{clock(self._times.seconds(key))}, is ended, and a resume runs it again."
+                )
+
+    def _tell_to_end(self, runs: Mapping[Key, Overtime | None]) -> list[Key]:
+        """End jobs without waiting for it; those that have been told already are not told again."""
+        keys = [key for key in runs if key not in self._told_to_end]
+        if keys:
+            self._jobs.cancel([self._running[key] for key in keys], wait=False)
+        self._told_to_end.update({key: _ToldToEnd(runs[key], time.monotonic()) for key in keys})
+        return keys
+
+    def _is_given_up(self, key: Key) -> bool:
+        told = self._told_to_end.get(key)
+        patience = self._jobs.grace_seconds + _GIVEN_UP_AFTER
+        return told is not None and told.overtime is not None and time.monotonic() - told.at > patience
 
     def _cancel_running(self) -> None:
         """Stop what runs and can be reached; those trials will run again on a resume."""
@@ -321,19 +395,19 @@ class Sweep:
                 handle = self._jobs.find(name, ledger.directory(run))
                 break
             except NoAnswer as error:
-                if self._interrupts:
+                if self._interrupts.count:
                     raise
                 self._notice(self._silence.unanswered(f"Whether trial {run.label} was submitted is not known: {error}"))
                 self._wake.wait(self._jobs.poll_seconds)
                 self._wake.clear()
         self._notice(self._silence.answered())
         if handle is not None:
-            ledger.submitted(run.key, handle)
+            ledger.submitted(run.key, handle, waits=self._jobs.has_queue)
         return handle or ""
 
     def _settle(self, run: Trial, state: JobState, started: bool = True) -> None:
         """End a run of an earlier sweeper that does not run any more, or put it in line again."""
-        found = self._ledger.settle(run, state, started)
+        found = self._ledger.settle(run, state, started, self._pace.retries.allowed(state))
         if found is Resumption.AFTER_DEATH:
             self._ledger.screen.notice(f"Trial {run.label} {state.message or 'has died'}; it runs once more.")
         if found is not Resumption.ENDED:
@@ -356,35 +430,10 @@ class Sweep:
         self._opened += [ledger.again(run) for run in again]
         ledger.home.settled()
 
-    # signals
-
-    @contextmanager
-    def _signals(self) -> Iterator[None]:
-        """Ctrl-C once drains, twice cancels. SIGTERM and SIGHUP leave the jobs to the next sweeper."""
-        if threading.current_thread() is not threading.main_thread():
-            yield
-            return
-        before: dict[signal.Signals, Any] = {}
-
-        def handle(number: signal.Signals, handler: Callable[[int, FrameType | None], None]) -> None:
-            before[number] = signal.signal(number, handler)
-
-        handle(signal.SIGINT, self._interrupt)
-        handle(signal.SIGTERM, self._detach)
-        if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # under nohup the sweep itself goes on
-            handle(signal.SIGHUP, self._detach)
-        try:
-            yield
-        finally:
-            for number, handler in before.items():
-                signal.signal(number, handler)
-
-    def _interrupt(self, _number: int, _frame: FrameType | None) -> None:
-        # Only counted here: the code that was interrupted may hold the locks of the screen or of an event.
-        self._interrupts += 1
+    # Ctrl-C
 
     def _tell_interrupts(self) -> None:
-        if self._interrupts and not self._told:
+        if self._interrupts.count and not self._told:
             self._told = True
             self._ledger.screen.notice(
                 f"Interrupted: {len(self._running)} running trial(s) will be finished. Ctrl-C again cancels them."
@@ -392,19 +441,12 @@ class Sweep:
 
     def _while_database_is_away(self) -> None:
         """Nothing can be recorded now, so that Ctrl-C can neither drain nor cancel: a second one ends this sweeper."""
-        if self._interrupts > 1 + self._cancelling:
+        if self._interrupts.count > 1 + self._cancelling:
             what = "The running trials were cancelled; a resume sees that" if self._cancelling else "What runs goes on"
             raise StudyStopped(f"Interrupted while the study's database is away. {what}.", leaves_jobs=True)
-        if self._interrupts and not self._told_of_wait:
+        if self._interrupts.count and not self._told_of_wait:
             self._told_of_wait = True
             self._ledger.screen.notice("The study's database is away: Ctrl-C again ends this sweeper at once.")
-
-    def _detach(self, number: int, _frame: FrameType | None) -> None:
-        name = signal.Signals(number).name
-        write_from_a_handler(
-            f"\nEnded by {name}; the running trials go on, and a resume adopts them.\n{self._farewell}\n"
-        )
-        os._exit(128 + number)
 
 
 def _moved(home: Home, former: Path) -> str:

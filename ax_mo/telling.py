@@ -26,7 +26,7 @@ def announcement(asked: Asked, ledger: Ledger) -> str:
         for o in asked.plan.goals.objectives
     )
     state = f"resuming after {ended} ended trials" if trials else "a new study"
-    burnt = ledger.progress(0).uncounted
+    burnt = ledger.progress().uncounted
     if burnt:
         state += f", of which {burnt} do not count: they failed by the same error"
     return (
@@ -44,7 +44,7 @@ def notices(asked: Asked, trials: Iterable[int], fixed: Sequence[str]) -> list[s
 
 def conclusion(asked: Asked, ledger: Ledger, recipes: Recipes, ending: Ending | None) -> Conclusion:
     """How the study ended, where its results are and how to go on."""
-    front, progress = ledger.front(), ledger.progress(0)
+    front, progress = ledger.front(), ledger.progress()
     why = f" ({ledger.closed})" if ledger.closed else ""
     return Conclusion(
         headline=f"{ending or 'stopped'}{why}: {_counts(progress)} of {asked.settings.n_trials} trials",

@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 from ax_mo.errors import ConfigError
@@ -26,9 +27,11 @@ class ClusterJobs:
     """Jobs of a cluster's scheduler. The sweep directory must be on a file system that the nodes share."""
 
     result_grace_seconds = 20.0
+    has_queue = True
 
     def __init__(self, settings: TorchXSettings) -> None:
         self.poll_seconds = settings.poll_seconds or 2.0
+        self.grace_seconds = settings.grace_seconds
         self._settings = settings
         self._slurm = settings.scheduler == "slurm"
         self._unknown_since: dict[str, float] = {}
@@ -95,7 +98,10 @@ class ClusterJobs:
         states = dict(zip((job.directory for job in known), found, strict=True))
         return [self._lost_or(job, states.get(job.directory) or self._without_handle()) for job in jobs]
 
-    def cancel(self, jobs: Sequence[Job]) -> None:
+    def cancel(self, jobs: Sequence[Job], wait: bool = True) -> None:
+        if not wait:
+            Thread(target=self.cancel, args=(jobs,), name="ax_mo-end", daemon=True).start()
+            return
         known = [job for job in jobs if job.handle]
         if self._slurm:
             slurm.cancel([_app_id(job) for job in known])

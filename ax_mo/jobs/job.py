@@ -91,6 +91,10 @@ class Jobs(Protocol):
     """How often it is worth asking for states."""
     result_grace_seconds: float
     """How long after a job's end its files may still be on their way."""
+    grace_seconds: float
+    """How long a job that is told to end may take, before it is killed."""
+    has_queue: bool
+    """Whether a job may wait for its turn."""
 
     def check(self) -> None:
         """Raises ConfigError where no job could be submitted; for before the first one."""
@@ -108,8 +112,11 @@ class Jobs(Protocol):
     def states(self, jobs: Sequence[Job]) -> list[JobState]:
         """The state of each job, in order."""
 
-    def cancel(self, jobs: Sequence[Job]) -> None:
-        """End the jobs, their child processes included; returns when they have been told."""
+    def cancel(self, jobs: Sequence[Job], wait: bool = True) -> None:
+        """End the jobs, their child processes included.
+
+        Returns when they have been told and, where that can be seen, have ended; at once if it is not to ``wait``.
+        """
 
     def close(self) -> None:
         """Let go of what has ended."""

@@ -4,6 +4,7 @@ import json
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
+from threading import Thread
 from typing import Any
 from urllib.parse import urlparse
 
@@ -22,10 +23,13 @@ class LocalJobs:
     """Processes of this machine. They outlive a sweeper that is killed, and the next one adopts them."""
 
     result_grace_seconds = 0.0
+    has_queue = False
 
     def __init__(self, settings: TorchXSettings) -> None:
         self.poll_seconds = settings.poll_seconds or 0.05
+        self.grace_seconds = settings.grace_seconds
         self._settings = settings
+        self._enders: list[Thread] = []  # each ends within the grace and a few seconds
         self._started: set[str] = set()  # handles that our TorchX runner knows
         self._elsewhere = Elsewhere(settings.unknown_timeout)
         self._watched: set[Path] = set()  # directories of adopted jobs that were seen alive
@@ -65,15 +69,22 @@ class LocalJobs:
     def states(self, jobs: Sequence[Job]) -> list[JobState]:
         return [self._state(job) for job in jobs]
 
-    def cancel(self, jobs: Sequence[Job]) -> None:
+    def cancel(self, jobs: Sequence[Job], wait: bool = True) -> None:
         processes = [process for job in jobs if (process := identity(job.directory)) is not None]
-        end(processes)
+        if not wait:
+            self._enders = [ender for ender in self._enders if ender.is_alive()]
+            self._enders.append(Thread(target=end, args=(processes, self.grace_seconds), name="ax_mo-end", daemon=True))
+            self._enders[-1].start()
+            return
+        end(processes, self.grace_seconds)
         for job in jobs:
             if job.handle in self._started:
                 self._runner.cancel(job.handle)
             self._forget(job)
 
     def close(self) -> None:
+        for ender in self._enders:  # a job's children may outlive it, until they are killed
+            ender.join()
         with own_signal_handlers():
             self._runner.close()
 

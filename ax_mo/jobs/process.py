@@ -142,6 +142,7 @@ def end(processes: Sequence[Identity], patience: float = 10.0) -> None:
         for group in groups:
             try:
                 os.killpg(group, number)
+                os.killpg(group, signal.SIGCONT)  # what is stopped would hear of SIGTERM when it is continued
             except (ProcessLookupError, PermissionError):
                 continue
         deadline = time.monotonic() + wait

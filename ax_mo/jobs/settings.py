@@ -28,6 +28,8 @@ def launcher_settings(settings: Mapping[str, Any]) -> TorchXSettings:
     unknown = values.get("unknown_timeout", 600.0)
     if unknown <= 0:
         raise ConfigError(f"hydra.launcher.unknown_timeout must be above 0 (seconds), not {unknown}.")
+    if values.get("grace_seconds", 0) < 0:
+        raise ConfigError(f"hydra.launcher.grace_seconds must be at least 0, not {values['grace_seconds']}.")
     return TorchXSettings(**values)
 
 

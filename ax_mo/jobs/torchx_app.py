@@ -27,6 +27,7 @@ class TorchXSettings:
     env: Mapping[str, str] = field(default_factory=dict)
     poll_seconds: float | None = None
     unknown_timeout: float = 600.0
+    grace_seconds: float = 10.0
 
 
 def open_runner(scheduler: str, **parameters: Any) -> Any:

@@ -31,8 +31,10 @@ def _bar(progress: Progress, elapsed: float, eta: float | None, width: int) -> T
     workers = "" if progress.workers is None else f"/{progress.workers}"
     pieces = [
         (f" {progress.ended}/{progress.n_trials}", "bold"),
-        (f"  {progress.running}{workers} running", ""),
+        (f"  {progress.running - progress.pending}{workers} running", ""),
     ]
+    if progress.pending:
+        pieces.append((f"  {progress.pending} pending", "yellow"))
     if progress.failed:
         pieces.append((f"  {progress.failed} failed", "red"))
     if eta is not None:
@@ -70,7 +72,11 @@ def _results(progress: Progress) -> list[Text]:
 
 def _running(trial: Running, goals: Goals | None, width: int) -> Text:
     """``trial 12  0:31  val_acc 0.91 at 3  model=cnn lr=0.01``: at least half of the line is left to the overrides."""
-    line = Text("  ").append(f"trial {trial.label}", style="cyan").append(f"  {clock(trial.seconds)}", style="dim")
+    line = (
+        Text("  ")
+        .append(f"trial {trial.label}", style="cyan")
+        .append(f"  {'pending' if trial.is_pending else clock(trial.seconds)}", style="dim")
+    )
     names = _first_metrics(trial, goals)
     metrics = "  ".join(f"{printable(name)} {trial.metrics[name]:.4g}" for name in names)
     if metrics and trial.step is not None:

@@ -14,6 +14,9 @@ class Running:
     metrics: Mapping[str, float] = field(default_factory=dict)
     step: int | None = None
     seconds: float = 0.0
+    """Since its job began."""
+    is_pending: bool = False
+    """Whether its job has not begun."""
 
 
 @dataclass(frozen=True)
@@ -28,8 +31,6 @@ class Progress:
     failed: int
     running: int
     stopped: int = 0
-    uncounted: int = 0
-    """Of the failed ones, those that one broken environment has failed: they are none of the ``n_trials``."""
     front: int = 0
     hypervolume: float | None = None
     best: Mapping[str, tuple[float, int]] = field(default_factory=dict)
@@ -38,6 +39,10 @@ class Progress:
     trials: Sequence[Running] = ()
     """Those that run, where the screen shows them."""
     best_falls_short: bool = False
+    pending: int = 0
+    """Of those running, how many wait for their turn."""
+    uncounted: int = 0
+    """Of the failed ones, those that one broken environment has failed: they are none of the ``n_trials``."""
 
     @property
     def ended(self) -> int:

@@ -41,6 +41,8 @@ class RunningTrials:
         key = (run.key, run.attempt)
         reader = self._curves.setdefault(key, CurveReader(self._directory(run) / CURVE))
         reader.new_points()
+        if run.is_pending:
+            return Running(run.label, self._changed(run), is_pending=True)
         seconds = now - self._since.setdefault(key, now)
         return Running(run.label, self._changed(run), reader.last(), reader.step, seconds)
 

@@ -133,14 +133,17 @@ class Store:
     def retry(self, key: Key, attempt: int, deaths: int) -> None:
         """The run will be submitted once more, under the same number."""
         self._update(
-            key, status=Status.ASKED.value, attempt=attempt, deaths=deaths, handle=None, reason=None, ended=None
-        )
+            key, status=Status.ASKED.value, attempt=attempt, deaths=deaths, handle=None, reason=None, submitted=None,
+            started=None, ended=None,
+        )  # fmt: skip
 
-    def submitted(self, key: Key, handle: str) -> str:
-        """The job has been handed over; returns when."""
-        moment = now()
-        self._update(key, status=Status.RUNNING.value, handle=handle, submitted=moment)
-        return moment
+    def submitted(self, key: Key, handle: str, moment: str, started: str | None) -> None:
+        """The job has been handed over, and ``started`` unless it waits for its turn."""
+        self._update(key, status=Status.RUNNING.value, handle=handle, submitted=moment, started=started)
+
+    def started(self, key: Key, moment: str | None) -> None:
+        """When the job began to run; None while it waits for its turn."""
+        self._update(key, unless=_ENDED, started=moment)
 
     def ended(self, key: Key, outcome: Outcome) -> None:
         """Record how a trial ended; a second call for the same trial changes nothing."""

@@ -13,6 +13,11 @@ def now() -> str:
     return datetime.now(UTC).isoformat()
 
 
+def seconds_between(begin: str, end: str) -> float:
+    """From one moment to another, both as ``now`` gives them."""
+    return (datetime.fromisoformat(end) - datetime.fromisoformat(begin)).total_seconds()
+
+
 class Status(StrEnum):
     """Where a trial stands.
 
@@ -131,6 +136,11 @@ class Trial:
     @property
     def asked_to_stop(self) -> bool:
         return bool(self.reason) and self.status in (Status.ASKED, Status.RUNNING)
+
+    @property
+    def is_pending(self) -> bool:
+        """Whether its job waits for its turn, as far as anybody has seen."""
+        return self.status is Status.RUNNING and self.started is None
 
     def ended_by(self, outcome: Outcome) -> "Trial":
         """The trial as the outcome leaves it."""

@@ -67,6 +67,13 @@ class AxMoSweeperConf:
     # These trials do not count towards n_trials after a resume.
     max_same_failures: int = 5
 
+    # A trial that has run longer than this many seconds, its time in a queue apart, is ended and has failed.
+    trial_timeout: float | None = None
+    # How often a trial runs again that was preempted or lost, or whose node failed; with retry_oom also one that was
+    # killed for its memory. Never after an error of its own.
+    max_retries: int = 0
+    retry_oom: bool = False
+
     # Ends bad trials before their last step: {rule: dominated | all | percentile, ...}; off by default.
     early_stopping: dict[str, Any] | None = field(default_factory=dict)
     # No more trials are started after so many hours; a resume has as many again.

@@ -36,6 +36,8 @@ class TorchXLauncherConf:
     # How long, in seconds, a scheduler that answers may not know a job, or a job of another machine may give no sign of
     # life, before it counts as lost. A scheduler that does not answer is waited for.
     unknown_timeout: float = 600.0
+    # How long a job that is told to end may take before it is killed, in seconds. Clusters have their own.
+    grace_seconds: float = 10.0
 
 
 def _node() -> Any:

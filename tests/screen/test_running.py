@@ -6,13 +6,16 @@ from pathlib import Path
 import pytest
 
 from ax_mo.screen import running
+from ax_mo.screen.block import block
+from ax_mo.screen.progress import Progress
 from ax_mo.screen.running import RunningTrials
 from ax_mo.study.trial import Status, Trial
 from ax_mo.trial.curve import append
 from ax_mo.trial.files import CURVE
 from tests.cost import bytecodes
 
-RUN = Trial(3, Status.RUNNING, {"x": 0.25, "model": "cnn", "lr": None}, ("seed=1", "x=0.25", "model=cnn"), "3")
+RUN = Trial(3, Status.RUNNING, {"x": 0.25, "model": "cnn", "lr": None}, ("seed=1", "x=0.25", "model=cnn"), "3",
+            started="2026-11-02T10:15:00+00:00")  # fmt: skip
 
 
 def test_running_trial_shows_what_is_unlike_the_start_and_its_last_metrics(tmp_path: Path, monkeypatch) -> None:
@@ -59,3 +62,12 @@ def test_a_look_costs_no_more_however_long_the_curve_is(tmp_path: Path, monkeypa
         return bytecodes(lambda: view.look([RUN]))
 
     assert look_after(1000) <= 1.2 * look_after(20)
+
+
+def test_run_that_waits_for_its_turn_is_pending(tmp_path: Path) -> None:
+    view = RunningTrials(lambda run: tmp_path / run.directory, {})
+    (shown,) = view.look([replace(RUN, started=None)])
+    assert shown.is_pending
+    progress = Progress(n_trials=4, completed=0, failed=0, running=2, pending=1, workers=2, trials=(shown,))
+    drawn = block(progress, 1.0, None, 120, 40, None).plain
+    assert "1/2 running  1 pending" in drawn and "trial 3  pending" in drawn

@@ -123,7 +123,8 @@ def test_overrides_are_read_back_exactly(open_store: OpenStore) -> None:
 def test_submitted_trial_runs_under_its_handle(open_store: OpenStore) -> None:
     store = open_store()
     asked(store)
-    moment = store.submitted((0, None), "local_cwd://ax_mo/x")
+    moment = now()
+    store.submitted((0, None), "local_cwd://ax_mo/x", moment, None)
     trial = read(open_store)
     assert (trial.status, trial.handle, trial.submitted) == (Status.RUNNING, "local_cwd://ax_mo/x", moment)
 
@@ -153,7 +154,7 @@ def test_failed_trial_keeps_reason_signature_and_last_words(open_store: OpenStor
 def test_late_second_end_changes_nothing(open_store: OpenStore, first: Outcome, late: Outcome) -> None:
     store = open_store()
     asked(store)
-    store.submitted((0, None), "h")
+    store.submitted((0, None), "h", now(), None)
     store.ended((0, None), first)
     before = read(open_store)
     store.ended((0, None), late)
@@ -165,7 +166,7 @@ def test_trial_that_was_asked_to_stop_runs_on_until_it_ends_in_its_own_way(open_
     for outcome in (Outcome({"acc": 0.5}, "dominated", stopped=True), Outcome({"acc": 0.9})):
         store = open_store(name=outcome.status.value)
         asked(store)
-        store.submitted((0, None), "h")
+        store.submitted((0, None), "h", now(), None)
         store.asked_to_stop((0, None), "dominated")
         (trial,) = store.trials()
         assert (trial.status, trial.reason) == (Status.RUNNING, "dominated")
@@ -190,7 +191,7 @@ def test_result_that_a_cancelled_trial_had_left_still_ends_it(open_store: OpenSt
 def test_retried_trial_is_open_again_under_its_number(open_store: OpenStore) -> None:
     store = open_store()
     asked(store)
-    store.submitted((0, None), "first")
+    store.submitted((0, None), "first", now(), None)
     store.cancelled((0, None))
     store.retry((0, None), 2, 1)
     trial = read(open_store)
@@ -242,8 +243,8 @@ def test_runs_of_a_trial_are_written_all_or_none(open_store: OpenStore) -> None:
 def test_each_repeat_has_states_of_its_own(open_store: OpenStore) -> None:
     store = open_store()
     store.add(repeats(0))
-    store.submitted((0, 0), "first")
-    store.submitted((0, 1), "second")
+    store.submitted((0, 0), "first", now(), None)
+    store.submitted((0, 1), "second", now(), None)
     store.ended((0, 1), Outcome({"acc": 0.9}))
     store.ended((0, 2), Outcome({}, "ValueError: x"))
     store.cancelled((0, 0))
