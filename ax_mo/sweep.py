@@ -1,24 +1,21 @@
 """The loop: ask, submit, watch, collect, tell."""
 
-import shlex
 import threading
 import time
 from collections.abc import Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from enum import StrEnum
-from pathlib import Path
 
+from ax_mo.adoption import Adoption, settle
 from ax_mo.errors import AxMoError, StudyStopped
 from ax_mo.interrupts import Interrupts
 from ax_mo.jobs.arrival import Arrivals
-from ax_mo.jobs.job import Job, Jobs, JobSpec, JobState, NoAnswer, Phase, SubmitLater, job_name
-from ax_mo.jobs.process import identity
+from ax_mo.jobs.job import Job, Jobs, JobSpec, JobState, Phase, SubmitLater, job_name
 from ax_mo.jobs.retry import Silence, Submissions
 from ax_mo.ledger import Ledger
 from ax_mo.resumption import Resumption, RetryPolicy, after_death
 from ax_mo.screen import clock
-from ax_mo.study.home import Home
 from ax_mo.study.optimizer import NoNewPoint, SpaceExhausted
 from ax_mo.study.trial import Key, Outcome, Status, Suggestion, Trial
 from ax_mo.time_limits import Overtime, RunTimes, TimeLimits
@@ -127,7 +124,7 @@ class Sweep:
         self._ledger.store.patience.while_waiting = self._while_database_is_away
         with self._interrupts.caught():
             try:
-                self._recover()
+                self._adopt()
                 while self._running or self._work_left():
                     self._tell_interrupts()
                     if self._interrupts.count > 1:
@@ -250,6 +247,21 @@ class Sweep:
 
     # watch, collect, tell
 
+    def _adopt(self) -> None:
+        """Take over what an earlier sweeper has left."""
+        found = Adoption(self._ledger, self._jobs, self._pace.retries, self._silence, self._may_wait).adopt()
+        self._running.update(found.running)
+        self._adopted.update(found.running)
+        self._elsewhere.update(found.elsewhere)
+        self._again += found.again
+        self._opened += found.opened
+
+    def _may_wait(self) -> bool:
+        """Wait for a moment; whether it is worth waiting for another."""
+        self._wake.wait(self._jobs.poll_seconds)
+        self._wake.clear()
+        return not self._interrupts.count
+
     def _notice(self, text: str | None) -> None:
         if text is not None:
             self._ledger.screen.notice(text)
@@ -290,7 +302,9 @@ class Sweep:
             ledger.finish(key, outcome if outcome.status is not Status.FAILED else Outcome({}, text, text))
             return
         if key in self._adopted and state.exit_code is None and told is None:
-            self._settle(run, state)
+            found = settle(ledger, run, state, self._pace.retries)
+            if found is not Resumption.ENDED:
+                self._again.append((run, found is Resumption.AFTER_DEATH))
             return
         outcome = ledger.outcome(key, state, cancelled=told is not None)
         may_die = self._pace.retries.allowed(state)
@@ -349,87 +363,6 @@ class Sweep:
             labels = ", ".join(self._ledger.runs[key].label for key in self._running)
             self._ledger.screen.notice(f"What runs goes on, and a resume adopts it: trial {labels}.")
 
-    # resume
-
-    def _recover(self) -> None:
-        """Adopt jobs that still run, use results that have come meanwhile, and put the rest in line again."""
-        ledger = self._ledger
-        if ledger.home.original is not None:
-            self._leave_to(ledger.home.original)
-            return
-        for run in ledger.open_runs():
-            try:
-                handle = self._handle_of(run)
-            except NoAnswer:  # and the user does not want to wait for one
-                return
-            job = Job(handle, ledger.directory(run))
-            started = bool(handle) or identity(job.directory) is not None  # its handle may never have been written
-            state = JobState(Phase.ENDED)
-            if started and run.status is not Status.CANCELLED:
-                (state,) = self._jobs.states([job])
-            if state.phase is Phase.ENDED:
-                self._settle(run, state, started)
-                continue
-            self._running[run.key] = job
-            self._adopted.add(run.key)
-            ledger.ask_again(run)
-            if state.place:
-                self._elsewhere[run.key] = state.place
-                ledger.screen.notice(_awaited(run, state.place, ledger.sweep_dir))
-            else:
-                ledger.screen.notice(f"Trial {run.label} is still running; watching it again.")
-        if self._running and ledger.home.former is not None:
-            ledger.screen.notice(_moved(ledger.home, ledger.home.former))
-
-    def _handle_of(self, run: Trial) -> str:
-        """The run's handle, noted now if its sweeper did not live to do so; empty where it was never submitted.
-
-        Waits for a scheduler that does not answer. Raises NoAnswer on Ctrl-C.
-        """
-        if run.handle or run.status is Status.CANCELLED:
-            return run.handle or ""
-        ledger = self._ledger
-        name = job_name(ledger.home.token, run.number, run.repeat, run.attempt)
-        while True:
-            try:
-                handle = self._jobs.find(name, ledger.directory(run))
-                break
-            except NoAnswer as error:
-                if self._interrupts.count:
-                    raise
-                self._notice(self._silence.unanswered(f"Whether trial {run.label} was submitted is not known: {error}"))
-                self._wake.wait(self._jobs.poll_seconds)
-                self._wake.clear()
-        self._notice(self._silence.answered())
-        if handle is not None:
-            ledger.submitted(run.key, handle, waits=self._jobs.has_queue)
-        return handle or ""
-
-    def _settle(self, run: Trial, state: JobState, started: bool = True) -> None:
-        """End a run of an earlier sweeper that does not run any more, or put it in line again."""
-        found = self._ledger.settle(run, state, started, self._pace.retries.allowed(state))
-        if found is Resumption.AFTER_DEATH:
-            self._ledger.screen.notice(f"Trial {run.label} {state.message or 'has died'}; it runs once more.")
-        if found is not Resumption.ENDED:
-            self._again.append((run, found is Resumption.AFTER_DEATH))
-
-    def _leave_to(self, original: Path) -> None:
-        """In a copy of a sweep directory, no job of an open trial is ours: what left no result runs here once more."""
-        ledger = self._ledger
-        again = [
-            run
-            for run in ledger.open_runs()
-            if ledger.settle(run, JobState(Phase.ENDED), False) is not Resumption.ENDED
-        ]
-        if again:
-            ledger.screen.notice(
-                f"{ledger.sweep_dir} is a copy of {original}, whose jobs are left alone; run here once more: "
-                f"trial {', '.join(run.label for run in again)}."
-            )
-        # At once, so that whoever comes next takes nothing of theirs for its own.
-        self._opened += [ledger.again(run) for run in again]
-        ledger.home.settled()
-
     # Ctrl-C
 
     def _tell_interrupts(self) -> None:
@@ -447,19 +380,3 @@ class Sweep:
         if self._interrupts.count and not self._told_of_wait:
             self._told_of_wait = True
             self._ledger.screen.notice("The study's database is away: Ctrl-C again ends this sweeper at once.")
-
-
-def _moved(home: Home, former: Path) -> str:
-    """What to say of running trials whose command lines name a directory that is not there any more."""
-    text = f"{home.directory} was moved from {former}, where the running trials may still write what they save. "
-    if home.link_former():
-        return f"{text}It is a link to the directory now; remove it when they have ended."
-    return f"{text}Look there for it: no link to the directory could be made."
-
-
-def _awaited(run: Trial, place: str, sweep_dir: Path) -> str:
-    since = f" at {run.submitted}" if run.submitted else ""
-    which = shlex.join(["ax-mo", "adopt", str(sweep_dir), "--lost", str(run.number)])
-    return (
-        f"Trial {run.label} was started on {place}{since}; its result is awaited. If it does not run any more: {which}"
-    )
