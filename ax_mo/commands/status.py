@@ -101,10 +101,14 @@ def _screen(record: StudyRecord, state: State) -> str:
 def _counted(record: StudyRecord, state: State) -> str:
     left = {trial.number for trial in state.unfinished}
     pieces = []
+    pending = {trial.number for trial in record.trials if trial.is_pending and trial.number not in left}
     for status in Status:
-        count = sum(trial.status is status and trial.number not in left for trial in record.trials)
+        apart = left | pending if status is Status.RUNNING else left
+        count = sum(trial.status is status and trial.number not in apart for trial in record.trials)
         if count:
             pieces.append(f"{count} {WORDS.get(status, status.value)}")
+    if pending:
+        pieces.append(f"{len(pending)} pending")
     if left:
         pieces.append(f"{len(left)} unfinished")
     return ", ".join(pieces)
@@ -120,6 +124,7 @@ def _as_json(record: StudyRecord, state: State) -> dict[str, Any]:
         "n_trials": record.n_trials,
         "counts": state.counts,
         "uncounted": sorted(record.uncounted),
+        "pending": [trial.number for trial in record.trials if trial.is_pending],
         "unfinished": [trial.number for trial in state.unfinished],
         "objectives": {o.name: {"goal": o.goal, "threshold": o.threshold} for o in record.goals.objectives},
         "constraints": [

@@ -24,7 +24,8 @@ def half_done(directory: Path) -> StudyRecord:
     points = studies.quasi_random_points(studies.FLAT, 1)
     trials = [studies.trial(n, point) for n, point in zip(range(6), points, strict=False)]
     for n, status in ((4, Status.RUNNING), (5, Status.ASKED)):
-        trials[n] = replace(trials[n], status=status, metrics={}, started=None, ended=None)
+        started = trials[n].started if status is Status.RUNNING else None
+        trials[n] = replace(trials[n], status=status, metrics={}, started=started, ended=None)
     return stored(studies.record(directory, trials))
 
 
@@ -194,3 +195,12 @@ def test_source_may_be_left_out_for_the_newest_sweep(
         assert (done.code, done.err) == (0, "ax-mo: multirun/2026-11-01/09-00-00\n"), line
     assert json.loads(cli("status", "--json").out)["directory"].endswith("09-00-00")
     assert cli("pareto", "--max", "val_acc", "multirun/2026-11-02/10-15-00").err == ""
+
+
+def test_status_tells_what_runs_from_what_waits_in_a_queue(cli: Cli, tmp_path: Path) -> None:
+    runs = list(half_done(tmp_path / "s").runs)
+    runs[5] = replace(runs[5], status=Status.RUNNING, handle="slurm://ax_mo/1")
+    directory = stored(studies.record(tmp_path / "t", runs)).directory
+    with sole_sweeper(directory):
+        assert "(1 running, 4 completed, 1 pending)" in cli("status", directory).out
+        assert json.loads(cli("status", directory, "--json").out)["pending"] == [5]
