@@ -149,24 +149,24 @@ def files(sweep):
 SPACE = ("x=interval(0,1)", "hydra.sweeper.method=random_search")
 
 
-@pytest.mark.parametrize(
-    ("asked", "refusal"),
-    [
-        (("x=interval(0,2)",), "hydra.sweeper.params is not what this study was started with"),
-        ((*SPACE, "hydra.sweeper.objectives={loss: maximize}"), "hydra.sweeper.objectives is not what this study"),
-        ((*SPACE, "hydra.sweeper.study_name=other"), "this directory holds the study 'study', and not 'other'"),
-        ((*SPACE, "hydra.sweeper.storage_timeout=-1"), "storage_timeout must be 0 or more"),
-        ((*SPACE, "hydra.sweeper.storage='sqlite:////nowhere/all.db'"), "there is no directory /nowhere"),
-    ],
-)
-def test_refusal_changes_nothing(sweep, asked, refusal):
+REFUSED = [
+    (("x=interval(0,2)",), "hydra.sweeper.params is not what this study was started with"),
+    ((*SPACE, "hydra.sweeper.objectives={loss: maximize}"), "hydra.sweeper.objectives is not what this study"),
+    ((*SPACE, "hydra.sweeper.study_name=other"), "this directory holds the study 'study', and not 'other'"),
+    ((*SPACE, "hydra.sweeper.storage_timeout=-1"), "storage_timeout must be 0 or more"),
+    ((*SPACE, "hydra.sweeper.storage='sqlite:////nowhere/all.db'"), "there is no directory /nowhere"),
+    ((*SPACE, "hydra.sweeper.storage='postgresql+psycopg://u@127.0.0.1:1/db'"), "cannot be used: connection"),
+]
+
+
+def test_refusals_change_nothing(sweep):
     assert sweep.run(*SPACE, "hydra.sweeper.n_trials=2").returncode == 0
     before = files(sweep)
-    for _ in range(2):
-        done = sweep.run(*asked, "hydra.sweeper.n_trials=3")
+    for asked, refusal in REFUSED:
+        done = sweep.run(*asked, "hydra.sweeper.n_trials=3", env={"AX_MO_REPORT": "1"})
         assert done.returncode == 1
         assert refusal in done.output
-        assert files(sweep) == before
+        assert files(sweep) == before, asked
     resumed = sweep.run(*SPACE, "hydra.sweeper.n_trials=3")
     assert resumed.returncode == 0, resumed.output
 
