@@ -19,6 +19,8 @@ LIVE = (
     "hydra.sweeper.start_from_config=false", "hydra.sweeper.n_trials=3", "hydra.sweeper.method=random_search",
 )  # fmt: skip
 
+SPACE = ("x=interval(0,1)", "hydra.sweeper.method=random_search")
+
 _HOLDER = """
 import sqlite3, sys, time
 connection = sqlite3.connect(sys.argv[1], isolation_level=None, timeout=30)
@@ -122,6 +124,22 @@ def test_second_interrupt_while_the_database_is_away_leaves_the_jobs(sweep, jour
     assert ran(journal) == {"0": 1, "1": 1, "2": 1}
 
 
+def test_second_interrupt_ends_the_wait_with_other_launchers_too(sweep):
+    process = sweep.start(*SPACE, "sleep=3", "hydra/launcher=basic", "hydra.sweeper.n_jobs=1")
+    wait_for(lambda: running(sweep) == 1)
+    with held(sweep, 600.0):
+        while "cannot be used: database is locked" not in (line := process.stdout.readline()):
+            assert line
+        for _ in range(2):
+            process.send_signal(signal.SIGINT)
+            time.sleep(1.0)
+        output, _ = process.communicate(timeout=60)
+    assert process.returncode == 130, output
+    assert "to resume" in output
+    resumed = sweep.run(*SPACE, "sleep=3", "hydra/launcher=basic", "hydra.sweeper.n_trials=2")
+    assert resumed.returncode == 0, resumed.output
+
+
 def test_sweeper_that_lost_its_lock_file_to_another_leaves_the_jobs_to_it(sweep, journal):
     options = (*LIVE, f"journal={journal}")
     first = sweep.start(*options)
@@ -144,9 +162,6 @@ def test_sweeper_that_lost_its_lock_file_to_another_leaves_the_jobs_to_it(sweep,
 def files(sweep):
     """All that a sweep has left, byte by byte."""
     return {str(path): path.read_bytes() for path in sweep.dir.rglob("*") if path.is_file()}
-
-
-SPACE = ("x=interval(0,1)", "hydra.sweeper.method=random_search")
 
 
 REFUSED = [
