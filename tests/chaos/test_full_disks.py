@@ -16,7 +16,7 @@ from tests.chaos.zygote import Ended, Zygote
 
 MakeStudy = Callable[..., Study]
 
-PATIENCE: tuple[str, ...] = ()
+PATIENCE = ("hydra.sweeper.storage_timeout=2",)
 CLEAR = re.compile(r"Cannot write|cannot be used|Cannot start|Cannot record|No space left|Too many open files")
 
 
