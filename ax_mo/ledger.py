@@ -14,10 +14,10 @@ from ax_mo.curve_watch import CurveWatch
 from ax_mo.errors import StudyStopped
 from ax_mo.failures import FailurePolicy, TooMany, in_order_of_end, too_many, uncounted
 from ax_mo.goals import Goals
-from ax_mo.jobs.command import Program, prepare_directory
+from ax_mo.jobs.command import Program, make_room, prepare_directory
 from ax_mo.jobs.job import JobState, Phase
 from ax_mo.jobs.launch import JobFailure
-from ax_mo.jobs.outcome import outcome_of, result_of, with_required
+from ax_mo.jobs.outcome import destroyed_directory, has_result, outcome_of, with_required
 from ax_mo.jobs.stop_request import ask_to_stop, overdue, stopped_outcome
 from ax_mo.opening import command_of, composed, first_attempt, subdir_of
 from ax_mo.project import Project, reason, without_hydra
@@ -35,7 +35,7 @@ from ax_mo.study.repeats import Repeats, whole
 from ax_mo.study.store import Store, now
 from ax_mo.study.trial import Key, Outcome, Status, Suggestion, Trial, seconds_between
 from ax_mo.trial.curve import CurvePoint, read_curve
-from ax_mo.trial.files import PID, SPEC
+from ax_mo.trial.files import PID, SPEC, remove
 from ax_mo.trial.metrics import as_json
 
 
@@ -215,7 +215,7 @@ class Ledger:
 
     def again(self, trial: Trial, died: bool = False) -> Trial:
         """Make a trial that was interrupted, or that ``died`` unseen, ready for its next attempt."""
-        self._forget_process(trial)  # first, lest a sweeper that ends here leave the old process to the new attempt
+        self._clear(trial)  # first, lest a sweeper that ends here leave the old process to the new attempt
         attempt, deaths = trial.attempt + 1, trial.deaths + died
         self.store.retry(trial.key, attempt, deaths)
         trial = replace(
@@ -226,9 +226,11 @@ class Ledger:
         self.prepare(trial)
         return trial
 
-    def _forget_process(self, trial: Trial) -> None:
+    def _clear(self, trial: Trial) -> None:
+        """Make room for a next attempt in the run's directory, and forget the process of the last one."""
         try:
-            (self.directory(trial) / PID).unlink(missing_ok=True)
+            make_room(self.directory(trial))
+            remove(self.directory(trial) / PID)
         except OSError as error:
             raise cannot_write(self.directory(trial), error) from None
 
@@ -286,7 +288,8 @@ class Ledger:
             try:
                 ask_to_stop(self.directory(run), run.reason or "")
             except OSError as error:
-                raise cannot_write(self.directory(run), error) from None
+                if destroyed_directory(self.directory(run)) is None:  # or that is how the run will fail
+                    raise cannot_write(self.directory(run), error) from None
 
     def overdue(self, key: Key) -> bool:
         """Whether a run was asked to stop longer ago than it may take to do so."""
@@ -306,7 +309,7 @@ class Ledger:
         return outcome
 
     def has_result(self, trial: Trial) -> bool:
-        return result_of(self.directory(trial), trial.number, trial.attempt) is not None
+        return has_result(self.directory(trial), trial.number, trial.attempt)
 
     def finish(self, key: Key, outcome: Outcome) -> None:
         """The run has ended so; each run, and the trial that it ends, is counted once."""

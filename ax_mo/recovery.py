@@ -18,7 +18,7 @@ from ax_mo.errors import AxMoError
 from ax_mo.goals import Goals
 from ax_mo.jobs.elsewhere import out_of_reach
 from ax_mo.jobs.job import JobState, Phase
-from ax_mo.jobs.outcome import outcome_of, result_of, with_required
+from ax_mo.jobs.outcome import has_result, outcome_of, result_of, with_required
 from ax_mo.jobs.process import alive, identity
 from ax_mo.record import record_of
 from ax_mo.results.files import TRIALS
@@ -148,7 +148,7 @@ class _Builder:
         directory = self._sweep_dir / run.directory
         seen = Status.ASKED if row is None else Status(row["status"])
         outcome = outcome_of(directory, run.number, run.attempt, JobState(Phase.ENDED))
-        has_result = result_of(directory, run.number, run.attempt) is not None
+        recorded = has_result(directory, run.number, run.attempt)
         stop = read_json(directory / STOP)
         process = identity(directory)
         obeyed = outcome.stopped
@@ -156,13 +156,13 @@ class _Builder:
             outcome = replace(outcome, reason=row["reason"] or None, stopped=seen is Status.EARLY_STOPPED)
             if seen is Status.EARLY_STOPPED and not obeyed:
                 outcome = replace(outcome, metrics=partial_metrics(directory))
-            if seen is Status.COMPLETED and not has_result:
+            if seen is Status.COMPLETED and result_of(directory, run.number, run.attempt) is None:
                 outcome = replace(outcome, metrics=_metrics(row), signature=None, stderr_tail="")
             if seen is Status.FAILED:
                 why = row["reason"] or outcome.reason or "failed"
-                outcome = replace(outcome, metrics={}, reason=why, signature=outcome.signature if has_result else why)
+                outcome = replace(outcome, metrics={}, reason=why, signature=outcome.signature if recorded else why)
             outcome = replace(outcome, started=row["started"] or None, ended=row["ended"] or None)
-        elif has_result and not (seen is Status.CANCELLED and outcome.status is Status.FAILED):
+        elif recorded and not (seen is Status.CANCELLED and outcome.status is Status.FAILED):
             outcome = with_required(outcome, self._goals.required)
         elif process is not None and (alive(process) or out_of_reach(directory, process)):
             reason = None if stop is None else str(stop.get("reason"))

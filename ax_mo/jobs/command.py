@@ -3,7 +3,9 @@
 import os
 import re
 import shlex
+import stat
 import sys
+import time
 from argparse import Namespace
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,7 +19,20 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from ax_mo.errors import NotRerunnableError
 from ax_mo.space.grammar import quoted
 from ax_mo.study.urls import redacted_words
-from ax_mo.trial.files import COMMAND, OF_AN_ATTEMPT, SCHEMA, SPEC, write_atomically, write_json
+from ax_mo.trial.files import (
+    COMMAND,
+    OF_A_TRIAL,
+    OF_AN_ATTEMPT,
+    SCHEMA,
+    SPEC,
+    STDERR,
+    STDOUT,
+    remove,
+    remove_unless_file,
+    write_atomically,
+    write_json,
+)
+from ax_mo.trial.temporary import remove_left
 
 RECORDER = "ax_mo.trial.recorder.ResultRecorder"
 
@@ -134,10 +149,30 @@ def prepare_directory(directory: Path, spec: dict[str, Any], argv: Sequence[str]
     """Write what a job and its reader need; remove what an earlier attempt left. ``argv`` where there is a command."""
     directory.mkdir(parents=True, exist_ok=True)
     for name in OF_AN_ATTEMPT:
-        (directory / name).unlink(missing_ok=True)
+        remove(directory / name)
+    for name in (SPEC, COMMAND, STDOUT, STDERR):
+        remove_unless_file(directory / name)
+    remove_left(directory, OF_A_TRIAL)
     write_json(directory / SPEC, {"schema": SCHEMA, **spec})
     if argv is not None:
         write_command(directory, argv, cwd, title)
+
+
+def make_room(directory: Path) -> None:
+    """See to it that an attempt finds a directory, whatever the last one has put there or taken away. Raises OSError.
+
+    What is in the way is kept under another name.
+    """
+    try:
+        mode = directory.lstat().st_mode
+    except (FileNotFoundError, NotADirectoryError):
+        return
+    if stat.S_ISDIR(mode):
+        if not os.access(directory, os.R_OK | os.W_OK | os.X_OK):
+            directory.chmod(mode | stat.S_IRWXU)
+        return
+    aside = directory.with_name(f"{directory.name}.replaced-{time.time():.0f}")
+    directory.rename(aside)
 
 
 def write_command(directory: Path, argv: Sequence[str], cwd: Path, title: str) -> None:

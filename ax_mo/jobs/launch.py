@@ -19,7 +19,7 @@ from ax_mo.jobs.arrival import Arrivals
 from ax_mo.jobs.command import Program, prepare_directory, this_program
 from ax_mo.jobs.in_place import is_trial, refuse_inside_a_job, run_in_place
 from ax_mo.jobs.job import Job, Jobs, JobSpec, JobState, Phase, SubmitLater, job_name
-from ax_mo.jobs.outcome import outcome_of, result_of
+from ax_mo.jobs.outcome import has_result, outcome_of, result_of
 from ax_mo.jobs.retry import Submissions
 from ax_mo.jobs.settings import launcher_settings, parallel_jobs
 from ax_mo.jobs.torchx_jobs import torchx_jobs
@@ -113,7 +113,7 @@ def _run(jobs: Jobs, prepared: Sequence[_Prepared], n_jobs: int) -> dict[int, Jo
             for number, state in zip(numbers, jobs.states([running[n] for n in numbers]), strict=True):
                 if state.phase is not Phase.ENDED:
                     continue
-                if arrivals.complete(number, state, result_of(running[number].directory, number, 1) is not None):
+                if arrivals.complete(number, state, has_result(running[number].directory, number, 1)):
                     ended[number] = state
                     del running[number]
             if running:
@@ -150,7 +150,8 @@ def _job_return(job: _Prepared, state: JobState) -> JobReturn:
     )
     if outcome.completed:
         result.status = JobStatus.COMPLETED
-        result.return_value = (result_of(job.directory, job.number, 1) or {}).get("value")
+        recorded = result_of(job.directory, job.number, 1)
+        result.return_value = None if recorded is None else recorded.value
     else:
         tail = f"\n{outcome.stderr_tail}" if outcome.stderr_tail else ""
         result.status = JobStatus.FAILED

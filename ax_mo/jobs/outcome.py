@@ -1,54 +1,85 @@
 """What became of a job, from its exit code and the files it left."""
 
+import os
 import re
 import signal
+import stat
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from ax_mo.jobs.job import JobState
 from ax_mo.study.trial import Outcome
-from ax_mo.trial.files import RESULT, SCHEMA, STDERR, read_json
+from ax_mo.trial.files import RESULT, SPEC, STDERR
+from ax_mo.trial.result import TrialResult, read_result
+from ax_mo.trial.untrusted import Unusable, read_tail
 
 _TAIL_LINES = 20
 _TAIL_BYTES = 8192
 _HYDRA_HINT = "Set the environment variable HYDRA_FULL_ERROR=1"
 
 
-def result_of(directory: Path, number: int, attempt: int) -> dict[str, Any] | None:
-    """The trial's ``result.json`` if it is this trial's and this attempt's."""
-    result = read_json(directory / RESULT)
-    if result is None or result.get("schema") != SCHEMA:
+def result_of(directory: Path, number: int, attempt: int) -> TrialResult | None:
+    """The result that this attempt of the trial has recorded; None where there is none that can be used."""
+    try:
+        return read_result(directory, number, attempt)
+    except (OSError, Unusable):
         return None
-    if result.get("trial") != number or result.get("attempt") != attempt:
-        return None
-    metrics = result.get("metrics")
-    if not isinstance(metrics, dict) or not all(isinstance(value, int | float) for value in metrics.values()):
-        return None
-    return result
+
+
+def has_result(directory: Path, number: int, attempt: int) -> bool:
+    """Whether the attempt has recorded its end, be it in a way that cannot be used."""
+    try:
+        return read_result(directory, number, attempt) is not None
+    except Unusable:
+        return True
+    except OSError:
+        return False
 
 
 def outcome_of(directory: Path, number: int, attempt: int, state: JobState) -> Outcome:
     """Success is exit code 0 *and* a valid result; where nobody saw the exit code, the result alone decides."""
-    result = result_of(directory, number, attempt)
     tail = stderr_tail(directory)
+    destroyed = destroyed_directory(directory)
+    if destroyed is not None:
+        return _without_result(state, tail, destroyed)
+    try:
+        result = read_result(directory, number, attempt)
+    except (OSError, Unusable) as error:
+        problem = str(error) if isinstance(error, Unusable) else f"{RESULT} cannot be read: {error.strerror or error}"
+        return _without_result(state, tail, problem)
     if result is None:
-        return _without_result(state, tail)
-    started, ended = result.get("started"), result.get("ended")
-    if isinstance(result.get("stopped"), str):  # however its task ended then
-        return Outcome(result["metrics"], result["stopped"], started=started, ended=ended, stopped=True)
-    if result.get("status") != "completed":
-        error = result.get("error")
-        error = error if isinstance(error, dict) else {"message": str(error)}
-        kind, message = str(error.get("type", "Error")), str(error.get("message", ""))
+        gone = state.exit_code == 0 and not (directory / SPEC).exists()
+        return _without_result(state, tail, f"removed {SPEC} from its own directory" if gone else None)
+    started, ended = result.started, result.ended
+    if result.stopped is not None:  # however its task ended then
+        return Outcome(result.metrics, result.stopped, started=started, ended=ended, stopped=True)
+    if result.error is not None:
+        kind, message = result.error.kind, result.error.message
         first = message.strip().splitlines()[0] if message.strip() else "(no message)"
         reason = first if kind == "MetricError" else f"{kind}: {first}"
         return Outcome({}, reason, _normal(f"{kind}: {message}"), tail, started, ended)
     if state.exit_code not in (0, None):
         reason = f"recorded its result, then {_ending(state)}"
         return Outcome({}, reason, _normal(reason), tail, started, ended)
-    return Outcome(result["metrics"], started=started, ended=ended)
+    return Outcome(result.metrics, started=started, ended=ended)
+
+
+def destroyed_directory(directory: Path) -> str | None:
+    """What a run has done to its own directory, so that nothing can be read or written there; None for a sound one."""
+    try:
+        mode = directory.lstat().st_mode
+    except (FileNotFoundError, NotADirectoryError):
+        return "its directory is gone"
+    except OSError as error:
+        return f"its directory cannot be read: {error.strerror or error}"
+    if stat.S_ISLNK(mode):
+        return "its directory was replaced by a link"
+    if not stat.S_ISDIR(mode):
+        return "its directory was replaced by a file"
+    if not os.access(directory, os.R_OK | os.W_OK | os.X_OK):
+        return f"its directory cannot be used: its permissions are {stat.filemode(mode)}"
+    return None
 
 
 def with_required(outcome: Outcome, required: Sequence[str]) -> Outcome:
@@ -63,21 +94,17 @@ def with_required(outcome: Outcome, required: Sequence[str]) -> Outcome:
 
 def stderr_tail(directory: Path) -> str:
     """The last lines that the job wrote to stderr."""
-    try:
-        with open(directory / STDERR, "rb") as file:
-            file.seek(0, 2)
-            file.seek(max(0, file.tell() - _TAIL_BYTES))
-            text = file.read().decode("utf-8", errors="replace")
-    except OSError:
-        return ""
-    text = text.replace("\0", "\ufffd")  # which PostgreSQL does not take
+    text = read_tail(directory / STDERR, _TAIL_BYTES)
     lines = [line for line in text.splitlines() if not line.startswith(_HYDRA_HINT)]
     return "\n".join("\n".join(lines).rstrip().splitlines()[-_TAIL_LINES:])
 
 
-def _without_result(state: JobState, tail: str) -> Outcome:
+def _without_result(state: JobState, tail: str, problem: str | None = None) -> Outcome:
+    """``problem`` is why there is no result that can be used, where that is known."""
     if state.exit_code == 0:
-        reason = "ended with exit code 0 but recorded no result (did it call sys.exit or os._exit?)"
+        reason = problem or "ended with exit code 0 but recorded no result (did it call sys.exit or os._exit?)"
+    elif problem is not None:
+        reason = problem if state.exit_code is None else f"{_ending(state)}, and {problem}"
     else:
         reason = _ending(state)
     lines = [line.strip() for line in tail.splitlines() if line.strip()]
@@ -101,6 +128,6 @@ def _ending(state: JobState) -> str:
 
 def _normal(text: str) -> str:
     """The text without what differs between two occurrences of the same fault."""
-    text = re.sub(r"0x[0-9a-fA-F]+", "0x", text)
+    text = re.sub(r"0x[0-9a-fA-F]+", "0x", text[:10_000])
     text = re.sub(r"(/[\w.+@=,-]+)+", "/path", text)
     return re.sub(r"\d+(\.\d+)?([eE][+-]?\d+)?", "#", text)[:2000]

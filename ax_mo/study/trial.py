@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from enum import StrEnum
 
 from ax_mo.space.parameters import Value
+from ax_mo.trial.untrusted import storable
 
 
 def now() -> str:
@@ -57,9 +58,16 @@ class Suggestion:
     """How long it was computed, where it was."""
 
 
+_LONGEST = {"reason": 1000, "signature": 2000, "stderr_tail": 10_000}
+"""Letters of each text of an outcome."""
+
+
 @dataclass(frozen=True)
 class Outcome:
-    """How a trial ended: finite metrics, or the reason why there are none, or none but those of its first steps."""
+    """How a trial ended: finite metrics, or the reason why there are none, or none but those of its first steps.
+
+    Its texts come from anywhere, and are kept as they can be stored.
+    """
 
     metrics: Mapping[str, float] = field(default_factory=dict)
     reason: str | None = None
@@ -71,6 +79,11 @@ class Outcome:
     ended: str | None = None
     stopped: bool = False
     """Whether it was stopped early, for that reason."""
+
+    def __post_init__(self) -> None:
+        for name, longest in _LONGEST.items():
+            if (text := getattr(self, name)) is not None:
+                object.__setattr__(self, name, storable(text, longest))
 
     @property
     def completed(self) -> bool:

@@ -6,6 +6,8 @@ from typing import Any
 from ax_mo.trial.files import read_json, write_json
 
 FOLDER = ".trackers"
+_MOST_BYTES = 64 * 2**20
+"""A line for each trial."""
 
 
 class Kept:
@@ -13,7 +15,7 @@ class Kept:
 
     def __init__(self, directory: Path, name: str) -> None:
         self._path = directory / FOLDER / f"{name}.json"
-        self.values: dict[str, Any] = read_json(self._path) or {}
+        self.values: dict[str, Any] = read_json(self._path, _MOST_BYTES) or {}
 
     def save(self, **values: Any) -> None:
         self.values.update(values)

@@ -2,9 +2,13 @@
 
 import json
 import os
-import tempfile
+import shutil
+import stat
 from pathlib import Path
 from typing import Any
+
+from ax_mo.trial.temporary import temporary
+from ax_mo.trial.untrusted import MOST_BYTES, Unusable, parse_json, read_bytes
 
 SPEC = "trial.json"
 """Written by the sweeper before it submits: number, attempt, params, overrides, metric names, command."""
@@ -31,6 +35,8 @@ LOST = ".lost"
 
 OF_AN_ATTEMPT = (RESULT, CURVE, LIGHTNING, STOP, STOPPED, PID, HEARTBEAT, LOST)
 """What one attempt leaves and the next must not find."""
+OF_A_TRIAL = (SPEC, COMMAND, RESULT, LIGHTNING, STOP, STOPPED)
+"""What is written atomically in a trial's directory."""
 
 SCHEMA = 1
 
@@ -50,16 +56,17 @@ def write_atomically(path: Path, text: str) -> None:
 
 
 def _replace(path: Path, text: str) -> None:
-    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    unfinished = temporary(path)
+    # Not tempfile: what it makes is its owner's alone, and the umask can only be read by changing it for all threads.
+    descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
     try:
         with os.fdopen(descriptor, "w", encoding="utf-8", errors="replace") as file:
             file.write(text)
             file.flush()
             os.fsync(file.fileno())
-        os.chmod(temporary, 0o644)  # noqa: PTH101  mkstemp makes files that only their owner can read
-        os.replace(temporary, path)  # noqa: PTH105
+        os.replace(unfinished, path)  # noqa: PTH105
     except BaseException:
-        Path(temporary).unlink(missing_ok=True)
+        unfinished.unlink(missing_ok=True)
         raise
 
 
@@ -68,14 +75,33 @@ def write_json(path: Path, value: Any) -> None:
     write_atomically(path, json.dumps(value, indent=2, allow_nan=False, ensure_ascii=False) + "\n")
 
 
-def read_json(path: Path) -> dict[str, Any] | None:
-    """The object in the file; None when there is no file, or no complete object in it."""
+def remove(path: Path) -> None:
+    """Remove whatever a run has left under a name of ours. Raises OSError."""
     try:
-        value = json.loads(path.read_text(encoding="utf-8"), parse_constant=_refuse)
-    except (OSError, ValueError):
+        path.unlink(missing_ok=True)
+    except (IsADirectoryError, PermissionError):
+        if not path.is_dir():
+            raise
+        shutil.rmtree(path)
+
+
+def remove_unless_file(path: Path) -> None:
+    """Remove what is no file, although it bears the name of one: a pipe keeps everybody waiting who opens it."""
+    try:
+        if stat.S_ISREG(path.lstat().st_mode):
+            return
+    except FileNotFoundError:
+        return
+    remove(path)
+
+
+def read_json(path: Path, most: int = MOST_BYTES) -> dict[str, Any] | None:
+    """The object in the file; None when there is no file, or no complete object in it. Never follows a link or waits.
+
+    Its numbers may be infinite, and its values of any type.
+    """
+    try:
+        value = parse_json(read_bytes(path, most))
+    except (OSError, Unusable):
         return None
     return value if isinstance(value, dict) else None
-
-
-def _refuse(constant: str) -> None:
-    raise ValueError(f"{constant} is not JSON")
