@@ -8,6 +8,7 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass
+from io import StringIO
 from pathlib import Path, PurePath
 from typing import Any
 
@@ -19,6 +20,7 @@ from omegaconf.errors import OmegaConfBaseException
 from ax_mo.project import Project, without_hydra
 from ax_mo.space.entries import bare
 from ax_mo.space.grammar import as_text
+from ax_mo.trial.untrusted import read_bytes, read_text
 
 _ABSENT = object()
 _LENGTH = 60
@@ -50,11 +52,11 @@ class Difference:
 def saved(directory: Path) -> Ran | None:
     """The configuration as Hydra saved it in a run's directory; None where that is gone."""
     try:
-        task = OmegaConf.load(directory / ".hydra" / "config.yaml")
+        task = OmegaConf.load(StringIO(read_text(directory / ".hydra" / "config.yaml")))
         runtime = _read(directory / ".hydra" / "hydra.yaml")["hydra"]["runtime"]
         if isinstance(task, DictConfig):
             return _ran(task, runtime)
-    except (OSError, ValueError, LookupError, TypeError, yaml.YAMLError, OmegaConfBaseException):
+    except (OSError, ValueError, LookupError, RecursionError, TypeError, yaml.YAMLError, OmegaConfBaseException):
         pass
     return None
 
@@ -62,9 +64,9 @@ def saved(directory: Path) -> Ran | None:
 def _read(path: Path) -> Any:
     # OmegaConf takes 20 ms for this file, libyaml one.
     try:
-        return yaml.load(path.read_bytes(), getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+        return yaml.load(read_bytes(path), getattr(yaml, "CSafeLoader", yaml.SafeLoader))
     except yaml.YAMLError:  # Python objects, that OmegaConf knows to read
-        return OmegaConf.to_container(OmegaConf.load(path), resolve=False)
+        return OmegaConf.to_container(OmegaConf.load(StringIO(read_text(path))), resolve=False)
 
 
 def _ran(task: DictConfig, runtime: Mapping[str, Any]) -> Ran:

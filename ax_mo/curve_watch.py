@@ -13,6 +13,7 @@ from ax_mo.study.stopping_rules import decide, why_undecidable
 from ax_mo.study.trial import Key, Status, Trial
 from ax_mo.trial.curve import CurveReader, Series
 from ax_mo.trial.files import CONSTANT_COSTS, CURVE, LIGHTNING, read_json
+from ax_mo.trial.untrusted import measured
 
 
 class CurveWatch:
@@ -136,7 +137,8 @@ class _Files:
             costs = (read_json(self._directory / LIGHTNING) or {}).get("costs")
             if isinstance(costs, dict):
                 known = {name: costs.get(name) for name in CONSTANT_COSTS}
-                self.constants = {name: value for name, value in known.items() if isinstance(value, int | float)}
+                numbers = {name: measured(value) for name, value in known.items()}
+                self.constants = {name: value for name, value in numbers.items() if value is not None}
         if news:
             self.curves = {name: self._curve(name, series) for name, series in self._reader.series.items()}
         return news

@@ -15,6 +15,7 @@ from ax_mo.saved_project import MULTIRUN
 from ax_mo.shell import in_directory, joined, requoted
 from ax_mo.study.trial import Trial
 from ax_mo.trial.files import COMMAND
+from ax_mo.trial.untrusted import read_text
 
 
 def point_command(record: StudyRecord, trial: Trial, front: Collection[int]) -> str | None:
@@ -44,10 +45,10 @@ def _recorded_directory(record: StudyRecord) -> str | None:
     for run in record.runs:
         if run.number >= 0:
             try:
-                words = shlex.split((record.directory / run.directory / COMMAND).read_text("utf-8"), comments=True)
+                words = shlex.split(read_text(record.directory / run.directory / COMMAND), comments=True)
             except (OSError, ValueError):
                 continue
-            if words[:1] == ["cd"]:
+            if words[:1] == ["cd"] and len(words) > 1:
                 return words[1]
     try:
         saved: Any = OmegaConf.load(record.directory / MULTIRUN)
@@ -78,7 +79,7 @@ def again(record: StudyRecord, trial: Trial) -> str | None:
 def as_it_ran(directory: Path) -> str | None:
     """The line of ``command.sh``, with the directory it is run in."""
     try:
-        lines = (directory / COMMAND).read_text(encoding="utf-8", errors="replace").splitlines()
+        lines = read_text(directory / COMMAND, errors="replace").splitlines()
         words = shlex.split("\n".join(lines), comments=True)
     except (OSError, ValueError):
         return None

@@ -1,5 +1,6 @@
 """``show``: everything about one trial."""
 
+import stat
 from argparse import Namespace
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,6 +15,7 @@ from ax_mo.study.trial import Trial
 from ax_mo.tables import TIMES, front_numbers, trial_as_json
 from ax_mo.trial.curve import CurvePoint, read_curve
 from ax_mo.trial.files import COMMAND, STDERR, STDOUT
+from ax_mo.trial.untrusted import Unusable, read_tail, read_text
 
 _TAIL_BYTES = 65536
 _MOST_LOGS = 5
@@ -149,8 +151,8 @@ def _section(title: str, lines: list[str]) -> list[str]:
 def _config(directory: Path) -> str | None:
     """The task's configuration as Hydra saved it."""
     try:
-        return (directory / ".hydra" / "config.yaml").read_text(encoding="utf-8", errors="replace")
-    except OSError:
+        return read_text(directory / ".hydra" / "config.yaml", errors="replace")
+    except (OSError, Unusable):
         return None
 
 
@@ -163,20 +165,15 @@ def _logs(directory: Path) -> list[Path]:
 
 def _size(path: Path) -> int:
     try:
-        return path.stat().st_size if path.is_file() else 0
+        found = path.lstat()
+        return found.st_size if stat.S_ISREG(found.st_mode) else 0
     except OSError:
         return 0
 
 
 def tail(path: Path, count: int) -> list[str]:
     """The last lines of a text file, of which no more is read than they may take."""
-    try:
-        with path.open("rb") as file:
-            file.seek(0, 2)
-            file.seek(max(0, file.tell() - _TAIL_BYTES))
-            text = file.read().decode("utf-8", errors="replace")
-    except OSError:
-        return []
+    text = read_tail(path, _TAIL_BYTES)
     # A progress bar is drawn over by carriage returns: its last state is the line.
     lines = [line.rstrip("\r").rpartition("\r")[2] for line in text.split("\n")]
     return "\n".join(lines).rstrip().split("\n")[-count:] if count else []

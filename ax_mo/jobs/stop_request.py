@@ -1,16 +1,18 @@
 """A request to stop as the files of a run's directory tell it: whether it was made, noticed, and obeyed."""
 
+import os
 import time
 from pathlib import Path
 
 from ax_mo.study.trial import Outcome, Trial
 from ax_mo.trial.files import CURVE, LIGHTNING, STOP, STOPPED, read_json, write_json
 from ax_mo.trial.gather import partial_metrics
+from ax_mo.trial.untrusted import measured
 
 
 def ask_to_stop(directory: Path, reason: str) -> None:
     """Leave the request, unless it is there. Raises OSError."""
-    if not (directory / STOP).exists():
+    if not os.path.lexists(directory / STOP):
         write_json(directory / STOP, {"reason": reason})
 
 
@@ -31,7 +33,8 @@ def overdue(directory: Path, grace_seconds: float) -> bool:
 def _is_trained(directory: Path) -> bool:
     """Whether as many fits of Lightning's have been completed as were begun; other loops do not say that they ended."""
     record = read_json(directory / LIGHTNING) or {}
-    return bool(record.get("fits", 0) == record.get("started", 0) > 0)
+    fits, started = measured(record.get("fits")), measured(record.get("started"))
+    return fits is not None and started is not None and fits == started > 0
 
 
 def stopped_outcome(run: Trial, directory: Path) -> Outcome:
@@ -41,6 +44,6 @@ def stopped_outcome(run: Trial, directory: Path) -> Outcome:
 
 def _modified(path: Path) -> float | None:
     try:
-        return path.stat().st_mtime
+        return path.lstat().st_mtime
     except OSError:
         return None

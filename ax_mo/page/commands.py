@@ -8,6 +8,7 @@ from ax_mo.record import StudyRecord
 from ax_mo.results.promote import recipe_name
 from ax_mo.study.trial import Trial
 from ax_mo.trial.files import COMMAND
+from ax_mo.trial.untrusted import read_text
 
 # What makes a run a trial: its place in the sweep, and the recorder of its result, which another run would replace.
 _OF_A_TRIAL = re.compile(
@@ -33,7 +34,7 @@ def front_command(record: StudyRecord, trial: Trial) -> str | None:
 
 def _command_in(path: Path) -> str | None:
     try:
-        lines = path.read_text(encoding="utf-8").split("\n", 2)[2]
+        lines = read_text(path).split("\n", 2)[2]
         place, _, command = lines.partition(" &&\nexec ")
         words = [word for word in shlex.split(command) if not _OF_A_TRIAL.match(word)]
     except (OSError, ValueError, IndexError):

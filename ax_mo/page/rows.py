@@ -15,6 +15,7 @@ from ax_mo.record import StudyRecord
 from ax_mo.results.front import pareto_front
 from ax_mo.study.repeats import standard_errors
 from ax_mo.study.trial import Trial
+from ax_mo.trial.untrusted import Unusable, read_text
 
 _CONFIG = Path(".hydra") / "config.yaml"
 _MOST_CONFIGS = 40
@@ -144,7 +145,7 @@ def _config(record: StudyRecord, trial: Trial) -> str:
     """What Hydra composed for the trial."""
     run = next((run for run in record.runs if run.number == trial.number), trial)
     try:
-        text = (record.directory / run.directory / _CONFIG).read_text(encoding="utf-8", errors="replace")
-    except OSError:
+        text = read_text(record.directory / run.directory / _CONFIG, errors="replace")
+    except (OSError, Unusable):
         return ""
     return clean(text) if len(text) <= _LONGEST_CONFIG else ""

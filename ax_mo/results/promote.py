@@ -3,6 +3,7 @@
 import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from ax_mo.jobs.command import Program
 from ax_mo.project import Project, without_hydra
 from ax_mo.space.grammar import as_text
 from ax_mo.study.trial import Trial
+from ax_mo.trial.untrusted import read_text
 
 _MISSING = object()
 
@@ -310,8 +312,8 @@ def _option(option: Option) -> str:
 def _saved(directory: Path) -> dict[str, Any] | None:
     """The configuration that Hydra saved for a run; None where it is gone."""
     try:
-        saved = OmegaConf.load(directory / ".hydra" / "config.yaml")
-    except (OSError, ValueError, yaml.YAMLError, OmegaConfBaseException):
+        saved = OmegaConf.load(StringIO(read_text(directory / ".hydra" / "config.yaml")))
+    except (OSError, ValueError, RecursionError, yaml.YAMLError, OmegaConfBaseException):
         return None
     return _content(saved) if isinstance(saved, DictConfig) else None
 

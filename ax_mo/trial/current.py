@@ -12,8 +12,10 @@ import time
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 from ax_mo.trial.files import STOP, STOPPED, read_json, write_json
+from ax_mo.trial.untrusted import storable
 
 DIRECTORY = "AX_MO_TRIAL_DIR"
 STARTED = "AX_MO_TRIAL_STARTED"
@@ -119,7 +121,7 @@ def stop_requested(trial: Path) -> str | None:
     """The sweeper's reason for ending the trial; None while it may go on."""
     if not (trial / STOP).exists():
         return None
-    return str((read_json(trial / STOP) or {}).get("reason") or "stopped")
+    return _reason(read_json(trial / STOP))
 
 
 def acknowledge_stop(trial: Path, reason: str) -> None:
@@ -131,4 +133,9 @@ def acknowledge_stop(trial: Path, reason: str) -> None:
 def acknowledged(trial: Path) -> str | None:
     """The reason for which this attempt has stopped early; None for one that went its whole way."""
     mark = read_json(trial / STOPPED)
-    return None if mark is None else str(mark.get("reason") or "stopped")
+    return None if mark is None else _reason(mark)
+
+
+def _reason(content: Mapping[str, Any] | None) -> str:
+    reason = (content or {}).get("reason")
+    return storable(reason) if reason and isinstance(reason, str) else "stopped"

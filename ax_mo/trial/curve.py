@@ -10,19 +10,26 @@ What counts, for each metric by itself (``report()`` and Lightning may record di
   epoch 3 of one with epoch 4 of another. The last fit's curve wins, as its final metrics do; once a fit has been
   completed, ``read_curve`` leaves out what later ones have reported that were not.
 - What ``report()`` said wins over Lightning's curve of the same name.
-- A torn last line is ignored until it is whole.
+- A torn last line is ignored until it is whole. A line of more than 1 MiB is dropped and counted, and so is all that
+  comes after the file's first 64 MiB.
 """
 
 import json
 import math
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeGuard
 
 from ax_mo.trial.files import CURVE, LIGHTNING, read_json
+from ax_mo.trial.untrusted import Unusable, measured, open_regular, parse_json, storable_name
 
+MOST_BYTES = 64 * 2**20
+"""Of a curve's file."""
+_LONGEST_LINE = 2**20
+_LARGEST_STEP = 2**53
+"""Up to which a float is exact."""
 _REPORTED = math.inf
 
 
@@ -67,7 +74,7 @@ def append(path: Path, step: int, time: float, metrics: Mapping[str, Any], fit: 
     if fit is not None:
         line["fit"] = fit
     text = (json.dumps(line, allow_nan=False) + "\n").encode()
-    descriptor = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o644)
+    descriptor = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o666)
     try:
         size = os.fstat(descriptor).st_size
         if size and os.pread(descriptor, 1, size - 1) != b"\n":  # a writer died in the middle of its line
@@ -103,24 +110,36 @@ class CurveReader:
         self.step: int | None = None
         self.series: dict[str, Series] = {}
         self._offset = 0
+        self._in_long_line = False
         self._filter = _Filter()
 
     def new_points(self) -> list[CurvePoint]:
         """The points that were appended since the last call; reads no byte twice."""
-        try:
-            with open(self._path, "rb") as file:
-                if os.fstat(file.fileno()).st_size < self._offset:  # another attempt has begun the file again
-                    self._forget()
-                file.seek(self._offset)
-                whole, newline, _torn = file.read().rpartition(b"\n")
-        except OSError:
-            return []
-        self._offset += len(whole) + len(newline)
-        points = [point for line in whole.splitlines() if (point := self._filter.point(line)) is not None]
+        points = [point for line in self._new_lines() if (point := self._filter.point(line)) is not None]
         self.dropped = self._filter.dropped
         for point in points:
             self._add(point)
         return points
+
+    def _new_lines(self) -> Iterator[bytes]:
+        """The lines that were completed since the last call; counts those that are too long."""
+        try:
+            with open_regular(self._path) as file:
+                if os.fstat(file.fileno()).st_size < self._offset:  # another attempt has begun the file again
+                    self._forget()
+                file.seek(self._offset)
+                while line := file.readline(longest := min(_LONGEST_LINE, MOST_BYTES - self._offset)):
+                    is_whole = line.endswith(b"\n")
+                    if not is_whole and len(line) < longest:  # torn
+                        return
+                    self._offset += len(line)
+                    if is_whole and not self._in_long_line:
+                        yield line
+                    elif not self._in_long_line:
+                        self._filter.dropped += 1
+                    self._in_long_line = not is_whole
+        except (OSError, Unusable):
+            return
 
     def _add(self, point: CurvePoint) -> None:
         self.step = point.step
@@ -142,7 +161,7 @@ def read_curve(directory: Path) -> Curve:
     reader = CurveReader(directory / CURVE)
     points = reader.new_points()
     last = (read_json(directory / LIGHTNING) or {}).get("last")
-    if last is not None:
+    if _is_integer(last):
         points = [point for point in points if point.fit is None or point.fit <= last]
     return Curve(tuple(_counting(points)), reader.dropped)
 
@@ -182,17 +201,17 @@ class _Filter:
 def _parse(line: bytes) -> tuple[CurvePoint, int] | None:
     """The point and how many of its values are no finite numbers; None for a line that is no point."""
     try:
-        entry = json.loads(line)
-    except ValueError:
+        entry = parse_json(line)
+    except Unusable:
         return None
     if not isinstance(entry, dict):
         return None
     step, time, metrics, fit = (entry.get(name) for name in ("step", "time", "metrics", "fit"))
     if not _is_integer(step) or not isinstance(metrics, dict) or not (fit is None or _is_integer(fit)):
         return None
-    values = {name: value for name, value in metrics.items() if _is_finite(value)}
-    seconds = float(time) if _is_finite(time) else 0.0
-    return CurvePoint(step, seconds, values, fit), len(metrics) - len(values)
+    numbers = ((storable_name(name), measured(value)) for name, value in metrics.items())
+    values = {name: number for name, number in numbers if number is not None}
+    return CurvePoint(step, float(measured(time) or 0.0), values, fit), len(metrics) - len(values)
 
 
 def _counting(points: Sequence[CurvePoint]) -> list[CurvePoint]:
@@ -209,11 +228,4 @@ def _counting(points: Sequence[CurvePoint]) -> list[CurvePoint]:
 
 
 def _is_integer(value: Any) -> TypeGuard[int]:
-    return isinstance(value, int) and not isinstance(value, bool)
-
-
-def _is_finite(value: Any) -> TypeGuard[float]:
-    try:
-        return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
-    except OverflowError:  # an integer beyond all floats
-        return False
+    return isinstance(value, int) and not isinstance(value, bool) and abs(value) <= _LARGEST_STEP

@@ -1,7 +1,6 @@
 """What a trial said, from its task's return value and the files in its directory."""
 
 import logging
-import math
 from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ from ax_mo.trial.logged import Series, logged
 from ax_mo.trial.metric_sources import MetricSource, Origin, parse_metric_sources
 from ax_mo.trial.metrics import MetricError, as_number, by_name
 from ax_mo.trial.sources import Said, merge
+from ax_mo.trial.untrusted import measured
 
 log = logging.getLogger("ax_mo")
 
@@ -93,7 +93,7 @@ def _series(origin: Origin, directory: Path, curve: Curve, lightning: Mapping[st
                 series.setdefault(name, []).append(value)
     if origin is Origin.LIGHTNING:  # the final value is the last one, whether it is on the curve or not
         for name, value in lightning.items():
-            if math.isfinite(value):
+            if measured(value) is not None:
                 series.setdefault(name, []).append(value)
     return series
 

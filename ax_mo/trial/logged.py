@@ -8,16 +8,21 @@ import csv
 import logging
 import math
 import os
+import stat
 from collections.abc import Iterable, Iterator, Mapping
 from fnmatch import fnmatch
+from io import TextIOWrapper
 from pathlib import Path
 from typing import Any
 
 from ax_mo.trial.files import SPEC
 from ax_mo.trial.metric_sources import Origin
 from ax_mo.trial.metrics import MetricError, as_number
+from ax_mo.trial.untrusted import Unusable, open_regular
 
 log = logging.getLogger("ax_mo")
+
+_MOST_BYTES = 2**30
 
 Series = dict[str, list[float]]
 """Each metric's finite values in the order they were written."""
@@ -39,10 +44,10 @@ def _columns(path: Path) -> Series:
     """A row has the columns that were logged together; the others are empty in it."""
     columns: Series = {}
     try:
-        with open(path, newline="", encoding="utf-8", errors="replace") as file:
+        with TextIOWrapper(open_regular(path), newline="", encoding="utf-8", errors="replace") as file:
             for row in csv.DictReader(file):
                 _extend(columns, row)
-    except (OSError, csv.Error):
+    except (OSError, Unusable, csv.Error):
         pass  # what was read so far
     return columns
 
@@ -107,7 +112,18 @@ def _files(directory: Path, pattern: str) -> list[Path]:
 def _below(directory: Path, pattern: str) -> Iterator[Path]:
     # Path.rglob raises for a directory that vanishes meanwhile, such as another program's temporary one.
     for folder, _, names in os.walk(directory):
-        yield from (Path(folder, name) for name in names if fnmatch(name, pattern))
+        yield from (path for name in names if fnmatch(name, pattern) and _is_usable(path := Path(folder, name)))
+
+
+def _is_usable(path: Path) -> bool:
+    """Whether it can be opened without waiting, as a pipe could not, and read in any reasonable time."""
+    try:
+        found = path.lstat()
+    except OSError:
+        return False
+    if found.st_size > _MOST_BYTES:
+        log.warning("%s is larger than %d MiB and is not read.", path, _MOST_BYTES // 2**20)
+    return stat.S_ISREG(found.st_mode) and found.st_size <= _MOST_BYTES
 
 
 def _modified(path: Path) -> float:

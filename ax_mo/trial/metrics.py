@@ -6,6 +6,10 @@ from dataclasses import dataclass
 from typing import Any
 
 
+_MOST_BITS = 10_000
+"""Of an integer that Python writes in decimal: it refuses those of more than 4300 digits."""
+
+
 class MetricError(Exception):
     """The trial has not given what the study needs; says what it has given."""
 
@@ -82,7 +86,7 @@ def as_json(value: Any) -> Any:
     if value is None or isinstance(value, bool | str):
         return value
     if isinstance(value, int):
-        return int(value)
+        return int(value) if value.bit_length() < _MOST_BITS else hex(value)
     if isinstance(value, Mapping):
         return {str(key): as_json(entry) for key, entry in value.items()}
     if isinstance(value, tuple | list):

@@ -1,7 +1,9 @@
 """The Hydra callback that a sweep injects into each of its trials: it records what the trial gave."""
 
+import json
 import logging
 import traceback
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -15,8 +17,14 @@ from ax_mo.trial.gather import gather
 from ax_mo.trial.heartbeat import Heartbeat
 from ax_mo.trial.metrics import MetricError, as_json
 from ax_mo.trial.sources import merge
+from ax_mo.trial.untrusted import MOST_BYTES, is_too_deep, storable, storable_name
 
 log = logging.getLogger("ax_mo")
+
+_LONGEST_MESSAGE = 4000
+_LONGEST_ENTRY = 4000
+"""Of a traceback: a line of code or a message."""
+_LONGEST_TRACEBACK = 40_000
 
 
 class ResultRecorder(Callback):
@@ -110,10 +118,10 @@ def result_of(job_return: Any, spec: dict[str, Any], started: str, directory: Pa
             if error is None or stopped is not None:
                 metrics, extra = _metrics(value, spec, directory, stopped)
     except MetricError as problem:
-        error = error or {"type": "MetricError", "message": str(problem), "traceback": ""}
+        error = error or {"type": "MetricError", "message": storable(str(problem), _LONGEST_MESSAGE), "traceback": ""}
     except Exception as problem:  # of a value that nobody thought of: Hydra's warning alone would not reach the sweeper
         error = error or _error(problem, "what the task gave cannot be recorded: ")
-    return {
+    return _readable({
         "schema": SCHEMA,
         "trial": spec.get("trial"),
         "attempt": spec.get("attempt"),
@@ -124,12 +132,36 @@ def result_of(job_return: Any, spec: dict[str, Any], started: str, directory: Pa
         "ended": _now(),
         **extra,
         **({} if stopped is None else {"stopped": stopped}),
-    }
+    }, spec)  # fmt: skip
+
+
+def _readable(result: dict[str, Any], spec: Mapping[str, Any]) -> dict[str, Any]:
+    """The result without what would make it larger or deeper than its reader takes."""
+    text = json.dumps(result, ensure_ascii=False)
+    if len(text.encode("utf-8", "replace")) <= MOST_BYTES * 0.9 and not is_too_deep(text):
+        return result
+    log.warning("What the task gave is too much to be recorded: only the metrics that the study needs are.")
+    metrics = {name: value for name, value in result["metrics"].items() if name in list(spec.get("required", ()))}
+    small = {name: value for name, value in result.items() if name not in ("value", "sources")}
+    return {**small, "metrics": metrics}
 
 
 def _error(error: BaseException, before: str = "") -> dict[str, str]:
-    trace = "".join(traceback.format_exception(type(error), error, error.__traceback__))
-    return {"type": type(error).__name__, "message": f"{before}{error}", "traceback": trace}
+    """Whatever the exception is: its texts may be long, or raise exceptions themselves."""
+    try:
+        message = str(error)
+    except Exception as problem:
+        message = f"(its message cannot be shown: {type(problem).__name__})"
+    try:
+        entries = traceback.format_exception(type(error), error, error.__traceback__)
+    except Exception:
+        entries = []
+    trace = "".join(storable(entry, _LONGEST_ENTRY) for entry in entries)[-_LONGEST_TRACEBACK:]
+    return {
+        "type": storable_name(type(error).__name__),
+        "message": storable(f"{before}{message}", _LONGEST_MESSAGE),
+        "traceback": trace,
+    }
 
 
 def _metrics(
@@ -147,7 +179,7 @@ def _metrics(
         about["value"] = merged.unnamed
     if curve.dropped:
         about["dropped"] = curve.dropped
-    return merged.metrics, about
+    return {storable_name(name): value for name, value in merged.metrics.items()}, about
 
 
 def _now() -> str:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ax_mo.trial.metrics import MetricError, Returned, as_number
+from ax_mo.trial.untrusted import LARGEST
 
 RETURNED = "returned"
 REPORTED = "reported"
@@ -76,7 +77,7 @@ def merge(said: Said, required: Sequence[str], stopped: bool = False) -> Merged:
         number = as_number(value)
         if number is None:
             no_number.setdefault(name, value)
-        elif math.isfinite(number):
+        elif abs(number) <= LARGEST:
             metrics[name], sources[name] = number, source
         else:
             not_finite[name] = value
@@ -87,7 +88,8 @@ def merge(said: Said, required: Sequence[str], stopped: bool = False) -> Merged:
     else:
         for name in required:
             if name in not_finite:
-                raise MetricError(f"the metric '{name}' is not finite: {not_finite[name]!r:.200}")
+                what = f"beyond {LARGEST:g}" if math.isfinite(as_number(not_finite[name]) or 0.0) else "not finite"
+                raise MetricError(f"the metric '{name}' is {what}: {not_finite[name]!r:.200}")
             if name not in metrics and name in no_number:
                 raise MetricError(f"the metric '{name}' is not a number: {no_number[name]!r:.200}")
         for name in required:

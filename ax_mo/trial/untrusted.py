@@ -115,6 +115,8 @@ def storable(text: str, longest: int = _LONGEST_TEXT) -> str:
 
 def storable_name(text: str) -> str:
     """A metric's name, which is also the head of a column."""
+    if text.isprintable() and len(text) <= _LONGEST_NAME:  # for every point of every curve
+        return text
     return _UNSTORABLE_IN_NAMES.sub("\ufffd", storable(text, _LONGEST_NAME))
 
 
