@@ -23,13 +23,17 @@ from ax_mo.jobs.process import alive, identity
 from ax_mo.record import record_of
 from ax_mo.results.files import TRIALS
 from ax_mo.space.parameters import Choice, Parameter, Space
+from ax_mo.study.checked import CheckedObject, Wrong
 from ax_mo.study.description import Description
 from ax_mo.study.store import StoredStudy
 from ax_mo.study.trial import Key, Outcome, Status, Trial
 from ax_mo.trial.files import SPEC, STOP, read_json
 from ax_mo.trial.gather import partial_metrics
 from ax_mo.trial.metrics import as_json
+from ax_mo.trial.untrusted import measured, storable
 
+_LONGEST_GENERATOR = 32
+"""As the database's column."""
 _REPEATS = re.compile(r"(\d+) of (.+), from (\d+)")
 
 
@@ -55,7 +59,7 @@ def recovered(sweep_dir: Path, description: Description) -> Recovered:
         row = rows.get(key)
         try:
             run = builder.from_directory(specs[key], row) if key in specs else builder.from_row(key, row or {})
-        except (KeyError, ValueError, TypeError) as error:
+        except (KeyError, ValueError, TypeError, OverflowError) as error:
             remarks.append(f"Trial {key[0]} is left out: it is not to be read ({error!r}).")
             continue
         runs.append(run)
@@ -85,7 +89,11 @@ def _specs(sweep_dir: Path, remarks: list[str]) -> dict[Key, _Spec]:
         if "params" not in content or content.get("directory", relative) != relative:
             remarks.append(f"{relative} is passed over: it is no trial of this study, or a copy of one.")
             continue
-        key = content["trial"], content.get("repeat")
+        try:
+            key = _key(CheckedObject(content))
+        except Wrong as error:
+            remarks.append(f"{relative}/{SPEC} is damaged: {error}.")
+            continue
         if key in found:
             raise AxMoError(
                 f"Both {found[key].directory} and {relative} in {sweep_dir} say that they are trial {key[0]}. Move the "
@@ -93,6 +101,15 @@ def _specs(sweep_dir: Path, remarks: list[str]) -> dict[Key, _Spec]:
             )
         found[key] = _Spec(relative, content)
     return found
+
+
+def _key(content: CheckedObject) -> Key:
+    """Raises Wrong for numbers that no database's integer holds."""
+    repeat = None if content.content.get("repeat") is None else content.whole("repeat")
+    for name in ("trial", "attempt", *([] if repeat is None else ["repeat"])):
+        if not 0 <= content.whole(name) < 2**31:
+            raise Wrong(f"'{name}' is {content.whole(name)}")
+    return content.whole("trial"), repeat
 
 
 def _trial_directories(sweep_dir: Path) -> Iterator[Path]:
@@ -124,22 +141,25 @@ class _Builder:
 
     def from_directory(self, spec: _Spec, row: Mapping[str, str] | None) -> Trial:
         """Raises KeyError, ValueError or TypeError for what is no trial of the space."""
-        content = spec.content
-        attempt = int(content["attempt"])
+        content = CheckedObject(spec.content)
+        number, repeat = _key(content)
+        attempt = content.whole("attempt")
         if row is not None and row["attempt"] != str(attempt):
             row = None  # of an attempt before
+        given = content.object("params").content
+        generator, position = spec.content.get("generator"), spec.content.get("position", 0)
         run = Trial(
-            number=int(content["trial"]),
-            repeat=content.get("repeat"),
+            number=number,
+            repeat=repeat,
             status=Status.ASKED,
-            point=_point(self._space, lambda p: _value(p, content["params"][p.key])),
-            overrides=tuple(content["overrides"]),
+            point=_point(self._space, lambda p: _value(p, given[p.key])),
+            overrides=tuple(storable(line, len(line)) for line in content.texts("overrides")),
             directory=spec.directory,
-            generator=content.get("generator") or (row or {}).get("generator") or "",
-            position=int(content.get("position", 0)),
-            suggestion_seconds=content.get("suggestion_seconds"),
+            generator=storable(str(generator or (row or {}).get("generator") or ""), _LONGEST_GENERATOR),
+            position=position if isinstance(position, int) and 0 <= position < 2**31 else 0,
+            suggestion_seconds=measured(spec.content.get("suggestion_seconds")),
             attempt=attempt,
-            asked=content.get("asked"),
+            asked=content.moment_or_null("asked") if "asked" in spec.content else None,
             submitted=(row or {}).get("submitted") or None,
         )
         return self._ended(run, row)
@@ -165,7 +185,7 @@ class _Builder:
         elif recorded and not (seen is Status.CANCELLED and outcome.status is Status.FAILED):
             outcome = with_required(outcome, self._goals.required)
         elif process is not None and (alive(process) or out_of_reach(directory, process)):
-            reason = None if stop is None else str(stop.get("reason"))
+            reason = None if stop is None else storable(str(stop.get("reason")))
             return replace(run, status=Status.RUNNING, reason=reason)
         elif stop is not None and seen is not Status.CANCELLED:  # asked to stop, and ended by it
             outcome = Outcome(partial_metrics(directory), str(stop.get("reason")), None, stopped=True)
@@ -218,7 +238,11 @@ def _value(parameter: Parameter, written: Any) -> Any:
         for option in parameter.options:
             if isinstance(option.value, float) and as_json(option.value) == written:
                 return option.value
-    return parameter.cast(written)
+    value = parameter.cast(written)
+    why = parameter.outside(value)
+    if why is not None:
+        raise ValueError(why)
+    return value
 
 
 def _from_cell(parameter: Parameter, cell: str) -> Any:

@@ -15,6 +15,9 @@ from functools import cache
 from pathlib import Path
 
 from ax_mo.trial.files import PID, STDERR, STDOUT
+from ax_mo.trial.untrusted import read_text
+
+_NO_PID = 2**31
 
 JOB_PID = "AX_MO_JOB_PID"
 """The environment variable by which a job's own process, and no child of it, knows that it is one."""
@@ -83,11 +86,12 @@ class Whereabouts(StrEnum):
 def identity(directory: Path) -> Identity | None:
     """Who ran in ``directory`` last; None when no job got so far."""
     try:
-        stat, *rest = (directory / PID).read_text().splitlines()
+        stat, *rest = read_text(directory / PID).splitlines()
         host, boot, namespace, *_ = (*rest, "", "", "")
-        return replace(_parse(stat), host=host, boot=boot, namespace=namespace)
+        found = replace(_parse(stat), host=host, boot=boot, namespace=namespace)
     except (OSError, ValueError, IndexError):
         return None
+    return found if 1 < found.pid < _NO_PID else None  # 0 would be the group of this process
 
 
 def whereabouts(process: Identity) -> Whereabouts:

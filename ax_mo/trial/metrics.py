@@ -5,7 +5,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-
 _MOST_BITS = 10_000
 """Of an integer that Python writes in decimal: it refuses those of more than 4300 digits."""
 

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from ax_mo.trial.curve import CurvePoint, CurveReader, append, read_curve
-from ax_mo.trial.files import CURVE
+from ax_mo.trial.files import CURVE, LIGHTNING
+from tests.apps.poison.poisons import CURVES, LINES
 
 
 @pytest.fixture
@@ -198,3 +199,59 @@ def test_what_was_reported_wins_over_lightnings_curve(path: Path, first: int) ->
     write(path, points[first], points[1 - first], (1, {"a": 3, "b": 4}, 1), (1, {"a": 30}))
     curve = read_curve(path.parent)
     assert (curve.values("a"), curve.values("b"), curve.dropped) == ({0: 10, 1: 30}, {0: 2, 1: 4}, 0)
+
+
+@pytest.mark.timeout(20)
+@pytest.mark.parametrize("line", LINES.values(), ids=LINES)
+def test_poisoned_line_is_dropped_and_counted(path: Path, line: bytes) -> None:
+    path.write_bytes(line)
+    write(path, (9, {"a": 1}))
+    curve = read_curve(path.parent)
+    assert (curve.values("a"), curve.dropped) == ({9: 1}, 1)
+
+
+@pytest.mark.timeout(20)
+@pytest.mark.parametrize("make", CURVES.values(), ids=CURVES)
+def test_what_stands_in_place_of_a_curve_is_an_empty_one(path: Path, make: Any) -> None:
+    make(path)
+    assert read_curve(path.parent).points == ()
+    assert CurveReader(path).last() == {}
+
+
+@pytest.mark.parametrize("last", ["x", None, True, [], {}, 10**400])
+def test_number_of_the_last_fit_that_is_none_is_as_if_it_were_not_there(path: Path, last: Any) -> None:
+    write(path, (0, {"a": 1}, 1))
+    (path.parent / LIGHTNING).write_text(json.dumps({"last": last}))
+    assert read_curve(path.parent).last() == {"a": 1}
+
+
+def test_long_line_is_dropped_once_while_it_grows_and_is_not_read_again(path: Path) -> None:
+    reader = CurveReader(path)
+    write(path, (0, {"a": 1}))
+    for size in (700_000, 700_000, 2_000_000, 10):
+        with path.open("ab") as file:
+            file.write(b"x" * size)
+        reader.new_points()
+    with path.open("ab") as file:
+        file.write(b"\n")
+    write(path, (1, {"a": 2}))
+    reader.new_points()
+    assert (values(reader, "a"), reader.dropped) == ({0: 1, 1: 2}, 1)
+
+
+def test_curve_is_read_up_to_its_limit(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write(path, *((step, {"a": step}) for step in range(10)))
+    size = path.stat().st_size
+    monkeypatch.setattr("ax_mo.trial.curve.MOST_BYTES", size // 2 + 3)
+    reader = CurveReader(path)
+    reader.new_points()
+    assert values(reader, "a") == {step: step for step in range(5)}
+    assert reader.dropped == 1
+    write(path, (10, {"a": 10}))
+    assert reader.new_points() == [] and reader.dropped == 1
+
+
+def test_metric_of_a_curve_has_the_name_that_tables_take(path: Path) -> None:
+    path.write_text('{"step": 0, "time": "x", "metrics": {"a\\u0000b\\ud800": 1}}\n')
+    (point,) = read_curve(path.parent).points
+    assert (point.metrics, point.time) == ({"a\ufffdb\ufffd": 1}, 0.0)

@@ -1,5 +1,6 @@
 """The callback that records what a trial's task returned."""
 
+import functools
 import json
 import os
 from collections.abc import Callable
@@ -12,11 +13,13 @@ from hydra.core.utils import JobReturn, JobStatus
 from omegaconf import OmegaConf
 
 import ax_mo
+from ax_mo.jobs.job import JobState, Phase
+from ax_mo.jobs.outcome import outcome_of
 from ax_mo.trial import current, gather
 from ax_mo.trial.files import HEARTBEAT, LIGHTNING, RESULT, SPEC, STOP, read_json, write_json
 from ax_mo.trial.recorder import ResultRecorder
 
-TRIAL = {"schema": 1, "trial": 7, "attempt": 2, "objectives": ["acc"], "required": ["acc", "seconds"]}
+TRIAL: dict[str, Any] = {"schema": 1, "trial": 7, "attempt": 2, "objectives": ["acc"], "required": ["acc", "seconds"]}
 
 
 @pytest.fixture(autouse=True)
@@ -432,3 +435,80 @@ def test_trial_that_never_looked_was_not_stopped(trial: Path, value: Any) -> Non
     assert result is not None
     assert result["status"] == "failed"
     assert "stopped" not in result
+
+
+class Mute(Exception):
+    """An exception that cannot say what it is."""
+
+    def __str__(self) -> str:
+        raise RuntimeError("no words")
+
+    __repr__ = __str__
+
+
+@pytest.mark.parametrize(
+    ("error", "message"),
+    [
+        (Mute(), "(its message cannot be shown: RuntimeError)"),
+        (ValueError("half \ud800 of a pair"), "half \ufffd of a pair"),
+        (ValueError("a\0b"), "a\ufffdb"),
+        (ValueError("x" * 5_000_000), "x" * 3999 + "…"),
+        (type("Er\nror", (Exception,), {})("x"), "x"),
+        (ExceptionGroup("group", [Mute() for _ in range(3)]), "group (3 sub-exceptions)"),
+    ],
+    ids=["raises", "surrogate", "NUL", "5 MB", "name", "group"],
+)
+def test_exception_of_any_kind_is_a_result_of_bounded_size(trial: Path, error: Exception, message: str) -> None:
+    result = record(trial, error)
+    assert result is not None and result["status"] == "failed"
+    assert result["error"]["message"] == message
+    assert (trial / RESULT).stat().st_size < 100_000
+    found = outcome_of(trial, TRIAL["trial"], TRIAL["attempt"], JobState(Phase.ENDED, 1))
+    assert found.reason is not None and found.reason.startswith(result["error"]["type"])
+
+
+def test_long_message_does_not_hide_where_it_was_raised(trial: Path) -> None:
+    def raise_it() -> None:
+        raise ValueError("x" * 5_000_000)
+
+    try:
+        raise_it()
+    except ValueError as error:
+        result = record(trial, error)
+    assert result is not None and "in raise_it" in result["error"]["traceback"]
+
+
+def test_names_of_metrics_are_as_tables_take_them(trial: Path) -> None:
+    result = record(trial, {"acc": 0.9, "seconds": 3, "a\0b\ud800\n": 1})
+    assert result is not None
+    assert result["metrics"] == {"acc": 0.9, "seconds": 3, "a\ufffdb\ufffd\ufffd": 1}
+
+
+def test_of_too_many_metrics_those_count_that_the_study_needs(trial: Path, caplog: pytest.LogCaptureFixture) -> None:
+    result = record(trial, {"acc": 0.9, "seconds": 3, **{f"metric {n} {'x' * 100}": n for n in range(10_000)}})
+    assert result is not None and result["status"] == "completed"
+    assert result["metrics"] == {"acc": 0.9, "seconds": 3}
+    assert "too much to be recorded" in caplog.text
+    assert outcome_of(trial, TRIAL["trial"], TRIAL["attempt"], JobState(Phase.ENDED, 0)).completed
+
+
+@pytest.mark.parametrize(
+    "value",
+    [list(range(300_000)), functools.reduce(lambda inner, _: [inner], range(200), 0), 1 << 10_000_000],
+    ids=["long", "deep", "large number"],
+)
+def test_value_that_is_too_much_is_left_out_for_another_sweeper(trial: Path, value: Any) -> None:
+    write_json(trial / SPEC, {"schema": 1, "trial": 7, "attempt": 2})
+    result = record(trial, value)
+    assert result is not None and result["status"] == "completed"
+    assert "value" not in result
+
+
+@pytest.mark.parametrize("value", [1e200, -1e101, 10**200])
+def test_number_that_no_model_learns_from_is_missing_only_where_it_is_needed(trial: Path, value: float) -> None:
+    result = record(trial, {"acc": value, "seconds": 3})
+    assert result is not None and result["status"] == "failed"
+    assert result["error"]["message"] == f"the metric 'acc' is beyond 1e+100: {value!r:.200}"
+    (trial / RESULT).unlink()
+    result = record(trial, {"acc": 0.9, "seconds": 3, "more": value})
+    assert result is not None and result["metrics"] == {"acc": 0.9, "seconds": 3}

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from ax_mo.trial.curve import append
 from ax_mo.trial.files import read_json, write_atomically, write_json
 
 
@@ -73,9 +74,16 @@ def test_reader_never_sees_a_part(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     assert seen == ["old", "new"]
 
 
-def test_file_is_readable_by_others(tmp_path: Path) -> None:
-    write_atomically(tmp_path / "a.txt", "x")
-    assert (tmp_path / "a.txt").stat().st_mode & 0o777 == 0o644
+@pytest.mark.parametrize("umask", [0o022, 0o077, 0o002, 0o000])
+def test_file_is_for_those_whom_the_umask_lets_read_it(tmp_path: Path, umask: int) -> None:
+    before = os.umask(umask)
+    try:
+        write_atomically(tmp_path / "a.txt", "x")
+        append(tmp_path / "curve", 0, 0.0, {"a": 1})
+    finally:
+        os.umask(before)
+    for name in ("a.txt", "curve"):
+        assert (tmp_path / name).stat().st_mode & 0o777 == 0o666 & ~umask
 
 
 def test_json_round_trip(tmp_path: Path) -> None:
