@@ -5,6 +5,7 @@ import threading
 import time
 from collections.abc import Container, Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from hydra.core.utils import JobReturn
@@ -12,6 +13,7 @@ from hydra.plugins.launcher import Launcher
 
 from ax_mo.errors import AxMoError
 from ax_mo.jobs.job import JobState, Phase
+from ax_mo.jobs.outcome import destroyed_directory
 from ax_mo.ledger import Ledger
 from ax_mo.resumption import Resumption
 from ax_mo.screen import write_from_a_handler
@@ -162,12 +164,13 @@ class BatchSweep:
     def _record(self, trial: Trial, job_return: JobReturn, started: str) -> None:
         """Write the result of a job that could not write it itself (another machine, or no callbacks there)."""
         directory = self._ledger.directory(trial)
-        if not self._ledger.has_result(trial):
+        if not self._ledger.has_result(trial) and not _is_spoiled(directory):
             spec: dict[str, Any] = read_json(directory / SPEC) or {}
             write_json(directory / RESULT, recorded_result(job_return, spec, started, directory))
 
     def _settle(self, trial: Trial) -> bool:
-        if not self._ledger.has_result(trial) and not self._ledger.runs[trial.key].asked_to_stop:
+        recorded = self._ledger.has_result(trial) or _is_spoiled(self._ledger.directory(trial))
+        if not recorded and not self._ledger.runs[trial.key].asked_to_stop:
             return False
         self._ledger.finish(trial.key, self._ledger.outcome(trial.key, _RETURNED))
         return True
@@ -190,6 +193,11 @@ class BatchSweep:
             write_from_a_handler("ax_mo: Interrupted: the batch that runs will be finished. Ctrl-C again cancels it.\n")
 
         return signal.signal(signal.SIGINT, interrupt)
+
+
+def _is_spoiled(directory: Path) -> bool:
+    """Whether the trial has removed its own files, so that nobody else is to blame for what is missing."""
+    return destroyed_directory(directory) is not None or not (directory / SPEC).exists()
 
 
 def _overrides(run: Trial) -> list[str]:

@@ -35,6 +35,7 @@ from ax_mo.preview import preview
 from ax_mo.project import Project, hydra_overrides
 from ax_mo.rebuilding import open_or_rebuild
 from ax_mo.results.files import TRIALS, ResultFiles
+from ax_mo.results.leftovers import remove_leftovers
 from ax_mo.results.promote import Recipes
 from ax_mo.resumption import RetryPolicy
 from ax_mo.saved_project import save_sweep
@@ -46,6 +47,7 @@ from ax_mo.study.home import Home, enter_home
 from ax_mo.study.lock import SweepLock, sole_sweeper
 from ax_mo.study.patience import Patience
 from ax_mo.study.store import Store, StoredStudy
+from ax_mo.study.trial import Status
 from ax_mo.study.urls import with_absolute_path
 from ax_mo.sweep import Ending, Pace, Sweep
 from ax_mo.telling import announcement, conclusion, notices
@@ -187,6 +189,8 @@ class _Study:
             wake = threading.Event()
             asker = Asker(self._asked.optimizer(store.seed), wake.set)
             ledger = self._ledger(store, asker, self._trackers, tag, home)
+            ended = (run for run in ledger.runs.values() if run.status.ended and run.status is not Status.IMPORTED)
+            remove_leftovers(self._sweep_dir, (run.directory for run in ended))
             asker.start(list(ledger.trials.values()), ledger.curves())
             self._screen.header(announcement(self._asked, ledger))
             for line in notices(self._asked, ledger.trials, store.fixed):

@@ -152,7 +152,7 @@ def prepare_directory(directory: Path, spec: dict[str, Any], argv: Sequence[str]
         remove(directory / name)
     for name in (SPEC, COMMAND, STDOUT, STDERR):
         remove_unless_file(directory / name)
-    remove_left(directory, OF_A_TRIAL)
+    remove_left(directory, OF_A_TRIAL.__contains__)
     write_json(directory / SPEC, {"schema": SCHEMA, **spec})
     if argv is not None:
         write_command(directory, argv, cwd, title)

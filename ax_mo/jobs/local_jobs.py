@@ -1,6 +1,5 @@
 """Jobs on this machine through TorchX's local scheduler."""
 
-import json
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,6 +13,8 @@ from ax_mo.jobs.job import Job, JobSpec, JobState, Phase
 from ax_mo.jobs.process import alive, end, identity, recorded, this_process
 from ax_mo.jobs.scheduler_args import check_arguments
 from ax_mo.jobs.torchx_app import LOCAL, ROLE, TorchXSettings, app_of, open_runner, own_signal_handlers
+from ax_mo.trial.files import write_atomically
+from ax_mo.trial.untrusted import Unusable, parse_json, read_text
 
 _LOGS = ".torchx"
 _GPUS = ".gpus"
@@ -54,8 +55,8 @@ class LocalJobs:
         env = {**self._settings.env, **spec.env}
         if self._gpus is not None:
             env["CUDA_VISIBLE_DEVICES"] = self._gpus.take(str(spec.directory))
-            (spec.directory / _GPUS).write_text(env["CUDA_VISIBLE_DEVICES"])
-        logs = spec.directory / _LOGS
+            write_atomically(spec.directory / _GPUS, env["CUDA_VISIBLE_DEVICES"])
+        logs = _logs(spec.directory)
         shutil.rmtree(logs, ignore_errors=True)
         app = app_of(spec, recorded(spec.argv, spec.directory, this_process()), self._settings, env)
         cfg = {"log_dir": str(logs), **self._settings.scheduler_args}
@@ -104,15 +105,15 @@ class LocalJobs:
         """A job of an earlier sweeper, whose exit code nobody saw."""
         process = identity(job.directory)
         if process is not None and alive(process):
-            if self._gpus is not None and (job.directory / _GPUS).exists():
-                self._gpus.hold(str(job.directory), (job.directory / _GPUS).read_text())
+            if self._gpus is not None and (devices := _devices(job.directory)):
+                self._gpus.hold(str(job.directory), devices)
             self._watched.add(job.directory)
             return JobState(Phase.RUNNING)
         if process is not None and out_of_reach(job.directory, process):
             return self._elsewhere.state(job.directory, process)
         if self._gpus is not None:
             self._gpus.give_back(str(job.directory))
-        shutil.rmtree(job.directory / _LOGS, ignore_errors=True)
+        _remove_logs(job.directory)
         who = "this sweeper watched it" if job.directory in self._watched else "no sweeper was watching"
         return JobState(Phase.ENDED, None, f"ended without a result while {who}")
 
@@ -120,8 +121,31 @@ class LocalJobs:
         self._started.discard(job.handle)
         if self._gpus is not None:
             self._gpus.give_back(str(job.directory))
-        # The job wrote its own logs next to it; TorchX's are empty.
-        shutil.rmtree(job.directory / _LOGS, ignore_errors=True)
+        _remove_logs(job.directory)
+
+
+def _logs(directory: Path) -> Path:
+    """Where TorchX keeps files of a job: not in the job's own directory, which that may remove, and TorchX then fails.
+
+    The job writes its own logs next to it; TorchX's are empty.
+    """
+    return directory.parent / _LOGS / directory.name
+
+
+def _remove_logs(directory: Path) -> None:
+    shutil.rmtree(_logs(directory), ignore_errors=True)
+    try:
+        _logs(directory).parent.rmdir()
+    except OSError:  # of other jobs
+        pass
+
+
+def _devices(directory: Path) -> str:
+    """The GPUs that the job in ``directory`` was given; nothing where it does not say so any more."""
+    try:
+        return read_text(directory / _GPUS)
+    except (OSError, Unusable):
+        return ""
 
 
 def _without_combined_logs(dryrun: Any) -> None:
@@ -136,7 +160,7 @@ def _exit_code(ui_url: str | None) -> int | None:
     if not ui_url:
         return None
     try:
-        info = json.loads((Path(urlparse(ui_url).path) / "SUCCESS").read_text())
+        info = parse_json(read_text(Path(urlparse(ui_url).path) / "SUCCESS"))
         return int(info["roles"][ROLE][0]["exitcode"])
     except (OSError, ValueError, KeyError, IndexError, TypeError):
         return None

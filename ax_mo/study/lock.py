@@ -38,7 +38,7 @@ class SweepLock:
     def take(self, tries: int = _TRIES) -> bool:
         """Whether the directory is this process's now. Raises OSError."""
         while True:
-            descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+            descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
             try:
                 if not _locked(descriptor, tries):
                     os.close(descriptor)

@@ -3,7 +3,7 @@
 import os
 import re
 import time
-from collections.abc import Iterable
+from collections.abc import Callable
 from pathlib import Path
 
 _NAME = re.compile(r"\.(?P<of>.+)\.(?P<pid>\d+)-[0-9a-f]{8}\.tmp")
@@ -18,27 +18,26 @@ def temporary(path: Path) -> Path:
     return path.with_name(f".{path.name}.{os.getpid()}-{os.urandom(4).hex()}.tmp")
 
 
-def remove_left(directory: Path, names: Iterable[str]) -> None:
-    """Remove what processes that were killed have left in the directory of files with these ``names``."""
-    wanted = set(names)
+def remove_left(directory: Path, is_ours: Callable[[str], bool]) -> None:
+    """Remove what processes that were killed have left in the directory of files whose names are ours."""
     try:
         entries = [path for path in directory.iterdir() if path.name.startswith(".")]
     except OSError:
         return
     for path in entries:
-        if _is_left(path, wanted):
+        if _is_left(path, is_ours):
             try:
                 path.unlink()
             except OSError:
                 continue
 
 
-def _is_left(path: Path, names: set[str]) -> bool:
+def _is_left(path: Path, is_ours: Callable[[str], bool]) -> bool:
     named = _NAME.fullmatch(path.name)
     if named is None:
         old = _OF_OLD.fullmatch(path.name)
-        return old is not None and old["of"] in names
-    return named["of"] in names and not _is_being_written(path, int(named["pid"]))
+        return old is not None and is_ours(old["of"])
+    return is_ours(named["of"]) and not _is_being_written(path, int(named["pid"]))
 
 
 def _is_being_written(path: Path, pid: int) -> bool:
