@@ -58,7 +58,7 @@ class Suggestion:
     """How long it was computed, where it was."""
 
 
-_LONGEST = {"reason": 1000, "signature": 2000, "stderr_tail": 10_000}
+_LONGEST = {"reason": 10_000, "signature": 2000, "stderr_tail": 10_000}
 """Letters of each text of an outcome."""
 
 

@@ -21,7 +21,7 @@ from ax_mo.trial.untrusted import MOST_BYTES, is_too_deep, storable, storable_na
 
 log = logging.getLogger("ax_mo")
 
-_LONGEST_MESSAGE = 4000
+_LONGEST_MESSAGE = 10_000
 _LONGEST_ENTRY = 4000
 """Of a traceback: a line of code or a message."""
 _LONGEST_TRACEBACK = 40_000
