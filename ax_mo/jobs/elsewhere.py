@@ -12,6 +12,7 @@ from pathlib import Path
 from ax_mo.jobs.job import Cause, JobState, Phase
 from ax_mo.jobs.process import Identity, Whereabouts, whereabouts
 from ax_mo.trial.files import HEARTBEAT, LOST, PID
+from ax_mo.trial.untrusted import Unusable, read_bytes
 
 # How often a job's files are looked at: each look makes a file.
 _EVERY = 2.0
@@ -23,7 +24,7 @@ def silence(directory: Path) -> float | None:
     By the clock of the file system, which both machines share.
     """
     try:
-        last = (directory / HEARTBEAT).stat().st_mtime
+        last = (directory / HEARTBEAT).lstat().st_mtime
         with tempfile.NamedTemporaryFile(dir=directory, prefix=f"{HEARTBEAT}.") as probe:
             return max(0.0, Path(probe.name).stat().st_mtime - last)
     except OSError:
@@ -45,7 +46,7 @@ def out_of_reach(directory: Path, process: Identity) -> bool:
 
 def declare_lost(directory: Path) -> None:
     """Note that the process which ran in ``directory`` last does not run any more. Raises OSError."""
-    (directory / LOST).write_bytes((directory / PID).read_bytes())
+    (directory / LOST).write_bytes(read_bytes(directory / PID))
 
 
 class Elsewhere:
@@ -75,8 +76,8 @@ class Elsewhere:
 
 def _declared_lost(directory: Path) -> bool:
     try:
-        return (directory / LOST).read_bytes() == (directory / PID).read_bytes()
-    except OSError:
+        return read_bytes(directory / LOST) == read_bytes(directory / PID)
+    except (OSError, Unusable):
         return False
 
 

@@ -35,8 +35,8 @@ LOST = ".lost"
 
 OF_AN_ATTEMPT = (RESULT, CURVE, LIGHTNING, STOP, STOPPED, PID, HEARTBEAT, LOST)
 """What one attempt leaves and the next must not find."""
-OF_A_TRIAL = (SPEC, COMMAND, RESULT, LIGHTNING, STOP, STOPPED)
-"""What is written atomically in a trial's directory."""
+OF_A_TRIAL = (SPEC, COMMAND, RESULT, LIGHTNING, STOP, STOPPED, HEARTBEAT.lstrip("."))
+"""What is written under other names first in a trial's directory, and what those are made of."""
 
 SCHEMA = 1
 
