@@ -35,7 +35,7 @@ def statuses(sweep):
 def test_every_poison_is_a_failed_trial_and_the_study_goes_on_and_is_read(poisoned):
     count = 2 * len(RESULTS)
     options = (
-        *SPACE, "hydra.sweeper.n_jobs=4", "+hydra.sweeper.early_stopping={rule: dominated, grace_steps: 100}",
+        *SPACE, "hydra.sweeper.n_jobs=4", "hydra.sweeper.early_stopping={rule: dominated, min_trials: 1000}",
     )  # fmt: skip
     done = poisoned.run(*options, f"hydra.sweeper.n_trials={count}", env={"AX_MO_REPORT": "1"}, timeout=900)
     assert done.returncode == 0, done.output[-3000:]
@@ -57,7 +57,7 @@ def test_every_poison_is_a_failed_trial_and_the_study_goes_on_and_is_read(poison
         *(2 * n for n, p in enumerate(RESULTS) if "link" in p.name or p.name == "pipe"),
     ):
         assert cli(poisoned, "show", directory, number).returncode == 0
-    assert cli(poisoned, "export", directory, poisoned.tmp_path / "all.csv").returncode == 0
+    assert cli(poisoned, "export", directory, "--to", poisoned.tmp_path / "all.csv").returncode == 0
     assert cli(poisoned, "report", directory).returncode == 0
 
     before = poisoned.trials()
@@ -106,7 +106,7 @@ def test_attempt_after_one_that_destroyed_its_directory_finds_a_new_one(poisoned
     shutil.rmtree(directory)
     directory.write_text("a file")
     with poisoned.database() as database:
-        database.execute("update ax_mo_trial set status='cancelled', metrics='{}' where number=1")
+        database.execute("update ax_mo_trial set status='cancelled', metrics='{}', checksum=null where number=1")
     done = poisoned.run(*SPACE, "hydra.sweeper.n_trials=2")
     assert done.returncode == 0, done.output[-3000:]
     assert statuses(poisoned)[1] == "completed"

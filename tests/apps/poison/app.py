@@ -63,7 +63,7 @@ def main(cfg: DictConfig) -> object:
     if cfg.spoils:
         if number % 2 == 0:
             (spoil if cfg.at_once else lambda *given: atexit.register(spoil, *given))(which, directory)
-    elif number % 2 == 0:
+    elif number % 2 == 0 and which < len(RESULTS):
         atexit.register(poison_result, which, directory)
     if number % 2 == 1 or not cfg.spoils:
         atexit.register(poison_curve, which % (len(LINES) + len(CURVES)), directory)
