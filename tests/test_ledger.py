@@ -67,7 +67,7 @@ def leave_result(directory: Path, run: Trial, status: str) -> None:
     error = None if status == "completed" else {"type": "RuntimeError", "message": "a worker exited unexpectedly"}
     metrics = {"acc": 0.5} if status == "completed" else {}
     content = {"schema": 1, "trial": run.number, "attempt": run.attempt, "status": status, "metrics": metrics,
-               "error": error, "started": "t1", "ended": "t2"}  # fmt: skip
+               "error": error, "started": None, "ended": "2026-01-01T00:01:00+00:00"}  # fmt: skip
     (directory / run.directory / RESULT).write_text(json.dumps(content))
 
 

@@ -91,7 +91,7 @@ def identity(directory: Path) -> Identity | None:
         found = replace(_parse(stat), host=host, boot=boot, namespace=namespace)
     except (OSError, ValueError, IndexError):
         return None
-    return found if 1 < found.pid < _NO_PID else None  # 0 would be the group of this process
+    return found if 0 < found.pid < _NO_PID else None  # 0 would be the group of this process
 
 
 def whereabouts(process: Identity) -> Whereabouts:
