@@ -48,6 +48,7 @@ class _Where(StrEnum):
     HERE = "runs on this machine"
     ELSEWHERE = "was started elsewhere"
     SCHEDULED = "is a job of a scheduler, which tells a resume whether it runs"
+    LAUNCHED = "was given to the sweep's own launcher, and ends with the sweep"
     GONE = "does not run any more, and runs once more in a resume"
     WAITS = "has not been started"
 
@@ -70,7 +71,7 @@ def _where(run: Trial, directory: Path, process: Identity | None) -> _Where:
     if result_of(directory, run.number, run.attempt) is not None:
         return _Where.ARRIVED
     if run.handle and not run.handle.startswith(_LOCAL):
-        return _Where.SCHEDULED
+        return _Where.SCHEDULED if "://" in run.handle else _Where.LAUNCHED
     if process is None:
         return _Where.GONE if run.handle else _Where.WAITS
     if alive(process):

@@ -26,12 +26,13 @@ PLACE = f"host gpu07 (pid {os.getpid()})"
 
 @pytest.fixture
 def directory(tmp_path: Path) -> Path:
-    """A study of six open trials and one that has ended.
+    """A study of seven open trials and one that has ended.
 
-    They are 0: elsewhere, 1: elsewhere and beating, 2: here, 3: dead, 4: of Slurm, 5: with its result, 6: completed.
+    They are 0: elsewhere, 1: elsewhere and beating, 2: here, 3: dead, 4: of Slurm, 5: with its result, 6: completed,
+    7: of another launcher.
     """
     sweep = tmp_path / "sweep"
-    handles = [*["local_cwd://ax_mo/x"] * 4, "slurm://ax_mo/17", "local_cwd://ax_mo/x", None]
+    handles = [*["local_cwd://ax_mo/x"] * 4, "slurm://ax_mo/17", "local_cwd://ax_mo/x", None, "launcher"]
     point = next(iter(studies.quasi_random_points(studies.FLAT, 1)))
     trials = [
         studies.trial(n, point, status=Status.RUNNING, metrics={}, ended=None, handle=handle, submitted="2026-11-24")
@@ -39,7 +40,7 @@ def directory(tmp_path: Path) -> Path:
     ]
     trials[6] = studies.trial(6, point)
     stored(studies.record(sweep, trials))
-    for run, text in zip(trials, [ELSEWHERE, ELSEWHERE, HERE, DEAD, ELSEWHERE, DEAD, DEAD], strict=True):
+    for run, text in zip(trials, [ELSEWHERE, ELSEWHERE, HERE, DEAD, ELSEWHERE, DEAD, DEAD, DEAD], strict=True):
         (sweep / run.directory).mkdir(exist_ok=True)
         (sweep / run.directory / PID).write_text(text)
     (sweep / trials[1].directory / HEARTBEAT).touch()
@@ -62,6 +63,7 @@ def test_open_trials_are_listed_with_where_they_run(cli: Cli, directory: Path) -
         "trial 3: does not run any more, and runs once more in a resume",
         "trial 4: is a job of a scheduler, which tells a resume whether it runs: slurm://ax_mo/17, since 2026-11-24",
         "trial 5: has left its result, which a resume takes",
+        "trial 7: was given to the sweep's own launcher, and ends with the sweep",
         f"What was started elsewhere is awaited. For what does not run any more: ax-mo adopt {directory} --lost TRIAL",
     ]
     assert declared(directory) == []
@@ -90,7 +92,7 @@ def test_all_that_are_elsewhere_are_given_up_where_none_is_named(cli: Cli, direc
         ("3", "Trial 3 does not run any more"),
         ("5", "Trial 5 has left its result"),
         ("6", "Trial 6 is not open: completed."),
-        ("9", "The study has no trial 9; its trials are 0 to 6."),
+        ("9", "The study has no trial 9; its trials are 0 to 7."),
         ("x", "'x' is no trial"),
     ],
 )
