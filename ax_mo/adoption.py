@@ -59,7 +59,7 @@ class Adoption:
                 self._look_at(run)
             except NoAnswer:  # and the user does not want to wait for one
                 return self._adopted
-        if self._adopted.running and home.former is not None:
+        if self._adopted.running.keys() - self._adopted.elsewhere and home.former is not None:
             ledger.screen.notice(_moved(home, home.former))
         return self._adopted
 
@@ -70,6 +70,8 @@ class Adoption:
         state = JobState(Phase.ENDED)
         if started and run.status is not Status.CANCELLED:
             (state,) = self._jobs.states([job])
+        if state.place and self._ledger.has_result(run):
+            state = JobState(Phase.ENDED)  # all that can be known of it
         if state.phase is not Phase.ENDED:
             self._watch(run, job, state)
             return
