@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from torchx.schedulers import DEFAULT_SCHEDULER_MODULES
 
 from ax_mo.errors import ConfigError
 from ax_mo.jobs.job import JobSpec, SubmitLater
@@ -71,19 +72,19 @@ def test_ray_job_runs_where_the_user_is_and_writes_its_files_where_they_are_look
     assert (directory / "stdout.log").read_text() == f"{project} ['$HOME', 'a b']\n"
 
 
-def test_ray_is_given_no_image() -> None:
+def test_ray_is_given_no_image(ray: Any) -> None:
     with pytest.raises(ConfigError, match=r"hydra\.launcher\.image=/scratch/me: .* Leave it out"):
         torchx_jobs(TorchXSettings(scheduler="ray", image="/scratch/me"))
 
 
 @pytest.mark.parametrize("scheduler", CONTAINERS)
 def test_schedulers_of_containers_need_an_image(scheduler: str) -> None:
+    if scheduler not in DEFAULT_SCHEDULER_MODULES:
+        pytest.skip("later TorchX's have fewer schedulers")
     with pytest.raises(ConfigError, match=rf"hydra\.launcher\.image: the scheduler '{scheduler}' runs containers"):
         torchx_jobs(TorchXSettings(scheduler=scheduler))
 
 
 def test_every_scheduler_of_this_torchx_is_known_for_what_it_does_with_images() -> None:
     """A new one of TorchX's must be looked at before it is given anything."""
-    from torchx.schedulers import DEFAULT_SCHEDULER_MODULES
-
-    assert set(DEFAULT_SCHEDULER_MODULES) == {*CONTAINERS, "local_cwd", "slurm", "ray"}
+    assert set(DEFAULT_SCHEDULER_MODULES) <= {*CONTAINERS, "local_cwd", "slurm", "ray"}

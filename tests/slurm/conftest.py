@@ -1,5 +1,6 @@
 """A real Slurm, and what can be done to it. ``tests/slurm/up.sh`` starts one on a machine that has none."""
 
+import json
 import os
 import shutil
 import signal
@@ -11,8 +12,11 @@ from pathlib import Path
 
 import pytest
 
+from ax_mo.jobs.job import job_name
+from ax_mo.study.home import HOME
 from tests.end_to_end.conftest import Sweep
 
+TOY = Path(__file__).parent / "toy" / "slurm.sh"
 CONTROLLER_PID = Path("/run/slurm/slurmctld.pid")
 
 
@@ -31,14 +35,28 @@ owns_slurm = pytest.mark.skipif(
 )
 
 
+@pytest.fixture(params=["stand-in", pytest.param("real", marks=needs_slurm)])
+def any_slurm(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Both the real Slurm and, for machines that have none, shell scripts that answer as it does."""
+    if request.param == "stand-in":
+        commands, jobs = tmp_path / "toy", tmp_path / "jobs"
+        commands.mkdir()
+        jobs.mkdir()
+        for name in ("sinfo", "squeue", "sacct", "scancel", "sbatch", "srun"):
+            (commands / name).symlink_to(TOY)
+        monkeypatch.setenv("TOY_SLURM", str(jobs))
+        monkeypatch.setenv("PATH", str(commands), prepend=":")
+
+
 @pytest.fixture
 def sweep(tmp_path: Path) -> Iterator[Sweep]:
     """A sweep whose jobs are cancelled in the end, whatever became of it."""
     yield Sweep(tmp_path)
-    running = subprocess.run(["squeue", "-h", "-o", "%i %Z"], capture_output=True, text=True, check=False).stdout
-    ours = [line.split()[0] for line in running.splitlines() if str(tmp_path) in line]
-    if ours:
-        subprocess.run(["scancel", *ours], check=False)
+    if shutil.which("squeue"):
+        running = subprocess.run(["squeue", "-h", "-o", "%i %Z"], capture_output=True, text=True, check=False).stdout
+        ours = [line.split()[0] for line in running.splitlines() if str(tmp_path) in line]
+        if ours:
+            subprocess.run(["scancel", *ours], check=False)
 
 
 def output_of(*argv: str) -> str:
@@ -58,8 +76,9 @@ def started(sweep: Sweep, *trials: int) -> bool:
 
 def job_of(sweep: Sweep, trial: int) -> str:
     """The id of the trial's job that has not ended."""
-    lines = output_of("squeue", "-h", "-o", "%i|%j|%Z").splitlines()
-    (found,) = [line.split("|")[0] for line in lines if f"-{trial}-a" in line and line.endswith(str(sweep.tmp_path))]
+    token = json.loads((sweep.dir / HOME).read_text())["token"]
+    listed = output_of("squeue", "-h", "-t", "all", "--name", f"{job_name(token, trial)}-0", "-o", "%i|%T").splitlines()
+    (found,) = [line.split("|")[0] for line in listed if line.endswith(("|RUNNING", "|PENDING"))]
     return found
 
 

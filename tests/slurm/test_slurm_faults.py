@@ -29,7 +29,7 @@ from tests.slurm.conftest import (
     until,
 )  # fmt: skip
 
-pytestmark = [needs_slurm, pytest.mark.timeout(400)]
+pytestmark = pytest.mark.timeout(400)
 
 OPTIONS = ("x=interval(0,1)", "hydra.launcher.scheduler=slurm", "hydra.sweeper.n_jobs=2", "hydra.sweeper.seed=1")
 
@@ -40,6 +40,7 @@ def finish(process: "subprocess.Popen[str]") -> str:
     return output
 
 
+@pytest.mark.usefixtures("any_slurm")
 def test_cancelled_job_is_a_trial_that_says_so_and_the_study_goes_on(sweep: Sweep) -> None:
     process = sweep.start(*OPTIONS, "sleep=8", "hydra.sweeper.n_trials=3", "hydra.sweeper.max_failure_rate=1.0")
     until(lambda: started(sweep, 0, 1))
@@ -51,6 +52,7 @@ def test_cancelled_job_is_a_trial_that_says_so_and_the_study_goes_on(sweep: Swee
     assert [trials[number]["status"] for number in "12"] == ["completed"] * 2
 
 
+@needs_slurm
 @owns_slurm
 def test_requeued_job_runs_again_and_is_one_trial(sweep: Sweep) -> None:
     process = sweep.start(*OPTIONS, "sleep=8", "hydra.sweeper.n_trials=2")
@@ -62,6 +64,7 @@ def test_requeued_job_runs_again_and_is_one_trial(sweep: Sweep) -> None:
     assert [(trial["status"], trial["attempt"]) for trial in sweep.trials()] == [("completed", "1")] * 2
 
 
+@needs_slurm
 @owns_slurm
 def test_job_of_a_node_that_fails_has_the_cause(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SBATCH_NO_REQUEUE", "1")  # TorchX asks for the contrary
@@ -82,6 +85,7 @@ def test_job_of_a_node_that_fails_has_the_cause(tmp_path: Path, monkeypatch: pyt
         subprocess.run(["scontrol", "update", f"nodename={node}", "state=resume"], check=False, capture_output=True)
 
 
+@needs_slurm
 @owns_slurm
 def test_controller_that_is_away_for_a_minute_costs_nothing(sweep: Sweep) -> None:
     journal = sweep.tmp_path / "journal"
@@ -127,10 +131,13 @@ KILLED_AFTER = '"$SBATCH" "$@" < "$script"; kill -KILL "$PPID"'
 KILLED_AFTER_PENDING = '"$SBATCH" --begin=now+12 "$@" < "$script"; kill -KILL "$PPID"'
 
 
-@pytest.mark.parametrize("around", [KILLED_BEFORE, KILLED_AFTER, KILLED_AFTER_PENDING])
+@pytest.mark.usefixtures("any_slurm")
+@pytest.mark.parametrize(
+    "around", [KILLED_BEFORE, KILLED_AFTER, KILLED_AFTER_PENDING], ids=["before", "after", "after, pending"]
+)
 def test_sweeper_killed_around_sbatch_runs_no_trial_twice_and_loses_none(sweep: Sweep, around: str) -> None:
     journal = sweep.tmp_path / "journal"
-    argv = sweep.argv(*OPTIONS, "sleep=6", f"journal={journal}", "hydra.sweeper.n_trials=3")
+    argv = sweep.argv(*OPTIONS, "sleep=3", f"journal={journal}", "hydra.sweeper.n_trials=3")
     env = with_sbatch(sweep, around)
     first = subprocess.run(argv, cwd=sweep.tmp_path, env=env, capture_output=True, text=True, check=False, timeout=200)
     assert first.returncode == -signal.SIGKILL, first.stdout + first.stderr
@@ -142,6 +149,7 @@ def test_sweeper_killed_around_sbatch_runs_no_trial_twice_and_loses_none(sweep: 
     assert runs(journal) == {str(number): 1 for number in range(3)}
 
 
+@needs_slurm
 @owns_slurm
 def test_submission_that_timed_out_and_was_taken_is_not_made_again(sweep: Sweep) -> None:
     journal = sweep.tmp_path / "journal"
@@ -157,6 +165,7 @@ def test_submission_that_timed_out_and_was_taken_is_not_made_again(sweep: Sweep)
     assert runs(journal) == {str(number): 1 for number in range(3)}
 
 
+@needs_slurm
 @owns_slurm
 def test_resume_waits_for_a_controller_that_does_not_answer(sweep: Sweep) -> None:
     journal = sweep.tmp_path / "journal"
@@ -181,6 +190,7 @@ def test_resume_waits_for_a_controller_that_does_not_answer(sweep: Sweep) -> Non
 # Refusals
 
 
+@needs_slurm
 def test_partition_that_does_not_exist_is_said_in_slurms_words_before_the_first_trial(sweep: Sweep) -> None:
     began = time.monotonic()
     done = sweep.run(*OPTIONS, "hydra.launcher.scheduler_args.partition=gpuu", "hydra.sweeper.n_trials=2", timeout=100)
@@ -191,6 +201,7 @@ def test_partition_that_does_not_exist_is_said_in_slurms_words_before_the_first_
     assert time.monotonic() - began < 40
 
 
+@pytest.mark.usefixtures("any_slurm")
 def test_refusal_in_mid_study_ends_it_at_once_and_leaves_what_runs(sweep: Sweep) -> None:
     journal = sweep.tmp_path / "journal"
     refused = "echo 'sbatch: error: Batch job submission failed: Invalid qos specification' >&2; exit 1"
