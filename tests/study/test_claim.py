@@ -64,7 +64,7 @@ def test_write_waits_for_a_server_that_is_restarted(open_store: OpenStore, postg
     starting.start()
     store.add([trial(0)])
     starting.join()
-    store.submitted((0, None), "h")
+    store.submitted((0, None), "h", "t1", None)
     assert [(run.number, run.handle) for run in store.trials()] == [(0, "h")]
     assert "cannot be used: connection" in notices[0] and "What runs goes on" in notices[0]
     assert "is back after" in notices[-1]
@@ -108,7 +108,7 @@ def test_sweeper_that_took_over_and_has_ended_makes_what_we_know_out_of_date(
     other.add([trial(0)])
     other.close()
     with pytest.raises(StudyStopped, match="Another sweeper took over the study"):
-        store.submitted((0, None), "h")
+        store.submitted((0, None), "h", "t1", None)
     assert [run.handle for run in open_store().trials()] == [None]
 
 
@@ -121,7 +121,7 @@ def way(postgresql: PostgreSQL, tmp_path: Path) -> Iterator[LossyWay]:
 
 WRITES: dict[str, Callable[[Store], object]] = {
     "add": lambda store: store.add([trial(1), trial(2)]),
-    "submitted": lambda store: store.submitted((0, None), "h"),
+    "submitted": lambda store: store.submitted((0, None), "h", "t1", None),
     "ended": lambda store: store.ended((0, None), Outcome({"loss": 1.0}, ended="t9")),
     "retry": lambda store: store.retry((0, None), 2, 1),
     "cancelled": lambda store: store.cancelled((0, None)),

@@ -102,7 +102,7 @@ def test_every_change_keeps_the_row_what_was_written(database: Path) -> None:
     store = open_store(database)
     key = (1, None)
     for change in (
-        lambda: store.submitted(key, "h"),
+        lambda: store.submitted(key, "h", "t1", None),
         lambda: store.asked_to_stop(key, "slow"),
         lambda: store.cancelled(key),
         lambda: store.retry(key, 2, 1),

@@ -214,7 +214,7 @@ def test_lost_study_leaves_the_jobs(opened: Callable[..., Opened]) -> None:
 
 WRITES: dict[str, Callable[[Store], object]] = {
     "add": lambda store: store.add([trial(1), trial(2)]),
-    "submitted": lambda store: store.submitted((0, None), "h"),
+    "submitted": lambda store: store.submitted((0, None), "h", "t1", None),
     "ended": lambda store: store.ended((0, None), Outcome({"loss": 1.0}, ended="t9")),
     "retry": lambda store: store.retry((0, None), 2, 1),
     "asked_to_stop": lambda store: store.asked_to_stop((0, None), "dominated"),
