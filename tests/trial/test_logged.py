@@ -134,3 +134,15 @@ def test_missing_tensorboard_is_one_clear_error(trial: Path, monkeypatch: pytest
     monkeypatch.setitem(sys.modules, "tensorboard.backend.event_processing", None)
     with pytest.raises(MetricError, match=r"pip install 'hydra-ax-mo\[tensorboard\]'"):
         logged(Origin.TENSORBOARD, trial)
+
+
+@pytest.mark.timeout(60)
+@pytest.mark.parametrize("origin", [Origin.CSV, Origin.TENSORBOARD])
+def test_pipe_or_link_with_the_name_of_a_log_is_not_opened(trial: Path, origin: Origin) -> None:
+    write_csv(trial / "metrics.csv", "acc\n0.5\n")
+    for folder in ("a", "b"):
+        (trial / folder).mkdir()
+    for name in ("metrics.csv", "events.out.tfevents.1.host"):
+        os.mkfifo(trial / "a" / name)
+        (trial / "b" / name).symlink_to("/dev/zero")
+    assert logged(origin, trial) == ({"acc": [0.5]} if origin is Origin.CSV else {})
