@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from ax_mo.jobs.outcome import signature_of
 from ax_mo.study.trial import Status, Trial
 
 _RATE_FROM = 5
@@ -96,5 +97,6 @@ def _streaks(ended: Sequence[Trial]) -> list[range]:
     return streaks
 
 
-def _error(trial: Trial) -> str | None:
-    return trial.signature or trial.reason
+def _error(trial: Trial) -> str:
+    # A database that was made anew may hold the reason in the signature's place.
+    return signature_of(trial.signature or trial.reason or "")

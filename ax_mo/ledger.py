@@ -194,6 +194,7 @@ class Ledger:
         content = {
             "trial": trial.number,
             "attempt": trial.attempt,
+            "deaths": trial.deaths,
             **({} if trial.repeat is None else {"repeat": trial.repeat}),
             "params": as_json(trial.point),
             "overrides": list(trial.overrides),

@@ -159,6 +159,7 @@ class _Builder:
             position=position if isinstance(position, int) and 0 <= position < 2**31 else 0,
             suggestion_seconds=measured(spec.content.get("suggestion_seconds")),
             attempt=attempt,
+            deaths=content.whole("deaths") if "deaths" in spec.content else 0,
             asked=content.moment_or_null("asked") if "asked" in spec.content else None,
             submitted=(row or {}).get("submitted") or None,
         )

@@ -1,5 +1,7 @@
 """When failures end a study, and which of them do not count."""
 
+from dataclasses import replace
+
 import pytest
 
 from ax_mo.failures import FailurePolicy, too_many, uncounted
@@ -16,7 +18,7 @@ def trials(line: str) -> list[Trial]:
             overrides=(),
             directory=str(n),
             reason=f"ValueError: {letter} at {n}",
-            signature=f"ValueError {n}" if letter == "F" else letter,
+            signature=f"unlike {chr(ord('a') + n)}" if letter == "F" else letter,
         )
         for n, letter in enumerate(line)
     ]
@@ -89,3 +91,11 @@ def test_three_alike_are_not_enough_where_trials_have_succeeded_before_a_resume(
 def test_trials_that_one_broken_environment_failed_do_not_count(line: str, numbers: list[int]) -> None:
     assert sorted(uncounted(trials(line), FailurePolicy())) == numbers
     assert not uncounted(trials(line), FailurePolicy(1.0))
+
+
+def test_errors_that_differ_in_numbers_and_paths_alone_are_the_same() -> None:
+    ended = [
+        replace(trial, signature=None, reason=f"OSError: [Errno 28] No space left: '/scratch/{trial.number}/x'")
+        for trial in trials("aaa")
+    ]
+    assert too_many(ended, FailurePolicy(0.9)) is not None

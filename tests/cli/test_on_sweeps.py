@@ -140,7 +140,7 @@ def test_project_that_its_script_registers_is_told_in_one_line(cli: Cli, copy: S
 
 def told(record: StudyRecord) -> list[Any]:
     """What must survive: everything but what only served the sweeper that is gone."""
-    return [replace(run, handle=None, signature=None, stderr_tail="", deaths=0) for run in record.runs]
+    return [replace(run, handle=None, signature=None, stderr_tail="") for run in record.runs]
 
 
 def compare_rebuilt(cli: Cli, sweep: Sweep, before: StudyRecord, *more: str) -> str:
