@@ -33,11 +33,11 @@ types: env
 unit: env browser
 	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile
 
-# For the tests of report.html, which are left out where there is no browser; only root can install one.
+# For the tests of report.html and of closed terminals, which are left out where these are missing; only root can install.
 browser:
-	@command -v chromium chromium-browser google-chrome >/dev/null || { \
+	@command -v chromium chromium-browser google-chrome >/dev/null && command -v tmux >/dev/null || { \
 	  if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
-	    apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium >/dev/null; \
+	    apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium tmux >/dev/null; \
 	  fi || true; }
 
 format: env
