@@ -102,31 +102,33 @@ class _Child:
         if self._is_behind:
             record = self._record()
             self._answer(parent=self._tracker.started(record))
-            self._log_front(self._tracker, record)
+            self._log_front_of(self._tracker, record)
             self._is_behind = False
         event = message["event"]
         if event == "ended":
             self._tracker.ended(trial_from_json(message["trial"]))
         elif event == "front":
-            front = message["numbers"], message["hypervolume"]
-            if front != self._front:
-                self._tracker.front(*front)
-                self._front = front
+            self._log_front(self._tracker, message["numbers"], message["hypervolume"])
         elif event == "finished":
             record, report = self._record(), message["report"]
             for trial in record.trials:
                 self._tracker.ended(trial)
-            self._log_front(self._tracker, record)
+            self._log_front_of(self._tracker, record)
             self._tracker.finished(record, None if report is None else Path(report), State(message["state"]))
 
-    def _log_front(self, tracker: Tracker, record: StudyRecord) -> None:
-        """The front as the database has it, unless that is logged: what was told of it may have been lost."""
+    def _log_front_of(self, tracker: Tracker, record: StudyRecord) -> None:
+        """The front as the database has it: what was told of it may have been lost."""
         front = pareto_front(record.trials, record.goals)
         volume = hypervolume(front, record.goals, reference_point(record.trials, record.goals))
-        now = [trial.number for trial in front], volume
-        if front and now != self._front:
-            tracker.front(*now)
-            self._front = now
+        if front:
+            self._log_front(tracker, [trial.number for trial in front], volume)
+
+    def _log_front(self, tracker: Tracker, numbers: list[int], volume: float | None) -> None:
+        """Unless that is what was logged last."""
+        if (numbers, volume) != self._front:
+            self._front = None  # until all of it is logged
+            tracker.front(numbers, volume)
+            self._front = numbers, volume
 
     def _record(self) -> StudyRecord:
         study = read_studies(self._first["url"], self._first["name"])[0]

@@ -70,6 +70,7 @@ class MlflowTracker:
         if self._kept.values.get("server") != _server(self._uri):  # another server knows nothing of those runs
             self._kept.forget()
         self._parent_checked = False
+        self._flagged: set[str] | None = None  # runs that are on the front, as MLflow has it; None: to be asked
 
     @property
     def _runs(self) -> dict[str, str]:
@@ -106,16 +107,18 @@ class MlflowTracker:
         self._kept.save(runs={**self._runs, str(trial.number): run_id})
 
     def front(self, numbers: Sequence[int], hypervolume: float | None) -> None:
-        before = set(self._kept.values.get("front", []))
-        logged = [number for number in numbers if str(number) in self._runs]
-        for number in before.symmetric_difference(logged):
-            if str(number) in self._runs:
-                self._client.set_tag(self._runs[str(number)], PARETO_TAG, "true" if number in logged else "false")
+        runs = self._runs
+        now = {runs[str(number)] for number in numbers if str(number) in runs}
+        before, self._flagged = self._flagged, None  # a server may have set a flag although its answer is lost
+        if before is None:
+            before = {run.info.run_id for run in self._search({STUDY_ID_TAG: self._tag.id, PARETO_TAG: "true"})}
+        for run_id in before ^ now:
+            self._client.set_tag(run_id, PARETO_TAG, "true" if run_id in now else "false")
+        self._flagged = now
         metrics = {"pareto_points": float(len(numbers))}
         if hypervolume is not None:
             metrics["hypervolume"] = hypervolume
-        self._log(self._parent(), {}, metrics, step=len(self._runs))
-        self._kept.save(front=logged)
+        self._log(self._parent(), {}, metrics, step=len(runs))
 
     def finished(self, record: StudyRecord, report: Path | None, state: State) -> None:
         self._log_all(record.trials)

@@ -74,8 +74,8 @@ class TensorBoardTracker:
         now = self._logged.intersection(numbers)
         for number in self._front ^ now:
             self._write(_folder(number), [_scalar(PARETO, float(number in now))])
-        self._front = now
-        self._kept.save(front=sorted(now))
+            self._front = self._front ^ {number}  # at once: the next flag may fail
+            self._kept.save(front=sorted(self._front))
         if hypervolume is not None:
             self._write("", [_scalar("ax_mo/hypervolume", hypervolume)], len(self._logged))
 

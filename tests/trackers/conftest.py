@@ -45,10 +45,10 @@ def mlflow_file(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 
 @pytest.fixture(scope="session")
-def mlflow_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """Its address."""
+def mlflow_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator["MlflowServer"]:
+    """A test that kills it starts it again."""
     with MlflowServer(tmp_path_factory.mktemp("mlflow")) as server:
-        yield server.address
+        yield server
 
 
 class MlflowServer:

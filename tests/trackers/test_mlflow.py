@@ -1,4 +1,4 @@
-"""The study in MLflow: in a SQLite file, and in a real server with such a file."""
+"""The study in MLflow, in a SQLite file."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 
-from ax_mo.study.trial import Status
 from ax_mo.trackers import State
 from ax_mo.trackers.env import StudyTag, trial_environment
 
@@ -16,14 +15,14 @@ from .conftest import record, trial
 mlflow = pytest.importorskip("mlflow")
 
 
-@pytest.fixture(params=["mlflow_file"])
-def experiment(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> Iterator[str]:
+@pytest.fixture
+def experiment(mlflow_file: str, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> Iterator[str]:
     """One per test, by MLflow's own variables."""
-    name, address = request.node.name, request.getfixturevalue(request.param)
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", address)
+    name = request.node.name
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", mlflow_file)
     monkeypatch.setenv("MLFLOW_EXPERIMENT_NAME", name)
     before = mlflow.get_tracking_uri()
-    mlflow.set_tracking_uri(address)
+    mlflow.set_tracking_uri(mlflow_file)
     yield name
     mlflow.set_tracking_uri(before)
 
@@ -42,33 +41,6 @@ def runs(experiment: str) -> dict[str, Any]:
     return {run.info.run_name: run for run in found}
 
 
-@pytest.mark.parametrize("experiment", ["mlflow_server"], indirect=True)
-def test_study_is_a_run_with_one_for_each_trial_below_it(tmp_path: Path, experiment: str) -> None:
-    log = tracker(tmp_path, experiment)
-    parent = log.started(record(tmp_path, trial(0, Status.RUNNING)))
-    done, failed, stopped = trial(1), trial(2, Status.FAILED), trial(3, Status.EARLY_STOPPED)
-    for ended in (done, failed, stopped):
-        log.ended(ended)
-    log.front([1], 0.25)
-    (tmp_path / "report.html").write_text("<p>")
-    log.finished(record(tmp_path, done, failed, stopped), tmp_path / "report.html", State.FINISHED)
-    found = runs(experiment)
-    assert found["nas"].info.run_id == parent and found["nas"].info.status == "FINISHED"
-    params = found["nas"].data.params
-    assert (params["n_trials"], params["seed"]) == ("4", str(record(tmp_path).seed))
-    assert params["objective val/acc"] == "maximize, threshold 0.5"
-    assert params["space optim.lr"] == "tag(log, interval(0.0001, 0.1))"
-    assert found["nas"].data.metrics["hypervolume"] == 0.25
-    assert [file.path for file in mlflow.MlflowClient().list_artifacts(parent)] == ["report.html"]
-    of_one = found["trial 1"]
-    assert of_one.data.params == {"optim.lr": "0.02", "_model_net": "a"}
-    assert of_one.data.metrics == {"val/acc": 0.6, "size": 20}
-    assert {"mlflow.parentRunId": parent, "ax_mo.pareto": "true"}.items() <= of_one.data.tags.items()
-    assert (of_one.info.start_time, of_one.info.end_time) == (1767225601000, 1767225661000)
-    assert [found[f"trial {n}"].info.status for n in (1, 2, 3)] == ["FINISHED", "FAILED", "KILLED"]
-    assert found["trial 2"].data.tags["ax_mo.reason"] == "ValueError: diverged"
-
-
 def test_resume_goes_on_with_the_same_run_and_makes_up_for_what_is_missing(tmp_path: Path, experiment: str) -> None:
     first = tracker(tmp_path, experiment)
     parent = first.started(record(tmp_path))
@@ -82,6 +54,29 @@ def test_resume_goes_on_with_the_same_run_and_makes_up_for_what_is_missing(tmp_p
     assert set(found) == {"nas", "trial 0", "trial 1"}
     assert found["nas"].info.status == "KILLED"
     assert [found[f"trial {n}"].data.tags["ax_mo.pareto"] for n in (0, 1)] == ["false", "true"]
+
+
+# BUG: a flag that the server had set, but whose answer was lost, was not known of and never taken back.
+@pytest.mark.parametrize("resumed", [False, True])
+def test_flag_that_was_set_without_an_answer_is_taken_back(
+    tmp_path: Path, experiment: str, monkeypatch: pytest.MonkeyPatch, resumed: bool
+) -> None:
+    set_tag = mlflow.MlflowClient.set_tag
+
+    def unanswered(*arguments: Any) -> None:
+        set_tag(*arguments)
+        raise ConnectionError("the answer was lost")
+
+    log = tracker(tmp_path, experiment)
+    log.started(record(tmp_path, trial(0), trial(1)))
+    with monkeypatch.context() as patch, pytest.raises(ConnectionError):
+        patch.setattr(mlflow.MlflowClient, "set_tag", unanswered)
+        log.front([0], 0.1)
+    if resumed:
+        log = tracker(tmp_path, experiment)
+        log.started(record(tmp_path, trial(0), trial(1)))
+    log.front([1], 0.2)
+    assert [runs(experiment)[f"trial {n}"].data.tags["ax_mo.pareto"] for n in (0, 1)] == ["false", "true"]
 
 
 def test_run_that_somebody_deleted_is_made_anew(tmp_path: Path, experiment: str) -> None:

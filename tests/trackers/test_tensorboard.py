@@ -3,6 +3,7 @@
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from tensorboard.plugins.hparams import api_pb2, metadata
 from tensorboard.plugins.hparams.plugin_data_pb2 import HParamsPluginData
@@ -45,6 +46,22 @@ def test_tab_is_filled(tmp_path: Path) -> None:
     assert done.Scalars("val/acc")[0].value == 0.5 and done.Scalars(PARETO)[0].value == 1
     failed = read(tmp_path / "tensorboard" / "trial_1")
     assert plugin_data(failed, metadata.SESSION_END_INFO_TAG).session_end_info.status == api_pb2.STATUS_FAILURE
+
+
+# BUG: a flag that was written before another one could not be was not known of, and never taken back.
+def test_flag_is_taken_back_although_the_next_one_could_not_be_written(tmp_path: Path) -> None:
+    log = TensorBoardTracker(TAG, tmp_path)
+    log.started(record(tmp_path, trial(0), trial(1)))
+    folder = tmp_path / "tensorboard" / "trial_1"
+    folder.rename(tmp_path / "away")
+    folder.write_text("in the way")
+    with pytest.raises(OSError):
+        log.front([0, 1], 0.1)
+    folder.unlink()
+    (tmp_path / "away").rename(folder)
+    log.front([1], 0.2)
+    flags = [[event.value for event in read(folder.with_name(f"trial_{n}")).Scalars(PARETO)] for n in (0, 1)]
+    assert flags == [[1, 0], [1]]
 
 
 def test_resume_adds_and_repeats_nothing(tmp_path: Path) -> None:

@@ -33,8 +33,10 @@ def offline(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 def written(folder: Path) -> list[Any]:
     """The records of each of W&B's files, oldest first."""
+    import wandb
     from wandb.proto import wandb_internal_pb2
 
+    wandb.teardown()  # its process may still write a run that has finished
     records: list[Any] = []
     for path in sorted(folder.glob("wandb/offline-run-*/run-*.wandb")):
         for data in entries(path.read_bytes()):
