@@ -300,6 +300,11 @@ class _Study:
     def _loop(self, ledger: Ledger, wake: threading.Event) -> Ending:
         settings = self._settings
         if isinstance(self._workers, Launcher):
+            if settings.trial_timeout or settings.max_retries:
+                self._screen.notice(
+                    "hydra.sweeper.trial_timeout and max_retries do nothing with this launcher, which can neither end "
+                    "a trial nor say what one died of; hydra/launcher=torchx can."
+                )
             return BatchSweep(ledger, self._workers, settings.n_jobs, self._plan.timeout_hours).run()
         pace = Pace(
             settings.n_jobs,

@@ -15,8 +15,9 @@ def chosen_launcher(sweep):
 
 @pytest.mark.parametrize("launcher", ["basic", "joblib"])
 def test_other_launchers_run_the_study_in_batches(sweep, launcher):
-    done = sweep.run(*SPACE, f"hydra/launcher={launcher}")
+    done = sweep.run(*SPACE, f"hydra/launcher={launcher}", "hydra.sweeper.trial_timeout=600")
     assert done.returncode == 0, done.output
+    assert "trial_timeout and max_retries do nothing with this launcher" in done.output
     assert launcher in chosen_launcher(sweep)
     trials = sweep.trials()
     assert [trial["status"] for trial in trials] == ["completed"] * 5
