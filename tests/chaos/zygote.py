@@ -10,6 +10,7 @@ import json
 import os
 import resource
 import runpy
+import select
 import signal
 import socket
 import subprocess
@@ -71,6 +72,7 @@ class Zygote:
             self._process = subprocess.Popen(
                 [sys.executable, __file__, address],
                 env={**os.environ, **threads},
+                stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=stderr,
             )
@@ -103,8 +105,7 @@ class Zygote:
         return Forked(connection, output)
 
     def close(self) -> None:
-        self._process.kill()
-        self._process.wait()
+        self._process.communicate()
         self._folder.cleanup()
 
 
@@ -117,7 +118,8 @@ def main(address: str) -> None:
     listener.listen(16)
     print("ready", flush=True)
     gc.freeze()
-    while True:
+    # Its stdin ends with the one that started it, however that does.
+    while sys.stdin not in select.select([listener, sys.stdin], [], [])[0]:
         connection, _ = listener.accept()
         if os.fork() == 0:
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)
