@@ -52,9 +52,9 @@ def test_disk_fails_at_every_step(
         assert_sound(study)
         assert points(study) == points(undisturbed)
 
-    check_points(check, steps)
+    times = check_points(check, steps)
     how = "from each durable step on" if lasting else "at each durable step"
-    survived(f"{what}, sweeper, 1 worker", f"raised {how}", len(steps))
+    survived(f"{what}, sweeper, 1 worker", f"raised {how}", times)
 
 
 @pytest.mark.parametrize("lasting", [False, True])
@@ -75,9 +75,9 @@ def test_disk_fails_under_a_trial(lasting: bool, make_study: MakeStudy, zygote: 
         assert set(failed) <= {0} and all(failed.values())
         assert_sound(study, failed=failed)
 
-    check_points(check, steps)
+    times = check_points(check, steps)
     how = "from each step of the trial on" if lasting else "at each step of the trial"
-    survived("EIO, trial, 1 worker", f"raised {how}", len(steps))
+    survived("EIO, trial, 1 worker", f"raised {how}", times)
 
 
 @pytest.fixture

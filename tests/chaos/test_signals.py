@@ -86,5 +86,5 @@ def test_signal_at_every_durable_step(name: str, make_study: MakeStudy, zygote: 
         assert_sound(study)
         assert points(study) == points(undisturbed)
 
-    check_points(check, steps)
-    survived(f"{name}, 1 worker", "after each durable step of the sweeper", len(steps))
+    times = check_points(check, steps)
+    survived(f"{name}, 1 worker", "after each durable step of the sweeper", times)
