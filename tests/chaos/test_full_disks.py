@@ -16,7 +16,8 @@ from tests.chaos.zygote import Ended, Zygote
 
 MakeStudy = Callable[..., Study]
 
-PATIENCE = ("hydra.sweeper.storage_timeout=2",)
+PATIENCE = "hydra.sweeper.storage_timeout=2"
+"""A database that cannot be written is tried again, for ten minutes by default."""
 CLEAR = re.compile(r"Cannot write|cannot be used|Cannot start|Cannot record|No space left|Too many open files")
 
 
@@ -47,7 +48,7 @@ def test_disk_fails_at_every_step(
     def check(index: int) -> None:
         study, number = studies[index - 1], int(steps[index - 1].split()[0])
         fault = {"at": number, "what": what, "lasting": lasting}
-        assert_clear(study.fork(zygote, *PATIENCE, fault=fault).wait())
+        assert_clear(study.fork(zygote, PATIENCE, fault=fault).wait())
         study.resume(zygote)
         assert_sound(study)
         assert points(study) == points(undisturbed)
@@ -110,7 +111,7 @@ def test_disk_that_is_full_at_any_size(
             n_trials=3, overrides=("hydra.sweeper.method=random_search", "hydra.sweeper.max_failure_rate=1.0")
         )
         small_disk(study.sweep_dir, size)
-        assert_clear(study.fork(zygote, *PATIENCE).wait())
+        assert_clear(study.fork(zygote, PATIENCE).wait())
         small_disk(study.sweep_dir, 16 * 1024)
         assert_nothing_runs(study, 60)
         study.resume(zygote)
@@ -131,7 +132,7 @@ def test_file_descriptors_run_out(make_study: MakeStudy, zygote: Zygote, survive
     too_few, enough = (range(4, 9), range(13, 24)) if FULL else (range(5, 8, 2), range(13, 14))
     for limit in (*too_few, *enough):
         study = make_study(n_jobs=2, n_trials=3)
-        ended = study.fork(zygote, *PATIENCE, descriptors=limit).wait()
+        ended = study.fork(zygote, PATIENCE, descriptors=limit).wait()
         assert_clear(ended)
         assert (ended.code == 0) == (limit in enough)
         study.resume(zygote)

@@ -82,8 +82,11 @@ class Steps:
 
 def _error(name: str, kind: str, target: object) -> Exception:
     if kind == "commit":
-        words = {"ENOSPC": "database or disk is full", "EIO": "disk I/O error"}
-        return sqlite3.OperationalError(words[name])
+        words, code = {"ENOSPC": ("database or disk is full", 13), "EIO": ("disk I/O error", 10)}[name]
+        error = sqlite3.OperationalError(words)
+        error.sqlite_errorcode = code
+        error.sqlite_errorname = {13: "SQLITE_FULL", 10: "SQLITE_IOERR"}[code]
+        return error
     number = getattr(errno, name)
     return OSError(number, os.strerror(number), None if kind == "popen" else str(target))
 
