@@ -4,7 +4,6 @@ import csv
 import json
 import sqlite3
 import time
-from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -17,10 +16,16 @@ from tests.chaos.study import Study
 OBJECTIVES = ("loss", "size")
 
 
-def assert_sound(study: Study, failed: Mapping[int, str] = {}, interrupted: Collection[int] = ()) -> None:
+def assert_sound(
+    study: Study,
+    failed: Mapping[int, str] = {},
+    interrupted: Collection[int] = (),
+    unrecorded: Collection[int] = (),
+) -> None:
     """All that this module knows to check. ``failed`` are the trials that had to fail, with words of their reasons.
 
-    ``interrupted`` are the trials that were killed: they may have begun more than once, but not after they had ended.
+    ``interrupted`` are the trials that were killed: they may have begun more than once, but not after they had ended;
+    ``unrecorded`` those that may have come to their end without a chance to leave their result: they run once more.
     """
     assert_nothing_runs(study)  # first: what still ran could run a trial once more
     folder = study.sweep_dir
@@ -29,7 +34,9 @@ def assert_sound(study: Study, failed: Mapping[int, str] = {}, interrupted: Coll
     assert _database(folder) == [_seen(row) for row in rows]
     for row in rows:
         _check_trial(folder / row["dir"], row)
-    _each_ran_once(study.journal, [int(row["trial"]) for row in rows if row["status"] == "completed"], interrupted)
+    for row in rows:
+        if row["status"] == "completed":
+            _check_runs(study, int(row["trial"]), interrupted, unrecorded)
     _check_front(folder, [row for row in rows if row["status"] == "completed"])
     _check_description(folder)
 
@@ -102,13 +109,11 @@ def _check_trial(directory: Path, row: Mapping[str, str]) -> None:
         assert result["error"] is None
 
 
-def _each_ran_once(journal: Path, completed: Sequence[int], interrupted: Collection[int]) -> None:
-    of_trials: dict[int, list[str]] = defaultdict(list)
-    for what, trial, _attempt in runs(journal):
-        of_trials[trial].append(what)
-    for trial in completed:
-        ran = of_trials[trial]
-        assert ran.count("end") == 1 and ran[-2:] == ["start", "end"], f"trial {trial} ran so: {ran}"
+def _check_runs(study: Study, trial: int, interrupted: Collection[int], unrecorded: Collection[int]) -> None:
+    ran = [what for what, of, _attempt in runs(study.journal) if of == trial]
+    assert ran[-2:] == ["start", "end"], f"trial {trial} ran so: {ran}"
+    if trial not in unrecorded:
+        assert ran.count("end") == 1, f"trial {trial} ran so: {ran}"
         assert len(ran) == 2 or trial in interrupted, f"trial {trial} ran so: {ran}"
 
 

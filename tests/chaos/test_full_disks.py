@@ -117,7 +117,7 @@ def test_disk_that_is_full_at_any_size(
         study.resume(zygote)
         failed = failures(study)
         assert all(failed.values()), failed
-        assert_sound(study, failed=failed, interrupted=range(3))
+        assert_sound(study, failed=failed, unrecorded=range(3))
     survived("disk full, 1 worker", "a tmpfs of 8 to 256 KiB", len(sizes))
 
 
