@@ -2,6 +2,7 @@
 
 import csv
 import json
+import re
 import sqlite3
 import time
 from collections.abc import Collection, Mapping, Sequence
@@ -12,6 +13,8 @@ import yaml
 
 from ax_mo.study.description import read_description
 from tests.chaos.study import Study
+
+_TEMPORARY = re.compile(r"\..+\.tmp|.+-journal|\.torchx")
 
 OBJECTIVES = ("loss", "size")
 
@@ -39,6 +42,7 @@ def assert_sound(
             _check_runs(study, int(row["trial"]), interrupted, unrecorded)
     _check_front(folder, [row for row in rows if row["status"] == "completed"])
     _check_description(folder)
+    assert [str(path) for path in folder.rglob("*") if _TEMPORARY.fullmatch(path.name)] == []
 
 
 def points(study: Study) -> list[tuple[str, str]]:
