@@ -95,6 +95,7 @@ def test_all_that_are_elsewhere_are_given_up_where_none_is_named(cli: Cli, direc
         ("9", "The study has no trial 9; its trials are 0 to 7."),
         ("x", "'x' is no trial"),
     ],
+    ids=["here", "dead", "with a result", "ended", "unknown", "no number"],
 )
 def test_no_other_trial_is_given_up(cli: Cli, directory: Path, trial: str, message: str) -> None:
     done = cli("adopt", directory, "--lost", "0", trial)
