@@ -5,12 +5,13 @@ import sys
 
 from tests.end_to_end.conftest import environment
 
-SPACE = ("x=interval(0,1)", "y=interval(0,1)", "hydra.sweeper.n_trials=4", "hydra.sweeper.method=random_search")
+SPACE = ("x=interval(0,1)", "y=interval(0,1)", "hydra.sweeper.method=random_search")
+SHORT = (*SPACE, "hydra.sweeper.n_trials=1")  # too few for a model
 ON = {"AX_MO_REPORT": "1"}
 
 
 def test_page_is_there_at_the_end(sweep):
-    done = sweep.run(*SPACE, env=ON)
+    done = sweep.run(*SPACE, "hydra.sweeper.n_trials=4", env=ON)
     assert done.returncode == 0, done.output
     page = (sweep.dir / "report.html").read_text()
     assert f"ax_mo: report: {sweep.dir}/report.html" in done.output
@@ -21,7 +22,7 @@ def test_page_is_there_at_the_end(sweep):
 
 
 def test_page_can_be_left_out(sweep):
-    done = sweep.run(*SPACE, "hydra.sweeper.report=false", env=ON)
+    done = sweep.run(*SHORT, "hydra.sweeper.report=false", env=ON)
     assert done.returncode == 0, done.output
     assert not (sweep.dir / "report.html").exists()
     again = subprocess.run(
@@ -34,7 +35,7 @@ def test_page_can_be_left_out(sweep):
 def test_page_that_cannot_be_written_is_told_and_no_error(sweep):
     sweep.dir.mkdir()
     (sweep.dir / "report.html").mkdir()
-    done = sweep.run(*SPACE, env=ON)
+    done = sweep.run(*SHORT, env=ON)
     assert done.returncode == 0, done.output
     assert "ax_mo: report.html: " in done.output
     assert "Traceback" not in done.output

@@ -2,6 +2,7 @@
 
 import importlib
 import os
+import signal
 import sys
 import time
 from pathlib import Path
@@ -52,10 +53,10 @@ def test_failure_is_told_once(tmp_path: Path) -> None:
 
 
 def test_tracker_that_hangs_is_ended(tmp_path: Path) -> None:
-    (tmp_path / ".trackers").mkdir()
-    os.mkfifo(tmp_path / ".trackers" / "tensorboard.json")  # whoever reads it waits for a writer
     notices: list[str] = []
     log = trackers(tmp_path, notices, "tensorboard")
+    (process,) = log._processes
+    os.kill(process._process.pid, signal.SIGSTOP)
     began = time.monotonic()
     for number in range(1, 2000):  # more than a pipe holds
         log.ended(trial(number % 9))
