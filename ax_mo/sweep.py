@@ -201,7 +201,7 @@ class Sweep:
     @property
     def _may_submit(self) -> bool:
         free = len(self._running) < self._pace.n_jobs
-        return free and not self._interrupts.count and not self._submissions.pausing
+        return free and self._jobs.has_room and not self._interrupts.count and not self._submissions.pausing
 
     def _submit(self) -> None:
         while self._may_submit:

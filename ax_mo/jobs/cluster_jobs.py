@@ -28,6 +28,7 @@ class ClusterJobs:
 
     result_grace_seconds = 20.0
     has_queue = True
+    has_room = True
 
     def __init__(self, settings: TorchXSettings) -> None:
         self.poll_seconds = settings.poll_seconds or 2.0

@@ -37,8 +37,13 @@ class GpuPool:
         """How many jobs can run at once."""
         return (len(self._free) + sum(map(len, self._held.values()))) // self._per_job
 
+    @property
+    def has_room(self) -> bool:
+        """Whether a job can have its devices now: those of an earlier sweeper may hold more each, or not end."""
+        return len(self._free) >= self._per_job
+
     def take(self, owner: str) -> str:
-        """The value of CUDA_VISIBLE_DEVICES for a new job. The caller keeps within ``capacity``."""
+        """The value of CUDA_VISIBLE_DEVICES for a new job. Only while it ``has_room``."""
         devices, self._free = self._free[: self._per_job], self._free[self._per_job :]
         self._held[owner] = devices
         return ",".join(devices)

@@ -99,6 +99,10 @@ class Jobs(Protocol):
     def check(self) -> None:
         """Raises ConfigError where no job could be submitted; for before the first one."""
 
+    @property
+    def has_room(self) -> bool:
+        """Whether a job can be submitted now."""
+
     def submit(self, spec: JobSpec) -> str:
         """Start the job and return its handle.
 

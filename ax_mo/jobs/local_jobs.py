@@ -10,7 +10,7 @@ from urllib.parse import urlparse
 from ax_mo.jobs.elsewhere import Elsewhere, out_of_reach
 from ax_mo.jobs.gpus import GpuPool, visible_gpus
 from ax_mo.jobs.job import Job, JobSpec, JobState, Phase
-from ax_mo.jobs.process import alive, end, identity, recorded, this_process
+from ax_mo.jobs.process import Identity, alive, end, identity, recorded, this_process
 from ax_mo.jobs.scheduler_args import check_arguments
 from ax_mo.jobs.torchx_app import LOCAL, ROLE, TorchXSettings, app_of, open_runner, own_signal_handlers
 from ax_mo.trial.files import write_atomically
@@ -30,7 +30,8 @@ class LocalJobs:
         self.poll_seconds = settings.poll_seconds or 0.05
         self.grace_seconds = settings.grace_seconds
         self._settings = settings
-        self._enders: list[Thread] = []  # each ends within the grace and a few seconds
+        self._enders: dict[Path, Thread] = {}  # each ends within the grace and a few seconds
+        self._processes: dict[Path, Identity] = {}
         self._started: set[str] = set()  # handles that our TorchX runner knows
         self._elsewhere = Elsewhere(settings.unknown_timeout)
         self._watched: set[Path] = set()  # directories of adopted jobs that were seen alive
@@ -56,6 +57,8 @@ class LocalJobs:
         if self._gpus is not None:
             env["CUDA_VISIBLE_DEVICES"] = self._gpus.take(str(spec.directory))
             write_atomically(spec.directory / _GPUS, env["CUDA_VISIBLE_DEVICES"])
+        for known in (self._processes, self._enders):  # of an earlier attempt
+            known.pop(spec.directory, None)
         logs = _logs(spec.directory)
         shutil.rmtree(logs, ignore_errors=True)
         app = app_of(spec, recorded(spec.argv, spec.directory, this_process()), self._settings, env)
@@ -67,15 +70,19 @@ class LocalJobs:
         self._started.add(handle)
         return handle
 
+    @property
+    def has_room(self) -> bool:
+        return self._gpus is None or self._gpus.has_room
+
     def states(self, jobs: Sequence[Job]) -> list[JobState]:
         return [self._state(job) for job in jobs]
 
     def cancel(self, jobs: Sequence[Job], wait: bool = True) -> None:
-        processes = [process for job in jobs if (process := identity(job.directory)) is not None]
+        processes = [process for job in jobs if (process := self._process(job)) is not None]
         if not wait:
-            self._enders = [ender for ender in self._enders if ender.is_alive()]
-            self._enders.append(Thread(target=end, args=(processes, self.grace_seconds), name="ax_mo-end", daemon=True))
-            self._enders[-1].start()
+            ender = Thread(target=end, args=(processes, self.grace_seconds), name="ax_mo-end", daemon=True)
+            self._enders.update(dict.fromkeys((job.directory for job in jobs), ender))
+            ender.start()
             return
         end(processes, self.grace_seconds)
         for job in jobs:
@@ -84,12 +91,23 @@ class LocalJobs:
             self._forget(job)
 
     def close(self) -> None:
-        for ender in self._enders:  # a job's children may outlive it, until they are killed
+        for ender in self._enders.values():  # a job's children may outlive it, until they are killed
             ender.join()
         with own_signal_handlers():
             self._runner.close()
 
+    def _process(self, job: Job) -> Identity | None:
+        """The job's process, as it was known before if the job has removed what says so."""
+        found = identity(job.directory)
+        if found is not None:
+            self._processes[job.directory] = found
+        return self._processes.get(job.directory)
+
     def _state(self, job: Job) -> JobState:
+        if (ender := self._enders.get(job.directory)) is not None and ender.is_alive():
+            return JobState(Phase.RUNNING)  # its children may still hold what the next job needs
+        if job.handle in self._started and job.directory not in self._processes:
+            self._process(job)
         if job.handle not in self._started:
             return self._adopted(job)
         status = self._runner.status(job.handle)
@@ -103,7 +121,7 @@ class LocalJobs:
 
     def _adopted(self, job: Job) -> JobState:
         """A job of an earlier sweeper, whose exit code nobody saw."""
-        process = identity(job.directory)
+        process = self._process(job)
         if process is not None and alive(process):
             if self._gpus is not None and (devices := _devices(job.directory)):
                 self._gpus.hold(str(job.directory), devices)

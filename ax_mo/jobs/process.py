@@ -8,7 +8,7 @@ import os
 import signal
 import socket
 import time
-from collections.abc import Sequence, Set
+from collections.abc import Callable, Sequence, Set
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import cache
@@ -32,7 +32,7 @@ _SCRIPT = (
     'read -r _host < /proc/sys/kernel/hostname || _host="$(uname -n)"; '
     '_boot=; read -r _boot < /proc/sys/kernel/random/boot_id; _space="$(readlink "/proc/$$/ns/pid")"; } 2>/dev/null; '
     "_orphan && exit 1; "
-    'printf "%s\\n" "$_stat" "$_host" "$_boot" "$_space" > "$1"; _orphan && exit 1; '
+    'printf "%s\\n" "$_stat" "$_host" "$_boot" "$_space" > "$1" || exit 1; _orphan && exit 1; '
     '_out="$2"; _err="$3"; shift 4; AX_MO_JOB_PID=$$; export AX_MO_JOB_PID; '
     'exec "$@" >> "$_out" 2>> "$_err" < /dev/null'
 )
@@ -84,9 +84,9 @@ class Whereabouts(StrEnum):
 
 
 def identity(directory: Path) -> Identity | None:
-    """Who ran in ``directory`` last; None when no job got so far."""
+    """Who ran in ``directory`` last; None when no job got so far, or nothing that can be read says so."""
     try:
-        stat, *rest = read_text(directory / PID).splitlines()
+        stat, *rest = _with_patience(lambda: read_text(directory / PID)).splitlines()
         host, boot, namespace, *_ = (*rest, "", "", "")
         found = replace(_parse(stat), host=host, boot=boot, namespace=namespace)
     except (OSError, ValueError, IndexError):
@@ -97,7 +97,8 @@ def identity(directory: Path) -> Identity | None:
 def whereabouts(process: Identity) -> Whereabouts:
     """Whether that very process still runs; a zombie, or another process with its pid, is dead."""
     here = _here()
-    if _differ(process.host, here.host):
+    same_boot = bool(process.boot) and process.boot == here.boot  # whatever the machine is called by now
+    if not same_boot and _differ(process.host, here.host):
         return Whereabouts.ELSEWHERE
     if _differ(process.boot, here.boot):
         return Whereabouts.REBOOTED
@@ -109,6 +110,21 @@ def whereabouts(process: Identity) -> Whereabouts:
 def alive(process: Identity) -> bool:
     """Whether the process is known to run on this machine, where signals reach it."""
     return whereabouts(process) is Whereabouts.ALIVE
+
+
+_GONE = (FileNotFoundError, NotADirectoryError, ProcessLookupError)
+
+
+def _with_patience(read: Callable[[], str]) -> str:
+    """What ``read`` returns: a file server or a full table of descriptors may keep it from that for a moment."""
+    for _ in range(4):
+        try:
+            return read()
+        except _GONE:
+            raise
+        except OSError:
+            time.sleep(0.25)
+    return read()
 
 
 @cache
@@ -127,9 +143,11 @@ def _differ(recorded: str, here: str) -> bool:
 
 def _runs(process: Identity) -> bool:
     try:
-        text = Path(f"/proc/{process.pid}/stat").read_text()
-    except OSError:
+        text = _with_patience(Path(f"/proc/{process.pid}/stat").read_text)
+    except _GONE:
         return process.started is None and _answers(process.pid)
+    except OSError:
+        return True  # unknown is not dead
     now = _parse(text)
     return now.started == process.started and text.rpartition(")")[2].split()[0] not in ("Z", "X")
 

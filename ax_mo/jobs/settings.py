@@ -39,7 +39,8 @@ def parallel_jobs(n_jobs: int | None, settings: TorchXSettings, jobs: Jobs) -> i
     if n_jobs is None:
         if settings.scheduler != LOCAL:
             return 1_000_000
-        n_jobs = max(1, len(os.sched_getaffinity(0)) // settings.cpu)
+        count = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+        n_jobs = max(1, count // settings.cpu)
     return n_jobs if capacity is None else min(n_jobs, capacity)
 
 

@@ -14,7 +14,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from ax_mo.trial.files import STOP, STOPPED, read_json, write_json
+from ax_mo.trial.files import STOP, STOPPED, HeldOpen, read_json, write_json
 from ax_mo.trial.untrusted import storable
 
 DIRECTORY = "AX_MO_TRIAL_DIR"
@@ -35,7 +35,7 @@ RANKS = {
 """By each variable that may hold a rank, those that tell one launch which sets it from another."""
 
 
-_open: tuple[Path, int] | None = None
+_open: tuple[Path, HeldOpen] | None = None
 
 
 def enter(directory: Path, environment: Mapping[str, str] | None = None) -> None:
@@ -43,7 +43,7 @@ def enter(directory: Path, environment: Mapping[str, str] | None = None) -> None
     global _open
     os.environ[DIRECTORY] = str(directory.absolute())
     with suppress(OSError):
-        _open = directory.absolute(), os.open(directory, os.O_RDONLY | os.O_CLOEXEC)
+        _open = directory.absolute(), HeldOpen(os.open(directory, os.O_RDONLY | os.O_CLOEXEC))
     os.environ[STARTED] = repr(time.time())
     added = {name: value for name, value in (environment or {}).items() if name not in os.environ}
     if added:
@@ -54,8 +54,7 @@ def enter(directory: Path, environment: Mapping[str, str] | None = None) -> None
 def leave() -> None:
     global _open
     if _open is not None:
-        with suppress(OSError):  # a daemon closes what it finds open
-            os.close(_open[1])
+        _open[1].close()
         _open = None
     for name in (DIRECTORY, STARTED, *os.environ.pop(_ADDED, "").split()):
         os.environ.pop(name, None)
@@ -69,14 +68,14 @@ def directory() -> Path | None:
 
 def present(directory: Path) -> Path:
     """Where ``directory`` is now if it is the current trial's; the same path on systems without /proc."""
-    if _open is None or _open[0] != directory:
+    if _open is None or _open[0] != directory or not _open[1].is_open:  # a daemon closes what it finds open
         return directory
     with suppress(OSError):
-        is_open = os.fstat(_open[1])
+        is_open = os.fstat(_open[1].descriptor)
         with suppress(FileNotFoundError):
             if os.path.samestat(directory.stat(), is_open):
                 return directory
-        moved = Path(f"/proc/self/fd/{_open[1]}").readlink()
+        moved = Path(f"/proc/self/fd/{_open[1].descriptor}").readlink()
         if os.path.samestat(moved.stat(), is_open):
             return moved
     return directory

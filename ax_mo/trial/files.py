@@ -41,6 +41,26 @@ OF_A_TRIAL = (SPEC, COMMAND, RESULT, LIGHTNING, STOP, STOPPED, HEARTBEAT.lstrip(
 SCHEMA = 1
 
 
+class HeldOpen:
+    """A descriptor that somebody's task may close without knowing of it, and whose number it may use again."""
+
+    def __init__(self, descriptor: int) -> None:
+        self.descriptor = descriptor
+        self._stat = os.fstat(descriptor)
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it still is the file that it was."""
+        try:
+            return os.path.samestat(os.fstat(self.descriptor), self._stat)
+        except OSError:
+            return False
+
+    def close(self) -> None:
+        if self.is_open:
+            os.close(self.descriptor)
+
+
 def write_atomically(path: Path, text: str) -> None:
     """Replace the file's content so that a reader sees the old text or the new one, never a part.
 

@@ -2,9 +2,10 @@
 
 import os
 import threading
+from contextlib import suppress
 from pathlib import Path
 
-from ax_mo.trial.files import HEARTBEAT
+from ax_mo.trial.files import HEARTBEAT, HeldOpen
 
 EVERY = 10.0
 """Seconds."""
@@ -21,7 +22,7 @@ class Heartbeat:
         self._over = threading.Event()
         try:
             # Held open: the directory may be moved, and a file that a next attempt removes is ours no more.
-            self._file = os.open(directory / HEARTBEAT, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o666)
+            self._file = HeldOpen(os.open(directory / HEARTBEAT, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o666))
         except OSError:
             return  # nothing that a trial should suffer from
         threading.Thread(target=self._run, name="ax_mo-heartbeat", daemon=True).start()
@@ -30,11 +31,8 @@ class Heartbeat:
         self._over.set()
 
     def _run(self) -> None:
-        try:
-            while not self._over.is_set():
-                os.utime(self._file)  # no time of ours: a file server takes its own, to which the reader compares it
-                self._over.wait(self._every)
-        except OSError:
-            return
-        finally:
-            os.close(self._file)
+        while not self._over.is_set() and self._file.is_open:
+            with suppress(OSError):  # a file server may be away for a moment
+                os.utime(self._file.descriptor)  # no time of ours: it takes its own, to which the reader compares it
+            self._over.wait(self._every)
+        self._file.close()

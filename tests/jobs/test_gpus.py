@@ -86,3 +86,13 @@ def test_more_devices_than_there_are_is_an_error() -> None:
     with pytest.raises(ConfigError) as caught:
         GpuPool(3, ("0", "1"))
     assert "hydra.launcher.gpu=3, but this machine shows 2 GPU(s)" in str(caught.value)
+
+
+def test_there_is_no_room_while_jobs_of_an_earlier_sweeper_hold_more_each() -> None:
+    pool = GpuPool(1, ("0", "1", "2", "3"))
+    pool.hold("first", "0,1")
+    assert pool.has_room
+    pool.hold("second", "2,3")
+    assert not pool.has_room
+    pool.give_back("first")
+    assert pool.has_room and pool.take("third") in ("0", "1")

@@ -16,6 +16,7 @@ from ax_mo.jobs.local_jobs import LocalJobs
 from ax_mo.jobs.process import alive, end, identity
 from ax_mo.jobs.torchx_app import TorchXSettings
 from ax_mo.jobs.torchx_jobs import torchx_jobs
+from ax_mo.trial.files import PID
 
 Open = Callable[..., LocalJobs]
 
@@ -264,3 +265,27 @@ def test_closing_leaves_what_runs_to_the_next_sweeper(open_jobs: Open, tmp_path:
     assert next_sweeper.states([job]) == [JobState(Phase.RUNNING)]
     next_sweeper.cancel([job])
     assert not alive(process)
+
+
+def test_job_that_has_removed_what_says_who_it_is_can_still_be_ended(open_jobs: Open, tmp_path: Path) -> None:
+    jobs = open_jobs(grace_seconds=1.0)
+    job = submit(jobs, tmp_path / "1", "sleep", "60")
+    started(job)
+    process = identity(job.directory)
+    assert jobs.states([job]) == [JobState(Phase.RUNNING)]
+    (job.directory / PID).unlink()
+    jobs.cancel([job], wait=False)
+    final(jobs, job)
+    assert process is not None and not alive(process)
+
+
+def test_job_has_ended_when_its_children_have(open_jobs: Open, tmp_path: Path) -> None:
+    """They may hold the memory of a GPU that the next job is given."""
+    jobs = open_jobs(grace_seconds=1.5)
+    job = submit(jobs, tmp_path / "1", "sh", "-c", "(trap '' TERM; sleep 60) & wait")
+    started(job)
+    time.sleep(0.3)
+    began = time.monotonic()
+    jobs.cancel([job], wait=False)
+    final(jobs, job)
+    assert time.monotonic() - began >= 1.5

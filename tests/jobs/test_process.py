@@ -1,5 +1,6 @@
 """A job's process can be recognised, and ended, by any later process."""
 
+import errno
 import json
 import os
 import shutil
@@ -15,6 +16,7 @@ from pathlib import Path
 
 import pytest
 
+from ax_mo.jobs import process as process_module
 from ax_mo.jobs.process import Identity, Whereabouts, alive, end, identity, recorded, this_process, whereabouts
 from ax_mo.trial.files import PID, STDERR, STDOUT
 
@@ -115,7 +117,7 @@ def test_process_knows_its_host_boot_and_namespace(start: Start, tmp_path: Path)
 
 def test_process_of_another_host_is_neither_alive_nor_dead_and_is_not_ended(start: Start, tmp_path: Path) -> None:
     process = start("sleep", "60")  # the pid means this one, who has nothing to do with it
-    elsewhere = replace(known(tmp_path), host="another")
+    elsewhere = replace(known(tmp_path), host="another", boot="of another")
     assert whereabouts(elsewhere) is Whereabouts.ELSEWHERE
     end([elsewhere], patience=0.2)
     assert process.poll() is None
@@ -305,3 +307,31 @@ def test_job_whose_sweeper_died_before_it_began_does_not_begin(tmp_path: Path) -
     assert identity(tmp_path) is None, "the next attempt's, perhaps, is not overwritten"
     assert subprocess.run(recorded(("touch", str(tmp_path / "ran")), tmp_path, this_process()), check=True)
     assert (tmp_path / "ran").exists()
+
+
+def test_machine_that_was_renamed_still_knows_its_processes(start: Start, tmp_path: Path) -> None:
+    start("sleep", "60")
+    assert whereabouts(replace(known(tmp_path), host="before")) is Whereabouts.ALIVE
+
+
+def test_job_whose_identity_cannot_be_written_does_not_begin(start: Start, tmp_path: Path) -> None:
+    (tmp_path / PID).symlink_to("/dev/full")
+    assert start("touch", str(tmp_path / "begun")).wait() == 1
+    assert not (tmp_path / "begun").exists()
+
+
+def test_file_that_cannot_be_read_for_a_moment_is_no_death(
+    start: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    start("sleep", "60")
+    process = known(tmp_path)
+    failures = iter([OSError(errno.EMFILE, "Too many open files"), OSError(errno.ESTALE, "Stale file handle")])
+    read = process_module.read_text
+
+    def flaky(path: Path) -> str:
+        for error in failures:
+            raise error
+        return read(path)
+
+    monkeypatch.setattr(process_module, "read_text", flaky)
+    assert identity(tmp_path) == process

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from ax_mo.trial.curve import append
-from ax_mo.trial.files import read_json, write_atomically, write_json
+from ax_mo.trial.files import HeldOpen, read_json, write_atomically, write_json
 
 
 def names(directory: Path) -> list[str]:
@@ -124,3 +124,16 @@ def test_missing_file_and_directory_read_as_none(tmp_path: Path) -> None:
 def test_text_that_utf8_cannot_encode_is_written_all_the_same(tmp_path: Path) -> None:
     write_json(tmp_path / "a.json", {"message": "no such file: \udcff.csv"})
     assert "no such file" in (read_json(tmp_path / "a.json") or {})["message"]
+
+
+def test_descriptor_that_the_task_has_closed_and_used_again_is_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "ours").touch()
+    (tmp_path / "theirs").touch()
+    held = HeldOpen(os.open(tmp_path / "ours", os.O_RDONLY))
+    assert held.is_open
+    os.close(held.descriptor)
+    assert not held.is_open
+    theirs = os.open(tmp_path / "theirs", os.O_RDONLY)
+    assert theirs == held.descriptor and not held.is_open
+    held.close()
+    os.close(theirs)  # raises where it is closed
