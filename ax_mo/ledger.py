@@ -412,7 +412,7 @@ class Ledger:
             self.screen.notice(f"{self._fault.text}\nNothing more is started while the {running} running trial(s) end.")
 
     def _find_uncounted(self) -> frozenset[int]:
-        return uncounted([self.trials[number] for number in self._order], self.failures)
+        return uncounted(in_order_of_end(self.trials.values()), self.failures)
 
     # Results and screen
 

@@ -39,8 +39,8 @@ def resumption(run: Trial, outcome: Outcome, started: bool, has_result: bool, ma
     """
     if run.status is Status.CANCELLED:
         return Resumption.AGAIN if outcome.status is Status.FAILED else Resumption.ENDED
-    if not started:
-        return Resumption.AGAIN
+    if not started:  # by this directory's sweepers: the result in a copy of it is a result all the same
+        return Resumption.ENDED if has_result else Resumption.AGAIN
     return after_death(run, has_result, max(may_die, MOST_UNSEEN_DEATHS - 1))
 
 

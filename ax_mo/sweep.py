@@ -276,7 +276,7 @@ class Sweep:
                 state = JobState(Phase.ENDED)  # all that can be known of it
             if state.phase is Phase.RUNNING and key not in self._times:
                 self._times.runs(key, already=self._ledger.runs_since(key))
-            elif state.phase is Phase.PENDING and key in self._times:  # put in line again by its scheduler
+            elif state.phase is Phase.PENDING and not run.is_pending:  # put in line again by its scheduler
                 self._times.waits(key)
                 self._ledger.waits(key)
             elif state.phase is Phase.ENDED and self._arrivals.complete(key, state, self._ledger.has_result(run)):

@@ -168,6 +168,7 @@ def test_run_that_nobody_asked_is_not_asked_again(tmp_path: Path) -> None:
         (running(deaths=1), None, True, Resumption.ENDED, Status.FAILED),
         (running(reason=WHY), None, True, Resumption.ENDED, Status.EARLY_STOPPED),
         (running(status=Status.ASKED), None, False, Resumption.AGAIN, Status.ASKED),
+        (running(), "completed", False, Resumption.ENDED, Status.COMPLETED),
         (running(status=Status.CANCELLED, reason="cancelled"), None, True, Resumption.AGAIN, Status.CANCELLED),
         (running(status=Status.CANCELLED, reason="cancelled"), "failed", True, Resumption.AGAIN, Status.CANCELLED),
         (running(status=Status.CANCELLED, reason="cancelled"), "completed", True, Resumption.ENDED, Status.COMPLETED),

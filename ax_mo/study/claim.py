@@ -39,6 +39,8 @@ class Access:
         """What others are told of this sweeper."""
         self._name = name
         self._key = zlib.crc32(f"ax_mo:{name}".encode())
+        self.is_claimed = False
+        """Whether the study is this sweeper's, as everybody can read; from then on, losing it ends the sweep."""
         self._held: Connection | None = None
         self._backend: tuple[Any, ...] | None = None  # the server's process behind the connection that held the lock
 
@@ -79,7 +81,7 @@ class Access:
         try:
             with connection.begin():
                 self._lock(connection)
-                if self._backend is not None and self._owner(connection) != self.owner:
+                if self.is_claimed and self._owner(connection) != self.owner:
                     raise self._taken(connection)  # and has ended since: what we know of the study is out of date
                 self._backend = tuple(connection.execute(_MYSELF).one())
         except BaseException:
@@ -105,7 +107,7 @@ class Access:
 
     def _taken(self, connection: Connection) -> AxMoError:
         owner = self._owner(connection) or "its owner is unknown"
-        if self._backend is None:
+        if not self.is_claimed:
             return AxMoError(f"Another sweeper is running the study '{self._name}': {owner}.")
         return StudyStopped(
             f"Another sweeper took over the study '{self._name}' while the database could not be reached: {owner}. "

@@ -91,6 +91,7 @@ class Store:
         except BaseException:
             access.close()
             raise
+        access.is_claimed = True
         return cls(access, row, patience, guard)
 
     def close(self) -> None:

@@ -89,3 +89,29 @@ def test_second_interrupt_cancels_the_batch_and_keeps_what_had_ended(sweep):
     assert resumed.returncode == 0, resumed.output
     assert [trial["attempt"] for trial in sweep.trials()] == ["1", "2"]
     assert journal.read_text().split() == ["0", "1", "1"]
+
+
+def test_jobs_that_another_launcher_cannot_see_are_not_run_beside(sweep):
+    options = ("x=interval(0,1)", "sleep=20", "hydra.sweeper.n_trials=1", "hydra.sweeper.n_jobs=1")
+    first = sweep.start(*options)
+    deadline = time.monotonic() + 60
+    while not (sweep.dir / "0" / ".pid").exists():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    time.sleep(1)
+    first.kill()
+    first.wait()
+    refused = sweep.run(*options, "hydra/launcher=basic")
+    assert refused.returncode == 1
+    assert "Trial 0 may still run as a job of hydra/launcher=torchx" in refused.output
+    done = sweep.run(*options)
+    assert done.returncode == 0, done.output
+    assert [(trial["status"], trial["attempt"]) for trial in sweep.trials()] == [("completed", "1")]
+
+
+def test_mistake_that_lets_no_trial_compose_ends_a_batch(sweep):
+    done = sweep.run(
+        "x=interval(0,1)", "hydra.sweep.subdir=${nothing_of_this_name}", "hydra/launcher=basic", timeout=120
+    )
+    assert done.returncode == 1
+    assert "The first 3 trials failed with the same error: does not compose" in done.output

@@ -54,6 +54,18 @@ def test_copy_runs_its_open_trials_itself_and_leaves_the_originals_jobs_alone(sw
     assert ran(journal) == {"0": 2, "1": 2}, "each once here and once there"
 
 
+def test_copy_keeps_the_results_that_were_not_recorded(sweep, journal):
+    options = options_of(journal, 1)
+    processes = left_by_a_killed_sweeper(sweep, journal, *options)
+    wait_until(lambda: not any(alive(process) for process in processes))
+    original, sweep.dir = sweep.dir, sweep.tmp_path / "copy"
+    shutil.copytree(original, sweep.dir)
+    done = sweep.run(*options)
+    assert done.returncode == 0, done.output
+    assert [(trial["status"], trial["attempt"]) for trial in sweep.trials()] == [("completed", "1")] * 2
+    assert ran(journal) == {"0": 1, "1": 1}
+
+
 def test_cancelling_the_sweep_of_a_copy_cancels_none_of_the_originals_jobs(sweep, journal):
     options = options_of(journal, 60)
     processes = left_by_a_killed_sweeper(sweep, journal, *options)
