@@ -68,8 +68,12 @@ class Adoption:
         job = Job(handle, self._ledger.directory(run))
         started = bool(handle) or identity(job.directory) is not None  # its handle may never have been written
         state = JobState(Phase.ENDED)
-        if started and run.status is not Status.CANCELLED:
+        cancelled = run.status is Status.CANCELLED
+        # A scheduler may take its time to end a job; a cancelled process was seen to end.
+        if started and not (cancelled and not self._jobs.has_queue):
             (state,) = self._jobs.states([job])
+        if cancelled and state.phase is Phase.UNKNOWN and not state.message:
+            state = JobState(Phase.ENDED)  # it was told to end, and its scheduler has forgotten it
         if state.place and self._ledger.has_result(run):
             state = JobState(Phase.ENDED)  # all that can be known of it
         if state.phase is not Phase.ENDED:
@@ -85,6 +89,8 @@ class Adoption:
         if state.place:
             self._adopted.elsewhere[run.key] = state.place
             self._ledger.screen.notice(_awaited(run, state.place, self._ledger.sweep_dir))
+        elif run.status is Status.CANCELLED:
+            self._ledger.screen.notice(f"Trial {run.label} was cancelled and has not ended yet; it runs again then.")
         else:
             self._ledger.screen.notice(f"Trial {run.label} is still running; watching it again.")
 

@@ -11,7 +11,7 @@ from ax_mo.adoption import Adoption, settle
 from ax_mo.errors import AxMoError, StudyStopped
 from ax_mo.interrupts import Interrupts
 from ax_mo.jobs.arrival import Arrivals
-from ax_mo.jobs.job import Job, Jobs, JobSpec, JobState, Phase, SubmitLater, job_name
+from ax_mo.jobs.job import CancelFailed, Job, Jobs, JobSpec, JobState, Phase, SubmitLater, job_name
 from ax_mo.jobs.retry import Silence, Submissions
 from ax_mo.ledger import Ledger
 from ax_mo.resumption import Resumption, RetryPolicy, after_death
@@ -274,7 +274,7 @@ class Sweep:
             run = self._ledger.runs[key]
             if key in self._elsewhere and self._ledger.has_result(run):
                 state = JobState(Phase.ENDED)  # all that can be known of it
-            if state.phase is Phase.RUNNING and key not in self._times:
+            if state.phase is Phase.RUNNING and key not in self._times and run.status is not Status.CANCELLED:
                 self._times.runs(key, already=self._ledger.runs_since(key))
             elif state.phase is Phase.PENDING and not run.is_pending:  # put in line again by its scheduler
                 self._times.waits(key)
@@ -296,6 +296,10 @@ class Sweep:
             if state.phase is Phase.ENDED:
                 ledger.cancel(key)
             return  # else it is left to the next sweeper as it is
+        if run.status is Status.CANCELLED:  # by an earlier sweeper
+            if settle(ledger, run, state, self._pace.retries) is not Resumption.ENDED:
+                self._again.append((run, False))
+            return
         if told is not None and told.overtime is Overtime.TRIAL:
             text = f"ran longer than trial_timeout={self._pace.limits.trial_timeout:g} seconds and was ended"
             outcome = ledger.outcome(key, JobState(Phase.ENDED), cancelled=True)
@@ -318,9 +322,12 @@ class Sweep:
         ledger.finish(key, outcome)
 
     def _stop_early(self) -> None:
-        """Ask bad trials to end, and end those that were asked and do not."""
+        """Ask bad trials to end, and end those that were asked and do not, or were cancelled by an earlier sweeper."""
         self._ledger.stop_the_bad(self._running)
-        self._tell_to_end({key: None for key in self._running if self._ledger.overdue(key)})
+        runs = self._ledger.runs
+        cancelled = (key for key in self._running if runs[key].status is Status.CANCELLED)
+        overdue = (key for key in self._running if self._ledger.overdue(key))
+        self._tell_to_end(dict.fromkeys([*cancelled, *overdue]))
 
     def _end_overtime(self) -> None:
         """End what has run longer than it may."""
@@ -349,7 +356,18 @@ class Sweep:
         """Stop what runs and can be reached; those trials will run again on a resume."""
         ended = {key: job for key, job in self._running.items() if key not in self._elsewhere}
         self._running = {key: job for key, job in self._running.items() if key in self._elsewhere}
-        self._jobs.cancel(list(ended.values()))
+        try:
+            self._jobs.cancel(list(ended.values()))
+        except CancelFailed as error:
+            untold = {job.directory for job in error.jobs}
+            left = [key for key in ended if ended[key].directory in untold]
+            for key in left:  # recorded as running, as it may be
+                del ended[key]
+            labels = ", ".join(self._ledger.runs[key].label for key in left)
+            self._ledger.screen.notice(
+                f"Could not be cancelled, and may go on, until a resume adopts it: trial {labels}. The scheduler said: "
+                f"{error}"
+            )
         for key in ended:
             self._ledger.cancel(key)
         for key in self._running:

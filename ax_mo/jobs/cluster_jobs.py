@@ -13,7 +13,7 @@ from typing import Any
 from ax_mo.errors import ConfigError
 from ax_mo.jobs import slurm
 from ax_mo.jobs.image import image_of
-from ax_mo.jobs.job import Cause, Job, JobSpec, JobState, NoAnswer, Phase, SubmitLater, SubmitRefused
+from ax_mo.jobs.job import CancelFailed, Cause, Job, JobSpec, JobState, NoAnswer, Phase, SubmitLater, SubmitRefused
 from ax_mo.jobs.process import recorded
 from ax_mo.jobs.refusal import Refusal, refusal, words_of
 from ax_mo.jobs.scheduler_args import check_arguments
@@ -88,7 +88,7 @@ class ClusterJobs:
         return _handle(self._settings.scheduler, found[-1]) if found else None
 
     def states(self, jobs: Sequence[Job]) -> list[JobState]:
-        known = [job for job in jobs if job.handle]
+        known = [job for job in jobs if self._is_ours(job)]
         if self._slurm:
             found = slurm.slurm_states([_app_id(job) for job in known])
             for job, state in zip(known, found, strict=True):
@@ -97,21 +97,36 @@ class ClusterJobs:
         else:
             found = [self._state(job) for job in known]
         states = dict(zip((job.directory for job in known), found, strict=True))
-        return [self._lost_or(job, states.get(job.directory) or self._without_handle()) for job in jobs]
+        return [self._lost_or(job, states.get(job.directory) or self._not_asked(job)) for job in jobs]
 
     def cancel(self, jobs: Sequence[Job], wait: bool = True) -> None:
         if not wait:
-            Thread(target=self.cancel, args=(jobs,), name="ax_mo-end", daemon=True).start()
+            Thread(target=self._cancel_unseen, args=(jobs,), name="ax_mo-end", daemon=True).start()
             return
-        known = [job for job in jobs if job.handle]
+        known = [job for job in jobs if self._is_ours(job)]
         if self._slurm:
-            slurm.cancel([_app_id(job) for job in known])
+            try:
+                slurm.cancel([_app_id(job) for job in known])
+            except NoAnswer as error:
+                raise CancelFailed(known, str(error)) from None
             return
+        untold: list[Job] = []
+        words = ""
         for job in known:
             try:
                 self._runner.cancel(job.handle)
             except Exception as error:  # one job that cannot be told must not keep the others running
-                logging.getLogger(__name__).warning("Could not cancel %s: %s", job.handle, error)
+                untold.append(job)
+                words = words_of(error)
+        if untold:
+            raise CancelFailed(untold, words)
+
+    def _cancel_unseen(self, jobs: Sequence[Job]) -> None:
+        try:
+            self.cancel(jobs)
+        except CancelFailed as error:
+            handles = ", ".join(job.handle for job in error.jobs)
+            logging.getLogger(__name__).warning("Could not cancel %s: %s", handles, error)
 
     def close(self) -> None:
         with own_signal_handlers():
@@ -167,8 +182,13 @@ class ClusterJobs:
             return JobState(Phase.PENDING)
         return JobState(Phase.RUNNING if name == "RUNNING" else Phase.UNKNOWN)
 
-    def _without_handle(self) -> JobState:
-        """Of a job that its sweeper did not live to note, and that was not found by its name."""
+    def _is_ours(self, job: Job) -> bool:
+        return job.handle.startswith(f"{self._settings.scheduler}://")
+
+    def _not_asked(self, job: Job) -> JobState:
+        """Of another scheduler's job, or one that its sweeper did not live to note and that was not found by name."""
+        if job.handle:  # a resume begins only when such a job is over
+            return JobState(Phase.ENDED, None, "ended without a result while no sweeper was watching")
         if self._can_list:
             return JobState(Phase.ENDED, None, "is not known to the scheduler any more", Cause.LOST)
         return JobState(Phase.UNKNOWN)

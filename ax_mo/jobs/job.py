@@ -70,6 +70,14 @@ class NoAnswer(Exception):
     """The scheduler did not answer, which says nothing about its jobs; the message is its own words."""
 
 
+class CancelFailed(Exception):
+    """These jobs could not be told to end, and may go on; the message is the scheduler's own words."""
+
+    def __init__(self, jobs: Sequence["Job"], message: str) -> None:
+        super().__init__(message)
+        self.jobs = tuple(jobs)
+
+
 def job_name(token: str, number: int, repeat: int | None = None, attempt: int = 1) -> str:
     """The name that only this attempt has. ``token`` is of its sweep directory, or of its batch."""
     which = f"{number}" if repeat is None else f"{number}-{repeat}"
@@ -120,6 +128,7 @@ class Jobs(Protocol):
         """End the jobs, their child processes included.
 
         Returns when they have been told and, where that can be seen, have ended; at once if it is not to ``wait``.
+        Raises CancelFailed, unless it is not to wait, when all others have been told.
         """
 
     def close(self) -> None:

@@ -18,7 +18,7 @@ from ax_mo.errors import AxMoError
 from ax_mo.jobs.arrival import Arrivals
 from ax_mo.jobs.command import Program, prepare_directory, this_program
 from ax_mo.jobs.in_place import is_trial, refuse_inside_a_job, run_in_place
-from ax_mo.jobs.job import Job, Jobs, JobSpec, JobState, Phase, SubmitLater, job_name
+from ax_mo.jobs.job import CancelFailed, Job, Jobs, JobSpec, JobState, Phase, SubmitLater, job_name
 from ax_mo.jobs.outcome import has_result, outcome_of, result_of
 from ax_mo.jobs.retry import Submissions
 from ax_mo.jobs.settings import launcher_settings, parallel_jobs
@@ -120,7 +120,11 @@ def _run(jobs: Jobs, prepared: Sequence[_Prepared], n_jobs: int) -> dict[int, Jo
                 time.sleep(jobs.poll_seconds)
     except BaseException as error:
         if not getattr(error, "leaves_jobs", False):
-            jobs.cancel(list(running.values()))
+            try:
+                jobs.cancel(list(running.values()))
+            except CancelFailed as untold:
+                handles = ", ".join(job.handle for job in untold.jobs)
+                log.error("The scheduler could not be told to end %s, which may go on: %s", handles, untold)
         raise
     return ended
 

@@ -6,7 +6,6 @@ It also lets ``sbatch`` write its reasons past us, to the terminal.
 """
 
 import fcntl
-import logging
 import subprocess
 import time
 from collections.abc import Iterator, Sequence
@@ -40,6 +39,8 @@ _PATIENCE = 40.0
 # A lock file of each submission, in the trial's directory.
 _SUBMITTING = ".sbatch"
 _DAY = 24 * 3600.0
+# What scancel says of jobs that need not be told.
+_HAS_ENDED = ("Invalid job id", "already completing or completed")
 
 
 class SbatchFailed(Exception):
@@ -95,14 +96,17 @@ def submit(request: Any, directory: Path, *options: str) -> str:
 
 
 def cancel(ids: Sequence[str]) -> None:
-    """Tell Slurm to end the jobs; one that does not answer is logged."""
+    """Tell Slurm to end the jobs. Raises NoAnswer where it may not have heard of all of them."""
     if not ids:
         return
     try:
-        subprocess.run(["scancel", *ids], check=True, capture_output=True, text=True, timeout=_PATIENCE)
-    except (OSError, subprocess.SubprocessError) as error:
-        words = (getattr(error, "stderr", None) or str(error)).strip()
-        logging.getLogger(__name__).warning("Could not cancel the Slurm jobs %s: %s", ", ".join(ids), words)
+        done = subprocess.run(["scancel", *ids], check=False, capture_output=True, text=True, timeout=_PATIENCE)
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise NoAnswer(str(error)) from error
+    words = done.stderr.strip()
+    of_ended_jobs_alone = words and all(any(said in line for said in _HAS_ENDED) for line in words.splitlines())
+    if done.returncode != 0 and not of_ended_jobs_alone:
+        raise NoAnswer(words or f"scancel ended with {done.returncode}")
 
 
 @contextmanager

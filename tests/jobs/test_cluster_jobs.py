@@ -8,7 +8,18 @@ from torchx.schedulers import DEFAULT_SCHEDULER_MODULES
 
 from ax_mo.errors import ConfigError
 from ax_mo.jobs.cluster_jobs import ClusterJobs
-from ax_mo.jobs.job import Cause, Job, JobSpec, JobState, NoAnswer, Phase, SubmitLater, SubmitRefused, job_name
+from ax_mo.jobs.job import (
+    CancelFailed,
+    Cause,
+    Job,
+    JobSpec,
+    JobState,
+    NoAnswer,
+    Phase,
+    SubmitLater,
+    SubmitRefused,
+    job_name,
+)
 from ax_mo.jobs.torchx_app import TorchXSettings
 from ax_mo.jobs.torchx_jobs import torchx_jobs
 
@@ -110,6 +121,31 @@ def test_cancelled_job_says_so(ray: Any, tmp_path: Path) -> None:
     ray.status = type(ray.status).STOPPED
     (state,) = jobs.states([Job(handle, tmp_path)])
     assert (state.phase, state.cause) == (Phase.ENDED, Cause.CANCELLED)
+
+
+def test_jobs_that_could_not_be_told_to_end_are_named(
+    ray: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    jobs = opened()
+    first, second = (Job(jobs.submit(spec(tmp_path, number)), tmp_path) for number in (1, 2))
+    told: list[str] = []
+
+    def cancel(handle: str) -> None:
+        if handle == first.handle:
+            raise ConnectionError("connection refused")
+        told.append(handle)
+
+    monkeypatch.setattr(jobs._runner, "cancel", cancel)
+    with pytest.raises(CancelFailed, match="connection refused") as caught:
+        jobs.cancel([first, second])
+    assert (caught.value.jobs, told) == ((first,), [second.handle])
+
+
+@pytest.mark.parametrize("handle", ["local_cwd://ax_mo/trial-1", "launcher"])
+def test_no_scheduler_is_asked_for_the_jobs_of_another(ray: Any, tmp_path: Path, handle: str) -> None:
+    ray.down = True
+    (state,) = opened().states([Job(handle, tmp_path)])
+    assert (state.phase, state.exit_code, state.cause) == (Phase.ENDED, None, None)
 
 
 # Before the first job

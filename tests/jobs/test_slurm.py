@@ -98,6 +98,18 @@ def test_slurm_that_does_not_answer_is_no_reason_to_submit_again(command: Comman
         slurm.find("ax-1-a1-0", tmp_path)
 
 
+def test_jobs_that_may_not_have_heard_of_their_end_are_no_cancelled_jobs(command: Command) -> None:
+    command("scancel", CONNECT_FAILURE)
+    with pytest.raises(NoAnswer, match="Unable to contact slurm controller"):
+        slurm.cancel(["7", "8"])
+    ended = "scancel: error: Kill job error on job id 7: Invalid job id specified"
+    command("scancel", f"echo '{ended}' >&2; exit 1")
+    slurm.cancel(["7", "8"])
+    command("scancel", f"echo '{ended}' >&2; echo 'scancel: error: Kill job error on job id 8: Timeout' >&2; exit 1")
+    with pytest.raises(NoAnswer, match="job id 8: Timeout"):
+        slurm.cancel(["7", "8"])
+
+
 class Request:
     """TorchX's, as far as it matters."""
 

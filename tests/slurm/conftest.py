@@ -39,13 +39,24 @@ owns_slurm = pytest.mark.skipif(
 def any_slurm(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Both the real Slurm and, for machines that have none, shell scripts that answer as it does."""
     if request.param == "stand-in":
-        commands, jobs = tmp_path / "toy", tmp_path / "jobs"
-        commands.mkdir()
-        jobs.mkdir()
-        for name in ("sinfo", "squeue", "sacct", "scancel", "sbatch", "srun"):
-            (commands / name).symlink_to(TOY)
-        monkeypatch.setenv("TOY_SLURM", str(jobs))
-        monkeypatch.setenv("PATH", str(commands), prepend=":")
+        stand_in(tmp_path, monkeypatch)
+
+
+@pytest.fixture
+def toy_slurm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The stand-in alone; returns its directory, where files make it do what a real one does not at will."""
+    return stand_in(tmp_path, monkeypatch)
+
+
+def stand_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    commands, jobs = tmp_path / "toy", tmp_path / "jobs"
+    commands.mkdir()
+    jobs.mkdir()
+    for name in ("sinfo", "squeue", "sacct", "scancel", "sbatch", "srun"):
+        (commands / name).symlink_to(TOY)
+    monkeypatch.setenv("TOY_SLURM", str(jobs))
+    monkeypatch.setenv("PATH", str(commands), prepend=":")
+    return jobs
 
 
 @pytest.fixture

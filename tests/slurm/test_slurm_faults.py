@@ -104,6 +104,52 @@ def test_controller_that_is_away_for_a_minute_costs_nothing(sweep: Sweep) -> Non
     assert runs(journal) == {str(number): 1 for number in range(4)}
 
 
+def interrupted_twice(process: "subprocess.Popen[str]") -> str:
+    process.send_signal(signal.SIGINT)
+    assert process.stdout is not None
+    said = next(line for line in process.stdout if "Ctrl-C again cancels them" in line)
+    process.send_signal(signal.SIGINT)
+    output, _ = process.communicate(timeout=100)
+    assert process.returncode == 130, output
+    return said + output
+
+
+def test_jobs_that_could_not_be_cancelled_are_adopted_and_not_run_twice(sweep: Sweep, toy_slurm: Path) -> None:
+    journal = sweep.tmp_path / "journal"
+    options = (*OPTIONS, "sleep=30", f"journal={journal}", "hydra.sweeper.n_trials=2")
+    process = sweep.start(*options)
+    until(lambda: started(sweep, 0, 1))
+    (toy_slurm / "down").touch()
+    output = interrupted_twice(process)
+    assert "Could not be cancelled, and may go on, until a resume adopts it: trial 0, 1." in output
+    assert "scancel: error: Unable to contact slurm controller" in output
+    assert {trial["status"] for trial in sweep.trials()} == {"running"}
+    (toy_slurm / "down").unlink()
+    done = sweep.run(*options, timeout=200)
+    assert done.returncode == 0, done.output
+    assert [(trial["status"], trial["attempt"]) for trial in sweep.trials()] == [("completed", "1")] * 2
+    assert runs(journal) == {"0": 1, "1": 1}
+
+
+def test_cancelled_job_that_has_not_ended_is_ended_before_its_trial_runs_again(sweep: Sweep, toy_slurm: Path) -> None:
+    options = (*OPTIONS, "sleep=90", "hydra.sweeper.n_trials=1")
+    process = sweep.start(*options)
+    until(lambda: started(sweep, 0))
+    (toy_slurm / "slow").touch()
+    interrupted_twice(process)
+    assert [trial["status"] for trial in sweep.trials()] == ["cancelled"]
+    (toy_slurm / "slow").unlink()
+    with sweep.database() as connection:  # so that the second attempt is a short one
+        connection.execute(
+            "update ax_mo_trial set overrides = replace(overrides, 'sleep=90', 'sleep=0'), checksum=null"
+        )
+    done = sweep.run(*options, timeout=200)
+    assert done.returncode == 0, done.output
+    assert "Trial 0 was cancelled and has not ended yet; it runs again then." in done.output
+    assert (toy_slurm / "1" / "cancelled").exists()
+    assert [(trial["status"], trial["attempt"]) for trial in sweep.trials()] == [("completed", "2")]
+
+
 # At the moment of submission
 
 SBATCH = """#!/bin/sh

@@ -1,6 +1,7 @@
 #!/bin/sh
 # As much of Slurm as a sweep asks for, on one machine: linked to by the names of its commands. Jobs live in $TOY_SLURM,
-# a directory each: name, pid of its process group, exit code once it has ended. A file "down" there is a dead controller.
+# a directory each: name, pid of its process group, exit code once it has ended. A file "down" there is a dead
+# controller, and a file "slow" one that takes its time to end what it was told to.
 down() { [ -e "$TOY_SLURM/down" ] && echo "$1: error: Unable to contact slurm controller (connect failure)" >&2; }
 
 list() {  # name or ids, one a line: "id|STATE" of each
@@ -29,6 +30,8 @@ case "${0##*/}" in
     done ;;
   sacct) echo "Slurm accounting storage is disabled" >&2; exit 1 ;;
   scancel)
+    down scancel && exit 1
+    [ -e "$TOY_SLURM/slow" ] && exit 0
     for id in "$@"; do
       [ -s "$TOY_SLURM/$id/rc" ] || { touch "$TOY_SLURM/$id/cancelled"; kill -TERM "-$(cat "$TOY_SLURM/$id/pid")"; }
     done ;;
