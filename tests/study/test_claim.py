@@ -177,3 +177,21 @@ def test_table_that_somebody_has_locked_is_waited_for(open_store: OpenStore, pos
         release.join()
     engine.dispose()
     assert [run.number for run in store.trials()] == [0]
+
+
+def test_table_that_somebody_has_locked_while_a_study_is_opened_is_waited_for(
+    open_store: OpenStore, postgresql: PostgreSQL
+) -> None:
+    import sqlalchemy as sa
+
+    open_store().close()  # an earlier sweeper is known as the owner
+    engine = sa.create_engine(postgresql.url)
+    with engine.connect() as connection:
+        connection.execute(sa.text("lock table ax_mo_study"))
+        release = threading.Timer(3.0, connection.rollback)
+        release.start()
+        store = open_store()
+        release.join()
+    engine.dispose()
+    store.add([trial(0)])
+    assert [run.number for run in store.trials()] == [0]
