@@ -47,7 +47,7 @@ class ClusterJobs:
             check_arguments(scheduler, self._settings.scheduler_args, self._runner.scheduler_run_opts(scheduler))
             with self._request(JobSpec("ax-check", ("true",), directory, directory)) as request:
                 if self._slurm:
-                    slurm.submit(request.request, directory, "--test-only")
+                    slurm.submit(request.request, None, "--test-only")
         except ConfigError:
             raise
         except Exception as error:  # TorchX's schedulers raise whatever their clients raise

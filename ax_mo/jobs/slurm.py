@@ -74,10 +74,10 @@ def find(name: str, directory: Path) -> str | None:
     return max(words, key=_number) if words else None
 
 
-def submit(request: Any, directory: Path, *options: str) -> str:
+def submit(request: Any, directory: Path | None, *options: str) -> str:
     """Hand in TorchX's request, whose job writes into ``directory``; returns its id. Raises SbatchFailed, OSError.
 
-    It may have been taken although this raises: ``find`` knows.
+    It may have been taken although this raises: ``find`` knows. A request that is only tried has no directory.
     """
     chdir = [f"--chdir={request.job_dir}"] if request.job_dir else []
     with _submission(directory) as lock:
@@ -110,11 +110,14 @@ def cancel(ids: Sequence[str]) -> None:
 
 
 @contextmanager
-def _submission(directory: Path) -> Iterator[int | None]:
+def _submission(directory: Path | None) -> Iterator[int | None]:
     """Held while a job of this directory is being submitted, also by an ``sbatch`` whose sweeper was killed.
 
     Raises NoAnswer where such a one is still under way. None where the file system has no locks.
     """
+    if directory is None:
+        yield None
+        return
     path = directory / _SUBMITTING
     try:
         file = open(path, "w")  # noqa: SIM115  closed below, on every way out

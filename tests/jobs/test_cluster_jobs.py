@@ -188,6 +188,22 @@ def test_scheduler_args_that_torchx_would_ignore_or_refuse_are_named(
         jobs.check()
 
 
+def test_check_leaves_the_files_alone_of_the_directory_it_is_made_in(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    commands = tmp_path / "bin"
+    commands.mkdir()
+    (commands / "sbatch").write_text("#!/bin/sh\ncat > /dev/null\n")
+    (commands / "sbatch").chmod(0o755)
+    monkeypatch.setenv("PATH", str(commands), prepend=":")
+    project = tmp_path / "project"
+    project.mkdir()
+    (project / ".sbatch").write_text("the user's own")
+    monkeypatch.chdir(project)
+    torchx_jobs(TorchXSettings(scheduler="slurm")).check()
+    assert [(path.name, path.read_text()) for path in project.iterdir()] == [(".sbatch", "the user's own")]
+
+
 def test_slurm_without_its_commands_is_said_before_the_first_job(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
