@@ -33,7 +33,7 @@ def run(arguments: Namespace) -> None:
         return
     lost = _named(arguments.lost, runs, record) if arguments.lost else _all_elsewhere(runs)
     for run in lost:
-        declare_lost(run.directory)
+        declare_lost(run.directory, run.trial.handle or "")
         say(f"Trial {run.trial.label} counts as lost on {_place(run)}.")
     if record.is_running:
         say("The sweeper that is running takes note of it, unless it sees for itself that they run.")
@@ -103,7 +103,7 @@ def _told(run: _Run) -> str:
 
 
 def _place(run: _Run) -> str:
-    return run.process.place if run.process else "an unknown machine"
+    return run.process.place if run.process else run.trial.handle or "an unknown machine"
 
 
 def _all_elsewhere(runs: Sequence[_Run]) -> list[_Run]:
@@ -129,7 +129,5 @@ def _named(names: Sequence[str], runs: Sequence[_Run], record: StudyRecord) -> l
 
 
 def _may_be_lost(run: _Run) -> bool:
-    """Also a scheduler's job that has begun elsewhere: a resume may have another launcher, which cannot ask."""
-    if run.where is _Where.SCHEDULED and run.process is not None:
-        return out_of_reach(run.directory, run.process)
-    return run.where is _Where.ELSEWHERE
+    """Also any scheduler's job: a resume may have another launcher, which cannot ask. One that can does."""
+    return run.where in (_Where.SCHEDULED, _Where.ELSEWHERE)

@@ -44,9 +44,22 @@ def out_of_reach(directory: Path, process: Identity) -> bool:
     return where is Whereabouts.ELSEWHERE
 
 
-def declare_lost(directory: Path) -> None:
-    """Note that the process which ran in ``directory`` last does not run any more. Raises OSError."""
-    (directory / LOST).write_bytes(read_bytes(directory / PID))
+def declare_lost(directory: Path, handle: str = "") -> None:
+    """Note that the process which ran in ``directory`` last does not run any more. Raises OSError.
+
+    Where none has begun, it is the job with this ``handle`` that never will.
+    """
+    begun = not handle or (directory / PID).exists()
+    (directory / LOST).write_bytes(read_bytes(directory / PID) if begun else handle.encode())
+
+
+def declared_lost(directory: Path, handle: str = "") -> bool:
+    """Whether the user said so of the process that ran in ``directory`` last, or of the job with this ``handle``."""
+    try:
+        lost = read_bytes(directory / LOST)
+        return bool(handle and lost == handle.encode()) or lost == read_bytes(directory / PID)
+    except (OSError, Unusable):
+        return False
 
 
 class Elsewhere:
@@ -65,20 +78,13 @@ class Elsewhere:
         return state
 
     def _look(self, directory: Path, process: Identity) -> JobState:
-        if _declared_lost(directory):
+        if declared_lost(directory):
             return JobState(Phase.ENDED, None, f"was lost on {process.place}, as ax-mo adopt was told", Cause.LOST)
         silent = silence(directory)
         if silent is not None and silent > self._unknown_timeout:
             text = f"was lost on {process.place}: no sign of life for {silent:.0f} s"
             return JobState(Phase.ENDED, None, text, Cause.LOST)
         return JobState(Phase.UNKNOWN, place=process.place)
-
-
-def _declared_lost(directory: Path) -> bool:
-    try:
-        return read_bytes(directory / LOST) == read_bytes(directory / PID)
-    except (OSError, Unusable):
-        return False
 
 
 def _uptime() -> float:

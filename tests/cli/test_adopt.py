@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from ax_mo.jobs.elsewhere import declared_lost
 from ax_mo.study.home import enter_home
 from ax_mo.study.lock import sole_sweeper
 from ax_mo.study.trial import Status
@@ -107,6 +108,15 @@ def test_no_other_trial_is_given_up(cli: Cli, directory: Path, trial: str, messa
 def test_schedulers_job_is_given_up_only_by_its_number(cli: Cli, directory: Path) -> None:
     assert cli("adopt", directory, "--lost", "4").code == 0
     assert declared(directory) == ["4"]
+    assert declared_lost(directory / "4", "slurm://ax_mo/17")
+
+
+def test_schedulers_job_that_has_not_begun_is_given_up_by_its_handle(cli: Cli, directory: Path) -> None:
+    (directory / "4" / PID).unlink()
+    done = cli("adopt", directory, "--lost", "4")
+    assert done.out.startswith("Trial 4 counts as lost on slurm://ax_mo/17.\n")
+    assert declared_lost(directory / "4", "slurm://ax_mo/17")
+    assert not declared_lost(directory / "4", "slurm://ax_mo/18"), "another attempt is not given up"
 
 
 def test_nothing_elsewhere_is_said(cli: Cli, directory: Path) -> None:

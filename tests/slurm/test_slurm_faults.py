@@ -150,6 +150,27 @@ def test_cancelled_job_that_has_not_ended_is_ended_before_its_trial_runs_again(s
     assert [(trial["status"], trial["attempt"]) for trial in sweep.trials()] == [("completed", "2")]
 
 
+@pytest.mark.parametrize("launcher", ["hydra.launcher.scheduler=local_cwd", "hydra/launcher=basic"])
+def test_resume_with_another_scheduler_is_refused_while_jobs_of_the_first_may_run(
+    sweep: Sweep, toy_slurm: Path, launcher: str
+) -> None:
+    journal = sweep.tmp_path / "journal"
+    space, *others = OPTIONS
+    options = (space, "sleep=25", f"journal={journal}", "hydra.sweeper.n_jobs=2", "hydra.sweeper.n_trials=2")
+    first = sweep.start(*options, *others)
+    until(lambda: started(sweep, 0, 1))
+    first.kill()
+    first.wait()
+    refused = sweep.run(*options, launcher, timeout=100)
+    assert refused.returncode == 1
+    assert "Submitted to the scheduler 'slurm', and not known to have ended: trial 0, 1." in refused.output
+    assert f"ax-mo adopt {sweep.dir} --lost 0 1" in refused.output
+    done = sweep.run(*options, *others, timeout=200)
+    assert done.returncode == 0, done.output
+    assert [(trial["status"], trial["attempt"]) for trial in sweep.trials()] == [("completed", "1")] * 2
+    assert runs(journal) == {"0": 1, "1": 1}
+
+
 # At the moment of submission
 
 SBATCH = """#!/bin/sh
