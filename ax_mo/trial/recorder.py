@@ -2,6 +2,7 @@
 
 import json
 import logging
+import os
 import traceback
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -12,7 +13,7 @@ from hydra.experimental.callback import Callback
 
 from ax_mo.trial import current
 from ax_mo.trial.curve import read_curve
-from ax_mo.trial.files import RESULT, SCHEMA, SPEC, read_json, write_json
+from ax_mo.trial.files import CURVE, LIGHTNING, RESULT, SCHEMA, SPEC, read_json, remove, write_json
 from ax_mo.trial.gather import gather
 from ax_mo.trial.heartbeat import Heartbeat
 from ax_mo.trial.metrics import MetricError, as_json
@@ -36,7 +37,8 @@ class ResultRecorder(Callback):
     Hydra turns exceptions of callbacks into warnings, and a task that ends by ``sys.exit`` or a signal never gets
     here: the sweeper takes a missing file for a failed trial.
 
-    A trial that has its result keeps it: its command may be pasted into a shell, or its job be queued again.
+    A trial that has its result keeps it: its command may be pasted into a shell, or its job be queued again. But what a
+    job failed of before Slurm queued it again may well be that.
     """
 
     def __init__(self, gives_environment: bool = False) -> None:
@@ -50,7 +52,9 @@ class ResultRecorder(Callback):
         self._started = _now()
         self._leave()  # the job before, in the same process, may have ended by sys.exit()
         directory = Path(str(config.hydra.runtime.output_dir))
-        self._records = not _is_finished(directory)
+        finished = _is_finished(directory)
+        failed_before = finished and _is_queued_again() and _has_failed(directory)
+        self._records = not finished or failed_before
         if not self._records:
             log.warning("This trial has its result; what this run of it gives is not recorded.")
         elif (directory / SPEC).exists():
@@ -59,6 +63,9 @@ class ResultRecorder(Callback):
             current.enter(directory, spec.get("env") if self._gives_environment else None)
             if current.rank() == 0:
                 self._heartbeat = Heartbeat(directory)
+                if failed_before:
+                    for name in (RESULT, CURVE, LIGHTNING):
+                        remove(directory / name)
 
     def on_job_end(self, config: Any, job_return: Any, **_: Any) -> None:
         try:
@@ -98,6 +105,16 @@ def _is_finished(directory: Path) -> bool:
     if spec is None or result is None:
         return False
     return all(result.get(name) == spec.get(name) for name in ("trial", "attempt"))
+
+
+def _is_queued_again() -> bool:
+    """Whether this process belongs to a Slurm job that has run before: it was preempted, or its node failed."""
+    count = os.environ.get("SLURM_RESTART_COUNT", "")
+    return count.isdecimal() and int(count) > 0
+
+
+def _has_failed(directory: Path) -> bool:
+    return (read_json(directory / RESULT) or {}).get("status") == "failed"
 
 
 def result_of(job_return: Any, spec: dict[str, Any], started: str, directory: Path) -> dict[str, Any]:

@@ -16,7 +16,7 @@ import ax_mo
 from ax_mo.jobs.job import JobState, Phase
 from ax_mo.jobs.outcome import outcome_of
 from ax_mo.trial import current, gather
-from ax_mo.trial.files import HEARTBEAT, LIGHTNING, RESULT, SPEC, STOP, read_json, write_json
+from ax_mo.trial.files import CURVE, HEARTBEAT, LIGHTNING, RESULT, SPEC, STOP, read_json, write_json
 from ax_mo.trial.recorder import ResultRecorder
 
 TRIAL: dict[str, Any] = {"schema": 1, "trial": 7, "attempt": 2, "objectives": ["acc"], "required": ["acc", "seconds"]}
@@ -203,6 +203,42 @@ def test_trial_that_has_its_result_keeps_it_and_its_curve(trial: Path, caplog: p
     assert record(trial, {"acc": 0.1, "seconds": 9}, lambda: ax_mo.report(0, {"acc": 0.1})) == first
     assert {path.name: path.read_bytes() for path in trial.iterdir()} == before
     assert "not recorded" in caplog.text
+
+
+@pytest.mark.parametrize(("count", "recorded"), [("1", 0.9), ("0", None), (None, None)])
+def test_job_that_slurm_queued_again_does_not_keep_the_failure_of_its_preemption(
+    trial: Path, monkeypatch: pytest.MonkeyPatch, count: str | None, recorded: float | None
+) -> None:
+    monkeypatch.delenv("SLURM_RESTART_COUNT", raising=False)
+    write_json(trial / LIGHTNING, {"fits": 1})
+    record(trial, RuntimeError("a worker was ended by SIGTERM"), lambda: ax_mo.report(5, {"acc": 0.5}))
+    if count is not None:
+        monkeypatch.setenv("SLURM_RESTART_COUNT", count)
+    result = record(trial, {"acc": 0.9, "seconds": 3}, lambda: ax_mo.report(0, {"acc": 0.1}))
+    assert result is not None
+    assert result["metrics"].get("acc") == recorded
+    steps = [json.loads(line)["step"] for line in (trial / CURVE).read_text().splitlines()]
+    assert steps == ([5] if recorded is None else [0])
+    assert (trial / LIGHTNING).exists() == (recorded is None)
+
+
+def test_job_that_slurm_queued_again_keeps_a_result_that_is_none_of_a_failure(
+    trial: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = record(trial, {"acc": 0.9, "seconds": 3})
+    monkeypatch.setenv("SLURM_RESTART_COUNT", "1")
+    assert record(trial, {"acc": 0.1, "seconds": 9}) == first
+
+
+def test_failure_before_slurm_queued_the_job_again_is_removed_by_rank_zero_alone(
+    trial: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    failed = record(trial, RuntimeError("a worker was ended by SIGTERM"))
+    monkeypatch.setenv("SLURM_RESTART_COUNT", "2")
+    monkeypatch.setenv("SLURM_PROCID", "1")
+    seen: list[Path | None] = []
+    assert record(trial, {"acc": 0.9, "seconds": 3}, lambda: seen.append(current.directory())) == failed
+    assert seen == [trial]
 
 
 def test_next_attempt_is_recorded_beside_the_result_of_another(trial: Path) -> None:
