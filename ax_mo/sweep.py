@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from ax_mo.adoption import Adoption, settle
+from ax_mo.end_requests import EndRequests
 from ax_mo.errors import AxMoError, StudyStopped
 from ax_mo.interrupts import Interrupts
 from ax_mo.jobs.arrival import Arrivals
@@ -71,18 +72,6 @@ class Pace:
     retries: RetryPolicy = field(default_factory=RetryPolicy)
 
 
-@dataclass(frozen=True)
-class _ToldToEnd:
-    """Why a job was told to end, and when: of the time it has outlasted, or as it was asked to stop and did not."""
-
-    overtime: Overtime | None
-    at: float
-
-
-# How long after the last of its grace a job that was told to end may be seen running before it is given up.
-_GIVEN_UP_AFTER = 60.0
-
-
 class Sweep:
     """Keeps ``n_jobs`` trials running until ``n_trials`` have ended.
 
@@ -113,7 +102,7 @@ class Sweep:
         self._arrivals = Arrivals(jobs.result_grace_seconds)
         self._submissions = Submissions()
         self._silence = Silence()
-        self._told_to_end: dict[Key, _ToldToEnd] = {}
+        self._end_requests = EndRequests(jobs.has_queue, jobs.grace_seconds)
         self._interrupts = Interrupts(farewell)
         self._told = False
         self._told_of_wait = False
@@ -282,8 +271,10 @@ class Sweep:
             elif state.phase is Phase.ENDED and self._arrivals.complete(key, state, self._ledger.has_result(run)):
                 self._end(run, state)
                 continue
-            if self._is_given_up(key):
+            if self._end_requests.is_given_up(key, state):
                 self._end(run, JobState(Phase.UNKNOWN))
+            elif self._end_requests.is_due(key, state):
+                self._jobs.cancel([self._running[key]], wait=False)
 
     def _end(self, run: Trial, state: JobState) -> None:
         """The run's job is over, or does not end although it was told to."""
@@ -291,7 +282,7 @@ class Sweep:
         seconds = self._times.seconds(key)
         del self._running[key]
         self._times.ended(key)
-        told = self._told_to_end.pop(key, None)
+        told = self._end_requests.pop(key)
         if told is not None and told.overtime is Overtime.STUDY:
             if state.phase is Phase.ENDED:
                 ledger.cancel(key)
@@ -340,17 +331,11 @@ class Sweep:
                 )
 
     def _tell_to_end(self, runs: Mapping[Key, Overtime | None]) -> list[Key]:
-        """End jobs without waiting for it; those that have been told already are not told again."""
-        keys = [key for key in runs if key not in self._told_to_end]
+        """End jobs without waiting for it; returns those that are told now."""
+        keys = self._end_requests.add(runs)
         if keys:
             self._jobs.cancel([self._running[key] for key in keys], wait=False)
-        self._told_to_end.update({key: _ToldToEnd(runs[key], time.monotonic()) for key in keys})
         return keys
-
-    def _is_given_up(self, key: Key) -> bool:
-        told = self._told_to_end.get(key)
-        patience = self._jobs.grace_seconds + _GIVEN_UP_AFTER
-        return told is not None and told.overtime is not None and time.monotonic() - told.at > patience
 
     def _cancel_running(self) -> None:
         """Stop what runs and can be reached; those trials will run again on a resume."""

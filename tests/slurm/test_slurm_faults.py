@@ -135,10 +135,10 @@ def test_cancelled_job_that_has_not_ended_is_ended_before_its_trial_runs_again(s
     options = (*OPTIONS, "sleep=90", "hydra.sweeper.n_trials=1")
     process = sweep.start(*options)
     until(lambda: started(sweep, 0))
-    (toy_slurm / "slow").touch()
+    (toy_slurm / "deaf").touch()
     interrupted_twice(process)
     assert [trial["status"] for trial in sweep.trials()] == ["cancelled"]
-    (toy_slurm / "slow").unlink()
+    assert (toy_slurm / "told").exists()
     with sweep.database() as connection:  # so that the second attempt is a short one
         connection.execute(
             "update ax_mo_trial set overrides = replace(overrides, 'sleep=90', 'sleep=0'), checksum=null"
@@ -169,6 +169,19 @@ def test_resume_with_another_scheduler_is_refused_while_jobs_of_the_first_may_ru
     assert done.returncode == 0, done.output
     assert [(trial["status"], trial["attempt"]) for trial in sweep.trials()] == [("completed", "1")] * 2
     assert runs(journal) == {"0": 1, "1": 1}
+
+
+def test_job_that_has_outlasted_its_time_and_did_not_hear_of_its_end_is_told_again(
+    sweep: Sweep, toy_slurm: Path
+) -> None:
+    (toy_slurm / "deaf").touch()
+    done = sweep.run(
+        *OPTIONS, "sleep=200", "hydra.sweeper.n_trials=1", "hydra.sweeper.trial_timeout=3",
+        "hydra.sweeper.max_failure_rate=1", timeout=150,
+    )  # fmt: skip
+    assert (toy_slurm / "told").exists()
+    assert (toy_slurm / "1" / "cancelled").exists(), done.output
+    assert [trial["reason"] for trial in sweep.trials()] == ["ran longer than trial_timeout=3 seconds and was ended"]
 
 
 # At the moment of submission
