@@ -9,7 +9,7 @@ from typing import Any, cast
 import pytest
 
 from ax_mo.jobs import launch
-from ax_mo.jobs.job import Job, JobSpec, JobState, Phase
+from ax_mo.jobs.job import CancelFailed, Job, JobSpec, JobState, Phase
 from ax_mo.trial.files import RESULT, read_json, write_json
 
 APP = """\
@@ -78,3 +78,21 @@ def test_jobs_of_a_sweep_that_has_a_rank_record_what_they_return(
     assert done.returncode == 0, done.stdout + done.stderr
     results = [read_json(tmp_path / "sweep" / str(number) / RESULT) or {} for number in (0, 1)]
     assert [result.get("value") for result in results] == [1, 2]
+
+
+def test_interrupt_counts_also_where_jobs_could_not_be_cancelled(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    jobs = LateJobs(result_grace_seconds=20.0, late=1)
+
+    def interrupted(_jobs: Sequence[Job]) -> list[JobState]:
+        raise KeyboardInterrupt
+
+    def untold(running: Sequence[Job]) -> None:
+        raise CancelFailed(running, "Unable to contact slurm controller")
+
+    monkeypatch.setattr(jobs, "states", interrupted)
+    monkeypatch.setattr(jobs, "cancel", untold)
+    with pytest.raises(KeyboardInterrupt):
+        run(jobs, tmp_path)
+    assert "could not be told to end job-0, which may go on: Unable to contact slurm controller" in caplog.text
