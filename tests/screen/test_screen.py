@@ -122,7 +122,7 @@ def test_constraints_that_no_trial_meets_are_said_at_the_end(capsys: pytest.Capt
 
 
 PROGRESS = Progress(
-    48, 11, 1, 3, 2, 0, 4, 0.125, {"val_acc": (0.9375, 4), "num_params": (1000.0, -1)}, 4,
+    48, 11, 1, 3, 2, 4, 0.125, {"val_acc": (0.9375, 4), "num_params": (1000.0, -1)}, 4,
     (
         Running("12", ("model.hidden1=128", "optim.lr=0.01"), {"loss": 0.5, "val_acc": 0.91}, 3, 31.0),
         Running("13", (f"note={EVIL}",), {}, None, 2.0),
