@@ -11,18 +11,15 @@ from typing import Any
 from hydra.core.utils import JobReturn
 from hydra.plugins.launcher import Launcher
 
-from ax_mo.errors import AxMoError, StudyStopped
-from ax_mo.jobs.elsewhere import out_of_reach
+from ax_mo.errors import AxMoError
 from ax_mo.jobs.job import JobState, Phase
 from ax_mo.jobs.outcome import destroyed_directory
-from ax_mo.jobs.process import alive, identity
-from ax_mo.jobs.torchx_app import LOCAL
 from ax_mo.ledger import Ledger
 from ax_mo.resumption import Resumption
 from ax_mo.screen import write_from_a_handler
 from ax_mo.space.grammar import quoted
 from ax_mo.study.store import now
-from ax_mo.study.trial import Key, Outcome, Status, Trial
+from ax_mo.study.trial import Key, Outcome, Trial
 from ax_mo.sweep import Ending, ending_of, suggestion_of
 from ax_mo.trial.files import RESULT, SPEC, read_json, write_json
 from ax_mo.trial.recorder import result_of as recorded_result
@@ -77,34 +74,12 @@ class BatchSweep:
         """Trials that were in flight when an earlier sweeper ended; a second death counts as the trial's own."""
         again: list[Trial] = []
         home = self._ledger.home
-        if home.original is None:
-            self._refuse_living_jobs()
         for run in self._ledger.open_runs():
             found = self._ledger.settle(run, _DIED, started=bool(run.handle) and home.original is None)
             if found is not Resumption.ENDED:
                 again.append(self._ledger.again(run, died=found is Resumption.AFTER_DEATH))
         home.settled()
         return again
-
-    def _refuse_living_jobs(self) -> None:
-        """Raises StudyStopped where jobs of the torchx launcher run, which this one can neither see nor wait for."""
-        living = [run for run in self._ledger.open_runs() if self._may_live(run)]
-        if living:
-            scheduler = (living[0].handle or "").partition("://")[0]
-            raise StudyStopped(
-                f"Trial {', '.join(run.label for run in living)} may still run as a job of hydra/launcher=torchx with "
-                f"hydra.launcher.scheduler={scheduler}, which this launcher cannot see. Resume with those.",
-                leaves_jobs=True,
-            )
-
-    def _may_live(self, run: Trial) -> bool:
-        scheduler, mark, _ = (run.handle or "").partition("://")
-        if not mark or run.status is Status.CANCELLED or self._ledger.has_result(run):
-            return False
-        directory = self._ledger.directory(run)
-        process = identity(directory)
-        here = process is not None and (alive(process) or out_of_reach(directory, process))
-        return here or scheduler != LOCAL
 
     def _ask(self, count: int) -> list[Trial]:
         trials: list[Trial] = []

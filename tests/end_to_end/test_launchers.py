@@ -103,7 +103,8 @@ def test_jobs_that_another_launcher_cannot_see_are_not_run_beside(sweep):
     first.wait()
     refused = sweep.run(*options, "hydra/launcher=basic")
     assert refused.returncode == 1
-    assert "Trial 0 may still run as a job of hydra/launcher=torchx" in refused.output
+    assert "Submitted to the scheduler 'local_cwd', and not known to have ended: trial 0" in refused.output
+    assert "Resume with hydra/launcher=torchx hydra.launcher.scheduler=local_cwd" in refused.output
     done = sweep.run(*options)
     assert done.returncode == 0, done.output
     assert [(trial["status"], trial["attempt"]) for trial in sweep.trials()] == [("completed", "1")]
