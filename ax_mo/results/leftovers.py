@@ -6,13 +6,14 @@ from pathlib import Path
 
 from ax_mo.page import REPORT
 from ax_mo.results.files import PARETO, RESULTS, TRIALS
+from ax_mo.saved_project import MULTIRUN
 from ax_mo.study.description import DESCRIPTION
 from ax_mo.study.home import HOME
 from ax_mo.trackers.kept import FOLDER
 from ax_mo.trial.files import OF_A_TRIAL
 from ax_mo.trial.temporary import remove_left
 
-_OF_A_SWEEP = (TRIALS, RESULTS, DESCRIPTION, REPORT, HOME, HOME.lstrip("."))
+_OF_A_SWEEP = (MULTIRUN, TRIALS, RESULTS, DESCRIPTION, REPORT, HOME, HOME.lstrip("."))
 _OF_PARETO = re.compile(r"(trial|imported)_\d+\.yaml")
 
 

@@ -43,8 +43,18 @@ def _is_left(path: Path, is_ours: Callable[[str], bool]) -> bool:
 def _is_being_written(path: Path, pid: int) -> bool:
     try:
         os.kill(pid, 0)
+        if _is_zombie(pid):
+            return False
         return time.time() - path.lstat().st_mtime < _LONG_AGO
     except (ProcessLookupError, FileNotFoundError, OverflowError):
         return False
     except OSError:
         return True
+
+
+def _is_zombie(pid: int) -> bool:
+    """Whether the process has ended and nobody has taken note of it, as in a container without an init."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] in ("Z", "X")
+    except (OSError, IndexError):
+        return False

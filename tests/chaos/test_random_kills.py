@@ -5,6 +5,7 @@ import random
 import subprocess
 import time
 from collections.abc import Callable
+from contextlib import suppress
 
 import pytest
 
@@ -52,7 +53,7 @@ def test_real_sweepers_are_killed_at_random(make_study: MakeStudy, survived: Tel
     study = make_study(n_trials=3 * kills, n_jobs=2, overrides=("hydra.sweeper.method=random_search", "seconds=0.5"))
     for _ in range(kills):
         sweeper = study.start()
-        with pytest.raises(subprocess.TimeoutExpired):
+        with suppress(subprocess.TimeoutExpired):  # on a fast machine the study has ended by then
             sweeper.communicate(timeout=dice.uniform(0.5, 12))
         sweeper.kill()
         sweeper.communicate()

@@ -2,6 +2,8 @@
 
 import math
 import os
+import subprocess
+import time
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +11,7 @@ import pytest
 
 from ax_mo.trial.curve import append
 from ax_mo.trial.files import HeldOpen, read_json, write_atomically, write_json
+from ax_mo.trial.temporary import remove_left
 
 
 def names(directory: Path) -> list[str]:
@@ -137,3 +140,16 @@ def test_descriptor_that_the_task_has_closed_and_used_again_is_left_alone(tmp_pa
     assert theirs == held.descriptor and not held.is_open
     held.close()
     os.close(theirs)  # raises where it is closed
+
+
+def test_what_a_process_that_nobody_has_reaped_was_writing_is_left(tmp_path: Path) -> None:
+    ended = subprocess.Popen(["true"])
+    deadline = time.monotonic() + 10
+    while Path(f"/proc/{ended.pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z":
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    (tmp_path / f".result.json.{ended.pid}-0123abcd.tmp").touch()
+    (tmp_path / f".result.json.{os.getpid()}-0123abcd.tmp").touch()
+    remove_left(tmp_path, {"result.json"}.__contains__)
+    assert [path.name for path in tmp_path.iterdir()] == [f".result.json.{os.getpid()}-0123abcd.tmp"]
+    ended.wait()
