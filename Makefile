@@ -4,8 +4,8 @@ VENV   ?= .venv
 BIN     = $(VENV)/bin
 READY   = $(VENV)/.ready
 DEMO    = demo
-# Test files that run at once. Most of a test's time is one process importing Ax.
-JOBS   ?= 2
+# Test files that run at once. Most of the time of the long ones is waiting for sweeps, which wait for their trials.
+JOBS   ?= 4
 
 .PHONY: demo test lint types unit browser test-hydra14 test-next test-long test-slurm test-chaos bench clean env format
 
