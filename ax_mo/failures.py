@@ -3,8 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from ax_mo.jobs.outcome import signature_of
-from ax_mo.study.trial import Status, Trial
+from ax_mo.study.trial import Status, Trial, signature_of
 
 _RATE_FROM = 5
 
@@ -69,12 +68,9 @@ def uncounted(ended: Sequence[Trial], policy: FailurePolicy) -> frozenset[int]:
     ``ended`` are all of a study's, in the order in which they ended: what is told of them depends on nothing else, so
     that every sweeper and reader of the study finds the same.
     """
-    numbers: set[int] = set()
-    for streak in _streaks(ended):
-        nothing_succeeded = all(trial.status is Status.FAILED for trial in ended[: streak.start])
-        if len(streak) >= policy.alike(nothing_succeeded):
-            numbers.update(ended[index].number for index in streak)
-    return frozenset(numbers)
+    first_success = next((i for i, trial in enumerate(ended) if trial.status is not Status.FAILED), len(ended))
+    burnt = [s for s in _streaks(ended) if len(s) >= policy.alike(nothing_succeeded=s.start < first_success)]
+    return frozenset(ended[index].number for streak in burnt for index in streak)
 
 
 def in_order_of_end(trials: Iterable[Trial]) -> list[Trial]:
@@ -98,5 +94,4 @@ def _streaks(ended: Sequence[Trial]) -> list[range]:
 
 
 def _error(trial: Trial) -> str:
-    # A database that was made anew may hold the reason in the signature's place.
-    return signature_of(trial.signature or trial.reason or "")
+    return trial.signature or signature_of(trial.reason or "")

@@ -90,6 +90,7 @@ class Ledger:
         self.n_trials = n_trials
         self.failures = failures
         self._fault: TooMany | None = None
+        self._fault_is_told = False
         self.cwd = Path.cwd()
         self.repeats = repeats or Repeats()
         self.metrics = metrics or {}
@@ -340,6 +341,7 @@ class Ledger:
         self._ended_here.append(trial.number)
         self._order.append(trial.number)
         self._uncounted = self._find_uncounted()
+        self._fault = self._find_fault()
         self.screen.ended(trial, self.goals)
         for observer in self.observers:
             observer.ended(trial)
@@ -398,18 +400,22 @@ class Ledger:
         Raises StudyStopped once no trial is ``running`` that may still change this. Only trials that ended under this
         sweeper are judged, so that a study whose fault was mended can be resumed.
         """
-        before = self._fault
-        succeeded_before = any(self.trials[n].status is not Status.FAILED for n in self._order[: self._ended_before])
-        ended = [self.trials[number] for number in self._ended_here]
-        self._fault = too_many(ended, self.failures, at_end, succeeded_before)
+        if at_end:
+            self._fault = self._find_fault(at_end)
         if self._fault is None:
+            self._fault_is_told = False
             return
         if running == 0:
             trial = self._fault.trial
             tail = f"{trial.stderr_tail}\n" if trial.stderr_tail else ""
             raise StudyStopped(f"{self._fault.text}\n{tail}Its files: {self.directory(trial)}")
-        if before is None:
+        if not self._fault_is_told:
+            self._fault_is_told = True
             self.screen.notice(f"{self._fault.text}\nNothing more is started while the {running} running trial(s) end.")
+
+    def _find_fault(self, at_end: bool = False) -> TooMany | None:
+        succeeded_before = any(self.trials[n].status is not Status.FAILED for n in self._order[: self._ended_before])
+        return too_many([self.trials[n] for n in self._ended_here], self.failures, at_end, succeeded_before)
 
     def _find_uncounted(self) -> frozenset[int]:
         return uncounted(in_order_of_end(self.trials.values()), self.failures)

@@ -26,7 +26,7 @@ from ax_mo.space.parameters import Choice, Parameter, Space
 from ax_mo.study.checked import CheckedObject, Wrong
 from ax_mo.study.description import Description
 from ax_mo.study.store import StoredStudy
-from ax_mo.study.trial import Key, Outcome, Status, Trial
+from ax_mo.study.trial import Key, Outcome, Status, Trial, signature_of
 from ax_mo.trial.files import SPEC, STOP, read_json
 from ax_mo.trial.gather import partial_metrics
 from ax_mo.trial.metrics import as_json
@@ -213,7 +213,7 @@ class _Builder:
             attempt=int(row["attempt"]),
             metrics=_metrics(row),
             reason=row["reason"] or None,
-            signature=row["reason"] if status is Status.FAILED else None,
+            signature=signature_of(row["reason"]) if status is Status.FAILED else None,
             asked=row["asked"] or None,
             submitted=row["submitted"] or None,
             started=row["started"] or None,

@@ -60,7 +60,8 @@ def state_of(record: StudyRecord) -> State:
 
 def _screen(record: StudyRecord, state: State) -> str:
     own = [trial for trial in record.trials if trial.number >= 0]
-    ended = sum(trial.status.ended for trial in own) - len(record.uncounted)
+    uncounted = record.uncounted
+    ended = sum(trial.status.ended for trial in own) - len(uncounted)
     total = "" if record.n_trials is None else f" of {record.n_trials}"
     counted = _counted(record, state)
     lines = [
@@ -69,9 +70,9 @@ def _screen(record: StudyRecord, state: State) -> str:
     ]
     if state.word is StudyState.ENDED and record.ending:
         lines.append(folded(f"  why          {record.ending}"))
-    if record.uncounted:
-        which = ", ".join(map(str, sorted(record.uncounted)))
-        lines.append(folded(f"  not counted  {len(record.uncounted)} trials that failed by the same error: {which}"))
+    if uncounted:
+        which = ", ".join(map(str, sorted(uncounted)))
+        lines.append(folded(f"  not counted  {len(uncounted)} trials that failed by the same error: {which}"))
     if state.unfinished:
         which = ", ".join(trial.label for trial in state.unfinished)
         were = "1 trial was" if len(state.unfinished) == 1 else f"{len(state.unfinished)} trials were"

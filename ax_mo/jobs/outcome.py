@@ -1,7 +1,6 @@
 """What became of a job, from its exit code and the files it left."""
 
 import os
-import re
 import signal
 import stat
 from collections.abc import Sequence
@@ -58,10 +57,10 @@ def outcome_of(directory: Path, number: int, attempt: int, state: JobState) -> O
         kind, message = result.error.kind, result.error.message
         first = message.strip().splitlines()[0] if message.strip() else "(no message)"
         reason = first if kind == "MetricError" else f"{kind}: {first}"
-        return Outcome({}, reason, signature_of(f"{kind}: {message}"), tail, started, ended)
+        return Outcome({}, reason, f"{kind}: {message}", tail, started, ended)
     if state.exit_code not in (0, None):
         reason = f"recorded its result, then {_ending(state)}"
-        return Outcome({}, reason, signature_of(reason), tail, started, ended)
+        return Outcome({}, reason, reason, tail, started, ended)
     return Outcome(result.metrics, started=started, ended=ended)
 
 
@@ -110,7 +109,7 @@ def _without_result(state: JobState, tail: str, problem: str | None = None) -> O
     lines = [line.strip() for line in tail.splitlines() if line.strip()]
     last = lines[-1] if lines and state.exit_code is not None and state.exit_code > 0 else ""
     shown = f"{reason}: {last}" if last else reason
-    return Outcome({}, shown, signature_of(shown), tail)
+    return Outcome({}, shown, shown, tail)
 
 
 def _ending(state: JobState) -> str:
@@ -125,10 +124,3 @@ def _ending(state: JobState) -> str:
         hint = " (out of memory?)" if name == "SIGKILL" else ""
         return f"killed by {name}{hint}"
     return f"ended with exit code {code}"
-
-
-def signature_of(text: str) -> str:
-    """An error's text without what differs between two occurrences of the same fault; of a signature, itself."""
-    text = re.sub(r"0x[0-9a-fA-F]+", "0x", text[:10_000])
-    text = re.sub(r"(/[\w.+@=,-]+)+", "/path", text)
-    return re.sub(r"\d+(\.\d+)?([eE][+-]?\d+)?", "#", text)[:2000]

@@ -1,5 +1,6 @@
 """A trial and what became of it, as values."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -58,6 +59,13 @@ class Suggestion:
     """How long it was computed, where it was."""
 
 
+def signature_of(text: str) -> str:
+    """An error's text without what differs between two occurrences of the same fault; of a signature, itself."""
+    text = re.sub(r"0x[0-9a-fA-F]+", "0x", text[:10_000])
+    text = re.sub(r"(/[\w.+@=,-]+)+", "/path", text)
+    return re.sub(r"\d+(\.\d+)?([eE][+-]?\d+)?", "#", text)[:2000]
+
+
 _LONGEST = {"reason": 10_000, "signature": 2000, "stderr_tail": 10_000}
 """Letters of each text of an outcome."""
 
@@ -73,7 +81,7 @@ class Outcome:
     reason: str | None = None
     """None for a completed trial; otherwise one line for the user."""
     signature: str | None = None
-    """What makes two failures the same: the error's type and message, paths and addresses apart."""
+    """What makes two failures the same: of the error's text that is given, what two occurrences share."""
     stderr_tail: str = ""
     started: str | None = None
     ended: str | None = None
@@ -81,6 +89,8 @@ class Outcome:
     """Whether it was stopped early, for that reason."""
 
     def __post_init__(self) -> None:
+        if self.signature is not None:
+            object.__setattr__(self, "signature", signature_of(self.signature))
         for name, longest in _LONGEST.items():
             if (text := getattr(self, name)) is not None:
                 object.__setattr__(self, name, storable(text, longest))
