@@ -112,7 +112,7 @@ def _sweep(
     if settings.dry_run:
         screen.header(preview(asked))
         return []
-    study = _Study(asked, jobs or launcher, _scheduler(launcher), screen)
+    study = _Study(asked, jobs or launcher, screen)
     try:
         asked.check_database(to_run=True)  # before anything is made
         sweep_dir.mkdir(parents=True, exist_ok=True)
@@ -145,11 +145,6 @@ def _is_torchx(launcher: Launcher) -> bool:
     return type(launcher).__name__ == "TorchXLauncher"
 
 
-def _scheduler(launcher: Any) -> str | None:
-    """What handles of its jobs begin with; None where they have none."""
-    return launcher_settings(launcher.settings).scheduler if _is_torchx(launcher) else None
-
-
 def _jobs(launcher: Any, settings: Settings) -> Jobs:
     """Where trials run; raises ConfigError when so many at once cannot."""
     values = launcher_settings(launcher.settings)
@@ -167,12 +162,11 @@ def _jobs(launcher: Any, settings: Settings) -> Jobs:
 class _Study:
     """The rooms of one study, wired together."""
 
-    def __init__(self, asked: Asked, workers: Jobs | Launcher, scheduler: str | None, screen: Screen) -> None:
+    def __init__(self, asked: Asked, workers: Jobs | Launcher, screen: Screen) -> None:
         self._asked = asked
         self._settings = asked.settings
         self._plan = asked.plan
         self._workers = workers
-        self._scheduler = scheduler  # None where the workers have none
         self._sweep_dir = asked.sweep_dir
         self._recipes = Recipes(asked.project, asked.plan.goals, asked.program, asked.sweep_dir)
         self._screen = screen
@@ -306,7 +300,7 @@ class _Study:
 
     def _loop(self, ledger: Ledger, wake: threading.Event) -> Ending:
         settings = self._settings
-        refuse_jobs_of_another(ledger, self._scheduler)
+        refuse_jobs_of_another(ledger, None if isinstance(self._workers, Launcher) else self._workers.scheduler)
         if isinstance(self._workers, Launcher):
             if settings.trial_timeout or settings.max_retries:
                 self._screen.notice(

@@ -287,19 +287,16 @@ class Sweep:
             if state.phase is Phase.ENDED:
                 ledger.cancel(key)
             return  # else it is left to the next sweeper as it is
-        if run.status is Status.CANCELLED:  # by an earlier sweeper
-            if settle(ledger, run, state, self._pace.retries) is not Resumption.ENDED:
-                self._again.append((run, False))
+        nobody_saw_how = key in self._adopted and state.exit_code is None and told is None
+        if nobody_saw_how or run.status is Status.CANCELLED:  # by an earlier sweeper
+            found = settle(ledger, run, state, self._pace.retries)
+            if found is not Resumption.ENDED:
+                self._again.append((run, found is Resumption.AFTER_DEATH))
             return
         if told is not None and told.overtime is Overtime.TRIAL:
             text = f"ran longer than trial_timeout={self._pace.limits.trial_timeout:g} seconds and was ended"
             outcome = ledger.outcome(key, JobState(Phase.ENDED), cancelled=True)
             ledger.finish(key, outcome if outcome.status is not Status.FAILED else Outcome({}, text, text))
-            return
-        if key in self._adopted and state.exit_code is None and told is None:
-            found = settle(ledger, run, state, self._pace.retries)
-            if found is not Resumption.ENDED:
-                self._again.append((run, found is Resumption.AFTER_DEATH))
             return
         outcome = ledger.outcome(key, state, cancelled=told is not None)
         may_die = self._pace.retries.allowed(state)

@@ -12,11 +12,10 @@ from ax_mo.errors import AxMoError
 from ax_mo.jobs.elsewhere import declare_lost, out_of_reach, silence
 from ax_mo.jobs.outcome import result_of
 from ax_mo.jobs.process import Identity, alive, identity
+from ax_mo.jobs.torchx_app import LOCAL
 from ax_mo.record import StudyRecord
 from ax_mo.study.home import original_of
 from ax_mo.study.trial import Status, Trial
-
-_LOCAL = "local_cwd"
 
 
 def run(arguments: Namespace) -> None:
@@ -70,7 +69,7 @@ def _look(run: Trial, sweep_dir: Path) -> _Run:
 def _where(run: Trial, directory: Path, process: Identity | None) -> _Where:
     if result_of(directory, run.number, run.attempt) is not None:
         return _Where.ARRIVED
-    if run.handle and not run.handle.startswith(_LOCAL):
+    if run.handle and not run.handle.startswith(LOCAL):
         return _Where.SCHEDULED if "://" in run.handle else _Where.LAUNCHED
     if process is None:
         return _Where.GONE if run.handle else _Where.WAITS

@@ -32,6 +32,7 @@ class ClusterJobs:
 
     def __init__(self, settings: TorchXSettings) -> None:
         self.poll_seconds = settings.poll_seconds or 2.0
+        self.scheduler = settings.scheduler
         self.grace_seconds = settings.grace_seconds
         self._settings = settings
         self._slurm = settings.scheduler == "slurm"

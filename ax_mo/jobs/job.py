@@ -95,6 +95,8 @@ class Job:
 class Jobs(Protocol):
     """Where jobs run."""
 
+    scheduler: str
+    """What the handles of its jobs begin with."""
     poll_seconds: float
     """How often it is worth asking for states."""
     result_grace_seconds: float

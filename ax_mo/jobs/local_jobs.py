@@ -25,6 +25,7 @@ class LocalJobs:
 
     result_grace_seconds = 0.0
     has_queue = False
+    scheduler = LOCAL
 
     def __init__(self, settings: TorchXSettings) -> None:
         self.poll_seconds = settings.poll_seconds or 0.05
