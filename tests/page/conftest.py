@@ -1,11 +1,14 @@
-"""The browser that the tests of the pages share."""
+"""What the tests of the pages share: a browser, a study, and how to wait."""
 
 import os
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 
 from tests.page.browsing import CHROMIUM
+from tests.test_record import make
 
 
 @pytest.fixture(scope="module")
@@ -16,3 +19,17 @@ def browser() -> Iterator:
         started = playwright.chromium.launch(executable_path=CHROMIUM, args=arguments)
         yield started
         started.close()
+
+
+@pytest.fixture
+def directory(tmp_path: Path) -> Path:
+    """The sweep directory of a study on disk."""
+    make(tmp_path / "sweep")
+    return tmp_path / "sweep"
+
+
+def wait_for(condition: Callable[[], object], seconds: float = 60.0) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)

@@ -5,7 +5,6 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -16,7 +15,9 @@ from ax_mo.record import about, read_record
 from ax_mo.study.store import Definition, Store
 from ax_mo.study.trial import Status, Trial
 from tests.page.studies import study
-from tests.test_record import GOALS, SPACE, make
+from tests.test_record import GOALS, SPACE
+
+from .conftest import wait_for
 
 # `ax-mo`, but held up after its first call of one function.
 SLOW = """
@@ -38,19 +39,6 @@ module.{name} = slow
 from ax_mo.cli import main
 sys.exit(main(sys.argv[2:]))
 """
-
-
-def wait_for(condition: Callable[[], object], seconds: float = 60.0) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
-
-
-@pytest.fixture
-def directory(tmp_path: Path) -> Path:
-    make(tmp_path / "sweep")
-    return tmp_path / "sweep"
 
 
 def slow_report(directory: Path, place: Path, module: str, name: str) -> "subprocess.Popen[str]":

@@ -1,25 +1,10 @@
 """The page is kept current by another process, and whatever happens to it does not concern the sweep."""
 
 import time
-from pathlib import Path
-
-import pytest
 
 from ax_mo.page.writer import NoReport, ReportWriter, report_writer
-from tests.test_record import make
 
-
-def wait_for(condition, seconds=60.0):
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
-
-
-@pytest.fixture
-def directory(tmp_path: Path) -> Path:
-    make(tmp_path / "sweep")
-    return tmp_path / "sweep"
+from .conftest import wait_for
 
 
 def test_page_is_written_after_a_change(directory):
