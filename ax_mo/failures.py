@@ -73,6 +73,13 @@ def uncounted(ended: Sequence[Trial], policy: FailurePolicy) -> frozenset[int]:
     return frozenset(ended[index].number for streak in burnt for index in streak)
 
 
+def first_alike(trial: Trial, earlier: Iterable[Trial]) -> Trial | None:
+    """The first of ``earlier`` ones that failed by the trial's error; None for a trial that has not failed."""
+    if trial.status is not Status.FAILED:
+        return None
+    return next((e for e in earlier if e.status is Status.FAILED and _error(e) == _error(trial)), None)
+
+
 def in_order_of_end(trials: Iterable[Trial]) -> list[Trial]:
     """The study's own trials that have ended, in the order in which they did."""
     ended = [trial for trial in trials if trial.status.ended and trial.number >= 0]

@@ -12,7 +12,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from ax_mo.curve_watch import CurveWatch
 from ax_mo.errors import StudyStopped
-from ax_mo.failures import FailurePolicy, TooMany, in_order_of_end, too_many, uncounted
+from ax_mo.failures import FailurePolicy, TooMany, first_alike, in_order_of_end, too_many, uncounted
 from ax_mo.goals import Goals
 from ax_mo.jobs.command import Program, make_room, prepare_directory
 from ax_mo.jobs.job import JobState, Phase
@@ -338,11 +338,12 @@ class Ledger:
             self.asker.stop(trial.number, trial.observations, curve, trial.reason or "")
         else:
             self.asker.fail(trial.number)
+        alike = first_alike(trial, [self.trials[number] for number in self._ended_here])
         self._ended_here.append(trial.number)
         self._order.append(trial.number)
         self._uncounted = self._find_uncounted()
         self._fault = self._find_fault()
-        self.screen.ended(trial, self.goals)
+        self.screen.ended(trial, self.goals, alike)
         for observer in self.observers:
             observer.ended(trial)
 

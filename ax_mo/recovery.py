@@ -30,7 +30,7 @@ from ax_mo.study.trial import Key, Outcome, Status, Trial, signature_of
 from ax_mo.trial.files import SPEC, STOP, read_json
 from ax_mo.trial.gather import partial_metrics
 from ax_mo.trial.metrics import as_json
-from ax_mo.trial.untrusted import measured, storable
+from ax_mo.trial.untrusted import measured, storable, storable_value
 
 _LONGEST_GENERATOR = 32
 """As the database's column."""
@@ -153,7 +153,7 @@ class _Builder:
             repeat=repeat,
             status=Status.ASKED,
             point=_point(self._space, lambda p: _value(p, given[p.key])),
-            overrides=tuple(storable(line, len(line)) for line in content.texts("overrides")),
+            overrides=tuple(storable_value(line) for line in content.texts("overrides")),
             directory=spec.directory,
             generator=storable(str(generator or (row or {}).get("generator") or ""), _LONGEST_GENERATOR),
             position=position if isinstance(position, int) and 0 <= position < 2**31 else 0,

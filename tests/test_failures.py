@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from ax_mo.failures import FailurePolicy, too_many, uncounted
+from ax_mo.failures import FailurePolicy, first_alike, too_many, uncounted
 from ax_mo.study.trial import Status, Trial
 
 
@@ -99,3 +99,13 @@ def test_errors_that_differ_in_numbers_and_paths_alone_are_the_same() -> None:
         for trial in trials("aaa")
     ]
     assert too_many(ended, FailurePolicy(0.9)) is not None
+
+
+def test_first_earlier_failure_by_the_same_error_is_found() -> None:
+    earlier = trials("x.yxF")
+    for letter, number in (("x", 0), ("y", 2)):
+        (last,) = trials(letter)
+        found = first_alike(replace(last, number=7), earlier)
+        assert found is not None and found.number == number
+    for letter in "z.F":
+        assert first_alike(trials(letter)[0], earlier) is None

@@ -232,3 +232,20 @@ def test_study_ends_when_no_running_trial_has_outweighed_the_failures(tmp_path: 
         ledger.finish(run.key, Outcome({}, "CUDA error", "CUDA error"))
     with pytest.raises(StudyStopped, match="The first 3 trials failed with the same error: CUDA error"):
         ledger.check_failures(running=0)
+
+
+# Told to the user
+
+
+def test_screen_is_told_of_failures_that_it_has_shown_before_and_of_no_others(tmp_path: Path) -> None:
+    def failed(why: str) -> Outcome:
+        return Outcome({}, why, why)
+
+    before = Trial(9, Status.FAILED, {}, (), "9", reason="KeyError: 9", signature="KeyError: #")
+    ledger = ledger_of(tmp_path, before, *(running(number=n, directory=str(n)) for n in range(4)))
+    told: list[tuple[int, int | None]] = []
+    ledger.screen = Recording()  # type: ignore[assignment]
+    ledger.screen.ended = lambda trial, _, alike: told.append((trial.number, alike and alike.number))  # type: ignore
+    for number, why in enumerate(("KeyError: 1", "OSError: 1", "KeyError: 2", "OSError: 2")):
+        ledger.finish((number, None), failed(why))
+    assert told == [(0, None), (1, None), (2, 0), (3, 1)]

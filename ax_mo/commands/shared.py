@@ -85,7 +85,7 @@ def one_line(text: str) -> str:
 
 def lines_of(text: str) -> list[str]:
     """The text's lines without anything that would drive a terminal."""
-    return [printable(line.expandtabs()) for line in text.splitlines()]
+    return [printable(line) for line in text.splitlines()]
 
 
 def say(text: str = "") -> None:

@@ -11,7 +11,7 @@ from ax_mo.jobs.job import JobState
 from ax_mo.study.trial import Outcome
 from ax_mo.trial.files import RESULT, SPEC, STDERR
 from ax_mo.trial.result import TrialResult, read_result
-from ax_mo.trial.untrusted import Unusable, read_tail
+from ax_mo.trial.untrusted import Unusable, read_tail, without_escapes
 
 _TAIL_LINES = 20
 _TAIL_BYTES = 8192
@@ -93,7 +93,7 @@ def with_required(outcome: Outcome, required: Sequence[str]) -> Outcome:
 
 def stderr_tail(directory: Path) -> str:
     """The last lines that the job wrote to stderr."""
-    text = read_tail(directory / STDERR, _TAIL_BYTES)
+    text = without_escapes(read_tail(directory / STDERR, _TAIL_BYTES))
     lines = [line for line in text.splitlines() if not line.startswith(_HYDRA_HINT)]
     return "\n".join("\n".join(lines).rstrip().splitlines()[-_TAIL_LINES:])
 

@@ -1,19 +1,17 @@
 """What trials returned, as text that is safe to show. Pure."""
 
 import html
-import re
 from collections.abc import Sequence
 from typing import Any
 
-# Colours and cursor movements of terminals, as in a traceback that a library has coloured.
-_ANSI = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[@-Z\\-_])")
+from ax_mo.trial.untrusted import without_escapes
+
 _MOST = 120
 
 
 def clean(text: str) -> str:
     """The text without escape sequences of terminals; other control characters but newlines and tabs are marked."""
-    without = _ANSI.sub("", text)
-    return "".join(c if c.isprintable() or c in "\n\t" else "\ufffd" for c in without)
+    return "".join(c if c.isprintable() or c in "\n\t" else "\ufffd" for c in without_escapes(text))
 
 
 def shown(value: Any, most: int = _MOST) -> str:

@@ -50,7 +50,7 @@ class LiveScreen:
     def submitted(self, trial: Trial) -> None:
         pass
 
-    def ended(self, trial: Trial, goals: Goals) -> None:
+    def ended(self, trial: Trial, goals: Goals, alike: Trial | None = None) -> None:
         self._goals = goals
         if trial.status is Status.COMPLETED:
             if trial.reason:
@@ -58,6 +58,9 @@ class LiveScreen:
             return
         if trial.status is Status.EARLY_STOPPED:
             self._print(f"trial {trial.label} stopped early: {printable(trial.reason or '')}", style="dim")
+            return
+        if alike is not None:
+            self._print(f"trial {trial.label} failed: same error as trial {alike.label}", style="red")
             return
         self._print(f"trial {trial.label} failed: {printable(trial.reason or '')}", style="red")
         for line in trial.stderr_tail.splitlines()[-5:]:

@@ -33,13 +33,15 @@ class PlainScreen:
         retry = f" (attempt {trial.attempt})" if trial.attempt > 1 else ""
         _say(f"ax_mo: trial {trial.label} started{retry}: {printable(' '.join(trial.overrides))}")
 
-    def ended(self, trial: Trial, goals: Goals) -> None:
+    def ended(self, trial: Trial, goals: Goals, alike: Trial | None = None) -> None:
         if trial.status is Status.COMPLETED:
             _say(f"ax_mo: trial {trial.label} completed: {values_of(trial, goals)}")
             if trial.reason:
                 _say(f"ax_mo:   {printable(trial.reason)}")
         elif trial.status is Status.EARLY_STOPPED:
             _say(f"ax_mo: trial {trial.label} stopped early: {printable(trial.reason or '')}")
+        elif alike is not None:
+            _say(f"ax_mo: trial {trial.label} failed: same error as trial {alike.label}")
         else:
             _say(f"ax_mo: trial {trial.label} failed: {printable(trial.reason or '')}")
             for line in trial.stderr_tail.splitlines()[-5:]:

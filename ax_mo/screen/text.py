@@ -7,6 +7,7 @@ from ax_mo.goals import Goals
 from ax_mo.space.grammar import as_text
 from ax_mo.study.repeats import standard_errors
 from ax_mo.study.trial import Trial
+from ax_mo.trial.untrusted import without_escapes
 
 _LONGEST_VALUE = 24
 
@@ -15,8 +16,8 @@ MISSES = "does not meet every threshold"
 
 
 def printable(text: str) -> str:
-    """The text without control characters: what a trial returned must not drive the terminal."""
-    return "".join(c if c.isprintable() else "\ufffd" for c in text)
+    """One line without control characters, tabs as spaces: what a trial returned must not drive the terminal."""
+    return "".join(c if c.isprintable() else "\ufffd" for c in without_escapes(text).expandtabs())
 
 
 def printable_lines(text: str) -> str:

@@ -59,15 +59,15 @@ class Suggestion:
     """How long it was computed, where it was."""
 
 
+_LONGEST = 10_000
+"""Letters of each text of an outcome."""
+
+
 def signature_of(text: str) -> str:
     """An error's text without what differs between two occurrences of the same fault; of a signature, itself."""
-    text = re.sub(r"0x[0-9a-fA-F]+", "0x", text[:10_000])
+    text = re.sub(r"0x[0-9a-fA-F]+", "0x", text[:_LONGEST])
     text = re.sub(r"(/[\w.+@=,-]+)+", "/path", text)
     return re.sub(r"\d+(\.\d+)?([eE][+-]?\d+)?", "#", text)[:2000]
-
-
-_LONGEST = {"reason": 10_000, "signature": 2000, "stderr_tail": 10_000}
-"""Letters of each text of an outcome."""
 
 
 @dataclass(frozen=True)
@@ -89,11 +89,11 @@ class Outcome:
     """Whether it was stopped early, for that reason."""
 
     def __post_init__(self) -> None:
+        for name in ("reason", "signature", "stderr_tail"):
+            if (text := getattr(self, name)) is not None:
+                object.__setattr__(self, name, storable(text, _LONGEST))
         if self.signature is not None:
             object.__setattr__(self, "signature", signature_of(self.signature))
-        for name, longest in _LONGEST.items():
-            if (text := getattr(self, name)) is not None:
-                object.__setattr__(self, name, storable(text, longest))
 
     @property
     def completed(self) -> bool:

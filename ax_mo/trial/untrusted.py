@@ -22,6 +22,8 @@ _LONGEST_NAME = 1000
 _MOST_DIGITS = 308
 """Of an integer that is surely a float as well."""
 
+# ECMA-48: colours and movements of the cursor; titles and links, which end with their line at the latest; all others.
+_ESCAPES = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|[\]PX^_][^\x07\x1b\r\n]*(?:\x07|\x1b\\)?|[ -/]*[0-~])")
 # PostgreSQL takes no NUL, UTF-8 no half of a surrogate pair.
 _UNSTORABLE = re.compile("[\0\ud800-\udfff]")
 _UNSTORABLE_IN_NAMES = re.compile("[\0\n\r\ud800-\udfff]")
@@ -107,10 +109,21 @@ def measured(value: Any) -> float | None:
     return value if isinstance(value, float) or abs(value) < 2**63 else float(value)
 
 
+def without_escapes(text: str) -> str:
+    """The text without what it would tell a terminal, as a traceback does that a library has coloured."""
+    return _ESCAPES.sub("", text)
+
+
 def storable(text: str, longest: int = _LONGEST_TEXT) -> str:
-    """The text as every database and file takes it, and no longer than that."""
+    """The text as every database, file and screen takes it, and no longer than that."""
+    text = without_escapes(text)
     shortened = text if len(text) <= longest else text[: longest - 1] + "…"
-    return _UNSTORABLE.sub("\ufffd", shortened)
+    return storable_value(shortened)
+
+
+def storable_value(text: str) -> str:
+    """What is no text for people but a value, as every database takes it and otherwise as it is."""
+    return _UNSTORABLE.sub("\ufffd", text)
 
 
 def storable_name(text: str) -> str:

@@ -184,6 +184,17 @@ def test_signature_of_processes_without_a_result_follows_their_last_words(tmp_pa
     assert signature("Killed worker 1\n") != signature("No space left\n")
 
 
+def test_coloured_failure_is_kept_as_the_plain_one(tmp_path: Path) -> None:
+    def found(before: str, after: str) -> Outcome:
+        (tmp_path / STDERR).write_text(f"at\tline 7\n{before}ValueError: lr 3{after}\n{after}\n")
+        return outcome_of(tmp_path, 7, 2, ended(1))
+
+    coloured = found("\x1b[1;31m", "\x1b[0m")
+    assert coloured == found("", "")
+    assert coloured.reason == "ended with exit code 1: ValueError: lr 3"
+    assert coloured.stderr_tail == "at\tline 7\nValueError: lr 3"
+
+
 def test_completed_trial_has_no_signature(tmp_path: Path) -> None:
     assert outcome(tmp_path, ended(0)).signature is None
 

@@ -184,6 +184,33 @@ def test_what_trials_returned_reaches_no_terminal_unescaped(capsys: pytest.Captu
         assert "[bold]:warning:" in text, "no markup, no emoji"
 
 
+def shown(capsys: pytest.CaptureFixture[str], *ended: tuple[Trial, Trial | None]) -> list[list[str]]:
+    """What both screens say of trials that end, with those that they are like."""
+    live, out = on(80)
+    plain = PlainScreen()
+    for trial, alike in ended:
+        live.ended(trial, GOALS, alike)
+        plain.ended(trial, GOALS, alike)
+    written = capsys.readouterr().out.replace("ax_mo: ", "")
+    return [re.sub(r"\x1b\[[\d;]*m", "", text).splitlines() for text in (out.getvalue(), written)]
+
+
+def test_tabs_and_colours_of_a_trial_are_spaces_and_none(capsys: pytest.CaptureFixture[str]) -> None:
+    failed = replace(
+        OWN, status=Status.FAILED, metrics={}, reason="\x1b[31ma\tb\x1b[0m", stderr_tail="\tline 7\nc\td\x1b[0m"
+    )
+    for lines in shown(capsys, (failed, None)):
+        assert [line.rstrip() for line in lines] == [
+            "trial 0 failed: a       b", "          line 7", "  c       d",
+        ]  # fmt: skip
+
+
+def test_same_error_as_an_earlier_trial_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    first = replace(OWN, status=Status.FAILED, metrics={}, reason="ValueError: no", stderr_tail="line\nline")
+    for lines in shown(capsys, (first, None), (replace(first, number=3), first)):
+        assert lines == ["trial 0 failed: ValueError: no", "  line", "  line", "trial 3 failed: same error as trial 0"]
+
+
 def test_pipe_and_dumb_terminal_get_plain_lines(monkeypatch: pytest.MonkeyPatch) -> None:
     assert isinstance(screen_for_this_terminal(), PlainScreen)
     monkeypatch.setattr("sys.stdout.isatty", lambda: True, raising=False)

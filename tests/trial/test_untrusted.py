@@ -16,6 +16,7 @@ from ax_mo.trial.untrusted import (
     read_text,
     storable,
     storable_name,
+    storable_value,
 )
 
 
@@ -122,4 +123,23 @@ def test_text_is_stored_without_what_no_database_takes() -> None:
     assert storable("a\0b\ud800c\udfffé\n\U0001f600") == "a\ufffdb\ufffdc\ufffdé\n\U0001f600"
     assert storable("x" * 3000) == "x" * 1999 + "…"
     assert storable_name("val/acc é") == "val/acc é"
+    assert storable_value("\x1b[1mbold\0") == "\x1b[1mbold\ufffd"
     assert storable_name("a\r\nb\0") == "a\ufffd\ufffdb\ufffd"
+
+
+@pytest.mark.parametrize(
+    ("text", "plain"),
+    [
+        ("\x1b[1;38;5;9mred\x1b[0m end", "red end"),
+        ("\x1b(B\x1b[m\x1b7saved\x1b[2K\x1b[?25l", "saved"),
+        ("\x1b]8;;http://a.b/c\x1b\\link\x1b]8;;\x1b\\ \x1b]0;title\x07end", "link end"),
+        ("\x1b]0;without an end\nthe next line", "\nthe next line"),
+        ("a\ttab, [31m and ESC", "a\ttab, [31m and ESC"),
+    ],
+)
+def test_text_is_stored_without_what_drives_a_terminal(text: str, plain: str) -> None:
+    assert storable(text) == storable(plain) == plain
+
+
+def test_text_is_shortened_without_a_part_of_an_escape() -> None:
+    assert storable("\x1b[31m" * 1000 + "x" * 20, 10) == "x" * 9 + "…"
