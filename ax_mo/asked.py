@@ -11,6 +11,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from ax_mo.errors import ConfigError, StudyLost
+from ax_mo.hydra_node import job_name_of
 from ax_mo.jobs.command import Program
 from ax_mo.plan import Plan
 from ax_mo.project import Project
@@ -49,7 +50,7 @@ class Asked:
     @property
     def default_name(self) -> str:
         """What a study is called in a database that may hold others."""
-        return f"{self.config.hydra.job.name}:{self.sweep_dir}"
+        return f"{job_name_of(self.config)}:{self.sweep_dir}"
 
     @property
     def database(self) -> tuple[str, str]:

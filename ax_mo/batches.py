@@ -12,12 +12,12 @@ from hydra.core.utils import JobReturn
 from hydra.plugins.launcher import Launcher
 
 from ax_mo.errors import AxMoError
+from ax_mo.jobs.command import override_value
 from ax_mo.jobs.job import JobState, Phase
 from ax_mo.jobs.outcome import destroyed_directory
 from ax_mo.ledger import Ledger
 from ax_mo.resumption import Resumption
 from ax_mo.screen import write_from_a_handler
-from ax_mo.space.grammar import quoted
 from ax_mo.study.store import now
 from ax_mo.study.trial import Key, Outcome, Trial
 from ax_mo.sweep import Ending, ending_of, suggestion_of
@@ -121,9 +121,10 @@ class BatchSweep:
     def _launch_group(self, group: Sequence[Trial]) -> BaseException | None:
         """What went wrong in the launcher itself, if anything; results are in the trials' directories."""
         started = now()
+        jobs = [_overrides(trial, self._ledger.sweep_dir) for trial in group]
         try:
             with self._watching({trial.key for trial in group}):
-                returns = self._launcher.launch([_overrides(t) for t in group], initial_job_idx=group[0].number)
+                returns = self._launcher.launch(jobs, initial_job_idx=group[0].number)
         except (KeyboardInterrupt, AxMoError):
             raise
         except BaseException as error:  # a dead worker, or sys.exit() in a task that runs in this process
@@ -201,10 +202,13 @@ def _is_spoiled(directory: Path) -> bool:
     return destroyed_directory(directory) is not None or not (directory / SPEC).exists()
 
 
-def _overrides(run: Trial) -> list[str]:
-    if run.repeat is None:
-        return list(run.overrides)
-    return [*run.overrides, f"hydra.sweep.subdir={quoted(run.directory)}"]
+def _overrides(run: Trial, sweep_dir: Path) -> list[str]:
+    """With the directory that the ledger has given it: launchers would let two trials have one, or repeats."""
+    return [
+        *run.overrides,
+        f"hydra.sweep.dir={override_value(str(sweep_dir))}",
+        f"hydra.sweep.subdir={override_value(run.directory)}",
+    ]
 
 
 def _consecutive(batch: Sequence[Trial]) -> list[list[Trial]]:

@@ -14,12 +14,13 @@ from ax_mo.curve_watch import CurveWatch
 from ax_mo.errors import StudyStopped
 from ax_mo.failures import FailurePolicy, TooMany, first_alike, in_order_of_end, too_many, uncounted
 from ax_mo.goals import Goals
+from ax_mo.hydra_node import job_name_of, subdir_of
 from ax_mo.jobs.command import Program, make_room, prepare_directory
 from ax_mo.jobs.job import JobState, Phase
 from ax_mo.jobs.launch import JobFailure
 from ax_mo.jobs.outcome import destroyed_directory, has_result, outcome_of, with_required
 from ax_mo.jobs.stop_request import ask_to_stop, overdue, stopped_outcome
-from ax_mo.opening import command_of, composed, first_attempt, subdir_of
+from ax_mo.opening import command_of, composed, first_attempt
 from ax_mo.project import Project, reason, without_hydra
 from ax_mo.record import curves_of
 from ax_mo.results.files import ResultFiles
@@ -164,7 +165,7 @@ class Ledger:
             )
         runs = self._add(number, suggestion, overrides, subdir, self.repeats.count)
         self._configs[number] = without_hydra(config)
-        self._task_name = str(config.hydra.job.name)
+        self._task_name = job_name_of(config)
         for run in runs:
             self.prepare(run)
         self.files.changed()

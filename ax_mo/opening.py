@@ -1,11 +1,11 @@
 """How a suggestion becomes a trial: its configuration, its directory, its command. Pure, but for composing."""
 
-import os
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
-from omegaconf import DictConfig, OmegaConf, open_dict
+from omegaconf import DictConfig
 
+from ax_mo.hydra_node import number_job
 from ax_mo.jobs.command import Program
 from ax_mo.project import Project
 from ax_mo.study.trial import Status, Suggestion, Trial
@@ -14,16 +14,8 @@ from ax_mo.study.trial import Status, Suggestion, Trial
 def composed(project: Project, number: int, overrides: Sequence[str]) -> DictConfig:
     """A trial's configuration. Raises Hydra's exceptions."""
     config = project.compose(overrides)
-    with open_dict(config):
-        config.hydra.job.id = str(number)
-        config.hydra.job.num = number
+    number_job(config, number)
     return config
-
-
-def subdir_of(config: DictConfig, number: int, taken: Collection[str] = ()) -> str:
-    """A trial's directory by the user's ``hydra.sweep.subdir``, made unique."""
-    subdir = os.path.normpath(str(OmegaConf.select(config, "hydra.sweep.subdir")))
-    return f"{subdir}_{number}" if subdir in taken or subdir in (".", "") else subdir
 
 
 def first_attempt(number: int, suggestion: Suggestion, overrides: Sequence[str], subdir: str) -> Trial:

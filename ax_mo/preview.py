@@ -8,7 +8,8 @@ from omegaconf.errors import OmegaConfBaseException
 
 from ax_mo.asked import Asked
 from ax_mo.dry_run import description
-from ax_mo.opening import command_of, composed, first_attempt, subdir_of
+from ax_mo.hydra_node import subdir_of
+from ax_mo.opening import command_of, composed, first_attempt
 from ax_mo.project import reason
 from ax_mo.study.optimizer import SpaceExhausted
 from ax_mo.study.repeats import whole_trials

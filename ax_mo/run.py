@@ -8,7 +8,6 @@ import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 from hydra.core.plugins import Plugins
@@ -22,6 +21,7 @@ from ax_mo.batches import BatchSweep
 from ax_mo.curve_watch import CurveWatch
 from ax_mo.errors import ConfigError, NotRerunnableError, StudyLost, StudyStopped
 from ax_mo.failures import FailurePolicy
+from ax_mo.hydra_node import in_force, job_name_of, sweep_dir_of
 from ax_mo.jobs.command import Program, this_program
 from ax_mo.jobs.in_place import is_trial, refuse_inside_a_job, run_in_place
 from ax_mo.jobs.job import Jobs
@@ -83,7 +83,8 @@ def sweep(
         return [[run_in_place(arguments, context, task_function, config)]]
     refuse_inside_a_job()
     try:
-        return _sweep(given, arguments, context, task_function, config)
+        with in_force(config):
+            return _sweep(given, arguments, context, task_function, config)
     except KeyboardInterrupt:  # before the first trial; later ones are counted by the loop
         raise SystemExit(130) from None
 
@@ -98,7 +99,7 @@ def _sweep(
     disown_ranks()
     settings = parse_settings(given)
     project = Project(context.config_loader, config)
-    sweep_dir = Path(os.path.abspath(str(config.hydra.sweep.dir)))  # noqa: PTH100  links are kept as given
+    sweep_dir = sweep_dir_of(config)
     plan = make_plan(settings, arguments, project, resuming=(sweep_dir / TRIALS).exists())
     # Batches run wherever their launcher likes: the recorder goes there with Hydra's own callbacks.
     context.callbacks.callbacks.append(ResultRecorder(gives_environment=True))
@@ -260,7 +261,7 @@ class _Study:
 
     def _tag(self, study: StoredStudy) -> StudyTag:
         """What trackers call the study."""
-        job_name = str(self._asked.config.hydra.job.name)
+        job_name = job_name_of(self._asked.config)
         return study_tag(self._settings.study_name, job_name, study.name, study.created, study.seed)
 
     def _ledger(self, store: Store, asker: Asker, trackers: Trackers, tag: StudyTag, home: Home) -> Ledger:

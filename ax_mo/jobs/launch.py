@@ -15,6 +15,7 @@ from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 
 from ax_mo.errors import AxMoError
+from ax_mo.hydra_node import job_name_of, number_job, subdir_of, sweep_dir_of
 from ax_mo.jobs.arrival import Arrivals
 from ax_mo.jobs.command import Program, prepare_directory, this_program
 from ax_mo.jobs.in_place import is_trial, refuse_inside_a_job, run_in_place
@@ -67,10 +68,9 @@ def launch(
     try:
         log.info("Launching %d jobs with TorchX (%s)", len(job_overrides), values.scheduler)
         batch = secrets.token_hex(4)
-        prepared = [
-            _prepare(program, context, config, list(overrides), initial_job_idx + offset, batch)
-            for offset, overrides in enumerate(job_overrides)
-        ]
+        prepared: list[_Prepared] = []
+        for number, overrides in enumerate(job_overrides, initial_job_idx):
+            prepared.append(_prepare(program, context, config, list(overrides), number, batch, prepared))
         states = _run(jobs, prepared, parallel_jobs(settings.get("n_jobs"), values, jobs))
         return [_job_return(job, states[job.number]) for job in prepared]
     finally:
@@ -78,15 +78,20 @@ def launch(
 
 
 def _prepare(
-    program: Program, context: HydraContext, config: DictConfig, overrides: list[str], number: int, batch: str
+    program: Program,
+    context: HydraContext,
+    config: DictConfig,
+    overrides: list[str],
+    number: int,
+    batch: str,
+    others: Sequence[_Prepared],
 ) -> _Prepared:
-    """Compose the job and write what it needs into its directory."""
+    """Compose the job and write what it needs into its directory, which none of the ``others`` has."""
     job_config = context.config_loader.load_sweep_config(config, overrides)
-    with open_dict(job_config):
-        job_config.hydra.job.id = str(number)
-        job_config.hydra.job.num = number
-    sweep_dir = Path(os.path.abspath(str(config.hydra.sweep.dir)))  # noqa: PTH100  links are kept as given
-    subdir = str(OmegaConf.select(job_config, "hydra.sweep.subdir"))
+    number_job(job_config, number)
+    sweep_dir = sweep_dir_of(job_config)
+    taken = [os.path.relpath(other.directory, sweep_dir) for other in others]
+    subdir = subdir_of(job_config, number, taken)
     directory = sweep_dir / subdir
     with read_write(job_config.hydra.runtime), open_dict(job_config.hydra.runtime):
         job_config.hydra.runtime.output_dir = str(directory)
@@ -150,7 +155,7 @@ def _job_return(job: _Prepared, state: JobState) -> JobReturn:
         cfg=without_hydra(job.config),
         hydra_cfg=OmegaConf.create({"hydra": job.config.hydra}),
         working_dir=str(job.directory) if _changes_directory(job.config) else str(job.spec.cwd),
-        task_name=str(job.config.hydra.job.name),
+        task_name=job_name_of(job.config),
     )
     if outcome.completed:
         result.status = JobStatus.COMPLETED

@@ -15,14 +15,15 @@ def chosen_launcher(sweep):
 
 @pytest.mark.parametrize("launcher", ["basic", "joblib"])
 def test_other_launchers_run_the_study_in_batches(sweep, launcher):
-    done = sweep.run(*SPACE, f"hydra/launcher={launcher}", "hydra.sweeper.trial_timeout=600")
+    subdir = "hydra.sweep.subdir=${hydra:runtime.choices.model}"  # the same for all of them
+    done = sweep.run(*SPACE, f"hydra/launcher={launcher}", "hydra.sweeper.trial_timeout=600", subdir)
     assert done.returncode == 0, done.output
     assert "trial_timeout and max_retries do nothing with this launcher" in done.output
     assert launcher in chosen_launcher(sweep)
     trials = sweep.trials()
     assert [trial["status"] for trial in trials] == ["completed"] * 5
-    assert [trial["dir"] for trial in trials] == [str(number) for number in range(5)]
-    assert (sweep.dir / "3" / ".hydra" / "config.yaml").exists()
+    assert [trial["dir"] for trial in trials] == ["small", *(f"small_{number}" for number in range(1, 5))]
+    assert (sweep.dir / "small_3" / ".hydra" / "config.yaml").exists()
 
 
 def test_torchx_is_the_default_and_a_file_can_choose_another(sweep):

@@ -87,12 +87,15 @@ def test_config_name_path_and_dir_are_passed_on(sweep):
 
 def test_chdir_custom_subdir_and_the_users_own_overrides(sweep):
     done = sweep.run(
-        *ONE, "y=0.25", "+note='a, b=c'", "hydra.job.chdir=true",
-        "hydra.sweep.subdir=run_${hydra.job.num}_${hydra.job.override_dirname}",
+        *ONE, "y=0.25", "+note='a, b=c'", "hydra.job.chdir=true", "hydra.job.name=${hydra:job.num}_of_${oc.env:TEAM}",
+        "hydra.sweep.dir=${hydra:runtime.choices.model}", "+hydra.job.env_set.RUN=${hydra:job.name}",
+        "hydra.sweep.subdir=run_${hydra:job.num}_${hydra.job.override_dirname}", env={"TEAM": "vision"},
     )  # fmt: skip
+    sweep.dir = sweep.tmp_path / "small"
     assert done.returncode == 0, done.output
     directories = [sweep.dir / trial["dir"] for trial in sweep.trials()]
     assert directories[1].name.startswith("run_1_")
+    assert (directories[1] / "1_of_vision.log").exists()  # Hydra's log, which a job's own name names
     for directory in directories:
         config = config_of(directory)
         assert config["y"] == 0.25

@@ -361,3 +361,16 @@ def test_dead_worker_is_a_failed_return_that_names_its_job(program: Program) -> 
     assert done.returncode == 1
     assert "Job 1 failed: ended with exit code 1" in done.stderr
     assert "Traceback" not in done.stdout + done.stderr
+
+
+def test_jobs_are_where_the_programs_own_node_says_and_never_share_a_directory(program: Program) -> None:
+    name = "hydra.sweep.subdir=${hydra:job.name}_${hydra:runtime.choices.hydra/launcher}"
+    done = program.sweep("+job=0,1", "+ends=normally", name, "hydra.job.name=job_${hydra:job.num}")
+    assert done.returncode == 0, done.stderr
+    assert [value for _, _, value in program.launched] == ["result of 0", "result of 1"]
+    assert {path.parent.name for path in program.directory.glob("sweep/*/result.json")} == {
+        "job_0_torchx", "job_1_torchx",
+    }  # fmt: skip
+    done = program.sweep("+job=0,1", "+ends=normally", "hydra.sweep.subdir=same", "hydra.sweep.dir=other")
+    assert [value for _, _, value in program.launched] == ["result of 0", "result of 1"], done.stderr
+    assert {path.parent.name for path in program.directory.glob("other/*/result.json")} == {"same", "same_1"}
