@@ -36,6 +36,7 @@ from ax_mo.study.repeats import Repeats, whole
 from ax_mo.study.store import Store, now
 from ax_mo.study.trial import Key, Outcome, Status, Suggestion, Trial, seconds_between
 from ax_mo.trial.curve import CurvePoint, read_curve
+from ax_mo.trial.differences import Difference, sentence
 from ax_mo.trial.files import PID, SPEC, remove
 from ax_mo.trial.metrics import as_json
 
@@ -92,6 +93,7 @@ class Ledger:
         self.failures = failures
         self._fault: TooMany | None = None
         self._fault_is_told = False
+        self._told_of: set[str] = set()
         self.cwd = Path.cwd()
         self.repeats = repeats or Repeats()
         self.metrics = metrics or {}
@@ -323,6 +325,7 @@ class Ledger:
         outcome = replace(outcome, started=outcome.started or run.started, ended=outcome.ended or now())
         self.store.ended(key, outcome)
         self._set(run.ended_by(outcome))
+        self._tell_of(outcome.differences, run)
         self.files.changed()
         trial = self.trials[run.number]
         if not trial.status.ended:
@@ -347,6 +350,13 @@ class Ledger:
         self.screen.ended(trial, self.goals, alike)
         for observer in self.observers:
             observer.ended(trial)
+
+    def _tell_of(self, differences: Sequence[Difference], run: Trial) -> None:
+        """Say what the task returns and is not used, once for each metric: all trials are the same in that."""
+        news = [difference for difference in differences if difference.metric not in self._told_of]
+        if news:
+            self._told_of.update(difference.metric for difference in news)
+            self.screen.notice(f"trial {run.label}: {sentence(news)}")
 
     def cancel(self, key: Key) -> None:
         """The user ended the run. What it had left before counts, and it was stopped early if it had been asked to.

@@ -18,6 +18,7 @@ from ax_mo.resumption import Resumption
 from ax_mo.study.early_stopping import parse_early_stopping
 from ax_mo.study.trial import Outcome, Status, Trial
 from ax_mo.trial.curve import append
+from ax_mo.trial.differences import Difference
 from ax_mo.trial.files import CURVE, LIGHTNING, RESULT, STOP
 
 GOALS = parse_goals({"acc": "maximize"})
@@ -74,6 +75,22 @@ def leave_result(directory: Path, run: Trial, status: str) -> None:
 def leave_curve(directory: Path, run: Trial, *values: float) -> None:
     for step, value in enumerate(values):
         append(directory / run.directory / CURVE, step, 0.0, {"acc": value})
+
+
+# What the task returns and is not used
+
+
+def test_number_that_replaces_nothing_is_told_once_a_study(tmp_path: Path) -> None:
+    runs = [running(number=number, directory=str(number)) for number in range(3)]
+    ledger = ledger_of(tmp_path, *runs)
+    notices: list[str] = []
+    ledger.screen.notice = notices.append  # type: ignore[method-assign]
+    loss, acc = Difference("loss", 0.5, "lightning", 0.9), Difference("acc", 0.25, "csv", 7.0)
+    for run, found in zip(runs, [(loss,), (loss,), (loss, acc)], strict=True):
+        ledger.finish(run.key, Outcome({"acc": 0.25}, differences=found))
+    first, second = notices
+    assert first.startswith("trial 0: the task returned 0.9 for 'loss', which is 0.5 (Lightning)")
+    assert second.startswith("trial 2: the task returned 7 for 'acc', which is 0.25 (csv)") and "loss" not in second
 
 
 # Cancelled by the user

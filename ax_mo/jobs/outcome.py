@@ -61,7 +61,7 @@ def outcome_of(directory: Path, number: int, attempt: int, state: JobState) -> O
     if state.exit_code not in (0, None):
         reason = f"recorded its result, then {_ending(state)}"
         return Outcome({}, reason, reason, tail, started, ended)
-    return Outcome(result.metrics, started=started, ended=ended)
+    return Outcome(result.metrics, started=started, ended=ended, differences=result.differences)
 
 
 def destroyed_directory(directory: Path) -> str | None:

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from enum import StrEnum
 
 from ax_mo.space.parameters import Value
+from ax_mo.trial.differences import Difference
 from ax_mo.trial.untrusted import storable
 
 
@@ -87,6 +88,7 @@ class Outcome:
     ended: str | None = None
     stopped: bool = False
     """Whether it was stopped early, for that reason."""
+    differences: tuple[Difference, ...] = ()
 
     def __post_init__(self) -> None:
         for name in ("reason", "signature", "stderr_tail"):

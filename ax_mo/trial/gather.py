@@ -59,15 +59,13 @@ def partial_metrics(directory: Path) -> dict[str, float]:
 
 
 def _wanted(spec: Mapping[str, Any], said: Said) -> dict[str, MetricSource]:
-    """``hydra.sweeper.metrics`` without the names that the trial has given a number by itself."""
+    """``hydra.sweeper.metrics`` without the names that the trial has reported a number by."""
     sources = parse_metric_sources(spec.get("metrics"))
-    taken = {name: source for name, source, entry in said.by_precedence if as_number(entry) is not None}
-    for name in sources:
-        if name in taken:
-            log.warning(
-                "hydra.sweeper.metrics.%s is not used: the metric of that name is %s. Give it another name.",
-                name, taken[name],
-            )  # fmt: skip
+    taken = [name for name in sources if as_number(said.reported.get(name)) is not None]
+    for name in taken:
+        log.warning(
+            "hydra.sweeper.metrics.%s is not used: the metric of that name is reported. Give it another name.", name
+        )
     return {name: source for name, source in sources.items() if name not in taken}
 
 

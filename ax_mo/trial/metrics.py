@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 _MOST_BITS = 10_000
@@ -15,34 +15,42 @@ class MetricError(Exception):
 
 @dataclass(frozen=True)
 class Returned:
-    """What a task returned: values by name, or one that has no name and the sentence that says why."""
+    """What a task returned: values by name, or by their positions alone, or one that has neither."""
 
     named: dict[str, Any]
+    by_position: dict[str, Any] = field(default_factory=dict)
+    """By the objective that has the place of each: no source that names a metric gives way to these."""
     unnamed: Any = None
     problem: str | None = None
+    """The sentence that says why it has neither."""
+
+    @property
+    def names(self) -> list[str]:
+        return list(dict.fromkeys([*self.named, *self.by_position]))
 
 
 def by_name(value: Any, objectives: Sequence[str]) -> Returned:
-    """A dict is taken by name; a tuple or list in the order of ``objectives``; one number as the only objective."""
+    """A dict has names; a tuple or list stands for the ``objectives`` in their order; one number for the only one."""
     if isinstance(value, Mapping):
         return Returned({str(name): entry for name, entry in value.items()})
     if isinstance(value, tuple | list):
         if len(value) == len(objectives):
-            return Returned(dict(zip(objectives, value, strict=True)))
+            return Returned({}, dict(zip(objectives, value, strict=True)))
         return Returned(
+            {},
             {},
             value,
             f"the task returned {len(value)} values for {len(objectives)} objectives ({', '.join(objectives)})",
         )
     if value is None:
-        return Returned({}, None, f"the task returned nothing; {_what_to_return(objectives)}")
+        return Returned({}, {}, None, f"the task returned nothing; {_what_to_return(objectives)}")
     if as_number(value) is None:
-        return Returned({}, None, f"the task returned {type(value).__name__} {value!r:.200}, not numbers")
+        return Returned({}, {}, None, f"the task returned {type(value).__name__} {value!r:.200}, not numbers")
     if len(objectives) != 1:
         return Returned(
-            {}, value, f"the task returned one number for {len(objectives)} objectives ({', '.join(objectives)})"
+            {}, {}, value, f"the task returned one number for {len(objectives)} objectives ({', '.join(objectives)})"
         )
-    return Returned({objectives[0]: value})
+    return Returned({}, {objectives[0]: value})
 
 
 def _what_to_return(objectives: Sequence[str]) -> str:

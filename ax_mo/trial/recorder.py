@@ -13,6 +13,7 @@ from hydra.experimental.callback import Callback
 
 from ax_mo.trial import current
 from ax_mo.trial.curve import read_curve
+from ax_mo.trial.differences import sentence
 from ax_mo.trial.files import CURVE, LIGHTNING, RESULT, SCHEMA, SPEC, read_json, remove, write_json
 from ax_mo.trial.gather import gather
 from ax_mo.trial.heartbeat import Heartbeat
@@ -159,7 +160,7 @@ def _readable(result: dict[str, Any], spec: Mapping[str, Any]) -> dict[str, Any]
         return result
     log.warning("What the task gave is too much to be recorded: only the metrics that the study needs are.")
     metrics = {name: value for name, value in result["metrics"].items() if name in list(spec.get("required", ()))}
-    small = {name: value for name, value in result.items() if name not in ("value", "sources")}
+    small = {name: value for name, value in result.items() if name not in ("value", "sources", "differences")}
     return {**small, "metrics": metrics}
 
 
@@ -186,12 +187,15 @@ def _metrics(
 ) -> tuple[dict[str, float], dict[str, Any]]:
     """The trial's metrics, and what ``result.json`` says about them. Raises MetricError."""
     curve = read_curve(directory)
-    if curve.dropped:
-        log.warning("%d points or values of the learning curve were dropped: repeated or not finite.", curve.dropped)
     required = spec.get("required", [])
     said = gather(value, spec, directory, curve, required if stopped is None else ())
     merged = merge(said, required, stopped is not None)
     about: dict[str, Any] = {"sources": merged.sources}
+    if merged.differences:
+        log.warning("%s.", sentence(merged.differences))
+        about["differences"] = [difference.as_json() for difference in merged.differences]
+    if curve.dropped:
+        log.warning("%d points or values of the learning curve were dropped: repeated or not finite.", curve.dropped)
     if merged.unnamed is not None:
         about["value"] = merged.unnamed
     if curve.dropped:

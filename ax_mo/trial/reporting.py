@@ -21,7 +21,7 @@ def report(step: int, metrics: Mapping[str, Any] | None = None, **named: Any) ->
     """Add a point to the trial's learning curve: ``report(epoch, val_acc=0.8)``, ``report(epoch, {"val/acc": 0.8})``.
 
     A metric's steps rise; one that does not is dropped and counted. The last value of each name is the trial's
-    metric unless the task returns one. Values are numbers, NumPy's and torch's included; NaN is left out and counted.
+    metric, whatever the task returns. Values are numbers, NumPy's and torch's included; NaN is left out and counted.
     Does nothing outside a trial and in any process but rank 0.
     """
     try:

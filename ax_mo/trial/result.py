@@ -6,11 +6,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from ax_mo.trial.differences import Difference
 from ax_mo.trial.files import RESULT, SCHEMA
 from ax_mo.trial.untrusted import LARGEST, Unusable, measured, parse_json, read_bytes, storable_name
 
 _EARLIEST, _LATEST = 1970, 2200
 """Years that any reader of times can handle."""
+_MOST_DIFFERENCES = 100
+_NOT_FINITE = ("nan", "inf", "-inf")
 
 
 @dataclass(frozen=True)
@@ -33,6 +36,7 @@ class TrialResult:
     """Why it has stopped early; its metrics are those of its first steps then, and it may have an error as well."""
     value: Any = None
     """What the task returned, for sweepers that want that."""
+    differences: tuple[Difference, ...] = ()
 
 
 def read_result(directory: Path, number: int, attempt: int) -> TrialResult | None:
@@ -74,6 +78,7 @@ def _parsed(content: Any, number: int, attempt: int) -> TrialResult | None:
         ended=_moment("ended", content.get("ended")),
         stopped=stopped,
         value=content.get("value"),
+        differences=_differences(content.get("differences", [])) if has_metrics else (),
     )
 
 
@@ -89,6 +94,21 @@ def _metrics(given: Any) -> dict[str, float]:
             raise Unusable(f"metrics.{name} is no {wanted}{beyond} ({_shown(value)})")
         metrics[storable_name(name)] = number
     return metrics
+
+
+def _differences(given: Any) -> tuple[Difference, ...]:
+    if not isinstance(given, list):
+        raise Unusable(f"differences is no list ({_shown(given)})")
+    return tuple(_difference(entry) for entry in given[:_MOST_DIFFERENCES])
+
+
+def _difference(given: Any) -> Difference:
+    entry = given if isinstance(given, dict) else {}
+    metric, source, used, returned = (entry.get(name) for name in ("metric", "source", "used", "returned"))
+    number, other = measured(used), float(returned) if returned in _NOT_FINITE else measured(returned)
+    if not (isinstance(metric, str) and isinstance(source, str)) or number is None or other is None:
+        raise Unusable(f"differences holds what is none ({_shown(given)})")
+    return Difference(storable_name(metric), number, storable_name(source), other)
 
 
 def _error(given: Any) -> TrialError:

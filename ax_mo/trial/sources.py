@@ -1,15 +1,17 @@
 """One set of metrics from everything that a trial said. Pure.
 
-The first that has a name wins: the return value, ``report()``, Lightning's final metrics, files (and whatever else
-``hydra.sweeper.metrics`` names), the costs that every Lightning project gets for free.
+The first that has a name wins: ``report()``, ``hydra.sweeper.metrics``, Lightning's final metrics, a returned dict, the
+costs that every trial has for free. A number that was returned without a name comes after all of those: which metric it
+is goes by its place alone, and many a ``main`` returns one for another purpose.
 """
 
 import difflib
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from ax_mo.trial.differences import Difference, alike
 from ax_mo.trial.metrics import MetricError, Returned, as_number
 from ax_mo.trial.untrusted import LARGEST
 
@@ -40,15 +42,11 @@ class Said:
 
     @property
     def by_precedence(self) -> list[tuple[str, str, Any]]:
-        """(name, source, value), the winner of each name first."""
-        groups = [
-            (RETURNED, self.returned.named),
-            (REPORTED, self.reported),
-            (LIGHTNING, self.lightning),
-        ]
-        entries = [(name, source, value) for source, values in groups for name, value in values.items()]
-        entries += [(name, source, value) for name, (value, source) in self.named.items()]
-        return entries + [(name, BUILT_IN, value) for name, value in self.costs.items()]
+        """(name, source, value) of all that has a name, the winner of each first."""
+        named = [(name, source, value) for name, (value, source) in self.named.items()]
+        groups = [(LIGHTNING, self.lightning), (RETURNED, self.returned.named), (BUILT_IN, self.costs)]
+        others = [(name, source, value) for source, values in groups for name, value in values.items()]
+        return [*((name, REPORTED, value) for name, value in self.reported.items()), *named, *others]
 
 
 @dataclass(frozen=True)
@@ -58,6 +56,8 @@ class Merged:
     metrics: dict[str, float]
     sources: dict[str, str]
     unnamed: float | None = None
+    differences: tuple[Difference, ...] = ()
+    """Where the task returned another number than that which is used for a required metric."""
 
 
 def merge(said: Said, required: Sequence[str], stopped: bool = False) -> Merged:
@@ -71,21 +71,27 @@ def merge(said: Said, required: Sequence[str], stopped: bool = False) -> Merged:
     sources: dict[str, str] = {}
     not_finite: dict[str, Any] = {}
     no_number: dict[str, Any] = {}
-    for name, source, value in said.by_precedence:
-        if name in metrics or name in not_finite:
-            continue
+
+    def take(name: str, source: str, value: Any) -> None:
         number = as_number(value)
+        if name in metrics or name in not_finite:
+            return
         if number is None:
             no_number.setdefault(name, value)
         elif abs(number) <= LARGEST:
             metrics[name], sources[name] = number, source
         else:
             not_finite[name] = value
+
+    for name, source, value in said.by_precedence:
+        take(name, source, value)
     if stopped:
         for name, number in said.curve.items():
             if name not in metrics:
                 metrics[name], sources[name] = number, CURVE
-    else:
+    for name, value in said.returned.by_position.items():
+        take(name, RETURNED, value)
+    if not stopped:
         for name in required:
             if name in not_finite:
                 what = f"beyond {LARGEST:g}" if math.isfinite(as_number(not_finite[name]) or 0.0) else "not finite"
@@ -96,7 +102,21 @@ def merge(said: Said, required: Sequence[str], stopped: bool = False) -> Merged:
             if name not in metrics:
                 raise MetricError(_missing(name, said))
     unnamed = as_number(said.returned.unnamed)
-    return Merged(metrics, sources, unnamed if unnamed is not None and math.isfinite(unnamed) else None)
+    if unnamed is not None and not math.isfinite(unnamed):
+        unnamed = None
+    # The metrics of a trial that was stopped are those of some step before its end.
+    differences = () if stopped else tuple(_differences(said.returned, metrics, sources, required))
+    return Merged(metrics, sources, unnamed, differences)
+
+
+def _differences(
+    returned: Returned, metrics: Mapping[str, float], sources: Mapping[str, str], required: Iterable[str]
+) -> Iterator[Difference]:
+    values = {**returned.by_position, **returned.named}
+    for name in required:
+        number = as_number(values.get(name))
+        if number is not None and sources[name] != RETURNED and not alike(number, metrics[name]):
+            yield Difference(name, metrics[name], sources[name], number)
 
 
 def _missing(name: str, said: Said) -> str:
@@ -109,10 +129,10 @@ def _missing(name: str, said: Said) -> str:
     if not others:
         if problem is not None:
             return problem + looked
-        listed = ", ".join(said.returned.named) or "none"
-        hint = _hint(name, said.returned.named)
+        listed = ", ".join(said.returned.names) or "none"
+        hint = _hint(name, said.returned.names)
         return f"the metric '{name}' was not returned; returned were: {listed}.{looked}{hint}"
-    seen: dict[str, list[str]] = {RETURNED: list(said.returned.named)} if said.returned.named else {}
+    seen: dict[str, list[str]] = {RETURNED: said.returned.names} if said.returned.names else {}
     for source, other in others:
         seen.setdefault(source, []).append(other)
     listed = "; ".join(

@@ -16,6 +16,7 @@ def main(cfg):
         ax_mo.report(epoch, {"val/loss": (cfg.x - 0.3) ** 2 / (epoch + 1)}, size=cfg.x)
         if ax_mo.should_stop():
             break
+    return 17.0
 
 
 if __name__ == "__main__":
@@ -24,7 +25,7 @@ if __name__ == "__main__":
 
 
 @pytest.mark.parametrize("launcher", ["torchx", "basic", "joblib"])
-def test_trials_that_return_nothing_have_what_they_reported(sweep, launcher):
+def test_trials_that_return_something_else_have_what_they_reported(sweep, launcher):
     sweep.script.write_text(PROJECT)
     sweep.objectives = "{val/loss: minimize, size: minimize}"
     done = sweep.run(
@@ -42,13 +43,15 @@ def test_trials_that_return_nothing_have_what_they_reported(sweep, launcher):
 
 def test_metrics_are_read_from_where_the_sweep_says(sweep):
     sweep.script.write_text(PROJECT)
-    sweep.objectives = "{worst: minimize, size: minimize}"
+    sweep.objectives = "{worst: minimize}"
     source = "{worst: {source: curve, tag: val/loss, take: max}}"
     done = sweep.run("+x=interval(0,1)", "hydra.sweeper.n_trials=2", f"hydra.sweeper.metrics={source}")
     assert done.returncode == 0, done.output
     for number, trial in enumerate(sweep.trials()):
         assert float(trial["metrics.worst"]) == pytest.approx((float(trial["params.+x"]) - 0.3) ** 2)
         assert sweep.result(number)["sources"]["worst"] == "curve"
+        assert "the task returned 17 for 'worst'" in (sweep.dir / str(number) / "toy.log").read_text()
+    assert done.output.count("the task returned 17 for 'worst'") == 1
 
 
 def test_metric_that_appears_nowhere_fails_its_trial_with_the_names_that_were_seen(sweep):

@@ -16,6 +16,7 @@ import ax_mo
 from ax_mo.jobs.job import JobState, Phase
 from ax_mo.jobs.outcome import outcome_of
 from ax_mo.trial import current, gather
+from ax_mo.trial.differences import Difference
 from ax_mo.trial.files import CURVE, HEARTBEAT, LIGHTNING, RESULT, SPEC, STOP, read_json, write_json
 from ax_mo.trial.recorder import ResultRecorder
 
@@ -214,7 +215,7 @@ def test_job_that_slurm_queued_again_does_not_keep_the_failure_of_its_preemption
     record(trial, RuntimeError("a worker was ended by SIGTERM"), lambda: ax_mo.report(5, {"acc": 0.5}))
     if count is not None:
         monkeypatch.setenv("SLURM_RESTART_COUNT", count)
-    result = record(trial, {"acc": 0.9, "seconds": 3}, lambda: ax_mo.report(0, {"acc": 0.1}))
+    result = record(trial, {"acc": 0.9, "seconds": 3}, lambda: ax_mo.report(0, {"loss": 0.1}))
     assert result is not None
     assert result["metrics"].get("acc") == recorded
     steps = [json.loads(line)["step"] for line in (trial / CURVE).read_text().splitlines()]
@@ -358,9 +359,45 @@ def test_tag_that_is_nowhere_is_missed_with_the_names_of_the_file(trial: Path) -
 
 def test_entry_whose_name_is_taken_says_that_it_is_not_used(trial: Path, caplog: pytest.LogCaptureFixture) -> None:
     ask(trial, "val/acc", **{"val/acc": {"source": "csv", "take": "max"}})
-    result = record(trial, None, lambda: lightning(trial))
-    assert result is not None and result["sources"]["val/acc"] == "lightning"
-    assert "hydra.sweeper.metrics.val/acc is not used: the metric of that name is lightning." in caplog.text
+    result = record(trial, None, lambda: ax_mo.report(0, {"val/acc": 0.5}))
+    assert result is not None and result["sources"]["val/acc"] == "reported"
+    assert "hydra.sweeper.metrics.val/acc is not used: the metric of that name is reported." in caplog.text
+
+
+def test_what_is_named_wins_over_lightnings_metric_of_that_name(trial: Path) -> None:
+    ask(trial, "val/acc", **{"val/acc": {"source": "curve", "tag": "acc", "take": "max"}})
+
+    def work() -> None:
+        lightning(trial)
+        for step, accuracy in enumerate([0.25, 0.75, 0.5]):
+            ax_mo.report(step, acc=accuracy)
+
+    result = record(trial, None, work)
+    assert result is not None
+    assert (result["metrics"]["val/acc"], result["sources"]["val/acc"]) == (0.75, "curve")
+
+
+def test_number_that_replaces_nothing_is_told_first_and_kept_with_both_values(
+    trial: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    ask(trial, "val/acc")
+
+    def work() -> None:
+        lightning(trial)
+        ax_mo.report(1, loss=1)
+        ax_mo.report(1, loss=1)
+
+    result = record(trial, 0.5, work)
+    assert result is not None and result["metrics"]["val/acc"] == 0.9
+    (difference,) = result["differences"]
+    assert difference == {"metric": "val/acc", "used": 0.9, "source": "lightning", "returned": 0.5}
+    first, *_ = [entry.getMessage() for entry in caplog.records]
+    assert first.startswith("the task returned 0.5 for 'val/acc', which is 0.9 (Lightning)")
+    outcome = outcome_of(trial, TRIAL["trial"], TRIAL["attempt"], JobState(Phase.ENDED, 0))
+    assert outcome.differences == (Difference("val/acc", 0.9, "lightning", 0.5),)
+    (trial / RESULT).unlink()
+    result = record(trial, 0.9, work)
+    assert result is not None and "differences" not in result
 
 
 @pytest.fixture

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from ax_mo.trial.differences import Difference, sentence
 from ax_mo.trial.metrics import MetricError, by_name
 from ax_mo.trial.sources import Merged, Said, merge
 
@@ -19,15 +20,18 @@ def missing(said: Said, required: list[str] = TWO) -> str:
 
 def test_first_source_of_a_name_wins() -> None:
     everything = {
-        "reported": {"a": 1, "b": 1},
-        "lightning": {"a": 2, "b": 2, "c": 2},
-        "named": dict.fromkeys("abcd", (3.0, "csv")),
-        "costs": dict.fromkeys("abcde", 4),
-        "curve": dict.fromkeys("abcdef", 5),
+        "reported": dict.fromkeys("a", 0),
+        "named": dict.fromkeys("ab", (1.0, "csv")),
+        "lightning": dict.fromkeys("abc", 2),
+        "costs": dict.fromkeys("abcdefgh", 4),
+        "curve": dict.fromkeys("abcdefghi", 5),
     }
-    merged = merge(Said(by_name({"a": 0}, ["a"]), **everything), ["a"])
-    assert merged.metrics == {"a": 0, "b": 1, "c": 2, "d": 3, "e": 4}
-    assert merged.sources == {"a": "returned", "b": "reported", "c": "lightning", "d": "csv", "e": "built-in"}
+    merged = merge(Said(by_name(dict.fromkeys("abcdefg", 3), []), **everything), ["a"])
+    assert merged.metrics == {"a": 0, "b": 1, "c": 2, "d": 3, "e": 3, "f": 3, "g": 3, "h": 4}
+    assert merged.sources == {
+        "a": "reported", "b": "csv", "c": "lightning", **dict.fromkeys("defg", "returned"), "h": "built-in",
+    }  # fmt: skip
+    assert merge(Said(by_name((5, 6), ["h", "i"]), **everything), []).metrics["h"] == 4
 
 
 def test_own_metric_wins_over_a_built_in_cost() -> None:
@@ -42,8 +46,19 @@ def test_return_value_without_names_is_no_error_where_the_others_have_all(value:
     assert merged == Merged({"acc": 0.9, "size": 7}, {"acc": "lightning", "size": "built-in"}, unnamed)
 
 
-def test_tuple_of_the_right_length_goes_by_position() -> None:
-    assert merge(Said(by_name((0.9, 7), TWO), lightning={"acc": 0.1}), TWO).metrics == {"acc": 0.9, "size": 7}
+def test_tuple_goes_by_position_where_nothing_has_a_name() -> None:
+    merged = merge(Said(by_name((0.9, 7), TWO), lightning={"acc": 0.9}), TWO)
+    assert merged == Merged({"acc": 0.9, "size": 7}, {"acc": "lightning", "size": "returned"})
+
+
+def test_tuple_in_another_order_than_the_objectives_is_caught() -> None:
+    merged = merge(Said(by_name((7, 0.9), TWO), lightning={"acc": 0.9}, costs={"size": 7}), TWO)
+    assert (merged.metrics, merged.sources) == ({"acc": 0.9, "size": 7}, {"acc": "lightning", "size": "built-in"})
+    assert merged.differences == (Difference("acc", 0.9, "lightning", 7), Difference("size", 7, "built-in", 0.9))
+    assert sentence(merged.differences) == (
+        "the task returned 7 for 'acc', which is 0.9 (Lightning), and 0.9 for 'size', which is 7 (built in); "
+        "those are used"
+    )
 
 
 def test_tuple_of_other_things_than_numbers_gives_way() -> None:
@@ -51,14 +66,39 @@ def test_tuple_of_other_things_than_numbers_gives_way() -> None:
     assert merged.sources == dict.fromkeys(TWO, "lightning")
 
 
-def test_one_number_is_the_only_objective_whatever_lightning_has() -> None:
-    said = Said(by_name(0.5, ["val/acc_best"]), lightning={"val/acc_best": 0.4})
-    merged = merge(said, ["val/acc_best"])
-    assert (merged.metrics, merged.sources) == ({"val/acc_best": 0.5}, {"val/acc_best": "returned"})
+@pytest.mark.parametrize(
+    ("source", "named"),
+    [("reported", {"reported": {"val/loss": 0.25}}), ("csv", {"named": {"val/loss": (0.25, "csv")}}),
+     ("lightning", {"lightning": {"val/loss": 0.25}}), ("built-in", {"costs": {"val/loss": 0.25}})],
+)  # fmt: skip
+def test_number_without_a_name_never_replaces_one_that_has_it(source: str, named: dict[str, Any]) -> None:
+    merged = merge(Said(by_name(0.875, ["val/loss"]), **named), ["val/loss"])
+    assert (merged.metrics, merged.sources) == ({"val/loss": 0.25}, {"val/loss": source})
+    assert merged.differences == (Difference("val/loss", 0.25, source, 0.875),)
+
+
+def test_returned_dict_that_says_otherwise_is_a_difference_in_what_is_required() -> None:
+    said = Said(by_name({"acc": 0.5, "loss": 2}, TWO), lightning={"acc": 0.9, "loss": 1, "size": 1})
+    assert merge(said, TWO).differences == (Difference("acc", 0.9, "lightning", 0.5),)
+
+
+def test_number_without_a_name_counts_where_nothing_has_one() -> None:
+    merged = merge(Said(by_name(0.5, ["loss"]), lightning={"val/loss": 0.4}), ["loss"])
+    assert merged == Merged({"val/loss": 0.4, "loss": 0.5}, {"val/loss": "lightning", "loss": "returned"})
+
+
+def test_nan_without_a_name_is_a_difference() -> None:
+    (found,) = merge(Said(by_name(math.nan, ["loss"]), lightning={"loss": 0.4}), ["loss"]).differences
+    assert found.used == 0.4 and math.isnan(found.returned)
+
+
+def test_step_at_which_a_trial_was_stopped_is_no_difference() -> None:
+    said = Said(by_name(0.5, ["loss"]), curve={"loss": 0.4})
+    assert merge(said, ["loss"], stopped=True) == Merged({"loss": 0.4}, {"loss": "curve"})
 
 
 def test_nan_does_not_give_way() -> None:
-    said = Said(by_name({"acc": math.nan}, TWO), lightning={"acc": 0.9, "size": 1})
+    said = Said(by_name({"acc": 0.9, "size": 1}, TWO), lightning={"acc": math.nan})
     assert missing(said) == "the metric 'acc' is not finite: nan"
     assert merge(said, ["size"]).metrics == {"size": 1}
 
@@ -77,8 +117,8 @@ def test_missing_metric_lists_all_names_of_all_sources_and_the_closest() -> None
         unread={"csv": ["epoch", "step"]},
     )
     assert missing(said, ["val/acc"]) == (
-        "the metric 'val/acc' appeared nowhere; seen were returned: loss; reported: lr; "
-        "Lightning: val/accuracy, val/loss; tensorboard: speed; built-in: num_params; csv: epoch, step. "
+        "the metric 'val/acc' appeared nowhere; seen were returned: loss; reported: lr; tensorboard: speed; "
+        "Lightning: val/accuracy, val/loss; built-in: num_params; csv: epoch, step. "
         "Did you mean 'val/accuracy'?"
     )
 

@@ -106,6 +106,8 @@ RESULTS = (
     Poison("status is unknown", with_(status="done"), "status is neither 'completed' nor 'failed' ('done')"),
     Poison("status is a list", with_(status=[]), "status is neither"),
     Poison("stopped is true", with_(stopped=True), "stopped is no text (True)"),
+    Poison("differences are an object", with_(differences={}), "differences is no list (an object)"),
+    Poison("difference is text", with_(differences=["loss"]), "differences holds what is none ('loss')"),
     Poison("trial is text", with_(trial="7"), "trial is no whole number ('7')"),
     Poison("trial is true", with_(trial=True), "trial is no whole number (True)"),
     Poison("attempt is missing", without("attempt"), "attempt is no whole number (None)"),

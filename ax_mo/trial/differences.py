@@ -1,0 +1,72 @@
+"""Numbers that a task returned and that are not those which were used, because another source has the metric's name."""
+
+import math
+import struct
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any
+
+from ax_mo.trial.metrics import as_json
+
+_CLOSE = 1e-5
+"""Relative: what sums in single precision differ by in another order."""
+_DIGITS = range(3, 8)
+"""As many significant digits a rounded number has."""
+
+
+@dataclass(frozen=True)
+class Difference:
+    """A metric whose value the task ``returned``, by name or position, while what is ``used`` is from ``source``."""
+
+    metric: str
+    used: float
+    source: str
+    returned: float
+    """May be no finite number."""
+
+    def as_json(self) -> dict[str, Any]:
+        return {"metric": self.metric, "used": self.used, "source": self.source, "returned": as_json(self.returned)}
+
+
+def alike(a: float, b: float) -> bool:
+    """Whether two numbers are one, but for what rounding and half precision take from it."""
+    if a == b or math.isclose(a, b, rel_tol=_CLOSE):
+        return True
+    if not (math.isfinite(a) and math.isfinite(b)):
+        return False
+    return a in _shortened(float(b)) or b in _shortened(float(a))
+
+
+def _shortened(number: float) -> set[float]:
+    """What the number becomes where it is printed with few digits, or held in 16 bits."""
+    if number == 0:
+        return {0.0}
+    first = math.floor(math.log10(abs(number)))
+    found = {round(number, digits - 1 - first) for digits in _DIGITS}
+    with suppress(OverflowError):
+        found.add(struct.unpack("e", struct.pack("e", number))[0])
+    with suppress(OverflowError, struct.error):
+        (bits,) = struct.unpack("I", struct.pack("f", number))
+        upper = bits + 0x7FFF + (bits >> 16 & 1) & 0xFFFF0000  # bfloat16 is the upper half, rounded to even
+        found.add(struct.unpack("f", struct.pack("I", upper))[0])
+    return found - {0.0}
+
+
+_SHOWN = {"lightning": "Lightning", "reported": "ax_mo.report", "returned": "the returned dict", "built-in": "built in"}
+
+
+def sentence(differences: Sequence[Difference]) -> str:
+    """What was returned, what is used instead, and how to have it otherwise; for people."""
+    parts = [
+        f"{_shown(d.returned, d.used)} for '{d.metric}', which is {_shown(d.used, d.returned)} "
+        f"({_SHOWN.get(d.source, d.source)})"
+        for d in differences
+    ]
+    what = "that is used" if len(parts) == 1 else "those are used"
+    return f"the task returned {', and '.join(parts)}; {what}"
+
+
+def _shown(number: float, other: float) -> str:
+    text = f"{number:.6g}"
+    return text if text != f"{other:.6g}" else repr(number)
