@@ -7,7 +7,7 @@ DEMO    = demo
 # Test files that run at once. Most of the time of the long ones is waiting for sweeps, which wait for their trials.
 JOBS   ?= 4
 
-.PHONY: demo test lint types unit browser test-hydra14 test-next test-long test-slurm test-chaos bench clean env format
+.PHONY: demo test lint types unit browser test-hydra14 test-next test-sqlalchemy14 test-long test-slurm test-chaos bench clean env format
 
 env: $(READY)
 
@@ -59,6 +59,13 @@ test-next:
 	.venv-next/bin/pip freeze | grep -iE '^($(shell echo $(NEXT) | tr ' ' '|'))=='
 	.venv-next/bin/python -m pytest -n $(JOBS) --dist loadfile tests/test_workarounds.py tests/study tests/space tests/jobs \
 	  tests/test_notebook.py tests/test_record.py tests/page/test_figures.py tests/hydra_suites tests/end_to_end/test_resume.py
+
+# The oldest SQLAlchemy that we take: the projects that pin it are many.
+SQLALCHEMY14 = $(CURDIR)/.sqlalchemy14
+test-sqlalchemy14: env
+	$(BIN)/pip install --quiet --no-deps --upgrade --target $(SQLALCHEMY14) SQLAlchemy==1.4.54
+	PYTHONPATH=$(SQLALCHEMY14) $(BIN)/python -m pytest tests/study/test_store.py tests/study/test_urls.py \
+	  tests/study/test_damage.py tests/test_record.py tests/end_to_end/test_resume.py
 
 # The same tests with their studies at full length.
 test-long: env browser

@@ -27,6 +27,7 @@ from ax_mo.jobs.in_place import is_trial, refuse_inside_a_job, run_in_place
 from ax_mo.jobs.job import Jobs
 from ax_mo.jobs.local_jobs import LocalJobs
 from ax_mo.jobs.settings import launcher_settings
+from ax_mo.jobs.torchx_app import TorchXSettings
 from ax_mo.jobs.torchx_jobs import torchx_jobs
 from ax_mo.ledger import Ledger, cannot_write
 from ax_mo.other_scheduler import refuse_jobs_of_another
@@ -106,8 +107,9 @@ def _sweep(
     launcher = Plugins.instance().instantiate_launcher(
         hydra_context=context, task_function=task_function, config=config
     )
-    program = _program(launcher, arguments, config)
-    jobs = _jobs(launcher, settings) if _is_torchx(launcher) else None
+    values = launcher_settings(launcher.settings) if _is_torchx(launcher) else None  # type: ignore[attr-defined]
+    program = _program(values, arguments, config)
+    jobs = None if values is None else _jobs(values, settings)
     asked = Asked(settings, plan, project, program, sweep_dir, config)
     screen = screen_for_this_terminal()
     if settings.dry_run:
@@ -131,14 +133,15 @@ def _sweep(
         study.report.cancel()
 
 
-def _program(launcher: Launcher, arguments: Sequence[str], config: DictConfig) -> Program | None:
-    """How to run this program again; None where the launcher has no need of it."""
+def _program(values: TorchXSettings | None, arguments: Sequence[str], config: DictConfig) -> Program | None:
+    """How to run this program again; None where it cannot be, and the launcher has no need of it."""
     try:
-        return this_program(list(arguments), hydra_overrides(config))
+        program = this_program(list(arguments), hydra_overrides(config))
     except NotRerunnableError:
-        if _is_torchx(launcher):
+        if values is not None:
             raise
         return None
+    return program if values is None else program.with_python(values.python)
 
 
 def _is_torchx(launcher: Launcher) -> bool:
@@ -146,9 +149,8 @@ def _is_torchx(launcher: Launcher) -> bool:
     return type(launcher).__name__ == "TorchXLauncher"
 
 
-def _jobs(launcher: Any, settings: Settings) -> Jobs:
+def _jobs(values: TorchXSettings, settings: Settings) -> Jobs:
     """Where trials run; raises ConfigError when so many at once cannot."""
-    values = launcher_settings(launcher.settings)
     jobs = torchx_jobs(values)
     if not settings.dry_run:
         jobs.check()

@@ -8,7 +8,7 @@ import sys
 import time
 from argparse import Namespace
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -83,6 +83,10 @@ class Program:
             f"++hydra.callbacks.ax_mo._target_={RECORDER}",
         ]
 
+    def with_python(self, python: str) -> "Program":
+        """The program whose trials run in another interpreter than this one, if one is given."""
+        return replace(self, prefix=(python, *self.prefix[1:])) if python else self
+
     def pareto_command(self, sweep_dir: Path, name: str, more: Sequence[str] = (), searched: Sequence[str] = ()) -> str:
         """The line that runs a point of the front again; ``more`` are further overrides.
 
@@ -98,7 +102,8 @@ class Program:
         for override in OverridesParser.create().parse_overrides(list(self.hydra_overrides)):
             if override.key_or_group == "hydra.searchpath":
                 paths += [path for path in map(str, _as_list(override.value())) if path not in paths]
-        words = [sys.orig_argv[0], *self.prefix[1:], *flags, "--config-dir", str(sweep_dir)]
+        python = sys.orig_argv[0] if self.prefix[0] == sys.executable else self.prefix[0]
+        words = [python, *self.prefix[1:], *flags, "--config-dir", str(sweep_dir)]
         if paths:
             words.append(f"hydra.searchpath=[{','.join(map(quoted, paths))}]")
         return shlex.join([*words, f"+pareto={name}", *more])

@@ -17,7 +17,7 @@ from contextlib import contextmanager
 from ax_mo.errors import ConfigError
 from ax_mo.jobs.torchx_app import LOCAL, TorchXSettings
 
-_CONTAINERS = (
+CONTAINERS = (
     "local_docker", "kubernetes", "kubernetes_mcad", "aws_batch", "aws_sagemaker", "gcp_batch", "lsf"
 )  # fmt: skip
 
@@ -25,7 +25,7 @@ _CONTAINERS = (
 def check_image(settings: TorchXSettings) -> None:
     """Raises ConfigError where the scheduler cannot work without an image, or has no use for one."""
     scheduler = settings.scheduler
-    if scheduler in _CONTAINERS and not settings.image:
+    if scheduler in CONTAINERS and not settings.image:
         raise ConfigError(
             f"hydra.launcher.image: the scheduler '{scheduler}' runs containers and needs the image that holds your "
             "project, for example hydra.launcher.image=registry.example.com/train:1."

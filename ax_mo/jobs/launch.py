@@ -60,8 +60,8 @@ def launch(
             raise AxMoError("This process is one job of a sweep and cannot start a sweep of its own.")
         return [run_in_place(job_overrides[0], context, task_function, config)]
     refuse_inside_a_job()
-    program = this_program(task_overrides(config), hydra_overrides(config))
     values = launcher_settings(settings)
+    program = this_program(task_overrides(config), hydra_overrides(config)).with_python(values.python)
     jobs = torchx_jobs(values)
     jobs.check()
     disown_ranks()

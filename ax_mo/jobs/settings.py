@@ -2,11 +2,14 @@
 
 import os
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
 from ax_mo.errors import ConfigError
+from ax_mo.jobs.image import CONTAINERS
+from ax_mo.jobs.interpreter import trials_python
 from ax_mo.jobs.job import Jobs
 from ax_mo.jobs.local_jobs import LocalJobs
 from ax_mo.jobs.torchx_app import LOCAL, TorchXSettings
@@ -30,7 +33,11 @@ def launcher_settings(settings: Mapping[str, Any]) -> TorchXSettings:
         raise ConfigError(f"hydra.launcher.unknown_timeout must be above 0 (seconds), not {unknown}.")
     if values.get("grace_seconds", 0) < 0:
         raise ConfigError(f"hydra.launcher.grace_seconds must be at least 0, not {values['grace_seconds']}.")
-    return TorchXSettings(**values)
+    parsed = TorchXSettings(**values)
+    # What is in a container's image cannot be looked at from here.
+    if parsed.python and parsed.scheduler not in CONTAINERS:
+        return replace(parsed, python=trials_python(parsed.python, parsed.env))
+    return parsed
 
 
 def parallel_jobs(n_jobs: int | None, settings: TorchXSettings, jobs: Jobs) -> int:

@@ -24,6 +24,8 @@ class TorchXSettings:
     gpu: int = 0
     memMB: int = -1
     image: str = ""
+    python: str = ""
+    """The interpreter of the jobs, where it is not this one."""
     env: Mapping[str, str] = field(default_factory=dict)
     poll_seconds: float | None = None
     unknown_timeout: float = 600.0

@@ -40,11 +40,11 @@ class DatabaseAway(StudyStopped):
 def open_engine(url: str) -> Engine:
     """Raises ConfigError for a URL that is none, or whose driver is missing."""
     try:
-        parsed = sa.make_url(url)
+        parsed = sa.engine.make_url(url)
         server = parsed.get_backend_name() == "postgresql"
         libpq = server and parsed.get_driver_name().startswith("psycopg")
         missing = {name: value for name, value in _CONNECTING.items() if libpq and name not in parsed.query}
-        engine = sa.create_engine(url, pool_pre_ping=True, connect_args=missing)
+        engine = sa.create_engine(url, future=True, pool_pre_ping=True, connect_args=missing)
     except (sa.exc.ArgumentError, sa.exc.NoSuchModuleError, ValueError) as error:
         raise ConfigError(
             f"hydra.sweeper.storage: '{redacted(url)}' is no SQLAlchemy URL ({error}). Write for example "

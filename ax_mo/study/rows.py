@@ -82,7 +82,7 @@ def check_tables(connection: Connection, name: str, known: bool) -> None:
         raise Damaged(f"it has no table {missing[0]}")
 
 
-def all_columns(connection: Connection, table: sa.Table) -> sa.Select[Any]:
+def all_columns(connection: Connection, table: sa.Table) -> "sa.Select[Any]":
     """A query for all that a table has, which may be one of an earlier version."""
     has_all = _has_checksums(connection, table)
     return sa.select(*(column for column in table.columns if has_all or column.name != CHECKSUM))

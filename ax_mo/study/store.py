@@ -329,7 +329,7 @@ def write_study(url: str, study: StoredStudy) -> None:
         engine.dispose()
 
 
-def _change_study(connection: Connection, this: sa.ColumnElement[bool], **values: Any) -> None:
+def _change_study(connection: Connection, this: "sa.ColumnElement[bool]", **values: Any) -> None:
     row = connection.execute(sa.select(STUDIES).where(this)).mappings().one()
     check_study(connection, row)
     connection.execute(STUDIES.update().where(this).values(sealed({**row, **values})))

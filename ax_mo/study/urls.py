@@ -3,6 +3,8 @@
 import re
 from pathlib import Path
 
+from ax_mo.errors import ConfigError
+
 STUDY = "study.db"
 """The database of a sweep directory."""
 
@@ -18,17 +20,23 @@ _WITH_URL = re.compile(r"\+{0,2}hydra\.sweeper\.(?:storage|warm_start)\b")
 
 
 def sqlite_url(path: Path) -> str:
-    """The URL of a SQLite file, whatever characters its path has."""
+    """The URL of a SQLite file, whatever characters its path has. Raises ConfigError where SQLAlchemy has none."""
     import sqlalchemy as sa  # not at the top: launchers need nothing of it
 
-    return sa.URL.create("sqlite", database=str(path)).render_as_string(hide_password=False)
+    url = sa.engine.URL.create("sqlite", database=str(path)).render_as_string(hide_password=False)
+    if sa.engine.make_url(url).database != str(path):  # 1.4 ends it at a question mark
+        raise ConfigError(
+            f"SQLAlchemy {sa.__version__} cannot open a file in {path.parent}: choose a hydra.sweep.dir without a "
+            "question mark, or SQLAlchemy 2."
+        )
+    return url
 
 
 def sqlite_path(url: str) -> Path | None:
     """The file of a SQLite URL; None for other databases, and those in memory."""
     import sqlalchemy as sa
 
-    parsed = sa.make_url(url)
+    parsed = sa.engine.make_url(url)
     path = parsed.database
     is_file = parsed.get_backend_name() == "sqlite" and path and not path.startswith((":", "file:"))
     return Path(path) if is_file and path else None
@@ -44,7 +52,7 @@ def with_absolute_path(url: str) -> str:
         return url
     if path is None or path.is_absolute():
         return url
-    return sa.make_url(url).set(database=str(path.absolute())).render_as_string(hide_password=False)
+    return sa.engine.make_url(url).set(database=str(path.absolute())).render_as_string(hide_password=False)
 
 
 def redacted(url: str) -> str:

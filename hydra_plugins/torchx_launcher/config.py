@@ -23,6 +23,8 @@ class TorchXLauncherConf:
     gpu: int = 0
     memMB: int = -1
 
+    # The interpreter of the jobs, where it is not the sweep's own: /path/to/project/.venv/bin/python
+    python: str = ""
     # Container image, for schedulers that run containers.
     image: str = ""
     # Environment variables of the jobs, on top of this process's own.

@@ -287,3 +287,14 @@ def test_new_attempt_finds_nothing_that_the_one_before_left_to_the_sweep(tmp_pat
         (tmp_path / name).write_text("{}")
     prepare_directory(tmp_path, {"trial": 0}, None, tmp_path, "Trial 0")
     assert {path.name for path in tmp_path.iterdir()} == {"trial.json", *kept}
+
+
+def test_other_python_runs_trials_and_points_of_the_front_but_not_the_sweep(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "orig_argv", ["python", "-u", "train.py", "-m"])
+    program = Program((sys.executable, "-u", "train.py"), (), (), ("-m",))
+    assert program.with_python("") is program
+    other = program.with_python("/project/bin/python")
+    assert other.command([], Path("/s/7"), Path("/s"), "7", 7, "7")[:3] == ["/project/bin/python", "-u", "train.py"]
+    assert other.pareto_command(Path("/s"), "trial_7").startswith("/project/bin/python -u train.py ")
+    assert program.pareto_command(Path("/s"), "trial_7").startswith("python -u train.py ")
+    assert other.resume_command(Path("/s")) == "python -u train.py -m hydra.sweep.dir=/s"
