@@ -94,7 +94,7 @@ class Ledger:
         self._fault: TooMany | None = None
         self._fault_is_told = False
         self._told_of: set[str] = set()
-        self.cwd = Path.cwd()
+        self.cwd = Path.cwd() if program is None else program.cwd
         self.repeats = repeats or Repeats()
         self.metrics = metrics or {}
         self.watch = watch

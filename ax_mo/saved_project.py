@@ -153,13 +153,17 @@ class SavedProject:
         return _LoaderThere(search_path, self.sweep.cwd, self.modules)
 
 
-def saved_project(sweep: SavedSweep, script: Path | None = None, near: Path | None = None) -> SavedProject:
+def saved_project(
+    sweep: SavedSweep, script: Path | None = None, near: Path | None = None, started: str | None = None
+) -> SavedProject:
     """The project of a sweep. Raises AxMoError when the directories of its configs are gone.
 
-    ``script`` is the program's file. A project that was moved is found again above ``near``, a path in its configs.
+    ``script`` is the program's file, and ``started`` where it was started, if not where it called Hydra. A project that
+    was moved is found again above ``near``, a path in its configs.
     What the program registers in Hydra's ConfigStore is not known here: a project that needs it does not compose.
     """
-    modules = ([] if script is None else [str((sweep.cwd / script).parent)]) + [str(sweep.cwd)]
+    place = Path(started or sweep.cwd)
+    modules = [str(place if script is None else (place / script).parent), str(sweep.cwd)]
     sources = tuple(_here(_as_file(source, modules), sweep.config_name, near) for source in sweep.sources)
     return SavedProject(sweep, sources, tuple(modules))
 

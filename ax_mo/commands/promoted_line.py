@@ -13,6 +13,7 @@ from hydra.types import RunMode
 from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
+from ax_mo.commands.lines import working_directory
 from ax_mo.comparison import Difference, Ran, differences, text
 from ax_mo.errors import AxMoError
 from ax_mo.jobs.command import split_argv
@@ -46,7 +47,7 @@ def find(record: StudyRecord, target: Path) -> Found:
     sweep, project = None, None
     try:
         sweep = saved_sweep(record.directory)
-        project = saved_project(sweep, Template.of(record).script, target)
+        project = saved_project(sweep, Template.of(record).script, target, working_directory(record))
         return Found(sweep, project, project.project.compose_plain([], tolerant=True))
     except AxMoError as error:
         return Found(sweep, project, None, str(error))

@@ -8,7 +8,7 @@ import sys
 import time
 from argparse import Namespace
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.overrides_parser import OverridesParser
 
 from ax_mo.errors import NotRerunnableError
+from ax_mo.jobs.start import start_of
 from ax_mo.space.grammar import quoted
 from ax_mo.study.urls import redacted_words
 from ax_mo.trial.files import (
@@ -64,13 +65,18 @@ class Program:
     """Overrides of Hydra's own node that trials keep, such as ``hydra.job.chdir=true``."""
     arguments: tuple[str, ...]
     """The user's arguments as they were typed."""
+    cwd: Path = field(default_factory=Path.cwd)
+    """Where this process was started, also if the program has changed directory since."""
+    absolute: str | None = None
+    """What names the program from anywhere, where that is not as in ``prefix``."""
 
     def command(
         self, overrides: Sequence[str], run_dir: Path, sweep_dir: Path, subdir: str, number: int, job_id: str
     ) -> list[str]:
         """The argv of one trial. ``hydra.mode=RUN`` keeps a trial from sweeping, whatever its config says."""
         return [
-            *self.prefix,
+            *self.prefix[:-1],
+            self.absolute or self.prefix[-1],
             *self.flags,
             *overrides,
             *self.hydra_overrides,
@@ -128,8 +134,7 @@ def this_program(task_overrides: Sequence[str], hydra_overrides: Sequence[str]) 
     given = [*task_overrides, *hydra_overrides]
     if parsed is None or _without_mode(_expanded(parsed.overrides)) != _without_mode(given):
         raise NotRerunnableError(_EXPLANATION)
-    program = Path(sys.argv[0]).name
-    if program.startswith(("ipykernel", "colab_kernel")) or "ipykernel" in sys.modules:
+    if Path(sys.argv[0]).name.startswith(("ipykernel", "colab_kernel")) or "ipykernel" in sys.modules:
         raise NotRerunnableError(_EXPLANATION)
     typed = _parse(arguments)
     if typed is None:
@@ -140,7 +145,8 @@ def this_program(task_overrides: Sequence[str], hydra_overrides: Sequence[str]) 
     dropped = tuple(p for p in _SWEEP_ONLY if not (edited and p in ("hydra/sweeper", "hydra/launcher")))
     kept = [line for line in _expanded(typed.overrides) if line.lstrip("+~").startswith(("hydra.", "hydra/"))]
     kept = [line for line in kept if not line.lstrip("+~").startswith(dropped)]
-    return Program(tuple(prefix), tuple(_flags(typed)), tuple(kept), tuple(arguments))
+    absolute, cwd = start_of(prefix[-1])
+    return Program(tuple(prefix), tuple(_flags(typed)), tuple(kept), tuple(arguments), cwd, absolute)
 
 
 _EXPLANATION = (

@@ -97,8 +97,8 @@ def _prepare(
         job_config.hydra.runtime.output_dir = str(directory)
     argv = program.command(overrides, directory, sweep_dir, subdir, number, str(number))
     content = {"trial": number, "attempt": 1, "overrides": overrides}
-    prepare_directory(directory, content, argv, Path.cwd(), f"Job {number}")
-    spec = JobSpec(job_name(batch, number), tuple(argv), directory, Path.cwd())
+    prepare_directory(directory, content, argv, program.cwd, f"Job {number}")
+    spec = JobSpec(job_name(batch, number), tuple(argv), directory, program.cwd)
     return _Prepared(number, tuple(overrides), job_config, directory, spec)
 
 
@@ -154,7 +154,7 @@ def _job_return(job: _Prepared, state: JobState) -> JobReturn:
         overrides=list(job.overrides),
         cfg=without_hydra(job.config),
         hydra_cfg=OmegaConf.create({"hydra": job.config.hydra}),
-        working_dir=str(job.directory) if _changes_directory(job.config) else str(job.spec.cwd),
+        working_dir=str(job.directory) if _changes_directory(job.config) else str(Path.cwd()),
         task_name=job_name_of(job.config),
     )
     if outcome.completed:

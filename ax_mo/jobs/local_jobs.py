@@ -66,7 +66,7 @@ class LocalJobs:
         cfg = {"log_dir": str(logs), **self._settings.scheduler_args}
         with own_signal_handlers():
             request = self._runner.dryrun(app, LOCAL, cfg)
-            _without_combined_logs(request)
+            _adapt(request, spec.cwd)
             handle = str(self._runner.schedule(request))
         self._started.add(handle)
         return handle
@@ -167,10 +167,14 @@ def _devices(directory: Path) -> str:
         return ""
 
 
-def _without_combined_logs(dryrun: Any) -> None:
-    """TorchX 0.7.0 joins a thread that sleeps 0.1 s when an app ends, to merge two logs that are empty here."""
+def _adapt(dryrun: Any, cwd: Path) -> None:
+    """TorchX runs jobs where the sweeper is now, which may not be where its program was started.
+
+    TorchX 0.7.0 joins a thread that sleeps 0.1 s when an app ends, to merge two logs that are empty here.
+    """
     for replicas in dryrun.request.role_params.values():
         for replica in replicas:
+            replica.cwd = str(cwd)
             replica.combined = None
 
 

@@ -374,3 +374,42 @@ def test_jobs_are_where_the_programs_own_node_says_and_never_share_a_directory(p
     done = program.sweep("+job=0,1", "+ends=normally", "hydra.sweep.subdir=same", "hydra.sweep.dir=other")
     assert [value for _, _, value in program.launched] == ["result of 0", "result of 1"], done.stderr
     assert {path.parent.name for path in program.directory.glob("other/*/result.json")} == {"same", "same_1"}
+
+
+CHANGES_DIRECTORY = """\
+import os
+
+os.chdir("work")
+
+import hydra
+
+
+@hydra.main(version_base=None, config_path="conf", config_name="config")
+def task(cfg):
+    return f"{cfg.where} {cfg.other.name} {os.getcwd()}"
+
+
+if __name__ == "__main__":
+    task()
+"""
+
+
+@pytest.mark.parametrize("program", [["src/train.py"], ["-m", "src.train"]], ids=" ".join)
+def test_program_that_changes_directory_means_the_same_in_its_jobs(tmp_path: Path, program: list[str]) -> None:
+    files = {
+        "src/train.py": CHANGES_DIRECTORY,
+        "src/conf/config.yaml": "defaults: [other: none]\nwhere: ???\n",
+        "src/conf/other/none.yaml": "name: none\n",
+        # Hydra is called in work/, and so takes relative paths from there.
+        "work/more/other/mine.yaml": "name: mine\n",
+        "more/other/mine.yaml": "name: not mine\n",
+    }
+    for name, text in files.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(text)
+    argv = [sys.executable, *program, "-m", "where=here,there", "other=mine", "hydra.sweep.dir=out",
+            "hydra/launcher=torchx", "--config-dir", "more"]  # fmt: skip
+    done = subprocess.run(argv, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    values = [json.loads((tmp_path / f"work/out/{n}/result.json").read_text())["value"] for n in range(2)]
+    assert values == [f"{where} mine {tmp_path / 'work'}" for where in ("here", "there")]

@@ -69,6 +69,15 @@ def test_exit_code_of_an_ended_job_is_known(open_jobs: Open, tmp_path: Path, scr
     assert final(jobs, job).exit_code == code
 
 
+def test_job_runs_in_its_own_working_directory(open_jobs: Open, tmp_path: Path) -> None:
+    jobs = open_jobs()
+    directory, cwd = tmp_path / "1", tmp_path / "start"
+    directory.mkdir(), cwd.mkdir()
+    job = Job(jobs.submit(JobSpec("trial-1", ("pwd",), directory, cwd)), directory)
+    assert final(jobs, job).exit_code == 0
+    assert (directory / "stdout.log").read_text() == f"{cwd.resolve()}\n"
+
+
 def test_job_runs_until_it_ends(open_jobs: Open, tmp_path: Path) -> None:
     jobs = open_jobs()
     flag = tmp_path / "go"
