@@ -159,7 +159,7 @@ def test_what_is_damaged_beyond_repair_is_left_as_it_is(copy: Sweep) -> None:
 
 def test_running_trials_are_adopted_after_the_database_was_made_anew(tmp_path: Path) -> None:
     sweep = Sweep(tmp_path)
-    argv = [*SPACE, "sleep=3", "hydra.sweeper.n_trials=3", "hydra.sweeper.n_jobs=2", f"journal={tmp_path}/journal"]
+    argv = [*SPACE, sweep.held, "hydra.sweeper.n_trials=3", "hydra.sweeper.n_jobs=2", f"journal={tmp_path}/journal"]
     process = sweep.start(*argv)
     deadline = time.monotonic() + 120.0
     while not (sweep.dir / "1" / ".pid").exists() and time.monotonic() < deadline:
@@ -167,7 +167,7 @@ def test_running_trials_are_adopted_after_the_database_was_made_anew(tmp_path: P
     process.send_signal(signal.SIGKILL)
     process.communicate()
     (sweep.dir / "study.db").write_bytes(b"nothing" * 1000)
-    done = sweep.run(*argv)
+    done = sweep.run_and_release("Trial 1 is still running", *argv)
     assert done.returncode == 0 and "It was made anew" in done.output, done.output
     assert [trial.status for trial in read_record(sweep.dir).trials] == [Status.COMPLETED] * 3
     assert sorted((tmp_path / "journal").read_text().split()) == ["0", "1", "2"]

@@ -7,7 +7,7 @@ import shutil
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -34,6 +34,9 @@ class Sweep:
         self.dir = tmp_path / "sweep"
         self.tmp_path = tmp_path
         self.script = self.project / "toy.py"
+        self.gate = tmp_path / "gate"
+        """Trials that are run with :attr:`held` end when this file is there."""
+        self.held = f"until={self.gate}"
         self.objectives = "{loss: minimize, size: minimize}"
 
     def argv(self, *overrides: str) -> list[str]:
@@ -50,6 +53,16 @@ class Sweep:
             self.argv(*overrides), cwd=self.tmp_path, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
             env=environment(), start_new_session=True,
         )  # fmt: skip
+
+    def run_and_release(self, words: str, *overrides: str) -> Finished:
+        """Run the sweep, and let the trials that are held go on as soon as it has printed ``words``."""
+        process = self.start(*overrides)
+        lines = []
+        for line in process.stdout or ():
+            lines.append(line)
+            if words in line:
+                self.gate.touch()
+        return Finished(process.wait(), "".join(lines))
 
     def trials(self) -> list[dict[str, str]]:
         with (self.dir / "trials.csv").open(newline="") as file:
@@ -82,8 +95,10 @@ def run(argv: Sequence[str], cwd: Path, timeout: float = 300, env: dict[str, str
 
 
 @pytest.fixture
-def sweep(tmp_path: Path) -> Sweep:
-    return Sweep(tmp_path)
+def sweep(tmp_path: Path) -> Iterator[Sweep]:
+    sweep = Sweep(tmp_path)
+    yield sweep
+    sweep.gate.touch()
 
 
 RunCommand = Callable[..., Finished]

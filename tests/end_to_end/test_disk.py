@@ -61,7 +61,7 @@ def test_unwritable_trial_directory_stops_the_study(sweep):
 
 
 def test_disk_trouble_leaves_the_running_trials_to_a_resume(sweep):
-    options = ("x=interval(0,1)", "sleep=8", "hydra.sweeper.n_trials=2", "hydra.sweeper.n_jobs=2",
+    options = ("x=interval(0,1)", sweep.held, "hydra.sweeper.n_trials=2", "hydra.sweeper.n_jobs=2",
                f"journal={sweep.tmp_path / 'journal'}")  # fmt: skip
     process = sweep.start(*options)
     deadline = time.monotonic() + 60
@@ -75,7 +75,7 @@ def test_disk_trouble_leaves_the_running_trials_to_a_resume(sweep):
     assert process.returncode == 1 and "Cannot write in" in output, output
     assert "What runs goes on, and a resume adopts it: trial 0, 1." in output
     (sweep.dir / "trials.csv").rmdir()
-    resumed = sweep.run(*options)
+    resumed = sweep.run_and_release("Trial 1 is still running", *options)
     assert resumed.returncode == 0, resumed.output
     assert [(trial["status"], trial["attempt"]) for trial in sweep.trials()] == [("completed", "1")] * 2
     assert sorted((sweep.tmp_path / "journal").read_text().split()) == ["0", "1"]

@@ -48,10 +48,10 @@ def ended():
 
 
 def test_trials_of_another_host_are_awaited_and_not_run_twice(sweep, journal):  # noqa: F811
-    options = options_of(journal, 12)
+    options = options_of(journal, sweep.held)
     left_by_a_killed_sweeper(sweep, journal, *options)
     as_if_elsewhere(sweep, "0", "1")
-    done = sweep.run(*options)
+    done = sweep.run_and_release("Trial 1 was started on host gpu07 (pid ", *options)
     assert done.returncode == 0, done.output
     assert "Trial 0 was started on host gpu07 (pid " in done.output
     assert f"its result is awaited. If it does not run any more: ax-mo adopt {sweep.dir} --lost 0" in done.output
@@ -60,7 +60,7 @@ def test_trials_of_another_host_are_awaited_and_not_run_twice(sweep, journal):  
 
 
 def test_trial_of_another_host_that_the_user_declares_lost_runs_once_more_at_once(sweep, journal, ended):  # noqa: F811
-    long, short = options_of(journal, 90), options_of(journal, 0)
+    long, short = options_of(journal, "sleep=90"), options_of(journal, "sleep=0")
     processes = left_by_a_killed_sweeper(sweep, journal, *long)
     ended += [process.pid for process in processes]
     as_if_elsewhere(sweep, "0")
@@ -84,7 +84,7 @@ def test_trial_of_another_host_that_the_user_declares_lost_runs_once_more_at_onc
 
 
 def test_trial_of_another_host_that_fell_silent_runs_once_more(sweep, journal):  # noqa: F811
-    long, short = options_of(journal, 90), options_of(journal, 0)
+    long, short = options_of(journal, "sleep=90"), options_of(journal, "sleep=0")
     for process in left_by_a_killed_sweeper(sweep, journal, *long):
         os.killpg(process.pid, signal.SIGKILL)
     as_if_elsewhere(sweep, "0", "1")
@@ -103,7 +103,7 @@ def test_trial_of_another_host_that_fell_silent_runs_once_more(sweep, journal): 
 
 
 def test_cancelled_sweep_leaves_the_trials_of_another_host_to_a_resume(sweep, journal, ended):  # noqa: F811
-    options = options_of(journal, 90)
+    options = options_of(journal, "sleep=90")
     processes = left_by_a_killed_sweeper(sweep, journal, *options)
     ended += [process.pid for process in processes]
     as_if_elsewhere(sweep, "0")
@@ -122,7 +122,7 @@ def test_cancelled_sweep_leaves_the_trials_of_another_host_to_a_resume(sweep, jo
 
 @needs_containers
 def test_trials_of_another_container_are_awaited_and_not_run_twice(sweep, journal, ended):  # noqa: F811
-    options = options_of(journal, 15)
+    options = options_of(journal, sweep.held)
     line = 'out="$1"; shift; "$@" > "$out" 2>&1 & echo $! > "$out.pid"; wait; sleep 600'
     inside = in_a_container("sh", "-c", line, "sh", str(sweep.tmp_path / "out"), *sweep.argv(*options))
     with subprocess.Popen(inside, cwd=sweep.tmp_path, env=environment(), start_new_session=True) as container:
@@ -131,7 +131,7 @@ def test_trials_of_another_container_are_awaited_and_not_run_twice(sweep, journa
         init = Path(f"/proc/{container.pid}/task/{container.pid}/children").read_text().split()[0]
         first = (sweep.tmp_path / "out.pid").read_text().strip()
         subprocess.run(["nsenter", "--target", init, "--pid", "--mount", "kill", "-KILL", first], check=True)
-        done = sweep.run(*options)
+        done = sweep.run_and_release("Trial 1 was started on host", *options)
         container.kill()
     assert done.returncode == 0, done.output
     assert "Trial 0 was started on host" in done.output

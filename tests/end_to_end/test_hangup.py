@@ -14,7 +14,7 @@ import pytest
 
 from .conftest import environment
 
-SLOW = ("x=interval(0,1)", "sleep=8", "hydra.sweeper.n_trials=2", "hydra.sweeper.n_jobs=2", "hydra.sweeper.seed=1")
+SLOW = ("x=interval(0,1)", "hydra.sweeper.n_trials=2", "hydra.sweeper.n_jobs=2", "hydra.sweeper.seed=1")
 
 
 def wait_for(condition, seconds=60):
@@ -31,7 +31,7 @@ def both_trials_run(sweep):
 def assert_nothing_was_lost(sweep, *options):
     """The jobs that the first sweeper started are the ones that the resume counts."""
     journal = sweep.tmp_path / "journal"
-    done = sweep.run(*options)
+    done = sweep.run_and_release("Trial 1 is still running", *options)
     assert done.returncode == 0, done.output
     assert [(trial["status"], trial["attempt"]) for trial in sweep.trials()] == [("completed", "1")] * 2, done.output
     assert sorted(journal.read_text().split()) == ["0", "1"]
@@ -55,7 +55,7 @@ def exit_code(pid, seconds=60):
 
 
 def test_closed_terminal_leaves_the_jobs_to_a_resume(sweep):
-    options = (*SLOW, f"journal={sweep.tmp_path / 'journal'}")
+    options = (*SLOW, sweep.held, f"journal={sweep.tmp_path / 'journal'}")
     pid, master = on_a_terminal(sweep, sweep.argv(*options))
     wait_for(both_trials_run(sweep))
     os.close(master)
@@ -65,7 +65,7 @@ def test_closed_terminal_leaves_the_jobs_to_a_resume(sweep):
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
 def test_signal_after_the_reader_of_a_pipe_has_gone_leaves_the_jobs(sweep, number):
-    options = (*SLOW, f"journal={sweep.tmp_path / 'journal'}")
+    options = (*SLOW, sweep.held, f"journal={sweep.tmp_path / 'journal'}")
     process = sweep.start(*options)
     wait_for(both_trials_run(sweep))
     process.stdout.close()
@@ -75,11 +75,12 @@ def test_signal_after_the_reader_of_a_pipe_has_gone_leaves_the_jobs(sweep, numbe
 
 
 def test_sweep_under_nohup_goes_on_without_its_terminal(sweep):
-    options = (*SLOW, f"journal={sweep.tmp_path / 'journal'}")
+    options = (*SLOW, sweep.held, f"journal={sweep.tmp_path / 'journal'}")
     shell = ["/bin/sh", "-c", "trap '' HUP; exec " + shlex.join(sweep.argv(*options))]
     pid, master = on_a_terminal(sweep, shell)
     wait_for(both_trials_run(sweep))
     os.close(master)
+    sweep.gate.touch()
     exit_code(pid)
     assert [trial["status"] for trial in sweep.trials()] == ["completed"] * 2
     assert sorted((sweep.tmp_path / "journal").read_text().split()) == ["0", "1"]
@@ -87,7 +88,7 @@ def test_sweep_under_nohup_goes_on_without_its_terminal(sweep):
 
 @pytest.mark.skipif(shutil.which("tmux") is None, reason="there is no tmux on this machine")
 def test_killed_tmux_server_leaves_the_jobs_to_a_resume(sweep, tmp_path_factory):
-    options = (*SLOW, f"journal={sweep.tmp_path / 'journal'}")
+    options = (*SLOW, sweep.held, f"journal={sweep.tmp_path / 'journal'}")
     socket = tmp_path_factory.mktemp("tmux") / "socket"
     tmux = ["tmux", "-f", "/dev/null", "-S", str(socket)]
     # Left to tmux, the session would have the environment of a server that was there before.

@@ -18,14 +18,12 @@ def terminal(sweep):
     return open_terminal
 
 
-SLOW = ("x=interval(0,1)", "sleep=4", "hydra.sweeper.n_trials=50", "hydra.sweeper.n_jobs=2")
-
-
 def test_once_lets_the_running_trials_finish(sweep, terminal):
-    child = terminal(*SLOW)
+    child = terminal("x=interval(0,1)", sweep.held, "hydra.sweeper.n_trials=50", "hydra.sweeper.n_jobs=2")
     child.expect("2/2 running")
     child.sendintr()
     child.expect(r"Interrupted: 2 running trial\(s\) will be finished")
+    sweep.gate.touch()
     child.expect("the running trials were finished")
     child.expect("to resume:")
     child.expect(pexpect.EOF)

@@ -93,7 +93,7 @@ def test_second_interrupt_cancels_the_batch_and_keeps_what_had_ended(sweep):
 
 
 def test_jobs_that_another_launcher_cannot_see_are_not_run_beside(sweep):
-    options = ("x=interval(0,1)", "sleep=20", "hydra.sweeper.n_trials=1", "hydra.sweeper.n_jobs=1")
+    options = ("x=interval(0,1)", sweep.held, "hydra.sweeper.n_trials=1", "hydra.sweeper.n_jobs=1")
     first = sweep.start(*options)
     deadline = time.monotonic() + 60
     while not (sweep.dir / "0" / ".pid").exists():
@@ -106,7 +106,7 @@ def test_jobs_that_another_launcher_cannot_see_are_not_run_beside(sweep):
     assert refused.returncode == 1
     assert "Submitted to the scheduler 'local_cwd', and not known to have ended: trial 0" in refused.output
     assert "Resume with hydra/launcher=torchx hydra.launcher.scheduler=local_cwd" in refused.output
-    done = sweep.run(*options)
+    done = sweep.run_and_release("Trial 0 is still running", *options)
     assert done.returncode == 0, done.output
     assert [(trial["status"], trial["attempt"]) for trial in sweep.trials()] == [("completed", "1")]
 

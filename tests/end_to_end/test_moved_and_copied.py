@@ -31,18 +31,19 @@ def left_by_a_killed_sweeper(sweep, journal, *options):
     return processes
 
 
-def options_of(journal, seconds):
-    return (*SPACE, f"journal={journal}", f"sleep={seconds}", "hydra.sweeper.n_trials=2", "hydra.sweeper.n_jobs=2")
+def options_of(journal, how):
+    return (*SPACE, f"journal={journal}", how, "hydra.sweeper.n_trials=2", "hydra.sweeper.n_jobs=2")
 
 
 def test_copy_runs_its_open_trials_itself_and_leaves_the_originals_jobs_alone(sweep, journal):
-    options = options_of(journal, 12)
+    options = options_of(journal, sweep.held)
     processes = left_by_a_killed_sweeper(sweep, journal, *options)
     original, sweep.dir = sweep.dir, sweep.tmp_path / "copy"
     subprocess.run(["cp", "-a", original, sweep.dir], check=True)
     copied = sweep.start(*options)
     wait_until(lambda: ran(journal).total() == 4)
     assert all(alive(process) for process in processes)
+    sweep.gate.touch()
     output, _ = copied.communicate(timeout=120)
     assert copied.returncode == 0, output
     assert f"{sweep.dir} is a copy of {original}, whose jobs are left alone; run here once more: trial 0, 1." in output
@@ -55,8 +56,9 @@ def test_copy_runs_its_open_trials_itself_and_leaves_the_originals_jobs_alone(sw
 
 
 def test_copy_keeps_the_results_that_were_not_recorded(sweep, journal):
-    options = options_of(journal, 1)
+    options = options_of(journal, sweep.held)
     processes = left_by_a_killed_sweeper(sweep, journal, *options)
+    sweep.gate.touch()
     wait_until(lambda: not any(alive(process) for process in processes))
     original, sweep.dir = sweep.dir, sweep.tmp_path / "copy"
     shutil.copytree(original, sweep.dir)
@@ -67,7 +69,7 @@ def test_copy_keeps_the_results_that_were_not_recorded(sweep, journal):
 
 
 def test_cancelling_the_sweep_of_a_copy_cancels_none_of_the_originals_jobs(sweep, journal):
-    options = options_of(journal, 60)
+    options = options_of(journal, sweep.held)
     processes = left_by_a_killed_sweeper(sweep, journal, *options)
     try:
         original, sweep.dir = sweep.dir, sweep.tmp_path / "copy"
@@ -88,12 +90,11 @@ def test_cancelling_the_sweep_of_a_copy_cancels_none_of_the_originals_jobs(sweep
 
 
 def test_moved_directory_keeps_its_running_jobs(sweep, journal):
-    options = options_of(journal, 12)
+    options = options_of(journal, sweep.held)
     left_by_a_killed_sweeper(sweep, journal, *options)
     before, sweep.dir = sweep.dir, sweep.dir.rename(sweep.tmp_path / "moved")
-    done = sweep.run(*options)
+    done = sweep.run_and_release("Trial 1 is still running; watching it again.", *options)
     assert done.returncode == 0, done.output
-    assert "Trial 0 is still running; watching it again." in done.output
     assert f"{sweep.dir} was moved from {before}, where the running trials may still write" in done.output
     assert [(trial["status"], trial["attempt"]) for trial in sweep.trials()] == [("completed", "1")] * 2
     assert ran(journal) == {"0": 1, "1": 1}
@@ -101,9 +102,10 @@ def test_moved_directory_keeps_its_running_jobs(sweep, journal):
 
 
 def test_result_arrives_in_a_directory_that_was_moved_before_anybody_watched(sweep, journal):
-    options = options_of(journal, 4)
+    options = options_of(journal, sweep.held)
     left_by_a_killed_sweeper(sweep, journal, *options)
     before, sweep.dir = sweep.dir, sweep.dir.rename(sweep.tmp_path / "moved")
+    sweep.gate.touch()
     wait_until(lambda: all((sweep.dir / number / "result.json").exists() for number in ("0", "1")))
     assert not before.exists()
     done = sweep.run(*options)

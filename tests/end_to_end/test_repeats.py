@@ -1,7 +1,6 @@
 """Each suggestion runs with several seeds, as parallel jobs of one trial."""
 
 import signal
-import sqlite3
 import time
 from collections import Counter
 
@@ -61,7 +60,7 @@ def test_trial_is_the_mean_of_its_repeats_and_fails_when_most_of_them_fail(sweep
 
 def test_killed_sweeper_adopts_the_repeats_that_run_and_starts_those_that_wait(sweep):
     journal = sweep.tmp_path / "journal"
-    options = ("x=interval(0,1)", *REPEATS, f"journal={journal}", "sleep=3", "hydra.sweeper.n_trials=2",
+    options = ("x=interval(0,1)", *REPEATS, f"journal={journal}", sweep.held, "hydra.sweeper.n_trials=2",
                "hydra.sweeper.n_jobs=2")  # fmt: skip
     first = sweep.start(*options)
     wait_until(lambda: len(journal_of(sweep)) == 2)
@@ -70,9 +69,8 @@ def test_killed_sweeper_adopts_the_repeats_that_run_and_starts_those_that_wait(s
     assert journal_of(sweep) == {"0/0": 1, "0/1": 1}
     query = "select repeat, status from ax_mo_trial where number = 0"
     assert rows(sweep, query) == [(0, "running"), (1, "running"), (2, "asked")]
-    done = sweep.run(*options)
+    done = sweep.run_and_release("Trial 0 repeat 1 is still running; watching it again.", *options)
     assert done.returncode == 0, done.output
-    assert "Trial 0 repeat 1 is still running; watching it again." in done.output
     assert runs(sweep) == dict.fromkeys([(trial, repeat) for trial in range(2) for repeat in range(3)], "completed")
     assert journal_of(sweep) == {f"{trial}/{repeat}": 1 for trial in range(2) for repeat in range(3)}
     assert [solution["values"]["loss"] for solution in sweep.solutions()] == pytest.approx(
@@ -82,16 +80,19 @@ def test_killed_sweeper_adopts_the_repeats_that_run_and_starts_those_that_wait(s
 
 def test_interrupted_trial_is_completed_by_a_resume_with_its_other_repeats(sweep):
     journal = sweep.tmp_path / "journal"
-    options = ("x=interval(0,1)", *REPEATS, f"journal={journal}", "sleep=3", "hydra.sweeper.n_trials=1",
+    options = ("x=interval(0,1)", *REPEATS, f"journal={journal}", sweep.held, "hydra.sweeper.n_trials=1",
                "hydra.sweeper.n_jobs=2")  # fmt: skip
     first = sweep.start(*options)
     wait_until(lambda: len(journal_of(sweep)) == 2)
     first.send_signal(signal.SIGINT)
+    wait_until(lambda: "will be finished" in first.stdout.readline())
+    sweep.gate.touch()
     output, _ = first.communicate(timeout=60)
     assert first.returncode == 0, output
     assert "interrupted: the running trials were finished: 0 completed, 0 failed of 1 trials" in output
     assert runs(sweep) == {(0, 0): "completed", (0, 1): "completed", (0, 2): "asked"}
     assert sweep.solutions() == []
+    sweep.gate.unlink()
     second = sweep.start(*options)
     wait_until(lambda: len(journal_of(sweep)) == 3)
     second.send_signal(signal.SIGINT)
@@ -100,9 +101,8 @@ def test_interrupted_trial_is_completed_by_a_resume_with_its_other_repeats(sweep
     output, _ = second.communicate(timeout=60)
     assert second.returncode == 130, output
     assert runs(sweep) == {(0, 0): "completed", (0, 1): "completed", (0, 2): "cancelled"}
-    with sqlite3.connect(sweep.dir / "study.db") as connection:  # so that the last attempt is a short one
-        connection.execute("update ax_mo_trial set overrides = replace(overrides, 'sleep=3', 'sleep=0'), checksum=null")
-    done = sweep.run(*(option.replace("sleep=3", "sleep=0") for option in options))
+    sweep.gate.touch()
+    done = sweep.run(*options)
     assert done.returncode == 0, done.output
     assert set(runs(sweep).values()) == {"completed"}
     assert journal_of(sweep) == {"0/0": 1, "0/1": 1, "0/2": 2}

@@ -27,6 +27,13 @@ def fail(mode: str) -> None:
         os.kill(os.getpid(), signal.SIGSEGV)
 
 
+def wait_for(path: str | None) -> None:
+    """A trial that a test holds open ends by itself if nobody lets it go on."""
+    deadline = time.monotonic() + 300.0
+    while path and not Path(path).exists() and time.monotonic() < deadline:
+        time.sleep(0.05)
+
+
 def raise_an_error(*_: object) -> None:
     raise RuntimeError("DataLoader worker exited unexpectedly")
 
@@ -48,6 +55,7 @@ def main(cfg: DictConfig) -> object:
     if cfg.mode == "raises_when_ended":  # as Lightning's main process does when its workers are ended
         signal.signal(signal.SIGTERM, raise_an_error)
     time.sleep(cfg.sleep)
+    wait_for(cfg.until)
     fail("exception" if cfg.seed in cfg.failing_seeds else cfg.mode)
     loss = (cfg.x - 0.3) ** 2 + cfg.y + cfg.noise * cfg.seed
     if cfg.mode == "nothing":
