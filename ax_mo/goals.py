@@ -68,19 +68,17 @@ def parse_goals(
     constraints: Sequence[str] = (),
     parameter_keys: Sequence[str] = (),
 ) -> Goals:
-    """Read ``objectives`` (or ``direction``) and ``constraints``; raises ConfigError."""
-    if objectives and direction:
-        raise ConfigError("hydra.sweeper: give either 'objectives' or 'direction', not both.")
-    if direction:
-        parsed = _positional(direction)
-    elif objectives:
+    """Read ``objectives`` (else ``direction``) and ``constraints``; raises ConfigError."""
+    positional = bool(direction) and not objectives
+    if objectives:
         parsed = tuple(_objective(str(name), spec) for name, spec in objectives.items())
+    elif direction:
+        parsed = _positional(direction)
     else:
         raise ConfigError(
             f"hydra.sweeper.objectives is empty: name the metrics to optimize and their directions, {_EXAMPLE}"
         )
-    goals = Goals(parsed, _constraints(constraints, parsed, bool(direction), parameter_keys), bool(direction))
-    return goals
+    return Goals(parsed, _constraints(constraints, parsed, positional, parameter_keys), positional)
 
 
 _GOES_DOWN = ("loss", "error", "err", "distance", "latency", "params", "parameters", "seconds", "mse", "mae", "rmse")

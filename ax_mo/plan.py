@@ -1,7 +1,7 @@
 """What a study is going to do, read and checked before anything runs."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib.util import find_spec
 from typing import Any
 
@@ -49,6 +49,17 @@ def make_plan(settings: Settings, arguments: Sequence[str], project: Project, re
 
     When ``resuming``, an earlier study that is gone since is no error: its trials are in this one's database.
     """
+    left_out = project.left_out()
+    if left_out is None:
+        return _plan(settings, arguments, project, resuming)
+    try:
+        plan = _plan(settings, arguments, project, resuming)
+    except ConfigError as error:
+        raise ConfigError(f"{left_out} Without it, {error}") from None
+    return replace(plan, remarks=(left_out, *plan.remarks))
+
+
+def _plan(settings: Settings, arguments: Sequence[str], project: Project, resuming: bool) -> Plan:
     built = _built(settings, arguments, project)
     space = built.space
     goals = parse_goals(settings.objectives, settings.direction, settings.constraints, space.keys)
@@ -57,6 +68,8 @@ def make_plan(settings: Settings, arguments: Sequence[str], project: Project, re
     timeout_hours = parse_timeout_hours(settings.timeout_hours)
     metrics = _metrics(settings)
     remarks = [*doubts(goals), *built.hints]
+    if settings.objectives and settings.direction:
+        remarks.append("hydra.sweeper.direction is ignored: hydra.sweeper.objectives has names and directions.")
     ignored = ignored_sampler(settings, project.chosen_option("hydra/sweeper/sampler"))
     if ignored is not None:
         remarks.append(ignored)

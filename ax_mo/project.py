@@ -77,6 +77,28 @@ class Project:
         overrides = hydra_overrides(self._master)
         return self._loader.get_group_options(group, kind, config_name=self.config_name, overrides=overrides)
 
+    def primary_is_dropped(self) -> bool:
+        """Whether ``+group=option`` makes Hydra (1.3, 1.4) leave out the primary config.
+
+        It does where that one's defaults list holds nothing but overrides, no ``_self_`` either.
+        """
+        loader: Any = self._loader
+        with hydras_errors():
+            loaded = None if self.config_name is None else loader.repository.load_config(self.config_name)
+        defaults = [] if loaded is None else loaded.defaults_list or []
+        return bool(defaults) and all(default.is_override() for default in defaults)
+
+    def left_out(self) -> str | None:
+        """A sentence where the command line has made Hydra leave out the project's primary config."""
+        parsed = OverridesParser.create().parse_overrides(task_overrides(self._master))
+        added = [o for o in parsed if o.is_add() and self.group_options(o.key_or_group)]
+        if not added or not self.primary_is_dropped():
+            return None
+        return (
+            f"Hydra leaves out everything that the config '{self.config_name}' says: its defaults list holds only "
+            f"overrides, to which {added[0].input_line} adds. Write '- _self_' as the first line of that list."
+        )
+
     def compose(self, overrides: Sequence[str]) -> DictConfig:
         """The job's whole configuration, Hydra's own node included; raises Hydra's exceptions."""
         with hydras_errors():

@@ -65,6 +65,7 @@ class Recipes:
         self._program = program
         self._sweep_dir = sweep_dir
         self._plain_config: DictConfig | None = None
+        self._dropped: bool | None = None
 
     def command(self, trial: Trial) -> str:
         """The line that runs the trial's point again, once and not as a sweep."""
@@ -77,7 +78,8 @@ class Recipes:
         """The content of ``pareto/trial_<n>.yaml``; None when the project no longer composes it."""
         try:
             found = self._recipe(trial)
-            return experiment_yaml(trial, self._goals, found, self._command(trial, found), self._sets_mode())
+            command = self._command(trial, found)
+            return experiment_yaml(trial, self._goals, found, command, self._sets_mode(), self._primary())
         except _DOES_NOT_COMPOSE:
             return None
 
@@ -102,6 +104,13 @@ class Recipes:
         if self._plain_config is None:
             self._plain_config = self._project.compose_plain([], tolerant=True)
         return self._plain_config
+
+    def _primary(self) -> str | None:
+        """The primary config, where a file that is added to it must bring it along."""
+        if self._dropped is None:
+            self._dropped = self._project.primary_is_dropped()
+        name = self._project.config_name
+        return name.removesuffix(".yaml") if name is not None and self._dropped else None
 
     def _sets_mode(self) -> bool:
         # hydra-core 1.4.0rc3 refuses hydra.mode in any file but the primary config.
@@ -257,8 +266,10 @@ def _sweep(config: DictConfig) -> list[Any]:
     return [content[key] for key in ("mode", "sweeper", "launcher", "sweep")]
 
 
-def experiment_yaml(trial: Trial, goals: Goals, found: Recipe, command: str, sets_mode: bool) -> str:
-    """The text of ``pareto/trial_<n>.yaml``."""
+def experiment_yaml(
+    trial: Trial, goals: Goals, found: Recipe, command: str, sets_mode: bool, primary: str | None = None
+) -> str:
+    """The text of ``pareto/trial_<n>.yaml``, which brings the ``primary`` config where Hydra would leave that out."""
     metrics = ", ".join(f"{name} = {trial.metrics[name]:g}" for name in goals.names if name in trial.metrics)
     lines = [
         "# @package _global_",
@@ -268,7 +279,8 @@ def experiment_yaml(trial: Trial, goals: Goals, found: Recipe, command: str, set
     if found.beside:
         lines.append(f"# (with {shlex.join(found.beside)}: a file cannot do that)")
     body: dict[str, Any] = {}
-    defaults: list[Any] = [{f"/{group}": option} for group, option in found.added.items()]
+    defaults: list[Any] = [] if primary is None else [f"/{primary}"]
+    defaults += [{f"/{group}": option} for group, option in found.added.items()]
     defaults += ["_self_"] if defaults else []
     defaults += [{f"override /{group}": option} for group, option in found.choices.items()]  # Hydra wants them last
     if defaults:

@@ -31,7 +31,7 @@ class AxMoSweeperConf:
 
     # metric: maximize | minimize, or metric: {goal: ..., threshold: ...}
     objectives: dict[str, Any] = field(default_factory=dict)
-    # Instead of objectives, for tasks that return numbers without names: one direction, or a list of them.
+    # Without objectives, for tasks that return numbers without names: one direction, or a list of them.
     direction: Any = None
     # Linear, on metrics: ["train_seconds <= 60"]
     constraints: list[str] = field(default_factory=list)

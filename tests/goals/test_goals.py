@@ -66,8 +66,10 @@ def test_unknown_setting_of_an_objective_names_the_closest() -> None:
     assert "Did you mean 'threshold'?" in message
 
 
-def test_objectives_and_direction_exclude_each_other() -> None:
-    assert "give either 'objectives' or 'direction', not both" in message_of({"acc": "maximize"}, "minimize")
+def test_named_objectives_count_where_there_is_a_direction_too() -> None:
+    goals = parse_goals({"acc": "maximize"}, ["minimize", "minimize"], ["seconds <= 60"])
+    assert goals.objectives == (Objective("acc", maximize=True),)
+    assert not goals.positional
 
 
 @pytest.mark.parametrize("threshold", ["high", "0.9", float("nan"), float("inf"), True, [1]])
