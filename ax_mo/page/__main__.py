@@ -4,10 +4,15 @@ import argparse
 import os
 import signal
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ax_mo.errors import AxMoError
 from ax_mo.page import REPORT
+
+if TYPE_CHECKING:
+    from ax_mo.record import StudyRecord
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -15,6 +20,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("study", help="its sweep directory, or <SQLAlchemy URL>/<study name>; - reads that from stdin")
     parser.add_argument("--to", type=Path, help="the file to write; report.html in the sweep directory by default")
     parser.add_argument("--quick", action="store_true", help="without the parts of the model, which take the most time")
+    parser.add_argument("--last", action="store_true", help="of a study that has ended: the model's parts come later")
     parser.add_argument("--nice", action="store_true", help="leave the processors to everybody else")
     given = parser.parse_args(arguments)
     if given.nice:
@@ -37,8 +43,20 @@ def _written(given: argparse.Namespace) -> Path:
     from ax_mo.record import read_record
 
     path: Path = (given.to or read_record(source).directory / REPORT).absolute()
-    update_report(lambda: read_record(source), path, fitted=not given.quick)
+    if given.last:
+        _write_last(lambda: read_record(source), path)
+    else:
+        update_report(lambda: read_record(source), path, fitted=not given.quick)
     return path
+
+
+def _write_last(read: "Callable[[], StudyRecord]", path: Path) -> None:
+    """Write the page, and leave it to a process that outlives this one, and the sweep, to add the model's parts."""
+    from ax_mo.page.last import add_model, write_plain
+
+    if write_plain(read, path) and os.fork() == 0:
+        os.nice(19)
+        add_model(read, path)
 
 
 if __name__ == "__main__":

@@ -23,6 +23,8 @@ MOST_FITTED = 100
 """The page's model has at most so many trials: 500 take a minute to fit, and the page 10 seconds in all."""
 
 
+AT_THE_END = "The model is fitted for this page when the sweep ends."
+
 FITTED = '<meta name="ax-mo-model" content="fitted">'
 """In the head of a page that was made with the model's parts."""
 
@@ -59,11 +61,14 @@ def write_report(record: StudyRecord, path: Path, fitted: bool = True) -> None:
     write_atomically(path, report_html(record, path, fitted))
 
 
-def report_html(record: StudyRecord, path: Path, fitted: bool = True) -> str:
-    """The page as text; ``path`` is where it will be, from which it links to the trials' directories."""
+def report_html(record: StudyRecord, path: Path, fitted: bool = True, note: str | None = None) -> str:
+    """The page as text; ``path`` is where it will be, from which it links to the trials' directories.
+
+    ``note`` says why it has no model, where it is not ``fitted``.
+    """
     content = Content()
     _figures(record, content)
-    panels = _model(record, content, fitted)
+    panels = _model(record, content, fitted, note or AT_THE_END)
     table = Table([], [])
     with content.part("trials"):
         table = table_of(record, path)
@@ -127,12 +132,12 @@ def _figures(record: StudyRecord, content: Content) -> None:
             content.figures["suggestions"] = figure_json(figures.suggestion_seconds(record))
 
 
-def _model(record: StudyRecord, content: Content, fitted: bool) -> list[Panel]:
+def _model(record: StudyRecord, content: Content, fitted: bool, note: str) -> list[Panel]:
     """Adds the parts of the model, and returns the panels of its validation."""
     places = ("sensitivity", "validation")
     if not fitted:
         for place in places:
-            content.notes[place] = "The model is fitted for this page when the sweep ends."
+            content.notes[place] = note
         return []
     with content.part(places[0]):
         from ax_mo.page.figures import sensitivity

@@ -21,23 +21,29 @@ _MOST_TRIES = 3
 _PATIENCE = 5.0
 
 
-def update_report(read: Callable[[], StudyRecord], path: Path, fitted: bool = True) -> None:
+def update_report(read: Callable[[], StudyRecord], path: Path, fitted: bool = True, note: str | None = None) -> None:
     """Write the page of the study that ``read`` returns, which is called again where another page came between.
 
-    Without ``fitted``, the model's parts, which take the most time, are made only where the page at ``path`` has them.
-    Raises OSError when it cannot be written, and what ``read`` raises.
+    Without ``fitted``, the model's parts, which take the most time, are made only where the page at ``path`` has them;
+    with a ``note`` that stands in their place, not at all. Raises OSError when it cannot be written, and what ``read``
+    raises.
     """
     for _ in range(_MOST_TRIES):
-        before = _identity(path)
-        whole = fitted or has_model(path)
-        text = report_html(read(), path, whole)
-        with _turn(path.parent):
-            if _identity(path) == before:
-                write_atomically(path, text)
-                return
+        before = identity(path)
+        whole = fitted or (note is None and has_model(path))
+        text = report_html(read(), path, whole, note)
+        if replace_page(path, text, lambda before=before: identity(path) == before):  # type: ignore[misc]
+            return
+    replace_page(path, text, lambda: whole or note is not None or not has_model(path))
+
+
+def replace_page(path: Path, text: str, is_wanted: Callable[[], bool]) -> bool:
+    """Write the page if it is wanted when its turn has come; returns whether it was."""
     with _turn(path.parent):
-        if whole or not has_model(path):
+        wanted = is_wanted()
+        if wanted:
             write_atomically(path, text)
+        return wanted
 
 
 def has_model(path: Path) -> bool:
@@ -51,7 +57,7 @@ def has_model(path: Path) -> bool:
         return False
 
 
-def _identity(path: Path) -> tuple[int, int, int] | None:
+def identity(path: Path) -> tuple[int, int, int] | None:
     """Another one whenever the file was replaced."""
     try:
         about = path.stat()

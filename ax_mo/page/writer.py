@@ -23,7 +23,7 @@ _SINGLE_THREADED = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"
 
 
 AT_MOST = 60.0
-"""Seconds that a sweep waits for its last page, which takes about ten."""
+"""Seconds that a sweep waits for its last page, which takes about two without the model's parts."""
 
 # Seconds for a page that is not wanted any more to put its files away.
 _GRACE = 5.0
@@ -101,18 +101,20 @@ class ReportWriter:
                 process.kill()
 
     def close(self, timeout: float) -> bool:
-        """Write the whole page, the model's parts included; whether it was done in that time, or else ``problem``.
+        """Write the last page; whether it was done in that time, or else ``problem``.
 
-        A page that takes longer is written to its end nevertheless.
+        A page that takes longer is written to its end nevertheless, and so are the model's parts, which nobody awaits.
         """
         self.cancel()
-        return self._write(["--nice"], timeout)
+        return self._write(["--last"], timeout)
 
     def finish(self) -> str | None:
         """``close``, and what to tell the user of it."""
         try:
             if self.close(AT_MOST):
-                return f"report: {self._path}"
+                from ax_mo.page.update import has_model
+
+                return f"report: {self._path}" + ("" if has_model(self._path) else " (its model follows in a moment)")
         except KeyboardInterrupt:
             return f"{self._path.name} is still being written"
         return f"{self._path.name}: {self.problem}"
