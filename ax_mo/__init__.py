@@ -1,7 +1,8 @@
 """Multi-objective Bayesian optimization as a Hydra sweeper.
 
 Importing this package costs next to nothing: it is imported inside every trial, and by training loops of any kind for
-``ax_mo.report(step, val_acc=...)`` and ``ax_mo.should_stop()``, which do nothing where there is no trial.
+``ax_mo.report(step, val_acc=...)``, ``ax_mo.report_model(model)`` and ``ax_mo.should_stop()``, which do nothing where
+there is no trial.
 In a notebook, ``ax_mo.load(directory)`` gives a study to look at.
 """
 
@@ -9,10 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from ax_mo.notebook import load
+    from ax_mo.trial.costs import report_model
     from ax_mo.trial.reporting import report, should_stop
 
 __version__ = "0.1.0"
-__all__ = ["__version__", "load", "report", "should_stop"]
+__all__ = ["__version__", "load", "report", "report_model", "should_stop"]
 
 
 def __getattr__(name: str) -> Any:
@@ -20,6 +22,10 @@ def __getattr__(name: str) -> Any:
         from ax_mo.trial import reporting
 
         return getattr(reporting, name)
+    if name == "report_model":
+        from ax_mo.trial.costs import report_model
+
+        return report_model
     if name == "load":
         from ax_mo.notebook import load
 

@@ -11,8 +11,9 @@ from ax_mo.study.early_stopping import EarlyStopping
 from ax_mo.study.repeats import by_trial
 from ax_mo.study.stopping_rules import decide, why_undecidable
 from ax_mo.study.trial import Key, Status, Trial
+from ax_mo.trial.costs import recorded_costs
 from ax_mo.trial.curve import CurveReader, Series
-from ax_mo.trial.files import CONSTANT_COSTS, CURVE, LIGHTNING, read_json
+from ax_mo.trial.files import CONSTANT_COSTS, CURVE, LIGHTNING, SPEC, read_json
 from ax_mo.trial.untrusted import measured
 
 
@@ -127,18 +128,20 @@ class _Files:
 
     def __init__(self, directory: Path) -> None:
         self.constants: Mapping[str, float] = {}
+        self._costs: Mapping[str, float] = {}
+        self._in_config: Mapping[str, float] | None = None
         self.curves: dict[str, Curve] = {}
         self._directory = directory
         self._reader = CurveReader(directory / CURVE)
 
     def read(self) -> bool:
         news = bool(self._reader.new_points())
-        if not self.constants and (news or self._reader.step is None):
-            costs = (read_json(self._directory / LIGHTNING) or {}).get("costs")
-            if isinstance(costs, dict):
-                known = {name: costs.get(name) for name in CONSTANT_COSTS}
-                numbers = {name: measured(value) for name, value in known.items()}
-                self.constants = {name: value for name, value in numbers.items() if value is not None}
+        if not self._costs and (news or self._reader.step is None):
+            costs = recorded_costs(read_json(self._directory / LIGHTNING) or {})
+            self._costs = _numbers({name: costs.get(name) for name in CONSTANT_COSTS})
+            if self._in_config is None:
+                self._in_config = _numbers((read_json(self._directory / SPEC) or {}).get("config"))
+            self.constants = {**self._costs, **self._in_config}
         if news:
             self.curves = {name: self._curve(name, series) for name, series in self._reader.series.items()}
         return news
@@ -147,3 +150,9 @@ class _Files:
         """A curve keeps what is worked out of it: it is replaced only where a later fit began another."""
         known = self.curves.get(name)
         return known if known is not None and known.steps is series.steps else Curve(series.steps, series.values)
+
+
+def _numbers(entries: object) -> dict[str, float]:
+    """Those of a mapping, as trials write them."""
+    found = {name: measured(entry) for name, entry in entries.items()} if isinstance(entries, dict) else {}
+    return {name: value for name, value in found.items() if value is not None}

@@ -10,6 +10,7 @@ from hydra.errors import HydraException
 from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
+from ax_mo.config_metrics import config_metrics
 from ax_mo.curve_watch import CurveWatch
 from ax_mo.errors import StudyStopped
 from ax_mo.failures import FailurePolicy, TooMany, first_alike, in_order_of_end, too_many, uncounted
@@ -97,6 +98,8 @@ class Ledger:
         self.cwd = Path.cwd() if program is None else program.cwd
         self.repeats = repeats or Repeats()
         self.metrics = metrics or {}
+        self._of_config = config_metrics(self.metrics, goals.required)
+        self._config_values: dict[int, dict[str, float]] = {}
         self.watch = watch
         self.stop_when = stop_when
         self.observers = observers
@@ -154,6 +157,7 @@ class Ledger:
         self.asker.assign(number, suggestion.point)
         try:
             config = composed(self.project, number, overrides)
+            self._config_values[number] = self._of_config.of(config)
             subdir = subdir_of(config, number, {trial.directory for trial in self.trials.values()})
         except (HydraException, OmegaConfBaseException) as error:
             (run,) = self._add(number, suggestion, overrides, str(number), 1)
@@ -205,6 +209,7 @@ class Ledger:
             "objectives": list(self.goals.names),
             "required": list(self.goals.required),
             **({"metrics": as_json(self.metrics)} if self.metrics else {}),
+            **({"config": self._in_config(trial)} if self._of_config.keys else {}),
             "generator": trial.generator,
             "position": trial.position,
             "suggestion_seconds": trial.suggestion_seconds,
@@ -217,6 +222,13 @@ class Ledger:
             prepare_directory(directory, content, argv, self.cwd, f"Trial {trial.label}")
         except OSError as error:
             raise cannot_write(directory, error) from None
+
+    def _in_config(self, trial: Trial) -> Mapping[str, float]:
+        """The trial's metrics that are values of its configuration, which an earlier sweeper may have composed."""
+        if trial.number not in self._config_values:
+            config = composed(self.project, trial.number, trial.overrides)
+            self._config_values[trial.number] = self._of_config.of(config)
+        return self._config_values[trial.number]
 
     def again(self, trial: Trial, died: bool = False) -> Trial:
         """Make a trial that was interrupted, or that ``died`` unseen, ready for its next attempt."""

@@ -9,6 +9,7 @@ from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from ax_mo.config_metrics import config_metrics
 from ax_mo.errors import ConfigError, closest
 from ax_mo.goals import Goals, doubts, parse_goals
 from ax_mo.imports import Import
@@ -67,6 +68,7 @@ def _plan(settings: Settings, arguments: Sequence[str], project: Project, resumi
     stop_when = parse_stop_when(settings.stop_when)
     timeout_hours = parse_timeout_hours(settings.timeout_hours)
     metrics = _metrics(settings)
+    config_metrics(metrics, goals.required).check(space, project)
     remarks = [*doubts(goals), *built.hints]
     if settings.objectives and settings.direction:
         remarks.append("hydra.sweeper.direction is ignored: hydra.sweeper.objectives has names and directions.")

@@ -12,7 +12,7 @@ from ax_mo.study.early_stopping import parse_early_stopping
 from ax_mo.study.repeats import whole_trials
 from ax_mo.study.trial import Key, Status, Trial
 from ax_mo.trial.curve import append
-from ax_mo.trial.files import CURVE, LIGHTNING, write_json
+from ax_mo.trial.files import CURVE, LIGHTNING, SPEC, write_json
 from tests.cost import bytecodes
 
 GOALS = parse_goals({"acc": "maximize", "num_params": "minimize"})
@@ -66,6 +66,15 @@ def test_trial_is_stopped_by_its_curve_and_the_costs_known_while_it_runs(study: 
     study.end(study.run(0, 0.5, 0.9, size=10), acc=0.9, num_params=10)
     study.run(1, 0.45, size=20)
     study.run(2, 0.4, size=5)
+    assert study.stops() == {1: "dominated at step 0 by trial 0"}
+
+
+def test_metric_of_the_configuration_is_known_while_the_trial_runs(study: Study) -> None:
+    study.end(study.run(0, 0.5, 0.9, size=10), acc=0.9, num_params=10)
+    for number, acc, size in ((1, 0.45, 20), (2, 0.4, 5)):
+        run = study.run(number, acc)
+        (study.place(run) / LIGHTNING).unlink()
+        write_json(study.place(run) / SPEC, {"config": {"num_params": size}})
     assert study.stops() == {1: "dominated at step 0 by trial 0"}
 
 

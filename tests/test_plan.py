@@ -17,7 +17,7 @@ from ax_mo.study.repeats import Repeats
 
 FILES = {
     "config.yaml": "defaults: [{model: mlp}, _self_]\nseed: 7\nunset: null\nneeded: ???\nname: run\nflag: true\n"
-    "rate: 0.5\nsame: ${seed}\nlost: ${oc.env:AX_MO_TEST_NOT_SET}\n",
+    "rate: 0.5\nn-jobs: 3\nlayers: [64, 32]\nsame: ${seed}\nlost: ${oc.env:AX_MO_TEST_NOT_SET}\n",
     "model/mlp.yaml": "width: 8\nseed: 3\n",
     "model/cnn.yaml": "width: 8\n",
 }
@@ -46,6 +46,48 @@ def plan(directory: Path) -> MakePlan:
 
 
 RATE = {"rate": "interval(0,1)"}
+
+
+# Metrics of the configuration
+
+
+@pytest.mark.parametrize("key", ["seed", "model.width * 2", "sum(layers) + layers[0]", "same", "n-jobs", "model.width"])
+def test_metric_may_be_a_value_or_an_expression_of_the_configuration(plan: MakePlan, key: str) -> None:
+    plan(RATE, objectives={"n": "minimize"}, metrics={"n": {"source": "config", "key": key}})
+
+
+@pytest.mark.parametrize(
+    ("key", "message"),
+    [
+        (
+            "model.widht",
+            "the project's configuration has no key 'model.widht' with rate=0.0. Did you mean 'model.width'?",
+        ),
+        ("2 * model.widht", "the project's configuration has no key 'model.widht' with rate=0.0. Did you mean"),
+        ("layers[7]", "the project's configuration has no key 'layers[7]' with rate=0.0."),
+        ("lost", "'lost' cannot be resolved: "),
+        ("name", "'name' has no number as its value: 'name' is 'run'."),
+        ("unset", "'unset' has no number as its value: 'unset' is None."),
+        ("needed", "'needed' has no number as its value: 'needed' is None."),
+        ("flag", "'flag' has no number as its value: 'flag' is True."),
+        ("layers", "'layers' has no number as its value: 'layers' is [64, 32]."),
+        ("2 * 3", "'2 * 3' names no key of the configuration, and would be the same in every trial."),
+        ("model", "'model' has no number as its value: 'model' is {"),
+        ("seed +", "'seed +' is no expression; possible are keys, numbers, "),
+    ],
+)
+def test_wrong_key_of_a_metric_is_told_before_anything_runs(plan: MakePlan, key: str, message: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        plan(RATE, metrics={"n": {"source": "config", "key": key}})
+    assert str(caught.value).startswith(f"hydra.sweeper.metrics.n.key: {message}")
+
+
+def test_required_metric_must_have_a_value_under_every_option(plan: MakePlan) -> None:
+    metrics = {"n": {"source": "config", "key": "model.seed"}}
+    plan({"model": "mlp,cnn"}, metrics=metrics)
+    for required in ({"objectives": {"n": "minimize"}}, {"constraints": ["n <= 7"]}):
+        with pytest.raises(ConfigError, match=r"metrics\.n\.key: .* has no key 'model\.seed' with model=cnn"):
+            plan({"model": "mlp,cnn"}, metrics=metrics, **required)
 
 
 # What is tried first

@@ -34,6 +34,7 @@ from ax_mo.trial.files import (
     write_json,
 )
 from ax_mo.trial.temporary import remove_left
+from ax_mo.trial.trial_files import sizes_of_logs
 
 RECORDER = "ax_mo.trial.recorder.ResultRecorder"
 
@@ -164,7 +165,8 @@ def prepare_directory(directory: Path, spec: dict[str, Any], argv: Sequence[str]
     for name in (SPEC, COMMAND, STDOUT, STDERR):
         remove_unless_file(directory / name)
     remove_left(directory, OF_A_TRIAL.__contains__)
-    write_json(directory / SPEC, {"schema": SCHEMA, **spec})
+    logs = sizes_of_logs(directory)
+    write_json(directory / SPEC, {"schema": SCHEMA, **spec, **({"logs": logs} if logs else {})})
     if argv is not None:
         write_command(directory, argv, cwd, title)
 

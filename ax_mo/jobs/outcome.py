@@ -55,8 +55,10 @@ def outcome_of(directory: Path, number: int, attempt: int, state: JobState) -> O
         return Outcome(result.metrics, result.stopped, started=started, ended=ended, stopped=True)
     if result.error is not None:
         kind, message = result.error.kind, result.error.message
-        first = message.strip().splitlines()[0] if message.strip() else "(no message)"
+        first, *more = message.strip().splitlines() or ["(no message)"]
         reason = first if kind == "MetricError" else f"{kind}: {first}"
+        if kind == "MetricError":  # the task has ended well: what it wrote to stderr is not why its metrics are missing
+            tail = "\n".join(more)
         return Outcome({}, reason, f"{kind}: {message}", tail, started, ended)
     if state.exit_code not in (0, None):
         reason = f"recorded its result, then {_ending(state)}"

@@ -64,7 +64,11 @@ def sentence(differences: Sequence[Difference]) -> str:
         for d in differences
     ]
     what = "that is used" if len(parts) == 1 else "those are used"
-    return f"the task returned {', and '.join(parts)}; {what}"
+    meant = differences[0].metric
+    return (
+        f"the task returned {', and '.join(parts)}; {what}. If what it returns is meant, write "
+        f"'{meant}: {{source: returned}}' under hydra.sweeper.metrics"
+    )
 
 
 def _shown(number: float, other: float) -> str:

@@ -2,46 +2,149 @@
 
 import logging
 from collections.abc import Collection, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from ax_mo.trial.costs import recorded_costs
 from ax_mo.trial.curve import Curve, read_curve
+from ax_mo.trial.data_files import DataFiles
+from ax_mo.trial.documents import ABSENT, keys_in, value_at
 from ax_mo.trial.files import LIGHTNING, SPEC, read_json
-from ax_mo.trial.logged import Series, logged
 from ax_mo.trial.metric_sources import MetricSource, Origin, parse_metric_sources
-from ax_mo.trial.metrics import MetricError, as_number, by_name
-from ax_mo.trial.sources import Said, merge
+from ax_mo.trial.metrics import MetricError, Returned, as_number, by_name
+from ax_mo.trial.sources import Missed, Said, merge
+from ax_mo.trial.tensorboard import GLOB, Series, scalars
+from ax_mo.trial.trial_files import what_is_there
 from ax_mo.trial.untrusted import measured
 
 log = logging.getLogger("ax_mo")
 
 
-def gather(value: Any, spec: Mapping[str, Any], directory: Path, curve: Curve, required: Collection[str] = ()) -> Said:
-    """``value`` is what the task returned or raised.
+def gather(
+    value: Any,
+    spec: Mapping[str, Any],
+    directory: Path,
+    curve: Curve,
+    required: Collection[str] = (),
+    built_in: Mapping[str, float] | None = None,
+) -> Said:
+    """``value`` is what the task returned or raised; ``built_in`` are the costs that every trial has.
 
     Raises MetricError where one of ``required`` is to come from files that cannot be read; others are left out then.
     """
-    returned = by_name({} if isinstance(value, BaseException) else value, spec["objectives"])
+    sources = parse_metric_sources(spec.get("metrics"))
+    returned = {} if isinstance(value, BaseException) else value
     record = read_json(directory / LIGHTNING) or {}
-    reported = Curve(tuple(point for point in curve.points if point.fit is None)).last()
-    lightning, costs = _numbers(record.get("metrics")), _numbers(record.get("costs"))
-    said = Said(returned, reported, lightning, costs={}, curve=curve.last())
-    wanted = _wanted(spec, said)
-    named: dict[str, tuple[float, str]] = {}
-    seen: dict[str, list[str]] = {}
-    for origin in dict.fromkeys(source.origin for source in wanted.values()):
-        of_origin = {name: source for name, source in wanted.items() if source.origin is origin}
+    said = Said(
+        _returned(returned, spec["objectives"], sources),
+        Curve(tuple(point for point in curve.points if point.fit is None)).last(),
+        _numbers(record.get("metrics")),
+        costs=_numbers(recorded_costs(record)),
+        built_in=built_in or {},
+        curve=curve.last(),
+    )
+    places = _Places(returned, spec, directory, curve, said.lightning)
+    named: dict[str, tuple[Any, str]] = {}
+    missed: dict[str, Missed] = {}
+    for name, source in _wanted(sources, said).items():
         try:
-            series = _series(origin, directory, curve, lightning)
+            found = places.look(name, source)
         except Exception as error:  # files of other programs, while those may still be at work on them
-            _unreadable(origin, list(of_origin), required, error)
+            _unreadable(name, source, required, error)
             continue
-        for name, source in of_origin.items():
-            if values := series.get(source.tag):
-                named[name] = (source.take.of(values), str(origin))
-            else:
-                seen[str(origin)] = list(series)
-    return Said(returned, reported, lightning, named, costs, said.curve, seen)
+        if isinstance(found, Missed):
+            missed[name] = found
+        else:
+            named[name] = found, str(source.origin)
+    return replace(said, named=named, missed=missed)
+
+
+def _returned(value: Any, objectives: list[str], sources: Mapping[str, MetricSource]) -> Returned:
+    """Whoever says which metrics are returned has no use for positions."""
+    by_position = not any(source.origin is Origin.RETURNED for source in sources.values())
+    found = by_name(value, objectives)
+    return found if by_position else replace(found, by_position={}, problem=None)
+
+
+class _Places:
+    """Where metrics are looked for, each read once."""
+
+    def __init__(
+        self, returned: Any, spec: Mapping[str, Any], directory: Path, curve: Curve, lightning: Mapping[str, float]
+    ) -> None:
+        self._returned = returned
+        self._config: Mapping[str, Any] = config if isinstance(config := spec.get("config"), dict) else {}
+        self._directory = directory
+        self._curve = curve
+        self._lightning = lightning
+        self._files = DataFiles(directory)
+        self._scalars: Series | Exception | None = None
+
+    def look(self, name: str, source: MetricSource) -> Any:
+        """The metric's value, which need not be a number that counts; or what there is instead."""
+        match source.origin:
+            case Origin.RETURNED:
+                return self._in_returned(str(source.tag))
+            case Origin.CONFIG:
+                there = "it has none of the trial"
+                return self._config.get(name, Missed("value", str(source.tag), "trial.json", there))
+            case Origin.TENSORBOARD | Origin.CURVE | Origin.LIGHTNING:
+                found = self._in_series(source)
+            case _:
+                found = self._files.look(source)
+        return found if isinstance(found, Missed) else source.take.of(found)
+
+    def _in_returned(self, key: str) -> Any:
+        found = value_at(self._returned, key)
+        if found is not ABSENT and as_number(found) is not None:
+            return found
+        names = tuple(keys_in(self._returned))
+        if isinstance(self._returned, Mapping):
+            there = f"it has the keys {', '.join(names) or '(none)'}"
+        elif isinstance(self._returned, list | tuple):
+            there = f"it has {len(self._returned)} values, of which 'key: 0' is the first"
+        else:
+            there = "it is nothing" if self._returned is None else f"it is {self._returned!r:.100}"
+        return Missed("key" if key else "number", key, "what the task returned", there, names)
+
+    def _in_series(self, source: MetricSource) -> list[float] | Missed:
+        series = self._series(source.origin)
+        values = series.get(str(source.tag))
+        if values:
+            return values
+        if source.origin is Origin.TENSORBOARD:
+            where, none = "the event files below the trial's directory", what_is_there(self._directory, GLOB)
+        else:
+            where = "the curve" if source.origin is Origin.CURVE else "what Lightning logged"
+            none = "nothing is there"
+        there = f"there are {', '.join(series)}" if series else none
+        return Missed("name", str(source.tag), where, there, tuple(series))
+
+    def _series(self, origin: Origin) -> Series:
+        """Each metric's finite values, in the order of their steps, where ``origin`` says to look."""
+        if origin is Origin.TENSORBOARD:
+            return self._tensorboard()
+        series: Series = {}
+        for point in self._curve.points:
+            if origin is Origin.CURVE or point.fit is not None:
+                for name, value in point.metrics.items():
+                    series.setdefault(name, []).append(value)
+        if origin is Origin.LIGHTNING:  # the final value is the last one, whether it is on the curve or not
+            for name, value in self._lightning.items():
+                if measured(value) is not None:
+                    series.setdefault(name, []).append(value)
+        return series
+
+    def _tensorboard(self) -> Series:
+        if self._scalars is None:
+            try:
+                self._scalars = scalars(self._directory)
+            except Exception as error:  # read once, whether it can be read or not
+                self._scalars = error
+        if isinstance(self._scalars, Exception):
+            raise self._scalars
+        return self._scalars
 
 
 def partial_metrics(directory: Path) -> dict[str, float]:
@@ -58,9 +161,8 @@ def partial_metrics(directory: Path) -> dict[str, float]:
         return {}
 
 
-def _wanted(spec: Mapping[str, Any], said: Said) -> dict[str, MetricSource]:
+def _wanted(sources: Mapping[str, MetricSource], said: Said) -> dict[str, MetricSource]:
     """``hydra.sweeper.metrics`` without the names that the trial has reported a number by."""
-    sources = parse_metric_sources(spec.get("metrics"))
     taken = [name for name in sources if as_number(said.reported.get(name)) is not None]
     for name in taken:
         log.warning(
@@ -69,31 +171,13 @@ def _wanted(spec: Mapping[str, Any], said: Said) -> dict[str, MetricSource]:
     return {name: source for name, source in sources.items() if name not in taken}
 
 
-def _unreadable(origin: Origin, names: list[str], required: Collection[str], error: Exception) -> None:
-    needed = [name for name in names if name in required]
-    if needed and isinstance(error, MetricError):
-        raise error
-    if needed:
-        raise MetricError(
-            f"hydra.sweeper.metrics.{needed[0]}: 'source: {origin}' cannot be read: {error!r:.300}"
-        ) from error
-    log.warning("hydra.sweeper.metrics: 'source: %s' cannot be read for %s: %s", origin, ", ".join(names), error)
-
-
-def _series(origin: Origin, directory: Path, curve: Curve, lightning: Mapping[str, float]) -> Series:
-    """Each metric's finite values, in the order of their steps, where ``origin`` says to look."""
-    if origin in (Origin.CSV, Origin.TENSORBOARD):
-        return logged(origin, directory)
-    series: Series = {}
-    for point in curve.points:
-        if origin is Origin.CURVE or point.fit is not None:
-            for name, value in point.metrics.items():
-                series.setdefault(name, []).append(value)
-    if origin is Origin.LIGHTNING:  # the final value is the last one, whether it is on the curve or not
-        for name, value in lightning.items():
-            if measured(value) is not None:
-                series.setdefault(name, []).append(value)
-    return series
+def _unreadable(name: str, source: MetricSource, required: Collection[str], error: Exception) -> None:
+    if name in required:
+        if isinstance(error, MetricError):
+            raise error
+        what = f"'source: {source.origin}' cannot be read: {error!r:.300}"
+        raise MetricError(f"hydra.sweeper.metrics.{name}: {what}") from error
+    log.warning("hydra.sweeper.metrics.%s: 'source: %s' cannot be read: %s", name, source.origin, error)
 
 
 def _numbers(entries: Any) -> dict[str, float]:

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from ax_mo.trial import current
+from ax_mo.trial.costs import ModelSize, size_of
 from ax_mo.trial.curve import append
 from ax_mo.trial.files import CURVE, LIGHTNING, read_json, write_json
 from ax_mo.trial.metrics import as_json, as_number
@@ -25,7 +26,6 @@ from ax_mo.trial.metrics import as_json, as_number
 log = logging.getLogger("ax_mo")
 
 _CLASSES = {"LightningRecorder": "lightning.pytorch", "PytorchLightningRecorder": "pytorch_lightning"}
-_MIB = 2**20
 
 
 def recorder(package: str) -> Any:
@@ -66,7 +66,7 @@ class _Recorder:
         super().__init__()
         self._directory = trial
         self._failed: set[str] = set()
-        self._counted = _Parameters()
+        self._counted = ModelSize()
         self._fit = 1
         self._begun = 0.0
         self._costs: dict[str, float] = {}
@@ -85,15 +85,15 @@ class _Recorder:
 
     @_never_raises
     def setup(self, trainer: Any, pl_module: Any, stage: str) -> None:
-        self._counted = _count(pl_module)
+        self._counted = size_of(pl_module)
 
     @_never_raises
     def on_fit_start(self, trainer: Any, pl_module: Any) -> None:
         self._begun = time.perf_counter()
         self._validations, self._validated, self._ended_epoch = 0, False, None
-        now = _count(pl_module)
+        now = size_of(pl_module)
         # A strategy that shards has left a part of each parameter here by now.
-        self._costs = (self._counted if now.total < self._counted.total else now).costs()
+        self._costs = (self._counted if now.num_params_total < self._counted.num_params_total else now).costs()
         if not _writes(trainer):
             return
         record = self._record()
@@ -116,8 +116,8 @@ class _Recorder:
         metrics = _numbers(trainer.callback_metrics)
         if not _writes(trainer):
             return
-        now = _count(pl_module)
-        if now.total > self._counted.total:  # lazy parameters have got their shapes
+        now = size_of(pl_module)
+        if now.num_params_total > self._counted.num_params_total:  # lazy parameters have got their shapes
             self._costs.update(now.costs())
         record = self._record()
         record["fits"] += 1
@@ -125,7 +125,7 @@ class _Recorder:
         earlier = [name for name in record["metrics"] if name not in metrics]
         record["metrics"].update(as_json(metrics))
         record["fitted"] = sorted(metrics)
-        record["costs"].update(self._costs, fit_seconds=time.perf_counter() - self._begun, **_peaks(trainer))
+        record["costs"].update(self._costs, fit_seconds=time.perf_counter() - self._begun)
         self._write(record)
         if (fits := record["fits"]) > 1:
             # Such as a pretraining's loss, or the accuracy before a last fit on all the data: nothing else has them.
@@ -221,7 +221,7 @@ class _Recorder:
         record = self._record()
         kept = record["fitted"] if keep_fitted else ()
         record["metrics"].update(as_json({name: value for name, value in metrics.items() if name not in kept}))
-        record["costs"] = {**self._counted.costs(), **_peaks(trainer), **record["costs"]}
+        record["costs"] = {**self._counted.costs(), **record["costs"]}
         self._write(record)
 
     def _record(self) -> dict[str, Any]:
@@ -232,53 +232,8 @@ class _Recorder:
         write_json(self._trial / LIGHTNING, record)
 
 
-class _Parameters:
-    """Counts of a module's parameters."""
-
-    def __init__(self, trainable: int = 0, total: int = 0) -> None:
-        self.trainable = trainable
-        self.total = total
-
-    def costs(self) -> dict[str, float]:
-        return {"num_params": self.trainable, "num_params_total": self.total}
-
-
-def _count(module: Any) -> _Parameters:
-    """Lazy parameters have no size yet and count nothing; those on the meta device have theirs."""
-    from torch.nn.parameter import is_lazy
-
-    sizes = [
-        (int(getattr(parameter, "ds_numel", 0)) or parameter.numel(), parameter.requires_grad)
-        for parameter in module.parameters()
-        if not is_lazy(parameter)
-    ]
-    return _Parameters(sum(size for size, trainable in sizes if trainable), sum(size for size, _ in sizes))
-
-
 def _numbers(metrics: Mapping[str, Any]) -> dict[str, float]:
     return {str(name): number for name, value in metrics.items() if (number := as_number(value)) is not None}
-
-
-def _peaks(trainer: Any) -> dict[str, float]:
-    peaks = {"peak_memory_mb": _peak_memory() / _MIB}
-    device = trainer.strategy.root_device
-    if device.type == "cuda":
-        import torch
-
-        peaks["peak_cuda_memory_mb"] = torch.cuda.max_memory_allocated(device) / _MIB
-    return peaks
-
-
-def _peak_memory() -> int:
-    """The most memory that this process has had, in bytes."""
-    try:
-        # Not getrusage: on Linux its peak outlives exec, and a small trial would have that of the sweep that began it.
-        status = Path("/proc/self/status").read_text()
-        return int(status.split("VmHWM:")[1].split()[0]) * 1024
-    except (OSError, LookupError, ValueError):
-        import resource
-
-        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
 
 
 def _writes(trainer: Any) -> bool:

@@ -43,7 +43,7 @@ def by_name(value: Any, objectives: Sequence[str]) -> Returned:
             f"the task returned {len(value)} values for {len(objectives)} objectives ({', '.join(objectives)})",
         )
     if value is None:
-        return Returned({}, {}, None, f"the task returned nothing; {_what_to_return(objectives)}")
+        return Returned({}, {}, None, "the task returned nothing")
     if as_number(value) is None:
         return Returned({}, {}, None, f"the task returned {type(value).__name__} {value!r:.200}, not numbers")
     if len(objectives) != 1:
@@ -51,13 +51,6 @@ def by_name(value: Any, objectives: Sequence[str]) -> Returned:
             {}, {}, value, f"the task returned one number for {len(objectives)} objectives ({', '.join(objectives)})"
         )
     return Returned({}, {objectives[0]: value})
-
-
-def _what_to_return(objectives: Sequence[str]) -> str:
-    return (
-        f"return a dict with {', '.join(objectives)} from the function under @hydra.main, log them with Lightning's "
-        "self.log, or call ax_mo.report(step, ...)"
-    )
 
 
 def as_number(value: Any) -> float | None:

@@ -3,8 +3,10 @@
 import json
 import logging
 import os
+import sys
 import traceback
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -17,12 +19,14 @@ from ax_mo.trial.differences import sentence
 from ax_mo.trial.files import CURVE, LIGHTNING, RESULT, SCHEMA, SPEC, read_json, remove, write_json
 from ax_mo.trial.gather import gather
 from ax_mo.trial.heartbeat import Heartbeat
+from ax_mo.trial.memory import MemoryWatch, peak_of_gpu
 from ax_mo.trial.metrics import MetricError, as_json
 from ax_mo.trial.sources import merge
 from ax_mo.trial.untrusted import MOST_BYTES, is_too_deep, storable, storable_name
 
 log = logging.getLogger("ax_mo")
 
+_MIB = 2**20
 _LONGEST_MESSAGE = 10_000
 _LONGEST_ENTRY = 4000
 """Of a traceback: a line of code or a message."""
@@ -48,6 +52,7 @@ class ResultRecorder(Callback):
         self._records = True
         self._attempt: Any = None
         self._heartbeat: Heartbeat | None = None
+        self._memory: MemoryWatch | None = None
 
     def on_job_start(self, config: Any, **_: Any) -> None:
         self._started = _now()
@@ -64,6 +69,7 @@ class ResultRecorder(Callback):
             current.enter(directory, spec.get("env") if self._gives_environment else None)
             if current.rank() == 0:
                 self._heartbeat = Heartbeat(directory)
+                self._memory = MemoryWatch(shares_process=self._gives_environment)
                 if failed_before:
                     for name in (RESULT, CURVE, LIGHTNING):
                         remove(directory / name)
@@ -80,6 +86,9 @@ class ResultRecorder(Callback):
         if self._heartbeat is not None:
             self._heartbeat.stop()
             self._heartbeat = None
+        if self._memory is not None:
+            self._memory.stop()
+            self._memory = None
 
     def _record(self, config: Any, job_return: Any) -> None:
         value = job_return._return_value
@@ -97,7 +106,19 @@ class ResultRecorder(Callback):
                 "This trial was taken for lost and was started again; what this run of it gives is not recorded."
             )
             return
-        write_json(directory / RESULT, result_of(job_return, spec, self._started, directory))
+        write_json(directory / RESULT, result_of(job_return, spec, self._started, directory, self._costs()))
+
+    def _costs(self) -> dict[str, float]:
+        """What every trial costs, whatever it trains."""
+        costs = {"trial_seconds": round(current.seconds(), 3)}
+        try:
+            if self._memory is not None:
+                costs["peak_memory_mb"] = round(self._memory.peak() / _MIB, 1)
+            if (of_gpu := peak_of_gpu()) is not None:
+                costs["peak_cuda_memory_mb"] = round(of_gpu / _MIB, 1)
+        except Exception as error:  # of a system unlike others: no trial ends for want of it
+            log.warning("The memory of this trial is not known: %r", error)
+        return costs
 
 
 def _is_finished(directory: Path) -> bool:
@@ -118,8 +139,13 @@ def _has_failed(directory: Path) -> bool:
     return (read_json(directory / RESULT) or {}).get("status") == "failed"
 
 
-def result_of(job_return: Any, spec: dict[str, Any], started: str, directory: Path) -> dict[str, Any]:
-    """The content of ``result.json`` for a job that has returned or raised and whose files are in ``directory``."""
+def result_of(
+    job_return: Any, spec: dict[str, Any], started: str, directory: Path, built_in: Mapping[str, float] | None = None
+) -> dict[str, Any]:
+    """The content of ``result.json`` for a job that has returned or raised and whose files are in ``directory``.
+
+    ``built_in`` are the costs that every trial has, where the job itself is asked.
+    """
     value = job_return._return_value  # .return_value would raise the job's own exception
     error: dict[str, str] | None = None
     metrics: dict[str, float] = {}
@@ -134,7 +160,7 @@ def result_of(job_return: Any, spec: dict[str, Any], started: str, directory: Pa
         else:
             stopped = current.acknowledged(directory)
             if error is None or stopped is not None:
-                metrics, extra = _metrics(value, spec, directory, stopped)
+                metrics, extra = _metrics(value, spec, directory, stopped, built_in)
     except MetricError as problem:
         error = error or {"type": "MetricError", "message": storable(str(problem), _LONGEST_MESSAGE), "traceback": ""}
     except Exception as problem:  # of a value that nobody thought of: Hydra's warning alone would not reach the sweeper
@@ -183,12 +209,15 @@ def _error(error: BaseException, before: str = "") -> dict[str, str]:
 
 
 def _metrics(
-    value: Any, spec: dict[str, Any], directory: Path, stopped: str | None
+    value: Any, spec: dict[str, Any], directory: Path, stopped: str | None, built_in: Mapping[str, float] | None
 ) -> tuple[dict[str, float], dict[str, Any]]:
     """The trial's metrics, and what ``result.json`` says about them. Raises MetricError."""
     curve = read_curve(directory)
     required = spec.get("required", [])
-    said = gather(value, spec, directory, curve, required if stopped is None else ())
+    for stream in (sys.stdout, sys.stderr):  # what the task has printed may be where its metrics are
+        with suppress(AttributeError, OSError, ValueError):  # they may be closed, or none
+            stream.flush()
+    said = gather(value, spec, directory, curve, required if stopped is None else (), built_in)
     merged = merge(said, required, stopped is not None)
     about: dict[str, Any] = {"sources": merged.sources}
     if merged.differences:

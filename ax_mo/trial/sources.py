@@ -21,8 +21,19 @@ LIGHTNING = "lightning"
 BUILT_IN = "built-in"
 CURVE = "curve"
 
-_NO_FILE = {"csv": "no metrics.csv", "tensorboard": "no event file"}
 _SEEN = {REPORTED: "reported", LIGHTNING: "Lightning", BUILT_IN: "built-in"}
+
+
+@dataclass(frozen=True)
+class Missed:
+    """What ``hydra.sweeper.metrics`` looked for in vain: what it is called where, and what was there instead."""
+
+    kind: str
+    tag: str
+    where: str
+    instead: str
+    names: tuple[str, ...] = ()
+    """Those among which the one that was meant may be."""
 
 
 @dataclass(frozen=True)
@@ -32,19 +43,23 @@ class Said:
     returned: Returned = field(default_factory=lambda: Returned({}))
     reported: Mapping[str, Any] = field(default_factory=dict)
     lightning: Mapping[str, Any] = field(default_factory=dict)
-    named: Mapping[str, tuple[float, str]] = field(default_factory=dict)
+    named: Mapping[str, tuple[Any, str]] = field(default_factory=dict)
     """By ``hydra.sweeper.metrics``: value and where it is from."""
     costs: Mapping[str, Any] = field(default_factory=dict)
+    """Of its model and its training."""
+    built_in: Mapping[str, float] = field(default_factory=dict)
+    """The costs that every trial has."""
     curve: Mapping[str, float] = field(default_factory=dict)
     """The last values of the learning curve: all that a trial may have that was stopped early."""
-    unread: Mapping[str, Sequence[str]] = field(default_factory=dict)
-    """Names in files that no metric is read from; they serve the message alone."""
+    missed: Mapping[str, Missed] = field(default_factory=dict)
+    """What ``hydra.sweeper.metrics`` names and was not found; it serves the message alone."""
 
     @property
     def by_precedence(self) -> list[tuple[str, str, Any]]:
         """(name, source, value) of all that has a name, the winner of each first."""
         named = [(name, source, value) for name, (value, source) in self.named.items()]
-        groups = [(LIGHTNING, self.lightning), (RETURNED, self.returned.named), (BUILT_IN, self.costs)]
+        costs = {**self.built_in, **self.costs}
+        groups = [(LIGHTNING, self.lightning), (RETURNED, self.returned.named), (BUILT_IN, costs)]
         others = [(name, source, value) for source, values in groups for name, value in values.items()]
         return [*((name, REPORTED, value) for name, value in self.reported.items()), *named, *others]
 
@@ -100,7 +115,7 @@ def merge(said: Said, required: Sequence[str], stopped: bool = False) -> Merged:
                 raise MetricError(f"the metric '{name}' is not a number: {no_number[name]!r:.200}")
         for name in required:
             if name not in metrics:
-                raise MetricError(_missing(name, said))
+                raise MetricError(_missing(name, said, required))
     unnamed = as_number(said.returned.unnamed)
     if unnamed is not None and not math.isfinite(unnamed):
         unnamed = None
@@ -119,28 +134,53 @@ def _differences(
             yield Difference(name, metrics[name], sources[name], number)
 
 
-def _missing(name: str, said: Said) -> str:
-    """Says every name that was seen, and the closest."""
-    others = [(source, other) for other, source, _ in said.by_precedence if source != RETURNED]
-    others += [(source, other) for source, names in said.unread.items() for other in names]
-    absent = [f"{_NO_FILE.get(source, source)} with metrics" for source, names in said.unread.items() if not names]
-    looked = f" There is {' and '.join(absent)} below the trial's directory." if absent else ""
+def _missing(name: str, said: Said, required: Sequence[str]) -> str:
+    """Says what was looked for, or every name that was seen, and the closest."""
+    if name in said.missed:
+        missed = said.missed[name]
+        what = f"the {missed.kind} '{missed.tag}'" if missed.tag else f"a {missed.kind}"
+        hint = _hint(missed.tag, missed.names)
+        return f"the metric '{name}': looked for {what} in {missed.where}; {missed.instead}.{hint}"
+    known = {*said.returned.named, *said.built_in}
+    others = [(source, other) for other, source, _ in said.by_precedence if other not in known]
     problem = said.returned.problem
     if not others:
         if problem is not None:
-            return problem + looked
+            return f"{problem}\n{_what_to_do(required, said.returned.unnamed)}"
         listed = ", ".join(said.returned.names) or "none"
-        hint = _hint(name, said.returned.names)
-        return f"the metric '{name}' was not returned; returned were: {listed}.{looked}{hint}"
+        hint = _hint(name, [*said.returned.names, *said.built_in])
+        return f"the metric '{name}' was not returned; returned were: {listed}.{hint}{_OF_COSTS.get(name, '')}"
     seen: dict[str, list[str]] = {RETURNED: said.returned.names} if said.returned.names else {}
     for source, other in others:
         seen.setdefault(source, []).append(other)
     listed = "; ".join(
         f"{_SEEN.get(source, source)}: {', '.join(dict.fromkeys(names))}" for source, names in seen.items()
     )
-    hint = _hint(name, [other for names in seen.values() for other in names])
-    unnamed = f" ({problem.partition(';')[0]})" if problem else ""
-    return f"the metric '{name}' appeared nowhere{unnamed}; seen were {listed}.{looked}{hint}"
+    hint = _hint(name, [*(other for names in seen.values() for other in names), *said.built_in])
+    unnamed = f" ({problem})" if problem else ""
+    return f"the metric '{name}' appeared nowhere{unnamed}; seen were {listed}.{hint}{_OF_COSTS.get(name, '')}"
+
+
+_OF_COSTS = {
+    **dict.fromkeys(
+        ("num_params", "num_params_total"),
+        " Without Lightning, ax_mo.report_model(model) counts the parameters of a PyTorch module.",
+    ),
+    "peak_cuda_memory_mb": " It is known where the trial's own process has used a GPU through PyTorch.",
+    "fit_seconds": " It is Lightning's; every trial has trial_seconds.",
+}
+
+
+def _what_to_do(required: Sequence[str], number: Any) -> str:
+    first, last = required[0], required[-1]
+    returned = f"{first}: {{source: returned}} for the number, " if number is not None else ""
+    return (
+        f"Return a dict with {', '.join(required)}, log them by Lightning's self.log, or call ax_mo.report(step, ...)."
+        f"\nOr name them under hydra.sweeper.metrics: {returned}"
+        f"{last}: {{source: config, key: model.width}} for a value or expression of the config, and csv, json, jsonl, "
+        "yaml, tensorboard or log for what the task writes or prints.\n"
+        "Every trial has trial_seconds and peak_memory_mb by itself, and num_params after ax_mo.report_model(model)."
+    )
 
 
 def _hint(name: str, seen: Iterable[str]) -> str:

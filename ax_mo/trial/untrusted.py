@@ -79,13 +79,13 @@ def read_tail(path: Path, most: int) -> str:
         return ""
 
 
-def parse_json(text: str | bytes) -> Any:
-    """Strict JSON of at most 100 levels. Numbers that no float holds come out as infinite. Raises Unusable."""
+def parse_json(text: str | bytes, strict: bool = True) -> Any:
+    """JSON of at most 100 levels; strict JSON has no NaN. Numbers that no float holds are infinite. Raises Unusable."""
     try:
         text = text if isinstance(text, str) else text.decode()
         if is_too_deep(text):
             raise Unusable(f"has more than {_DEEPEST} levels of brackets")
-        return _DECODER.decode(text)
+        return (_DECODER if strict else _LENIENT).decode(text)
     except (UnicodeDecodeError, json.JSONDecodeError) as error:
         raise Unusable(f"is no JSON: {error}") from None
 
@@ -142,3 +142,4 @@ def _refuse(constant: str) -> None:
 
 
 _DECODER = json.JSONDecoder(parse_int=_integer, parse_constant=_refuse)
+_LENIENT = json.JSONDecoder(parse_int=_integer)

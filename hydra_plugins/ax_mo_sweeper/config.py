@@ -35,7 +35,8 @@ class AxMoSweeperConf:
     direction: Any = None
     # Linear, on metrics: ["train_seconds <= 60"]
     constraints: list[str] = field(default_factory=list)
-    # Metrics in files that the task writes: {val_acc: {source: csv | tensorboard | curve, tag: val/acc, take: max}}
+    # Where metrics are that the task neither reports nor names: {val_acc: {source: csv, column: val/acc, take: max}};
+    # sources: returned, config, csv, json, jsonl, yaml, log, tensorboard, curve, lightning.
     metrics: dict[str, Any] | None = field(default_factory=dict)
 
     # What to search, in Hydra's override grammar: {optim.lr: "tag(log, interval(1e-4, 1e-1))", model: "glob(*)"}

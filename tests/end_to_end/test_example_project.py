@@ -34,7 +34,7 @@ def test_every_trial_leaves_its_directory(study):
         result = json.loads((trial / "result.json").read_text())
         assert result["schema"] == 1 and result["trial"] == number and result["status"] == "completed"
         returned = {"val_acc", "val_loss", "num_params", "train_seconds"}
-        built_in = {"num_params_total", "fit_seconds", "peak_memory_mb"}
+        built_in = {"num_params_total", "fit_seconds", "trial_seconds", "peak_memory_mb"}
         assert {name for name, source in result["sources"].items() if source == "returned"} == returned
         assert set(result["metrics"]) == returned | built_in | {"train_loss"}
         assert (trial / "command.sh").exists() and (trial / "stderr.log").exists()

@@ -87,7 +87,7 @@ def test_spellings_of_search_spaces_run_beside_optunas_own_study_up_to_a_total(t
 
     assert "resuming after 3 ended trials" in done.output
     assert [trial["status"] for trial in template.trials()] == ["completed"] * 4
-    assert set(template.result(0)["metrics"]) == {"objective_0", "objective_1"}
+    assert {"objective_0", "objective_1"} <= set(template.result(0)["metrics"])
     for config in configs(template, range(4)):
         net, optimizer = config["model"]["net"], config["model"]["optimizer"]
         assert net["sizes"] in ([64, 128], [128, 64], [32])

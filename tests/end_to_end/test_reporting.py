@@ -24,6 +24,9 @@ if __name__ == "__main__":
 """
 
 
+BUILT_IN = ("trial_seconds", "peak_memory_mb")
+
+
 @pytest.mark.parametrize("launcher", ["torchx", "basic", "joblib"])
 def test_trials_that_return_something_else_have_what_they_reported(sweep, launcher):
     sweep.script.write_text(PROJECT)
@@ -35,7 +38,9 @@ def test_trials_that_return_something_else_have_what_they_reported(sweep, launch
     for number, trial in enumerate(sweep.trials()):
         x = float(trial["params.+x"])
         assert float(trial["metrics.val/loss"]) == pytest.approx((x - 0.3) ** 2 / 3)
-        assert sweep.result(number)["sources"] == {"val/loss": "reported", "size": "reported"}
+        assert sweep.result(number)["sources"] == {
+            **dict.fromkeys(["val/loss", "size"], "reported"), **dict.fromkeys(BUILT_IN, "built-in"),
+        }  # fmt: skip
         curve = read_curve(sweep.dir / str(number))
         assert curve.values("size") == pytest.approx({0: x, 1: x, 2: x})
         assert curve.dropped == 0

@@ -44,7 +44,8 @@ def test_other_numbers_differ(a: float, b: float) -> None:
 
 def test_sentence_has_both_numbers_where_few_digits_do_not_show_them() -> None:
     assert sentence([Difference("val/loss", 0.35, "lightning", 0.875)]) == (
-        "the task returned 0.875 for 'val/loss', which is 0.35 (Lightning); that is used"
+        "the task returned 0.875 for 'val/loss', which is 0.35 (Lightning); that is used. "
+        "If what it returns is meant, write 'val/loss: {source: returned}' under hydra.sweeper.metrics"
     )
     assert "returned 1000.0002 for 'a', which is 1000.0001 (csv)" in sentence(
         [Difference("a", 1000.0001, "csv", 1000.0002)]

@@ -7,9 +7,11 @@ from typing import Any
 import pytest
 
 import ax_mo
-from ax_mo.trial import current, gather, logged
+from ax_mo.trial import current, data_files, gather
 from ax_mo.trial.curve import read_curve
 from ax_mo.trial.files import CURVE, LIGHTNING, SPEC, write_json
+from ax_mo.trial.metrics import MetricError
+from ax_mo.trial.sources import merge
 
 CSV = "val/acc,lr\n0.25,0.1\n0.75,0.1\n0.5,0.2\n"
 
@@ -25,10 +27,10 @@ def curve(directory: Path, *accuracies: float) -> None:
     (directory / CURVE).write_text("".join(json.dumps(point) + "\n" for point in points))
 
 
-def test_files_of_one_kind_are_read_once_for_all_metrics(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_file_is_read_once_for_all_metrics(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     read: list[Path] = []
-    columns = logged._columns
-    monkeypatch.setattr(logged, "_columns", lambda path: read.append(path) or columns(path))
+    table = data_files._read_table
+    monkeypatch.setattr(data_files, "_read_table", lambda path, *more: read.append(path) or table(path, *more))
     content = spec(
         tmp_path,
         best={"source": "csv", "tag": "val/acc", "take": "max"},
@@ -39,8 +41,84 @@ def test_files_of_one_kind_are_read_once_for_all_metrics(tmp_path: Path, monkeyp
     (tmp_path / "metrics.csv").write_text(CSV)
     said = gather.gather({}, content, tmp_path, read_curve(tmp_path))
     assert said.named == {"best": (0.75, "csv"), "last": (0.5, "csv"), "lr": (0.2, "csv")}
-    assert said.unread == {"csv": ["val/acc", "lr"]}
+    assert said.missed["none"].instead == "metrics.csv has the columns val/acc, lr"
     assert read == [tmp_path / "metrics.csv"]
+
+
+NUMBERS = {"error": {"source": "returned"}}
+
+
+@pytest.mark.parametrize(
+    ("value", "metrics", "named"),
+    [
+        (0.25, NUMBERS, {"error": 0.25}),
+        ((0.25, 7), {"error": {"source": "returned", "key": 0}, "n": {"source": "returned", "key": 1}},
+         {"error": 0.25, "n": 7}),
+        ({"test": {"error": 0.25}}, {"error": {"source": "returned", "key": "test.error"}}, {"error": 0.25}),
+    ],
+)  # fmt: skip
+def test_returned_numbers_have_the_names_that_they_are_given(
+    tmp_path: Path, value: Any, metrics: dict[str, Any], named: dict[str, float]
+) -> None:
+    content = spec(tmp_path, **metrics)
+    said = gather.gather(value, content, tmp_path, read_curve(tmp_path))
+    assert said.named == {name: (number, "returned") for name, number in named.items()}
+    assert (said.returned.by_position, said.returned.problem) == ({}, None)
+
+
+@pytest.mark.parametrize(
+    ("value", "key", "text"),
+    [
+        (None, None, "looked for a number in what the task returned; it is nothing."),
+        ("0.5", None, "looked for a number in what the task returned; it is '0.5'."),
+        (
+            (1, 2),
+            None,
+            "looked for a number in what the task returned; it has 2 values, of which 'key: 0' is the first.",
+        ),
+        (
+            (1, 2),
+            2,
+            "looked for the key '2' in what the task returned; it has 2 values, of which 'key: 0' is the first.",
+        ),
+        (
+            {"test": {"err": 1}},
+            "test.error",
+            "looked for the key 'test.error' in what the task returned; it has the keys test.err. "
+            "Did you mean 'test.err'?",
+        ),
+    ],
+)
+def test_number_that_is_not_among_the_returned_is_told_with_what_is(
+    tmp_path: Path, value: Any, key: Any, text: str
+) -> None:
+    content = spec(tmp_path, acc={"source": "returned", "key": key})
+    with pytest.raises(MetricError) as caught:
+        merge(gather.gather(value, content, tmp_path, read_curve(tmp_path)), ["acc"])
+    assert str(caught.value) == f"the metric 'acc': {text}"
+
+
+def test_curve_and_lightning_tell_which_names_they_have(tmp_path: Path) -> None:
+    content = spec(tmp_path, acc={"source": "curve", "tag": "val/ac"}, loss="lightning", size="tensorboard")
+    curve(tmp_path, 0.5)
+    missed = gather.gather({}, content, tmp_path, read_curve(tmp_path)).missed
+    assert [(m.kind, m.tag, m.where, m.instead) for m in missed.values()] == [
+        ("name", "val/ac", "the curve", "there are val/acc"),
+        ("name", "loss", "what Lightning logged", "there are val/acc"),
+        ("name", "size", "the event files below the trial's directory", gather.what_is_there(tmp_path, "x")),
+    ]
+
+
+def test_metrics_of_the_configuration_are_there_before_the_trial_has_run(tmp_path: Path) -> None:
+    write_json(tmp_path / SPEC, {**spec(tmp_path, n={"source": "config", "key": "width"}), "config": {"n": 64}})
+    assert gather.partial_metrics(tmp_path) == {"n": 64}
+
+
+def test_size_that_was_reported_counts_before_the_one_that_lightning_has_counted(tmp_path: Path) -> None:
+    spec(tmp_path)
+    record = {"costs": {"num_params": 4, "fit_seconds": 3}, "model": {"num_params": 5, "num_params_total": 6}}
+    write_json(tmp_path / LIGHTNING, record)
+    assert gather.partial_metrics(tmp_path) == {"num_params": 5, "num_params_total": 6, "fit_seconds": 3}
 
 
 def test_partial_metrics_are_from_all_sources(tmp_path: Path) -> None:

@@ -3,6 +3,8 @@
 import functools
 import json
 import os
+import sys
+import time
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
@@ -15,9 +17,9 @@ from omegaconf import OmegaConf
 import ax_mo
 from ax_mo.jobs.job import JobState, Phase
 from ax_mo.jobs.outcome import outcome_of
-from ax_mo.trial import current, gather
+from ax_mo.trial import current, data_files
 from ax_mo.trial.differences import Difference
-from ax_mo.trial.files import CURVE, HEARTBEAT, LIGHTNING, RESULT, SPEC, STOP, read_json, write_json
+from ax_mo.trial.files import CURVE, HEARTBEAT, LIGHTNING, RESULT, SPEC, STDERR, STOP, read_json, write_json
 from ax_mo.trial.recorder import ResultRecorder
 
 TRIAL: dict[str, Any] = {"schema": 1, "trial": 7, "attempt": 2, "objectives": ["acc"], "required": ["acc", "seconds"]}
@@ -39,7 +41,15 @@ def record(directory: Path, value: Any, work: Callable[[], None] = lambda: None)
     recorder.on_job_start(config=config)
     work()
     recorder.on_job_end(config=config, job_return=job_return)
-    return read_json(directory / RESULT)
+    return without_built_in(read_json(directory / RESULT))
+
+
+def without_built_in(result: dict[str, Any] | None) -> dict[str, Any] | None:
+    """The result without the costs that every trial has, and that no two have alike."""
+    for name in ("trial_seconds", "peak_memory_mb"):
+        for group in ("metrics", "sources"):
+            (result or {}).get(group, {}).pop(name, None)
+    return result
 
 
 def names(directory: Path) -> list[str]:
@@ -65,7 +75,7 @@ def test_trial_whose_directory_is_moved_while_it_runs_is_recorded_where_that_is_
         assert ax_mo.should_stop()
 
     assert record(running, {"seconds": 3}, work) is None
-    result = read_json(trial / "moved" / RESULT)
+    result = without_built_in(read_json(trial / "moved" / RESULT))
     assert result is not None and result["stopped"] == "bad"
     assert result["metrics"] == {"acc": 0.9, "seconds": 3}
     assert not running.exists()
@@ -194,7 +204,8 @@ def test_jobs_of_one_process_do_not_see_each_others_trial(tmp_path: Path) -> Non
         assert current.DIRECTORY not in os.environ
     assert seen == [tmp_path / "a", tmp_path / "b", None]
     for name in ("a", "b"):
-        assert (read_json(tmp_path / name / RESULT) or {})["metrics"] == {"acc": 1, name: 1}
+        result = without_built_in(read_json(tmp_path / name / RESULT))
+        assert result is not None and result["metrics"] == {"acc": 1, name: 1}
     assert names(tmp_path / "none") == []
 
 
@@ -353,8 +364,10 @@ def test_tag_that_is_nowhere_is_missed_with_the_names_of_the_file(trial: Path) -
     ask(trial, "acc", acc={"source": "csv", "tag": "val/akk"})
     result = record(trial, None, lambda: (trial / "metrics.csv").write_text("val/acc,epoch\n1,0\n") and None)
     assert result is not None
-    assert "'acc' appeared nowhere" in result["error"]["message"]
-    assert "seen were csv: val/acc, epoch." in result["error"]["message"]
+    assert result["error"]["message"] == (
+        "the metric 'acc': looked for the column 'val/akk' in '**/metrics.csv' of the trial's directory; "
+        "metrics.csv has the columns val/acc, epoch. Did you mean 'val/acc'?"
+    )
 
 
 def test_entry_whose_name_is_taken_says_that_it_is_not_used(trial: Path, caplog: pytest.LogCaptureFixture) -> None:
@@ -402,10 +415,10 @@ def test_number_that_replaces_nothing_is_told_first_and_kept_with_both_values(
 
 @pytest.fixture
 def unreadable(monkeypatch: pytest.MonkeyPatch) -> None:
-    def logged(*_: Any) -> None:
+    def look(*_: Any) -> None:
         raise FileNotFoundError(2, "No such file or directory", "wandb/temporary")
 
-    monkeypatch.setattr(gather, "logged", logged)
+    monkeypatch.setattr(data_files.DataFiles, "look", look)
 
 
 @pytest.mark.usefixtures("unreadable")
@@ -417,8 +430,9 @@ def test_file_that_cannot_be_read_is_no_matter_where_it_is_not_needed(
     assert result is not None
     assert (result["status"], result["metrics"]) == ("completed", {"acc": 0.9, "seconds": 3})
     assert [entry.getMessage() for entry in caplog.records] == [
-        "hydra.sweeper.metrics: 'source: csv' cannot be read for extra, lr: "
+        f"hydra.sweeper.metrics.{name}: 'source: csv' cannot be read: "
         "[Errno 2] No such file or directory: 'wandb/temporary'"
+        for name in ("extra", "lr")
     ]
 
 
@@ -585,3 +599,37 @@ def test_number_that_no_model_learns_from_is_missing_only_where_it_is_needed(tri
     (trial / RESULT).unlink()
     result = record(trial, {"acc": 0.9, "seconds": 3, "more": value})
     assert result is not None and result["metrics"] == {"acc": 0.9, "seconds": 3}
+
+
+# Costs that every trial has
+
+
+def test_every_trial_has_its_time_and_its_memory(trial: Path) -> None:
+    ask(trial, "trial_seconds", "peak_memory_mb")
+    record(trial, None, lambda: time.sleep(0.05))
+    result = read_json(trial / RESULT)
+    assert result is not None and result["status"] == "completed"
+    assert 0.05 <= result["metrics"]["trial_seconds"] < 60
+    assert result["metrics"]["peak_memory_mb"] > 10
+    assert result["sources"] == {"trial_seconds": "built-in", "peak_memory_mb": "built-in"}
+
+
+def test_what_was_printed_is_in_the_log_when_it_is_looked_for(trial: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    ask(trial, "acc", acc={"source": "log", "pattern": r"acc (\S+)"})
+    with (trial / "stdout.log").open("w") as stdout:
+        monkeypatch.setattr(sys, "stdout", stdout)
+        result = record(trial, None, lambda: print("acc 0.25\nacc 0.5"))
+    assert result is not None and (result["metrics"], result["sources"]) == ({"acc": 0.5}, {"acc": "log"})
+
+
+def test_missing_metric_is_told_without_what_was_on_stderr(trial: Path) -> None:
+    (trial / STDERR).write_text("a warning of some library\n")
+    ask(trial, "acc", "size")
+    record(trial, 0.5)
+    outcome = outcome_of(trial, TRIAL["trial"], TRIAL["attempt"], JobState(Phase.ENDED, 0))
+    assert outcome.reason == "the task returned one number for 2 objectives (acc, size)"
+    assert outcome.stderr_tail.splitlines()[0].startswith("Return a dict with acc, size")
+    assert "warning" not in outcome.stderr_tail
+    (trial / RESULT).unlink()
+    record(trial, RuntimeError("diverged"))
+    assert "warning" in outcome_of(trial, TRIAL["trial"], TRIAL["attempt"], JobState(Phase.ENDED, 1)).stderr_tail

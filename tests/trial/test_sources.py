@@ -7,7 +7,7 @@ import pytest
 
 from ax_mo.trial.differences import Difference, sentence
 from ax_mo.trial.metrics import MetricError, by_name
-from ax_mo.trial.sources import Merged, Said, merge
+from ax_mo.trial.sources import Merged, Missed, Said, merge
 
 TWO = ["acc", "size"]
 
@@ -57,7 +57,7 @@ def test_tuple_in_another_order_than_the_objectives_is_caught() -> None:
     assert merged.differences == (Difference("acc", 0.9, "lightning", 7), Difference("size", 7, "built-in", 0.9))
     assert sentence(merged.differences) == (
         "the task returned 7 for 'acc', which is 0.9 (Lightning), and 0.9 for 'size', which is 7 (built in); "
-        "those are used"
+        "those are used. If what it returns is meant, write 'acc: {source: returned}' under hydra.sweeper.metrics"
     )
 
 
@@ -114,27 +114,45 @@ def test_missing_metric_lists_all_names_of_all_sources_and_the_closest() -> None
         lightning={"val/accuracy": 0.9, "val/loss": 1},
         named={"speed": (1, "tensorboard")},
         costs={"num_params": 7},
-        unread={"csv": ["epoch", "step"]},
+        built_in={"trial_seconds": 3},
     )
     assert missing(said, ["val/acc"]) == (
         "the metric 'val/acc' appeared nowhere; seen were returned: loss; reported: lr; tensorboard: speed; "
-        "Lightning: val/accuracy, val/loss; built-in: num_params; csv: epoch, step. "
+        "Lightning: val/accuracy, val/loss; built-in: num_params. "
         "Did you mean 'val/accuracy'?"
     )
 
 
-def test_missing_metric_says_that_the_files_it_should_be_in_are_not_there() -> None:
-    message = missing(Said(by_name({"size": 1}, TWO), unread={"csv": []}))
-    assert message == (
-        "the metric 'acc' was not returned; returned were: size. "
-        "There is no metrics.csv with metrics below the trial's directory."
+def test_missing_metric_begins_with_what_was_looked_for_where_and_what_was_there() -> None:
+    missed = Missed(
+        "column", "val/acc", "'*.csv' of the trial's directory", "a.csv has the columns acc, x", ("acc", "x")
+    )
+    assert missing(Said(by_name(0.5, TWO), lightning={"size": 1}, missed={"acc": missed})) == (
+        "the metric 'acc': looked for the column 'val/acc' in '*.csv' of the trial's directory; "
+        "a.csv has the columns acc, x. Did you mean 'acc'?"
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "hint"),
+    [("num_params", "report_model(model)"), ("peak_cuda_memory_mb", "a GPU"), ("fit_seconds", "trial_seconds")],
+)
+def test_cost_that_is_not_there_says_who_has_it(name: str, hint: str) -> None:
+    assert hint in missing(Said(by_name({"acc": 1}, [name])), [name])
+    assert hint in missing(Said(by_name(None, [name]), lightning={"acc": 1}), [name])
+
+
+def test_costs_that_every_trial_has_are_named_where_they_may_be_meant() -> None:
+    said = Said(by_name({"acc": 1}, TWO), built_in={"trial_seconds": 3, "peak_memory_mb": 70})
+    assert missing(said, ["acc", "trial_second"]) == (
+        "the metric 'trial_second' was not returned; returned were: acc. Did you mean 'trial_seconds'?"
     )
 
 
 @pytest.mark.parametrize(("name", "seen"), [("acc", "val/accuracy"), ("val/acc_best", "acc"), ("num_params", "params")])
 def test_name_that_is_part_of_another_is_close_to_it(name: str, seen: str) -> None:
     message = missing(Said(by_name({"unlike": 1}, [name]), lightning={seen: 1, "zzz": 1}), [name])
-    assert message.endswith(f"Did you mean '{seen}'?")
+    assert f" Did you mean '{seen}'?" in message
 
 
 def test_missing_metric_says_what_was_returned_without_a_name() -> None:
@@ -147,7 +165,7 @@ def test_missing_metric_says_what_was_returned_without_a_name() -> None:
 
 def test_nothing_at_all_says_what_to_do() -> None:
     message = missing(Said(by_name(None, TWO)))
-    assert message.startswith("the task returned nothing; return a dict with acc, size")
+    assert message.startswith("the task returned nothing\nReturn a dict with acc, size")
     assert "ax_mo.report" in message and "self.log" in message
 
 

@@ -1,0 +1,63 @@
+"""Dotted keys into mappings and lists, and the numbers there. Pure."""
+
+import math
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from ax_mo.trial.metrics import as_number
+
+ABSENT = object()
+"""What a key leads to that leads to nothing."""
+
+_DEEPEST = 10
+
+
+def value_at(value: Any, key: str) -> Any:
+    """What a dotted key leads to in mappings and lists, else ABSENT. Names that have dots themselves are found too."""
+    if not key:
+        return value
+    if isinstance(value, Mapping):
+        entries = {str(name): entry for name, entry in value.items()}
+        if key in entries:
+            return entries[key]
+        for index in (index for index, letter in enumerate(key) if letter == "."):
+            if key[:index] in entries:
+                found = value_at(entries[key[:index]], key[index + 1 :])
+                if found is not ABSENT:
+                    return found
+    if isinstance(value, list | tuple):
+        first, _, rest = key.partition(".")
+        if first.removeprefix("-").isdecimal() and -len(value) <= int(first) < len(value):
+            return value_at(value[int(first)], rest)
+    return ABSENT
+
+
+def keys_in(value: Any, before: str = "", depth: int = 0) -> Iterator[str]:
+    """The dotted keys of what is in mappings and lists, as deep as people look; a list of numbers is one value."""
+    entries: Iterable[tuple[Any, Any]] = ()
+    if depth < _DEEPEST and isinstance(value, Mapping):  # YAML's may hold themselves
+        entries = value.items()
+    elif depth < _DEEPEST and isinstance(value, list | tuple) and not all(number(one) is not None for one in value):
+        entries = enumerate(value)
+    elif before:
+        yield before[:-1]
+    for name, entry in entries:
+        yield from keys_in(entry, f"{before}{name}.", depth + 1)
+
+
+def number(entry: Any) -> float | None:
+    """The finite number that an entry is, or whose text it is."""
+    if isinstance(entry, str):
+        try:
+            found: float | None = float(entry)
+        except ValueError:
+            return None
+    else:
+        found = None if isinstance(entry, Mapping | list | tuple) else as_number(entry)
+    return found if found is not None and math.isfinite(found) else None
+
+
+def numbers(entry: Any) -> list[float]:
+    """The finite numbers of an entry, which may be a list of them."""
+    entries = entry if isinstance(entry, list | tuple) else [entry]
+    return [found for one in entries if (found := number(one)) is not None]

@@ -1,0 +1,121 @@
+"""The most memory that a trial's processes have had at once, its children's included, and that of its GPU."""
+
+import os
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+_EVERY = 1.0
+"""Seconds between two looks at the children, where a look takes no time."""
+_SHARE = 50
+"""A look is followed by at least so many times its own length: adding up shared pages takes a while."""
+
+
+class MemoryWatch:
+    """Follows the memory of this process and its children until the end of a trial.
+
+    ``shares_process``: whether other trials run in this process before and after this one, whose peaks are not its own.
+
+    This process's own peak is the kernel's, and so is the largest one of the children that have ended; what they all
+    have at once is looked at every second while there are any.
+    """
+
+    def __init__(self, shares_process: bool = False, every: float = _EVERY) -> None:
+        self._every = every
+        self._together = 0
+        self._over = threading.Event()
+        self._children_before = _largest_child() if shares_process else 0
+        if shares_process:
+            with suppress(OSError):
+                Path("/proc/self/clear_refs").write_text("5")  # the kernel's peak begins anew
+            if (cuda := _cuda()) is not None:
+                cuda.reset_peak_memory_stats()
+        self._thread = threading.Thread(target=self._run, name="ax_mo-memory", daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        self._over.set()
+
+    def peak(self) -> int:
+        """Bytes."""
+        self._look()
+        of_children = _largest_child()
+        return max(_own_peak(), self._together, of_children if of_children > self._children_before else 0)
+
+    def _run(self) -> None:
+        wait = self._every
+        while not self._over.wait(wait):
+            begun = time.perf_counter()
+            self._look()
+            wait = max(self._every, _SHARE * (time.perf_counter() - begun))
+
+    def _look(self) -> None:
+        children = list(_descendants())
+        if children:
+            self._together = max(self._together, sum(map(_memory, [os.getpid(), *children])))
+
+
+def peak_of_gpu() -> int | None:
+    """Bytes that PyTorch has held in this process on the GPU of which it held most; None where it has used none."""
+    cuda = _cuda()
+    if cuda is None:
+        return None
+    peaks = [int(cuda.max_memory_allocated(device)) for device in range(cuda.device_count())]
+    return max(peaks, default=None)
+
+
+def _cuda() -> Any:
+    """``torch.cuda`` where the task has imported it and used a GPU."""
+    cuda = getattr(sys.modules.get("torch"), "cuda", None)
+    try:
+        return cuda if cuda is not None and cuda.is_initialized() else None
+    except Exception:  # whatever calls itself torch
+        return None
+
+
+def _own_peak() -> int:
+    try:
+        # Not getrusage: on Linux its peak outlives exec, and a small trial would have that of the sweep that began it.
+        status = Path("/proc/self/status").read_text()
+        return int(status.split("VmHWM:")[1].split()[0]) * 1024
+    except (OSError, LookupError, ValueError):
+        import resource
+
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+
+
+def _largest_child() -> int:
+    """Of the children that have ended. What a child has from before its exec is this process's own, and not more."""
+    try:
+        import resource
+    except ImportError:
+        return 0
+    return resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+
+
+def _descendants(pid: str = "self") -> Iterator[int]:
+    try:
+        threads = list(Path(f"/proc/{pid}/task").iterdir())
+    except OSError:
+        return
+    for thread in threads:
+        try:
+            children = (thread / "children").read_text().split()
+        except OSError:
+            continue
+        for child in children:
+            yield int(child)
+            yield from _descendants(child)
+
+
+def _memory(pid: int) -> int:
+    """Bytes, of what several processes share each one's part; 0 for a process that has ended."""
+    try:
+        rollup = Path(f"/proc/{pid}/smaps_rollup").read_text()
+        return int(rollup.split("\nPss:")[1].split()[0]) * 1024
+    except (OSError, LookupError, ValueError):
+        return 0

@@ -1,0 +1,103 @@
+"""The most memory that a trial's processes have had."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from ax_mo.trial import memory
+
+MIB = 2**20
+PROC = pytest.mark.skipif(not Path("/proc/self/smaps_rollup").exists(), reason="what Linux tells of processes")
+
+
+def run(code: str) -> int:
+    """What a process of its own prints after it has set up ``watch``."""
+    begin = "import subprocess, sys; from ax_mo.trial.memory import MemoryWatch; watch = MemoryWatch(every=60); "
+    return int(subprocess.check_output([sys.executable, "-c", begin + code], text=True))
+
+
+@PROC
+def test_peak_is_not_that_of_the_process_that_started_the_trial() -> None:
+    peak = run(
+        "block = bytearray(300 * 2**20); print(subprocess.check_output([sys.executable, '-c', "
+        "'from ax_mo.trial.memory import MemoryWatch; print(MemoryWatch().peak())'], text=True))"
+    )
+    assert 2 * MIB < peak < 200 * MIB
+
+
+def test_peak_outlives_what_had_it() -> None:
+    assert run("block = bytearray(300 * 2**20); del block; print(watch.peak())") > 300 * MIB
+
+
+def test_child_that_has_ended_counts() -> None:
+    child = "subprocess.run([sys.executable, '-c', 'block = bytearray(300 * 2**20)']); print(watch.peak())"
+    assert run(child) > 300 * MIB
+
+
+@PROC
+def test_children_that_run_at_once_count_together() -> None:
+    code = (
+        "command = [sys.executable, '-c', 'block = bytearray(200 * 2**20); print(flush=True); input()']; "
+        "pipe = subprocess.PIPE; "
+        "jobs = [subprocess.Popen(command, stdin=pipe, stdout=pipe) for _ in range(2)]; "
+        "[job.stdout.readline() for job in jobs]; watch._look(); "
+        "[job.communicate(b'\\n') for job in jobs]; print(watch.peak())"
+    )
+    assert 400 * MIB < run(code) < 600 * MIB
+
+
+@PROC
+def test_pages_that_children_share_count_once() -> None:
+    code = (
+        "import os; block = bytearray(b'x') * (300 * 2**20); ready, go = os.pipe(), os.pipe(); "
+        "pid = os.fork() or (os.write(ready[1], b'.'), os.close(go[1]), os.read(go[0], 1), os._exit(0)); "
+        "os.read(ready[0], 1); watch._look(); os.close(go[1]); os.waitpid(pid, 0); print(watch.peak())"
+    )
+    assert 300 * MIB < run(code) < 500 * MIB
+
+
+@PROC
+def test_trial_in_a_process_that_had_others_before_has_its_own_peak() -> None:
+    code = (
+        "subprocess.run([sys.executable, '-c', 'block = bytearray(300 * 2**20)']); "
+        "block = bytearray(300 * 2**20); del block; print(MemoryWatch(shares_process=True).peak())"
+    )
+    assert run(code) < 200 * MIB
+
+
+def test_watch_ends_with_its_trial() -> None:
+    watch = memory.MemoryWatch(every=0.01)
+    watch.stop()
+    assert watch._thread.join(60) is None and not watch._thread.is_alive()
+
+
+def gpus(*peaks: int, initialized: bool = True) -> Any:
+    return SimpleNamespace(
+        cuda=SimpleNamespace(
+            is_initialized=lambda: initialized,
+            device_count=lambda: len(peaks),
+            max_memory_allocated=lambda device: peaks[device],
+        )
+    )
+
+
+@pytest.mark.parametrize(
+    ("torch", "peak"),
+    [
+        (gpus(3, 7, 0), 7), (gpus(3, initialized=False), None), (gpus(), None), (SimpleNamespace(), None), (None, None),
+        (SimpleNamespace(cuda=SimpleNamespace()), None),
+    ],
+)  # fmt: skip
+def test_gpu_is_asked_where_the_task_has_used_it(monkeypatch: pytest.MonkeyPatch, torch: Any, peak: int | None) -> None:
+    monkeypatch.setitem(sys.modules, "torch", torch)
+    assert memory.peak_of_gpu() == peak
+
+
+def test_nothing_of_torch_is_imported() -> None:
+    code = "import ax_mo.trial.memory as m, sys; m.peak_of_gpu(); assert 'torch' not in sys.modules"
+    subprocess.run([sys.executable, "-c", code], check=True, env=dict(os.environ))
