@@ -226,8 +226,11 @@ class Ledger:
     def _in_config(self, trial: Trial) -> Mapping[str, float]:
         """The trial's metrics that are values of its configuration, which an earlier sweeper may have composed."""
         if trial.number not in self._config_values:
-            config = composed(self.project, trial.number, trial.overrides)
-            self._config_values[trial.number] = self._of_config.of(config)
+            try:
+                config = composed(self.project, trial.number, trial.overrides)
+                self._config_values[trial.number] = self._of_config.of(config)
+            except (HydraException, OmegaConfBaseException):  # the project has changed: the trial will fail of it
+                return {}
         return self._config_values[trial.number]
 
     def again(self, trial: Trial, died: bool = False) -> Trial:

@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hydra.errors import HydraException
+from omegaconf import DictConfig, OmegaConf
 
 from ax_mo.curve_watch import CurveWatch
 from ax_mo.errors import StudyStopped
@@ -19,7 +21,7 @@ from ax_mo.study.early_stopping import parse_early_stopping
 from ax_mo.study.trial import Outcome, Status, Trial
 from ax_mo.trial.curve import append
 from ax_mo.trial.differences import Difference
-from ax_mo.trial.files import CURVE, LIGHTNING, RESULT, STOP
+from ax_mo.trial.files import CURVE, LIGHTNING, RESULT, SPEC, STOP
 
 GOALS = parse_goals({"acc": "maximize"})
 WHY = "dominated at step 3 by trial 0"
@@ -50,18 +52,20 @@ def running(**changes: Any) -> Trial:
                     "handle": "job", **changes})  # fmt: skip
 
 
-def ledger_of(directory: Path, *runs: Trial, grace_seconds: float = 0.0) -> Ledger:
+def ledger_of(directory: Path, *runs: Trial, grace_seconds: float = 0.0, **settings: Any) -> Ledger:
     for run in runs:
         (directory / run.directory).mkdir(parents=True)
-    settings = parse_early_stopping({"rule": "all", "grace_seconds": grace_seconds}, GOALS)
-    assert settings is not None
-    watch = CurveWatch(settings, GOALS, lambda run: directory / run.directory, 0.0)
+    stopping = parse_early_stopping({"rule": "all", "grace_seconds": grace_seconds}, GOALS)
+    assert stopping is not None
+    watch = CurveWatch(stopping, GOALS, lambda run: directory / run.directory, 0.0)
     anything: Any = Recording()
     store: Any = Rows(runs)
-    return Ledger(
-        space=anything, goals=GOALS, project=anything, program=None, store=store, asker=anything, files=anything,
-        screen=anything, sweep_dir=directory, n_trials=2, failures=FailurePolicy(1.0), watch=watch,
-    )  # fmt: skip
+    given: dict[str, Any] = {
+        "space": anything, "goals": GOALS, "project": anything, "program": None, "store": store, "asker": anything,
+        "files": anything, "screen": anything, "sweep_dir": directory, "n_trials": 2, "failures": FailurePolicy(1.0),
+        "watch": watch, **settings,
+    }  # fmt: skip
+    return Ledger(**given)
 
 
 def leave_result(directory: Path, run: Trial, status: str) -> None:
@@ -91,6 +95,30 @@ def test_number_that_replaces_nothing_is_told_once_a_study(tmp_path: Path) -> No
     first, second = notices
     assert first.startswith("trial 0: the task returned 0.9 for 'loss', which is 0.5 (Lightning)")
     assert second.startswith("trial 2: the task returned 7 for 'acc', which is 0.25 (csv)") and "loss" not in second
+
+
+# Metrics of the configuration
+
+
+class Project:
+    """Composes what the overrides say, or nothing at all."""
+
+    def compose(self, overrides: Sequence[str]) -> DictConfig:
+        if "broken" in overrides:
+            raise HydraException("no such option")
+        hydra = {"job": {}, "overrides": {"task": list(overrides)}}
+        return OmegaConf.create({"width": int(overrides[0]), "hydra": hydra})
+
+
+@pytest.mark.parametrize(("override", "known"), [("7", {"n": 14}), ("broken", {})])
+def test_trial_that_runs_again_has_its_metrics_of_the_configuration(
+    tmp_path: Path, override: str, known: dict[str, float]
+) -> None:
+    run = running(status=Status.CANCELLED, overrides=(override,))
+    metrics = {"n": {"source": "config", "key": "2 * width"}}
+    ledger = ledger_of(tmp_path, run, project=Project(), metrics=metrics)
+    ledger.again(run)
+    assert json.loads((tmp_path / "1" / SPEC).read_text())["config"] == known
 
 
 # Cancelled by the user
