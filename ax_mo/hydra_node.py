@@ -5,6 +5,7 @@ from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from hydra import version
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.utils import JobRuntime
 from omegaconf import DictConfig, OmegaConf, open_dict
@@ -55,3 +56,9 @@ def job_name_of(config: DictConfig) -> str:
             return str(config.hydra.job.name)
     except OmegaConfBaseException:
         return str(JobRuntime.instance().get("name"))
+
+
+def changes_directory(config: DictConfig) -> bool:
+    """Whether a job changes into its own directory."""
+    chdir = config.hydra.job.chdir
+    return not version.base_at_least("1.2") if chdir is None else bool(chdir)

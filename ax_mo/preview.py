@@ -1,35 +1,60 @@
 """What a sweep would do: its space, its goals, and the command of its next trial, of which none is run."""
 
 import shlex
+import sys
 from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib.util import find_spec
+from itertools import islice
+from pathlib import Path
+from typing import Any
 
 from hydra.errors import HydraException
+from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from ax_mo.asked import Asked
 from ax_mo.dry_run import description
-from ax_mo.hydra_node import subdir_of
+from ax_mo.hydra_node import changes_directory, subdir_of
 from ax_mo.opening import command_of, composed, first_attempt
-from ax_mo.project import reason
+from ax_mo.project import reason, without_hydra
+from ax_mo.shared_directories import shared_directories
+from ax_mo.space.build import covering_points
+from ax_mo.space.entries import bare
 from ax_mo.study.optimizer import SpaceExhausted
 from ax_mo.study.repeats import whole_trials
 from ax_mo.study.store import StoredStudy, read_studies
 from ax_mo.study.trial import Trial
 from ax_mo.study.urls import STUDY
 from ax_mo.telling import notices
+from ax_mo.trial.metric_sources import Origin, parse_metric_sources
 from ax_mo.warm_start import new_imports
 
+_LIGHTNING = ("lightning", "pytorch_lightning")
 
-def preview(asked: Asked) -> str:
-    """The text for ``dry_run``. Leaves nothing behind; raises ConfigError as the sweep would."""
+_MOST_COMPOSED = 8
+"""Configurations that are composed to see whether all trials write into one directory."""
+
+
+@dataclass(frozen=True)
+class Preview:
+    """What ``dry_run`` shows, and why the next trial must fail, where that is known."""
+
+    text: str
+    problem: str | None = None
+
+
+def preview(asked: Asked) -> Preview:
+    """What there is to show. Leaves nothing behind; raises ConfigError as the sweep would."""
     study = _known_study(asked)
     known = () if study is None else study.runs
     fixed = asked.plan.space.fixed if study is None else study.definition.fixed
     remarks = notices(asked, [run.number for run in known], fixed)
     if known:
         remarks.append(_resumption(asked, known))
-    title, command = _next_command(asked, known, remarks)
-    return description(asked.plan.space, asked.plan.goals, command, remarks, title, _outline(asked))
+    title, command, problem = _next_command(asked, known, remarks)
+    text = description(asked.plan.space, asked.plan.goals, command, remarks, title, _outline(asked))
+    return Preview(text, problem or _impossible_source(asked))
 
 
 def _known_study(asked: Asked) -> StoredStudy | None:
@@ -64,13 +89,16 @@ def _outline(asked: Asked) -> str:
     return f"{text}; first {' and '.join(named)}" if named else text
 
 
-def _next_command(asked: Asked, known: Sequence[Trial], remarks: list[str]) -> tuple[str, str]:
-    """The command of the next new trial, and what to call it; ``remarks`` takes what there is to say of it."""
+def _next_command(asked: Asked, known: Sequence[Trial], remarks: list[str]) -> tuple[str, str, str | None]:
+    """What to call the next new trial's command, the command, and why that must fail, where it is known.
+
+    ``remarks`` takes what else there is to say of it.
+    """
     trials = whole_trials(known)
     number = max([0, *(trial.number + 1 for trial in trials)])
     title = "the command of the next trial" if number else "the first trial's command"
     if number >= asked.settings.n_trials:
-        return title, f"none: the study has its {asked.settings.n_trials} trials"
+        return title, f"none: the study has its {asked.settings.n_trials} trials", None
     optimizer = asked.optimizer(asked.settings.seed or 0)
     optimizer.start([*trials, *new_imports(asked.plan.imports, known, asked.plan.space)])
     try:
@@ -78,15 +106,56 @@ def _next_command(asked: Asked, known: Sequence[Trial], remarks: list[str]) -> t
     except SpaceExhausted:
         if not trials and not any(found.trials for found in asked.plan.imports):
             raise asked.nothing_to_try() from None
-        return title, "none: the whole space was tried"
+        return title, "none: the whole space was tried", None
     overrides = asked.plan.space.overrides(suggestion.point)
-    subdir = str(number)
+    subdir, problem = str(number), None
     try:
-        subdir = subdir_of(composed(asked.project, number, overrides), number)
+        config = composed(asked.project, number, overrides)
+        subdir = subdir_of(config, number)
+        remarks += _overwritten(asked, config)
     except (HydraException, OmegaConfBaseException) as error:
-        remarks.append(f"the trial below does not compose: {reason(error)}")
+        problem = f"trial {number} cannot run: it does not compose: {reason(error)}"
     run = asked.plan.repeats.runs(first_attempt(number, suggestion, overrides, subdir))[0]
     argv = run.overrides if asked.program is None else command_of(asked.program, run, asked.sweep_dir)
     if asked.settings.seed is None and suggestion.generator not in ("config", "initial", "center"):
         remarks.append("without hydra.sweeper.seed, the study will draw other values for that trial")
-    return title, shlex.join(argv)
+    return title, shlex.join(argv), problem
+
+
+def _overwritten(asked: Asked, config: DictConfig) -> list[str]:
+    """A sentence where all trials write into one directory: this one, and others with all options that there are."""
+    shared = _shared(config, asked)
+    for point in islice(covering_points(asked.plan.space), _MOST_COMPOSED) if shared else ():
+        try:
+            other = _shared(asked.project.compose(asked.plan.space.overrides(point)), asked)
+        except (HydraException, OmegaConfBaseException):
+            continue  # options that clash: such a trial writes nothing
+        shared = {key: path for key, path in shared.items() if other.get(key) == path}
+    for key, path in shared.items():
+        said = f"all trials write into one directory, {key}={path}, over each other's checkpoints"
+        if Path(path).is_absolute():
+            return [f"{said}: write ${{hydra:runtime.output_dir}}/{Path(path).name} instead"]
+        return [f"{said}: with hydra.job.chdir=true it lies in each trial's own"]
+    return []
+
+
+def _shared(config: DictConfig, asked: Asked) -> dict[str, str]:
+    task: Any = OmegaConf.to_container(without_hydra(config), resolve=False)
+    found = shared_directories(task, [bare(key) for key in asked.plan.space.keys])
+    own = changes_directory(config)
+    return {key: path for key, path in found.items() if Path(path).is_absolute() or not own}
+
+
+def _impossible_source(asked: Asked) -> str | None:
+    """Why a metric will not be found where it is to be read, as far as that is known of the trials' Python."""
+    is_ours = asked.program is None or asked.program.prefix[0] == sys.executable
+    if not is_ours or OmegaConf.select(asked.config, "hydra.launcher.image") or any(map(find_spec, _LIGHTNING)):
+        return None
+    sources = parse_metric_sources(asked.plan.metrics)
+    name = next((name for name, source in sources.items() if source.origin is Origin.LIGHTNING), None)
+    if name is None:
+        return None
+    return (
+        f"hydra.sweeper.metrics.{name}.source: lightning, and neither of {' and '.join(_LIGHTNING)} is installed, so "
+        "that no trial logs anything with it"
+    )

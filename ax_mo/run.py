@@ -113,7 +113,7 @@ def _sweep(
     asked = Asked(settings, plan, project, program, sweep_dir, config)
     screen = screen_for_this_terminal()
     if settings.dry_run:
-        screen.header(preview(asked))
+        _dry_run(asked, jobs, screen)
         return []
     study = _Study(asked, jobs or launcher, screen)
     try:
@@ -131,6 +131,21 @@ def _sweep(
     finally:
         study.finish_trackers()  # after the page, which they log
         study.report.cancel()
+
+
+def _dry_run(asked: Asked, jobs: Jobs | None, screen: Screen) -> None:
+    """Show what would be done; exits 1, with the reason as the last line, where it is known that trials must fail."""
+    shown = preview(asked)
+    screen.header(shown.text)
+    problem = shown.problem
+    try:
+        if problem is None and jobs is not None:
+            jobs.check()
+    except ConfigError as error:
+        problem = str(error)
+    if problem is not None:
+        print(f"ax_mo: error: {problem}", file=sys.stderr)  # not raised: Hydra would add a line of its own
+        raise SystemExit(1)
 
 
 def _program(values: TorchXSettings | None, arguments: Sequence[str], config: DictConfig) -> Program | None:

@@ -9,13 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from hydra import version
 from hydra.core.utils import JobReturn, JobStatus, filter_overrides
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 
 from ax_mo.errors import AxMoError
-from ax_mo.hydra_node import job_name_of, number_job, subdir_of, sweep_dir_of
+from ax_mo.hydra_node import changes_directory, job_name_of, number_job, subdir_of, sweep_dir_of
 from ax_mo.jobs.arrival import Arrivals
 from ax_mo.jobs.command import Program, prepare_directory, this_program
 from ax_mo.jobs.in_place import is_trial, refuse_inside_a_job, run_in_place
@@ -154,7 +153,7 @@ def _job_return(job: _Prepared, state: JobState) -> JobReturn:
         overrides=list(job.overrides),
         cfg=without_hydra(job.config),
         hydra_cfg=OmegaConf.create({"hydra": job.config.hydra}),
-        working_dir=str(job.directory) if _changes_directory(job.config) else str(Path.cwd()),
+        working_dir=str(job.directory) if changes_directory(job.config) else str(Path.cwd()),
         task_name=job_name_of(job.config),
     )
     if outcome.completed:
@@ -167,8 +166,3 @@ def _job_return(job: _Prepared, state: JobState) -> JobReturn:
         result.return_value = JobFailure(f"Job {job.number} failed: {outcome.reason}{tail}\nIts files: {job.directory}")
         log.error("Job %d failed: %s (%s)", job.number, outcome.reason, job.directory)
     return result
-
-
-def _changes_directory(config: DictConfig) -> bool:
-    chdir = config.hydra.job.chdir
-    return not version.base_at_least("1.2") if chdir is None else bool(chdir)

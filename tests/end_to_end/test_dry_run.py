@@ -113,3 +113,56 @@ def test_other_fixed_value_than_the_studys_is_said(sweep):
     done = sweep.run(*options, "y=3", "hydra.sweeper.dry_run=true")
     assert done.returncode == 0, done.output
     assert "an override of every trial differs from the study's earlier trials: + y: y=3" in done.output
+
+
+def last_line(done) -> str:
+    assert done.returncode == 1, done.output
+    assert "Traceback" not in done.output
+    return done.output.rstrip().splitlines()[-1]
+
+
+def test_trial_that_does_not_compose_is_the_last_line_and_an_error(sweep):
+    # The project's own model has no depth.
+    done = sweep.run("model=small,large", "hydra.sweep.subdir='${model.depth}'", "hydra.sweeper.dry_run=true")
+    assert last_line(done).startswith("ax_mo: error: trial 0 cannot run: it does not compose: "), done.output
+    assert "the first trial's command:" in done.output
+
+
+def test_scheduler_that_refuses_every_job_is_the_last_line_and_an_error(sweep):
+    refused = ("hydra.launcher.scheduler_args={log_dirr: a}", "hydra.sweeper.dry_run=true")
+    done = sweep.run("x=interval(0,1)", *refused)
+    assert last_line(done).startswith("ax_mo: error: hydra.launcher.scheduler_args"), done.output
+    assert "the first trial's command:" in done.output and not sweep.dir.exists()
+
+
+def test_metrics_of_a_lightning_that_is_not_there_are_the_last_line_and_an_error(sweep):
+    hidden = sweep.script.read_text().replace("import hydra\n", "import hydra\n" + WITHOUT_LIGHTNING, 1)
+    sweep.script.write_text(hidden)
+    options = ("x=interval(0,1)", "hydra.sweeper.metrics={loss: lightning}", "hydra.sweeper.dry_run=true")
+    assert last_line(sweep.run(*options)) == (
+        "ax_mo: error: hydra.sweeper.metrics.loss.source: lightning, and neither of lightning and pytorch_lightning is "
+        "installed, so that no trial logs anything with it"
+    )
+
+
+WITHOUT_LIGHTNING = """
+import importlib.util
+found = importlib.util.find_spec
+importlib.util.find_spec = lambda name, *more: None if "lightning" in name else found(name, *more)
+"""
+
+
+def test_checkpoints_of_all_trials_in_one_directory_are_noted(sweep):
+    def noted(*options: str) -> list[str]:
+        done = sweep.run("model=small,large", *options, "hydra.sweeper.dry_run=true")
+        assert done.returncode == 0, done.output
+        return [line for line in done.output.splitlines() if "write into one directory" in line]
+
+    where = "note: all trials write into one directory, +callback.dirpath=checkpoints, over each other's checkpoints: "
+    assert noted("+callback.dirpath=checkpoints") == [
+        where.replace("+", "") + "with hydra.job.chdir=true it lies in each trial's own"
+    ]
+    assert noted("+callback.dirpath=checkpoints", "hydra.job.chdir=true") == []
+    assert noted("+callback.dirpath='${model.name}/checkpoints'") == []
+    (line,) = noted("+callback.dirpath=/scratch/checkpoints", "hydra.job.chdir=true")
+    assert line.endswith(": write ${hydra:runtime.output_dir}/checkpoints instead")
