@@ -61,10 +61,12 @@ def gather(
 
 
 def _returned(value: Any, objectives: list[str], sources: Mapping[str, MetricSource]) -> Returned:
-    """Whoever says which metrics are returned has no use for positions."""
-    by_position = not any(source.origin is Origin.RETURNED for source in sources.values())
+    """Whoever names the number that is returned, or the places of several, has no use for positions."""
     found = by_name(value, objectives)
-    return found if by_position else replace(found, by_position={}, problem=None)
+    named = [source for source in sources.values() if source.origin is Origin.RETURNED]
+    if any(source.tag or not isinstance(value, list | tuple) for source in named):
+        return replace(found, by_position={}, problem=None)
+    return found
 
 
 class _Places:
@@ -74,6 +76,7 @@ class _Places:
         self, returned: Any, spec: Mapping[str, Any], directory: Path, curve: Curve, lightning: Mapping[str, float]
     ) -> None:
         self._returned = returned
+        self._objectives = spec["objectives"]
         self._config: Mapping[str, Any] = config if isinstance(config := spec.get("config"), dict) else {}
         self._directory = directory
         self._curve = curve
@@ -85,7 +88,7 @@ class _Places:
         """The metric's value, which need not be a number that counts; or what there is instead."""
         match source.origin:
             case Origin.RETURNED:
-                return self._in_returned(str(source.tag))
+                return self._in_returned(name, str(source.tag))
             case Origin.CONFIG:
                 there = "it has none of the trial"
                 return self._config.get(name, Missed("value", str(source.tag), "trial.json", there))
@@ -95,8 +98,12 @@ class _Places:
                 found = self._files.look(source)
         return found if isinstance(found, Missed) else source.take.of(found)
 
-    def _in_returned(self, key: str) -> Any:
-        found = value_at(self._returned, key)
+    def _in_returned(self, name: str, key: str) -> Any:
+        """Without a key it is the number itself, that of the metric's name, or that in the objective's place."""
+        if not key and isinstance(self._returned, Mapping):
+            key = name
+        by_position = {} if key else by_name(self._returned, self._objectives).by_position
+        found = by_position[name] if name in by_position else value_at(self._returned, key)
         if found is not ABSENT and as_number(found) is not None:
             return found
         names = tuple(keys_in(self._returned))

@@ -55,6 +55,7 @@ NUMBERS = {"error": {"source": "returned"}}
         ((0.25, 7), {"error": {"source": "returned", "key": 0}, "n": {"source": "returned", "key": 1}},
          {"error": 0.25, "n": 7}),
         ({"test": {"error": 0.25}}, {"error": {"source": "returned", "key": "test.error"}}, {"error": 0.25}),
+        ({"error": 0.25, "n": 7}, NUMBERS, {"error": 0.25}),
     ],
 )  # fmt: skip
 def test_returned_numbers_have_the_names_that_they_are_given(
@@ -64,6 +65,17 @@ def test_returned_numbers_have_the_names_that_they_are_given(
     said = gather.gather(value, content, tmp_path, read_curve(tmp_path))
     assert said.named == {name: (number, "returned") for name, number in named.items()}
     assert (said.returned.by_position, said.returned.problem) == ({}, None)
+
+
+@pytest.mark.parametrize("value", [0.25, [0.25, 7.0], {"acc": 0.25, "size": 7}])
+def test_what_a_notice_advises_makes_what_is_returned_count(tmp_path: Path, value: Any) -> None:
+    content = {"objectives": ["acc", "size"] if isinstance(value, list | dict) else ["acc"], "metrics": {}}
+    write_json(tmp_path / LIGHTNING, {"metrics": {"acc": 0.5, "size": 7}})
+    merged = merge(gather.gather(value, content, tmp_path, read_curve(tmp_path)), ["acc"])
+    assert (merged.metrics["acc"], len(merged.differences)) == (0.5, 1)
+    content["metrics"] = {"acc": "returned"}
+    merged = merge(gather.gather(value, content, tmp_path, read_curve(tmp_path)), ["acc", "size"])
+    assert (merged.metrics["acc"], merged.metrics["size"], merged.differences) == (0.25, 7, ())
 
 
 @pytest.mark.parametrize(
