@@ -67,7 +67,7 @@ def _plan(settings: Settings, arguments: Sequence[str], project: Project, resumi
     early_stopping = parse_early_stopping(settings.early_stopping, goals)
     stop_when = parse_stop_when(settings.stop_when)
     timeout_hours = parse_timeout_hours(settings.timeout_hours)
-    metrics = _metrics(settings)
+    metrics = _metrics(settings, project)
     config_metrics(metrics, goals.required).check(space, project)
     remarks = [*doubts(goals), *built.hints]
     if settings.objectives and settings.direction:
@@ -107,15 +107,24 @@ def _plan(settings: Settings, arguments: Sequence[str], project: Project, resumi
     )
 
 
-def _metrics(settings: Settings) -> Mapping[str, Any]:
+_READERS = {
+    Origin.TENSORBOARD: (("tensorboard",), "needs TensorBoard's reader: pip install 'hydra-ax-mo[tensorboard]'"),
+    Origin.LIGHTNING: (
+        ("lightning", "pytorch_lightning"),
+        "and neither lightning nor pytorch_lightning is installed, so that no trial logs anything with it: "
+        "pip install lightning, or choose another source",
+    ),
+}
+"""Packages, of which one is needed where the trials run, and what to say where there is none."""
+
+
+def _metrics(settings: Settings, project: Project) -> Mapping[str, Any]:
     """``hydra.sweeper.metrics``, which the trials read again. Raises ConfigError."""
     sources = parse_metric_sources(settings.metrics)
-    by_tensorboard = next((name for name, source in sources.items() if source.origin is Origin.TENSORBOARD), None)
-    if by_tensorboard is not None and find_spec("tensorboard") is None:
-        raise ConfigError(
-            f"hydra.sweeper.metrics.{by_tensorboard}.source: tensorboard needs TensorBoard's reader: "
-            "pip install 'hydra-ax-mo[tensorboard]'."
-        )
+    for name, source in sources.items() if not project.trials_are_elsewhere else ():
+        packages, problem = _READERS.get(source.origin, ((), ""))
+        if packages and not any(map(find_spec, packages)):
+            raise ConfigError(f"hydra.sweeper.metrics.{name}.source: {source.origin} {problem}.")
     return settings.metrics or {}
 
 

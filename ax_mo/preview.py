@@ -1,10 +1,8 @@
 """What a sweep would do: its space, its goals, and the command of its next trial, of which none is run."""
 
 import shlex
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
-from importlib.util import find_spec
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -27,10 +25,7 @@ from ax_mo.study.store import StoredStudy, read_studies
 from ax_mo.study.trial import Trial
 from ax_mo.study.urls import STUDY
 from ax_mo.telling import notices
-from ax_mo.trial.metric_sources import Origin, parse_metric_sources
 from ax_mo.warm_start import new_imports
-
-_LIGHTNING = ("lightning", "pytorch_lightning")
 
 _MOST_COMPOSED = 8
 """Configurations that are composed to see whether all trials write into one directory."""
@@ -54,7 +49,7 @@ def preview(asked: Asked) -> Preview:
         remarks.append(_resumption(asked, known))
     title, command, problem = _next_command(asked, known, remarks)
     text = description(asked.plan.space, asked.plan.goals, command, remarks, title, _outline(asked))
-    return Preview(text, problem or _impossible_source(asked))
+    return Preview(text, problem)
 
 
 def _known_study(asked: Asked) -> StoredStudy | None:
@@ -144,18 +139,3 @@ def _shared(config: DictConfig, asked: Asked) -> dict[str, str]:
     found = shared_directories(task, [bare(key) for key in asked.plan.space.keys])
     own = changes_directory(config)
     return {key: path for key, path in found.items() if Path(path).is_absolute() or not own}
-
-
-def _impossible_source(asked: Asked) -> str | None:
-    """Why a metric will not be found where it is to be read, as far as that is known of the trials' Python."""
-    is_ours = asked.program is None or asked.program.prefix[0] == sys.executable
-    if not is_ours or OmegaConf.select(asked.config, "hydra.launcher.image") or any(map(find_spec, _LIGHTNING)):
-        return None
-    sources = parse_metric_sources(asked.plan.metrics)
-    name = next((name for name, source in sources.items() if source.origin is Origin.LIGHTNING), None)
-    if name is None:
-        return None
-    return (
-        f"hydra.sweeper.metrics.{name}.source: lightning, and neither of {' and '.join(_LIGHTNING)} is installed, so "
-        "that no trial logs anything with it"
-    )

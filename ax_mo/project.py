@@ -45,6 +45,11 @@ class Project:
         """``hydra.searchpath`` of the sweep's own configuration."""
         return [str(path) for path in self._master.hydra.searchpath]
 
+    @property
+    def trials_are_elsewhere(self) -> bool:
+        """Whether they run in another environment than this one, of which nobody knows here what is installed."""
+        return any(OmegaConf.select(self._master, f"hydra.launcher.{key}") for key in ("python", "image"))
+
     def chosen_option(self, group: str) -> Any:
         """The option of a group in the sweep's own configuration: a name, a list of names, or None."""
         return chosen_option(self._master, group)

@@ -19,7 +19,7 @@ from omegaconf import DictConfig
 from ax_mo.asked import Asked
 from ax_mo.batches import BatchSweep
 from ax_mo.curve_watch import CurveWatch
-from ax_mo.errors import ConfigError, NotRerunnableError, StudyLost, StudyStopped
+from ax_mo.errors import AxMoError, ConfigError, NotRerunnableError, StudyLost, StudyStopped
 from ax_mo.failures import FailurePolicy
 from ax_mo.hydra_node import in_force, job_name_of, sweep_dir_of
 from ax_mo.jobs.command import Program, this_program
@@ -88,6 +88,11 @@ def sweep(
             return _sweep(given, arguments, context, task_function, config)
     except KeyboardInterrupt:  # before the first trial; later ones are counted by the loop
         raise SystemExit(130) from None
+    except AxMoError as error:
+        if given.get("dry_run") is not True:
+            raise
+        print(f"ax_mo: error: {error}", file=sys.stderr)  # the last line: Hydra would add one of its own
+        raise SystemExit(1) from None
 
 
 def _sweep(
@@ -134,18 +139,13 @@ def _sweep(
 
 
 def _dry_run(asked: Asked, jobs: Jobs | None, screen: Screen) -> None:
-    """Show what would be done; exits 1, with the reason as the last line, where it is known that trials must fail."""
+    """Show what would be done. Raises ConfigError where it is known that trials must fail."""
     shown = preview(asked)
     screen.header(shown.text)
-    problem = shown.problem
-    try:
-        if problem is None and jobs is not None:
-            jobs.check()
-    except ConfigError as error:
-        problem = str(error)
-    if problem is not None:
-        print(f"ax_mo: error: {problem}", file=sys.stderr)  # not raised: Hydra would add a line of its own
-        raise SystemExit(1)
+    if shown.problem is not None:
+        raise ConfigError(shown.problem)
+    if jobs is not None:
+        jobs.check()
 
 
 def _program(values: TorchXSettings | None, arguments: Sequence[str], config: DictConfig) -> Program | None:

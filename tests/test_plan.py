@@ -40,7 +40,7 @@ def plan(directory: Path) -> MakePlan:
             loader = GlobalHydra.instance().config_loader()
         project = Project(loader, loader.load_configuration("config", list(arguments), run_mode=RunMode.MULTIRUN))
         given = {"objectives": {"loss": "minimize"}, "params": params, **settings}
-        return make_plan(parse_settings(given), arguments, project)
+        return make_plan(parse_settings(given), [line for line in arguments if "hydra." not in line], project)
 
     return make
 
@@ -166,3 +166,27 @@ def test_key_must_be_there_under_every_option(plan: MakePlan) -> None:
     with pytest.raises(ConfigError, match=r"has no key 'model\.seed' with model=cnn"):
         plan({"model": "mlp,cnn"}, repeats=2, repeat_key="model.seed")
     assert plan({"model.width": "int(interval(1,9))"}, repeats=2, repeat_key="model.seed").repeats.first == 3
+
+
+@pytest.mark.parametrize(
+    ("source", "missing", "message"),
+    [
+        ("tensorboard", {"tensorboard"}, "source: tensorboard needs TensorBoard's reader: pip install"),
+        (
+            "lightning",
+            {"lightning", "pytorch_lightning"},
+            "source: lightning and neither lightning nor pytorch_lightning",
+        ),
+    ],
+)
+def test_source_that_no_trial_can_have_is_refused_unless_trials_run_elsewhere(
+    plan: MakePlan, monkeypatch: pytest.MonkeyPatch, source: str, missing: set[str], message: str
+) -> None:
+    metrics = {"loss": source}
+    plan(RATE, metrics=metrics)
+    monkeypatch.setattr("ax_mo.plan.find_spec", lambda name: None if name in missing else object())
+    with pytest.raises(ConfigError, match=r"hydra\.sweeper\.metrics\.loss\.") as error:
+        plan(RATE, metrics=metrics)
+    assert message in str(error.value)
+    for elsewhere in ("+hydra.launcher.python=/project/bin/python", "+hydra.launcher.image=train:1"):
+        plan(RATE, [elsewhere], metrics=metrics)

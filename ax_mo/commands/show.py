@@ -15,7 +15,7 @@ from ax_mo.study.trial import Trial
 from ax_mo.tables import TIMES, front_numbers, trial_as_json
 from ax_mo.trial.curve import CurvePoint, read_curve
 from ax_mo.trial.files import COMMAND, STDERR, STDOUT
-from ax_mo.trial.untrusted import Unusable, read_tail, read_text
+from ax_mo.trial.untrusted import Unusable, read_tail, read_text, without_escapes
 
 _TAIL_BYTES = 65536
 _MOST_LOGS = 5
@@ -173,7 +173,7 @@ def _size(path: Path) -> int:
 
 def tail(path: Path, count: int) -> list[str]:
     """The last lines of a text file, of which no more is read than they may take."""
-    text = read_tail(path, _TAIL_BYTES)
+    text = without_escapes(read_tail(path, _TAIL_BYTES))
     # A progress bar is drawn over by carriage returns: its last state is the line.
     lines = [line.rstrip("\r").rpartition("\r")[2] for line in text.split("\n")]
     return "\n".join(lines).rstrip().split("\n")[-count:] if count else []

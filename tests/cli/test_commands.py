@@ -136,6 +136,8 @@ def test_nothing_that_a_trial_returned_drives_the_terminal(cli: Cli, tmp_path: P
     for line in lines:
         done = cli(line[0], directory, *line[1:])
         assert not any(c in done.out + done.err for c in "\x1b\r\0"), line
+    assert "[31m" not in cli("show", directory, 1).out
+    assert not any("[31m" in line for line in json.loads(cli("show", directory, 1, "--json").out)["logs"]["stderr.log"])
     assert "progress 99 %" in cli("show", directory, 1).out and "progress 1 %" not in cli("show", directory, 1).out
     row = next(csv.DictReader(io.StringIO(cli("pareto", directory, "--format", "csv").out, newline="")))
     assert row["params.name"] == AWKWARD  # for a program, unchanged
