@@ -4,6 +4,8 @@ import pytest
 
 from ax_mo.trial.curve import read_curve
 
+from .conftest import BUILT_IN
+
 PROJECT = """\
 import hydra
 
@@ -22,9 +24,6 @@ def main(cfg):
 if __name__ == "__main__":
     main()
 """
-
-
-BUILT_IN = ("trial_seconds", "peak_memory_mb")
 
 
 @pytest.mark.parametrize("launcher", ["torchx", "basic", "joblib"])

@@ -2,7 +2,7 @@
 
 import pytest
 
-BUILT_IN = ("trial_seconds", "peak_memory_mb")
+from .conftest import BUILT_IN
 
 
 @pytest.mark.parametrize(
