@@ -16,6 +16,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import types
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -91,7 +92,7 @@ class Zygote:
         fault: Mapping[str, Any] | None = None,
         descriptors: int | None = None,
     ) -> Forked:
-        """Run a script with its arguments, as ``python *argv`` would, with so many file descriptors at most."""
+        """Run a script or ``-m module``, as ``python *argv`` would, with so many file descriptors at most."""
         self._count += 1
         output = Path(self._folder.name) / f"output-{self._count}"
         output.touch()
@@ -149,10 +150,13 @@ def _become(request: dict[str, Any]) -> None:
     os.chdir(request["cwd"])
     os.environ.clear()
     os.environ.update(request["env"])
-    script, *arguments = request["argv"]
-    sys.argv = [script, *arguments]
-    sys.orig_argv = [sys.executable, script, *arguments]
-    sys.path[0] = str(Path(script).parent)
+    argv = request["argv"]
+    is_module = argv[0] == "-m"
+    script = Path(request["cwd"], argv[0])
+    sys.argv = argv[is_module:]
+    sys.orig_argv = [sys.executable, *argv]
+    given = [entry for entry in os.environ.get("PYTHONPATH", "").split(os.pathsep) if entry]
+    sys.path[:1] = [str(Path.cwd() if is_module else script.parent.resolve()), *given]
     if request["fault"] is not None:
         sys.path.append(str(Path(__file__).parent / "inject"))
         import faults
@@ -160,7 +164,12 @@ def _become(request: dict[str, Any]) -> None:
         faults.install(request["fault"])
     if request["descriptors"] is not None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (request["descriptors"],) * 2)
-    runpy.run_path(script, run_name="__main__")
+    if is_module:
+        runpy._run_module_as_main(argv[1])  # type: ignore[attr-defined]
+        return
+    sys.modules["__main__"] = main = types.ModuleType("__main__")
+    main.__file__ = os.path.join(request["cwd"], argv[0])  # noqa: PTH118  as Python has it, dots and all
+    exec(compile(script.read_bytes(), main.__file__, "exec"), vars(main))
 
 
 def _preload() -> None:

@@ -12,45 +12,24 @@ import yaml
 from ax_mo.jobs.command import RECORDER, prepare_directory
 from ax_mo.trial.curve import read_curve
 from ax_mo.trial.files import CURVE, LIGHTNING, RESULT, STOP, read_json, write_json
-from tests.end_to_end.conftest import APPS, Sweep, run
+from tests.end_to_end.conftest import ROOT, Sweep, run
 
 pytestmark = pytest.mark.skipif(
     hydra.__version__.startswith("1.4.0rc"),
     reason="with hydra-core 1.4.0rc3 the template fails by itself: save_hyperparameters finds no optimizer",
 )
 
-SEARCH = """\
-# @package _global_
-
-defaults:
-  - override /hydra/sweeper: ax_mo
-  - override /logger: csv
-
-optimized_metric: "val/loss" # main returns this one float; it is neither of the two objectives
-
-hydra:
-  sweeper:
-    objectives:
-      val/acc_best: {goal: maximize}
-      num_params: {goal: minimize}
-    n_trials: 4
-    n_jobs: 2
-    seed: 1
-    method: random_search
-    params:
-      model.optimizer.lr: tag(log, interval(0.001, 0.1))
-      model.net.hidden_size: int(interval(4, 64))
-"""
+SHAPE = ROOT / "tests" / "shapes" / "lightning_template"
 
 
 @pytest.fixture(scope="module")
 def study(tmp_path_factory):
     sweep = Sweep(tmp_path_factory.mktemp("template"))
     shutil.rmtree(sweep.project)
-    shutil.copytree(APPS / "lightning_template", sweep.project)
+    for part in ("project", "added"):
+        shutil.copytree(SHAPE / part, sweep.project, dirs_exist_ok=True)
     sweep.script = sweep.project / "src" / "train.py"
-    (sweep.project / "configs" / "hparams_search" / "ax.yaml").write_text(SEARCH)
-    argv = [sys.executable, str(sweep.script), "-m", "hparams_search=ax", f"hydra.sweep.dir={sweep.dir}"]
+    argv = [sys.executable, "project/src/train.py", "-m", "hparams_search=ax", f"hydra.sweep.dir={sweep.dir}"]
     done = run(argv, cwd=sweep.tmp_path, timeout=600)
     assert done.returncode == 0, done.output
     return sweep

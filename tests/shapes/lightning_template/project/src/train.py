@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,11 @@ from lightning import Callback, LightningDataModule, LightningModule, Trainer
 from lightning.pytorch.loggers import Logger
 from omegaconf import DictConfig
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+# As rootutils.setup_root(..., pythonpath=True, cwd=True) does.
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT))
+os.environ["PROJECT_ROOT"] = str(ROOT)
+os.chdir(ROOT)
 
 from src.utils.instantiators import instantiate_callbacks, instantiate_loggers
 
