@@ -46,6 +46,11 @@ def open_engine(url: str) -> Engine:
         missing = {name: value for name, value in _CONNECTING.items() if libpq and name not in parsed.query}
         engine = sa.create_engine(url, future=True, pool_pre_ping=True, connect_args=missing)
     except (sa.exc.ArgumentError, sa.exc.NoSuchModuleError, ValueError) as error:
+        if isinstance(error, sa.exc.NoSuchModuleError) and url.startswith("postgresql+psycopg:"):
+            raise ConfigError(
+                f"hydra.sweeper.storage: '{redacted(url)}' needs SQLAlchemy 2, and this is {sa.__version__}: write "
+                "postgresql+psycopg2:// or install another."
+            ) from None
         raise ConfigError(
             f"hydra.sweeper.storage: '{redacted(url)}' is no SQLAlchemy URL ({error}). Write for example "
             "sqlite:////data/study.db or postgresql+psycopg://user@host/database."

@@ -105,6 +105,9 @@ def sweep(tmp_path: Path) -> Iterator[Sweep]:
     sweep = Sweep(tmp_path)
     yield sweep
     sweep.gate.touch()
+    page = sweep.dir / "report.html"
+    if page.is_file():
+        page.unlink()  # who would add its model ends
 
 
 RunCommand = Callable[..., Finished]

@@ -64,6 +64,10 @@ def test_trials_run_in_the_projects_own_environment(project: Path) -> None:
     command = next(line for line in done.output.splitlines() if line.startswith("Run a point again: "))
     again = run(["sh", "-c", command.removeprefix("Run a point again: ")], cwd=project)
     assert again.returncode == 0 and json.loads(again.output.splitlines()[-1]) == [str(python), []], again.output
+    words = [sys.executable, "train.py", "-m", "hydra/launcher=torchx", "hydra.launcher.python=env/bin/python", "x=1"]
+    basic = run([*words, "hydra.sweep.dir=basic"], cwd=project)
+    assert basic.returncode == 0, basic.output
+    assert json.loads((project / "basic" / "0" / "stdout.log").read_text()) == [str(python), []]
     resume = next(line for line in done.output.splitlines() if "to resume: " in line)
     assert f": {sys.executable} train.py" in resume and "hydra.launcher.python=env/bin/python" in resume
 

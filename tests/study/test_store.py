@@ -11,6 +11,7 @@ from typing import Any
 from unittest.mock import ANY
 
 import pytest
+import sqlalchemy as sa
 
 from ax_mo.errors import ConfigError, StudyStopped
 from ax_mo.space.grammar import parse_entry
@@ -397,6 +398,13 @@ def test_missing_driver_says_what_to_install() -> None:
     assert "needs a driver that is not installed" in message
     assert "pip install 'hydra-ax-mo[postgres]'" in message
     assert "secret" not in message
+
+
+@pytest.mark.skipif(not sa.__version__.startswith("1."), reason="make test-sqlalchemy14")
+def test_driver_that_this_sqlalchemy_does_not_know_is_told() -> None:
+    assert "needs SQLAlchemy 2, and this is 1.4.54: write postgresql+psycopg2://" in opening(
+        "postgresql+psycopg://u:secret@host/db"
+    )
 
 
 def test_directory_that_does_not_exist_is_named(tmp_path: Path) -> None:
