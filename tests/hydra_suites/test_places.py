@@ -11,6 +11,7 @@ from hydra._internal.hydra import Hydra
 from hydra._internal.utils import create_config_search_path
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
+from hydra.core.plugins import Plugins
 from hydra.types import HydraContext, RunMode
 from omegaconf import DictConfig
 
@@ -18,6 +19,7 @@ from ax_mo.hydra_node import in_force, job_name_of, subdir_of, sweep_dir_of
 from ax_mo.opening import composed
 from ax_mo.project import Project
 
+Plugins.instance()  # registers their configs, which is to last beyond the first test
 pytestmark = pytest.mark.usefixtures("hydra_restore_singletons")
 
 OUT = ["hydra.sweep.dir=out"]  # the default has the second in it, and these tests compose twice

@@ -149,3 +149,12 @@ def test_every_shape_is_swept_and_shown() -> None:
         (added,) = [path for path in (SHAPES / name / "added").rglob("*") if path.is_file()]
         assert f"tests/shapes/{name}" in page
         assert added.read_text().strip() in page, f"{added} is not in docs/drop_in.md as it is"
+
+
+def test_guide_from_optuna_begins_with_the_layout_that_is_swept_here() -> None:
+    guide = (ROOT / "docs" / "from_optuna.md").read_text()
+    shown = [guide.index((SHAPES / "optuna_layout" / name).read_text()) for name in (
+        "project/conf/config.yaml", "added/conf/nas.yaml",
+    )]  # fmt: skip
+    assert shown == sorted(shown)
+    assert shown[1] < guide.index("\n## ", guide.index("\n## ") + 1)
