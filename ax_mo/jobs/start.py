@@ -17,13 +17,16 @@ def start_of(program: str) -> tuple[str, Path]:
     console script, nothing tells where it was started, and it needs to be nowhere: the current directory will do.
     """
     here, main = Path.cwd(), sys.modules.get("__main__")
-    file, end = getattr(main, "__file__", None) or "", os.sep + program
+    file, spec = getattr(main, "__file__", None) or "", getattr(main, "__spec__", None)
+    module = spec if isinstance(spec, ModuleSpec) and spec.name != "__main__" else None
+    if module is None and spec is not None:  # a directory or an archive
+        file = file.removesuffix(f"{os.sep}__main__.py")
+    end = os.sep + program
     if file.endswith(end):  # Python writes the current directory before the name, and changes nothing else
         directory = Path(file.removesuffix(end) or os.sep)
         return (file, directory) if directory.is_dir() and directory != here else (program, here)
-    spec = getattr(main, "__spec__", None)
-    if isinstance(spec, ModuleSpec) and spec.origin and not sys.flags.safe_path:
-        return program, _head_of_path(Path(spec.origin).parents[spec.name.count(".")], here)
+    if module is not None and module.origin and not sys.flags.safe_path:
+        return program, _head_of_path(Path(module.origin).parents[module.name.count(".")], here)
     return program, here
 
 

@@ -72,7 +72,7 @@ SECOND_OF_PATH = "os.chdir('data'); sys.path.insert(1, os.getcwd())"
 
 
 @pytest.mark.parametrize("first", [NOTHING, TO_ROOT, RELATIVE])
-@pytest.mark.parametrize("script", ["src/train.py", "./src/../src/train.py", "../project/src/train.py"])
+@pytest.mark.parametrize("script", ["src/train.py", "./src/../src/train.py", "../project/src/train.py", "pkg"])
 def test_script_is_started_again_where_it_was(checkout: Checkout, script: str, first: str) -> None:
     checkout.write(first)
     seen = checkout.run_twice(["-u", script], checkout.root / "data" / "..")
