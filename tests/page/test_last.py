@@ -4,20 +4,20 @@ import json
 import os
 import shutil
 import signal
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from ax_mo.page.last import COMING
+from ax_mo.page.page import FITTED
 from ax_mo.page.update import has_model
 from ax_mo.page.writer import ReportWriter
 from ax_mo.record import about
 from ax_mo.study.lock import sole_sweeper
 from ax_mo.study.store import Definition, Store
 from ax_mo.study.trial import Outcome, Status, Trial
+from ax_mo.trial.files import write_atomically
 from tests.test_record import GOALS, SPACE
 
 from .conftest import wait_for
@@ -103,14 +103,6 @@ def test_sweep_has_its_page_at_once_and_the_model_is_added_later(directory: Path
     assert not list(directory.glob(".report.html*"))
 
 
-def test_earlier_model_is_not_waited_for_again(directory: Path, place: Path) -> None:
-    (place / "go").touch()
-    subprocess.run([sys.executable, "-m", "ax_mo", "report", str(directory)], check=True, stdout=subprocess.DEVNULL)
-    (place / "go").unlink()
-    assert has_model(directory / "report.html")
-    assert not has_model(finish(directory, place)), "the page is of the study's end"
-
-
 def test_sweep_directory_that_is_removed_ends_it_quietly(directory: Path, place: Path) -> None:
     finish(directory, place)
     shutil.rmtree(directory)
@@ -126,18 +118,21 @@ def test_resume_is_not_disturbed_by_it(directory: Path, place: Path) -> None:
     assert os.path.samestat(page.stat(), before) and not list(directory.glob(".report.html*"))
 
 
-def test_page_that_somebody_has_asked_for_meanwhile_stays(directory: Path, place: Path) -> None:
-    page = finish(directory, place)
-    subprocess.run([sys.executable, "-m", "ax_mo", "report", str(directory)], check=True, stdout=subprocess.DEVNULL)
-    theirs = page.stat()
+def test_earlier_model_is_not_kept_and_one_that_somebody_has_asked_for_meanwhile_is(
+    directory: Path, place: Path
+) -> None:
+    page = directory / "report.html"
+    page.write_text(FITTED)
+    assert has_model(page)
+    assert not has_model(finish(directory, place)), "the page is of the study's end"
+    write_atomically(page, FITTED)  # as "ax-mo report" does
     wait_for(lambda: ended(place))
-    assert os.path.samestat(page.stat(), theirs) and has_model(page)
+    assert page.read_text() == FITTED
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
-def test_page_stays_whole_where_it_is_ended(directory: Path, place: Path, number: int) -> None:
+def test_page_stays_whole_where_it_is_ended(directory: Path, place: Path) -> None:
     page = finish(directory, place)
     text = page.read_text()
-    os.kill(pid_of(place), number)
+    os.kill(pid_of(place), signal.SIGTERM)
     wait_for(lambda: ended(place))
     assert page.read_text() == text and not list(directory.glob(".report.html*"))
