@@ -109,6 +109,7 @@ class Asked:
             settings.method,
             settings.torch_threads,
             self.plan.first,
+            n_trials=settings.n_trials + len(self.plan.imports),
         )
 
     def own_point(self) -> Mapping[str, Value]:

@@ -19,10 +19,10 @@ from ax_mo.project import reason, without_hydra
 from ax_mo.shared_directories import shared_directories
 from ax_mo.space.build import covering_points
 from ax_mo.space.entries import bare
-from ax_mo.study.optimizer import SpaceExhausted
 from ax_mo.study.repeats import whole_trials
 from ax_mo.study.store import StoredStudy, read_studies
 from ax_mo.study.trial import Trial
+from ax_mo.study.untried import SpaceExhausted
 from ax_mo.study.urls import STUDY
 from ax_mo.telling import notices
 from ax_mo.warm_start import new_imports

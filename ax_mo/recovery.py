@@ -156,7 +156,7 @@ class _Builder:
             overrides=tuple(storable_value(line) for line in content.texts("overrides")),
             directory=spec.directory,
             generator=storable(str(generator or (row or {}).get("generator") or ""), _LONGEST_GENERATOR),
-            position=position if isinstance(position, int) and 0 <= position < 2**31 else 0,
+            position=position if isinstance(position, int) and 0 <= position < 2**29 else 0,
             suggestion_seconds=measured(spec.content.get("suggestion_seconds")),
             attempt=attempt,
             deaths=content.whole("deaths") if "deaths" in spec.content else 0,

@@ -17,8 +17,8 @@ from ax_mo.jobs.retry import Silence, Submissions
 from ax_mo.ledger import Ledger
 from ax_mo.resumption import Resumption, RetryPolicy, after_death
 from ax_mo.screen import clock
-from ax_mo.study.optimizer import NoNewPoint, SpaceExhausted
 from ax_mo.study.trial import Key, Outcome, Status, Suggestion, Trial
+from ax_mo.study.untried import NoNewPoint, SpaceExhausted
 from ax_mo.time_limits import Overtime, RunTimes, TimeLimits
 
 

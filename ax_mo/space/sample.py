@@ -13,20 +13,36 @@ from ax_mo.space.unit import from_unit
 _MOST_MISSES = 1_000
 
 
-def quasi_random_points(space: Space, seed: int) -> Iterator[dict[str, Any]]:
-    """Points that satisfy the space's constraints, without end unless none is found; they may repeat."""
-    from torch.quasirandom import SobolEngine
+class QuasiRandomPoints(Iterator[dict[str, Any]]):
+    """Points that satisfy the space's constraints, without end unless none is found; they may repeat.
 
-    engine = SobolEngine(dimension=len(space.parameters), scramble=True, seed=seed)
-    misses = 0
-    while misses < _MOST_MISSES:
-        point = point_at(space, engine.draw(1)[0].tolist())
-        if all(constraint.holds(point) for constraint in space.constraints):
-            misses = 0
-            yield point
-        else:
-            misses += 1
-    yield from _points_within(space, seed)
+    ``position`` is how many points of the sequence were drawn, whether they satisfied the constraints or not: another
+    one that begins there goes on as this one.
+    """
+
+    def __init__(self, space: Space, seed: int, position: int = 0) -> None:
+        self.position = position
+        self._points = self._draw(space, seed)
+
+    def __next__(self) -> dict[str, Any]:
+        return next(self._points)
+
+    def _draw(self, space: Space, seed: int) -> Iterator[dict[str, Any]]:
+        from scipy.stats.qmc import Sobol
+
+        engine = Sobol(len(space.parameters), scramble=True, rng=seed)
+        if self.position:
+            engine.fast_forward(self.position)
+        misses = 0
+        while misses < _MOST_MISSES:
+            point = point_at(space, engine.random()[0].tolist())
+            self.position += 1
+            if all(constraint.holds(point) for constraint in space.constraints):
+                misses = 0
+                yield point
+            else:
+                misses += 1
+        yield from _points_within(space, seed)
 
 
 def _points_within(space: Space, seed: int) -> Iterator[dict[str, Any]]:

@@ -51,18 +51,6 @@ def node_name(run: Any) -> str:
     return str(name or "unknown")
 
 
-def sobol_position(run: Any) -> int:
-    """How many points of the quasi-random sequence were drawn after a generator run; 0 for other generators'."""
-    if not hasattr(run, "_generator_state_after_gen"):
-        _warn(
-            "ax-platform",
-            "GeneratorRun._generator_state_after_gen",
-            "a resume begins the quasi-random sequence anew, and passes over the points that are known",
-        )
-        return 0
-    return int((run._generator_state_after_gen or {}).get("init_position", 0))
-
-
 @cache
 def _warn(package: str, name: str, instead: str) -> None:
     """Once a process."""

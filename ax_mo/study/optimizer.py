@@ -1,44 +1,37 @@
 """Ask and tell: the one module that talks to Ax.
 
-Ax is used through its public ``Client``, in memory. Everything here but ``know`` and ``quasi_random`` runs on one
-thread (``ax_mo.study.asker``).
+Ax is used through its public ``Client``, in memory. It is imported when the model's turn comes: quasi-random points
+need nothing of it. Everything here but ``know`` and ``quasi_random`` runs on one thread (``ax_mo.study.asker``).
 """
 
 import logging
 import math
-import random
 import threading
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from ax_mo.errors import StudyStopped
 from ax_mo.goals import Goals
 from ax_mo.space.identity import Identity, identity
 from ax_mo.space.parameters import Point, Space
-from ax_mo.space.sample import every_point, quasi_random_points
-from ax_mo.study.ax_private import check_client, never_compile_kernels, node_name, sobol_position
+from ax_mo.study.ax_private import check_client, never_compile_kernels, node_name
 from ax_mo.study.ax_space import AxSpace
 from ax_mo.study.curves import Curve, thinned
 from ax_mo.study.expected import expected_final
 from ax_mo.study.repeats import deviation, means, standard_error
 from ax_mo.study.trial import Status, Suggestion, Trial
+from ax_mo.study.untried import UntriedPoints
 from ax_mo.trial.curve import CurvePoint
 
-_GENERATORS = {"CenterOfSearchSpace": "center", "Sobol": "sobol", "MBM": "model"}
+_GENERATORS = {"Sobol": "sobol", "MBM": "model"}
+
+# Trials before the model, unless the user says otherwise: Ax's own number.
+_STARTUP_TRIALS = 5
+
 # A model that keeps proposing what was tried already has converged; Sobol points are then worth more.
 _MOST_REPEATS = 3
-
-# A space of so few points is gone through one by one when nothing new is found otherwise.
-_FEW_POINTS = 10_000
-
-# How many quasi-random points may be ones that were asked before; a larger space holds so many others.
-_MOST_KNOWN = 1_000
-
-# How often Ax may draw there for a point that is new and meets the constraints: its own 10,000 draws take 18 s.
-_FEW_DRAWS = 200
 
 # Of each trial's curves, all together: each tell goes through all rows of the study, and no model reads them.
 _MOST_CURVE_POINTS = 300
@@ -47,19 +40,12 @@ _MOST_CURVE_POINTS = 300
 _SEARCH_EFFORT = {"num_restarts": 4, "raw_samples": 256}
 
 
-class SpaceExhausted(Exception):
-    """Every point of a finite space that meets its constraints has been asked."""
-
-
-class NoNewPoint(StudyStopped):
-    """No point was found that has not been asked, though there may be some."""
-
-
 class AxOptimizer:
     """Suggests points for a space and learns from what became of them.
 
     ``seed`` fixes the quasi-random sequence and every draw of the model, so that the same sequence of asks and
-    tells gives the same suggestions. The points of ``first`` are suggested before all others.
+    tells gives the same suggestions. The points of ``first`` are suggested before all others. ``n_trials``, where it is
+    known, tells whether the model will have its turn.
     """
 
     def __init__(
@@ -72,69 +58,89 @@ class AxOptimizer:
         torch_threads: int = 1,
         first: Sequence[Suggestion] = (),
         estimates: bool = True,
+        n_trials: int | None = None,
     ) -> None:
         self._space = space
         self._goals = goals
         self._seed = seed
         self._n_startup_trials = n_startup_trials
+        self._n_trials = n_trials
         self._method = method
         self._torch_threads = torch_threads
         self._ax_space = AxSpace(space)
+        self._untried = UntriedPoints(space, seed, first)
+        self._position = 0  # of the quasi-random sequence, when the study was started
         self._worst: dict[str, float] = {}  # of objectives without a threshold
-        self._first = list(first)
-        self._seen: set[Identity] = set()
         self._samples: dict[int, tuple[Mapping[str, float], ...]] = {}  # by trial, one per repeat
         self._estimates = estimates
         self._stopped: set[int] = set()  # early, those of _samples
         self._curves: dict[int, dict[str, Curve]] = {}  # by trial and Ax's metric
-        self._fallback: Iterator[dict[str, Any]] | None = None
-        self._fallbacks = 0  # how many have been begun
-        self._lock = threading.RLock()  # of what was seen, and of the fallback
-        self._client: Any = None
+        self._ax: Any = None
+        self._later: list[Callable[[], None]] = []  # what Ax is to be told, once it is there
+        self._begun: set[int] = set()  # trials that have not failed
+        self._observed: set[int] = set()  # those that completed
         self._indices: dict[int, int] = {}  # trial number -> Ax's trial index
         self._proposed: dict[Identity, int] = {}  # a proposed point -> Ax's index, until it gets a number
-        self._size = space.size
-        self._unseen: dict[Identity, Point] | None = None  # of a space of few points
-        if self._size is not None and (self._size <= _FEW_POINTS or space.constraints):
-            every = every_point(space, _FEW_POINTS)
-            self._unseen = None if every is None else {identity(space, point): point for point in every}
 
     def know(self, trials: Sequence[Trial]) -> None:
         """These trials' points are taken. Costs next to nothing, so that it is true before ``start`` has begun."""
-        for trial in trials:
-            self._take(trial.point)
+        self._untried.know(trials)
 
     def start(self, trials: Sequence[Trial] = (), curves: Mapping[int, Sequence[CurvePoint]] | None = None) -> None:
-        """Import Ax and bring the experiment to where ``trials`` left it, with their ``curves``. Takes seconds."""
+        """Go on from where ``trials``, with their ``curves``, left the study."""
         self.know(trials)
-        _quiet()
-        from ax.api.client import Client
+        for trial in trials:
+            if trial.status is not Status.FAILED:
+                self._begun.add(trial.number)
+            if trial.status.has_metrics and trial.status is not Status.EARLY_STOPPED:
+                self._observed.add(trial.number)
+        self._position = max((trial.position for trial in trials), default=0)
+        self._tell_ax(lambda: self._restore(trials, {} if curves is None else curves))
 
-        check_client(Client)
-        never_compile_kernels()
-        position = max((trial.position for trial in trials), default=0)
-        self._client = Client(random_seed=self._seed)
-        self._client.configure_experiment(
-            parameters=self._ax_space.configs(), parameter_constraints=self._ax_space.constraints()
-        )
-        self._configure_goals()
-        self._client.set_generation_strategy(self._strategy(position, fresh=not trials))
-        _quiet()
-        self._restore(trials, {} if curves is None else curves)
+    def prepare(self) -> None:
+        """Import Ax on a thread meanwhile, which takes seconds, unless the study ends before the model's turn."""
+        if self._method != "random_search" and (self._n_trials is None or self._n_trials > self._startup_trials):
+            # Not a daemon: Python must not end in the middle of an import.
+            threading.Thread(target=_import_ax, name="ax_mo-import").start()
+
+    @property
+    def _client(self) -> Any:
+        """Ax's, which is imported when it is first needed, and has been told everything then."""
+        if self._ax is None:
+            Client = _import_ax()
+            check_client(Client)
+            never_compile_kernels()
+            self._ax = Client(random_seed=self._seed)
+            self._ax.configure_experiment(
+                parameters=self._ax_space.configs(), parameter_constraints=self._ax_space.constraints()
+            )
+            self._configure_goals()
+            self._ax.set_generation_strategy(self._strategy())
+            _quiet()
+            for call in self._later:
+                call()
+            self._later.clear()
+        return self._ax
+
+    def _tell_ax(self, call: Callable[[], None]) -> None:
+        """Now, or as soon as it is there."""
+        if self._ax is None:
+            self._later.append(call)
+        else:
+            call()
 
     def ask(self) -> Suggestion:
         """The next point; a trial that is still running counts as pending. Raises SpaceExhausted or NoNewPoint."""
-        if self._is_exhausted():
-            raise SpaceExhausted
-        while self._first:
-            first = self._first.pop(0)
-            if self._take(first.point):
-                return first
+        named = self._untried.named()
+        if named is not None:
+            return named
+        if not self._is_models_turn:
+            return self._untried.startup()
         for _ in range(_MOST_REPEATS):
             suggestion = self._propose()
             if suggestion is None:
                 break
-            if self._take(suggestion.point):
+            if self._untried.take(suggestion.point):
                 return suggestion
             self._client.mark_trial_abandoned(self._proposed.pop(identity(self._space, suggestion.point)))
         return self.quasi_random()
@@ -144,41 +150,18 @@ class AxOptimizer:
 
         Raises SpaceExhausted, or NoNewPoint where the constraints leave nothing that can be found.
         """
-        with self._lock:
-            if self._is_exhausted():
-                raise SpaceExhausted
-            if self._unseen is not None:  # random draws would miss the last ones
-                point = random.Random(f"{self._seed} {len(self._unseen)}").choice(list(self._unseen.values()))
-                self._take(point)
-                return Suggestion(point, "sobol")
-            if self._fallback is None:
-                self._fallbacks += 1
-                self._fallback = quasi_random_points(self._space, self._seed + self._fallbacks)
-            for _, point in zip(range(_MOST_KNOWN), self._fallback, strict=False):
-                if self._take(point):
-                    return Suggestion(point, "sobol")
-            self._fallback = None  # it may have ended; another one goes elsewhere
-        texts = " and ".join(f"'{constraint.text}'" for constraint in self._space.constraints)
-        raise NoNewPoint(
-            f"hydra.sweeper.param_constraints: no new point was found that meets {texts}, which leave too little of "
-            "the space for a search."
-        )
+        return self._untried.quasi_random()
 
-    def _take(self, point: Point) -> bool:
-        """Whether nobody has the point yet; the caller has it then."""
-        key = identity(self._space, point)
-        with self._lock:
-            if key in self._seen:
-                return False
-            self._seen.add(key)
-            if self._unseen is not None:
-                self._unseen.pop(key, None)
-            return True
+    @property
+    def _is_models_turn(self) -> bool:
+        """As Ax itself decides it: enough trials have not failed, and half as many have completed."""
+        least = self._startup_trials
+        enough = len(self._begun) >= least and len(self._observed) >= max(1, least // 2)
+        return enough and self._method != "random_search"
 
-    def _is_exhausted(self) -> bool:
-        if self._unseen is not None:
-            return not self._unseen
-        return self._size is not None and len(self._seen) >= self._size
+    @property
+    def _startup_trials(self) -> int:
+        return _STARTUP_TRIALS if self._n_startup_trials is None else self._n_startup_trials
 
     def save(self, path: Path) -> None:
         """Write Ax's own JSON snapshot, which ``Client.load_from_json_file`` reads without ax_mo.
@@ -197,6 +180,10 @@ class AxOptimizer:
 
     def assign(self, number: int, point: Point) -> None:
         """The point is now trial ``number``."""
+        self._begun.add(number)
+        self._tell_ax(lambda: self._assign(number, point))
+
+    def _assign(self, number: int, point: Point) -> None:
         index = self._proposed.pop(identity(self._space, point), None)
         if index is None:
             index = self._client.attach_trial(parameters=self._ax_space.encode(point))
@@ -207,6 +194,10 @@ class AxOptimizer:
 
         ``curve`` is how they came about: data with a progression, of which Ax's model takes the last, ``samples``.
         """
+        self._observed.add(number)
+        self._tell_ax(lambda: self._tell(number, samples, curve))
+
+    def _tell(self, number: int, samples: Sequence[Mapping[str, float]], curve: Sequence[CurvePoint]) -> None:
         self._client._experiment.trials[self._indices[number]].mark_completed()
         self._samples[number] = tuple(samples)
         self._keep_curve(number, curve)
@@ -224,13 +215,22 @@ class AxOptimizer:
         Its ``curve`` reaches Ax as it is. In place of the last values, the model is given what comparable trials came
         to (``estimates``; see ``ax_mo.study.expected``). Ax shows the ``reason`` as the trial's ``status_reason``.
         """
-        if self._stop(number, samples, reason):
+        self._tell_ax(lambda: self._stop(number, samples, curve, reason))
+
+    def _stop(
+        self, number: int, samples: Sequence[Mapping[str, float]], curve: Sequence[CurvePoint], reason: str
+    ) -> None:
+        if self._mark_stopped(number, samples, reason):
             self._keep_curve(number, curve)
             self._attach_rows(self._curve_rows(number))
             self._attach(list(self._samples) if self._is_noisy() else [number])
 
     def fail(self, number: int) -> None:
         """Trial ``number`` has no data. Abandoned, in Ax's terms, so that the same point is not proposed again."""
+        self._begun.discard(number)
+        self._tell_ax(lambda: self._fail(number))
+
+    def _fail(self, number: int) -> None:
         self._client.mark_trial_abandoned(self._indices[number])
 
     def fit(self) -> Any:
@@ -250,11 +250,11 @@ class AxOptimizer:
     def _restore(self, trials: Sequence[Trial], curves: Mapping[int, Sequence[CurvePoint]]) -> None:
         """Attach what is known in one go: Ax takes 10 ms for each trial that is completed on its own."""
         for trial in trials:
-            self.assign(trial.number, trial.point)
+            self._assign(trial.number, trial.point)
             if trial.status is Status.FAILED:
-                self.fail(trial.number)
+                self._fail(trial.number)
             elif trial.status is Status.EARLY_STOPPED:
-                self._stop(trial.number, trial.observations, trial.reason or "")
+                self._mark_stopped(trial.number, trial.observations, trial.reason or "")
             elif trial.status.has_metrics:
                 self._client._experiment.trials[self._indices[trial.number]].mark_completed()
                 self._samples[trial.number] = trial.observations
@@ -270,7 +270,7 @@ class AxOptimizer:
         """Where some trials have a spread, the others are given one that depends on what is known of all."""
         return any(len(known) > 1 for known in self._samples.values())
 
-    def _stop(self, number: int, samples: Sequence[Mapping[str, float]], reason: str) -> bool:
+    def _mark_stopped(self, number: int, samples: Sequence[Mapping[str, float]], reason: str) -> bool:
         """Mark a trial as stopped early. Whether there is data of it: a point without a goal's value is none."""
         trial = self._client._experiment.trials[self._indices[number]]
         # Unsafe: Ax would see the data first, and the repeats' uncertainty depends on all trials.
@@ -347,6 +347,7 @@ class AxOptimizer:
 
     def _propose(self) -> Suggestion | None:
         """One point from Ax; None when it has none to give."""
+        client = self._client
         from ax.exceptions.core import DataRequiredError, SearchSpaceExhausted
         from ax.exceptions.generation_strategy import (
             GenerationStrategyRepeatedPoints,
@@ -355,7 +356,7 @@ class AxOptimizer:
 
         try:
             with limited_threads(self._torch_threads):
-                ((index, parameterization),) = self._client.get_next_trials(max_trials=1).items()
+                ((index, parameterization),) = client.get_next_trials(max_trials=1).items()
         except (
             SearchSpaceExhausted,
             GenerationStrategyRepeatedPoints,
@@ -371,17 +372,17 @@ class AxOptimizer:
                 str(error).splitlines()[0] if str(error) else "",
             )
             return None
-        run = self._client._experiment.trials[index].generator_run
+        run = client._experiment.trials[index].generator_run
         node = node_name(run)
         if self._ax_space.conditional:
             # What Ax 1.3.1 drew for inactive parameters, and would fill them with later; a resume does not know it.
             run._candidate_metadata_by_arm_signature = None
         point = self._ax_space.decode(parameterization)
         self._proposed[identity(self._space, point)] = index
-        return Suggestion(point, _GENERATORS.get(node, node), sobol_position(run))
+        return Suggestion(point, _GENERATORS.get(node, node))
 
-    def _strategy(self, position: int, fresh: bool) -> Any:
-        """Ax's default strategy for the method, with the quasi-random sequence brought to ``position``."""
+    def _strategy(self) -> Any:
+        """Ax's default strategy for the method; its quasi-random step serves those who load what ``save`` wrote."""
         from ax.api.utils.generation_strategy_dispatch import choose_generation_strategy
         from ax.api.utils.structs import GenerationStrategyDispatchStruct
 
@@ -390,8 +391,7 @@ class AxOptimizer:
                 method=self._method,
                 initialization_budget=self._n_startup_trials,
                 initialization_random_seed=self._seed,
-                # On a resume Ax would take its quasi-random step once more before it looks at what is known.
-                initialize_with_center=fresh,
+                initialize_with_center=False,
                 use_existing_trials_for_initialization=True,
                 min_observed_initialization_trials=None,
                 # Otherwise Ax refuses to suggest while more workers wait than the initialization has trials.
@@ -403,9 +403,7 @@ class AxOptimizer:
         for node in strategy.nodes_by_name.values():
             for spec in node.generator_specs:
                 if node.name == "Sobol":
-                    spec.generator_kwargs["init_position"] = position
-                    if self._unseen is not None:
-                        spec.generator_gen_kwargs["model_gen_options"] = {"max_rs_draws": _FEW_DRAWS}
+                    spec.generator_kwargs["init_position"] = self._position
                 elif node.name == "MBM" and self._method == "fast":
                     spec.generator_gen_kwargs["model_gen_options"] = {"optimizer_kwargs": dict(_SEARCH_EFFORT)}
                     if self._ax_space.conditional:
@@ -467,6 +465,14 @@ def _pooled_deviations(trials: Sequence[Sequence[Mapping[str, float]]]) -> dict[
             if spread is not None:
                 squares.setdefault(name, []).append(spread**2)
     return {name: math.sqrt(sum(values) / len(values)) for name, values in squares.items()}
+
+
+def _import_ax() -> Any:
+    """Ax's Client."""
+    _quiet()
+    from ax.api.client import Client
+
+    return Client
 
 
 def _quiet() -> None:

@@ -57,6 +57,6 @@ def make(tmp_path: Path) -> Make:
 
 
 def all_failed(directory: Path, reasons: Sequence[str] = ("RuntimeError: out of memory",) * 4) -> StudyRecord:
-    points = studies.quasi_random_points(studies.FLAT, 1)
+    points = studies.QuasiRandomPoints(studies.FLAT, 1)
     trials = [studies.failed(n, point, reason) for n, (point, reason) in enumerate(zip(points, reasons, strict=False))]
     return stored(studies.record(directory, trials))

@@ -34,7 +34,7 @@ def directory(tmp_path: Path) -> Path:
     """
     sweep = tmp_path / "sweep"
     handles = [*["local_cwd://ax_mo/x"] * 4, "slurm://ax_mo/17", "local_cwd://ax_mo/x", None, "launcher"]
-    point = next(iter(studies.quasi_random_points(studies.FLAT, 1)))
+    point = next(iter(studies.QuasiRandomPoints(studies.FLAT, 1)))
     trials = [
         studies.trial(n, point, status=Status.RUNNING, metrics={}, ended=None, handle=handle, submitted="2026-11-24")
         for n, handle in enumerate(handles)

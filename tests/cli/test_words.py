@@ -21,7 +21,7 @@ from .conftest import Cli, Make, stored
 
 def half_done(directory: Path) -> StudyRecord:
     """Six trials of 20: two that run, or ran when their sweeper was killed."""
-    points = studies.quasi_random_points(studies.FLAT, 1)
+    points = studies.QuasiRandomPoints(studies.FLAT, 1)
     trials = [studies.trial(n, point) for n, point in zip(range(6), points, strict=False)]
     for n, status in ((4, Status.RUNNING), (5, Status.ASKED)):
         started = trials[n].started if status is Status.RUNNING else None
@@ -75,7 +75,7 @@ def test_running_trial_shows_what_it_has_reported(cli: Cli, tmp_path: Path) -> N
 
 
 def short_of_thresholds(directory: Path, *values: tuple[float, float]) -> Path:
-    points = studies.quasi_random_points(studies.FLAT, 1)
+    points = studies.QuasiRandomPoints(studies.FLAT, 1)
     trials = [
         studies.trial(n, point, metrics={"val_acc": acc, "num_params": size, "seconds": 1.0})
         for n, ((acc, size), point) in enumerate(zip(values, points, strict=False))
@@ -169,7 +169,7 @@ def test_runs_are_listed_only_where_trials_are_repeated(cli: Cli, make: Make, tm
     assert "runs" not in single and {"config", "command", "curve", "logs"} <= set(single)
     trials = [
         replace(trial, repeat=repeat, overrides=(*trial.overrides, f"seed={repeat}"), directory=f"0/{repeat}")
-        for trial in [studies.trial(0, next(iter(studies.quasi_random_points(studies.FLAT, 1))))]
+        for trial in [studies.trial(0, next(iter(studies.QuasiRandomPoints(studies.FLAT, 1))))]
         for repeat in (0, 1)
     ]
     directory = stored(studies.record(tmp_path / "r", trials)).directory

@@ -11,7 +11,7 @@ from typing import Any
 from ax_mo.goals import Goals, parse_goals
 from ax_mo.record import StudyRecord
 from ax_mo.space.parameters import Choice, Condition, Option, Range, Space
-from ax_mo.space.sample import quasi_random_points
+from ax_mo.space.sample import QuasiRandomPoints
 from ax_mo.study.trial import Status, Trial
 
 FLAT = Space((
@@ -84,7 +84,7 @@ def study(
 ) -> StudyRecord:
     """``count`` trials; where they are ``mixed``, some have failed, were stopped early or imported."""
     random.seed(1)
-    trials = [trial(number, point, space) for number, point in zip(range(count), quasi_random_points(space, 1))]  # noqa: B905
+    trials = [trial(number, point, space) for number, point in zip(range(count), QuasiRandomPoints(space, 1))]  # noqa: B905
     if mixed and count >= 10:
         trials[4] = failed(4, trials[4].point, space=space)
         trials[7] = replace(trials[7], status=Status.EARLY_STOPPED, reason="3 trials are better in everything")

@@ -10,8 +10,9 @@ import pytest
 from ax_mo.goals import parse_goals
 from ax_mo.space.parameters import Range, Space
 from ax_mo.study.asker import Asker, Curves, Samples
-from ax_mo.study.optimizer import AxOptimizer, SpaceExhausted
+from ax_mo.study.optimizer import AxOptimizer
 from ax_mo.study.trial import Status, Suggestion, Trial
+from ax_mo.study.untried import SpaceExhausted
 from ax_mo.trial.curve import CurvePoint
 
 POINT = CurvePoint(3, 1.5, {"acc": 0.8})

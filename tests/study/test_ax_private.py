@@ -65,13 +65,8 @@ def test_ax_without_its_notes_of_what_made_a_point(
 ) -> None:
     nameless = object()  # a generator run of which nothing is called as it was
     monkeypatch.setattr(optimizer_module, "node_name", lambda run: ax_private.node_name(nameless))
-    monkeypatch.setattr(optimizer_module, "sobol_position", lambda run: ax_private.sobol_position(nameless))
-    first = play([], 4)
-    second = play(trials_of(first), 4)
-    assert {(suggestion.generator, suggestion.position) for suggestion in first} == {("unknown", 0)}
-    assert len({(s.point["a"], s.point["b"]) for s in [*first, *second]}) == 8, "no point is tried twice"
-    for name in ("_generation_node_name", "_generator_state_after_gen"):
-        assert sum(name in record.getMessage() for record in caplog.records) == 1
+    assert [suggestion.generator for suggestion in play([], 8)[-2:]] == ["unknown"] * 2
+    assert sum("_generation_node_name" in record.getMessage() for record in caplog.records) == 1
 
 
 def test_ax_that_cannot_be_done_without_is_one_message(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -79,4 +74,4 @@ def test_ax_that_cannot_be_done_without_is_one_message(monkeypatch: pytest.Monke
 
     monkeypatch.delattr(Client, "_experiment")
     with pytest.raises(StudyStopped, match=r"has no Client\._experiment.*pip install 'ax-platform>=1\.3\.1,<1\.4'"):
-        play([], 1)
+        play([], 6)

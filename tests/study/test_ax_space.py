@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from ax_mo.linear import parse_linear
 from ax_mo.space.parameters import Choice, Condition, Option, Parameter, Range, Space
-from ax_mo.space.sample import point_at, quasi_random_points
+from ax_mo.space.sample import QuasiRandomPoints, point_at
 from ax_mo.study.ax_space import AxSpace
 
 
@@ -199,7 +199,7 @@ def client() -> Any:
 
 def test_ax_takes_points_of_the_space_and_suggests_others(client: Any) -> None:
     ax_space = AxSpace(SPACE)
-    for point in islice(quasi_random_points(SPACE, 1), 30):
+    for point in islice(QuasiRandomPoints(SPACE, 1), 30):
         index = client.attach_trial(parameters=ax_space.encode(point))
         kept = client._experiment.trials[index].arm.parameters
         assert ax_space.decode(kept) == pytest.approx(point)
@@ -214,7 +214,7 @@ def test_ax_takes_points_of_the_space_and_suggests_others(client: Any) -> None:
 
 
 def test_quasi_random_points_hold_what_is_active_only() -> None:
-    points = list(islice(quasi_random_points(SPACE, 1), 64))
+    points = list(islice(QuasiRandomPoints(SPACE, 1), 64))
     for point in points:
         assert SPACE.outside(point) is None
         assert point == SPACE.restricted(point)

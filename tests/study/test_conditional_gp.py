@@ -9,7 +9,7 @@ import torch
 
 from ax_mo.goals import parse_goals
 from ax_mo.space.parameters import Choice, Condition, Option, Parameter, Range, Space
-from ax_mo.space.sample import quasi_random_points
+from ax_mo.space.sample import QuasiRandomPoints
 from ax_mo.study import conditional_gp
 from ax_mo.study.ax_space import AxSpace
 from ax_mo.study.conditional_gp import ConditionalGP, ConditionalKernel, blocks_of
@@ -65,7 +65,7 @@ def covariance(*rows: list[float]) -> torch.Tensor:
 
 
 def points(count: int) -> list[dict[str, Any]]:
-    return list(islice(quasi_random_points(SPACE, 1), count))
+    return list(islice(QuasiRandomPoints(SPACE, 1), count))
 
 
 def test_points_that_differ_in_what_is_inactive_are_the_same_to_the_model() -> None:

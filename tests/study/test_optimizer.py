@@ -14,10 +14,11 @@ from ax_mo.goals import parse_goals
 from ax_mo.space.constraints import constrained
 from ax_mo.space.grammar import parse_entry
 from ax_mo.space.parameters import Choice, Condition, Option, Range, Space
-from ax_mo.study import optimizer as optimizer_module
-from ax_mo.study.optimizer import AxOptimizer, NoNewPoint, SpaceExhausted
+from ax_mo.study import untried
+from ax_mo.study.optimizer import AxOptimizer
 from ax_mo.study.repeats import means
 from ax_mo.study.trial import Status, Suggestion, Trial
+from ax_mo.study.untried import NoNewPoint, SpaceExhausted
 
 PARAMS = {
     "model.hidden1": "tag(log, int(interval(16, 128)))",
@@ -244,9 +245,19 @@ def test_where_hardly_any_draw_meets_the_constraints_there_are_points_without_a_
     assert [repeated.quasi_random().point for _ in range(20)] == points
 
 
+class Sequence:
+    position = 0
+
+    def __init__(self, points):
+        self.points = iter(points)
+
+    def __iter__(self):
+        return self.points
+
+
 def test_nothing_found_is_not_called_exhausted_and_is_looked_for_again(monkeypatch):
     found = iter([[], repeat({"a": 0.5, "b": 0.5}), [{"a": 0.25, "b": 0.5}]])
-    monkeypatch.setattr(optimizer_module, "quasi_random_points", lambda space, seed: iter(next(found)))
+    monkeypatch.setattr(untried, "QuasiRandomPoints", lambda *_: Sequence(next(found)))
     optimizer = AxOptimizer(space_of(UNIT, ["a <= b"]), F, seed=1)
     with pytest.raises(NoNewPoint, match=r"no new point was found that meets 'a <= b'") as caught:
         optimizer.quasi_random()
@@ -260,11 +271,11 @@ def test_nothing_found_is_not_called_exhausted_and_is_looked_for_again(monkeypat
 def test_point_is_given_once_where_two_threads_ask(monkeypatch):
     """The model's suggestion and the quasi-random point that replaces it may be the same."""
     same = {"a": 0.5, "b": 0.5}
-    monkeypatch.setattr(optimizer_module, "quasi_random_points", lambda space, seed: iter([same, {"a": 0.1, "b": 0.1}]))
+    monkeypatch.setattr(untried, "QuasiRandomPoints", lambda *_: Sequence([same, {"a": 0.1, "b": 0.1}]))
     optimizer = AxOptimizer(space_of(UNIT), F, seed=1)
     given = []
-    threads = [threading.Thread(target=lambda: given.append(optimizer._take(same))) for _ in range(8)]
-    with optimizer._lock:
+    threads = [threading.Thread(target=lambda: given.append(optimizer._untried.take(same))) for _ in range(8)]
+    with optimizer._untried._lock:
         for thread in threads:
             thread.start()
         assert not given, "nobody looks while another one adds"

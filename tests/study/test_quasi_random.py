@@ -6,7 +6,7 @@ import pytest
 
 from ax_mo.linear import parse_linear
 from ax_mo.space.parameters import Choice, Option, Range, Space
-from ax_mo.space.sample import quasi_random_points
+from ax_mo.space.sample import QuasiRandomPoints
 
 MODEL = Choice("model", (Option("mlp", "mlp"), Option("cnn", "cnn")), is_group=True)
 A, B = Range("a", 0.0, 1.0), Range("b", 1, 8, integral=True)
@@ -17,7 +17,7 @@ def space(*constraints: str) -> Space:
 
 
 def test_points_have_a_value_within_bounds_for_every_key() -> None:
-    for point in islice(quasi_random_points(space(), 1), 64):
+    for point in islice(QuasiRandomPoints(space(), 1), 64):
         assert list(point) == ["model", "a", "b"]
         assert point["model"] in ("mlp", "cnn")
         assert 0.0 <= point["a"] <= 1.0
@@ -26,15 +26,15 @@ def test_points_have_a_value_within_bounds_for_every_key() -> None:
 
 def test_points_satisfy_the_constraints() -> None:
     constrained = space("10*a <= b", "b >= 3")
-    points = list(islice(quasi_random_points(constrained, 1), 64))
+    points = list(islice(QuasiRandomPoints(constrained, 1), 64))
     assert len(points) == 64
     assert all(10 * point["a"] <= point["b"] + 1e-6 and point["b"] >= 3 for point in points)
-    unconstrained = islice(quasi_random_points(space(), 1), 64)
+    unconstrained = islice(QuasiRandomPoints(space(), 1), 64)
     assert any(10 * point["a"] > point["b"] for point in unconstrained)
 
 
 def test_points_cover_the_space_evenly() -> None:
-    points = list(islice(quasi_random_points(space(), 3), 64))
+    points = list(islice(QuasiRandomPoints(space(), 3), 64))
     assert sum(point["model"] == "mlp" for point in points) == 32
     assert {point["b"] for point in points} == set(range(1, 9))
     for quarter in range(4):
@@ -42,11 +42,11 @@ def test_points_cover_the_space_evenly() -> None:
 
 
 def test_same_seed_gives_the_same_points_and_another_seed_others() -> None:
-    first, again, other = (list(islice(quasi_random_points(space(), seed), 8)) for seed in (1, 1, 2))
+    first, again, other = (list(islice(QuasiRandomPoints(space(), seed), 8)) for seed in (1, 1, 2))
     assert first == again
     assert first != other
 
 
 @pytest.mark.timeout(60)
 def test_constraints_that_no_point_satisfies_end_the_sequence() -> None:
-    assert list(quasi_random_points(Space((A,), space("a >= 2").constraints), 1)) == []
+    assert list(QuasiRandomPoints(Space((A,), space("a >= 2").constraints), 1)) == []
