@@ -37,10 +37,11 @@ def _head_of_path(root: Path, here: Path) -> Path:
     Where this does not decide, the module is found from anywhere: the current directory will do.
     """
     library = f"python{sys.version_info.major}{sys.version_info.minor}.zip"
-    at = next((n for n, entry in enumerate(sys.path) if entry.endswith(os.sep + library)), 0)
+    path = [str(entry) for entry in sys.path]  # programs insert Path objects, too
+    at = next((n for n, entry in enumerate(path) if entry.endswith(os.sep + library)), 0)
     if not sys.flags.ignore_environment and os.environ.get("PYTHONPATH"):
         at -= len(set(os.environ["PYTHONPATH"].split(os.pathsep)))
-    ahead, behind = sys.path[: max(at, 0)], sys.path[max(at, 0) :]
+    ahead, behind = path[: max(at, 0)], path[max(at, 0) :]
     if str(root) in ahead and str(root) not in behind:  # nowhere else could it have found the module
         return root
     if str(here) in ahead or not ahead or not Path(ahead[-1]).is_dir():

@@ -66,7 +66,7 @@ def checkout(tmp_path: Path) -> Checkout:
 
 NOTHING = ""
 TO_ROOT = "os.chdir(ROOT); sys.path.append(ROOT)"  # as rootutils.setup_root(cwd=True, pythonpath=True) does
-TO_ROOT_FIRST = "os.chdir(ROOT); sys.path.insert(0, ROOT)"
+TO_ROOT_FIRST = "os.chdir(ROOT); sys.path.insert(0, Path(ROOT))"
 RELATIVE = "os.chdir('data'); os.chdir('raw')"
 SECOND_OF_PATH = "os.chdir('data'); sys.path.insert(1, os.getcwd())"
 
