@@ -30,7 +30,7 @@ class NoNewPoint(StudyStopped):
 
 
 class UntriedPoints:
-    """Gives each point of ``space`` at most once, on any thread: named ones first, then its center, then quasi-random.
+    """Gives each point of ``space`` at most once, on any thread: named ones first, or its center, then quasi-random.
 
     ``seed`` fixes the sequence, and ``know`` brings it to where a study had left it.
     """
@@ -39,7 +39,6 @@ class UntriedPoints:
         self._space = space
         self._seed = seed
         self._first = list(first)
-        self._has_begun = False  # the center is a fresh study's only
         self._lock = threading.RLock()
         self._tried: set[Identity] = set()
         self._position = 0
@@ -54,7 +53,6 @@ class UntriedPoints:
     def know(self, trials: Iterable[Trial]) -> None:
         """The points of these have been tried, and the sequence goes on after the last of them that is of it."""
         for trial in trials:
-            self._has_begun = True
             self._position = max(self._position, trial.position)
             self.take(trial.point)
 
@@ -86,9 +84,8 @@ class UntriedPoints:
         return None
 
     def startup(self) -> Suggestion:
-        """What is tried before there is a model: the center of the space in a study that begins, then quasi-random."""
-        if not self._has_begun:
-            self._has_begun = True
+        """What is tried before there is a model: the center of the space if nothing was yet, then quasi-random."""
+        if not self._tried:
             center = point_at(self._space, [0.5] * len(self._space.parameters))
             if all(constraint.holds(center) for constraint in self._space.constraints) and self.take(center):
                 return Suggestion(center, "center")

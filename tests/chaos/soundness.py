@@ -83,7 +83,11 @@ Seen = tuple[int, str, int, dict[str, float], dict[str, float]]
 def _seen(row: Mapping[str, str]) -> Seen:
     """A trial's number, status, attempt, point and metrics."""
     point = {key: float(row[f"params.{key}"]) for key in ("x", "y")}
-    metrics = {name: float(row[f"metrics.{name}"]) for name in OBJECTIVES if row.get(f"metrics.{name}")}
+    metrics = {
+        name.removeprefix("metrics."): float(value)
+        for name, value in row.items()
+        if name.startswith("metrics.") and value
+    }
     return int(row["trial"]), row["status"], int(row["attempt"]), point, metrics
 
 

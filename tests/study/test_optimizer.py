@@ -364,7 +364,7 @@ def test_named_points_come_first_each_once():
     optimizer.start()
     suggestions = [optimizer.ask() for _ in range(4)]
     assert suggestions[:2] == first[:2]
-    assert [s.generator for s in suggestions] == ["config", "initial", "center", "sobol"]
+    assert [s.generator for s in suggestions] == ["config", "initial", "sobol", "sobol"]
 
 
 def test_named_point_that_was_tried_before_is_not_tried_again():
