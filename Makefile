@@ -67,9 +67,9 @@ test-sqlalchemy14: env
 	PYTHONPATH=$(SQLALCHEMY14) $(BIN)/python -m pytest tests/study/test_store.py tests/study/test_urls.py \
 	  tests/study/test_damage.py tests/test_record.py tests/end_to_end/test_resume.py
 
-# The same tests with their studies at full length.
+# The same tests with their studies at full length, and more points of more spaces.
 test-long: env browser
-	AX_MO_TEST_LONG=1 $(BIN)/python -m pytest tests/end_to_end/test_conditional.py
+	AX_MO_TEST_LONG=1 $(BIN)/python -m pytest tests/end_to_end/test_conditional.py tests/space/test_round_trip_composed.py
 
 # On a Slurm, which root starts here where none answers; `make test` leaves these tests out where none does.
 test-slurm: env

@@ -206,13 +206,11 @@ class _Study:
                 parse_trackers(self._settings.trackers), self._asked.database, tag, self._sweep_dir, self._screen.notice
             )
             wake = threading.Event()
-            optimizer = self._asked.optimizer(store.seed)
-            asker = Asker(optimizer, wake.set)
+            asker = Asker(self._asked.optimizer(store.seed), wake.set)
             ledger = self._ledger(store, asker, self._trackers, tag, home)
             ended = (run for run in ledger.runs.values() if run.status.ended and run.status is not Status.IMPORTED)
             remove_leftovers(self._sweep_dir, (run.directory for run in ended))
             asker.start(list(ledger.trials.values()), ledger.curves())
-            optimizer.prepare()
             self._screen.header(announcement(self._asked, ledger))
             for line in notices(self._asked, ledger.trials, store.fixed):
                 self._screen.notice(line)

@@ -184,6 +184,8 @@ class Sweep:
         wanted = self._work_left() and not (self._again or self._opened)
         if self._pace.prefetch and self._asked is None and wanted:
             self._asked = self._ledger.asker.ask()
+        if wanted:
+            self._ledger.asker.prepare()
 
     # submit
 

@@ -3,6 +3,7 @@
 import inspect
 import logging
 import signal
+import subprocess
 import sys
 import warnings
 
@@ -61,6 +62,13 @@ def test_ax_misreads_constraints_over_several_metrics():
     made = client(["m0 >= 1.5", "2.0*c0 + 1.0*c1 <= 100"])
     with pytest.raises(ValueError, match="NaN"):
         play(made, lambda p: {"m0": p["x"], "m1": p["y"], "c0": 10.0 + p["y"], "c1": p["x"]})
+
+
+def test_scipy_fails_beside_a_torch_that_is_imported_by_half():
+    """SciPy 1.17.1; worked around by ``whole_imports`` in ax_mo/space/sample.py."""
+    code = "import sys, types; sys.modules['torch'] = types.ModuleType('torch'); import scipy.stats"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 1 and "module 'torch' has no attribute 'Tensor'" in done.stderr
 
 
 def test_botorch_compiles_a_kernel_at_first_use():

@@ -1,6 +1,7 @@
 """Points of a space without a model: all of a small one, or a scrambled Sobol sequence."""
 
 import random
+import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any
@@ -11,6 +12,11 @@ from ax_mo.space.unit import from_unit
 
 # So many draws in a row may violate the constraints before points are drawn from within them, less evenly.
 _MOST_MISSES = 1_000
+
+
+# Held while points are drawn, and by others while they import torch: SciPy asks whether a number is one of torch's, and
+# fails where that has been imported by half (SciPy 1.17.1).
+whole_imports = threading.Lock()
 
 
 class QuasiRandomPoints(Iterator[dict[str, Any]]):
@@ -25,7 +31,8 @@ class QuasiRandomPoints(Iterator[dict[str, Any]]):
         self._points = self._draw(space, seed)
 
     def __next__(self) -> dict[str, Any]:
-        return next(self._points)
+        with whole_imports:
+            return next(self._points)
 
     def _draw(self, space: Space, seed: int) -> Iterator[dict[str, Any]]:
         from scipy.stats.qmc import Sobol

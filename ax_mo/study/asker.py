@@ -23,6 +23,7 @@ class Optimizer(Protocol):
 
     def know(self, trials: Sequence[Trial]) -> None: ...
     def start(self, trials: Sequence[Trial] = (), curves: Curves | None = None) -> None: ...
+    def prepare(self) -> None: ...
     def ask(self) -> Suggestion: ...
     def assign(self, number: int, point: Point) -> None: ...
     def tell(self, number: int, samples: Samples, curve: Sequence[CurvePoint] = ()) -> None: ...
@@ -34,7 +35,7 @@ class Optimizer(Protocol):
 class Asker:
     """Runs an optimizer's calls in the order they were made, on a thread of its own.
 
-    An error in ``assign``, ``tell``, ``stop`` or ``fail`` is raised by the next ``ask``'s future.
+    An error in any other call is raised by the next ``ask``'s future.
     """
 
     def __init__(self, optimizer: Optimizer, on_ready: Callable[[], None] = lambda: None) -> None:
@@ -42,6 +43,7 @@ class Asker:
         self._on_ready = on_ready
         self._calls: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
         self._error: BaseException | None = None
+        self._prepared = False
         # A daemon: a model that is still being fitted must not keep an interrupted program from ending.
         self._thread = threading.Thread(target=self._work, name="ax_mo-suggestions", daemon=True)
         self._thread.start()
@@ -49,6 +51,12 @@ class Asker:
     def start(self, trials: Sequence[Trial], curves: Curves | None = None) -> None:
         self._optimizer.know(trials)  # at once: a quasi-random point may be asked for while all else is restored
         self._post(lambda: self._optimizer.start(trials, curves))
+
+    def prepare(self) -> None:
+        """There is time for what the model's first suggestion would have to wait for."""
+        if not self._prepared:
+            self._prepared = True
+            self._post(self._optimizer.prepare)
 
     def ask(self) -> "Future[Suggestion]":
         future: Future[Suggestion] = Future()

@@ -6,7 +6,6 @@ need nothing of it. Everything here but ``know`` and ``quasi_random`` runs on on
 
 import logging
 import math
-import threading
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -16,6 +15,7 @@ from typing import Any
 from ax_mo.goals import Goals
 from ax_mo.space.identity import Identity, identity
 from ax_mo.space.parameters import Point, Space
+from ax_mo.space.sample import whole_imports
 from ax_mo.study.ax_private import check_client, never_compile_kernels, node_name
 from ax_mo.study.ax_space import AxSpace
 from ax_mo.study.curves import Curve, thinned
@@ -98,10 +98,9 @@ class AxOptimizer:
         self._tell_ax(lambda: self._restore(trials, {} if curves is None else curves))
 
     def prepare(self) -> None:
-        """Import Ax on a thread meanwhile, which takes seconds, unless the study ends before the model's turn."""
+        """Import Ax, which takes seconds, unless the study ends before the model's turn."""
         if self._method != "random_search" and (self._n_trials is None or self._n_trials > self._startup_trials):
-            # Not a daemon: Python must not end in the middle of an import.
-            threading.Thread(target=_import_ax, name="ax_mo-import").start()
+            _import_ax()
 
     @property
     def _client(self) -> Any:
@@ -470,7 +469,8 @@ def _pooled_deviations(trials: Sequence[Sequence[Mapping[str, float]]]) -> dict[
 def _import_ax() -> Any:
     """Ax's Client."""
     _quiet()
-    from ax.api.client import Client
+    with whole_imports:
+        from ax.api.client import Client
 
     return Client
 

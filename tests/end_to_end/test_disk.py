@@ -6,6 +6,8 @@ import time
 
 import yaml
 
+from .test_resume import wait_until
+
 SPACE = ("x=interval(0,1)", "y=interval(0,1)", "hydra.sweeper.method=random_search")
 
 
@@ -61,21 +63,20 @@ def test_unwritable_trial_directory_stops_the_study(sweep):
 
 
 def test_disk_trouble_leaves_the_running_trials_to_a_resume(sweep):
-    options = ("x=interval(0,1)", sweep.held, "hydra.sweeper.n_trials=2", "hydra.sweeper.n_jobs=2",
-               f"journal={sweep.tmp_path / 'journal'}")  # fmt: skip
+    trials = f"[{{until: {sweep.gate}, x: 0.1}}, {{until: '', x: 0.2}}]"
+    options = ("x=interval(0,1)", f"until=choice({sweep.gate},'')", "sleep=2", "hydra.sweeper.n_trials=2",
+               f"hydra.sweeper.initial_trials={trials}", "hydra.sweeper.start_from_config=false",
+               "hydra.sweeper.n_jobs=2", f"journal={sweep.tmp_path / 'journal'}")  # fmt: skip
     process = sweep.start(*options)
-    deadline = time.monotonic() + 60
-    while not all((sweep.dir / number / ".pid").exists() for number in "01"):
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
+    wait_until(lambda: all((sweep.dir / number / ".pid").exists() for number in "01"))
     (sweep.dir / "trials.csv").unlink()
-    (sweep.dir / "trials.csv").mkdir()  # which no file can replace
+    (sweep.dir / "trials.csv").mkdir()  # which no file can replace, when trial 1 has ended
     process.wait(60)
     output = process.stdout.read()
     assert process.returncode == 1 and "Cannot write in" in output, output
-    assert "What runs goes on, and a resume adopts it: trial 0, 1." in output
+    assert "What runs goes on, and a resume adopts it: trial 0" in output
     (sweep.dir / "trials.csv").rmdir()
-    resumed = sweep.run_and_release("Trial 1 is still running", *options)
+    resumed = sweep.run_and_release("Trial 0 is still running", *options)
     assert resumed.returncode == 0, resumed.output
     assert [(trial["status"], trial["attempt"]) for trial in sweep.trials()] == [("completed", "1")] * 2
     assert sorted((sweep.tmp_path / "journal").read_text().split()) == ["0", "1"]

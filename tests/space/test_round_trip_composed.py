@@ -1,6 +1,7 @@
 """Any point that can be suggested, given to Hydra as a trial's overrides, composes to that point: value and type."""
 
 import json
+import os
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -20,6 +21,7 @@ from ax_mo.space.parameters import Choice, Parameter, Range, Space
 from ax_mo.space.sample import point_at
 from ax_mo.study.ax_space import AxSpace
 
+LONG = bool(os.environ.get("AX_MO_TEST_LONG"))
 thorough = settings(deadline=None, database=None, derandomize=True)
 
 FILES = {
@@ -198,7 +200,7 @@ def parameter_of(key: str, text: str) -> Parameter:
     return entry.content
 
 
-@settings(thorough, max_examples=650)
+@settings(thorough, max_examples=650 if LONG else 150)
 @given(entries)
 @example({"a": (("1,1.0,true,'1',null", [1, 1.0, True, "1", None]), 0.3), "b": (("0.0,-0.0", [0.0, -0.0]), 0.9)})
 def test_point_of_any_values_composes_to_itself(
@@ -277,7 +279,7 @@ def conditional_spaces(project: Composer) -> list[Space]:
     ]
 
 
-@settings(thorough, max_examples=360)
+@settings(thorough, max_examples=360 if LONG else 90)
 @given(st.integers(0, 2), st.lists(units, min_size=16, max_size=16))
 def test_conditional_point_composes_to_itself_without_what_is_inactive(
     project: Composer, conditional_spaces: list[Space], index: int, numbers_drawn: list[float]

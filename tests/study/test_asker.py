@@ -43,6 +43,9 @@ class Notes:
     def start(self, trials: Sequence[Trial] = (), curves: Curves | None = None) -> None:
         self._note("start", *[trial.number for trial in trials], *(curves or ()))
 
+    def prepare(self) -> None:
+        self._note("prepare")
+
     def ask(self) -> Suggestion:
         self._note("ask")
         return Suggestion({"x": len(self.calls)}, "model")
