@@ -4,6 +4,7 @@ import csv
 import json
 import os
 import shutil
+import signal
 import sqlite3
 import subprocess
 import sys
@@ -108,6 +109,14 @@ def sweep(tmp_path: Path) -> Iterator[Sweep]:
     page = sweep.dir / "report.html"
     if page.is_file():
         page.unlink()  # who would add its model ends
+
+
+@pytest.fixture(autouse=True)
+def hangups_are_heard() -> Iterator[None]:
+    """Also where the tests themselves were started under nohup, which their sweeps would inherit."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    yield
+    signal.signal(signal.SIGHUP, before)
 
 
 RunCommand = Callable[..., Finished]
