@@ -63,13 +63,12 @@ class AxOptimizer:
         self._space = space
         self._goals = goals
         self._seed = seed
-        self._n_startup_trials = n_startup_trials
+        self._startup_trials = _STARTUP_TRIALS if n_startup_trials is None else n_startup_trials
         self._n_trials = n_trials
         self._method = method
         self._torch_threads = torch_threads
         self._ax_space = AxSpace(space)
         self._untried = UntriedPoints(space, seed, first)
-        self._position = 0  # of the quasi-random sequence, when the study was started
         self._worst: dict[str, float] = {}  # of objectives without a threshold
         self._samples: dict[int, tuple[Mapping[str, float], ...]] = {}  # by trial, one per repeat
         self._estimates = estimates
@@ -94,7 +93,6 @@ class AxOptimizer:
                 self._begun.add(trial.number)
             if trial.status.has_metrics and trial.status is not Status.EARLY_STOPPED:
                 self._observed.add(trial.number)
-        self._position = max((trial.position for trial in trials), default=0)
         self._tell_ax(lambda: self._restore(trials, {} if curves is None else curves))
 
     def prepare(self) -> None:
@@ -157,10 +155,6 @@ class AxOptimizer:
         least = self._startup_trials
         enough = len(self._begun) >= least and len(self._observed) >= max(1, least // 2)
         return enough and self._method != "random_search"
-
-    @property
-    def _startup_trials(self) -> int:
-        return _STARTUP_TRIALS if self._n_startup_trials is None else self._n_startup_trials
 
     def save(self, path: Path) -> None:
         """Write Ax's own JSON snapshot, which ``Client.load_from_json_file`` reads without ax_mo.
@@ -388,7 +382,7 @@ class AxOptimizer:
         strategy = choose_generation_strategy(
             GenerationStrategyDispatchStruct(
                 method=self._method,
-                initialization_budget=self._n_startup_trials,
+                initialization_budget=self._startup_trials,
                 initialization_random_seed=self._seed,
                 initialize_with_center=False,
                 use_existing_trials_for_initialization=True,
@@ -402,7 +396,7 @@ class AxOptimizer:
         for node in strategy.nodes_by_name.values():
             for spec in node.generator_specs:
                 if node.name == "Sobol":
-                    spec.generator_kwargs["init_position"] = self._position
+                    spec.generator_kwargs["init_position"] = self._untried.position
                 elif node.name == "MBM" and self._method == "fast":
                     spec.generator_gen_kwargs["model_gen_options"] = {"optimizer_kwargs": dict(_SEARCH_EFFORT)}
                     if self._ax_space.conditional:

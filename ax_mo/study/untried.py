@@ -41,7 +41,7 @@ class UntriedPoints:
         self._first = list(first)
         self._lock = threading.RLock()
         self._tried: set[Identity] = set()
-        self._position = 0
+        self.position = 0  # of the quasi-random sequence, where the trials that are known had left it
         self._sequence: QuasiRandomPoints | None = None
         self._sequences = 0  # how many have been begun
         self._size = space.size
@@ -53,7 +53,7 @@ class UntriedPoints:
     def know(self, trials: Iterable[Trial]) -> None:
         """The points of these have been tried, and the sequence goes on after the last of them that is of it."""
         for trial in trials:
-            self._position = max(self._position, trial.position)
+            self.position = max(self.position, trial.position)
             self.take(trial.point)
 
     def take(self, point: Point) -> bool:
@@ -97,7 +97,7 @@ class UntriedPoints:
             if self.exhausted:
                 raise SpaceExhausted
             if self._sequence is None:
-                self._sequence = QuasiRandomPoints(self._space, self._seed + self._sequences, self._position)
+                self._sequence = QuasiRandomPoints(self._space, self._seed + self._sequences, self.position)
                 self._sequences += 1
             # Where all that is left is known, it need not be found by chance.
             most = _MOST_KNOWN if self._left is None else 0 if self._space.constraints else _FEW_DRAWS
