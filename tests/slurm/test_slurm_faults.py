@@ -34,6 +34,12 @@ pytestmark = pytest.mark.timeout(400)
 OPTIONS = ("x=interval(0,1)", "hydra.launcher.scheduler=slurm", "hydra.sweeper.n_jobs=2", "hydra.sweeper.seed=1")
 
 
+def all_noted(sweep: Sweep) -> bool:
+    """Whether the sweeper has noted the job of each trial, which may have started before."""
+    with sweep.database() as connection:
+        return not connection.execute("select 1 from ax_mo_trial where handle is null").fetchone()
+
+
 def finish(process: "subprocess.Popen[str]") -> str:
     output, _ = process.communicate(timeout=300)
     assert process.returncode == 0, output
@@ -158,7 +164,7 @@ def test_resume_with_another_scheduler_is_refused_while_jobs_of_the_first_may_ru
     space, *others = OPTIONS
     options = (space, "sleep=25", f"journal={journal}", "hydra.sweeper.n_jobs=2", "hydra.sweeper.n_trials=2")
     first = sweep.start(*options, *others)
-    until(lambda: started(sweep, 0, 1))
+    until(lambda: started(sweep, 0, 1) and all_noted(sweep))
     first.kill()
     first.wait()
     refused = sweep.run(*options, launcher, timeout=100)
