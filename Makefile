@@ -26,6 +26,7 @@ test: lint types unit
 lint: env
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports --no-logo
 
 types: env
 	$(BIN)/mypy
@@ -57,19 +58,20 @@ test-next:
 	$(MAKE) env VENV=.venv-next
 	.venv-next/bin/pip install --quiet --pre -U $(NEXT) $(shell grep '^torch==' constraints.txt)
 	.venv-next/bin/pip freeze | grep -iE '^($(shell echo $(NEXT) | tr ' ' '|'))=='
-	.venv-next/bin/python -m pytest -n $(JOBS) --dist loadfile tests/test_workarounds.py tests/study tests/space tests/jobs \
-	  tests/test_notebook.py tests/test_record.py tests/page/test_figures.py tests/hydra_suites tests/end_to_end/test_resume.py
+	.venv-next/bin/python -m pytest -n $(JOBS) --dist loadfile tests/test_workarounds.py tests/optimizer tests/storage \
+	  tests/search_space tests/hydra_project tests/runner tests/test_notebook.py tests/html_report/test_figures.py \
+	  tests/hydra_suites tests/end_to_end/test_resume.py
 
 # The oldest SQLAlchemy that we take: the projects that pin it are many.
 SQLALCHEMY14 = $(CURDIR)/.sqlalchemy14
 test-sqlalchemy14: env
 	$(BIN)/pip install --quiet --no-deps --upgrade --target $(SQLALCHEMY14) SQLAlchemy==1.4.54
-	PYTHONPATH=$(SQLALCHEMY14) $(BIN)/python -m pytest tests/study/test_store.py tests/study/test_urls.py \
-	  tests/study/test_damage.py tests/test_record.py tests/end_to_end/test_resume.py
+	PYTHONPATH=$(SQLALCHEMY14) $(BIN)/python -m pytest tests/storage/test_store.py tests/core/test_urls.py \
+	  tests/storage/test_damage.py tests/storage/test_snapshot.py tests/end_to_end/test_resume.py
 
 # The same tests with their studies at full length, and more points of more spaces.
 test-long: env browser
-	AX_MO_TEST_LONG=1 $(BIN)/python -m pytest tests/end_to_end/test_conditional.py tests/space/test_round_trip_composed.py
+	AX_MO_TEST_LONG=1 $(BIN)/python -m pytest tests/end_to_end/test_conditional.py tests/search_space/test_round_trip_composed.py
 
 # On a Slurm, which root starts here where none answers; `make test` leaves these tests out where none does.
 test-slurm: env

@@ -2,6 +2,6 @@
 
 import sys
 
-from ax_mo.cli import main
+from ax_mo.cli.main import main
 
 sys.exit(main())

@@ -6,14 +6,14 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
-from ax_mo.choosing import best, why_none
-from ax_mo.conditions import names_of, parse_condition
+from ax_mo.core.pareto import hypervolume, pareto_front, reference_point
+from ax_mo.core.trial import Trial, Value
 from ax_mo.errors import AxMoError, closest
-from ax_mo.record import StudyRecord, StudyState, read_record
-from ax_mo.results.front import hypervolume, pareto_front, reference_point
-from ax_mo.space.parameters import Choice, Space, Value
-from ax_mo.study.trial import Trial
-from ax_mo.tables import frame
+from ax_mo.results.query import names_of, parse_condition
+from ax_mo.results.select import best, why_none
+from ax_mo.results.tables import frame
+from ax_mo.search_space.parameters import Choice, Space
+from ax_mo.storage.snapshot import StudyRecord, StudyState, read_record
 
 _ROWS = 20
 """Of the front, that a notebook shows by itself."""
@@ -138,7 +138,7 @@ class Study:
 
     @staticmethod
     def _figures() -> Any:
-        from ax_mo.page import figures
+        from ax_mo.html_report import figures
 
         return figures
 
@@ -158,7 +158,7 @@ class Study:
 
     @cached_property
     def _fitted(self) -> Any:
-        from ax_mo.study.fitted import Fitted
+        from ax_mo.optimizer.diagnostics import Fitted
 
         return Fitted(self._record)
 

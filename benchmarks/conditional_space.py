@@ -17,11 +17,11 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
 from typing import Any
 
-from ax_mo.goals import parse_goals
-from ax_mo.results.front import hypervolume, pareto_front, reference_point
-from ax_mo.space.parameters import Choice, Condition, Option, Parameter, Range, Space
-from ax_mo.study.optimizer import AxOptimizer
-from ax_mo.study.trial import Status, Trial
+from ax_mo.core.objectives import parse_goals
+from ax_mo.core.pareto import hypervolume, pareto_front, reference_point
+from ax_mo.core.trial import Status, Trial
+from ax_mo.optimizer.ax import AxOptimizer
+from ax_mo.search_space.parameters import Choice, Condition, Option, Parameter, Range, Space
 
 GOALS = parse_goals(
     {

@@ -16,9 +16,9 @@ from pathlib import Path
 
 from measure import Row, median_row, print_table, python, run, seconds, trials_of
 
-from ax_mo.goals import parse_goals
-from ax_mo.results.front import hypervolume, pareto_front, reference_point
-from ax_mo.study.trial import Status, Trial
+from ax_mo.core.objectives import parse_goals
+from ax_mo.core.pareto import hypervolume, pareto_front, reference_point
+from ax_mo.core.trial import Status, Trial
 
 _TRAIN = Path(__file__).resolve().parents[1] / "example_project" / "train.py"
 _GOALS = parse_goals(

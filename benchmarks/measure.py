@@ -51,7 +51,7 @@ def timed(call, name):
 
 
 if "-m" in sys.argv:
-    from ax_mo.study.optimizer import AxOptimizer
+    from ax_mo.optimizer.ax import AxOptimizer
 
     AxOptimizer.start = timed(AxOptimizer.start, "start")
     AxOptimizer.ask = timed(AxOptimizer.ask, "ask")

@@ -20,8 +20,8 @@ from hydra.types import RunMode
 from measure import Row, median_row, print_table
 from omegaconf import DictConfig
 
-from ax_mo.project import Project
-from ax_mo.space.build import build_space
+from ax_mo.hydra_project.project import Project
+from ax_mo.search_space.build import build_space
 
 
 class CountingProject(Project):

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from .postgresql import PostgreSQL, own_postgresql
+from tests.support.postgresql import PostgreSQL, own_postgresql
 
 # Each sweep of a test would fit a model for its page at its end: seconds of work that hundreds of tests do not look at.
 os.environ.setdefault("AX_MO_REPORT", "0")

@@ -7,10 +7,10 @@ import pandas as pd
 import pytest
 
 import ax_mo
+from ax_mo.core.trial import Status
 from ax_mo.errors import AxMoError
-from ax_mo.study.trial import Status
 from tests.cli.conftest import all_failed, stored
-from tests.page import studies
+from tests.support import studies
 
 PLOTS = ("tradeoff", "hypervolume", "parallel_coordinates", "learning_curves", "timeline", "suggestions")
 

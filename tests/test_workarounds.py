@@ -45,7 +45,7 @@ def play(made, metrics, count=7):
 
 
 def test_ax_refuses_constraints_between_log_scaled_parameters():
-    """ax-platform 1.3.1; worked around in ax_mo/study/ax_space.py."""
+    """ax-platform 1.3.1; worked around in ax_mo/optimizer/ax_space.py."""
     with pytest.raises(ValueError, match="not allowed on log scale"):
         client(parameter_constraints=["x <= y"], scaling="log")
 
@@ -65,14 +65,14 @@ def test_ax_misreads_constraints_over_several_metrics():
 
 
 def test_scipy_fails_beside_a_torch_that_is_imported_by_half():
-    """SciPy 1.17.1; worked around by ``whole_imports`` in ax_mo/space/sample.py."""
+    """SciPy 1.17.1; worked around by ``whole_imports`` in ax_mo/search_space/sample.py."""
     code = "import sys, types; sys.modules['torch'] = types.ModuleType('torch'); import scipy.stats"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 1 and "module 'torch' has no attribute 'Tensor'" in done.stderr
 
 
 def test_botorch_compiles_a_kernel_at_first_use():
-    """botorch 0.18.1; switched off in ax_mo/study/ax_private.py, which sets a private name."""
+    """botorch 0.18.1; switched off in ax_mo/optimizer/compat.py, which sets a private name."""
     from botorch.acquisition.multi_objective import logei
 
     source = inspect.getsource(logei._try_load_fused_kernel)
@@ -80,7 +80,7 @@ def test_botorch_compiles_a_kernel_at_first_use():
 
 
 def test_private_names_of_ax_are_where_we_look_for_them():
-    """ax-platform 1.3.1; used in ax_mo/study/ax_private.py and AxOptimizer, for want of public ones."""
+    """ax-platform 1.3.1; used in ax_mo/optimizer/compat.py and AxOptimizer, for want of public ones."""
     made = client()
     ((index, _),) = made.get_next_trials(1).items()
     run = made._experiment.trials[index].generator_run
@@ -90,7 +90,7 @@ def test_private_names_of_ax_are_where_we_look_for_them():
 
 
 def test_torchx_local_scheduler_replaces_signal_handlers():
-    """torchx 0.7.0; its handlers are put back in ax_mo/jobs/torchx_app.py."""
+    """torchx 0.7.0; its handlers are put back in ax_mo/runner/torchx_app.py."""
     from torchx.schedulers.local_scheduler import create_scheduler
 
     before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
@@ -103,7 +103,7 @@ def test_torchx_local_scheduler_replaces_signal_handlers():
 
 
 def test_torchx_substitutes_dollars_in_arguments():
-    """torchx 0.7.0; escaped in ax_mo/jobs/torchx_app.py."""
+    """torchx 0.7.0; escaped in ax_mo/runner/torchx_app.py."""
     from torchx.specs import Role, macros
 
     role = Role(name="r", image="", entrypoint="echo", args=["$$", "${app_id}"])
@@ -112,7 +112,7 @@ def test_torchx_substitutes_dollars_in_arguments():
 
 
 def test_hydra_ignores_its_searchpath_for_group_options_without_a_config_name(tmp_path):
-    """hydra-core 1.3.8 (and 1.4.0rc3 without config_name); worked around in ax_mo/project.py."""
+    """hydra-core 1.3.8 (and 1.4.0rc3 without config_name); worked around in ax_mo/hydra_project/project.py."""
     from hydra import initialize_config_dir
     from hydra.core.global_hydra import GlobalHydra
 
@@ -128,7 +128,7 @@ def test_hydra_ignores_its_searchpath_for_group_options_without_a_config_name(tm
 
 
 def test_hydra_callbacks_of_a_sweep_are_a_list_that_can_be_added_to():
-    """No public way to add a callback to a sweep's context; ax_mo/run.py appends to this attribute."""
+    """No public way to add a callback to a sweep's context; ax_mo/sweep/run.py appends to this attribute."""
     from hydra._internal.callbacks import Callbacks
 
     assert Callbacks().callbacks == []
@@ -136,7 +136,7 @@ def test_hydra_callbacks_of_a_sweep_are_a_list_that_can_be_added_to():
 
 
 def test_hydras_argument_parser_is_where_the_launcher_looks_for_it():
-    """No public way to parse Hydra's flags; ax_mo/jobs/command.py uses this."""
+    """No public way to parse Hydra's flags; ax_mo/hydra_project/command.py uses this."""
     from hydra._internal.utils import get_args_parser
 
     parsed = get_args_parser().parse_args(["-m", "--config-name", "c", "a=1"])
@@ -165,7 +165,7 @@ def conditional_client(shared: bool = False):
 
 
 def test_ax_refuses_a_parameter_below_two_options() -> None:
-    """ax_mo/study/ax_space.py makes a copy for each option."""
+    """ax_mo/optimizer/ax_space.py makes a copy for each option."""
     from ax.exceptions.core import UserInputError
 
     with pytest.raises(UserInputError, match="cycle"):
@@ -184,7 +184,7 @@ def test_ax_keeps_what_it_drew_for_inactive_parameters() -> None:
 
 
 def test_botorchs_hierarchical_model_cannot_be_fitted_to_two_metrics() -> None:
-    """ax_mo/study/conditional_gp.py has a model of its own."""
+    """ax_mo/optimizer/conditional_kernel.py has a model of its own."""
     import torch
     from botorch.fit import fit_gpytorch_mll
     from botorch.models.hierarchical.conditional_kernel_gp import HierarchicalConditionalKernelGP
@@ -197,13 +197,13 @@ def test_botorchs_hierarchical_model_cannot_be_fitted_to_two_metrics() -> None:
 
 
 def test_ax_untransforms_what_was_never_transformed_in_its_fast_cross_validation():
-    """ax-platform 1.3.1, with choices and whole numbers; worked around in ax_mo/study/fitted.py."""
+    """ax-platform 1.3.1, with choices and whole numbers; worked around in ax_mo/optimizer/diagnostics.py."""
     from pathlib import Path
 
     from ax.adapter.cross_validation import _efficient_loo_cross_validate
 
-    from ax_mo.study.fitted import Fitted
-    from tests.page.studies import study
+    from ax_mo.optimizer.diagnostics import Fitted
+    from tests.support.studies import study
 
     _, adapter = Fitted(study(Path("/nowhere"), 8, mixed=False))._fit
     with pytest.raises(TypeError, match="not an instance"):

@@ -11,11 +11,11 @@ from typing import Any
 
 import yaml
 
-from ax_mo.goals import Goals
-from ax_mo.results.front import pareto_front
+from ax_mo.core.objectives import Goals
+from ax_mo.core.pareto import pareto_front
+from ax_mo.core.repeats import by_trial, standard_errors
+from ax_mo.core.trial import Key, Trial
 from ax_mo.results.promote import recipe_name
-from ax_mo.study.repeats import by_trial, standard_errors
-from ax_mo.study.trial import Key, Trial
 from ax_mo.trial.files import write_atomically
 
 TRIALS = "trials.csv"

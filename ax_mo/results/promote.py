@@ -15,11 +15,11 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from ax_mo.goals import Goals
-from ax_mo.jobs.command import Program
-from ax_mo.project import Project, without_hydra
-from ax_mo.space.grammar import as_text
-from ax_mo.study.trial import Trial
+from ax_mo.core.objectives import Goals
+from ax_mo.core.trial import Trial
+from ax_mo.hydra_project.command import Program
+from ax_mo.hydra_project.overrides import as_text
+from ax_mo.hydra_project.project import Project, without_hydra
 from ax_mo.trial.untrusted import read_text
 
 _MISSING = object()

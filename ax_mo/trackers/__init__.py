@@ -10,12 +10,12 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
+from ax_mo.core.trial import Trial
 from ax_mo.errors import ConfigError, closest
-from ax_mo.study.trial import Trial
 from ax_mo.trackers.env import StudyTag
 
 if TYPE_CHECKING:
-    from ax_mo.record import StudyRecord
+    from ax_mo.storage.snapshot import StudyRecord
 
 TRACKERS = {
     "mlflow": "ax_mo.trackers.mlflow:MlflowTracker",

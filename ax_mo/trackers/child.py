@@ -14,10 +14,10 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from ax_mo.record import StudyRecord, record_of
-from ax_mo.results.front import hypervolume, pareto_front, reference_point
-from ax_mo.study.store import read_studies
-from ax_mo.study.trial import Status, Trial
+from ax_mo.core.pareto import hypervolume, pareto_front, reference_point
+from ax_mo.core.trial import Status, Trial
+from ax_mo.storage.snapshot import StudyRecord, record_of
+from ax_mo.storage.store import read_studies
 from ax_mo.trackers import State, Tracker, make_tracker
 from ax_mo.trackers.env import StudyTag
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from ax_mo.study.trial import Trial
+from ax_mo.core.trial import Trial
 
 WANDB = ("WANDB_RUN_ID", "WANDB_RESUME")
 MLFLOW_CONTEXT = "MLFLOW_RUN_CONTEXT"
@@ -15,9 +15,9 @@ MLFLOW_CONTEXT = "MLFLOW_RUN_CONTEXT"
 MLFLOW_PARENT = "mlflow.parentRunId"
 
 # Tags of MLflow's runs by which a study finds those that its trials made themselves.
-STUDY_TAG = "ax_mo.study"
+STUDY_TAG = "ax_mo.storage"
 STUDY_ID_TAG = "ax_mo.study_id"
-RUN_TAG = "ax_mo.run"
+RUN_TAG = "ax_mo.sweep.run"
 ATTEMPT_TAG = "ax_mo.attempt"
 TRIAL_TAG = "ax_mo.trial"
 

@@ -19,9 +19,9 @@ import mlflow
 from mlflow.entities import Metric, Param, RunTag
 from mlflow.exceptions import MlflowException
 
-from ax_mo.goals import Objective
-from ax_mo.record import StudyRecord
-from ax_mo.study.trial import Status, Trial
+from ax_mo.core.objectives import Objective
+from ax_mo.core.trial import Status, Trial
+from ax_mo.storage.snapshot import StudyRecord
 from ax_mo.trackers import State
 from ax_mo.trackers.env import (
     ATTEMPT_TAG,

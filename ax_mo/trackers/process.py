@@ -13,8 +13,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import IO, Any
 
-import ax_mo
-from ax_mo.study.trial import Trial
+from ax_mo.core.trial import Trial
 from ax_mo.trackers import State
 from ax_mo.trackers.child import trial_as_json
 from ax_mo.trackers.env import StudyTag
@@ -121,7 +120,7 @@ class _Process:
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(
                 # -P: a folder called "wandb" in the working directory is W&B's own, and not its package
-                [sys.executable, "-P", "-c", _CHILD, str(Path(ax_mo.__file__).parents[1])],
+                [sys.executable, "-P", "-c", _CHILD, str(Path(__file__).parents[2])],
                 stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, text=True, env=environment,
                 start_new_session=True,  # Ctrl-C is not meant for it
             )  # fmt: skip

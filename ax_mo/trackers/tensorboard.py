@@ -20,9 +20,9 @@ from tensorboard.plugins.hparams import api_pb2, metadata
 from tensorboard.plugins.hparams.plugin_data_pb2 import HParamsPluginData, SessionEndInfo, SessionStartInfo
 from tensorboard.summary.writer.record_writer import RecordWriter
 
-from ax_mo.record import StudyRecord
-from ax_mo.space.parameters import Choice, Parameter, Range
-from ax_mo.study.trial import Status, Trial
+from ax_mo.core.trial import Status, Trial
+from ax_mo.search_space.parameters import Choice, Parameter, Range
+from ax_mo.storage.snapshot import StudyRecord
 from ax_mo.trackers import State
 from ax_mo.trackers.env import StudyTag
 from ax_mo.trackers.kept import Kept

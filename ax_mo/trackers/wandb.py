@@ -12,9 +12,9 @@ from typing import Any
 
 import wandb
 
-from ax_mo.record import StudyRecord
-from ax_mo.results.front import pareto_front
-from ax_mo.study.trial import Trial
+from ax_mo.core.pareto import pareto_front
+from ax_mo.core.trial import Trial
+from ax_mo.storage.snapshot import StudyRecord
 from ax_mo.trackers import State
 from ax_mo.trackers.env import StudyTag
 from ax_mo.trackers.kept import Kept

@@ -1,4 +1,4 @@
-"""Hydra's face of the sweeper. The work is in ``ax_mo.run``, imported when a sweep begins."""
+"""Hydra's face of the sweeper. The work is in ``ax_mo.sweep.run``, imported when a sweep begins."""
 
 from typing import Any
 
@@ -23,7 +23,7 @@ class AxMoSweeper(Sweeper):
 
     def sweep(self, arguments: list[str]) -> Any:
         """Run the study; returns ``[[JobReturn, ...]]``, a JobReturn per trial in order."""
-        from ax_mo.run import sweep
+        from ax_mo.sweep.run import sweep
 
         assert self.hydra_context is not None and self.config is not None
         return sweep(self.settings, arguments, self.hydra_context, self.task_function, self.config)

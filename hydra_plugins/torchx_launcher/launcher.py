@@ -1,4 +1,4 @@
-"""Hydra's face of the launcher. The work is in ``ax_mo.jobs``, imported when jobs are launched."""
+"""Hydra's face of the launcher. The work is in ``ax_mo.runner``, imported when jobs are launched."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -25,7 +25,7 @@ class TorchXLauncher(Launcher):
 
     def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[JobReturn]:
         """Run the jobs to their ends; a job whose process died is a failed JobReturn."""
-        from ax_mo.jobs.launch import launch
+        from ax_mo.runner.launch import launch
 
         return launch(
             self.settings, job_overrides, initial_job_idx, self.hydra_context, self.task_function, self.config

@@ -11,7 +11,7 @@ from typing import Any
 
 import yaml
 
-from ax_mo.study.description import read_description
+from ax_mo.storage.description import read_description
 from tests.chaos.study import Study
 
 _TEMPORARY = re.compile(r"\..+\.tmp|.+-journal|\.torchx")

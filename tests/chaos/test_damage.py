@@ -10,12 +10,12 @@ from pathlib import Path
 
 import pytest
 
+from ax_mo.core.trial import Status
 from ax_mo.errors import AxMoError
-from ax_mo.rebuilding import open_or_rebuild
-from ax_mo.record import read_record
-from ax_mo.study.lock import sole_sweeper
-from ax_mo.study.store import Store, StoredStudy, read_studies
-from ax_mo.study.trial import Status
+from ax_mo.storage.lock import sole_sweeper
+from ax_mo.storage.snapshot import read_record
+from ax_mo.storage.store import Store, StoredStudy, read_studies
+from ax_mo.sweep.rebuild import open_or_rebuild
 from tests.end_to_end.conftest import Sweep
 
 COUNT = 500 if os.environ.get("AX_MO_TEST_CHAOS") else 25

@@ -12,7 +12,7 @@ import pytest
 from tests.chaos.conftest import FULL, Tell
 from tests.chaos.soundness import assert_nothing_runs, assert_sound, runs
 from tests.chaos.study import Study, wait_until
-from tests.postgresql import PostgreSQL
+from tests.support.postgresql import PostgreSQL
 
 MakeStudy = Callable[..., Study]
 

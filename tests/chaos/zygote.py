@@ -175,7 +175,8 @@ def _become(request: dict[str, Any]) -> None:
 def _preload() -> None:
     for name in (
         "ax.api.client", "hydra._internal.hydra", "sqlalchemy.dialects.sqlite", "torchx.runner.api",
-        "torchx.schedulers.local_scheduler", "ax_mo.page", "ax_mo.run", "ax_mo.screen.live", "ax_mo.screen.plain",
+        "torchx.schedulers.local_scheduler", "ax_mo.html_report", "ax_mo.sweep.run",
+        "ax_mo.terminal.live", "ax_mo.terminal.plain",
     ):  # fmt: skip
         importlib.import_module(name)
 

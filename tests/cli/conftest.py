@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from ax_mo.cli import main
-from ax_mo.record import StudyRecord, about
-from ax_mo.study.store import Definition, StoredStudy, write_study
-from tests.page import studies
+from ax_mo.cli.main import main
+from ax_mo.storage.snapshot import StudyRecord, about
+from ax_mo.storage.store import Definition, StoredStudy, write_study
+from tests.support import studies
 
 
 @dataclass

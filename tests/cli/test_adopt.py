@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from ax_mo.jobs.elsewhere import declared_lost
-from ax_mo.study.home import enter_home
-from ax_mo.study.lock import sole_sweeper
-from ax_mo.study.trial import Status
+from ax_mo.core.trial import Status
+from ax_mo.runner.elsewhere import declared_lost
+from ax_mo.storage.home import enter_home
+from ax_mo.storage.lock import sole_sweeper
 from ax_mo.trial.files import HEARTBEAT, LOST, PID, RESULT
 from tests.cli.conftest import Cli, stored
-from tests.page import studies
+from tests.support import studies
 
 STAT = Path("/proc/self/stat").read_text().strip()
 HERE = (

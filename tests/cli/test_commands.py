@@ -12,11 +12,11 @@ from typing import Any
 import pytest
 
 import ax_mo
-from ax_mo.cli import main
-from ax_mo.goals import parse_goals
-from ax_mo.space.parameters import Choice, Condition, Option, Range, Space
-from ax_mo.study.trial import Status
-from tests.page import studies
+from ax_mo.cli.main import main
+from ax_mo.core.objectives import parse_goals
+from ax_mo.core.trial import Status
+from ax_mo.search_space.parameters import Choice, Condition, Option, Range, Space
+from tests.support import studies
 
 from .conftest import Cli, Make, all_failed, stored
 
@@ -27,7 +27,7 @@ AWKWARD = "\x1b[31mred\x1b[0m <script>alert(1)</script> a|b\r\nnext"
 
 def test_help_imports_nothing_heavy() -> None:
     code = (
-        "import atexit, sys; from ax_mo.cli import main; heavy = {'ax', 'torch', 'hydra', 'pandas', 'plotly', "
+        "import atexit, sys; from ax_mo.cli.main import main; heavy = {'ax', 'torch', 'hydra', 'pandas', 'plotly', "
         "'sqlalchemy', 'omegaconf', 'yaml'}; "
         "atexit.register(lambda: print('imported:', *sorted(heavy & set(sys.modules)))); main(['--help'])"
     )
@@ -325,7 +325,7 @@ def test_report_is_written_and_opened(cli: Cli, make: Make, tmp_path: Path, monk
     done = cli("report", record.directory, "--open")
     assert (done.code, done.err) == (0, "") and "<html" in (record.directory / "report.html").read_text()[:500]
     assert opened == [(record.directory / "report.html").as_uri()]
-    monkeypatch.setattr("ax_mo.page.update.update_report", lambda read, path: path.write_text("page"))
+    monkeypatch.setattr("ax_mo.html_report.update.update_report", lambda read, path: path.write_text("page"))
     done = cli("report", record.directory, "--to", tmp_path / "r.html", "--open")
     assert (tmp_path / "r.html").read_text() == "page"
     assert done.code == 1 and "No browser could be started; open file://" in done.err

@@ -11,12 +11,12 @@ from typing import Any
 
 import pytest
 
-from ax_mo.goals import parse_goals
-from ax_mo.space.parameters import Choice, Condition, Option, Space
-from ax_mo.study.trial import Status, Trial
-from ax_mo.tables import frame, trial_as_json
+from ax_mo.core.objectives import parse_goals
+from ax_mo.core.trial import Status, Trial
+from ax_mo.results.tables import frame, trial_as_json
+from ax_mo.search_space.parameters import Choice, Condition, Option, Space
 from tests.cli.conftest import Cli, Make, stored
-from tests.page import studies
+from tests.support import studies
 
 pd = pytest.importorskip("pandas")
 
@@ -63,7 +63,7 @@ def test_csv_has_the_same_words_as_hydra(cli: Cli, directory: Path, tmp_path: Pa
 
 
 def test_notebook_has_the_values_themselves(directory: Path) -> None:
-    from ax_mo.record import read_record
+    from ax_mo.storage.snapshot import read_record
 
     record = read_record(directory)
     table = frame(record.trials, record)

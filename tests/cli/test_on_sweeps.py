@@ -15,11 +15,11 @@ from typing import Any
 import pytest
 import yaml
 
-from ax_mo.cli import main
-from ax_mo.record import StudyRecord, read_record
-from ax_mo.study.lock import sole_sweeper
-from ax_mo.study.store import read_studies
-from ax_mo.study.trial import Status
+from ax_mo.cli.main import main
+from ax_mo.core.trial import Status
+from ax_mo.storage.lock import sole_sweeper
+from ax_mo.storage.snapshot import StudyRecord, read_record
+from ax_mo.storage.store import read_studies
 from ax_mo.trial.files import SCHEMA
 from ax_mo.trial.recorder import ResultRecorder
 from tests.end_to_end.conftest import ROOT, Sweep, run, without_built_in

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 import yaml
 
-from ax_mo.record import read_record
-from ax_mo.study.trial import Status
+from ax_mo.core.trial import Status
+from ax_mo.storage.snapshot import read_record
 from tests.end_to_end.conftest import run
 
 from .conftest import Cli, Done

@@ -89,7 +89,7 @@ def test_width_of_a_real_terminal_counts(make: Make, monkeypatch: pytest.MonkeyP
     directory = make(30).directory
     root = Path(__file__).resolve().parents[2]
     size = "import fcntl, struct, termios; fcntl.ioctl(1, termios.TIOCSWINSZ, struct.pack('4H', 24, 50, 0, 0))"
-    code = f"{size}; from ax_mo.cli import main; main(['pareto', {str(directory)!r}])"
+    code = f"{size}; from ax_mo.cli.main import main; main(['pareto', {str(directory)!r}])"
     pid, master = pty.fork()
     if pid == 0:
         os.chdir(root)

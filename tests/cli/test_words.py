@@ -9,12 +9,12 @@ from typing import Any
 
 import pytest
 
-from ax_mo.jobs.command import write_command
-from ax_mo.record import StudyRecord
-from ax_mo.study.lock import sole_sweeper
-from ax_mo.study.trial import Status
+from ax_mo.core.trial import Status
+from ax_mo.hydra_project.command import write_command
+from ax_mo.storage.lock import sole_sweeper
+from ax_mo.storage.snapshot import StudyRecord
 from ax_mo.trial.curve import append
-from tests.page import studies
+from tests.support import studies
 
 from .conftest import Cli, Make, stored
 

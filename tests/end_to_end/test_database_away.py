@@ -10,7 +10,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from ax_mo.jobs.process import alive, identity
+from ax_mo.core.process import alive, identity
 
 # A short trial, a long one, and one for the worker that is free first.
 TRIALS = "[{sleep: 3, x: 0.1}, {sleep: 25, x: 0.2}, {sleep: 3, x: 0.3}]"

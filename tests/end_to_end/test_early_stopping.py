@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from ax_mo.record import read_record
+from ax_mo.storage.snapshot import read_record
 
 from .conftest import APPS, Sweep
 

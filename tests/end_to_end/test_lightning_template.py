@@ -9,7 +9,7 @@ import hydra
 import pytest
 import yaml
 
-from ax_mo.jobs.command import RECORDER, prepare_directory
+from ax_mo.hydra_project.command import RECORDER, prepare_directory
 from ax_mo.trial.curve import read_curve
 from ax_mo.trial.files import CURVE, LIGHTNING, RESULT, STOP, read_json, write_json
 from tests.end_to_end.conftest import ROOT, Sweep, run

@@ -7,7 +7,7 @@ from collections import Counter
 
 import pytest
 
-from ax_mo.jobs.process import alive, end, identity
+from ax_mo.core.process import alive, end, identity
 from tests.end_to_end.test_resume import SPACE, wait_until
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.second_python import ENOUGH, HEAVY, second_python
+from tests.support.second_python import ENOUGH, HEAVY, second_python
 
 from .conftest import run
 

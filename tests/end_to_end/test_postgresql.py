@@ -9,7 +9,7 @@ import pytest
 import sqlalchemy as sa
 
 from ax_mo.errors import AxMoError
-from ax_mo.study.store import Definition, Store
+from ax_mo.storage.store import Definition, Store
 
 from .conftest import run
 

@@ -3,9 +3,9 @@
 import subprocess
 import sys
 
-from ax_mo.page.update import has_model
+from ax_mo.html_report.update import has_model
 from tests.end_to_end.conftest import environment
-from tests.page.conftest import wait_for
+from tests.html_report.conftest import wait_for
 
 SPACE = ("x=interval(0,1)", "y=interval(0,1)", "hydra.sweeper.method=random_search")
 SHORT = (*SPACE, "hydra.sweeper.n_trials=1")  # too few for a model
@@ -28,7 +28,7 @@ def test_page_can_be_left_out(sweep):
     assert done.returncode == 0, done.output
     assert not (sweep.dir / "report.html").exists()
     again = subprocess.run(
-        [sys.executable, "-m", "ax_mo.page", str(sweep.dir), "--quick"], env=environment(), text=True,
+        [sys.executable, "-m", "ax_mo.html_report", str(sweep.dir), "--quick"], env=environment(), text=True,
         capture_output=True, timeout=120,
     )  # fmt: skip
     assert (again.returncode, again.stdout.strip()) == (0, str(sweep.dir / "report.html")), again.stderr
@@ -45,7 +45,7 @@ def test_page_that_cannot_be_written_is_told_and_no_error(sweep):
 
 def test_what_is_no_study_is_told(tmp_path):
     done = subprocess.run(
-        [sys.executable, "-m", "ax_mo.page", str(tmp_path)], env=environment(), text=True, capture_output=True,
+        [sys.executable, "-m", "ax_mo.html_report", str(tmp_path)], env=environment(), text=True, capture_output=True,
         timeout=120,
     )  # fmt: skip
     assert done.returncode == 1

@@ -15,9 +15,9 @@ from hydra.core.plugins import Plugins
 from hydra.types import HydraContext, RunMode
 from omegaconf import DictConfig
 
-from ax_mo.hydra_node import in_force, job_name_of, subdir_of, sweep_dir_of
-from ax_mo.opening import composed
-from ax_mo.project import Project
+from ax_mo.hydra_project.hydra_node import in_force, job_name_of, subdir_of, sweep_dir_of
+from ax_mo.hydra_project.project import Project
+from ax_mo.sweep.create_trial import composed
 
 Plugins.instance()  # registers their configs, which is to last beyond the first test
 pytestmark = pytest.mark.usefixtures("hydra_restore_singletons")

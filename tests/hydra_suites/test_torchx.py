@@ -26,7 +26,7 @@ from hydra.test_utils.launcher_common_tests import (
 from omegaconf import OmegaConf
 
 from ax_mo.errors import NotRerunnableError
-from ax_mo.jobs.command import RECORDER
+from ax_mo.hydra_project.command import RECORDER
 
 TIMEOUT = 60
 HYDRA = tuple(int(part) for part in __version__.split(".")[:2])
@@ -253,7 +253,7 @@ from pathlib import Path
 
 import hydra
 
-from ax_mo.jobs import launch as jobs
+from ax_mo.runner import launch as jobs
 
 launch = jobs.launch
 

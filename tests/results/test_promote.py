@@ -13,11 +13,11 @@ from hydra.core.config_store import ConfigStore
 from hydra.types import RunMode
 from omegaconf import OmegaConf
 
-from ax_mo.goals import parse_goals
-from ax_mo.project import Project, without_hydra
+from ax_mo.core.objectives import parse_goals
+from ax_mo.core.trial import Status, Trial
+from ax_mo.hydra_project.project import Project, without_hydra
 from ax_mo.results.promote import Recipes
-from ax_mo.study.trial import Status, Trial
-from tests.space.conftest import project_in
+from tests.search_space.conftest import project_in
 
 GOALS = parse_goals({"acc": "maximize"})
 SWEEP = """

@@ -11,11 +11,11 @@ from types import SimpleNamespace
 import pytest
 import yaml
 
-from ax_mo.goals import parse_goals
+from ax_mo.core.objectives import parse_goals
+from ax_mo.core.trial import Status, Trial
 from ax_mo.results import files
 from ax_mo.results.files import ResultFiles, results_yaml, trials_csv
-from ax_mo.study.trial import Status, Trial
-from tests.cost import bytecodes
+from tests.support.cost import bytecodes
 
 GOALS = parse_goals({"acc": "maximize", "size": "minimize"}, None, ["seconds <= 60"])
 KEYS = ("model", "optim.lr")

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from ax_mo.jobs.job import job_name
-from ax_mo.study.home import HOME
+from ax_mo.runner.job import job_name
+from ax_mo.storage.home import HOME
 from tests.end_to_end.conftest import Sweep
 
 TOY = Path(__file__).parent / "toy" / "slurm.sh"

@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from ax_mo.jobs.job import Cause, Job, JobSpec, Phase
-from ax_mo.jobs.torchx_app import TorchXSettings
-from ax_mo.jobs.torchx_jobs import torchx_jobs
+from ax_mo.runner.job import Cause, Job, JobSpec, Phase
+from ax_mo.runner.torchx_app import TorchXSettings
+from ax_mo.runner.torchx_jobs import torchx_jobs
 from tests.end_to_end.conftest import Sweep, environment
 from tests.slurm.conftest import (
     CONTROLLER_PID,

@@ -12,10 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from ax_mo.goals import parse_goals
-from ax_mo.record import StudyRecord
-from ax_mo.space.parameters import Choice, Option, Range, Space
-from ax_mo.study.trial import Status, Trial
+from ax_mo.core.objectives import parse_goals
+from ax_mo.core.trial import Status, Trial
+from ax_mo.search_space.parameters import Choice, Option, Range, Space
+from ax_mo.storage.snapshot import StudyRecord
 from ax_mo.trackers.env import StudyTag
 
 SPACE = Space((Range("optim.lr", 1e-4, 0.1, log=True), Choice("+model@net", (Option("a", "a"), Option(None, "null")))))

@@ -21,7 +21,7 @@ def test_runs_are_grouped_and_named() -> None:
     assert given == {
         "WANDB_RUN_GROUP": "nas", "WANDB_NAME": "trial-7", "WANDB_RUN_ID": "0123456789ab-t7", "WANDB_RESUME": "allow",
     }  # fmt: skip
-    assert tags["ax_mo.study"] == "nas" and "mlflow.parentRunId" not in tags
+    assert tags["ax_mo.storage"] == "nas" and "mlflow.parentRunId" not in tags
     with_parent = trial_environment(TAG, trial(7), "abc", {})
     assert json.loads(with_parent["MLFLOW_RUN_CONTEXT"])["mlflow.parentRunId"] == "abc"
 

@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from ax_mo.record import about
-from ax_mo.study.store import Definition, Store
-from ax_mo.study.trial import Status
+from ax_mo.core.trial import Status
+from ax_mo.storage.snapshot import about
+from ax_mo.storage.store import Definition, Store
 from ax_mo.trackers import State
 from ax_mo.trackers.env import StudyTag
 from ax_mo.trackers.process import Trackers

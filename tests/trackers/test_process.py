@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from ax_mo.errors import ConfigError
-from ax_mo.record import about
-from ax_mo.study.store import Definition, Store
+from ax_mo.storage.snapshot import about
+from ax_mo.storage.store import Definition, Store
 from ax_mo.trackers import State, parse_trackers
 from ax_mo.trackers.process import Trackers
 

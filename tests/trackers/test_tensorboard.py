@@ -8,7 +8,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from tensorboard.plugins.hparams import api_pb2, metadata
 from tensorboard.plugins.hparams.plugin_data_pb2 import HParamsPluginData
 
-from ax_mo.study.trial import Status
+from ax_mo.core.trial import Status
 from ax_mo.trackers import State
 from ax_mo.trackers.tensorboard import PARETO, TensorBoardTracker
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from ax_mo.study.trial import Status
+from ax_mo.core.trial import Status
 from ax_mo.trackers import State
 
 from .conftest import TAG, record, trial

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from ax_mo.jobs.command import prepare_directory
+from ax_mo.hydra_project.command import prepare_directory
 from ax_mo.trial.data_files import DataFiles
 from ax_mo.trial.files import SPEC, write_json
 from ax_mo.trial.metric_sources import parse_metric_sources

@@ -15,8 +15,8 @@ from hydra.core.utils import JobReturn, JobStatus
 from omegaconf import OmegaConf
 
 import ax_mo
-from ax_mo.jobs.job import JobState, Phase
-from ax_mo.jobs.outcome import outcome_of
+from ax_mo.runner.job import JobState, Phase
+from ax_mo.runner.outcome import outcome_of
 from ax_mo.trial import current, data_files
 from ax_mo.trial.differences import Difference
 from ax_mo.trial.files import CURVE, HEARTBEAT, LIGHTNING, RESULT, SPEC, STDERR, STOP, read_json, write_json

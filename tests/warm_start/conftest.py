@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from ax_mo.project import Project
+from ax_mo.hydra_project.project import Project
 from tests.warm_start.studies import project_in
 
 

@@ -13,17 +13,17 @@ from hydra.core.global_hydra import GlobalHydra
 from hydra.types import RunMode
 from omegaconf import OmegaConf
 
-from ax_mo.goals import parse_goals
-from ax_mo.imports import Import
-from ax_mo.plan import Plan, make_plan
-from ax_mo.project import Project, without_hydra
-from ax_mo.settings import parse_settings
-from ax_mo.space.build import build_space
-from ax_mo.space.grammar import as_text
-from ax_mo.space.parameters import Space
-from ax_mo.study.store import Definition, Store
-from ax_mo.study.trial import Status, Trial
-from ax_mo.warm_start import Entry, read_source, source_of
+from ax_mo.core.objectives import parse_goals
+from ax_mo.core.trial import Status, Trial
+from ax_mo.hydra_project.overrides import as_text
+from ax_mo.hydra_project.project import Project, without_hydra
+from ax_mo.search_space.build import build_space
+from ax_mo.search_space.parameters import Space
+from ax_mo.storage.store import Definition, Store
+from ax_mo.sweep.plan import Plan, make_plan
+from ax_mo.sweep.settings import parse_settings
+from ax_mo.warm_start.reader import Entry, read_source, source_of
+from ax_mo.warm_start.report import Import
 
 
 class Colour(Enum):

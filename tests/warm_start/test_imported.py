@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from ax_mo.project import Project
-from ax_mo.study.repeats import Repeats
-from ax_mo.study.trial import Status, Trial
+from ax_mo.core.repeats import Repeats
+from ax_mo.core.trial import Status, Trial
+from ax_mo.hydra_project.project import Project
 from tests.warm_start.studies import (
     FILES,
     points,

@@ -9,14 +9,14 @@ from typing import Any
 
 import pytest
 
+from ax_mo.core.trial import Status, Trial
 from ax_mo.errors import ConfigError
-from ax_mo.imports import Import, Source
-from ax_mo.project import Project
-from ax_mo.space.grammar import parse_entry
-from ax_mo.space.parameters import Choice, Range, Space
-from ax_mo.study.location import Location
-from ax_mo.study.trial import Status, Trial
-from ax_mo.warm_start import distinct, new_imports
+from ax_mo.hydra_project.project import Project
+from ax_mo.search_space.grammar import parse_entry
+from ax_mo.search_space.parameters import Choice, Range, Space
+from ax_mo.storage.location import Location
+from ax_mo.warm_start.reader import distinct, new_imports
+from ax_mo.warm_start.report import Import, Source
 from tests.warm_start.studies import (
     plan,
     ran,

@@ -10,11 +10,11 @@ import pytest
 from hydra.errors import HydraException
 from omegaconf.errors import OmegaConfBaseException
 
-from ax_mo.comparison import Composed
+from ax_mo.core.repeats import Repeats
 from ax_mo.errors import ConfigError
-from ax_mo.project import Project, without_hydra
-from ax_mo.study.repeats import Repeats
-from ax_mo.warm_start import Entry, entries_of, read_source, source_of
+from ax_mo.hydra_project.config_diff import Composed
+from ax_mo.hydra_project.project import Project, without_hydra
+from ax_mo.warm_start.reader import Entry, entries_of, read_source, source_of
 from tests.warm_start.studies import (
     GOALS,
     plan,

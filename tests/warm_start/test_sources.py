@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from ax_mo.core.objectives import parse_goals
 from ax_mo.errors import ConfigError
-from ax_mo.goals import parse_goals
-from ax_mo.project import Project
-from ax_mo.study.definition import described_goals
-from ax_mo.warm_start import Entry, new_imports, read_source, source_of
+from ax_mo.hydra_project.project import Project
+from ax_mo.storage.definition import described_goals
+from ax_mo.warm_start.reader import Entry, new_imports, read_source, source_of
 from tests.warm_start.studies import OBJECTIVES, points, ran, read, record, space_of, spoil, write
 
 # Objectives

@@ -1,0 +1,1 @@
+"""The command line ``ax-mo``: a module for each command."""

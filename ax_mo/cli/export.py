@@ -1,0 +1,81 @@
+"""``export``: all trials for other tools."""
+
+import json
+import os
+from argparse import Namespace
+from collections.abc import Callable
+from pathlib import Path
+
+from ax_mo.cli.shared import new_file, say, study_at
+from ax_mo.errors import AxMoError
+from ax_mo.results.tables import csv_text, flat, front_numbers, trial_as_json
+from ax_mo.storage.snapshot import StudyRecord
+from ax_mo.trial.files import write_atomically
+
+
+def run(arguments: Namespace) -> None:
+    write = next((w for suffix, w in WRITERS.items() if str(arguments.to).lower().endswith(suffix)), None)
+    if write is None:
+        raise AxMoError(f"'{arguments.to}' ends in none of {', '.join(WRITERS)}, which say what to write.")
+    path = new_file(arguments.to, arguments.force)
+    record = study_at(arguments.source)
+    write(record, path)
+    say(f"Wrote {len(record.trials)} trials to {path}")
+
+
+def _csv(record: StudyRecord, path: Path) -> None:
+    write_atomically(path, csv_text(record.trials, record))
+
+
+def _json(record: StudyRecord, path: Path) -> None:
+    front = front_numbers(record)
+    content = {
+        "study": record.name,
+        "created": record.created,
+        "objectives": {o.name: {"goal": o.goal, "threshold": o.threshold} for o in record.goals.objectives},
+        "constraints": [constraint.text for constraint in record.goals.constraints],
+        "space": record.space.describe(),
+        "settings": dict(record.settings),
+        "trials": [trial_as_json(trial, record, front) for trial in record.trials],
+    }
+    write_atomically(path, json.dumps(content, indent=2, allow_nan=False) + "\n")
+
+
+def _parquet(record: StudyRecord, path: Path) -> None:
+    try:
+        import pyarrow  # noqa: F401
+    except ImportError:
+        raise AxMoError("Parquet needs pyarrow: pip install 'hydra-ax-mo[parquet]'") from None
+    table = flat(record.trials, record)
+    _whole(path, lambda part: table.to_parquet(part))
+
+
+def _ax(record: StudyRecord, path: Path) -> None:
+    from ax_mo.optimizer.ax import AxOptimizer
+
+    method = str(record.settings.get("method", "fast"))
+    optimizer = AxOptimizer(
+        record.space, record.goals, record.seed, method=method, estimates=False
+    )  # what was measured
+    # Imported trials last, so that Ax's numbers are the study's.
+    trials = sorted(record.trials, key=lambda trial: (trial.number < 0, abs(trial.number)))
+    optimizer.start(trials, record.curves())
+    _whole(path, optimizer.save)
+
+
+def _whole(path: Path, write: Callable[[Path], None]) -> None:
+    """Let another library write the file: whole, or not at all."""
+    part = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        write(part)
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+WRITERS: dict[str, Callable[[StudyRecord, Path], None]] = {
+    ".ax.json": _ax,  # before .json
+    ".csv": _csv,
+    ".json": _json,
+    ".parquet": _parquet,
+}

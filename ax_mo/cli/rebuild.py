@@ -1,0 +1,58 @@
+"""``rebuild``: a study's database from the trials' directories."""
+
+import shlex
+from argparse import Namespace
+from pathlib import Path
+
+from ax_mo.cli.shared import one_line, say
+from ax_mo.core.urls import STUDY, is_redacted, redacted, sqlite_url
+from ax_mo.errors import AxMoError, StudyLost
+from ax_mo.storage.description import DESCRIPTION, read_description
+from ax_mo.storage.location import whole_path
+from ax_mo.storage.lock import sole_sweeper
+from ax_mo.storage.snapshot import read_record
+from ax_mo.sweep.rebuild import rebuild
+
+
+def run(arguments: Namespace) -> None:
+    directory = whole_path(arguments.source)
+    if not directory.is_dir():
+        raise AxMoError(f"There is no directory {directory}.")
+    description = read_description(directory)
+    if description is None:
+        raise AxMoError(f"{directory} holds no {DESCRIPTION}, which says what the study was; it cannot be rebuilt.")
+    if description.storage is not None and arguments.storage is None:
+        raise AxMoError(
+            f"This study was kept in {description.storage}. To write it there again: "
+            f"ax-mo rebuild {shlex.quote(str(directory))} --storage {_to_write(description.storage)}"
+        )
+    if description.storage is None and arguments.storage is not None:
+        raise AxMoError(f"This study was kept in {STUDY}, and a resume looks for it there; leave out --storage.")
+    with sole_sweeper(directory):  # refuses while the study runs
+        if arguments.storage is None and not arguments.force:
+            _check_lost(directory)
+        rebuilt = rebuild(directory, description, arguments.storage)
+    url = arguments.storage or sqlite_url(directory / STUDY)
+    say(f"Rebuilt {redacted(url)}: {rebuilt.describe()}")
+    for remark in rebuilt.remarks:
+        say(f"  {one_line(remark)}")
+    if rebuilt.kept is not None:
+        say(f"  What was there is kept as {rebuilt.kept.name}")
+
+
+def _to_write(storage: str) -> str:
+    return "<that URL, with its password>" if is_redacted(storage) else shlex.quote(storage)
+
+
+def _check_lost(directory: Path) -> None:
+    """Raises AxMoError when there is a database that can be read, or cannot be read only now or only here."""
+    if not (directory / STUDY).exists():
+        return
+    try:
+        record = read_record(directory)
+    except StudyLost:
+        return
+    raise AxMoError(
+        f"{directory / STUDY} can be read and holds {len(record.trials)} trials; there is nothing to rebuild. --force "
+        "rebuilds it all the same, and keeps it under another name."
+    )

@@ -1,0 +1,151 @@
+"""What the commands share: the study, one trial of it, and text that is safe to print."""
+
+import json
+import math
+import re
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from ax_mo.core.trial import Status, Trial
+from ax_mo.core.urls import STUDY
+from ax_mo.errors import AxMoError, StudyLost
+from ax_mo.results.files import TRIALS
+from ax_mo.results.select import candidates
+from ax_mo.storage.description import DESCRIPTION, rebuild_hint
+from ax_mo.storage.location import whole_path
+from ax_mo.storage.snapshot import StudyRecord, read_record
+from ax_mo.terminal import NONE_MEETS, printable
+
+
+def study_at(source: str | None) -> StudyRecord:
+    """The study that ``source`` names; None for that of the newest sweep, which is told on stderr.
+
+    Raises AxMoError, with the way out where there is one.
+    """
+    if source is None:
+        source = _newest_sweep()
+        print(f"ax-mo: {printable(source)}", file=sys.stderr)
+    try:
+        return read_record(source)
+    except AxMoError as error:
+        # The settings that a sweep's reader would look up are an argument here.
+        raise AxMoError(str(error).removeprefix("hydra.sweeper.storage: ") + _way_out(source, error)) from None
+
+
+def _newest_sweep() -> str:
+    """The directory below ./multirun, where Hydra puts sweeps by their time, whose study has changed last."""
+    # A study that is stored elsewhere has its description and its table there all the same.
+    names = (STUDY, DESCRIPTION, TRIALS)
+    found = [path for depth in ("*", "*/*") for name in names for path in Path("multirun").glob(f"{depth}/{name}")]
+    if not found:
+        raise AxMoError(f"Name a study: there is no sweep below {Path.cwd() / 'multirun'}.")
+    return str(max(found, key=lambda path: path.stat().st_mtime).parent)
+
+
+def _way_out(source: str, error: AxMoError) -> str:
+    if "://" in source:
+        return ""
+    directory = whole_path(source)
+    if not directory.is_dir() or (not isinstance(error, StudyLost) and (directory / STUDY).exists()):
+        return ""
+    return rebuild_hint(directory)
+
+
+def trial_named(record: StudyRecord, text: str) -> Trial:
+    """The trial that the user calls so: ``7``, ``trial_7``, ``imported_2`` or ``-2``. Raises AxMoError."""
+    match = re.fullmatch(r"(?:trial[_ ])?(-?\d+)|imported[_ ](\d+)", text.strip())
+    if match is None:
+        raise AxMoError(f"'{text}' is no trial: give its number, such as 7, or imported_2 for an imported one.")
+    number = int(match[1]) if match[1] is not None else -int(match[2])
+    for trial in record.trials:
+        if trial.number == number:
+            return trial
+    numbers = [trial.number for trial in record.trials if trial.number >= 0]
+    known = f"its trials are {numbers[0]} to {numbers[-1]}" if numbers else "it has no trials yet"
+    raise AxMoError(f"The study has no trial {text}; {known}.")
+
+
+def new_file(path: str, force: bool) -> Path:
+    """Where to write. Raises AxMoError where something is that the user has not said to overwrite."""
+    target = Path(path).expanduser().absolute()
+    if not target.parent.is_dir():
+        raise AxMoError(f"There is no directory {target.parent}.")
+    if target.is_dir():
+        raise AxMoError(f"{target} is a directory; name a file.")
+    if target.exists() and not force:
+        raise AxMoError(f"{target} exists; --force overwrites it.")
+    return target
+
+
+def one_line(text: str) -> str:
+    return printable(" ".join(text.split()))
+
+
+def lines_of(text: str) -> list[str]:
+    """The text's lines without anything that would drive a terminal."""
+    return [printable(line) for line in text.splitlines()]
+
+
+def say(text: str = "") -> None:
+    """Print, made printable."""
+    print("\n".join(lines_of(text)))
+
+
+def say_json(value: Any) -> None:
+    """Print strict JSON, null for a number that it has no words for; its escapes leave nothing for a terminal."""
+    print(json.dumps(_finite(value), indent=2, allow_nan=False))
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {key: _finite(inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(inner) for inner in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def say_exactly(text: str) -> None:
+    """Print what another program may read: unchanged, unless a person looks at it."""
+    if sys.stdout.isatty():
+        say(text)
+    else:
+        sys.stdout.write(text if text.endswith("\n") else text + "\n")
+
+
+def number(value: float) -> str:
+    return f"{value:.6g}"
+
+
+def standing(trial: Trial, is_running: bool) -> str:
+    """Where a trial stands, in words. Without a sweeper, nobody knows what runs."""
+    if trial.status in (Status.ASKED, Status.RUNNING) and not is_running:
+        return UNFINISHED
+    return WORDS.get(trial.status, trial.status.value)
+
+
+WORDS = {Status.EARLY_STOPPED: "stopped early", Status.ASKED: "about to start"}
+UNFINISHED = "unfinished"
+
+
+def unfinished(record: StudyRecord) -> list[Trial]:
+    """The trials that a sweeper which is gone has left."""
+    if record.is_running:
+        return []
+    return [trial for trial in record.trials if trial.status in (Status.ASKED, Status.RUNNING)]
+
+
+def thresholds_note(trial: Trial, record: StudyRecord) -> str | None:
+    """What to say of a trial that was chosen and misses a threshold; None of one that meets all."""
+    goals = record.goals
+    missed = [
+        f"{o.name} {'>=' if o.maximize else '<='} {number(o.threshold)}"
+        for o in goals.objectives
+        if o.threshold is not None and o.better(o.threshold, trial.metrics[o.name])
+    ]
+    if not missed:
+        return None
+    known = candidates(record.trials, goals)
+    none = not any(goals.meets_thresholds(other.metrics) for other in known)
+    return f"It misses {', '.join(missed)}" + (f"; {NONE_MEETS}." if none else ".")

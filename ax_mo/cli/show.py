@@ -1,0 +1,179 @@
+"""``show``: everything about one trial."""
+
+import stat
+from argparse import Namespace
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from ax_mo.cli.lines import again, as_it_ran, from_anywhere, from_here, point_command
+from ax_mo.cli.shared import UNFINISHED, number, say, say_json, standing, study_at, trial_named
+from ax_mo.core.repeats import standard_errors
+from ax_mo.core.trial import Trial
+from ax_mo.results.tables import TIMES, front_numbers, trial_as_json
+from ax_mo.storage.snapshot import StudyRecord
+from ax_mo.terminal import folded, printable, table_lines
+from ax_mo.trial.curve import CurvePoint, read_curve
+from ax_mo.trial.files import COMMAND, STDERR, STDOUT
+from ax_mo.trial.untrusted import Unusable, read_tail, read_text, without_escapes
+
+_TAIL_BYTES = 65536
+_MOST_LOGS = 5
+_MOST_POINTS = 10
+
+
+def run(arguments: Namespace) -> None:
+    record = study_at(arguments.source)
+    trial = trial_named(record, arguments.trial)
+    runs = [run for run in record.runs if run.number == trial.number]
+    if arguments.json:
+        say_json(_as_json(record, trial, runs, arguments.lines))
+    else:
+        for line in _text(record, trial, runs, arguments.lines):
+            say(line)
+
+
+def _as_json(record: StudyRecord, trial: Trial, runs: list[Trial], count: int) -> dict[str, Any]:
+    """What a run left is the trial's own; of a repeated trial, each of its ``runs`` has what it left."""
+    front = front_numbers(record)
+    whole = trial_as_json(trial, record, front)
+    short, safe = point_command(record, trial, front), again(record, trial)
+    whole["pareto_command"] = None if short is None else from_anywhere(record, short)
+    whole["run_again"] = safe
+    if not _repeated(runs):
+        return {**whole, **_left(record.directory / runs[0].directory, count)}
+    each = [
+        {
+            **trial_as_json(run, record, front),
+            "repeat": run.repeat,
+            **_left(record.directory / run.directory, count),
+        }
+        for run in runs
+    ]
+    return {**whole, "runs": each}
+
+
+def _left(directory: Path, count: int) -> dict[str, Any]:
+    points = read_curve(directory).points
+    return {
+        "command": as_it_ran(directory),
+        "config": _config(directory),
+        "curve": [{"step": point.step, "time": point.time, "metrics": point.metrics} for point in points],
+        "logs": {path.name: tail(path, count) for path in _logs(directory)},
+    }
+
+
+def _repeated(runs: Sequence[Trial]) -> bool:
+    return runs[0].repeat is not None
+
+
+def _text(record: StudyRecord, trial: Trial, runs: list[Trial], count: int) -> list[str]:
+    front = front_numbers(record)
+    is_running = record.is_running
+    stands = standing(trial, is_running)
+    where = ", on the front" if trial.number in front else ""
+    lines = [f"trial {trial.label}: {stands}{where}"]
+    if stands == UNFINISHED:
+        lines.append(folded("  No sweeper is running; a resume takes it up again."))
+    if trial.reason:
+        lines.append(folded(f"  {trial.reason}"))
+    facts = {"generator": trial.generator, "attempt": trial.attempt, "directory": record.directory / trial.directory}
+    lines += [f"  {name:<10} {value}" for name, value in facts.items()]
+    lines += [f"  {name:<10} {getattr(trial, name)}" for name in TIMES if getattr(trial, name)]
+    lines += _section("overrides", list(trial.overrides))
+    errors = standard_errors(trial, list(trial.metrics))
+    lines += _section(
+        "metrics",
+        [
+            f"{name} = {number(value)}" + (f" ± {errors[name]:.2g}" if errors.get(name) else "")
+            for name, value in trial.metrics.items()
+        ],
+    )
+    if _repeated(runs):
+        lines += _section("runs", [f"{run.label}: {standing(run, is_running)} {_brief(run)}".rstrip() for run in runs])
+    for run in runs:
+        curve = read_curve(record.directory / run.directory)
+        if not run.metrics:
+            last = [f"{name} = {number(value)}" for name, value in curve.last().items()]
+            lines += _section(f"reported so far{_of(run)}", last)
+        lines += _section(f"learning curve{_of(run)}", _curve(curve.points))
+    config = _config(record.directory / runs[0].directory)
+    lines += _section("configuration", (config or "not there").splitlines())
+    if count:
+        for run in runs:
+            for path in _logs(record.directory / run.directory):
+                name = path.name if run.repeat is None else f"{run.repeat}/{path.name}"
+                lines += _section(f"end of {name}", tail(path, count))
+    return lines + _commands(record, trial, runs, front)
+
+
+def _of(run: Trial) -> str:
+    return "" if run.repeat is None else f" of repeat {run.repeat}"
+
+
+def _curve(points: Sequence[CurvePoint]) -> list[str]:
+    """The latest points, a line each: what a running trial has come to."""
+    names = list(dict.fromkeys(name for point in points for name in point.metrics))
+    rows = [
+        [str(point.step), *(number(point.metrics[name]) if name in point.metrics else "" for name in names)]
+        for point in points[-_MOST_POINTS:]
+    ]
+    if not rows:
+        return []
+    earlier = len(points) - len(rows)
+    lines = table_lines(["step", *map(printable, names)], rows, indent=2)
+    return [f"({earlier} earlier ones)", *lines] if earlier else lines
+
+
+def _commands(record: StudyRecord, trial: Trial, runs: Sequence[Trial], front: frozenset[int]) -> list[str]:
+    lines: list[str] = []
+    safe, short = again(record, trial), point_command(record, trial, front)
+    if safe is None:
+        lines += _section("command", ["not known: it did not run as a command"])
+    else:
+        lines += _section(f"run it again{_of(runs[0])}", [safe])
+    if short is not None:
+        lines += _section("run it again by its name", [from_here(record, short)])
+    if safe is not None:
+        place = record.directory / runs[0].directory / COMMAND
+        lines += ["", f"What ran is {place}; started again, it writes into the trial's directory."]
+    return lines
+
+
+def _brief(run: Trial) -> str:
+    return run.reason or "  ".join(f"{name}={number(value)}" for name, value in run.metrics.items())
+
+
+def _section(title: str, lines: list[str]) -> list[str]:
+    return ["", f"{title}:", *(f"  {line}" for line in lines)] if lines else []
+
+
+def _config(directory: Path) -> str | None:
+    """The task's configuration as Hydra saved it."""
+    try:
+        return read_text(directory / ".hydra" / "config.yaml", errors="replace")
+    except (OSError, Unusable):
+        return None
+
+
+def _logs(directory: Path) -> list[Path]:
+    """What the run wrote, its own logs last and stderr at the end, where the reason of a failure is."""
+    first, last = directory / STDOUT, directory / STDERR
+    own = sorted(path for path in directory.glob("*.log") if path not in (first, last))
+    return [path for path in [first, *own[:_MOST_LOGS], last] if _size(path)]
+
+
+def _size(path: Path) -> int:
+    try:
+        found = path.lstat()
+        return found.st_size if stat.S_ISREG(found.st_mode) else 0
+    except OSError:
+        return 0
+
+
+def tail(path: Path, count: int) -> list[str]:
+    """The last lines of a text file, of which no more is read than they may take."""
+    text = without_escapes(read_tail(path, _TAIL_BYTES))
+    # A progress bar is drawn over by carriage returns: its last state is the line.
+    lines = [line.rstrip("\r").rpartition("\r")[2] for line in text.split("\n")]
+    return "\n".join(lines).rstrip().split("\n")[-count:] if count else []

@@ -1,1 +1,0 @@
-"""The commands of ``python -m ax_mo``, a module each."""

@@ -1,0 +1,177 @@
+"""What a study is after: objectives, thresholds and constraints on metrics. Pure."""
+
+import math
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ax_mo.core.linear import LinearConstraint, parse_linear
+from ax_mo.errors import ConfigError, closest
+
+DIRECTIONS = {"maximize": True, "minimize": False}
+# Files and tables are UTF-8 and have a line for each metric.
+_UNUSABLE = re.compile(r"[\n\r\0\ud800-\udfff]")
+_EXAMPLE = "for example\n  objectives:\n    val_acc: {goal: maximize, threshold: 0.9}\n    num_params: minimize"
+
+
+@dataclass(frozen=True)
+class Objective:
+    """One metric to push up or down; ``threshold`` is its coordinate of the reference point."""
+
+    name: str
+    maximize: bool
+    threshold: float | None = None
+
+    @property
+    def goal(self) -> str:
+        return "maximize" if self.maximize else "minimize"
+
+    def better(self, a: float, b: float) -> bool:
+        return a > b if self.maximize else a < b
+
+
+@dataclass(frozen=True)
+class Goals:
+    """Objectives in their declared order, and linear constraints on metrics.
+
+    ``positional`` is true when the user gave only directions, so that metrics have no names of their own.
+    """
+
+    objectives: tuple[Objective, ...]
+    constraints: tuple[LinearConstraint, ...] = ()
+    positional: bool = False
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return tuple(objective.name for objective in self.objectives)
+
+    @property
+    def required(self) -> tuple[str, ...]:
+        """Every metric that a trial must return, objectives first."""
+        extra = [name for constraint in self.constraints for name in constraint.names]
+        return tuple(dict.fromkeys([*self.names, *extra]))
+
+    def feasible(self, metrics: Mapping[str, float]) -> bool:
+        return all(constraint.holds(metrics) for constraint in self.constraints)
+
+    def meets_thresholds(self, metrics: Mapping[str, float]) -> bool:
+        return all(
+            objective.threshold is None or not objective.better(objective.threshold, metrics[objective.name])
+            for objective in self.objectives
+        )
+
+
+def parse_goals(
+    objectives: Mapping[str, Any] | None,
+    direction: str | Sequence[str] | None = None,
+    constraints: Sequence[str] = (),
+    parameter_keys: Sequence[str] = (),
+) -> Goals:
+    """Read ``objectives`` (else ``direction``) and ``constraints``; raises ConfigError."""
+    positional = bool(direction) and not objectives
+    if objectives:
+        parsed = tuple(_objective(str(name), spec) for name, spec in objectives.items())
+    elif direction:
+        parsed = _positional(direction)
+    else:
+        raise ConfigError(
+            f"hydra.sweeper.objectives is empty: name the metrics to optimize and their directions, {_EXAMPLE}"
+        )
+    return Goals(parsed, _constraints(constraints, parsed, positional, parameter_keys), positional)
+
+
+_GOES_DOWN = ("loss", "error", "err", "distance", "latency", "params", "parameters", "seconds", "mse", "mae", "rmse")
+_GOES_UP = ("acc", "accuracy", "f1", "auc", "auroc")
+
+
+def doubts(goals: Goals) -> list[str]:
+    """A sentence on each objective whose name says the other direction."""
+    sentences: list[str] = []
+    for objective in goals.objectives:
+        words = re.split(r"[^a-z0-9]+", objective.name.lower())
+        against = _GOES_DOWN if objective.maximize else _GOES_UP
+        word = next((word for word in words if word in against), None)
+        if word is not None:
+            other = "minimize" if objective.maximize else "maximize"
+            sentences.append(
+                f"hydra.sweeper.objectives.{objective.name}: {objective.goal} looks wrong for something named "
+                f"'{word}'; did you mean {other}?"
+            )
+    return sentences
+
+
+def _positional(direction: str | Sequence[str]) -> tuple[Objective, ...]:
+    directions = [direction] if isinstance(direction, str) else list(direction)
+    names = ["objective"] if len(directions) == 1 else [f"objective_{i}" for i in range(len(directions))]
+    return tuple(Objective(name, _maximize(goal, "direction")) for name, goal in zip(names, directions, strict=True))
+
+
+def _maximize(goal: Any, key: str) -> bool:
+    # Optuna's configs may hold an enum whose name is the direction.
+    word = str(getattr(goal, "name", goal))
+    if word not in DIRECTIONS:
+        hint = closest(word.lower(), DIRECTIONS)
+        raise ConfigError(f"hydra.sweeper.{key}: '{word}' is no direction; write maximize or minimize.{hint}")
+    return DIRECTIONS[word]
+
+
+def _objective(name: str, spec: Any) -> Objective:
+    if not name.strip() or _UNUSABLE.search(name):
+        raise ConfigError(
+            f"hydra.sweeper.objectives: {name!r} is no name for a metric: write one that is not blank and has no line "
+            "breaks."
+        )
+    key = f"objectives.{name}"
+    if not isinstance(spec, Mapping):
+        if spec is None:
+            raise ConfigError(f"hydra.sweeper.{key} has no direction; write maximize or minimize.")
+        return Objective(name, _maximize(spec, key))
+    unknown = set(spec) - {"goal", "threshold"}
+    if unknown:
+        word = str(sorted(map(str, unknown))[0])
+        raise ConfigError(
+            f"hydra.sweeper.{key} has no setting '{word}'; it takes 'goal' and 'threshold'."
+            f"{closest(word, ('goal', 'threshold'))}"
+        )
+    if "goal" not in spec:
+        raise ConfigError(f"hydra.sweeper.{key} has no 'goal'; write maximize or minimize.")
+    return Objective(name, _maximize(spec["goal"], f"{key}.goal"), _threshold(spec.get("threshold"), key))
+
+
+def _threshold(value: Any, key: str) -> float | None:
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        raise ConfigError(f"hydra.sweeper.{key}.threshold must be a finite number, not {value!r}.")
+    return float(value)
+
+
+def _constraints(
+    texts: Sequence[str],
+    objectives: Sequence[Objective],
+    positional: bool,
+    parameter_keys: Sequence[str],
+) -> tuple[LinearConstraint, ...]:
+    names = [objective.name for objective in objectives]
+    parsed = tuple(parse_linear(str(text), "constraints", known=names) for text in texts)
+    for constraint in parsed:
+        for name in constraint.names:
+            if name in [key.lstrip("+") for key in parameter_keys]:
+                raise ConfigError(
+                    f"hydra.sweeper.constraints: '{name}' in '{constraint.text}' is a parameter, not a metric; "
+                    "put the constraint under hydra.sweeper.param_constraints."
+                )
+            if positional and name not in names:
+                raise ConfigError(
+                    f"hydra.sweeper.constraints: unknown metric '{name}' in '{constraint.text}'. With 'direction' "
+                    f"the metrics are only {', '.join(sorted(names))}; name them under 'objectives' and return a "
+                    "dict to constrain others."
+                )
+        if len(constraint.terms) == 1 and constraint.names[0] in names:
+            name = constraint.names[0]
+            raise ConfigError(
+                f"hydra.sweeper.constraints: '{name}' in '{constraint.text}' is an objective; write its limit as "
+                f"hydra.sweeper.objectives.{name}.threshold."
+            )
+    return parsed

@@ -1,0 +1,134 @@
+"""Several runs of one trial, alike but for their seed, as one observation with its uncertainty. Pure."""
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import PurePosixPath
+
+from ax_mo.core.trial import Status, Trial
+
+
+@dataclass(frozen=True)
+class Repeats:
+    """How often each suggestion runs. ``key`` takes ``first``, ``first + 1``, and so on."""
+
+    count: int = 1
+    key: str | None = None
+    first: int = 0
+
+    def overrides(self, overrides: Sequence[str], repeat: int) -> list[str]:
+        return list(overrides) if self.key is None else [*overrides, f"{self.key}={self.first + repeat}"]
+
+    def runs(self, trial: Trial) -> list[Trial]:
+        """What a trial is run as: itself, or its repeats, each with a seed and a directory of its own."""
+        if self.key is None:
+            return [trial]
+        return [
+            replace(
+                trial,
+                repeat=repeat,
+                overrides=tuple(self.overrides(trial.overrides, repeat)),
+                directory=f"{trial.directory}/{repeat}",
+            )
+            for repeat in range(self.count)
+        ]
+
+    def values(self) -> str:
+        """How often, and with which values of ``key``."""
+        return f"{self.count} times with {self.key}={self.first} to {self.first + self.count - 1}"
+
+    def describe(self) -> dict[str, str]:
+        """What a resume compares."""
+        return {} if self.key is None else {"hydra.sweeper.repeats": f"{self.count} of {self.key}, from {self.first}"}
+
+
+def whole(runs: Sequence[Trial]) -> Trial:
+    """One trial made of its repeats: completed with the mean of the completed ones when at least half completed.
+
+    It was stopped early when any of them was; what others had completed by then is all that is known of it, rather
+    than the first steps of those that were stopped.
+    A trial without repeats is its only run.
+    """
+    first = runs[0]
+    if first.repeat is None:
+        return first
+    completed = [run for run in runs if run.status is Status.COMPLETED]
+    failed = [run for run in runs if run.status is Status.FAILED]
+    trial = replace(
+        first,
+        repeat=None,
+        overrides=first.overrides[:-1],
+        directory=str(PurePosixPath(first.directory).parent),
+        attempt=max(run.attempt for run in runs),
+        handle=None,
+        metrics={},
+        reason=None,
+        signature=None,
+        stderr_tail="",
+        started=min((run.started for run in runs if run.started), default=None),
+        ended=None,
+    )
+    if not all(run.status.ended for run in runs):
+        return replace(trial, status=_unfinished(runs))
+    trial = replace(trial, ended=max((run.ended for run in runs if run.ended), default=None))
+    reason = None
+    if failed:
+        counted = f"{len(failed)} of {len(runs)} repeats failed; the first: {failed[0].reason}"
+        reason = counted if len(runs) > 1 else failed[0].reason  # a trial that does not compose has one run
+    if 2 * len(failed) > len(runs):
+        why = failed[0]
+        return replace(trial, status=Status.FAILED, reason=reason, signature=why.signature, stderr_tail=why.stderr_tail)
+    stopped = [run for run in runs if run.status is Status.EARLY_STOPPED]
+    samples = tuple(run.metrics for run in completed or stopped)
+    if stopped:
+        metrics = means(samples)
+        return replace(trial, status=Status.EARLY_STOPPED, metrics=metrics, samples=samples, reason=stopped[0].reason)
+    return replace(trial, status=Status.COMPLETED, metrics=means(samples), samples=samples, reason=reason)
+
+
+def whole_trials(runs: Iterable[Trial]) -> list[Trial]:
+    """The trials that these runs are of, by the order of their first runs."""
+    return [whole(of_trial) for of_trial in by_trial(runs).values()]
+
+
+def by_trial(runs: Iterable[Trial]) -> dict[int, list[Trial]]:
+    """The runs of each trial."""
+    of_trials: dict[int, list[Trial]] = {}
+    for run in runs:
+        of_trials.setdefault(run.number, []).append(run)
+    return of_trials
+
+
+def _unfinished(runs: Sequence[Trial]) -> Status:
+    statuses = {run.status for run in runs}
+    return next(s for s in (Status.RUNNING, Status.CANCELLED, Status.ASKED) if s in statuses)
+
+
+def means(samples: Sequence[Mapping[str, float]]) -> dict[str, float]:
+    """The mean of each metric that every sample has; a value that all samples share stays what it is."""
+    names = [name for name in samples[0] if all(name in sample for sample in samples)]
+    mean: dict[str, float] = {}
+    for name in names:
+        values = [sample[name] for sample in samples]
+        mean[name] = values[0] if len(set(values)) == 1 else math.fsum(values) / len(values)
+    return mean
+
+
+def deviation(values: Sequence[float]) -> float | None:
+    """The standard deviation of one run, estimated from several; None from one."""
+    if len(values) < 2:
+        return None
+    mean = math.fsum(values) / len(values)
+    return math.sqrt(math.fsum((value - mean) ** 2 for value in values) / (len(values) - 1))
+
+
+def standard_error(values: Sequence[float]) -> float | None:
+    """The standard error of the mean; None for one value."""
+    spread = deviation(values)
+    return None if spread is None else spread / math.sqrt(len(values))
+
+
+def standard_errors(trial: Trial, names: Sequence[str]) -> dict[str, float]:
+    """The standard error of each metric's mean; empty for a trial without repeats."""
+    errors = {name: standard_error([sample[name] for sample in trial.samples if name in sample]) for name in names}
+    return {name: error for name, error in errors.items() if error is not None}

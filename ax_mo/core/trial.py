@@ -1,0 +1,192 @@
+"""A trial and what became of it, as values."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Any
+
+from ax_mo.trial.differences import Difference
+from ax_mo.trial.untrusted import storable
+
+Value = Any
+"""A parameter's value as Python sees it: str, int, float, bool, None, list or dict."""
+
+Point = Mapping[str, Value]
+"""One value per active parameter, by its key on the command line."""
+
+
+def now() -> str:
+    """The present moment, ISO 8601 in UTC with microseconds."""
+    return datetime.now(UTC).isoformat()
+
+
+def seconds_between(begin: str, end: str) -> float:
+    """From one moment to another, both as ``now`` gives them."""
+    return (datetime.fromisoformat(end) - datetime.fromisoformat(begin)).total_seconds()
+
+
+class Status(StrEnum):
+    """Where a trial stands.
+
+    ``cancelled`` trials were stopped by the user, not by a fault: a resume runs them again. ``early_stopped`` ones were
+    not worth their remaining steps; their metrics are those of fewer steps, and no result. ``imported`` ones are
+    finished trials of earlier studies.
+    """
+
+    ASKED = "asked"
+    RUNNING = "running"
+    COMPLETED = "completed"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+    EARLY_STOPPED = "early_stopped"
+    IMPORTED = "imported"
+
+    @property
+    def ended(self) -> bool:
+        """Whether the trial counts as done, so that nothing will run it again."""
+        return self in (Status.COMPLETED, Status.FAILED, Status.EARLY_STOPPED, Status.IMPORTED)
+
+    @property
+    def has_metrics(self) -> bool:
+        """Whether the trial's metrics are a result, which may stand on the front."""
+        return self in (Status.COMPLETED, Status.IMPORTED)
+
+
+@dataclass(frozen=True)
+class Suggestion:
+    """A point that the optimizer proposes, and where it came from."""
+
+    point: Mapping[str, Value]
+    generator: str
+    position: int = 0
+    """How far the quasi-random sequence had been drawn after this point (0: not drawn from it)."""
+    seconds: float | None = None
+    """How long it was computed, where it was."""
+
+
+_LONGEST = 10_000
+"""Letters of each text of an outcome."""
+
+
+def signature_of(text: str) -> str:
+    """An error's text without what differs between two occurrences of the same fault; of a signature, itself."""
+    text = re.sub(r"0x[0-9a-fA-F]+", "0x", text[:_LONGEST])
+    text = re.sub(r"(/[\w.+@=,-]+)+", "/path", text)
+    return re.sub(r"\d+(\.\d+)?([eE][+-]?\d+)?", "#", text)[:2000]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a trial ended: finite metrics, or the reason why there are none, or none but those of its first steps.
+
+    Its texts come from anywhere, and are kept as they can be stored.
+    """
+
+    metrics: Mapping[str, float] = field(default_factory=dict)
+    reason: str | None = None
+    """None for a completed trial; otherwise one line for the user."""
+    signature: str | None = None
+    """What makes two failures the same: of the error's text that is given, what two occurrences share."""
+    stderr_tail: str = ""
+    started: str | None = None
+    ended: str | None = None
+    stopped: bool = False
+    """Whether it was stopped early, for that reason."""
+    differences: tuple[Difference, ...] = ()
+
+    def __post_init__(self) -> None:
+        for name in ("reason", "signature", "stderr_tail"):
+            if (text := getattr(self, name)) is not None:
+                object.__setattr__(self, name, storable(text, _LONGEST))
+        if self.signature is not None:
+            object.__setattr__(self, "signature", signature_of(self.signature))
+
+    @property
+    def completed(self) -> bool:
+        return self.reason is None
+
+    @property
+    def status(self) -> Status:
+        if self.completed:
+            return Status.COMPLETED
+        return Status.EARLY_STOPPED if self.stopped else Status.FAILED
+
+
+MOST_UNSEEN_DEATHS = 2
+"""A run that died so often, and nobody saw of what, is not run once more."""
+
+Key = tuple[int, int | None]
+"""A run's trial and, where trials are repeated, which repeat it is."""
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One set of overrides and all that is known of it: a trial, or one run of a trial that is repeated.
+
+    ``directory`` is relative to the sweep's. Imported trials have negative numbers.
+    """
+
+    number: int
+    status: Status
+    point: Mapping[str, Value]
+    overrides: tuple[str, ...]
+    directory: str
+    generator: str = ""
+    position: int = 0
+    suggestion_seconds: float | None = None
+    """How long its suggestion was computed."""
+    attempt: int = 1
+    deaths: int = 0
+    """How often its job died without a result or an exit code: the sweeper that had started it was gone."""
+    handle: str | None = None
+    metrics: Mapping[str, float] = field(default_factory=dict)
+    reason: str | None = None
+    """Why it failed or was stopped early; of a running trial, why it has been asked to stop."""
+    signature: str | None = None
+    stderr_tail: str = ""
+    asked: str | None = None
+    submitted: str | None = None
+    started: str | None = None
+    ended: str | None = None
+    repeat: int | None = None
+    samples: tuple[Mapping[str, float], ...] = ()
+    """The metrics of each completed repeat, where there are any; ``metrics`` are their means."""
+
+    @property
+    def key(self) -> Key:
+        return self.number, self.repeat
+
+    @property
+    def label(self) -> str:
+        """What people call it."""
+        name = str(self.number) if self.number >= 0 else f"imported {-self.number}"
+        return name if self.repeat is None else f"{name} repeat {self.repeat}"
+
+    @property
+    def asked_to_stop(self) -> bool:
+        return bool(self.reason) and self.status in (Status.ASKED, Status.RUNNING)
+
+    @property
+    def is_pending(self) -> bool:
+        """Whether its job waits for its turn, as far as anybody has seen."""
+        return self.status is Status.RUNNING and self.started is None
+
+    def ended_by(self, outcome: Outcome) -> "Trial":
+        """The trial as the outcome leaves it."""
+        return replace(
+            self,
+            status=outcome.status,
+            metrics=dict(outcome.metrics),
+            reason=outcome.reason,
+            signature=outcome.signature,
+            stderr_tail=outcome.stderr_tail,
+            started=outcome.started,
+            ended=outcome.ended,
+        )
+
+    @property
+    def observations(self) -> tuple[Mapping[str, float], ...]:
+        """What the model learns from: the metrics, of each repeat where there are several."""
+        return self.samples or (self.metrics,)

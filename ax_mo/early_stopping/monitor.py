@@ -1,0 +1,158 @@
+"""What running trials report, read from their directories, and which of them are not worth going on."""
+
+import time
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from ax_mo.core.curve import Curve, MeanCurve, Progress, mean_curves
+from ax_mo.core.objectives import Goals
+from ax_mo.core.repeats import by_trial
+from ax_mo.core.trial import Key, Status, Trial
+from ax_mo.early_stopping.rules import decide, why_undecidable
+from ax_mo.early_stopping.settings import EarlyStopping
+from ax_mo.trial.costs import recorded_costs
+from ax_mo.trial.curve import CurveReader, Series
+from ax_mo.trial.files import CONSTANT_COSTS, CURVE, LIGHTNING, SPEC, read_json
+from ax_mo.trial.untrusted import measured
+
+
+class CurveWatch:
+    """Follows the curves of a study's trials. Holds what it has read, and nothing that a resume could not read again.
+
+    ``directory`` gives the place of a run's files.
+    """
+
+    def __init__(
+        self, settings: EarlyStopping, goals: Goals, directory: Callable[[Trial], Path], every_seconds: float
+    ) -> None:
+        self._settings = settings
+        self._goals = goals
+        self._directory = directory
+        self._every_seconds = every_seconds
+        self._looked_at = float("-inf")
+        self._running: dict[int, _Followed] = {}
+        self._ended: dict[int, Progress] = {}
+        self._explained = False
+
+    @property
+    def grace_seconds(self) -> float:
+        return self._settings.grace_seconds
+
+    def to_stop(
+        self, trials: Mapping[int, Trial], runs: Iterable[Trial], under_way: Container[Key] | None = None
+    ) -> dict[int, str]:
+        """The trials to stop now, with the reason, of all trials of the study and their runs.
+
+        ``under_way`` are the runs that have a job now: one that is to run again may still count as running. None where
+        all running ones have. Looks at files at most every ``every_seconds``, and decides only when something new was
+        reported.
+        """
+        now = time.monotonic()
+        if now - self._looked_at < self._every_seconds:
+            return {}
+        self._looked_at = now
+        news = False
+        running: list[Progress] = []
+        asked: list[Progress] = []
+        for number, of_trial in by_trial(runs).items():
+            if trials[number].status.ended:
+                self._end(trials[number], of_trial)
+            elif all(_has_curve(run, under_way) for run in of_trial):
+                followed, is_new = self._follow(number, of_trial)
+                news |= followed.read() or is_new
+                # A failed run has a reason too, which is its error.
+                asks = any(run.reason for run in of_trial if run.status is not Status.FAILED)
+                (asked if asks else running).append(followed.progress(number))
+            else:
+                self._running.pop(number, None)
+        return decide(self._settings, self._goals, running, [*self._ended.values(), *asked]) if news else {}
+
+    def explanation(self) -> str | None:
+        """Once: why nothing will ever be stopped, as soon as a completed trial shows it."""
+        completed = [progress for progress in self._ended.values() if progress.completed]
+        if self._explained or not completed:
+            return None
+        self._explained = True
+        return why_undecidable(self._settings, self._goals, completed)
+
+    def _follow(self, number: int, runs: Sequence[Trial]) -> tuple["_Followed", bool]:
+        """A trial's files, and whether they are others than before: what an earlier attempt reported counts no more."""
+        attempts = {(run.key, run.attempt): run for run in runs if run.status is not Status.FAILED}
+        known = self._running.get(number)
+        if known is not None and known.files.keys() == attempts.keys():
+            return known, False
+        files = {} if known is None else known.files
+        followed = _Followed({key: files.get(key) or _Files(self._directory(run)) for key, run in attempts.items()})
+        self._running[number] = followed
+        return followed, True
+
+    def _end(self, trial: Trial, runs: Sequence[Trial]) -> None:
+        """Keep what an ended trial is compared by; one that failed, or came from an earlier study, is no measure."""
+        if trial.number not in self._ended and trial.status in (Status.COMPLETED, Status.EARLY_STOPPED):
+            followed, _ = self._follow(trial.number, runs)
+            followed.read()
+            completed = trial.status is Status.COMPLETED
+            progress = followed.progress(trial.number)
+            self._ended[trial.number] = replace(progress, completed=completed, final=trial.metrics)
+        self._running.pop(trial.number, None)
+
+
+def _has_curve(run: Trial, under_way: Container[Key] | None) -> bool:
+    """Whether the files in the run's directory are those of an attempt that runs or has ended."""
+    return run.status.ended or (run.status is Status.RUNNING and (under_way is None or run.key in under_way))
+
+
+class _Followed:
+    """What the runs of one trial report together. ``files`` are those of each run's attempt."""
+
+    def __init__(self, files: Mapping[tuple[Key, int], "_Files"]) -> None:
+        self.files = files
+        self._means: dict[str, MeanCurve] = {}
+
+    def read(self) -> bool:
+        """Whether the runs have reported anything since the last call."""
+        news = False
+        for of_run in self.files.values():
+            news |= of_run.read()
+        return news
+
+    def progress(self, number: int) -> Progress:
+        files = list(self.files.values())
+        curves = mean_curves([of_run.curves for of_run in files], self._means)
+        return Progress(number, curves, files[0].constants if files else {})
+
+
+class _Files:
+    """The growing files of one run's attempt."""
+
+    def __init__(self, directory: Path) -> None:
+        self.constants: Mapping[str, float] = {}
+        self._costs: Mapping[str, float] = {}
+        self._in_config: Mapping[str, float] | None = None
+        self.curves: dict[str, Curve] = {}
+        self._directory = directory
+        self._reader = CurveReader(directory / CURVE)
+
+    def read(self) -> bool:
+        news = bool(self._reader.new_points())
+        if not self._costs and (news or self._reader.step is None):
+            costs = recorded_costs(read_json(self._directory / LIGHTNING) or {})
+            self._costs = _numbers({name: costs.get(name) for name in CONSTANT_COSTS})
+            if self._in_config is None:
+                self._in_config = _numbers((read_json(self._directory / SPEC) or {}).get("config"))
+            self.constants = {**self._costs, **self._in_config}
+        if news:
+            self.curves = {name: self._curve(name, series) for name, series in self._reader.series.items()}
+        return news
+
+    def _curve(self, name: str, series: Series) -> Curve:
+        """A curve keeps what is worked out of it: it is replaced only where a later fit began another."""
+        known = self.curves.get(name)
+        return known if known is not None and known.steps is series.steps else Curve(series.steps, series.values)
+
+
+def _numbers(entries: object) -> dict[str, float]:
+    """Those of a mapping, as trials write them."""
+    found = {name: measured(entry) for name, entry in entries.items()} if isinstance(entries, dict) else {}
+    return {name: value for name, value in found.items() if value is not None}

@@ -1,0 +1,95 @@
+"""What the pages have in common: parts that may fail, figures as JSON, and one file that holds everything.
+
+A page holds plotly.js and everything else, asks no server for anything, and may be opened from any disk. What trials
+returned is escaped by the template, and once more by clean().
+"""
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from importlib.resources import files
+from typing import Any
+
+from ax_mo.errors import AxMoError
+from ax_mo.html_report.text import clean, shown
+
+
+@dataclass
+class Content:
+    """What the template shows. ``figures`` by the id of their place; ``notes`` say there what there is not."""
+
+    figures: dict[str, str] = field(default_factory=dict)
+    notes: dict[str, str] = field(default_factory=dict)
+    remarks: dict[str, str] = field(default_factory=dict)
+
+    @contextmanager
+    def part(self, place: str) -> Iterator[None]:
+        """Whatever goes wrong with a part is a note in its place."""
+        try:
+            yield
+        except AxMoError as error:
+            self.notes[place] = str(error)
+        except Exception as error:
+            first = (str(error) or "no message").splitlines()[0]
+            self.notes[place] = f"This part could not be made: {type(error).__name__}: {first}"
+
+
+def rendered(kind: str, content: Content, data: Any, **values: Any) -> str:
+    """The page of ``<kind>.html.j2`` and ``<kind>.js``; ``data`` is what its script knows, as JSON."""
+    import jinja2
+    from markupsafe import Markup
+    from plotly.offline import get_plotlyjs
+
+    environment = jinja2.Environment(
+        loader=jinja2.FunctionLoader(_part),
+        autoescape=True,
+        finalize=_cleaned,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=jinja2.StrictUndefined,
+    )
+    figures = "{" + ",".join(f"{json.dumps(name)}:{text}" for name, text in content.figures.items()) + "}"
+    now = datetime.now(UTC)
+    return environment.get_template(f"{kind}.html.j2").render(
+        content=content,
+        shown=shown,
+        written=now.strftime("%Y-%m-%d %H:%M:%S UTC"),
+        written_iso=now.isoformat(timespec="seconds"),
+        style=Markup(_part("base.css")),
+        scripts=[
+            Markup(get_plotlyjs().replace("</script", "<\\/script")),
+            Markup(_part("base.js")),
+            Markup(_part(f"{kind}.js")),
+        ],
+        data=Markup(script_json(data)),
+        # Plotly's own JSON, escaped like the rest.
+        figures=Markup(script_json(json.loads(figures))),
+        **values,
+    )
+
+
+def _part(name: str) -> str:
+    return (files("ax_mo.html_report") / name).read_text(encoding="utf-8")
+
+
+def _cleaned(value: Any) -> Any:
+    return clean(value) if type(value) is str else value
+
+
+def figure_json(figure: Any) -> str:
+    """Without plotly's template, since the page has its own, and without texts that its script makes from the data."""
+    for trace in figure.data:
+        if trace.meta == "trials":
+            trace.hovertext = None
+    figure.update_layout(template=None)
+    return str(figure.to_json())
+
+
+def script_json(value: Any) -> str:
+    """JSON for a ``<script>`` element: no text in it can end the element or begin a comment in it."""
+    text = json.dumps(value, allow_nan=False, ensure_ascii=False, separators=(",", ":"))
+    for character in "<>&\u2028\u2029":
+        text = text.replace(character, f"\\u{ord(character):04x}")
+    return text

@@ -1,0 +1,151 @@
+"""What the page's script knows of each trial, as JSON that holds nothing twice: 500 trials must fit."""
+
+import os
+import shlex
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from ax_mo.core.pareto import pareto_front
+from ax_mo.core.repeats import standard_errors
+from ax_mo.core.trial import Trial
+from ax_mo.html_report.commands import exact_command, front_command
+from ax_mo.html_report.text import clean, shortened, shown
+from ax_mo.storage.snapshot import StudyRecord
+from ax_mo.trial.untrusted import Unusable, read_text
+
+_CONFIG = Path(".hydra") / "config.yaml"
+_MOST_CONFIGS = 40
+_LONGEST_CONFIG = 20_000
+_HERE = "\x00"
+"""Stands for the overrides in a command, most of which are else alike."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """A trial in the page's words; ``metrics`` and ``params`` by column, empty where there is none."""
+
+    number: int
+    label: str
+    status: str
+    front: bool
+    metrics: list[str]
+    params: list[str]
+    errors: list[str]
+    """The standard error of each metric, for repeated trials."""
+    overrides: list[str]
+    reason: str
+    stderr: str
+    origin: str
+    attempt: int
+    seconds: str
+    started: str
+    dir: str
+    href: str
+    command: int
+    """Which of the page's commands it is, with its overrides filled in."""
+    short: str
+    """For a point of the front: the command with its config."""
+    config: str
+
+
+@dataclass
+class Table:
+    """All trials, and what they share."""
+
+    metrics: list[str]
+    params: list[str]
+    goals: int = 0
+    """How many of the metrics, the first, are objectives or constrained."""
+    rows: list[Row] = field(default_factory=list)
+    commands: list[str] = field(default_factory=list)
+
+    def as_json(self) -> dict[str, Any]:
+        """Without what is empty."""
+        rows = [{name: value for name, value in asdict(row).items() if value not in ("", [])} for row in self.rows]
+        return {
+            "metrics": self.metrics,
+            "goals": self.goals,
+            "params": self.params,
+            "rows": rows,
+            "commands": self.commands,
+        }
+
+
+def table_of(record: StudyRecord, page: Path) -> Table:
+    """``page`` is the file in which it will be, from which the directories are linked."""
+    goals = record.goals
+    named = dict.fromkeys([*goals.required, *(name for trial in record.trials for name in trial.metrics)])
+    front = {trial.number for trial in pareto_front(record.trials, goals)}
+    table = Table([clean(name) for name in named], [clean(key) for key in record.space.keys], len(goals.required))
+    for trial in record.trials:
+        config = _config(record, trial) if trial.number in front and len(front) <= _MOST_CONFIGS else ""
+        table.rows.append(_row(record, trial, list(named), trial.number in front, config, page, table.commands))
+    return table
+
+
+def _row(
+    record: StudyRecord, trial: Trial, names: Sequence[str], front: bool, config: str, page: Path, commands: list[str]
+) -> Row:
+    errors = standard_errors(trial, names)
+    command, overrides = _template(exact_command(record, trial), record, trial)
+    if command not in commands:
+        commands.append(command)
+    return Row(
+        number=trial.number,
+        label=trial.label,
+        status=trial.status.value.replace("_", " "),
+        front=front,
+        metrics=[shown(float(trial.metrics[name])) if name in trial.metrics else "" for name in names],
+        params=[shown(trial.point[key]) if key in trial.point else "" for key in record.space.keys],
+        errors=[f"{errors[name]:.2g}" if name in errors else "" for name in names] if errors else [],
+        overrides=[clean(line) for line in overrides],
+        reason=clean(trial.reason or ""),
+        stderr=shortened(clean(trial.stderr_tail), 2000),
+        origin=trial.generator,
+        attempt=trial.attempt,
+        seconds=_seconds(trial),
+        started=(trial.started or trial.submitted or "")[:19].replace("T", " "),
+        dir=str(record.directory / trial.directory),
+        href=link(record.directory / trial.directory, page),
+        command=commands.index(command),
+        short=(front_command(record, trial) or "") if front else "",
+        config=config,
+    )
+
+
+def _template(command: str, record: StudyRecord, trial: Trial) -> tuple[str, tuple[str, ...]]:
+    run = next((run for run in record.runs if run.number == trial.number), trial)
+    return command.replace(shlex.join(run.overrides), _HERE, 1) if run.overrides else command, run.overrides
+
+
+def link(directory: Path, page: Path) -> str:
+    """From the page's own directory where possible, so that both can be moved; empty where there is nothing."""
+    if not directory.is_dir():
+        return ""
+    if directory.is_relative_to(page.parent):
+        return quote(f"./{os.path.relpath(directory, page.parent)}/")
+    return directory.absolute().as_uri()
+
+
+def _seconds(trial: Trial) -> str:
+    begin = trial.started or trial.submitted
+    if begin is None or trial.ended is None:
+        return ""
+    try:
+        return f"{(datetime.fromisoformat(trial.ended) - datetime.fromisoformat(begin)).total_seconds():.1f}"
+    except (ValueError, TypeError):
+        return ""
+
+
+def _config(record: StudyRecord, trial: Trial) -> str:
+    """What Hydra composed for the trial."""
+    run = next((run for run in record.runs if run.number == trial.number), trial)
+    try:
+        text = read_text(record.directory / run.directory / _CONFIG, errors="replace")
+    except (OSError, Unusable):
+        return ""
+    return clean(text) if len(text) <= _LONGEST_CONFIG else ""

@@ -1,0 +1,158 @@
+"""How trials look in every figure: what kind a trial is, its symbol, its colour by number, its text under the mouse."""
+
+from collections.abc import Sequence
+from enum import Enum
+from typing import Any
+
+import plotly.graph_objects as go
+
+from ax_mo.core.objectives import Goals
+from ax_mo.core.repeats import standard_errors
+from ax_mo.core.trial import Status, Trial
+from ax_mo.html_report.text import in_figure, shown
+from ax_mo.storage.snapshot import StudyRecord
+
+# Okabe and Ito's palette: the colour-blind can tell its colours apart, and all are seen on white and on black.
+BLUE = "#0072B2"
+SKY = "#56B4E9"
+ORANGE = "#E69F00"
+RED = "#D55E00"
+GREEN = "#009E73"
+PINK = "#CC79A7"
+GREY = "#8a8f98"
+PALETTE = (BLUE, ORANGE, GREEN, PINK, SKY, RED)
+
+SCALE: list[Any] = [[0.0, "#2f5fb3"], [0.5, "#9a948a"], [1.0, "#fbd324"]]
+"""By trial number: from blue to yellow as in Cividis, which the colour-blind see alike, but without its ends, of which
+one is lost on black."""
+_OUTLINE = {"width": 1, "color": GREY}
+
+_MOST_OVERRIDES = 12
+
+
+class Kind(Enum):
+    """What a trial is to the reader: the legend's text and the marker's symbol."""
+
+    COMPLETED = ("completed", "circle")
+    INFEASIBLE = ("violates a constraint", "circle-open")
+    CONFIG = ("the project's configuration", "diamond")
+    IMPORTED = ("imported", "square")
+    EARLY_STOPPED = ("stopped early", "triangle-down")
+    FAILED = ("failed", "x")
+
+    def __init__(self, label: str, symbol: str) -> None:
+        self.label = label
+        self.symbol = symbol
+
+
+def kind_of(trial: Trial, goals: Goals) -> Kind | None:
+    """None for a trial that has not ended."""
+    match trial.status:
+        case Status.FAILED:
+            return Kind.FAILED
+        case Status.EARLY_STOPPED:
+            return Kind.EARLY_STOPPED
+        case Status.COMPLETED | Status.IMPORTED if all(name in trial.metrics for name in goals.required):
+            if not goals.feasible(trial.metrics):
+                return Kind.INFEASIBLE
+            if trial.status is Status.IMPORTED:
+                return Kind.IMPORTED
+            return Kind.CONFIG if trial.generator == "config" else Kind.COMPLETED
+        case _:
+            return None
+
+
+def by_kind(trials: Sequence[Trial], goals: Goals) -> dict[Kind, list[Trial]]:
+    """The trials that have ended, in the legend's order; kinds of which there are none are left out."""
+    kinds: dict[Kind, list[Trial]] = {kind: [] for kind in Kind}
+    for trial in trials:
+        kind = kind_of(trial, goals)
+        if kind is not None:
+            kinds[kind].append(trial)
+    return {kind: members for kind, members in kinds.items() if members}
+
+
+def marker(kind: Kind, trials: Sequence[Trial], size: int = 10) -> dict[str, Any]:
+    """Imported trials are older than the study, and have no place among its numbers."""
+    larger = {Kind.CONFIG: 4, Kind.EARLY_STOPPED: 1}.get(kind, 0)
+    common: dict[str, Any] = {"symbol": kind.symbol, "size": size + larger, "line": dict(_OUTLINE)}
+    if kind is Kind.IMPORTED:
+        return {**common, "color": PINK}
+    if kind is Kind.INFEASIBLE:  # an open symbol is all outline, which then has the colour
+        common["line"] = {"width": 2}
+    return {**common, "color": [trial.number for trial in trials], "coloraxis": "coloraxis"}
+
+
+def legend_entry(figure: go.Figure, kind: Kind, label: str) -> None:
+    """The legend's entry for a kind, of a trace of its own: plotly 7.1 draws one of trials by number in black."""
+    color = PINK if kind is Kind.IMPORTED else GREY
+    figure.add_scatter(
+        x=[None],
+        y=[None],
+        mode="markers",
+        name=label,
+        legendgroup=kind.label,
+        marker={"symbol": kind.symbol, "size": 10, "color": color},
+        hoverinfo="skip",
+    )
+
+
+def hover(trial: Trial, goals: Goals) -> str:
+    """A trial's name, how it ended, its metrics and its overrides, a line each."""
+    errors = standard_errors(trial, goals.required)
+    lines = [f"<b>trial {trial.label}</b> {trial.status.value.replace('_', ' ')}"]
+    for name in goals.required:
+        if name in trial.metrics:
+            error = f" ± {errors[name]:.2g}" if errors.get(name) else ""
+            lines.append(f"{in_figure(name, 40)} = {shown(trial.metrics[name])}{error}")
+    if trial.reason:
+        lines.append(in_figure(trial.reason.replace("\n", " "), 80))
+    lines += [in_figure(override, 60) for override in trial.overrides[-_MOST_OVERRIDES:]]
+    if len(trial.overrides) > _MOST_OVERRIDES:
+        lines.append(f"… and {len(trial.overrides) - _MOST_OVERRIDES} more")
+    return "<br>".join(lines)
+
+
+def of_trials(trials: Sequence[Trial], goals: Goals) -> dict[str, Any]:
+    """What every trace of trials has: which trials, for clicks, and what is under the mouse."""
+    return {
+        "customdata": [[trial.number] for trial in trials],
+        "hovertext": [hover(trial, goals) for trial in trials],
+        "meta": "trials",
+        "hoverinfo": "text",
+    }
+
+
+def points(values: Sequence[float]) -> Sequence[float | None]:
+    """A trace without any point would have no entry in the legend."""
+    return values or [None]
+
+
+def layout(figure: go.Figure, height: int = 460, legend: bool = True) -> go.Figure:
+    """The same frame around every figure: a legend below the title's place, which breaks into lines on a phone."""
+    figure.update_layout(
+        height=height,
+        template="plotly_white",
+        margin={"l": 64, "r": 16, "t": 48, "b": 56},
+        showlegend=legend,
+        legend={"orientation": "h", "x": 0, "xanchor": "left", "y": 1.02, "yanchor": "bottom"},
+        hoverlabel={"align": "left", "namelength": -1},
+        coloraxis={"colorscale": SCALE, "colorbar": {"title": {"text": "trial"}, "thickness": 12, "len": 0.9}},
+        dragmode="zoom",
+    )
+    return figure
+
+
+def color_range(record: StudyRecord) -> dict[str, Any]:
+    """The same colour for a trial in every figure."""
+    numbers = [trial.number for trial in record.trials if trial.number >= 0]
+    return {"cmin": 0, "cmax": max(1, *numbers) if numbers else 1}
+
+
+def note(text: str, height: int = 160) -> go.Figure:
+    """A figure that says why there is nothing to see."""
+    figure = layout(go.Figure(), height, legend=False)
+    figure.update_xaxes(visible=False)
+    figure.update_yaxes(visible=False)
+    figure.add_annotation(text=in_figure(text), x=0.5, y=0.5, xref="paper", yref="paper", showarrow=False)
+    return figure

@@ -1,0 +1,1 @@
+"""The user's Hydra application: its command line, what overrides compose to, its saved configs."""

@@ -1,0 +1,39 @@
+"""Keys and values as text in Hydra's override grammar, which reads them back unchanged."""
+
+import re
+from typing import Any
+
+from hydra.core.override_parser.types import Override, Quote, QuotedString
+
+_PLAIN = re.compile(r"[A-Za-z_][\w./-]*", re.ASCII)
+_WORDS = ("true", "false", "null", "nan", "inf")
+
+
+def as_text(element: Any) -> str:
+    """The element as Hydra's grammar writes it. Strings are quoted unless they are plain words.
+
+    Hydra strips the quotes of ``choice('1', 'null')`` before a sweep sees them, so that the kind of string is lost.
+    """
+    if isinstance(element, bool):
+        return "true" if element else "false"
+    if isinstance(element, float):
+        return repr(element)
+    if isinstance(element, QuotedString):
+        element = element.text
+    if isinstance(element, str):
+        return element if _PLAIN.fullmatch(element) and element.lower() not in _WORDS else quoted(element)
+    if isinstance(element, list):
+        return "[" + ",".join(map(as_text, element)) + "]"
+    if isinstance(element, dict):
+        return "{" + ",".join(f"{Override._get_value_element_as_str(k)}:{as_text(v)}" for k, v in element.items()) + "}"
+    return Override._get_value_element_as_str(element)
+
+
+def quoted(text: str) -> str:
+    """Any string as an override value that Hydra reads back unchanged."""
+    return QuotedString(text, Quote.single).with_quotes()
+
+
+def bare(key: str) -> str:
+    """The key without Hydra's prefixes for adding and deleting."""
+    return key.lstrip("+~")

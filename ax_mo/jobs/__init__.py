@@ -1,1 +1,0 @@
-"""Jobs: a trial's command, and TorchX (or any other Hydra launcher) to run it."""

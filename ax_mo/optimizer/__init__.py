@@ -1,0 +1,1 @@
+"""What proposes the next point: Ax and its models, and the thread on which they compute."""

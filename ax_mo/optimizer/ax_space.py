@@ -1,0 +1,273 @@
+"""The search space in Ax's terms, and points translated both ways."""
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ax_mo.core.linear import LinearConstraint
+from ax_mo.core.trial import Point
+from ax_mo.search_space.parameters import Choice, Condition, Parameter, Range, Space
+
+
+@dataclass(frozen=True)
+class Level:
+    """A choice in Ax standing at its ``index``-th of ``count`` values; ``one_hot`` when Ax spreads it over columns."""
+
+    name: str
+    index: int
+    count: int
+    one_hot: bool
+
+
+@dataclass(frozen=True)
+class Copy:
+    """One of Ax's parameters: a parameter of the space below one option that makes it active.
+
+    Ax's dependent parameters form a tree, so that a parameter that is active under several options is several of
+    Ax's. ``tree`` holds the choices above it there, from the root; ``path`` all that it depends on, which is more
+    where choices that do not depend on each other decide together. It is then one of Ax's in several copies.
+    """
+
+    name: str
+    parameter: Parameter
+    tree: tuple[Level, ...] = ()
+    path: tuple[Level, ...] = ()
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The names of its features in Ax's model."""
+        if isinstance(self.parameter, Choice) and _one_hot(self.parameter):
+            return tuple(f"{self.name}_OH_PARAM_{index}" for index in range(len(self.parameter.options)))
+        return (self.name,)
+
+
+class AxSpace:
+    """Names, types and scales that Ax accepts, for each parameter of a space.
+
+    Ax 1.3.1 refuses constraints over parameters on a log scale. An order constraint between two of them is as
+    linear in their logarithms, so those parameters are given to Ax as their base-10 logarithm. A parameter that
+    appears in a constraint gets a plain name, since Ax parses constraints with SymPy.
+    """
+
+    def __init__(self, space: Space) -> None:
+        self._space = space
+        constrained = {name for constraint in space.constraints for name in constraint.names}
+        self._aliases = {
+            parameter.key: f"p{index}"
+            for index, parameter in enumerate(space.parameters)
+            if parameter.key in constrained
+        }
+        self._ranges = {p.key: p for p in space.parameters if isinstance(p, Range) and p.key in constrained}
+        self._as_log = {key for key, parameter in self._ranges.items() if parameter.log}
+        self._orders = [order for order in map(_order, space.constraints) if order is not None]
+        self.copies: list[list[Copy]] = []  # of each parameter, in the space's order
+        self._by_name: dict[str, Copy] = {}
+        for parameter in space.parameters:
+            self.copies.append(self._copies(parameter))
+
+    @property
+    def conditional(self) -> bool:
+        return any(parameter.when for parameter in self._space.parameters)
+
+    def configs(self) -> list[Any]:
+        dependents: dict[str, dict[Any, list[str]]] = {}
+        for copy in self._by_name.values():
+            if copy.tree:
+                above = copy.tree[-1]
+                dependents.setdefault(above.name, {}).setdefault(self._value(above), []).append(copy.name)
+        return [self._config(copy, dependents.get(copy.name)) for copy in self._by_name.values()]
+
+    def constraints(self) -> list[str]:
+        lines: list[str] = []
+        for constraint in self._space.constraints:
+            if any(name in self._as_log for name in constraint.names):
+                order = _order(constraint)
+                assert order is not None  # nothing else is linear in the logarithms, too
+                smaller, larger = order
+                lines.append(f"{self._aliases[smaller]} <= {self._aliases[larger]}")
+            else:
+                terms = " + ".join(f"{weight!r} * {self._aliases[name]}" for name, weight in constraint.terms)
+                lines.append(f"{terms} <= {constraint.bound!r}")
+        return lines
+
+    def encode(self, point: Point) -> dict[str, Any]:
+        """A point as Ax's parameterization: the parameters that are active in Ax's tree."""
+        active = {id(parameter) for parameter in self._space.active(point)}
+        encoded: dict[str, Any] = {}
+        for copy in self._by_name.values():
+            if self._is_at(copy.tree, encoded):
+                given = id(copy.parameter) in active
+                value = point[copy.parameter.key] if given else _middle(copy.parameter)
+                encoded[copy.name] = self._encode(copy.parameter, value)
+        return encoded
+
+    def decode(self, parameterization: Mapping[str, Any]) -> dict[str, Any]:
+        """Ax's parameterization as a point; numbers become plain Python numbers in their bounds and exact orders."""
+        chosen: dict[str, str] = {}
+        point: dict[str, Any] = {}
+        for parameter, copies in zip(self._space.parameters, self.copies, strict=True):
+            if not all(condition.holds(chosen) for condition in parameter.when):
+                continue
+            copy = next(copy for copy in copies if self._is_at(copy.path, parameterization))
+            point[parameter.key] = self._decode(parameter, parameterization[copy.name])
+            if isinstance(parameter, Choice):
+                chosen[parameter.key] = parameter.text(point[parameter.key])
+        self._put_in_order(point)
+        return point
+
+    def _put_in_order(self, point: dict[str, Any]) -> None:
+        """Mend orders that were exact to Ax: what it rounds in a logarithm grows with the number, and shows."""
+        for _ in self._orders:  # along a chain, each pass carries a value one step further
+            for smaller, larger in self._orders:
+                if point[smaller] > point[larger]:
+                    below, above = self._ranges[smaller], self._ranges[larger]
+                    whole = below.integral and not above.integral  # which would lose all of one for a hair
+                    wanted = min(point[smaller], above.high) if whole else max(point[larger], below.low)
+                    point[larger] = math.ceil(wanted) if above.integral else float(wanted)
+                    most = math.floor(point[larger]) if below.integral else float(point[larger])
+                    point[smaller] = min(point[smaller], most)
+
+    def _is_at(self, levels: Sequence[Level], parameterization: Mapping[str, Any]) -> bool:
+        return all(parameterization.get(level.name) == self._value(level) for level in levels)
+
+    def _value(self, level: Level) -> Any:
+        """What Ax calls the option at the level."""
+        choice = self._by_name[level.name].parameter
+        assert isinstance(choice, Choice)
+        return _choice_values(choice)[1][level.index]
+
+    def _copies(self, parameter: Parameter) -> list[Copy]:
+        if not parameter.when:
+            return [self._copy(self._aliases.get(parameter.key, self._free_name(parameter.key)), parameter, (), ())]
+        # With conditions on choices that do not depend on each other, Ax's tree follows the last.
+        *others, last = parameter.when
+        texts: dict[tuple[Level, ...], str] = {}
+        paths: dict[tuple[Level, ...], list[tuple[Level, ...]]] = {}
+        for above, level, text in self._places(last):
+            tree = (*above.tree, level)
+            texts[tree] = text
+            paths.setdefault(tree, []).append((*above.path, level))
+        for other in others:
+            places = [(*above.path, level) for above, level, _ in self._places(other)]
+            for tree, ways in paths.items():
+                joined = [_joined(way, place) for way in ways for place in places]
+                paths[tree] = list(dict.fromkeys(path for path in joined if path is not None))
+        reached = [tree for tree, ways in paths.items() if ways]
+        copies: list[Copy] = []
+        for tree in reached:
+            name = self._free_name(parameter.key if len(reached) == 1 else f"{parameter.key} ({texts[tree]})")
+            copies += [self._copy(name, parameter, tree, path) for path in paths[tree]]
+        return copies
+
+    def _copy(self, name: str, parameter: Parameter, tree: tuple[Level, ...], path: tuple[Level, ...]) -> Copy:
+        copy = Copy(name, parameter, tree, path)
+        self._by_name.setdefault(name, copy)
+        return copy
+
+    def _places(self, condition: Condition) -> Iterator[tuple[Copy, Level, str]]:
+        """Where the condition holds: a copy of its choice, the level at which it stands, and the option's text."""
+        for copy in [copy for of_one in self.copies for copy in of_one]:
+            choice = copy.parameter
+            if choice.key == condition.key and isinstance(choice, Choice):
+                # Ax 1.3.1 sorts numbers and truth values, and keeps their distances: a level says nothing of either.
+                assert _choice_values(choice)[0] == "str", f"conditions are on choices of texts, not on {choice.key}"
+                for index, option in enumerate(choice.options):
+                    if option.text in condition.texts:
+                        yield copy, Level(copy.name, index, len(choice.options), _one_hot(choice)), option.text
+
+    def _free_name(self, wanted: str) -> str:
+        taken = {*self._by_name, *self._aliases.values()}
+        name, number = wanted, 2
+        while name in taken:
+            name, number = f"{wanted} #{number}", number + 1
+        return name
+
+    def _config(self, copy: Copy, dependents: Mapping[Any, list[str]] | None) -> Any:
+        from ax.api.configs import ChoiceParameterConfig, RangeParameterConfig
+
+        parameter = copy.parameter
+        if isinstance(parameter, Choice):
+            kind, values = _choice_values(parameter)
+            return ChoiceParameterConfig(
+                name=copy.name,
+                values=values,
+                parameter_type=kind,
+                is_ordered=parameter.ordered,
+                dependent_parameters=dependents,
+            )
+        if parameter.key in self._as_log:
+            bounds = (math.log10(parameter.low), math.log10(parameter.high))
+            return RangeParameterConfig(name=copy.name, bounds=bounds, parameter_type="float")
+        return RangeParameterConfig(
+            name=copy.name,
+            bounds=(parameter.low, parameter.high),
+            parameter_type="int" if parameter.integral else "float",
+            scaling="log" if parameter.log else "linear",
+        )
+
+    def _encode(self, parameter: Parameter, value: Any) -> Any:
+        if isinstance(parameter, Choice):
+            _, values = _choice_values(parameter)
+            text = parameter.text(value)
+            return values[[option.text for option in parameter.options].index(text)]
+        if parameter.key in self._as_log:
+            return math.log10(value)
+        return int(value) if parameter.integral else float(value)
+
+    def _decode(self, parameter: Parameter, value: Any) -> Any:
+        if isinstance(parameter, Choice):
+            _, values = _choice_values(parameter)
+            return parameter.options[values.index(value)].value
+        number = 10.0 ** float(value) if parameter.key in self._as_log else float(value)
+        number = min(max(number, float(parameter.low)), float(parameter.high))
+        return round(number) if parameter.integral else number
+
+
+def _order(constraint: LinearConstraint) -> tuple[str, str] | None:
+    """The smaller and the larger of two parameters, where that is all that the constraint says."""
+    if len(constraint.terms) != 2 or constraint.bound != 0:
+        return None
+    (a, weight), (b, other) = constraint.terms
+    if weight != -other:
+        return None
+    return (a, b) if weight > 0 else (b, a)
+
+
+def _joined(path: Sequence[Level], other: Sequence[Level]) -> tuple[Level, ...] | None:
+    """Both paths in one, from the root; None when no point is on both."""
+    stands = {level.name: level.index for level in path}
+    if any(stands.get(level.name, level.index) != level.index for level in other):
+        return None
+    return (*(level for level in other if level.name not in stands), *path)
+
+
+def _one_hot(choice: Choice) -> bool:
+    """Whether Ax's model sees the choice as one column per option: two options are a matter of order to it."""
+    return not choice.ordered and len(choice.options) > 2
+
+
+def _middle(parameter: Parameter) -> Any:
+    if isinstance(parameter, Choice):
+        return parameter.options[len(parameter.options) // 2].value
+    middle = math.sqrt(parameter.low * parameter.high) if parameter.log else (parameter.low + parameter.high) / 2
+    return round(middle) if parameter.integral else middle
+
+
+def _choice_values(parameter: Choice) -> tuple[str, Sequence[Any]]:
+    """Ax knows choices of one primitive type; anything else goes by the text of its options."""
+    values = [option.value for option in parameter.options]
+    types = {type(value) for value in values}
+    if parameter.ordered and not types <= {int, float}:
+        return "str", [option.text for option in parameter.options]  # in the order that the user gave
+    if types == {bool}:
+        return "bool", values
+    if types == {int}:
+        return "int", values
+    if types <= {int, float} and all(math.isfinite(value) for value in values):
+        floats = [float(value) for value in values]
+        if len(set(floats)) == len(floats):  # not so for 1 and 1.0, or 0.0 and -0.0
+            return "float", floats
+    if types == {str}:
+        return "str", values
+    return "str", [option.text for option in parameter.options]

@@ -1,0 +1,283 @@
+"""The model of a study that is over or still runs: what it predicts, how far to trust it, and what matters to it.
+
+The same model as the sweeper's, on the same data, in the names of the user's metrics. Ax is imported late.
+"""
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from ax_mo.core.linear import LinearConstraint
+from ax_mo.core.objectives import Goals
+from ax_mo.core.trial import Point, Status, Trial
+from ax_mo.errors import AxMoError
+from ax_mo.optimizer.ax import AxOptimizer, limited_threads
+from ax_mo.optimizer.ax_space import AxSpace
+from ax_mo.storage.snapshot import StudyRecord
+
+FEWEST_TRIALS = 3
+"""With fewer, a leave-one-out prediction rests on a single trial."""
+
+# Sobol' indices from so many points a parameter: twice as many changed no share by more than 0.01 on the example.
+_SENSITIVITY_SAMPLES = 1024
+
+
+@dataclass(frozen=True)
+class LeftOut:
+    """A trial as the model sees it when it is not told of it."""
+
+    trial: int
+    observed: float
+    predicted: float
+    sem: float
+    """Of the prediction; 1.96 of it on either side are its 95 % interval."""
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter((self.trial, self.observed, self.predicted, self.sem))
+
+    @property
+    def inside(self) -> bool:
+        """Whether the observed value is inside the prediction's 95 % interval."""
+        return abs(self.observed - self.predicted) <= 1.96 * self.sem
+
+
+class Fitted:
+    """The model of a study, fitted to its trials at most once, when it is first asked.
+
+    Every method raises AxMoError, and nothing else, when there are too few trials for a model or it cannot be had.
+    With more than ``most_trials`` trials it is fitted to those of the front and the latest others: what it takes grows
+    with the cube of their number.
+    """
+
+    def __init__(self, record: StudyRecord, most_trials: int | None = None) -> None:
+        self.record = record
+        self.trials = _those_to_fit(record, most_trials)
+        """The trials that the model is fitted to."""
+        self._space = AxSpace(record.space)
+        self._metrics = _metrics(record.goals)
+
+    @property
+    def metrics(self) -> tuple[str, ...]:
+        """What the model predicts: the objectives, and for each constraint its metric or weighted sum of metrics."""
+        return tuple(metric.name for metric in self._metrics)
+
+    def predict(self, points: Sequence[Point]) -> list[dict[str, tuple[float, float]]]:
+        """For each point and metric, the predicted mean and its standard error. A point may hold inactive parameters.
+
+        Raises AxMoError for a point that lies outside of the space.
+        """
+        space = self.record.space
+        for point in points:
+            why = space.outside(point)
+            if why is not None:
+                raise AxMoError(f"The point {dict(point)} is not in the study's space: {why}.")
+        if not points:
+            return []
+        _, adapter = self._fit
+        with self._translated("predict"):
+            from ax.core.observation import ObservationFeatures
+
+            features = [ObservationFeatures(self._space.encode(space.restricted(point))) for point in points]
+            means, covariances = adapter.predict(features)
+            return [
+                {
+                    metric.name: metric.own(
+                        float(means[metric.alias][i]), math.sqrt(float(covariances[metric.alias][metric.alias][i]))
+                    )
+                    for metric in self._metrics
+                }
+                for i in range(len(points))
+            ]
+
+    def cross_validation(self) -> dict[str, list[LeftOut]]:
+        """Each trial as predicted from all others, by metric and in the order of the trials.
+
+        Not those that were stopped early: what they would have come to, which the model predicts, nobody has seen.
+        """
+        optimizer, adapter = self._fit
+        stopped = {trial.number for trial in self.trials if trial.status is Status.EARLY_STOPPED}
+        observed = {trial.number: optimizer.data_of(trial.metrics) for trial in self.trials}
+        found: dict[str, list[LeftOut]] = {metric.name: [] for metric in self._metrics}
+        with self._translated("be cross-validated"):
+            for index, predicted in _left_out(adapter):
+                number = optimizer.number_of(index)
+                if number in stopped:
+                    continue
+                for metric in self._metrics:
+                    mean, sem = metric.own(*predicted[metric.alias])
+                    value, _ = metric.own(observed[number][metric.alias], 0.0)
+                    found[metric.name].append(LeftOut(number, value, mean, sem))
+        return {name: sorted(rows, key=lambda row: row.trial) for name, rows in found.items()}
+
+    def sensitivity(self) -> dict[str, dict[str, float]]:
+        """By metric, each parameter's share in its changes across the space; the shares of a metric add up to 1.
+
+        Total-order Sobol' indices of the model's mean, as by Ax, those of one parameter's columns added up. All are 0
+        where the model sees no effect of anything.
+        """
+        _, adapter = self._fit
+        with self._translated("tell what matters"):
+            indices = _total_indices(adapter)
+            return {metric.name: self._shares(indices[metric.alias]) for metric in self._metrics}
+
+    def _shares(self, indices: Mapping[str, float]) -> dict[str, float]:
+        key_of = {
+            column: copy.parameter.key for copies in self._space.copies for copy in copies for column in copy.columns
+        }
+        sums = dict.fromkeys(self.record.space.keys, 0.0)
+        for column, index in indices.items():
+            if column in key_of and math.isfinite(index):
+                sums[key_of[column]] += max(0.0, index)
+        total = sum(sums.values())
+        return {key: value / total if total > 0 else 0.0 for key, value in sums.items()}
+
+    @cached_property
+    def _fit(self) -> tuple[AxOptimizer, Any]:
+        if len(self.trials) < FEWEST_TRIALS:
+            raise AxMoError(f"A model needs {FEWEST_TRIALS} trials with metrics; this study has {len(self.trials)}.")
+        with self._translated("be fitted"):
+            # Always the default model, however the points were chosen; its first trial is the model's turn.
+            optimizer = AxOptimizer(self.record.space, self.record.goals, self.record.seed, n_startup_trials=1)
+            # The curves serve to judge stopped trials alone, and are much to read and attach.
+            stopped = any(trial.status is Status.EARLY_STOPPED for trial in self.trials)
+            optimizer.start(self.trials, self.record.curves() if stopped else None)
+            return optimizer, optimizer.fit()
+
+    @contextmanager
+    def _translated(self, what: str) -> Iterator[None]:
+        """The same draws each time, one thread, and one kind of error: those libraries have dozens."""
+        try:
+            import torch
+
+            with torch.random.fork_rng(), limited_threads(1):
+                torch.manual_seed(self.record.seed)
+                yield
+        except AxMoError:
+            raise
+        except Exception as error:
+            first = (str(error) or "no message").splitlines()[0]
+            raise AxMoError(
+                f"The model of {len(self.trials)} trials cannot {what}: {type(error).__name__}: {first}"
+            ) from error
+
+
+def _left_out(adapter: Any) -> Iterator[tuple[int, dict[str, tuple[float, float]]]]:
+    """Ax's index of each trial and, by metric, its prediction without it as mean and standard error, noise included.
+
+    Ax 1.3.1 takes its fast way (no fit per trial) in the model's units alone: with ``untransform``, it untransforms
+    parameters that were never transformed, fails on any that is a choice or whole number, and then is ten times slower.
+    """
+    from ax.adapter.cross_validation import cross_validate
+    from ax.core.observation import Observation
+
+    results = cross_validate(adapter, untransform=False, use_posterior_predictive=True)
+    predictions = [Observation(features=result.observed.features, data=result.predicted) for result in results]
+    for transform in reversed(list(adapter.transforms.values())):
+        predictions = transform.untransform_observations(predictions)
+    for prediction in predictions:
+        data = prediction.data
+        errors = [math.sqrt(float(data.covariance[i, i])) for i in range(len(data.means))]
+        values = zip(map(float, data.means), errors, strict=True)
+        yield int(prediction.features.trial_index), dict(zip(data.metric_signatures, values, strict=True))
+
+
+def _total_indices(adapter: Any) -> dict[str, dict[str, float]]:
+    """The total-order Sobol' index of each of the model's columns, by metric."""
+    import torch
+    from ax.utils.sensitivity.sobol_measures import compute_sobol_indices_from_model_list
+
+    digest = adapter.generator.search_space_digest
+    surrogate = adapter.generator.surrogate
+    indices = compute_sobol_indices_from_model_list(
+        model_list=[_MeanOf(surrogate.model, output) for output in range(len(surrogate.outcomes))],
+        bounds=torch.tensor(digest.bounds, dtype=torch.double).T,
+        order="total",
+        discrete_features=[*digest.categorical_features, *digest.ordinal_features],
+        num_mc_samples=_SENSITIVITY_SAMPLES,
+        input_qmc=True,
+    )
+    return {
+        metric: dict(zip(digest.feature_names, map(float, row), strict=True))
+        for metric, row in zip(surrogate.outcomes, indices, strict=True)
+    }
+
+
+class _MeanOf:
+    """One metric of a model, as Ax's sensitivity analysis asks for it: by the posterior's mean.
+
+    In small pieces and without covariances: Ax asks for 4096 points at once, which makes a matrix of 16 million
+    covariances for each of the kernel's parts.
+    """
+
+    _PIECE = 256
+
+    def __init__(self, model: Any, output: int) -> None:
+        self._model = model
+        self._output = output
+
+    def posterior(self, points: Any) -> "_MeanOnly":
+        import torch
+        from gpytorch.settings import skip_posterior_variances
+
+        with skip_posterior_variances(True):
+            means = [self._model.posterior(piece).mean[..., [self._output]] for piece in points.split(self._PIECE)]
+        mean = torch.cat(means, dim=-2)
+        return _MeanOnly(mean, torch.zeros_like(mean))
+
+
+@dataclass(frozen=True)
+class _MeanOnly:
+    mean: Any
+    variance: Any
+
+
+@dataclass(frozen=True)
+class _Metric:
+    """What Ax knows as ``alias``: ``weight`` times the user's."""
+
+    alias: str
+    name: str
+    weight: float = 1.0
+
+    def own(self, mean: float, sem: float) -> tuple[float, float]:
+        return mean / self.weight, sem / abs(self.weight)
+
+
+def _metrics(goals: Goals) -> list[_Metric]:
+    metrics = [_Metric(f"m{index}", name) for index, name in enumerate(goals.names)]
+    for index, constraint in enumerate(goals.constraints):
+        single = len(constraint.terms) == 1
+        name = constraint.names[0] if single else sum_text(constraint)
+        if name not in [metric.name for metric in metrics]:
+            metrics.append(_Metric(f"c{index}", name, constraint.terms[0][1] if single else 1.0))
+    return metrics
+
+
+def sum_text(constraint: LinearConstraint) -> str:
+    """The weighted sum of metrics that a constraint bounds from above, as people write it."""
+    text = ""
+    for name, weight in constraint.terms:
+        sign = "-" if weight < 0 else "+"
+        factor = "" if abs(weight) == 1 else f"{abs(weight):g}*"
+        text += f" {sign} {factor}{name}" if text else f"{'-' if weight < 0 else ''}{factor}{name}"
+    return text
+
+
+def _those_to_fit(record: StudyRecord, most: int | None) -> list[Trial]:
+    from ax_mo.core.pareto import pareto_front
+
+    required = record.goals.required
+    known = [
+        trial
+        for trial in record.trials
+        if (trial.status.has_metrics or trial.status is Status.EARLY_STOPPED)
+        and all(name in sample for sample in trial.observations for name in required)
+    ]
+    if most is None or len(known) <= most:
+        return known
+    front = {trial.number for trial in pareto_front(record.trials, record.goals)}
+    by_worth = sorted(known, key=lambda trial: (trial.number in front, trial.number), reverse=True)
+    return sorted(by_worth[:most], key=lambda trial: trial.number)

@@ -1,0 +1,116 @@
+"""The points of a study that nobody has asked for yet, without a model; neither Ax nor torch is imported for them."""
+
+import random
+import threading
+from collections.abc import Iterable
+from itertools import islice
+
+from ax_mo.core.trial import Point, Suggestion, Trial
+from ax_mo.errors import StudyStopped
+from ax_mo.search_space.identity import Identity, identity
+from ax_mo.search_space.parameters import Space
+from ax_mo.search_space.sample import QuasiRandomPoints, every_point, point_at
+
+# A space of so few points is gone through one by one when nothing new is found otherwise.
+_FEW_POINTS = 10_000
+
+# How many quasi-random points may be ones that were asked before; a larger space holds so many others.
+_MOST_KNOWN = 1_000
+
+# The same in a space of few points.
+_FEW_DRAWS = 200
+
+
+class SpaceExhausted(Exception):
+    """Every point of a finite space that meets its constraints has been asked."""
+
+
+class NoNewPoint(StudyStopped):
+    """No point was found that has not been asked, though there may be some."""
+
+
+class UntriedPoints:
+    """Gives each point of ``space`` at most once, on any thread: named ones first, or its center, then quasi-random.
+
+    ``seed`` fixes the sequence, and ``know`` brings it to where a study had left it.
+    """
+
+    def __init__(self, space: Space, seed: int, first: Iterable[Suggestion] = ()) -> None:
+        self._space = space
+        self._seed = seed
+        self._first = list(first)
+        self._lock = threading.RLock()
+        self._tried: set[Identity] = set()
+        self.position = 0  # of the quasi-random sequence, where the trials that are known had left it
+        self._sequence: QuasiRandomPoints | None = None
+        self._sequences = 0  # how many have been begun
+        self._size = space.size
+        self._left: dict[Identity, Point] | None = None  # of a space of few points
+        if self._size is not None and (self._size <= _FEW_POINTS or space.constraints):
+            every = every_point(space, _FEW_POINTS)
+            self._left = None if every is None else {identity(space, point): point for point in every}
+
+    def know(self, trials: Iterable[Trial]) -> None:
+        """The points of these have been tried, and the sequence goes on after the last of them that is of it."""
+        for trial in trials:
+            self.position = max(self.position, trial.position)
+            self.take(trial.point)
+
+    def take(self, point: Point) -> bool:
+        """Whether nobody has the point yet; the caller has it then."""
+        key = identity(self._space, point)
+        with self._lock:
+            if key in self._tried:
+                return False
+            self._tried.add(key)
+            if self._left is not None:
+                self._left.pop(key, None)
+            return True
+
+    @property
+    def exhausted(self) -> bool:
+        if self._left is not None:
+            return not self._left
+        return self._size is not None and len(self._tried) >= self._size
+
+    def named(self) -> Suggestion | None:
+        """The next of those that are to be tried before all others; raises SpaceExhausted."""
+        if self.exhausted:
+            raise SpaceExhausted
+        while self._first:
+            first = self._first.pop(0)
+            if self.take(first.point):
+                return first
+        return None
+
+    def startup(self) -> Suggestion:
+        """What is tried before there is a model: the center of the space if nothing was yet, then quasi-random."""
+        if not self._tried:
+            center = point_at(self._space, [0.5] * len(self._space.parameters))
+            if all(constraint.holds(center) for constraint in self._space.constraints) and self.take(center):
+                return Suggestion(center, "center")
+        return self.quasi_random()
+
+    def quasi_random(self) -> Suggestion:
+        """Raises SpaceExhausted, or NoNewPoint where the constraints leave nothing that can be found."""
+        with self._lock:
+            if self.exhausted:
+                raise SpaceExhausted
+            if self._sequence is None:
+                self._sequence = QuasiRandomPoints(self._space, self._seed + self._sequences, self.position)
+                self._sequences += 1
+            # Where all that is left is known, it need not be found by chance.
+            most = _MOST_KNOWN if self._left is None else 0 if self._space.constraints else _FEW_DRAWS
+            for point in islice(self._sequence, most):
+                if self.take(point):
+                    return Suggestion(point, "sobol", self._sequence.position)
+            if self._left is not None:
+                left = random.Random(f"{self._seed} {len(self._left)}").choice(list(self._left.values()))
+                self.take(left)
+                return Suggestion(left, "sobol", self._sequence.position)
+            self._sequence = None  # it may have ended; another one goes elsewhere
+        texts = " and ".join(f"'{constraint.text}'" for constraint in self._space.constraints)
+        raise NoNewPoint(
+            f"hydra.sweeper.param_constraints: no new point was found that meets {texts}, which leave too little of "
+            "the space for a search."
+        )

@@ -1,0 +1,88 @@
+"""Several studies of the same objectives, measured alike. Pure."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from ax_mo.core.objectives import Goals, Objective
+from ax_mo.core.pareto import dominates, hypervolume, pareto_front, reference_point
+from ax_mo.core.trial import Trial
+from ax_mo.errors import AxMoError
+from ax_mo.storage.snapshot import StudyRecord
+
+
+@dataclass(frozen=True)
+class Side:
+    """One study in a comparison."""
+
+    label: str
+    record: StudyRecord
+    """With the study's own trials alone."""
+    imported: int
+    """How many trials of earlier studies it began with, which are not its own progress and do not count here."""
+    front: list[Trial]
+    hypervolume: float
+    joint: frozenset[int]
+    """Which of its points are on the front of all studies together."""
+
+    @property
+    def ended(self) -> int:
+        """How many of the study's own trials have."""
+        return sum(trial.status.ended for trial in self.record.trials)
+
+    @property
+    def completed(self) -> int:
+        return sum(trial.status.has_metrics for trial in self.record.trials)
+
+
+@dataclass(frozen=True)
+class Comparison:
+    goals: Goals
+    """Their objectives, with the thresholds on which all studies agree; without constraints, which each has its own."""
+    reference: dict[str, float]
+    sides: list[Side]
+
+
+def compared(labels: Sequence[str], records: Sequence[StudyRecord]) -> Comparison:
+    """Raises AxMoError when the studies do not have the same objectives in the same directions."""
+    first = records[0]
+    wanted = {o.name: o.goal for o in first.goals.objectives}
+    for label, record in zip(labels, records, strict=True):
+        theirs = {o.name: o.goal for o in record.goals.objectives}
+        if theirs != wanted:
+            raise AxMoError(
+                f"The studies have other objectives: {_listed(wanted)} in {labels[0]}, {_listed(theirs)} in {label}."
+            )
+    goals = Goals(tuple(_agreed(o, records) for o in first.goals.objectives))
+    imported = [sum(trial.number < 0 for trial in record.trials) for record in records]
+    records = [replace(record, trials=tuple(t for t in record.trials if t.number >= 0)) for record in records]
+    reference = common_reference(records, goals)
+    fronts = [pareto_front(record.trials, record.goals) for record in records]
+    everything = [trial for front in fronts for trial in front]
+    sides = [
+        Side(
+            label,
+            record,
+            count,
+            front,
+            hypervolume(front, goals, reference),
+            frozenset(
+                t.number for t in front if not any(dominates(other.metrics, t.metrics, goals) for other in everything)
+            ),
+        )
+        for label, record, count, front in zip(labels, records, imported, fronts, strict=True)
+    ]
+    return Comparison(goals, reference, sides)
+
+
+def common_reference(records: Sequence[StudyRecord], goals: Goals) -> dict[str, float]:
+    """The agreed thresholds; for an objective without, the worst value that any trial of any study has."""
+    return reference_point([trial for record in records for trial in record.trials], goals)
+
+
+def _agreed(objective: Objective, records: Sequence[StudyRecord]) -> Objective:
+    thresholds = {o.threshold for record in records for o in record.goals.objectives if o.name == objective.name}
+    return replace(objective, threshold=thresholds.pop() if len(thresholds) == 1 else None)
+
+
+def _listed(goals: dict[str, str]) -> str:
+    return ", ".join(f"{goal} {name}" for name, goal in goals.items())

@@ -1,0 +1,105 @@
+"""Taking one trial from many: the best in a metric under conditions, or the knee of the front. Pure."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from ax_mo.core.objectives import Goals
+from ax_mo.core.pareto import dominates, pareto_front
+from ax_mo.core.trial import Trial
+from ax_mo.results.query import Condition, Names
+
+
+def candidates(trials: Sequence[Trial], goals: Goals, conditions: Sequence[Condition] = ()) -> list[Trial]:
+    """The trials that have a result, meet the study's constraints and meet the conditions."""
+    return [
+        trial
+        for trial in trials
+        if trial.status.has_metrics
+        and goals.feasible(trial.metrics)
+        and all(condition.holds(trial) for condition in conditions)
+    ]
+
+
+def preferred(trials: Sequence[Trial], goals: Goals, conditions: Sequence[Condition] = ()) -> list[Trial]:
+    """Of the ``candidates``, those that meet every threshold; all, where there are none.
+
+    A condition on an objective stands in the place of its threshold: who asks for ``num_params <= 50000`` wants no
+    less than that because of a threshold of 10000.
+    """
+    named = {name for condition in conditions for name in condition.names}
+    asked = Goals(tuple(replace(o, threshold=None) if o.name in named else o for o in goals.objectives))
+    found = candidates(trials, goals, conditions)
+    return [trial for trial in found if asked.meets_thresholds(trial.metrics)] or found
+
+
+def why_none(trials: Sequence[Trial], goals: Goals, conditions: Sequence[Condition] = ()) -> str:
+    """Why there are no ``candidates``, or none with the metric that is to decide."""
+    if not any(trial.status.has_metrics for trial in trials):
+        return "no trial has a result"
+    feasible = candidates(trials, goals)
+    if not feasible:
+        return "no trial meets the study's constraints"
+    of = "trial" if len(feasible) == 1 else "trials"
+    what = f"none of the {len(feasible)} {of} with a result that meets the study's constraints"
+    if not goals.constraints:
+        what = f"none of the {len(feasible)} {of} with a result"
+    return f"{what} meets the conditions" if conditions else f"{what} has a value to choose by"
+
+
+def best(
+    trials: Sequence[Trial],
+    goals: Goals,
+    order: Sequence[tuple[str, bool]],
+    among: Names,
+    conditions: Sequence[Condition] = (),
+) -> Trial | None:
+    """The best of the ``preferred`` trials, on the front or not; None when there are none.
+
+    ``order`` is of metrics or numeric parameters and whether each is to be large; the second one decides between
+    trials that are equal in the first, and so on. Between trials that are equal in all of them, one that no other of
+    them dominates is taken, the earliest if there are several.
+    """
+    complete = [trial for trial in trials if all(among.value(trial, name) is not None for name, _ in order)]
+    found = preferred(complete, goals, conditions)
+    for name, maximize in order:
+        values = {trial.number: among.value(trial, name) or 0.0 for trial in found}
+        if values:
+            value = (max if maximize else min)(values.values())
+            found = [trial for trial in found if values[trial.number] == value]
+    return next((t for t in found if not any(dominates(other.metrics, t.metrics, goals) for other in found)), None)
+
+
+def knee(trials: Sequence[Trial], goals: Goals, conditions: Sequence[Condition] = ()) -> Trial | None:
+    """The knee of the front of the ``preferred`` trials: where a gain in one objective begins to cost most in another.
+
+    Each objective is scaled so that the front's worst value is 0 and its best 1. The knee is the point that is
+    farthest, towards the ideal point (1, ..., 1), from the line through (1, 0) and (0, 1), and with more objectives
+    from the plane through the unit vectors: the one with the largest sum of scaled objectives (Das 1999; Branke et
+    al. 2004). Where no point lies beyond that plane, the front has no knee, and the point is taken whose worst scaled
+    objective is best. The earliest of equal ones; None without candidates.
+    """
+    front = pareto_front(preferred(trials, goals, conditions), goals)
+    if not front:
+        return None
+    scaled = {trial.number: _scaled(trial, front, goals) for trial in front}
+    farthest = max(front, key=lambda trial: sum(scaled[trial.number]))
+    varying = sum(bool(_span(front, o.name)) for o in goals.objectives)
+    if sum(scaled[farthest.number]) > 1.0 + len(goals.objectives) - max(1, varying) + 1e-9:
+        return farthest
+    return max(front, key=lambda trial: min(scaled[trial.number]))
+
+
+def _span(front: Sequence[Trial], name: str) -> float:
+    values = [trial.metrics[name] for trial in front]
+    return max(values) - min(values)
+
+
+def _scaled(trial: Trial, front: Sequence[Trial], goals: Goals) -> list[float]:
+    """Each objective between 0 (worst on the front) and 1 (best); 1 where all are equal."""
+    scaled: list[float] = []
+    for o in goals.objectives:
+        values = [other.metrics[o.name] for other in front]
+        span = max(values) - min(values)
+        distance = trial.metrics[o.name] - min(values) if o.maximize else max(values) - trial.metrics[o.name]
+        scaled.append(distance / span if span else 1.0)
+    return scaled

@@ -1,0 +1,168 @@
+"""A whole batch of jobs through TorchX, for sweepers that hand one over and wait (Hydra's basic sweeper)."""
+
+import logging
+import os
+import secrets
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from hydra.core.utils import JobReturn, JobStatus, filter_overrides
+from hydra.types import HydraContext, TaskFunction
+from omegaconf import DictConfig, OmegaConf, open_dict, read_write
+
+from ax_mo.errors import AxMoError
+from ax_mo.hydra_project.command import Program, prepare_directory, this_program
+from ax_mo.hydra_project.hydra_node import changes_directory, job_name_of, number_job, subdir_of, sweep_dir_of
+from ax_mo.hydra_project.project import hydra_overrides, task_overrides, without_hydra
+from ax_mo.runner.arrival import Arrivals
+from ax_mo.runner.in_place import is_trial, refuse_inside_a_job, run_in_place
+from ax_mo.runner.job import CancelFailed, Job, Jobs, JobSpec, JobState, Phase, SubmitLater, job_name
+from ax_mo.runner.outcome import has_result, outcome_of, result_of
+from ax_mo.runner.retry import Submissions
+from ax_mo.runner.settings import launcher_settings, parallel_jobs
+from ax_mo.runner.torchx_jobs import torchx_jobs
+from ax_mo.trial.current import disown_ranks
+
+log = logging.getLogger(__name__)
+
+
+class JobFailure(AxMoError):
+    """Why a job failed, as the exception of its JobReturn."""
+
+
+@dataclass(frozen=True)
+class _Prepared:
+    number: int
+    overrides: tuple[str, ...]
+    config: DictConfig
+    directory: Path
+    spec: JobSpec
+
+
+def launch(
+    settings: Mapping[str, Any],
+    job_overrides: Sequence[Sequence[str]],
+    initial_job_idx: int,
+    context: HydraContext,
+    task_function: TaskFunction,
+    config: DictConfig,
+) -> list[JobReturn]:
+    """Run the jobs, at most ``n_jobs`` at once; returns a JobReturn each, in order.
+
+    Raises ConfigError and NotRerunnableError before any job starts.
+    """
+    if is_trial(config):
+        if len(job_overrides) > 1:
+            raise AxMoError("This process is one job of a sweep and cannot start a sweep of its own.")
+        return [run_in_place(job_overrides[0], context, task_function, config)]
+    refuse_inside_a_job()
+    values = launcher_settings(settings)
+    program = this_program(task_overrides(config), hydra_overrides(config)).with_python(values.python)
+    jobs = torchx_jobs(values)
+    jobs.check()
+    disown_ranks()
+    try:
+        log.info("Launching %d jobs with TorchX (%s)", len(job_overrides), values.scheduler)
+        batch = secrets.token_hex(4)
+        prepared: list[_Prepared] = []
+        for number, overrides in enumerate(job_overrides, initial_job_idx):
+            prepared.append(_prepare(program, context, config, list(overrides), number, batch, prepared))
+        states = _run(jobs, prepared, parallel_jobs(settings.get("n_jobs"), values, jobs))
+        return [_job_return(job, states[job.number]) for job in prepared]
+    finally:
+        jobs.close()
+
+
+def _prepare(
+    program: Program,
+    context: HydraContext,
+    config: DictConfig,
+    overrides: list[str],
+    number: int,
+    batch: str,
+    others: Sequence[_Prepared],
+) -> _Prepared:
+    """Compose the job and write what it needs into its directory, which none of the ``others`` has."""
+    job_config = context.config_loader.load_sweep_config(config, overrides)
+    number_job(job_config, number)
+    sweep_dir = sweep_dir_of(job_config)
+    taken = [os.path.relpath(other.directory, sweep_dir) for other in others]
+    subdir = subdir_of(job_config, number, taken)
+    directory = sweep_dir / subdir
+    with read_write(job_config.hydra.runtime), open_dict(job_config.hydra.runtime):
+        job_config.hydra.runtime.output_dir = str(directory)
+    argv = program.command(overrides, directory, sweep_dir, subdir, number, str(number))
+    content = {"trial": number, "attempt": 1, "overrides": overrides}
+    prepare_directory(directory, content, argv, program.cwd, f"Job {number}")
+    spec = JobSpec(job_name(batch, number), tuple(argv), directory, program.cwd)
+    return _Prepared(number, tuple(overrides), job_config, directory, spec)
+
+
+def _run(jobs: Jobs, prepared: Sequence[_Prepared], n_jobs: int) -> dict[int, JobState]:
+    """The final state of each job by number. An interrupt cancels what runs and goes on."""
+    waiting = list(prepared)
+    running: dict[int, Job] = {}
+    ended: dict[int, JobState] = {}
+    arrivals = Arrivals(jobs.result_grace_seconds)
+    try:
+        while waiting or running:
+            while waiting and len(running) < n_jobs:
+                job = waiting.pop(0)
+                log.info("\t#%d : %s", job.number, " ".join(filter_overrides(job.overrides)))
+                running[job.number] = Job(_submit(jobs, job.spec), job.directory)
+            numbers = list(running)
+            for number, state in zip(numbers, jobs.states([running[n] for n in numbers]), strict=True):
+                if state.phase is not Phase.ENDED:
+                    continue
+                if arrivals.complete(number, state, has_result(running[number].directory, number, 1)):
+                    ended[number] = state
+                    del running[number]
+            if running:
+                time.sleep(jobs.poll_seconds)
+    except BaseException as error:
+        if not getattr(error, "leaves_jobs", False):
+            try:
+                jobs.cancel(list(running.values()))
+            except CancelFailed as untold:
+                handles = ", ".join(job.handle for job in untold.jobs)
+                log.error("The scheduler could not be told to end %s, which may go on: %s", handles, untold)
+        raise
+    return ended
+
+
+def _submit(jobs: Jobs, spec: JobSpec) -> str:
+    """Submit the job, waiting for a scheduler that does not take it yet. Raises StudyStopped when it never does."""
+    submissions = Submissions()
+    while True:
+        try:
+            return jobs.submit(spec)
+        except SubmitLater as error:
+            pause = submissions.failed()
+            if pause is None:
+                raise submissions.given_up(f"job {spec.name}", error) from None
+            log.warning("The scheduler did not take a job; trying again in %g s: %s", pause, error)
+            time.sleep(pause)
+
+
+def _job_return(job: _Prepared, state: JobState) -> JobReturn:
+    outcome = outcome_of(job.directory, job.number, 1, state)
+    result = JobReturn(
+        overrides=list(job.overrides),
+        cfg=without_hydra(job.config),
+        hydra_cfg=OmegaConf.create({"hydra": job.config.hydra}),
+        working_dir=str(job.directory) if changes_directory(job.config) else str(Path.cwd()),
+        task_name=job_name_of(job.config),
+    )
+    if outcome.completed:
+        result.status = JobStatus.COMPLETED
+        recorded = result_of(job.directory, job.number, 1)
+        result.return_value = None if recorded is None else recorded.value
+    else:
+        tail = f"\n{outcome.stderr_tail}" if outcome.stderr_tail else ""
+        result.status = JobStatus.FAILED
+        result.return_value = JobFailure(f"Job {job.number} failed: {outcome.reason}{tail}\nIts files: {job.directory}")
+        log.error("Job %d failed: %s (%s)", job.number, outcome.reason, job.directory)
+    return result

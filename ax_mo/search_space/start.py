@@ -1,0 +1,146 @@
+"""Points to try first: the project's own configuration, and what the user names."""
+
+from collections.abc import Mapping, Sequence
+from enum import Enum
+from typing import Any
+
+from hydra.errors import HydraException
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from ax_mo.core.trial import Value
+from ax_mo.errors import ConfigError, closest
+from ax_mo.hydra_project.overrides import bare
+from ax_mo.hydra_project.project import active_groups, chosen_option, has_key, reason, without_hydra
+from ax_mo.search_space.activity import Composer
+from ax_mo.search_space.grammar import as_name
+from ax_mo.search_space.parameters import Choice, Parameter, Space, holds, when_text
+
+
+def config_point(space: Space, project: Composer) -> tuple[dict[str, Value] | None, str]:
+    """The project's own configuration as a point, or None and why it is not in the space."""
+    try:
+        values = own_values(space, project)
+    except (HydraException, OmegaConfBaseException) as error:
+        return None, reason(error)
+    why = space.outside(values)
+    return (None, why) if why else (space.restricted(values), "")
+
+
+def initial_points(space: Space, given: Sequence[Any], project: Composer) -> list[dict[str, Value]]:
+    """The points of ``initial_trials``; what one leaves out is as in the project's configuration.
+
+    Raises ConfigError for a key that is not searched and for a value outside the space.
+    """
+    points: list[dict[str, Value]] = []
+    for index, overrides in enumerate(given):
+        where = f"hydra.sweeper.initial_trials[{index}]"
+        if not isinstance(overrides, Mapping):
+            raise ConfigError(f"{where} must be a mapping of parameters to values, not {overrides!r}.")
+        named = _named(space, overrides, where)
+        try:
+            values = own_values(space, project, named)
+        except (HydraException, OmegaConfBaseException) as error:
+            raise ConfigError(f"{where} does not compose: {reason(error)}") from None
+        values.update(named)
+        why = space.outside(values)
+        if why is not None:
+            raise ConfigError(f"{where}: {why}.")
+        point = space.restricted(values)
+        inactive = next((p for p in space.parameters if p.key in named and p.key not in point), None)
+        if inactive is not None:
+            raise ConfigError(
+                f"{where}: {inactive.key} is only there when {when_text(inactive.when)}; leave it out, or choose that."
+            )
+        points.append(point)
+    return points
+
+
+def own_values(space: Space, project: Composer, named: Mapping[str, Value] | None = None) -> dict[str, Value]:
+    """The values of the searched keys that the project has by itself, under the options in ``named``.
+
+    What is fixed counts, also where it holds under some options only: which ones there are, composing shows, and a
+    fixed option may bring others. Raises Hydra's exceptions.
+    """
+    named = named or {}
+    groups = [
+        f"{p.key}={p.text(named[p.key])}"
+        for p in space.parameters
+        if isinstance(p, Choice) and p.is_group and p.key in named and p.outside(named[p.key]) is None
+    ]
+    given = space.given(space.chosen(named))
+    for _ in range(len(space.conditional) + 1):
+        lines = [*space.fixed, *groups, *given]
+        config = project.compose(lines)
+        values = values_in(config, space)
+        values.update(_lists_in(config, lines, space, project, {**values, **named}))
+        before, given = given, space.given(space.chosen({**values, **named}))
+        if given == before:
+            break
+    return values
+
+
+def _lists_in(
+    config: DictConfig, lines: Sequence[str], space: Space, project: Composer, values: Mapping[str, Value]
+) -> dict[str, Value]:
+    """The options of groups that stand at a list of options, which Hydra does not note: those that change nothing."""
+    found: dict[str, Value] = {}
+    for parameter in space.parameters:
+        if not isinstance(parameter, Choice) or not parameter.is_group or parameter.key.startswith("+"):
+            continue
+        if parameter.key in values or not holds(parameter.when, space.chosen({**values, **found})):
+            continue
+        for option in parameter.options:
+            try:
+                same = _written(project.compose([*lines, f"{parameter.key}={option.text}"])) == _written(config)
+            except (HydraException, OmegaConfBaseException):
+                continue
+            if same:
+                found[parameter.key] = option.value
+                break
+    return found
+
+
+def _written(config: DictConfig) -> Any:
+    return OmegaConf.to_container(without_hydra(config), resolve=False)
+
+
+def values_in(config: DictConfig, space: Space) -> dict[str, Value]:
+    """The value of each searched key that a composed configuration has."""
+    values: dict[str, Value] = {}
+    for parameter in space.parameters:
+        key = bare(parameter.key)
+        if isinstance(parameter, Choice) and parameter.is_group:
+            if key in active_groups(config):
+                option = chosen_option(config, key)
+                values[parameter.key] = [] if option is None else option  # both leave the group out
+        elif has_key(config, key):
+            try:
+                values[parameter.key] = value_at(config, key)
+            except OmegaConfBaseException:  # missing, or an interpolation that only a run can resolve
+                continue
+    return values
+
+
+def value_at(config: DictConfig, key: str) -> Value:
+    """The value of a key as a point holds it. Raises OmegaConf's exceptions for one that has none."""
+    value = OmegaConf.select(config, key, throw_on_missing=True)
+    if OmegaConf.is_config(value):
+        return OmegaConf.to_container(value)
+    return value.name if isinstance(value, Enum) else value
+
+
+def _named(space: Space, overrides: Mapping[Any, Any], where: str, prefix: str = "") -> dict[str, Value]:
+    """The overrides by the space's keys; nested mappings are dotted keys, as in ``params``."""
+    keys = {bare(parameter.key): parameter for parameter in space.parameters}
+    named: dict[str, Value] = {}
+    for name, value in overrides.items():
+        key = bare(f"{prefix}{name}")
+        parameter: Parameter | None = keys.get(key)
+        if parameter is not None:
+            named[parameter.key] = as_name(value) if isinstance(parameter, Choice) and parameter.is_group else value
+        elif isinstance(value, Mapping):
+            named.update(_named(space, value, where, f"{key}."))
+        else:
+            raise ConfigError(f"{where}: '{key}' is not among the searched parameters.{closest(key, keys)}")
+    return named

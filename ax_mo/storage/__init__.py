@@ -1,0 +1,1 @@
+"""A study in a database, who may write it, and how readers find it."""

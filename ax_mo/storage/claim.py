@@ -1,0 +1,124 @@
+"""Who may write a study: on a server, where sweepers of several machines may meet, whoever holds its lock."""
+
+import os
+import socket
+import time
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection, Engine
+
+from ax_mo.core.trial import now
+from ax_mo.errors import AxMoError, StudyStopped
+from ax_mo.storage.rows import STUDIES
+
+# How long another holder may need to go: a sweeper that was just refused, or was killed and the server has not noticed.
+_HANDOVER_SECONDS = 2.0
+
+_HOLDER = sa.text(
+    "SELECT pid, backend_start FROM pg_locks JOIN pg_stat_activity USING (pid) WHERE locktype = 'advisory' AND granted "
+    "AND classid = 0 AND objid::bigint = :key AND objsubid = 1 "
+    "AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
+)
+_MYSELF = sa.text("SELECT pid, backend_start FROM pg_stat_activity WHERE pid = pg_backend_pid()")
+
+
+class Access:
+    """Transactions on the database of a study.
+
+    On PostgreSQL all are made by the one connection that holds the study's lock: the server lets go of it however that
+    connection ends, and nothing is ever written without it. For SQLite the lock of the sweep directory does.
+    """
+
+    def __init__(self, engine: Engine, name: str) -> None:
+        self.engine = engine
+        self.owner = f"pid {os.getpid()} on host {socket.gethostname()}, since {now()}"
+        """What others are told of this sweeper."""
+        self._name = name
+        self._key = zlib.crc32(f"ax_mo:{name}".encode())
+        self.is_claimed = False
+        """Whether the study is this sweeper's, as everybody can read; from then on, losing it ends the sweep."""
+        self._held: Connection | None = None
+        self._backend: tuple[Any, ...] | None = None  # the server's process behind the connection that held the lock
+
+    @contextmanager
+    def begin(self) -> Iterator[Connection]:
+        """A transaction. Raises AxMoError, or StudyStopped in mid-study, when another sweeper holds the study."""
+        if self.engine.dialect.name != "postgresql":
+            with self.engine.begin() as connection:
+                yield connection
+            return
+        if self._held is None:
+            self._held = self._hold()
+        with self._held.begin():
+            yield self._held
+
+    def drop(self) -> None:
+        """Forget a connection that failed; the next transaction makes a new one."""
+        if self._held is not None:
+            _end(self._held)
+            self._held = None
+        self.engine.dispose()
+
+    close = drop
+
+    def check_free(self, connection: Connection) -> None:
+        """Raises AxMoError when a sweeper runs the study at this moment."""
+        if self.engine.dialect.name != "postgresql":
+            return
+        end = time.monotonic() + _HANDOVER_SECONDS
+        while connection.execute(_HOLDER, {"key": self._key}).first() is not None:
+            if time.monotonic() > end:
+                raise self._taken(connection)
+            connection.rollback()
+            time.sleep(0.1)
+
+    def _hold(self) -> Connection:
+        connection = self.engine.connect()
+        try:
+            with connection.begin():
+                self._lock(connection)
+                if self.is_claimed and self._owner(connection) != self.owner:
+                    raise self._taken(connection)  # and has ended since: what we know of the study is out of date
+                self._backend = tuple(connection.execute(_MYSELF).one())
+        except BaseException:
+            _end(connection)
+            raise
+        return connection
+
+    def _lock(self, connection: Connection) -> None:
+        end = time.monotonic() + _HANDOVER_SECONDS
+        while not connection.execute(sa.select(sa.func.pg_try_advisory_lock(self._key))).scalar_one():
+            holder = connection.execute(_HOLDER, {"key": self._key}).first()
+            if holder is not None and tuple(holder) == self._backend:
+                # Our own connection, whose end the server has not noticed.
+                connection.execute(sa.select(sa.func.pg_terminate_backend(holder.pid)))
+            if time.monotonic() > end:
+                raise self._taken(connection)
+            time.sleep(0.1)
+
+    def _owner(self, connection: Connection) -> str | None:
+        if not sa.inspect(connection).has_table(STUDIES.name):
+            return None
+        return connection.execute(sa.select(STUDIES.c.owner).where(STUDIES.c.name == self._name)).scalar()
+
+    def _taken(self, connection: Connection) -> AxMoError:
+        owner = self._owner(connection) or "its owner is unknown"
+        if not self.is_claimed:
+            return AxMoError(f"Another sweeper is running the study '{self._name}': {owner}.")
+        return StudyStopped(
+            f"Another sweeper took over the study '{self._name}' while the database could not be reached: {owner}. "
+            "The running jobs are left to it.",
+            leaves_jobs=True,
+        )
+
+
+def _end(connection: Connection) -> None:
+    """Close it, and not only give it back: the lock would stay with it."""
+    with suppress(sa.exc.SQLAlchemyError):
+        connection.invalidate()
+    with suppress(sa.exc.SQLAlchemyError):
+        connection.close()

@@ -1,0 +1,87 @@
+"""What a study is about, and a study as its readers see it. Values only."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from ax_mo.core.objectives import Goals
+from ax_mo.core.trial import Trial
+from ax_mo.errors import ConfigError
+
+
+@dataclass(frozen=True)
+class Definition:
+    """What a study is about; a resume must agree on ``params`` and ``objectives``."""
+
+    params: Mapping[str, str]
+    objectives: Mapping[str, str]
+    fixed: tuple[str, ...] = ()
+    about: str = "{}"
+    """JSON for those who only read the study; the latest sweeper's. Not compared."""
+
+    def check_same(self, now_asked: "Definition") -> None:
+        """Raises ConfigError when what a resume asks for is not what the study was started with."""
+        for before, after, where in (
+            (self.params, now_asked.params, "hydra.sweeper.params"),
+            (self.objectives, now_asked.objectives, "hydra.sweeper.objectives"),
+        ):
+            changes = differences(before, after)
+            if changes and before != _as_of_old(after):
+                # Repeats are described among the params, under their own key.
+                elsewhere = all("hydra.sweeper.repeats: " in change for change in changes)
+                raise ConfigError(
+                    f"{'hydra.sweeper.repeats' if elsewhere else where} is not what this study was started with:\n"
+                    + "\n".join(f"  {line}" for line in changes)
+                    + "\nResume with the same settings, or start a new study in another hydra.sweep.dir."
+                )
+
+
+@dataclass(frozen=True)
+class StoredStudy:
+    """What a database knows of a study, for those who only read it."""
+
+    name: str
+    sweep_dir: str
+    definition: Definition
+    runs: tuple[Trial, ...]
+    seed: int = 0
+    created: str = ""
+    about: str = "{}"
+
+
+# Marks a constraint whose name an objective has.
+_TAKEN = "'"
+
+
+def described_goals(goals: Goals) -> dict[str, str]:
+    """Objectives by their names, and constraints as ``constraint 0``, ``constraint 1``, …"""
+    described = {
+        o.name: o.goal if o.threshold is None else f"{o.goal}, threshold {o.threshold!r}" for o in goals.objectives
+    }
+    for index, constraint in enumerate(goals.constraints):
+        name = f"constraint {index}"
+        while name in described:
+            name += _TAKEN
+        described[name] = constraint.text
+    return described
+
+
+def _as_of_old(described: Mapping[str, str]) -> dict[str, str]:
+    """The same as earlier versions wrote it: a constraint in the place of an objective that was called like it."""
+    old = dict(described)
+    for name in described:
+        if name.startswith("constraint ") and name.rstrip(_TAKEN) in old and name.endswith(_TAKEN):
+            old[name.rstrip(_TAKEN)] = old.pop(name)
+    return old
+
+
+def differences(before: Mapping[str, str], after: Mapping[str, str]) -> list[str]:
+    """One line per key that was added, removed or changed."""
+    lines: list[str] = []
+    for key in dict.fromkeys([*before, *after]):
+        if key not in after:
+            lines.append(f"- {key}: {before[key]}")
+        elif key not in before:
+            lines.append(f"+ {key}: {after[key]}")
+        elif before[key] != after[key]:
+            lines.append(f"{key}: was {before[key]}, is now {after[key]}")
+    return lines

@@ -1,0 +1,178 @@
+"""A study as those see it who only read: from its sweep directory or its database, also while it runs."""
+
+import json
+import shlex
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+from hydra.errors import HydraException
+
+from ax_mo.core.failures import FailurePolicy, in_order_of_end, uncounted
+from ax_mo.core.objectives import Goals, parse_goals
+from ax_mo.core.repeats import whole_trials
+from ax_mo.core.trial import Status, Trial
+from ax_mo.errors import AxMoError
+from ax_mo.hydra_project.command import override_value
+from ax_mo.search_space.parameters import Space
+from ax_mo.search_space.written import space_as_json, space_from_json
+from ax_mo.storage.location import locate
+from ax_mo.storage.lock import is_held
+from ax_mo.storage.store import StoredStudy
+from ax_mo.trial.curve import CurvePoint, read_curve
+
+# Stands for {name} where a command is taken apart into words, which the shell's quotes would change.
+_NAME = "AX_MO_NAME"
+
+
+class StudyState(StrEnum):
+    """Whether anybody works on a study, in the words for people."""
+
+    RUNNING = "running"
+    ENDED = "ended"
+    """All of its trials have, ``n_trials`` of them, or as many as its own rules let it have."""
+    NOT_RUNNING = "not running"
+    """There is more to do, and nobody does it."""
+
+
+@dataclass(frozen=True)
+class StudyRecord:
+    """Everything that is known of a study at one moment. Nothing here changes it or holds it up."""
+
+    name: str
+    directory: Path
+    """Where its trials' directories are."""
+    space: Space
+    goals: Goals
+    seed: int
+    created: str
+    """ISO 8601, UTC."""
+    trials: tuple[Trial, ...]
+    """By number; imported ones first, with negative numbers. A repeated trial has the means of its runs."""
+    runs: tuple[Trial, ...]
+    """What jobs are made of; without repeats, the trials themselves."""
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    """What the latest sweeper was asked for, by its names under ``hydra.sweeper``: n_trials, n_jobs, method, ..."""
+    commands: Mapping[str, str] = field(default_factory=dict)
+    """Lines for a shell: ``resume``; and ``pareto``, in which ``{name}`` is the file's name under ``pareto/``."""
+    ending: str | None = None
+    """Why the latest sweeper ended before ``n_trials``, where it was by the study's own rules."""
+    is_running: bool = False
+    """Whether a sweeper held the directory when the trials were read."""
+
+    @property
+    def n_trials(self) -> int | None:
+        """How many it is to have, imported ones apart."""
+        given = self.settings.get("n_trials")
+        return given if isinstance(given, int) else None
+
+    @property
+    def uncounted(self) -> frozenset[int]:
+        """The trials that are none of the ``n_trials``: one broken environment has failed them all."""
+        given = self.settings
+        # Earlier versions, which do not say, counted them all.
+        policy = FailurePolicy(given.get("max_failure_rate", 0.5), given.get("max_same_failures", 0))
+        return uncounted(in_order_of_end(self.trials), policy)
+
+    @property
+    def way_on(self) -> str | None:
+        """What the ``resume`` command would take to do more, in words; None where nothing would."""
+        if self.state is not StudyState.ENDED:
+            return "resume with"
+        if self.ending is None:
+            return "go on, with more n_trials"
+        if self.ending.startswith("timeout_hours"):
+            return "go on"
+        return "go on, with another stop_when" if "stop_when" in self.ending else None
+
+    @property
+    def state(self) -> StudyState:
+        if self.is_running:
+            return StudyState.RUNNING
+        own = [trial for trial in self.trials if trial.number >= 0]
+        counted = len(own) - len(self.uncounted)
+        all_there = self.n_trials is None or counted >= self.n_trials or self.ending is not None
+        return StudyState.ENDED if all_there and all(t.status.ended for t in own) else StudyState.NOT_RUNNING
+
+    def curves(self) -> dict[int, tuple[CurvePoint, ...]]:
+        """The learning curves of the trials that have data."""
+        return curves_of(self.runs, self.directory)
+
+
+def curves_of(runs: Iterable[Trial], sweep_dir: Path) -> dict[int, tuple[CurvePoint, ...]]:
+    """The learning curves of the trials that have data, for Ax; repeated trials have several, and none here."""
+    with_data = (Status.COMPLETED, Status.EARLY_STOPPED)
+    alone = [run for run in runs if run.repeat is None and run.status in with_data]
+    return {run.number: read_curve(sweep_dir / run.directory).points for run in alone}
+
+
+def about(
+    space: Space,
+    goals: Goals,
+    settings: Mapping[str, Any],
+    commands: Mapping[str, str],
+    directory: Path | None = None,
+    ending: str | None = None,
+) -> dict[str, Any]:
+    """What a sweeper leaves in the study's database for its readers, as JSON.
+
+    ``directory`` is the sweep's, as the ``commands`` name it.
+    """
+    objectives = {o.name: {"goal": o.goal, "threshold": o.threshold} for o in goals.objectives}
+    return {
+        "space": space_as_json(space),
+        "objectives": objectives,
+        "constraints": [constraint.text for constraint in goals.constraints],
+        "settings": dict(settings),
+        "commands": dict(commands),
+        "directory": "" if directory is None else str(directory),
+        "ending": ending,
+    }
+
+
+def moved(line: str, before: str, now: str) -> str:
+    """A line for the shell with another sweep directory."""
+    if before == now:
+        return line
+    words = shlex.split(line.replace("{name}", _NAME))
+    names_it = "hydra.sweep.dir="
+    changed = [
+        now if word == before else f"{names_it}{override_value(now)}" if word.startswith(names_it) else word
+        for word in words
+    ]
+    return shlex.join(changed).replace(_NAME, "{name}")
+
+
+def read_record(source: str | Path) -> StudyRecord:
+    """Read a study: ``source`` is its sweep directory, or ``<SQLAlchemy URL>/<study name>``.
+
+    Raises AxMoError when there is none, or it cannot be read.
+    """
+    found = locate(str(source))
+    # A sweeper that ends while its study is read has written its last rows before it lets go of the directory.
+    free = found.directory is not None and not is_held(found.directory)
+    study = found.the_study()
+    directory = found.place_of(study)
+    if not (is_held(directory) or (free and directory == found.directory)):
+        study = found.the_study()
+    return record_of(study, directory, is_held(directory))
+
+
+def record_of(study: StoredStudy, directory: Path, is_running: bool = False) -> StudyRecord:
+    """``directory`` is where the trials are now, which the study itself may not know. Raises AxMoError."""
+    try:
+        known = json.loads(study.about)
+        space = space_from_json(known["space"])
+        goals = parse_goals(known["objectives"], None, known["constraints"])
+        settings, commands = known["settings"], known["commands"]
+        if known.get("directory"):
+            commands = {name: moved(line, known["directory"], str(directory)) for name, line in commands.items()}
+    except (ValueError, KeyError, TypeError, AttributeError, HydraException) as error:
+        raise AxMoError(f"The study '{study.name}' has no readable description: {error!r}.") from None
+    trials = sorted(whole_trials(study.runs), key=lambda trial: trial.number)
+    return StudyRecord(
+        study.name, directory, space, goals, study.seed, study.created, tuple(trials), study.runs, settings, commands,
+        known.get("ending"), is_running,
+    )  # fmt: skip

@@ -1,0 +1,335 @@
+"""The study in a database: SQLite by default, PostgreSQL for teams.
+
+A trial is written before it is submitted, and every change of state is one short transaction, so that a sweeper that
+is killed at any moment finds on its return what it had decided.
+"""
+
+import json
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection, Engine
+
+from ax_mo.core.trial import Key, Outcome, Status, Trial, now
+from ax_mo.core.urls import redacted, sqlite_path
+from ax_mo.errors import AxMoError, ConfigError
+from ax_mo.storage.claim import Access
+from ax_mo.storage.damage import FAULTS, Damaged, check_file, sealed
+from ax_mo.storage.database import DatabaseAway, cannot_use, open_engine
+from ax_mo.storage.definition import Definition, StoredStudy, differences
+from ax_mo.storage.patience import Patience
+from ax_mo.storage.rows import (
+    NO_REPEAT,
+    STUDIES,
+    TRIALS,
+    all_columns,
+    check_study,
+    check_tables,
+    check_trial,
+    create_tables,
+    dump,
+    stored_study,
+    study_row,
+    to_row,
+)
+
+__all__ = ["Definition", "Store", "StoredStudy", "check_welcome", "differences", "now", "read_studies", "write_study"]
+
+T = TypeVar("T")
+
+_ENDED = tuple(status for status in Status if status.ended)
+
+# How long a command that only reads waits for a database in use, in seconds.
+_READERS_PATIENCE = 15.0
+
+# Any number that is the same for all: the lock of those who create tables on a server.
+_CREATING = 0x6178
+
+
+class Store:
+    """One study's rows.
+
+    A database that is away is waited for, by ``patience``. Raises StudyStopped, which leaves the jobs, when it cannot
+    be used. Whatever is written may be written twice, since an answer can be lost.
+    """
+
+    def __init__(self, access: Access, row: Any, patience: Patience, guard: Callable[[], None]) -> None:
+        self._access = access
+        self._study_id = int(row.id)
+        self._guard = guard
+        self.patience = patience
+        self.seed = int(row.seed)
+        self.fixed = tuple(json.loads(row.fixed))
+
+    @classmethod
+    def open(
+        cls,
+        url: str,
+        name: str,
+        sweep_dir: Path | None,
+        definition: Definition,
+        seed: int,
+        known: bool = False,
+        patience: Patience | None = None,
+        guard: Callable[[], None] = lambda: None,
+    ) -> "Store":
+        """Find the study or create it. Raises ConfigError when it is another study than the one described.
+
+        ``sweep_dir`` is where the study's trials are, or None for a database that moves with them. ``guard`` is called
+        before all writes, and raises where this process must not make them. Raises StudyLost for a damaged database,
+        and for one without the study that is ``known`` to have been there.
+        """
+        patience = patience or Patience()
+        access = Access(open_engine(url), name)
+        new = StoredStudy(name, str(sweep_dir or ""), definition, (), seed, now(), definition.about)
+        try:
+            row = _persistently(
+                access, patience, lambda c: _found_or_made(c, new, access.owner, known), guard, only_busy=True
+            )
+        except BaseException:
+            access.close()
+            raise
+        access.is_claimed = True
+        return cls(access, row, patience, guard)
+
+    def close(self) -> None:
+        self._access.close()
+
+    def check(self) -> None:
+        """Raises StudyStopped when another sweeper has taken the study's place."""
+        self._guard()
+
+    def trials(self) -> list[Trial]:
+        """All runs, by number and repeat."""
+        return list(self.stored().runs)
+
+    def stored(self) -> "StoredStudy":
+        """The study as its readers see it."""
+        query = sa.select(STUDIES).where(STUDIES.c.id == self._study_id)
+        return self._do(lambda connection: stored_study(connection, connection.execute(query).one()))
+
+    def tell(self, about: str) -> None:
+        """What the study's readers are to know from now on, as JSON."""
+        self._do(lambda connection: _change_study(connection, STUDIES.c.id == self._study_id, about=about))
+
+    def add(self, trials: Sequence[Trial]) -> None:
+        """Write new trials, or all runs of one, all or none: about to be submitted, or finished in other studies.
+
+        Raises StudyStopped when there are others of the same numbers.
+        """
+        rows = [to_row(trial, self._study_id) for trial in trials]
+        numbers = {trial.number for trial in trials}
+        known = sa.select(TRIALS).where(TRIALS.c.study_id == self._study_id, TRIALS.c.number.in_(numbers))
+
+        def insert(connection: Connection) -> None:
+            there = [dict(row) for row in connection.execute(known).mappings()]
+            if not all(row in there for row in rows):
+                connection.execute(TRIALS.insert(), rows)
+
+        if rows:
+            self._do(insert)
+
+    def retry(self, key: Key, attempt: int, deaths: int) -> None:
+        """The run will be submitted once more, under the same number."""
+        self._update(
+            key, status=Status.ASKED.value, attempt=attempt, deaths=deaths, handle=None, reason=None, submitted=None,
+            started=None, ended=None,
+        )  # fmt: skip
+
+    def submitted(self, key: Key, handle: str, moment: str, started: str | None) -> None:
+        """The job has been handed over, and ``started`` unless it waits for its turn."""
+        self._update(key, status=Status.RUNNING.value, handle=handle, submitted=moment, started=started)
+
+    def started(self, key: Key, moment: str | None) -> None:
+        """When the job began to run; None while it waits for its turn."""
+        self._update(key, unless=_ENDED, started=moment)
+
+    def ended(self, key: Key, outcome: Outcome) -> None:
+        """Record how a trial ended; a second call for the same trial changes nothing."""
+        self._update(
+            key,
+            unless=_ENDED,
+            status=outcome.status.value,
+            metrics=dump(dict(outcome.metrics)),
+            reason=outcome.reason,
+            signature=outcome.signature,
+            stderr_tail=outcome.stderr_tail,
+            started=outcome.started,
+            ended=outcome.ended or now(),
+        )
+
+    def asked_to_stop(self, key: Key, reason: str) -> None:
+        """The run is to end early; what it leaves decides whether it did."""
+        self._update(key, unless=_ENDED, reason=reason)
+
+    def cancelled(self, key: Key) -> None:
+        """The user stopped the trial; a result that it left after all may still end it."""
+        self._update(key, unless=_ENDED, status=Status.CANCELLED.value, reason="cancelled", ended=now())
+
+    def _update(self, key: Key, unless: tuple[Status, ...] = (), **values: Any) -> None:
+        number, repeat = key[0], NO_REPEAT if key[1] is None else key[1]
+        this = (TRIALS.c.study_id == self._study_id) & (TRIALS.c.number == number) & (TRIALS.c.repeat == repeat)
+
+        def change(connection: Connection) -> None:
+            row = connection.execute(sa.select(TRIALS).where(this)).mappings().one_or_none()
+            if row is None:
+                raise Damaged(f"the row of trial {number} is gone")
+            check_trial(connection, row)
+            if row["status"] not in [status.value for status in unless]:
+                connection.execute(TRIALS.update().where(this).values(sealed({**row, **values})))
+
+        self._do(change)
+
+    def _do(self, work: Callable[[Connection], T]) -> T:
+        return _persistently(self._access, self.patience, work, self._guard)
+
+
+def _persistently(
+    access: Access,
+    patience: Patience,
+    work: Callable[[Connection], T],
+    guard: Callable[[], None],
+    only_busy: bool = False,
+) -> T:
+    """What ``work`` returns, in a transaction of its own, as often as it takes."""
+
+    def attempt() -> T:
+        guard()
+        try:
+            with access.begin() as connection:
+                return work(connection)
+        except FAULTS as error:
+            fault = cannot_use(str(access.engine.url), error)
+            if isinstance(fault, DatabaseAway):
+                access.drop()
+            raise fault from None
+
+    return patience.until_done(attempt, only_busy)
+
+
+def _found_or_made(connection: Connection, new: StoredStudy, owner: str, known: bool) -> Any:
+    """The row of the study, which is this sweeper's now. Raises ConfigError, and changes nothing, for another study."""
+    if connection.dialect.name == "sqlite":
+        connection.exec_driver_sql("BEGIN IMMEDIATE")  # by itself, Python begins none for tables
+    elif connection.dialect.name == "postgresql":  # two that create tables at the same moment are an error there
+        connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_CREATING)))
+    check_file(connection)
+    check_tables(connection, new.name, known)
+    create_tables(connection)
+    this = STUDIES.c.name == new.name
+    if _found(connection, new.name, Path(new.sweep_dir) if new.sweep_dir else None, new.definition) is None:
+        if known:
+            raise Damaged(f"the study '{new.name}' is gone")
+        connection.execute(STUDIES.insert().values(**study_row(new)))
+    _change_study(connection, this, about=new.about, sweep_dir=new.sweep_dir, owner=owner)
+    return connection.execute(sa.select(STUDIES).where(this)).one()
+
+
+def _found(connection: Connection, name: str, sweep_dir: Path | None, definition: Definition) -> StoredStudy | None:
+    """The study, if the database holds it. Raises ConfigError when it is, or the directory's is, another one."""
+    names = sa.select(STUDIES.c.name)
+    row = connection.execute(all_columns(connection, STUDIES).where(STUDIES.c.name == name)).one_or_none()
+    if row is None:
+        other = None if sweep_dir is not None else connection.execute(names).scalar()
+        if other is not None:
+            raise ConfigError(
+                f"hydra.sweeper.study_name: this directory holds the study '{other}', and not '{name}'. Resume it with "
+                f"hydra.sweeper.study_name={other}, or choose another hydra.sweep.dir."
+            )
+        return None
+    study = stored_study(connection, row)  # all of its rows are as they were written
+    there = Path(study.sweep_dir)
+    if sweep_dir is not None and study.sweep_dir and there != sweep_dir and there.exists():
+        raise ConfigError(
+            f"hydra.sweeper.study_name: the study '{name}' lives in {there}. Resume it with "
+            f"hydra.sweep.dir={there}, or choose another study_name."
+        )
+    study.definition.check_same(definition)
+    return study
+
+
+def check_welcome(url: str, name: str, sweep_dir: Path | None, definition: Definition, to_run: bool) -> None:
+    """Raises ConfigError as ``Store.open`` would, before anything is made or changed.
+
+    ``to_run``: also AxMoError where a sweeper of another machine runs the study at this moment.
+    """
+    access = Access(open_engine(url), name)
+    path = sqlite_path(url)
+    if path is not None and not path.exists():
+        if sweep_dir is not None and not path.parent.is_dir():
+            raise ConfigError(f"hydra.sweeper.storage: there is no directory {path.parent} for {redacted(url)}.")
+        return
+
+    def look(connection: Connection) -> None:
+        if sa.inspect(connection).has_table(STUDIES.name):
+            _found(connection, name, sweep_dir, definition)
+        if to_run:
+            access.check_free(connection)
+
+    _read(access.engine, look)
+
+
+def _read(engine: Engine, work: Callable[[Connection], T]) -> T:
+    """What ``work`` returns, for those who only read: they have little patience."""
+
+    def attempt() -> T:
+        try:
+            with engine.connect() as connection:
+                return work(connection)
+        except FAULTS as error:
+            raise cannot_use(str(engine.url), error) from None
+
+    try:
+        return Patience(_READERS_PATIENCE).until_done(attempt, only_busy=True)
+    finally:
+        engine.dispose()
+
+
+def read_studies(url: str, name: str | None = None, may_be_new: bool = False) -> list[StoredStudy]:
+    """The studies of a database, or the one called ``name``. Raises AxMoError when it cannot be read.
+
+    ``may_be_new``: a SQLite file that is not there, or holds other things, has no studies; it is not made.
+    """
+    engine = open_engine(url)  # first: it says what is wrong with a URL
+    path = sqlite_path(url) if may_be_new else None
+    if path is not None and not path.exists():
+        return []
+
+    def look(connection: Connection) -> list[StoredStudy]:
+        # A server's database may hold other things; a file without the table has lost its own.
+        if (may_be_new or engine.dialect.name != "sqlite") and not sa.inspect(connection).has_table(STUDIES.name):
+            return []
+        check_file(connection)
+        query = all_columns(connection, STUDIES)
+        query = query if name is None else query.where(STUDIES.c.name == name)
+        return [stored_study(connection, row) for row in connection.execute(query).all()]
+
+    return _read(engine, look)
+
+
+def write_study(url: str, study: StoredStudy) -> None:
+    """Write a study with all its runs, or nothing. Raises AxMoError when there is one of that name."""
+    engine = open_engine(url)
+    try:
+        with engine.begin() as connection:
+            create_tables(connection)
+            known = sa.select(STUDIES.c.id).where(STUDIES.c.name == study.name)
+            if connection.execute(known).one_or_none() is not None:
+                raise AxMoError(f"{redacted(url)} holds a study '{study.name}' already.")
+            connection.execute(STUDIES.insert().values(**study_row(study)))
+            study_id = connection.execute(known).scalar_one()
+            rows = [to_row(run, study_id) for run in study.runs]
+            if rows:
+                connection.execute(TRIALS.insert(), rows)
+    except FAULTS as error:
+        raise cannot_use(url, error) from None
+    finally:
+        engine.dispose()
+
+
+def _change_study(connection: Connection, this: "sa.ColumnElement[bool]", **values: Any) -> None:
+    row = connection.execute(sa.select(STUDIES).where(this)).mappings().one()
+    check_study(connection, row)
+    connection.execute(STUDIES.update().where(this).values(sealed({**row, **values})))

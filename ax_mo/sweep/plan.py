@@ -1,0 +1,178 @@
+"""What a study is going to do, read and checked before anything runs."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from importlib.util import find_spec
+from typing import Any
+
+from hydra.errors import HydraException
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from ax_mo.core.objectives import Goals, doubts, parse_goals
+from ax_mo.core.repeats import Repeats
+from ax_mo.core.trial import Suggestion
+from ax_mo.early_stopping.settings import EarlyStopping, parse_early_stopping
+from ax_mo.errors import ConfigError, closest
+from ax_mo.hydra_project.overrides import bare
+from ax_mo.hydra_project.project import Project, all_keys, has_key, reason
+from ax_mo.search_space.build import BuiltSpace, build_space, covering_points
+from ax_mo.search_space.config_metrics import config_metrics
+from ax_mo.search_space.entries import without_respelled
+from ax_mo.search_space.optuna import as_written, with_search_space
+from ax_mo.search_space.parameters import Space
+from ax_mo.search_space.start import config_point, initial_points
+from ax_mo.sweep.settings import Settings, ignored_sampler
+from ax_mo.sweep.termination import StopWhen, parse_stop_when, parse_timeout_hours
+from ax_mo.trial.metric_sources import Origin, parse_metric_sources
+from ax_mo.warm_start.reader import distinct, entries_of, read_source, source_of
+from ax_mo.warm_start.report import Import
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Space and goals, what is tried first, what is known before, and sentences on what may not be meant."""
+
+    space: Space
+    goals: Goals
+    repeats: Repeats
+    first: tuple[Suggestion, ...] = ()
+    imports: tuple[Import, ...] = ()
+    remarks: tuple[str, ...] = ()
+    metrics: Mapping[str, Any] = field(default_factory=dict)
+    """``hydra.sweeper.metrics`` as given, and checked."""
+    early_stopping: EarlyStopping | None = None
+    stop_when: StopWhen | None = None
+    timeout_hours: float | None = None
+
+
+def make_plan(settings: Settings, arguments: Sequence[str], project: Project, resuming: bool = False) -> Plan:
+    """Raises ConfigError with the key that is wrong.
+
+    When ``resuming``, an earlier study that is gone since is no error: its trials are in this one's database.
+    """
+    left_out = project.left_out()
+    if left_out is None:
+        return _plan(settings, arguments, project, resuming)
+    try:
+        plan = _plan(settings, arguments, project, resuming)
+    except ConfigError as error:
+        raise ConfigError(f"{left_out} Without it, {error}") from None
+    return replace(plan, remarks=(left_out, *plan.remarks))
+
+
+def _plan(settings: Settings, arguments: Sequence[str], project: Project, resuming: bool) -> Plan:
+    built = _built(settings, arguments, project)
+    space = built.space
+    goals = parse_goals(settings.objectives, settings.direction, settings.constraints, space.keys)
+    early_stopping = parse_early_stopping(settings.early_stopping, goals)
+    stop_when = parse_stop_when(settings.stop_when)
+    timeout_hours = parse_timeout_hours(settings.timeout_hours)
+    metrics = _metrics(settings, project)
+    config_metrics(metrics, goals.required).check(space, project)
+    remarks = [*doubts(goals), *built.hints]
+    if settings.objectives and settings.direction:
+        remarks.append("hydra.sweeper.direction is ignored: hydra.sweeper.objectives has names and directions.")
+    ignored = ignored_sampler(settings, project.chosen_option("hydra/sweeper/sampler"))
+    if ignored is not None:
+        remarks.append(ignored)
+    first: list[Suggestion] = []
+    if settings.start_from_config:
+        own, why = config_point(space, project)
+        if own is None:
+            remarks.append(f"the project's own configuration is not in the space and not tried: {why}")
+        else:
+            first.append(Suggestion(own, "config"))
+    first += [Suggestion(point, "initial") for point in initial_points(space, settings.initial_trials, project)]
+    imports: list[Import] = []
+    for entry in entries_of(settings.warm_start):
+        try:
+            imports.append(read_source(source_of(entry), space, goals, project, settings.repeat_key))
+        except ConfigError as error:
+            if not resuming:
+                raise
+            remarks.append(f"not read again: {error}")
+    imports = distinct(imports, space)
+    remarks += [found.summary() for found in imports]
+    return Plan(
+        space,
+        goals,
+        _repeats(settings, space, project),
+        tuple(first),
+        tuple(imports),
+        tuple(remarks),
+        metrics,
+        early_stopping,
+        stop_when,
+        timeout_hours,
+    )
+
+
+_READERS = {
+    Origin.TENSORBOARD: (("tensorboard",), "needs TensorBoard's reader: pip install 'hydra-ax-mo[tensorboard]'"),
+    Origin.LIGHTNING: (
+        ("lightning", "pytorch_lightning"),
+        "and neither lightning nor pytorch_lightning is installed, so that no trial logs anything with it: "
+        "pip install lightning, or choose another source",
+    ),
+}
+"""Packages, of which one is needed where the trials run, and what to say where there is none."""
+
+
+def _metrics(settings: Settings, project: Project) -> Mapping[str, Any]:
+    """``hydra.sweeper.metrics``, which the trials read again. Raises ConfigError."""
+    sources = parse_metric_sources(settings.metrics)
+    for name, source in sources.items() if not project.trials_are_elsewhere else ():
+        packages, problem = _READERS.get(source.origin, ((), ""))
+        if packages and not any(map(find_spec, packages)):
+            raise ConfigError(f"hydra.sweeper.metrics.{name}.source: {source.origin} {problem}.")
+    return settings.metrics or {}
+
+
+def _built(settings: Settings, arguments: Sequence[str], project: Project) -> BuiltSpace:
+    search_space = settings.search_space or {}
+    params = settings.params
+    if typed := project.typed_settings("hydra.sweeper.params."):
+        params = without_respelled(params, typed, project.file_setting("hydra.sweeper.params"))
+    params = with_search_space(params, search_space)
+    try:
+        return build_space(params, arguments, settings.param_constraints, project)
+    except ConfigError as error:
+        raise as_written(error, search_space) from None
+
+
+def _repeats(settings: Settings, space: Space, project: Project) -> Repeats:
+    """Raises ConfigError when ``repeat_key`` is searched, unknown, or holds something that cannot be counted up."""
+    if settings.repeats == 1:
+        return Repeats()
+    where, key = "hydra.sweeper.repeat_key", settings.repeat_key
+    if bare(key) in map(bare, space.keys):
+        raise ConfigError(f"{where}: '{key}' is among the searched parameters; name a seed that is not.")
+    new = key.startswith("+")
+    first: int | None = None
+    for point in covering_points(space):  # the key must be there whatever is chosen
+        overrides = space.overrides(point)
+        try:
+            config = project.compose([*overrides, f"{key}=0"] if new else overrides)
+            value = None if new else _number_at(config, key, where)
+        except ConfigError:
+            raise
+        except (HydraException, OmegaConfBaseException) as error:
+            if first is None:
+                raise ConfigError(f"{where}: a trial does not compose: {reason(error)}") from None
+            continue  # options that clash: a failed trial of its own
+        first = value or 0 if first is None else first
+    return Repeats(settings.repeats, key, first or 0)
+
+
+def _number_at(config: DictConfig, key: str, where: str) -> int | None:
+    if not has_key(config, key):
+        under = f" with {' '.join(map(str, config.hydra.overrides.task))}"
+        raise ConfigError(
+            f"{where}: the project's configuration has no key '{key}'{under}.{closest(key, all_keys(config))} To add "
+            f"a new key, write '+{key}'."
+        )
+    value = OmegaConf.select(config, key)
+    if value is not None and (isinstance(value, bool) or not isinstance(value, int)):
+        raise ConfigError(f"{where}: '{key}' must hold a whole number or null, and holds {value!r}.")
+    return value

@@ -1,0 +1,105 @@
+"""When a whole study ends before its last trial: by time, and when more trials hardly move the front. Pure."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ax_mo.core.objectives import Goals
+from ax_mo.core.pareto import hypervolume, pareto_front, reference_point
+from ax_mo.core.trial import Status, Trial
+from ax_mo.errors import ConfigError, closest
+
+_KEY = "hydra.sweeper.stop_when"
+_EXAMPLE = "stop_when: {hypervolume_gain: 0.01, over_trials: 15}"
+
+
+@dataclass(frozen=True)
+class StopWhen:
+    """End the study when ``over_trials`` trials have moved the hypervolume by ``hypervolume_gain`` or less.
+
+    ``hypervolume_gain`` is a share of the hypervolume before them: 0.01 is 1 %.
+    """
+
+    hypervolume_gain: float = 0.01
+    over_trials: int = 15
+
+
+def parse_stop_when(raw: Any) -> StopWhen | None:
+    """Read ``hydra.sweeper.stop_when``; None when it is empty. Raises ConfigError."""
+    if raw is None or raw == {}:
+        return None
+    keys = ("hypervolume_gain", "over_trials")
+    if not isinstance(raw, Mapping):
+        raise ConfigError(f"{_KEY} must be a mapping, not {raw!r}; write {_EXAMPLE}.")
+    given = {str(key): value for key, value in raw.items() if value is not None}
+    for key in given:
+        if key not in keys:
+            raise ConfigError(f"{_KEY} has no setting '{key}'; it takes {' and '.join(keys)}.{closest(key, keys)}")
+    gain = given.get("hypervolume_gain", StopWhen.hypervolume_gain)
+    if not _is_number(gain) or not 0.0 <= gain < 1.0:
+        raise ConfigError(
+            f"{_KEY}.hypervolume_gain must be a share of at least 0 and less than 1, not {gain!r}; 0.01 is one percent."
+        )
+    over = given.get("over_trials", StopWhen.over_trials)
+    if isinstance(over, bool) or not isinstance(over, int) or over < 1:
+        raise ConfigError(f"{_KEY}.over_trials must be a whole number of at least 1, not {over!r}.")
+    return StopWhen(float(gain), over)
+
+
+def parse_timeout_hours(raw: Any) -> float | None:
+    """Read ``hydra.sweeper.timeout_hours``; None for no limit. Raises ConfigError."""
+    if raw is None:
+        return None
+    if not _is_number(raw) or raw <= 0:
+        raise ConfigError(
+            f"hydra.sweeper.timeout_hours must be a number of hours above 0, not {raw!r}; 0.5 is half an hour."
+        )
+    return float(raw)
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def time_is_up(seconds: float, timeout_hours: float | None) -> bool:
+    """Whether this sweeper has run for its hours; ``seconds`` is the time since it started.
+
+    A resume has the same hours again: were those of earlier sweepers counted, a study that ended by time could not go
+    on with the command that resumes every other one.
+    """
+    return timeout_hours is not None and seconds >= 3600.0 * timeout_hours
+
+
+def hypervolume_gain(trials: Sequence[Trial], goals: Goals, over_trials: int) -> float | None:
+    """By which share the last ``over_trials`` trials have enlarged the hypervolume.
+
+    ``trials`` are those that count, in the order in which they ended: completed, and stopped early, which are known not
+    to move the front. Imported ones are there from the start. Without a threshold the reference point moves as worse
+    trials are found, and the hypervolume with it; both hypervolumes are taken with the present one.
+
+    None when there are no trials before the last ones, or none of them is past the reference point: a study that has
+    found nothing yet is not one that has found everything.
+    """
+    own = [trial for trial in trials if trial.status is not Status.IMPORTED]
+    if len(own) < over_trials:
+        return None
+    imported = [trial for trial in trials if trial.status is Status.IMPORTED]
+    reference = reference_point(trials, goals)
+    before = hypervolume(pareto_front([*imported, *own[:-over_trials]], goals), goals, reference)
+    if before <= 0.0:
+        return None
+    return hypervolume(pareto_front(trials, goals), goals, reference) / before - 1.0
+
+
+def gain_is_small(trials: Sequence[Trial], goals: Goals, stop_when: StopWhen | None) -> str | None:
+    """Why the study ends now, in one line; None when it goes on. ``trials`` as for ``hypervolume_gain``."""
+    if stop_when is None:
+        return None
+    gain = hypervolume_gain(trials, goals, stop_when.over_trials)
+    if gain is None or gain > stop_when.hypervolume_gain:
+        return None
+    return (
+        f"the last {stop_when.over_trials} trials have enlarged the hypervolume by {100 * gain:.2g} % "
+        f"(stop_when: at most {100 * stop_when.hypervolume_gain:.2g} %)"
+    )

@@ -1,0 +1,49 @@
+"""What running trials are at, read from their learning curves; at most once a second."""
+
+import time
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+
+from ax_mo.core.trial import Key, Status, Trial, Value
+from ax_mo.terminal.progress import Running
+from ax_mo.terminal.text import short
+from ax_mo.trial.curve import CurveReader
+from ax_mo.trial.files import CURVE
+
+_EVERY_SECONDS = 1.0
+_MISSING = object()
+
+
+class RunningTrials:
+    """``directory`` gives the place of a run's files; ``own`` is the project's own configuration as a point."""
+
+    def __init__(self, directory: Callable[[Trial], Path], own: Mapping[str, Value]) -> None:
+        self._directory = directory
+        self._own = own
+        self._curves: dict[tuple[Key, int], CurveReader] = {}
+        self._since: dict[tuple[Key, int], float] = {}
+        self._looked_at = float("-inf")
+        self._last: tuple[Running, ...] = ()
+
+    def look(self, runs: Iterable[Trial]) -> tuple[Running, ...]:
+        """Those of the runs that are running, the oldest first."""
+        now = time.monotonic()
+        if now - self._looked_at >= _EVERY_SECONDS:
+            self._looked_at = now
+            running = [run for run in runs if run.status is Status.RUNNING]
+            current = {(run.key, run.attempt) for run in running}
+            self._curves = {key: reader for key, reader in self._curves.items() if key in current}
+            self._last = tuple(self._running(run, now) for run in running)
+        return self._last
+
+    def _running(self, run: Trial, now: float) -> Running:
+        key = (run.key, run.attempt)
+        reader = self._curves.setdefault(key, CurveReader(self._directory(run) / CURVE))
+        reader.new_points()
+        if run.is_pending:
+            return Running(run.label, self._changed(run), is_pending=True)
+        seconds = now - self._since.setdefault(key, now)
+        return Running(run.label, self._changed(run), reader.last(), reader.step, seconds)
+
+    def _changed(self, run: Trial) -> list[str]:
+        return [f"{key}={short(v)}" for key, v in run.point.items() if self._own.get(key, _MISSING) != v]

@@ -1,0 +1,72 @@
+"""The terminal of a command that prints once and ends, and of a signal handler."""
+
+import io
+import os
+import select
+import shutil
+import sys
+import textwrap
+from collections.abc import Sequence
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from ax_mo.terminal.text import text_table
+
+if TYPE_CHECKING:  # a command whose output is no terminal needs none of it
+    from rich.console import RenderableType
+
+_SHOW_CURSOR = b"\x1b[?25h"
+
+
+def terminal_width() -> int | None:
+    """The columns of the terminal that stdout is, or COLUMNS where that is set; None where stdout is no terminal."""
+    return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+
+
+def draw(content: "RenderableType") -> None:
+    """Print what ``fitted`` or ``rich_front`` made."""
+    from rich.console import Console
+
+    # Without a height, rich takes a dumb terminal to be 80 wide whatever it is told.
+    Console(highlight=False, emoji=False, width=terminal_width(), height=25).print(content)
+
+
+def table_lines(header: Sequence[str], rows: Sequence[Sequence[str]], indent: int = 0) -> list[str]:
+    """A table of numbers as lines: whole where stdout is no terminal, else the columns that fit beside ``indent``."""
+    width = terminal_width()
+    if width is None:
+        return text_table(header, rows, right=True).splitlines()
+    from rich.console import Console
+    from rich.text import Text
+
+    from ax_mo.terminal.columns import Column, fitted
+
+    columns = [Column(name, [Text(row[index]) for row in rows]) for index, name in enumerate(header)]
+    room = max(1, width - indent)
+    console = Console(file=io.StringIO(), width=room, height=25, color_system=None, force_terminal=False)
+    with console.capture() as capture:
+        console.print(fitted(columns, room))
+    return [line.rstrip() for line in capture.get().splitlines()]
+
+
+def folded(line: str) -> str:
+    """The line, broken between words where the terminal ends; its continuation is indented.
+
+    Whole where stdout is no terminal: a program that reads lines wants them so.
+    """
+    width = terminal_width()
+    if width is None or len(line) <= width:
+        return line
+    indent = " " * (len(line) - len(line.lstrip()) + 4)
+    kept = textwrap.wrap(line, max(20, width), subsequent_indent=indent, break_long_words=False, break_on_hyphens=False)
+    return "\n".join(kept)
+
+
+def write_from_a_handler(text: str) -> None:
+    """Write to stderr from a signal handler.
+
+    Neither raises nor blocks where nobody reads: the terminal that sent the signal may be the one that is gone.
+    """
+    with suppress(OSError, ValueError):
+        if select.select([], [2], [], 0)[1]:
+            os.write(2, (_SHOW_CURSOR if os.isatty(2) else b"") + text.encode(errors="replace"))

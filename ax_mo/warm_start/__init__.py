@@ -1,0 +1,1 @@
+"""Finished trials of earlier studies, as data of a new one."""

@@ -1,0 +1,288 @@
+"""Finished trials of earlier studies, as data of a new one."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+from hydra.errors import HydraException
+from omegaconf.errors import OmegaConfBaseException
+
+from ax_mo.core.objectives import DIRECTIONS, Goals
+from ax_mo.core.repeats import whole
+from ax_mo.core.trial import Status, Trial, Value
+from ax_mo.errors import AxMoError, ConfigError, closest
+from ax_mo.hydra_project.config_diff import (
+    Composed,
+    Difference,
+    Ran,
+    differences,
+    package_of,
+    saved,
+    unlike_groups,
+    within,
+)
+from ax_mo.hydra_project.overrides import bare
+from ax_mo.hydra_project.project import Project
+from ax_mo.search_space.identity import Identity, identity
+from ax_mo.search_space.parameters import Choice, Space
+from ax_mo.search_space.start import values_in
+from ax_mo.storage.location import locate
+from ax_mo.storage.store import StoredStudy
+from ax_mo.warm_start.report import Import, Reason, Source
+
+
+@dataclass(frozen=True)
+class Entry:
+    """An entry of ``warm_start``: where an earlier study is, and the keys that may differ in its trials."""
+
+    origin: str
+    ignore: tuple[str, ...] = ()
+
+
+def entries_of(given: Any) -> list[Entry]:
+    """What ``warm_start`` names: one entry or a list of them. Raises ConfigError for one that is neither."""
+    if given is None:
+        return []
+    where = "hydra.sweeper.warm_start"
+    if not isinstance(given, list | tuple):
+        return [_entry(given, where)]
+    return [_entry(entry, f"{where}[{index}]") for index, entry in enumerate(given)]
+
+
+def _entry(given: Any, where: str) -> Entry:
+    if isinstance(given, str | Path):
+        return Entry(str(given))
+    form = "Write a sweep directory, <storage>/<study_name>, or {from: <one of these>, ignore: [<key>, ...]}."
+    if not isinstance(given, Mapping):
+        raise ConfigError(f"{where}: {given!r} names no earlier study. {form}")
+    known = ("from", "ignore")
+    for name in given:
+        if name not in known:
+            raise ConfigError(f"{where} has no setting '{name}'.{closest(str(name), known)} {form}")
+    if not isinstance(given.get("from"), str | Path):
+        raise ConfigError(f"{where}.from must name an earlier study, and is {given.get('from')!r}. {form}")
+    ignore = given.get("ignore") or []
+    if not isinstance(ignore, list | tuple):
+        raise ConfigError(
+            f"{where}.ignore must be a list of keys that may differ, not {ignore!r}. Write for example "
+            f"ignore: [{ignore if isinstance(ignore, str) else 'trainer.log_every'}]."
+        )
+    for key in ignore:
+        if not isinstance(key, str) or not key or "=" in key:
+            raise ConfigError(
+                f"{where}.ignore: {key!r} is no key of the configuration. Write keys without values, such as "
+                "ignore: [trainer.log_every, logger]."
+            )
+    return Entry(str(given["from"]), tuple(ignore))
+
+
+def source_of(entry: Entry) -> Source:
+    """Find the study that an entry names. Raises ConfigError when there is none."""
+    key = "hydra.sweeper.warm_start: "
+    location = locate(entry.origin, key)
+    if "://" in entry.origin and location.study is None:
+        raise ConfigError(
+            f"{key}'{location.label}' names no study in a database; write "
+            "<storage>/<study_name>, such as sqlite:////data/studies.db/nas."
+        )
+    return Source(location, entry.ignore)
+
+
+def read_source(source: Source, space: Space, goals: Goals, project: Project, repeat_key: str = "seed") -> Import:
+    """The source's finished trials in terms of this study; what is under ``repeat_key`` makes no other experiment.
+
+    Raises ConfigError where it cannot be read or its objectives are others.
+    """
+    try:
+        studies = source.location.studies()
+    except AxMoError as error:
+        raise ConfigError(f"hydra.sweeper.warm_start: {error}") from None
+    importer = _Importer(source, space, goals, project, repeat_key)
+    for study in studies:
+        _check_objectives(study, goals, source)
+        base = source.location.place_of(study)
+        of_study = source.label if len(studies) == 1 else f"{source.label}/{study.name}"
+        for number, group in groupby(study.runs, key=lambda run: run.number):
+            importer.read(list(group), base, f"{of_study}#{number}")
+    return importer.result()
+
+
+def distinct(imports: Sequence[Import], space: Space) -> list[Import]:
+    """The same, each point from the first trial that has it; the others are among those left out."""
+    points: set[Identity] = set()
+    found: list[Import] = []
+    for of_one in imports:
+        trials: list[Trial] = []
+        for trial in of_one.trials:
+            point = identity(space, trial.point)
+            if point not in points:
+                points.add(point)
+                trials.append(trial)
+        again = (Reason("another trial of the same point is imported already"),) * (len(of_one.trials) - len(trials))
+        found.append(replace(of_one, trials=tuple(trials), left_out=(*of_one.left_out, *again)))
+    return found
+
+
+def new_imports(imports: Sequence[Import], known: Sequence[Trial], space: Space) -> list[Trial]:
+    """The trials that the study does not have yet, numbered downwards from its last imported one."""
+    have = {trial.handle for trial in known if trial.status is Status.IMPORTED}
+    points = {identity(space, trial.point) for trial in known if trial.status is Status.IMPORTED}
+    number = min([0, *(trial.number for trial in known)])
+    added: list[Trial] = []
+    for trial in (trial for of_one in imports for trial in of_one.trials):
+        point = identity(space, trial.point)
+        if trial.handle in have or point in points:
+            continue
+        number -= 1
+        points.add(point)
+        added.append(replace(trial, number=number))
+    return added
+
+
+def _check_objectives(study: StoredStudy, goals: Goals, source: Source) -> None:
+    """Every objective here must have been one there, in the same direction; thresholds may differ."""
+    theirs = {
+        name: goal.split(",")[0]
+        for name, goal in study.definition.objectives.items()
+        if goal.split(",")[0] in DIRECTIONS  # the others are constraints
+    }
+    ours = {objective.name: objective.goal for objective in goals.objectives}
+    if any(theirs.get(name) != goal for name, goal in ours.items()):
+
+        def listed(objectives: dict[str, str]) -> str:
+            return ", ".join(f"{goal} {name}" for name, goal in objectives.items())
+
+        raise ConfigError(
+            f"hydra.sweeper.warm_start: the study in {source.label} has other objectives: {listed(theirs)}. This one's "
+            f"are: {listed(ours)}."
+        )
+
+
+class _LeftOut(Exception):
+    """A trial of an earlier study is no data of this one."""
+
+    def __init__(self, words: str = "", differences: Sequence[Difference] = ()) -> None:
+        super().__init__(words)
+        self.reason = Reason(words, tuple(differences))
+
+
+class _Importer:
+    """Reads the trials of one source, one by one, and keeps what becomes of each."""
+
+    def __init__(self, source: Source, space: Space, goals: Goals, project: Project, repeat_key: str) -> None:
+        self._source = source
+        self._space = space
+        self._goals = goals
+        self._repeat_key = repeat_key
+        self._composed = Composed(project)
+        self._trials: list[Trial] = []
+        self._left_out: list[Reason] = []
+        self._ignored: dict[str, Reason] = {}
+        self._unchecked: set[str] = set()
+
+    def result(self) -> Import:
+        trials, left_out = tuple(self._trials), tuple(self._left_out)
+        return Import(self._source, trials, left_out, self._ignored, frozenset(self._unchecked))
+
+    def read(self, runs: Sequence[Trial], base: Path, handle: str) -> None:
+        """Take a trial, given all its runs, unless it is unfinished; their directories are below ``base``.
+
+        ``handle`` is what it is known by here; no other trial of the source has it.
+        """
+        trial = whole(runs)
+        if trial.status is not Status.COMPLETED:
+            return
+        one = next(run for run in runs if run.status is Status.COMPLETED)
+        seeds = [self._repeat_key] if one.repeat is None else [self._repeat_key, one.overrides[-1].partition("=")[0]]
+        record = saved(base / one.directory)
+        try:
+            ran = record or self._by_overrides(trial)
+            point = self._point(trial, ran, everything=record is not None)
+            self._check_metrics(trial)
+            ignored = self._check_configuration(ran, point, seeds)
+        except _LeftOut as left_out:
+            self._left_out.append(left_out.reason)
+            return
+        # Of a repeated trial, the run whose configuration was compared: the trial's own directory holds none.
+        self._trials.append(self._imported(trial, point, base / one.directory, handle))
+        if record is None:
+            self._unchecked.add(handle)
+        if ignored:
+            self._ignored[handle] = Reason(differences=tuple(ignored))
+
+    def _imported(self, trial: Trial, point: dict[str, Value], directory: Path, handle: str) -> Trial:
+        return Trial(
+            number=0,
+            status=Status.IMPORTED,
+            point=point,
+            overrides=tuple(self._space.overrides(point)),
+            directory=str(directory),
+            generator="imported",
+            handle=handle,
+            metrics=trial.metrics,
+            started=trial.started,
+            ended=trial.ended,
+        )
+
+    def _by_overrides(self, trial: Trial) -> Ran | None:
+        """What the trial would run with today; None where that is nothing."""
+        try:
+            return self._composed.run(trial.overrides)
+        except (HydraException, OmegaConfBaseException):
+            return None
+
+    def _point(self, trial: Trial, ran: Ran | None, everything: bool) -> dict[str, Value]:
+        """The trial in this space. What was not searched there is taken from its configuration.
+
+        Unless that is known in ``everything``, from its overrides alone. Raises _LeftOut.
+        """
+        keys = {bare(parameter.key): parameter.key for parameter in self._space.parameters}
+        values = {} if ran is None else values_in(ran.config, self._space)
+        if not everything:
+            given = {bare(line.partition("=")[0]) for line in trial.overrides}
+            values = {key: value for key, value in values.items() if bare(key) in given}
+        values.update({keys[bare(key)]: value for key, value in trial.point.items() if bare(key) in keys})
+        why = self._space.outside(values)
+        if why is None:
+            return self._space.restricted(values)
+        starts = {key: (f"{key}=", f"it gives no value for {key}") for key in self._space.keys}
+        about = next((key for key, start in starts.items() if why.startswith(start)), None)
+        option = None if about is None or ran is None else self._other_option(ran, values, bare(about))
+        raise _LeftOut(why if option is None else str(Reason(differences=(option,))))
+
+    def _other_option(self, ran: Ran, values: Mapping[str, Value], key: str) -> Difference | None:
+        """The option chosen there that makes the trial's key another than here's, or none at all."""
+        chosen = {
+            p.key: p.text(values[p.key])
+            for p in self._space.parameters
+            if isinstance(p, Choice) and p.is_group and p.key in values and p.outside(values[p.key]) is None
+        }
+        groups = [f"{group}={option}" for group, option in chosen.items()]
+        try:
+            here = self._composed.run([*self._space.fixed, *self._space.given(chosen), *groups])
+        except (HydraException, OmegaConfBaseException):
+            return None
+        fixed = [group for group in unlike_groups(ran, here) if group.key not in map(bare, self._space.keys)]
+        return next((group for group in fixed if within(key, package_of(group.key))), None)
+
+    def _check_metrics(self, trial: Trial) -> None:
+        missing = [name for name in self._goals.required if name not in trial.metrics]
+        if missing:
+            raise _LeftOut(f"it has no metric '{missing[0]}'")
+
+    def _check_configuration(
+        self, ran: Ran | None, point: Mapping[str, Value], seeds: Sequence[str]
+    ) -> list[Difference]:
+        """What differs by the leave of ``ignore``. Raises _LeftOut where more does."""
+        if ran is None:
+            raise _LeftOut("its directory is gone, and its overrides do not compose here")
+        try:
+            here = self._composed.run(self._space.overrides(point))
+        except (HydraException, OmegaConfBaseException):
+            raise _LeftOut("it does not compose here") from None
+        counted, passed = differences(ran, here, [*seeds, *self._source.ignore])
+        if counted:
+            raise _LeftOut(differences=counted)
+        return [difference for difference in passed if not any(within(difference.key, bare(seed)) for seed in seeds)]

@@ -1,0 +1,69 @@
+"""Learning curves as values."""
+
+import random
+
+import pytest
+
+from ax_mo.core.curve import Curve, MeanCurve, mean_curves, thinned
+
+CURVE = Curve((1, 3, 4), (0.2, 0.6, 0.5))
+
+
+@pytest.mark.parametrize(("step", "value"), [(0, None), (1, 0.2), (2, 0.4), (3, 0.6), (4, 0.5), (5, None)])
+def test_value_between_two_points_lies_on_the_line_between_them(step: int, value: float | None) -> None:
+    assert CURVE.at(step) == (value if value is None else pytest.approx(value))
+
+
+@pytest.mark.parametrize(
+    ("step", "highest", "lowest"), [(0, None, None), (1, 0.2, 0.2), (2, 0.2, 0.2), (4, 0.6, 0.2), (9, 0.6, 0.2)]
+)
+def test_best_is_that_of_the_points_up_to_the_step(step: int, highest: float | None, lowest: float | None) -> None:
+    assert (CURVE.best(step, True), CURVE.best(step, False)) == (highest, lowest)
+
+
+def test_best_of_a_growing_curve_is_that_of_all_its_points() -> None:
+    growing = Curve([1], [0.2])
+    assert growing.best(9, True) == 0.2
+    for step, value in ((2, 0.6), (3, 0.5)):
+        growing.steps.append(step)
+        growing.values.append(value)
+    assert (growing.best(3, True), growing.best(2, False), growing.best(1, True)) == (0.6, 0.2, 0.2)
+
+
+def test_mean_curve_has_the_steps_that_all_runs_have_reached() -> None:
+    first = {"acc": Curve((0, 1, 2), (0.2, 0.4, 0.6)), "loss": Curve((0,), (1.0,))}
+    second = {"acc": Curve((0, 2), (0.4, 0.8))}
+    assert mean_curves([first, second]) == {"acc": Curve([0, 2], [pytest.approx(0.3), pytest.approx(0.7)])}
+    assert mean_curves([first]) == first
+    assert mean_curves([first, {}]) == mean_curves([]) == {}
+
+
+def test_mean_of_growing_curves_goes_on_where_it_was() -> None:
+    rng = random.Random(0)
+    steps = [sorted(rng.sample(range(60), 40)) for _ in range(3)]
+    values = [[rng.random() for _ in of_run] for of_run in steps]
+    growing = [Curve([], []) for _ in steps]
+    followed: dict[str, MeanCurve] = {}
+    while any(len(curve.steps) < 40 for curve in growing):
+        of_run = rng.randrange(3)
+        at = len(growing[of_run].steps)
+        growing[of_run].steps.extend(steps[of_run][at : at + 3])
+        growing[of_run].values.extend(values[of_run][at : at + 3])
+        runs = [{"acc": curve} for curve in growing]
+        assert mean_curves(runs, followed) == mean_curves(runs)
+    assert mean_curves(runs, followed)["acc"].steps == sorted(set.intersection(*map(set, steps)))
+
+
+def test_mean_begins_anew_with_another_curve_of_a_run() -> None:
+    followed: dict[str, MeanCurve] = {}
+    first, second, later = Curve((0,), (0.0,)), Curve((0,), (1.0,)), Curve((5,), (2.0,))
+    assert mean_curves([{"a": first}, {"a": second}], followed) == {"a": Curve([0], [0.5])}
+    assert mean_curves([{"a": first}, {"a": later}], followed) == {}
+
+
+@pytest.mark.parametrize(
+    ("count", "most", "kept"),
+    [(0, 3, []), (3, 3, [0, 1, 2]), (9, 3, [0, 4, 8]), (10, 4, [0, 3, 6, 9]), (9, 0, [0, 8]), (1, 0, [0])],
+)
+def test_thinned_points_are_the_first_the_last_and_those_evenly_between(count: int, most: int, kept: list[int]) -> None:
+    assert list(thinned(range(count), most)) == kept

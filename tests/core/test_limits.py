@@ -1,0 +1,36 @@
+"""What is said of constraints that no trial meets."""
+
+from ax_mo.core.limits import Limit, limits, none_feasible
+from ax_mo.core.objectives import parse_goals
+from ax_mo.core.trial import Status, Trial
+
+GOALS = parse_goals({"loss": {"goal": "minimize", "threshold": 2}}, None, ["a <= 1", "b <= 1"])
+
+
+def trial(number: int, a: float, b: float, **changes: object) -> Trial:
+    content = {"status": Status.COMPLETED, "metrics": {"loss": 1.0, "a": a, "b": b}, **changes}
+    return Trial(number, point={}, overrides=(), directory=str(number), **content)  # type: ignore[arg-type]
+
+
+def test_each_constraint_and_threshold_is_counted() -> None:
+    trials = [trial(0, 0, 0), trial(1, 0, 5), trial(2, 0, 0, status=Status.EARLY_STOPPED)]
+    assert limits(trials, GOALS) == [
+        Limit("a <= 1", "constraint", 2, 2), Limit("b <= 1", "constraint", 1, 2), Limit("loss <= 2", "threshold", 2, 2),
+        Limit("all of them", "", 1, 2),
+    ]  # fmt: skip
+    assert none_feasible(trials, GOALS) is None
+
+
+def test_constraints_that_no_trial_meets_together_are_told_apart() -> None:
+    trials = [trial(0, 0, 5), trial(1, 5, 5), trial(2, 0, 5)]
+    assert none_feasible(trials, GOALS) == (
+        "none of the 3 completed trials meets all constraints: 'a <= 1' is met by 2, 'b <= 1' is met by 0"
+    )
+    alone = parse_goals({"loss": "minimize"}, None, ["b <= 1"])
+    assert none_feasible(trials[:1], alone) == "the only trial with a result does not meet the constraint 'b <= 1'"
+
+
+def test_nothing_is_said_where_nothing_was_measured_or_asked() -> None:
+    assert none_feasible([], GOALS) is None
+    assert none_feasible([trial(0, 5, 5, status=Status.FAILED, metrics={})], GOALS) is None
+    assert none_feasible([trial(0, 5, 5)], parse_goals({"loss": "minimize"})) is None

@@ -1,0 +1,176 @@
+"""The Pareto front and its hypervolume."""
+
+from typing import Any
+
+import pytest
+
+from ax_mo.core.objectives import Goals, parse_goals
+from ax_mo.core.pareto import best_per_objective, dominates, hypervolume, pareto_front, reference_point
+from ax_mo.core.trial import Status, Trial
+
+GOALS = parse_goals({"acc": "maximize", "size": "minimize"})
+WITH_THRESHOLDS = parse_goals(
+    {"acc": {"goal": "maximize", "threshold": 0.5}, "size": {"goal": "minimize", "threshold": 100}}
+)
+
+
+def trial(number: int, acc: float, size: float, status: Status = Status.COMPLETED, **extra: float) -> Trial:
+    return Trial(number, status, {}, (), str(number), metrics={"acc": acc, "size": size, **extra})
+
+
+def numbers(trials: list[Trial]) -> list[int]:
+    return [t.number for t in trials]
+
+
+# Dominance
+
+
+@pytest.mark.parametrize(
+    ("a", "b", "expected"),
+    [
+        ((0.9, 10), (0.8, 20), True),
+        ((0.9, 10), (0.9, 20), True),
+        ((0.9, 10), (0.8, 10), True),
+        ((0.9, 10), (0.9, 10), False),
+        ((0.9, 20), (0.8, 10), False),
+        ((0.8, 10), (0.9, 20), False),
+        ((0.8, 20), (0.9, 10), False),
+    ],
+)
+def test_dominance_follows_the_direction_of_each_objective(a: Any, b: Any, expected: bool) -> None:
+    first, second = (dict(zip(("acc", "size"), values, strict=True)) for values in (a, b))
+    assert dominates(first, second, GOALS) is expected
+
+
+def test_metrics_that_are_no_objectives_do_not_matter_for_dominance() -> None:
+    assert dominates({"acc": 0.9, "size": 1, "time": 9}, {"acc": 0.8, "size": 1, "time": 1}, GOALS)
+
+
+# The front
+
+
+def test_front_holds_what_nothing_dominates_by_number() -> None:
+    trials = [trial(0, 0.5, 50), trial(1, 0.9, 90), trial(2, 0.7, 95), trial(3, 0.4, 10), trial(4, 0.4, 60)]
+    assert numbers(pareto_front(trials, GOALS)) == [0, 1, 3]
+
+
+def test_equal_trials_stay_together_on_the_front() -> None:
+    trials = [trial(0, 0.9, 90), trial(1, 0.9, 90), trial(2, 0.8, 90)]
+    assert numbers(pareto_front(trials, GOALS)) == [0, 1]
+
+
+@pytest.mark.parametrize("status", [Status.ASKED, Status.RUNNING, Status.FAILED, Status.CANCELLED])
+def test_only_completed_trials_are_on_the_front(status: Status) -> None:
+    unfinished = Trial(1, status, {}, (), "1", metrics={})
+    assert numbers(pareto_front([trial(0, 0.1, 90), unfinished], GOALS)) == [0]
+    assert numbers(pareto_front([trial(0, 0.1, 90), trial(1, 0.9, 1, status)], GOALS)) == [0]
+
+
+def test_infeasible_trial_is_neither_on_the_front_nor_dominates() -> None:
+    goals = parse_goals({"acc": "maximize", "size": "minimize"}, None, ["seconds <= 60"])
+    trials = [trial(0, 0.9, 10, seconds=61), trial(1, 0.8, 20, seconds=60), trial(2, 0.7, 30, seconds=1)]
+    assert numbers(pareto_front(trials, goals)) == [1]
+
+
+def test_front_does_not_need_the_thresholds_to_be_met() -> None:
+    assert numbers(pareto_front([trial(0, 0.1, 1000)], WITH_THRESHOLDS)) == [0]
+
+
+def test_front_of_nothing_is_empty() -> None:
+    assert pareto_front([], GOALS) == []
+
+
+def test_front_of_one_objective_is_its_best() -> None:
+    goals = parse_goals({"size": "minimize"})
+    assert numbers(pareto_front([trial(0, 0, 3), trial(1, 0, 1), trial(2, 0, 2)], goals)) == [1]
+
+
+def test_best_per_objective_is_feasible_and_completed() -> None:
+    goals = parse_goals({"acc": "maximize", "size": "minimize"}, None, ["seconds <= 60"])
+    trials = [
+        trial(0, 0.99, 1, seconds=61),
+        trial(1, 0.8, 20, seconds=1),
+        trial(2, 0.7, 10, seconds=1),
+        trial(3, 1.0, 0, Status.FAILED, seconds=1),
+    ]
+    assert {name: best.number for name, best in best_per_objective(trials, goals).items()} == {"acc": 1, "size": 2}
+    assert best_per_objective(trials[:1], goals) == {}
+
+
+def test_best_per_objective_meets_every_threshold_where_a_trial_does() -> None:
+    def best(*trials: Trial) -> dict[str, int]:
+        return {name: found.number for name, found in best_per_objective(trials, WITH_THRESHOLDS).items()}
+
+    small_but_bad, good_but_large, fine = trial(0, 0.4, 1), trial(1, 0.99, 101), trial(2, 0.6, 90)
+    assert best(small_but_bad, good_but_large, fine) == {"acc": 2, "size": 2}
+    assert best(small_but_bad, good_but_large) == {"acc": 1, "size": 0}
+
+
+# The reference point
+
+
+def test_reference_point_is_the_thresholds() -> None:
+    assert reference_point([trial(0, 0.1, 1000)], WITH_THRESHOLDS) == {"acc": 0.5, "size": 100.0}
+
+
+def test_reference_point_without_thresholds_is_the_worst_of_each_objective() -> None:
+    trials = [trial(0, 0.5, 50), trial(1, 0.9, 90), trial(2, 0.0, 999, Status.FAILED)]
+    assert reference_point(trials, GOALS) == {"acc": 0.5, "size": 90}
+
+
+def test_threshold_and_worst_value_may_be_mixed() -> None:
+    goals = parse_goals({"acc": {"goal": "maximize", "threshold": 0.6}, "size": "minimize"})
+    assert reference_point([trial(0, 0.5, 50), trial(1, 0.9, 90)], goals) == {"acc": 0.6, "size": 90}
+
+
+def test_reference_point_of_nothing_has_only_thresholds() -> None:
+    goals = parse_goals({"acc": {"goal": "maximize", "threshold": 0.6}, "size": "minimize"})
+    assert reference_point([], goals) == {"acc": 0.6}
+
+
+# Hypervolume
+
+
+def volume(trials: list[Trial], goals: Goals) -> float:
+    return hypervolume(pareto_front(trials, goals), goals, reference_point(trials, goals))
+
+
+def test_hypervolume_of_two_points_is_that_of_two_overlapping_rectangles() -> None:
+    # (0.9, 80): 0.4 * 20 = 8; (0.7, 40): 0.2 * 60 = 12; both: 0.2 * 20 = 4
+    assert volume([trial(0, 0.9, 80), trial(1, 0.7, 40)], WITH_THRESHOLDS) == pytest.approx(16.0)
+
+
+def test_points_short_of_a_threshold_add_nothing() -> None:
+    trials = [trial(0, 0.9, 80), trial(1, 0.4, 1), trial(2, 0.99, 101)]
+    assert volume(trials, WITH_THRESHOLDS) == pytest.approx(8.0)
+    assert volume(trials[1:], WITH_THRESHOLDS) == 0.0
+
+
+def test_equal_points_count_once() -> None:
+    assert volume([trial(0, 0.9, 80), trial(1, 0.9, 80)], WITH_THRESHOLDS) == pytest.approx(8.0)
+
+
+def test_hypervolume_without_thresholds_is_measured_from_the_worst() -> None:
+    # From (0.5, 90): (0.5, 50) and (0.9, 90) lie on its edges, (0.7, 60) spans 0.2 * 30.
+    trials = [trial(0, 0.5, 50), trial(1, 0.9, 90), trial(2, 0.7, 60)]
+    assert volume(trials, GOALS) == pytest.approx(6.0)
+
+
+def test_hypervolume_of_three_objectives() -> None:
+    goals = parse_goals({name: {"goal": "maximize", "threshold": 0} for name in ("a", "b", "c")})
+    points = [{"a": 2, "b": 1, "c": 1}, {"a": 1, "b": 2, "c": 1}]
+    trials = [Trial(i, Status.COMPLETED, {}, (), "", metrics=point) for i, point in enumerate(points)]
+    assert volume(trials, goals) == pytest.approx(3.0)
+
+
+@pytest.mark.parametrize(("goal", "threshold", "expected"), [("minimize", 100, 20.0), ("maximize", 100, 0.0)])
+def test_hypervolume_of_one_objective_is_how_far_the_best_is_past_the_reference(
+    goal: str, threshold: float, expected: float
+) -> None:
+    goals = parse_goals({"size": {"goal": goal, "threshold": threshold}})
+    assert volume([trial(0, 0, 80), trial(1, 0, 90)], goals) == pytest.approx(expected)
+
+
+def test_hypervolume_of_nothing_is_zero() -> None:
+    assert hypervolume([], WITH_THRESHOLDS, {"acc": 0.5, "size": 100}) == 0.0
+    assert hypervolume([trial(0, 1, 1)], GOALS, {"acc": 0.5}) == 0.0

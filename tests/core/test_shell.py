@@ -1,0 +1,33 @@
+"""Command lines that people read and shells understand."""
+
+import shlex
+import subprocess
+
+import pytest
+
+from ax_mo.core.shell import in_directory, joined, quoted_word, requoted
+
+NASTY = [
+    "", " ", "a b", "kind='a b'", "it's", 'say "hi"', "it's \"both\"", "$HOME", "'$HOME'", "`id`", "'`id`'", "a\\b",
+    "'a\\b'", "!!", "'!x'", "*", "~", "#c", "&&", "a\nb", "'a\nb'", "ä'ö", "{a,b}", "x=[1,'2']", "\\'", "'",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("word", NASTY)
+def test_word_survives_the_shell(word: str) -> None:
+    assert shlex.split(quoted_word(word)) == [word]
+    line = f"printf %s {quoted_word(word)}"
+    assert subprocess.run(["sh", "-c", line], capture_output=True, text=True, check=True).stdout == word
+
+
+def test_quotes_in_a_word_stay_readable() -> None:
+    assert joined(["python", "kind='<b>'", "x=1", "a b"]) == "python \"kind='<b>'\" x=1 'a b'"
+
+
+def test_line_is_quoted_anew_with_its_directory() -> None:
+    words = ["python", *NASTY]
+    assert requoted(shlex.join(words)) == joined(words)
+    place = "/it's && a b"
+    line = f"cd {shlex.quote(place)} && {shlex.join(words)}"
+    assert requoted(line) == in_directory(place, joined(words)) != line
+    assert requoted("an 'open quote") == "an 'open quote"

@@ -1,0 +1,146 @@
+"""``hydra.sweeper.early_stopping``: what it means, and what is refused."""
+
+import math
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+
+from ax_mo.core.objectives import Objective, parse_goals
+from ax_mo.early_stopping.settings import EarlyStopping, Rule, parse_early_stopping
+from ax_mo.errors import ConfigError
+
+GOALS = parse_goals({"val_acc": "maximize", "num_params": "minimize"})
+
+
+def parsed(**raw: Any) -> EarlyStopping:
+    settings = parse_early_stopping(raw, GOALS)
+    assert settings is not None
+    return settings
+
+
+@pytest.mark.parametrize("raw", [None, {}])
+def test_early_stopping_is_off_unless_it_is_asked_for(raw: Any) -> None:
+    assert parse_early_stopping(raw, GOALS) is None
+
+
+def test_rule_alone_is_enough_for_dominated_and_all() -> None:
+    assert parsed(rule="dominated") == EarlyStopping(Rule.DOMINATED)
+    assert parsed(rule="all") == EarlyStopping(Rule.ALL)
+
+
+def test_every_setting_is_read() -> None:
+    settings = parsed(
+        rule="dominated",
+        k=2,
+        min_steps=4,
+        min_trials=6,
+        patience=7,
+        interval=8,
+        grace_seconds=9,
+        curves={"val_acc": "acc"},
+    )
+    assert settings == EarlyStopping(
+        Rule.DOMINATED,
+        k=2,
+        min_steps=4,
+        min_trials=6,
+        patience=7,
+        interval=8,
+        grace_seconds=9.0,
+        curves={"val_acc": "acc"},
+    )
+    assert parsed(rule="all", percentile=25).percentile == 25.0
+
+
+def test_setting_that_is_null_has_its_default() -> None:
+    assert parsed(rule="all", k=None, min_steps=None, curves=None) == parsed(rule="all")
+
+
+# The metric that percentile watches
+
+
+def test_metric_that_is_an_objective_has_its_direction() -> None:
+    assert parsed(rule="percentile", metric="num_params").metric == Objective("num_params", False)
+    assert parsed(rule="percentile", metric="val_acc", goal="maximize").metric == Objective("val_acc", True)
+
+
+def test_metric_that_is_the_curve_of_an_objective_has_its_direction() -> None:
+    settings = parsed(rule="percentile", metric="acc", curves={"val_acc": "acc"})
+    assert settings.metric == Objective("acc", True)
+
+
+def test_metric_that_is_an_objective_of_another_curve_is_watched_on_that_curve() -> None:
+    settings = parsed(rule="percentile", metric="val_acc", curves={"val_acc": "acc"})
+    assert settings.curve("val_acc") == "acc"
+    assert settings.watched(GOALS) == (Objective("val_acc", True),)
+
+
+def test_objective_of_the_very_name_comes_before_the_curve_of_another() -> None:
+    goals = parse_goals({"a_best": "maximize", "a": "minimize"})
+    settings = parse_early_stopping({"rule": "percentile", "metric": "a", "curves": {"a_best": "a"}}, goals)
+    assert settings is not None
+    assert settings.metric == Objective("a", False)
+
+
+def test_metric_that_is_no_objective_takes_its_direction_from_goal() -> None:
+    assert parsed(rule="percentile", metric="train_loss", goal="minimize").metric == Objective("train_loss", False)
+
+
+# Bad values: the message names the key and what to write instead
+
+
+@pytest.mark.parametrize(
+    ("raw", "key", "advice"),
+    [
+        ("dominated", "", "write early_stopping: {rule: dominated}"),
+        ("all", "", "write early_stopping: {rule: all}"),
+        (True, "", "write early_stopping: {rule: dominated}"),
+        ([1], "", "must be a mapping"),
+        ({"k": 3}, ".rule", "write percentile, all or dominated"),
+        ({"rule": "median"}, ".rule", "'median' is no rule; write percentile, all or dominated."),
+        ({"rule": "Dominate"}, ".rule", "Did you mean 'dominated'?"),
+        ({"rule": "all", "min_step": 1}, "", "has no setting 'min_step'. Did you mean 'min_steps'?"),
+        ({"rule": "all", "k": 2}, ".k", "no meaning for rule: all; delete it, or write rule: dominated."),
+        ({"rule": "dominated", "percentile": 20}, ".percentile", "write rule: percentile or all."),
+        ({"rule": "dominated", "metric": "val_acc"}, ".metric", "write rule: percentile."),
+        ({"rule": "all", "goal": "maximize"}, ".goal", "write rule: percentile."),
+        ({"rule": "dominated", "k": 0}, ".k", "a whole number of at least 1, not 0"),
+        ({"rule": "dominated", "k": 1.5}, ".k", "a whole number of at least 1, not 1.5"),
+        ({"rule": "dominated", "k": True}, ".k", "a whole number of at least 1, not True"),
+        ({"rule": "all", "min_steps": 0}, ".min_steps", "a whole number of at least 1, not 0"),
+        ({"rule": "all", "min_trials": "many"}, ".min_trials", "a whole number of at least 1, not 'many'"),
+        ({"rule": "all", "patience": -1}, ".patience", "a whole number of at least 0, not -1"),
+        ({"rule": "all", "interval": 0}, ".interval", "a whole number of at least 1, not 0"),
+        ({"rule": "all", "percentile": 0}, ".percentile", "between 0 and 100, not 0"),
+        ({"rule": "all", "percentile": 100}, ".percentile", "between 0 and 100, not 100"),
+        ({"rule": "all", "percentile": "half"}, ".percentile", "a finite number, not 'half'"),
+        ({"rule": "all", "grace_seconds": -1}, ".grace_seconds", "at least 0, not -1"),
+        ({"rule": "all", "grace_seconds": math.inf}, ".grace_seconds", "a finite number, not inf"),
+        ({"rule": "all", "curves": "acc"}, ".curves", "for example {val_acc: "),
+        ({"rule": "all", "curves": {"val_ac": "acc"}}, ".curves", "Did you mean 'val_acc'?"),
+        ({"rule": "all", "curves": {"val_acc": 3}}, ".curves.val_acc", "the name of a reported metric, not 3"),
+        ({"rule": "percentile"}, ".metric", "for example metric: val_acc"),
+        ({"rule": "percentile", "metric": ["a", "b"]}, ".metric", "the name of one metric"),
+        ({"rule": "percentile", "metric": "val_ac"}, ".metric", "Did you mean 'val_acc'?"),
+        ({"rule": "percentile", "metric": "loss"}, ".metric", "say which way is better with"),
+        ({"rule": "percentile", "metric": "loss", "goal": "min"}, ".goal", "Did you mean 'minimize'?"),
+        ({"rule": "percentile", "metric": "val_acc", "goal": "minimize"}, ".goal", "contradicts"),
+    ],
+)
+def test_bad_setting_is_refused_with_what_to_write(raw: Any, key: str, advice: str) -> None:
+    with pytest.raises(ConfigError) as error:
+        parse_early_stopping(raw, GOALS)
+    message = str(error.value)
+    assert message.startswith(f"hydra.sweeper.early_stopping{key}")
+    assert advice in message
+
+
+def test_settings_are_read_without_anything_heavy() -> None:
+    code = (
+        "import sys, ax_mo.core.curve, ax_mo.early_stopping.settings, ax_mo.sweep.termination; "
+        "print(*sorted({'ax', 'botorch', 'numpy', 'torch'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == ""

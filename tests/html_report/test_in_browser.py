@@ -1,0 +1,331 @@
+"""The page in a real browser, from a disk and without a network. ``make browser`` installs one where there is none.
+
+Screenshots are kept in build/report/, to be looked at.
+"""
+
+import re
+import shlex
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from ax_mo.html_report.page import write_report
+from ax_mo.hydra_project.command import write_command
+from ax_mo.search_space.parameters import Choice, Option, Space
+from ax_mo.trial.curve import append
+from tests.html_report.test_page import nasty_study
+from tests.support.browsing import SCREENSHOTS, needs_browser, open_page
+from tests.support.studies import FLAT, record, study, trial
+
+pytestmark = needs_browser
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    """A study with everything, and its page."""
+    directory = tmp_path_factory.mktemp("a sweep")
+    of = study(directory, 30, settings={"early_stopping": {"rule": "dominated"}})
+    for run in of.runs:
+        place = directory / run.directory
+        if run.number < 0 or not run.number % 7:
+            continue
+        (place / ".hydra").mkdir(parents=True)
+        (place / ".hydra" / "config.yaml").write_text(f"number: {run.number}\n")
+        argv = ["python", "train.py", *run.overrides, "note='it is'", "hydra.mode=RUN", f"hydra.run.dir={place}"]
+        write_command(place, argv, Path("/home/somebody"), f"Trial {run.number}")
+        for step in range(12):
+            append(place / "curve.jsonl", step, step, {"val_acc": run.metrics.get("val_acc", 0.5) * (1 - 0.8**step)})
+    write_report(of, directory / "report.html")
+    return SimpleNamespace(record=of, path=directory / "report.html", directory=directory)
+
+
+@pytest.fixture(scope="module")
+def opened(browser, made):
+    page = open_page(browser, made.path)
+    yield page
+    page.context.close()
+
+
+@pytest.fixture
+def page(opened):
+    """The one page of most tests, as if just opened: opening it takes seconds."""
+    opened.emulate_media(color_scheme="light")
+    opened.locator("#only-front").uncheck()
+    opened.locator("#search").fill("")
+    opened.mouse.move(1, 1)
+    return opened
+
+
+def place_of(page, number: int) -> tuple[float, float]:
+    """Where on the screen a trial's marker is."""
+    page.locator("#figure-tradeoff").scroll_into_view_if_needed()
+    x, y = page.evaluate(
+        """number => {
+            const plot = document.getElementById("figure-tradeoff");
+            for (const trace of plot._fullData) {
+                const at = trace.meta === "trials" ? trace.customdata.findIndex(c => c[0] === number) : -1;
+                if (at < 0) continue;
+                const {xaxis, yaxis} = plot._fullLayout;
+                const box = plot.getBoundingClientRect();
+                return [box.x + xaxis._offset + xaxis.d2p(trace.x[at]), box.y + yaxis._offset + yaxis.d2p(trace.y[at])];
+            }
+        }""",
+        number,
+    )
+    return x, y
+
+
+def chosen(page) -> str:
+    return page.locator("#panel-title").inner_text()
+
+
+def test_loads_from_a_disk_without_a_network_and_without_an_error(page, made):
+    assert page.said == []
+    assert [url for url in page.asked if not url.startswith(("data:", "blob:"))] == [made.path.as_uri()]
+    assert page.locator(".plot.js-plotly-plot").count() == len(page.evaluate(
+        "Object.keys(JSON.parse(document.getElementById('data-figures').textContent))"))  # fmt: skip
+    assert page.locator(".plot .note").count() == 0
+
+
+def test_click_on_a_point_fills_the_panel(page, made):
+    page.mouse.click(*place_of(page, 12))
+    page.wait_for_function("document.getElementById('panel-title').textContent.startsWith('Trial 12')")
+    text = page.locator("#panel-body").inner_text()
+    assert str(made.directory / "12") in text
+    shown = page.locator("#panel .command code").last.text_content()
+    overrides = next(run.overrides for run in made.record.runs if run.number == 12)
+    expected = [*overrides, "note='it is'", "hydra.mode=RUN"]
+    assert shown == f"cd /home/somebody && {shlex.join(['python', 'train.py', *expected])}"
+    assert page.locator("#panel a").first.get_attribute("href") == "./12/"
+    assert page.said == []
+
+
+def test_pointing_at_a_trial_shows_its_overrides(page, made):
+    page.mouse.move(*place_of(page, 12))
+    page.wait_for_selector("#figure-tradeoff .hovertext")
+    text = page.locator("#figure-tradeoff .hovertext").text_content()
+    assert "trial 12" in text and "optim.lr=" in text and "val_acc = " in text
+    assert "seconds = " in text, "it is constrained"
+    assert "latency" not in text, "other metrics are in the table"
+
+
+def test_long_overrides_are_counted_under_the_mouse(browser, tmp_path):
+    of = study(tmp_path, 3, mixed=False)
+    (first, *others) = of.trials
+    many = replace(first, overrides=tuple(f"key{n:02}=1" for n in range(21)))
+    write_report(record(tmp_path, [many, *others]), tmp_path / "report.html", fitted=False)
+    page = open_page(browser, tmp_path / "report.html")
+    page.mouse.move(*place_of(page, 0))
+    page.wait_for_selector("#figure-tradeoff .hovertext")
+    text = page.locator("#figure-tradeoff .hovertext").text_content()
+    assert "… and 9 more" in text and "key20=1" in text and "key08=1" not in text
+    page.context.close()
+
+
+def inside(page, inner: str, outer: str) -> bool:
+    """Whether the first of ``inner`` is seen in ``outer``, and on the screen, without scrolling."""
+    return page.evaluate(
+        """([inner, outer]) => {
+            const [a, b] = [inner, outer].map(name => document.querySelector(name).getBoundingClientRect());
+            return a.top >= Math.max(0, b.top) && a.bottom <= Math.min(innerHeight, b.bottom);
+        }""",
+        [inner, outer],
+    )
+
+
+def test_command_directory_and_config_are_seen_without_scrolling(page, made):
+    buttons = page.locator("#front button.trial").all()
+    next(button for button in buttons if int(button.inner_text()) % 7).click()  # the others have no directory
+    assert inside(page, "#panel button.copy", "#panel") and inside(page, "#panel a", "#panel")
+    assert inside(page, "#panel details summary", "#panel")
+    assert page.locator("#panel details summary").first.inner_text() == "Its whole config"
+    # Of a trial that is not on the front there is only the long command.
+    front = {int(text) for text in page.locator("#front button.trial").all_inner_texts()}
+    other = next(trial.number for trial in made.record.trials if trial.number > 0 and trial.number not in front)
+    page.mouse.click(*place_of(page, other))
+    page.wait_for_function(f"document.getElementById('panel-title').textContent.startsWith('Trial {other}')")
+    assert inside(page, "#panel button.copy", "#panel") and inside(page, "#panel a", "#panel")
+
+
+def test_keyboard_chooses_a_trial_and_returns(page):
+    button = page.locator("#table button.trial").nth(3)
+    button.focus()
+    page.keyboard.press("Enter")
+    assert chosen(page).startswith(f"Trial {button.inner_text()}")
+    assert page.evaluate("document.activeElement.id") == "panel"
+    page.get_by_role("button", name="Back to the table").press("Enter")
+    assert page.evaluate("document.activeElement.textContent") == button.inner_text()
+
+
+@pytest.mark.parametrize("without_clipboard", [False, True])
+def test_copy_button_copies(page, without_clipboard):
+    if without_clipboard:
+        page.evaluate("Object.defineProperty(navigator, 'clipboard', {value: undefined})")
+    page.locator("#front button.trial").first.click()
+    page.locator("#panel button.copy").first.click()
+    page.wait_for_function("document.querySelector('#panel button.copy').textContent === 'Copied'")
+    page.locator("#search").fill("")
+    page.locator("#search").focus()
+    page.keyboard.press("Control+V")
+    command = page.locator("#panel .command code").first.inner_text()
+    assert re.search(r"\+pareto=trial_\d+$", command)
+    assert page.locator("#search").input_value() == command
+
+
+def column(page, name: str) -> list[str]:
+    heads = page.locator("#table thead th").all_inner_texts()
+    at = next(i for i, text in enumerate(heads) if text.split()[0] == name)
+    return page.evaluate("at => [...document.querySelectorAll('#table tbody tr')].filter(r => !r.hidden)"
+                         ".map(r => r.children[at].textContent)", at)  # fmt: skip
+
+
+def test_table_sorts_and_tells_so(page):
+    head = page.get_by_role("button", name="val_acc", exact=True)
+    head.click()
+    up = [float(text) for text in column(page, "val_acc") if text]
+    assert up == sorted(up) and column(page, "val_acc")[-1] == ""
+    head.press("Enter")
+    down = [float(text) for text in column(page, "val_acc") if text]
+    assert down == up[::-1] and column(page, "val_acc")[-1] == ""
+    assert page.locator("#table th[aria-sort=descending]").count() == 1
+
+
+def test_table_has_objectives_first_then_parameters(page):
+    names = [text.split()[0] for text in page.locator("#table thead th").all_inner_texts()]
+    assert names[3:] == [
+        "val_acc", "num_params", "seconds", "model", "optim.lr", "width", "act", "latency", "energy", "seconds", "from",
+        "directory", "reason",
+    ]  # fmt: skip
+    sides = page.evaluate(
+        "[...document.querySelectorAll('#table tbody tr:first-child > *')].map(c => getComputedStyle(c).textAlign)"
+    )
+    right = {name for name, side in zip(names, sides, strict=True) if side == "right"}
+    assert right == {"val_acc", "num_params", "seconds", "optim.lr", "width", "latency", "energy"}
+
+
+def test_table_is_searched(page):
+    page.locator("#search").fill("cnn completed")
+    assert set(column(page, "model")) == {"cnn"} and set(column(page, "status")) == {"completed"}
+    assert page.locator("#count").inner_text() == f"{len(column(page, 'model'))} of 30 trials"
+    page.locator("#search").fill("")
+    page.locator("#only-front").check()
+    assert len(column(page, "trial")) == page.locator("#front tbody tr").count()
+
+
+def test_dark_mode_comes_with_the_systems(page):
+    back = "getComputedStyle(document.body).backgroundColor"
+    font = "document.getElementById('figure-tradeoff')._fullLayout.font.color"
+    assert (page.evaluate(back), page.evaluate(font)) == ("rgb(255, 255, 255)", "#1c2024")
+    page.emulate_media(color_scheme="dark")
+    page.wait_for_function(f"{font} === '#e8eaed'")
+    assert page.evaluate(back) == "rgb(20, 23, 26)"
+
+
+def test_parallel_axes_are_seen_in_the_dark(page):
+    page.emulate_media(color_scheme="dark")
+    strokes = page.evaluate(
+        "[...document.querySelectorAll('.parcoords .axis .domain')].map(e => getComputedStyle(e).stroke)"
+    )
+    assert len(strokes) == 7 and set(strokes) == {"rgb(163, 172, 184)"}
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_screenshots_are_kept(page, scheme):
+    page.emulate_media(color_scheme=scheme)
+    page.locator("#front button.trial").first.click()
+    page.wait_for_timeout(500)
+    page.screenshot(path=SCREENSHOTS / f"{scheme}.png", full_page=True)
+
+
+def test_phone_has_no_horizontal_scroll(browser, made):
+    page = open_page(browser, made.path, viewport={"width": 390, "height": 844}, has_touch=True)
+    page.locator("#front button.trial").first.click()
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    assert page.said == []
+    page.screenshot(path=SCREENSHOTS / "390px.png", full_page=True)
+    page.context.close()
+
+
+def test_phone_shows_all_of_each_figure_or_says_how(browser, made):
+    page = open_page(browser, made.path, viewport={"width": 390, "height": 844}, has_touch=True)
+    cut, wide = page.evaluate(
+        """() => {
+            const boxes = [...document.querySelectorAll(".figure")];
+            const names = some => some.map(box => box.firstElementChild.id);
+            const right = element => element.getBoundingClientRect().right;
+            const beyond = box => right(box.firstElementChild) > right(box) + 1;
+            return [names(boxes.filter(beyond)), names(boxes.filter(box => box.matches(".wide")))];
+        }"""
+    )
+    assert cut == wide == ["figure-parallel"]
+    hint = "getComputedStyle(document.querySelector('.figure.wide'), '::before').content"
+    assert "Scroll sideways" in page.evaluate(hint)
+    box = page.locator(".figure:has(#figure-parallel)")
+    box.evaluate("box => { box.scrollLeft = box.scrollWidth }")
+    assert box.evaluate("box => box.scrollLeft") > 100
+    # One panel of the validation below the other.
+    tops = [page.locator(f"#figure-validation-{n}").bounding_box()["y"] for n in range(3)]
+    assert tops == sorted(tops) and len(set(tops)) == 3
+    page.context.close()
+
+
+def test_panels_stand_side_by_side_where_there_is_room(page):
+    tops = [page.locator(f"#figure-validation-{n}").bounding_box()["y"] for n in range(3)]
+    assert tops[0] == tops[1] < tops[2]
+
+
+def test_age_of_a_running_studys_page_is_told(browser, tmp_path):
+    path = tmp_path / "report.html"
+    write_report(replace(study(tmp_path, 12), is_running=True), path, fitted=False)
+    path.write_text(re.sub(r'(id="written" datetime=")[^"]+', r"\g<1>2026-11-24T10:00:00+00:00", path.read_text()))
+    page = open_page(browser, path, timezone_id="Asia/Tokyo")
+    assert re.search(r"\d+ hours ago", page.locator("#age").inner_text()) and page.said == []
+    assert page.locator("header .note").inner_text().endswith("reload the page to see newer trials.")
+    page.context.close()
+
+
+def test_choices_are_text_on_parallel_axes(browser, tmp_path):
+    texts = ["<b>bad</b>", "a<br>c", "&amp;", "<img src=x onerror=alert(1)>", "<a href='javascript:alert(2)'>x</a>"]
+    key = "<i>act</i>"
+    space = Space((*FLAT.parameters[:3], Choice(key, tuple(Option(text, f"o{n}") for n, text in enumerate(texts)))))
+    shared = {"model": "mlp", "optim.lr": 0.01, "width": 20}
+    trials = [replace(trial(n, {**shared, "act": "relu"}), point={**shared, key: t}) for n, t in enumerate(texts)]
+    write_report(record(tmp_path, trials, space=space), tmp_path / "report.html", fitted=False)
+    page = open_page(browser, tmp_path / "report.html")
+    shown = page.locator("#figure-parallel .parcoords .y-axis").nth(3).locator(".axis text").all_text_contents()
+    assert shown == [text if len(text) <= 18 else text[:17] + "…" for text in texts]
+    assert page.locator("#figure-parallel .axis-title").nth(3).text_content() == key
+    assert page.locator("#figure-parallel :is(img, a)").count() == 0 and page.said == []
+    page.context.close()
+
+
+def test_controls_have_names(page):
+    unnamed = page.evaluate(
+        "[...document.querySelectorAll('button, input, a[href]')].filter(e => !e.closest('.modebar') && "
+        "!(e.textContent.trim() || e.getAttribute('aria-label') || (e.labels && e.labels.length))).length"
+    )
+    assert unnamed == 0
+
+
+def test_nothing_that_trials_returned_runs(browser, tmp_path):
+    of = nasty_study(tmp_path)
+    write_report(of, tmp_path / "report.html", fitted=False)
+    page = open_page(browser, tmp_path / "report.html")
+    for button in page.locator("button.trial").all():
+        button.click()
+    page.mouse.move(*place_of(page, 2))
+    assert page.said == []
+    assert "<script>alert(1)</script>" in page.locator("#panel").inner_text()
+    assert page.locator("#panel script, #panel b").count() == 0
+    page.context.close()
+
+
+@pytest.mark.parametrize("objectives", [1, 3, 4])
+def test_other_numbers_of_objectives_are_drawn(browser, tmp_path, objectives):
+    write_report(study(tmp_path, 30, objectives), tmp_path / "report.html", fitted=False)
+    page = open_page(browser, tmp_path / "report.html")
+    assert page.said == [] and page.locator(".plot .note").count() == 0
+    page.locator("#figure-tradeoff").screenshot(path=SCREENSHOTS / f"objectives-{objectives}.png")
+    page.context.close()

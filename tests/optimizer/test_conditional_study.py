@@ -1,0 +1,52 @@
+"""The optimizer on a space in which parameters come and go with options."""
+
+from ax_mo.core.objectives import parse_goals
+from ax_mo.core.trial import Status, Trial
+from ax_mo.optimizer.ax import AxOptimizer
+from ax_mo.search_space.parameters import Choice, Condition, Option, Range, Space
+
+MLP, CNN = (Condition("model", ("mlp",)),), (Condition("model", ("cnn",)),)
+SPACE = Space(
+    (
+        Choice("model", tuple(Option(name, name) for name in ("mlp", "cnn", "linear")), is_group=True),
+        Range("hidden", 16, 128, integral=True, log=True, when=MLP),
+        Range("channels", 4, 32, integral=True, when=CNN),
+        Range("dropout", 0.0, 0.5, when=(Condition("model", ("mlp", "cnn")),)),
+        Range("lr", 1e-4, 1e-1, log=True),
+    )
+)
+GOALS = parse_goals({"loss": "minimize", "size": "minimize"})
+
+
+def metrics_at(point):
+    size = point.get("hidden", point.get("channels", 1))
+    return {"loss": 1 / size + point.get("dropout", 0.3) ** 2 + point["lr"], "size": float(size)}
+
+
+def test_resumed_study_suggests_what_the_uninterrupted_one_would():
+    whole = AxOptimizer(SPACE, GOALS, seed=3)
+    whole.start()
+    trials = []
+    for number in range(9):
+        suggestion = whole.ask()
+        metrics = metrics_at(suggestion.point)
+        whole.assign(number, suggestion.point)
+        whole.tell(number, [metrics])
+        trials.append(
+            Trial(
+                number,
+                Status.COMPLETED,
+                suggestion.point,
+                (),
+                "",
+                suggestion.generator,
+                suggestion.position,
+                metrics=metrics,
+            )
+        )
+    assert trials[-1].generator == "model"
+    assert all(SPACE.outside(trial.point) is None for trial in trials)
+    assert all(SPACE.restricted(trial.point) == trial.point for trial in trials)
+    resumed = AxOptimizer(SPACE, GOALS, seed=3)
+    resumed.start(trials[:8])
+    assert resumed.ask().point == trials[8].point

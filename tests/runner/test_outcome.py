@@ -1,0 +1,230 @@
+"""What became of a job, from its exit code and the files it left."""
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ax_mo.core.trial import Outcome, Status
+from ax_mo.runner.job import JobState, Phase
+from ax_mo.runner.outcome import outcome_of, stderr_tail
+from ax_mo.trial.files import RESULT, SPEC, STDERR
+
+GOOD: dict[str, Any] = {
+    "schema": 1,
+    "trial": 7,
+    "attempt": 2,
+    "status": "completed",
+    "metrics": {"acc": 0.9},
+    "error": None,
+    "started": "2026-01-01T00:00:00+00:00",
+    "ended": "2026-01-01T00:01:00+00:00",
+}
+
+
+def ended(code: int | None, message: str = "") -> JobState:
+    return JobState(Phase.ENDED, code, message)
+
+
+def outcome(directory: Path, state: JobState, **changes: Any) -> Outcome:
+    """The outcome of trial 7, attempt 2, where the file holds GOOD with changes."""
+    (directory / RESULT).write_text(json.dumps({**GOOD, **changes}))
+    return outcome_of(directory, 7, 2, state)
+
+
+def failed(kind: str, message: str) -> dict[str, Any]:
+    return {"status": "failed", "metrics": {}, "error": {"type": kind, "message": message, "traceback": "..."}}
+
+
+def test_exit_code_zero_and_a_result_is_success(tmp_path: Path) -> None:
+    (tmp_path / STDERR).write_text("a warning\n")
+    found = outcome(tmp_path, ended(0))
+    assert found.completed
+    assert found == Outcome({"acc": 0.9}, started=GOOD["started"], ended=GOOD["ended"])
+
+
+def test_result_alone_decides_where_nobody_saw_the_exit_code(tmp_path: Path) -> None:
+    assert outcome(tmp_path, ended(None)).metrics == {"acc": 0.9}
+
+
+@pytest.mark.parametrize("code", [0, 1, -9, None])
+@pytest.mark.parametrize("error", [None, {"type": "ValueError", "message": "no checkpoint", "traceback": ""}])
+def test_trial_that_stopped_when_it_was_asked_is_stopped_however_it_ended(
+    tmp_path: Path, code: int | None, error: dict[str, str] | None
+) -> None:
+    found = outcome(tmp_path, ended(code), stopped="dominated at step 3", error=error)
+    assert (found.status, found.metrics) == (Status.EARLY_STOPPED, {"acc": 0.9})
+    assert found.reason == "dominated at step 3"
+
+
+@pytest.mark.parametrize(
+    ("code", "reason"), [(3, "recorded its result, then ended with exit code 3"), (-11, "then killed by SIGSEGV")]
+)
+def test_bad_exit_code_after_a_good_result_is_a_failure(tmp_path: Path, code: int, reason: str) -> None:
+    found = outcome(tmp_path, ended(code))
+    assert found.reason is not None and reason in found.reason
+    assert found.metrics == {}
+    assert found.started == GOOD["started"]
+
+
+def test_exit_code_zero_without_a_result_says_what_may_be_the_cause(tmp_path: Path) -> None:
+    (tmp_path / SPEC).write_text("{}")
+    found = outcome_of(tmp_path, 7, 2, ended(0))
+    assert found.reason == "ended with exit code 0 but recorded no result (did it call sys.exit or os._exit?)"
+
+
+def test_exit_code_without_a_result_shows_the_last_line_of_stderr(tmp_path: Path) -> None:
+    (tmp_path / STDERR).write_text("Traceback ...\nModuleNotFoundError: No module named 'x'\n\n")
+    found = outcome_of(tmp_path, 7, 2, ended(3))
+    assert found.reason == "ended with exit code 3: ModuleNotFoundError: No module named 'x'"
+    assert found.stderr_tail == "Traceback ...\nModuleNotFoundError: No module named 'x'"
+
+
+def test_exit_code_without_a_word_is_told_alone(tmp_path: Path) -> None:
+    assert outcome_of(tmp_path, 7, 2, ended(3)).reason == "ended with exit code 3"
+
+
+@pytest.mark.parametrize(
+    ("code", "reason"),
+    [
+        (-9, "killed by SIGKILL (out of memory?)"),
+        (-11, "killed by SIGSEGV"),
+        (-15, "killed by SIGTERM"),
+        (-99, "killed by signal 99"),
+    ],
+)
+def test_signal_is_named(tmp_path: Path, code: int, reason: str) -> None:
+    (tmp_path / STDERR).write_text("some progress\n")
+    found = outcome_of(tmp_path, 7, 2, ended(code))
+    assert found.reason == reason
+    assert found.stderr_tail == "some progress"
+
+
+def test_unseen_exit_code_without_a_result_tells_what_the_scheduler_said(tmp_path: Path) -> None:
+    assert outcome_of(tmp_path, 7, 2, ended(None, "cancelled by the scheduler")).reason == "cancelled by the scheduler"
+    assert outcome_of(tmp_path, 7, 2, ended(None)).reason == "ended without a result"
+
+
+@pytest.mark.parametrize("code", [0, 1, None])
+def test_recorded_exception_is_the_reason_whatever_the_exit_code(tmp_path: Path, code: int | None) -> None:
+    found = outcome(tmp_path, ended(code), **failed("ValueError", "bad lr\nsecond line"))
+    assert found.reason == "ValueError: bad lr"
+    assert found.metrics == {}
+    assert (found.started, found.ended) == (GOOD["started"], GOOD["ended"])
+
+
+def test_unusable_metric_is_told_without_the_name_of_our_own_error(tmp_path: Path) -> None:
+    found = outcome(tmp_path, ended(0), **failed("MetricError", "the metric 'acc' is not finite: nan"))
+    assert found.reason == "the metric 'acc' is not finite: nan"
+
+
+def test_exception_without_a_message_is_told_by_its_type(tmp_path: Path) -> None:
+    assert outcome(tmp_path, ended(1), **failed("KeyError", "  ")).reason == "KeyError: (no message)"
+
+
+@pytest.mark.parametrize("changes", [{"attempt": 1}, {"trial": 6}], ids=str)
+def test_result_of_another_trial_or_attempt_does_not_count(tmp_path: Path, changes: dict[str, Any]) -> None:
+    (tmp_path / SPEC).write_text("{}")
+    found = outcome(tmp_path, ended(0), **changes)
+    assert found.reason is not None and "recorded no result" in found.reason
+
+
+def test_stderr_tail_is_the_last_lines_without_hydras_hint(tmp_path: Path) -> None:
+    lines = [f"line {i}" for i in range(50)]
+    hint = "Set the environment variable HYDRA_FULL_ERROR=1 for a complete stack trace."
+    (tmp_path / STDERR).write_text("\n".join([*lines, "", hint, ""]))
+    assert stderr_tail(tmp_path).splitlines() == lines[-20:]
+
+
+def test_stderr_tail_of_a_huge_file_reads_only_its_end(tmp_path: Path) -> None:
+    (tmp_path / STDERR).write_bytes(b"\xff\xfe" * 100_000 + b"\nthe end\n")
+    tail = stderr_tail(tmp_path)
+    assert tail.endswith("\nthe end")
+    assert len(tail) < 10_000
+
+
+def test_stderr_tail_without_a_file_is_empty(tmp_path: Path) -> None:
+    assert stderr_tail(tmp_path) == ""
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("CUDA error at 0x7f00ab in /home/a/x.py:12", "CUDA error at 0x7fffcd in /tmp/b-2/y.py:345"),
+        ("expected 3 rows, got 4.5e-3", "expected 30 rows, got 1"),
+        ("<object at 0xDEADBEEF>", "<object at 0x1>"),
+        ("[Errno 2] No such file: '/data/1/a.csv'", "[Errno 2] No such file: '/data/22/sub/b.csv'"),
+    ],
+)
+def test_signature_is_the_same_where_only_numbers_paths_and_addresses_differ(
+    tmp_path: Path, one: str, other: str
+) -> None:
+    first = outcome(tmp_path, ended(1), **failed("RuntimeError", one))
+    second = outcome(tmp_path, ended(1), **failed("RuntimeError", other))
+    assert first.signature is not None
+    assert first.signature == second.signature
+
+
+def test_signature_differs_between_types_and_between_messages(tmp_path: Path) -> None:
+    signatures = {
+        outcome(tmp_path, ended(1), **failed(kind, message)).signature
+        for kind, message in [("ValueError", "a"), ("KeyError", "a"), ("ValueError", "b")]
+    }
+    assert len(signatures) == 3
+
+
+def test_signature_of_processes_without_a_result_follows_their_last_words(tmp_path: Path) -> None:
+    def signature(text: str) -> str | None:
+        (tmp_path / STDERR).write_text(text)
+        return outcome_of(tmp_path, 7, 2, ended(1)).signature
+
+    assert signature("Killed worker 1\n") == signature("Killed worker 22\n")
+    assert signature("Killed worker 1\n") != signature("No space left\n")
+
+
+def test_coloured_failure_is_kept_as_the_plain_one(tmp_path: Path) -> None:
+    def found(before: str, after: str) -> Outcome:
+        (tmp_path / STDERR).write_text(f"at\tline 7\n{before}ValueError: lr 3{after}\n{after}\n")
+        return outcome_of(tmp_path, 7, 2, ended(1))
+
+    coloured = found("\x1b[1;31m", "\x1b[0m")
+    assert coloured == found("", "")
+    assert coloured.reason == "ended with exit code 1: ValueError: lr 3"
+    assert coloured.stderr_tail == "at\tline 7\nValueError: lr 3"
+
+
+def test_completed_trial_has_no_signature(tmp_path: Path) -> None:
+    assert outcome(tmp_path, ended(0)).signature is None
+
+
+def destroyed(directory: Path) -> str | None:
+    return outcome_of(directory, 7, 2, ended(0)).reason
+
+
+def test_what_a_trial_has_done_to_its_own_directory_is_its_failure(tmp_path: Path) -> None:
+    directory = tmp_path / "7"
+    assert destroyed(directory) == "its directory is gone"
+    directory.symlink_to("nowhere")
+    assert destroyed(directory) == "its directory was replaced by a link"
+    directory.unlink()
+    other = tmp_path / "other"
+    other.mkdir()
+    (other / RESULT).write_text(json.dumps(GOOD))
+    directory.symlink_to(other)
+    assert destroyed(directory) == "its directory was replaced by a link"
+    directory.unlink()
+    directory.write_text("x")
+    assert destroyed(directory) == "its directory was replaced by a file"
+    directory.unlink()
+    directory.mkdir()
+    assert destroyed(directory) == "removed trial.json from its own directory"
+
+
+def test_directory_that_cannot_be_used_is_the_trials_failure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    directory = tmp_path / "7"
+    directory.mkdir(mode=0o000)
+    monkeypatch.setattr(os, "access", lambda *_: False)  # as for anybody but root
+    assert destroyed(directory) == "its directory cannot be used: its permissions are d---------"
+    directory.chmod(0o755)

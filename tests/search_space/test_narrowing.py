@@ -1,0 +1,146 @@
+"""The command line narrows a file's space; groups that the project leaves open."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+
+from ax_mo.search_space.activity import Composer
+from ax_mo.search_space.parameters import Range, when_text
+from tests.search_space.networks import (
+    BLOCK,
+    MODEL,
+    NETWORKS,
+    OPTIM,
+    PER_OPTION,
+    MakeProject,
+    built,
+    message_of,
+    parameter,
+    space_of,
+    when,
+)
+
+# The command line narrows
+
+
+def test_chosen_option_leaves_its_own_space_and_drops_the_others(networks: Composer) -> None:
+    result = built(networks, PER_OPTION, ["optim=adam"])
+    assert result.space.parameters == (Range("optim.lr", 1.0, 2.0),)
+    assert result.space.fixed == ("optim=adam",)
+    assert result.hints == ()
+
+
+def test_fewer_options_on_the_command_line_keep_their_spaces(networks: Composer) -> None:
+    params = {"optim": {**PER_OPTION["optim"], "lion": {"optim.beta": "1,2"}}}
+    space = space_of(networks, params, ["optim=sgd,lion"])
+    assert [option.text for option in parameter(space, "optim").options] == ["sgd", "lion"]  # type: ignore[union-attr]
+    assert [(p.key, when_text(p.when)) for p in space.parameters[1:]] == [
+        ("optim.lr", "optim=sgd"),
+        ("optim.momentum", "optim=sgd"),
+        ("optim.beta", "optim=lion"),
+    ]
+
+
+def test_value_on_the_command_line_replaces_a_key_under_every_option(networks: Composer) -> None:
+    space = space_of(networks, PER_OPTION, ["optim.lr=0.5"])
+    assert space.keys == ("optim", "optim.momentum")
+    assert space.overrides({"optim": "adam"}) == ["optim.lr=0.5", "optim=adam"]
+
+
+def test_key_of_an_option_that_the_command_line_left_out_is_dropped_with_a_sentence(networks: Composer) -> None:
+    params = {**MODEL, "model.hidden1": "1,2", "model.channels": "1,2", "model.stages": 3}
+    result = built(networks, params, ["model=mlp"])
+    assert result.space.keys == ("model.hidden1",)
+    assert result.hints == (
+        "model.channels is not searched: it exists under model in (cnn, resnet) only.",
+        "model.stages is not given: it exists under model=resnet only.",
+    )
+
+
+def test_nested_group_of_an_option_that_was_left_out_is_dropped_with_all_that_it_brings(networks: Composer) -> None:
+    params = {**MODEL, **BLOCK, "model.block.width": "1,2", "model.hidden1": "1,2"}
+    result = built(networks, params, ["model=mlp"])
+    assert result.space.keys == ("model.hidden1",)
+    assert result.hints == (
+        "model/block is not searched: it exists under model in (cnn, resnet) only.",
+        "model.block.width is not searched: it exists under model/block=wide only.",
+    )
+
+
+def test_key_that_exists_under_no_option_is_an_error_even_when_narrowed(networks: Composer) -> None:
+    assert "no key 'model.hiden1'" in message_of(networks, {**MODEL, "model.hiden1": "1,2"}, ["model=mlp"])
+
+
+def test_typed_value_of_an_option_that_was_left_out_is_an_error(networks: Composer) -> None:
+    params = {**MODEL, "seed": "1,2"}
+    message = message_of(networks, params, ["model=mlp", "model.channels=3"])
+    assert "the command line's model.channels: the project's configuration has no key 'model.channels'" in message
+
+
+def test_nested_spaces_follow_the_option_that_the_command_line_chose(networks: Composer) -> None:
+    params = {
+        "model": {"mlp": {}, "cnn": {"model/block": {"basic": {}, "wide": {"model.block.width": "1,2"}}}},
+        "seed": "1,2",
+    }
+    assert space_of(networks, params, ["model=mlp"]).keys == ("seed",)
+    assert when(space_of(networks, params, ["model=cnn"]), "model.block.width") == "model/block=wide"
+    wide = space_of(networks, params, ["model=cnn", "model/block=wide"])
+    assert when(wide, "model.block.width") == ""
+
+
+# Groups that the project leaves open
+
+
+@pytest.mark.parametrize("model", ["'???'", "null"])
+def test_group_may_be_mandatory_or_empty_in_the_defaults_list(make_project: MakeProject, model: str) -> None:
+    config = {"conf/config.yaml": f"defaults: [{{model: {model}}}, {{optim: sgd}}, _self_]\nseed: 1\n"}
+    params = {**MODEL, **BLOCK, "model.hidden1": "1,2", "model.block.width": "1,2", **OPTIM, "optim.beta": "1,2"}
+    space = space_of(make_project({**NETWORKS, **config}), params)
+    assert when(space, "model") == ""
+    assert when(space, "model.hidden1") == "model=mlp"
+    assert when(space, "model/block") == "model in (cnn, resnet)"
+    assert when(space, "model.block.width") == "model/block=wide"
+    assert when(space, "optim.beta") == "optim in (adam, lion)"
+
+
+def test_several_mandatory_groups_are_all_found(make_project: MakeProject) -> None:
+    config = {"conf/config.yaml": "defaults: [{model: '???'}, {optim: '???'}, _self_]\nseed: 1\n"}
+    params = {**MODEL, **OPTIM, "optim.beta": "1,2", "model.hidden1": "1,2"}
+    space = space_of(make_project({**NETWORKS, **config}), params)
+    assert when(space, "optim.beta") == "optim in (adam, lion)"
+    assert when(space, "model.hidden1") == "model=mlp"
+
+
+def test_mandatory_group_that_nobody_chooses_says_what_hydra_says(make_project: MakeProject) -> None:
+    config = {"conf/config.yaml": "defaults: [{model: '???'}, {optim: sgd}]\n"}
+    message = message_of(make_project({**NETWORKS, **config}), {**OPTIM})
+    assert message.startswith("The configuration does not compose: ")
+    assert "model" in message
+
+
+def test_group_may_be_left_out_by_an_empty_list_of_options(networks: Composer) -> None:
+    space = space_of(networks, {"optim": "sgd,adam,[]", "optim.lr": "1,2", "optim.beta": "1,2"})
+    assert when(space, "optim.lr") == "optim in (sgd, adam)"
+    assert when(space, "optim.beta") == "optim=adam"
+    assert space.overrides({"optim": []}) == ["optim=[]"]
+    assert "optim" not in networks.compose(space.overrides({"optim": []}))
+
+
+@pytest.mark.parametrize(("params", "arguments"), [({"optim": "sgd,null"}, ()), ({"optim": None}, ())])
+def test_null_for_a_group_says_how_to_leave_it_out(
+    networks: Composer, params: dict[str, Any], arguments: Sequence[str]
+) -> None:
+    message = message_of(networks, {**params, "seed": "1,2"}, arguments)
+    assert message.startswith("hydra.sweeper.params.optim")
+    assert "write [] to leave the group out" in message
+
+
+def test_options_that_look_like_numbers_can_be_depended_on(make_project: MakeProject) -> None:
+    files = {"conf/config.yaml": "defaults: [{depth: '18'}]\n", "conf/depth/18.yaml": "a: 1\n"}
+    files["conf/depth/50.yaml"] = "b: 1\n"
+    project = make_project(files)
+    for params in ({"depth": "choice(18, 50)", "depth.b": "1,2"}, {"depth": {18: {}, "50": {"depth.b": "1,2"}}}):
+        space = space_of(project, params)
+        assert space.restricted({"depth": "18", "depth.b": 2}) == {"depth": "18"}
+        assert project.compose(space.overrides({"depth": "50", "depth.b": 2})).depth.b == 2

@@ -1,0 +1,167 @@
+"""Optuna's search_space dialect: what each entry becomes, value by value, and what is refused."""
+
+from typing import Any
+
+import pytest
+
+from ax_mo.errors import ConfigError
+from ax_mo.search_space.grammar import FixedOverride, parse_entry
+from ax_mo.search_space.optuna import as_written, translated, with_search_space
+from ax_mo.search_space.parameters import Choice, Parameter, Range
+
+
+def parsed(**entry: Any) -> Parameter | FixedOverride:
+    """What the entry's translation means to Hydra's grammar and to us."""
+    return parse_entry(f"x={translated({'x': entry})['x']}", "x", lambda _: [])
+
+
+def options(parameter: Any) -> list[Any]:
+    assert isinstance(parameter, Choice)
+    return [option.value for option in parameter.options]
+
+
+@pytest.mark.parametrize(
+    ("entry", "expected"),
+    [
+        ({"type": "int", "low": 1, "high": 4}, Range("x", 1, 4, integral=True)),
+        ({"type": "int", "low": 1.0, "high": 1e5}, Range("x", 1, 100_000, integral=True)),
+        ({"type": "int", "low": -4, "high": 4, "step": None, "log": False}, Range("x", -4, 4, integral=True)),
+        ({"type": "int", "low": 1, "high": 512, "log": True}, Range("x", 1, 512, integral=True, log=True)),
+        ({"type": "int", "low": 1, "high": 512, "log": True, "step": 1}, Range("x", 1, 512, integral=True, log=True)),
+        ({"type": "float", "low": 0, "high": 1}, Range("x", 0.0, 1.0)),
+        ({"type": "float", "low": -5.5, "high": 5.5, "choices": None}, Range("x", -5.5, 5.5)),
+        ({"type": "float", "low": 1e-7, "high": 1, "log": True}, Range("x", 1e-7, 1.0, log=True)),
+    ],
+)
+def test_bounds_belong_to_the_space_and_the_type_is_kept(entry, expected):
+    found = parsed(**entry)
+    assert found == expected
+    assert isinstance(found, Range)
+    assert type(found.low) is (int if found.integral else float)
+
+
+@pytest.mark.parametrize(
+    ("entry", "values"),
+    [
+        ({"type": "int", "low": 16, "high": 64, "step": 16}, [16, 32, 48, 64]),
+        ({"type": "int", "low": 1, "high": 10, "step": 4}, [1, 5, 9]),
+        ({"type": "float", "low": 0, "high": 0.5, "step": 0.1}, [0.0, 0.1, 0.2, 0.3, 0.4, 0.5]),
+        ({"type": "float", "low": -1, "high": 1, "step": 0.75}, [-1.0, -0.25, 0.5]),
+        ({"type": "float", "low": 1, "high": 4, "step": 1}, [1.0, 2.0, 3.0, 4.0]),
+        ({"type": "categorical", "choices": ["adam", "sgd"]}, ["adam", "sgd"]),
+        ({"type": "categorical", "choices": ["1", "true", "null", "a b", "c,d"]}, ["1", "true", "null", "a b", "c,d"]),
+        ({"type": "categorical", "choices": [True, False]}, [True, False]),
+        ({"type": "categorical", "choices": [None, 1, 0.5, "x"]}, [None, 1, 0.5, "x"]),
+        ({"type": "categorical", "choices": [64, 32]}, [32, 64]),
+        ({"type": "categorical", "choices": ["[64, 128]", "[32]"]}, [[64, 128], [32]]),
+        ({"type": "categorical", "choices": [[64, 128], [32]]}, [[64, 128], [32]]),
+    ],
+)
+def test_steps_and_choices_hold_these_values(entry, values):
+    found = options(parsed(**entry))
+    assert found == values
+    assert [type(value) for value in found] == [type(value) for value in values]
+
+
+@pytest.mark.parametrize(
+    ("entry", "line"),
+    [
+        ({"type": "int", "low": 3, "high": 3}, "x=3"),
+        ({"type": "int", "low": 3, "high": 5, "step": 4}, "x=3"),
+        ({"type": "float", "low": 3, "high": 3}, "x=3.0"),
+        ({"type": "float", "low": 0, "high": 0.5, "step": 1}, "x=0.0"),
+        ({"type": "categorical", "choices": ["adam"]}, "x=adam"),
+    ],
+)
+def test_single_value_is_the_same_in_every_trial(entry, line):
+    found = parsed(**entry)
+    assert isinstance(found, FixedOverride)
+    assert found.line == line
+
+
+@pytest.mark.parametrize(
+    ("entry", "message"),
+    [
+        ("interval(0, 1)", "hydra.sweeper.search_space.x: an entry is a mapping"),
+        ({}, "hydra.sweeper.search_space.x has no 'type'"),
+        ({"low": 0, "high": 1}, "hydra.sweeper.search_space.x has no 'type'; write one of int, float, categorical"),
+        ({"type": "Float", "low": 0, "high": 1}, "search_space.x.type: unknown type 'Float'"),
+        ({"type": "uniform", "low": 0, "high": 1}, "write one of int, float, categorical"),
+        ({"type": "floa", "low": 0, "high": 1}, "Did you mean 'float'?"),
+        (
+            {"type": "float", "low": 0, "hihg": 1},
+            "unknown setting 'hihg'; an entry takes type, low, high, log, step, cho",
+        ),
+        ({"type": "float", "low": 0, "hihg": 1}, "Did you mean 'high'?"),
+        ({"type": "float", "low": 0}, "hydra.sweeper.search_space.x has no 'high'; type float needs 'low' and 'high'"),
+        ({"type": "float", "low": 2, "high": 1}, "'low' (2.0) is above 'high' (1.0)"),
+        ({"type": "float", "low": 0, "high": 1, "log": True}, "a log scale needs a 'low' above 0, not 0.0"),
+        ({"type": "float", "low": 1, "high": 2, "log": True, "step": 0.1}, "'log' and 'step' exclude each other"),
+        ({"type": "float", "low": "0", "high": 1}, "search_space.x.low must be a finite number, not '0'"),
+        ({"type": "float", "low": 0, "high": float("inf")}, "search_space.x.high must be a finite number, not inf"),
+        ({"type": "float", "low": 0, "high": 1, "step": 0}, "search_space.x.step must be above 0, not 0.0"),
+        (
+            {"type": "float", "low": 0, "high": 1, "step": 1e-6},
+            "1,000,001 values between 'low' and 'high' are too many",
+        ),
+        ({"type": "float", "low": 1, "high": 2, "log": "yes"}, "search_space.x.log must be true or false, not 'yes'"),
+        ({"type": "float", "low": 0, "high": 1, "choices": [1]}, "'choices' means nothing for type float"),
+        ({"type": "int", "low": 0.5, "high": 1}, "search_space.x.low must be a whole number for type int, not 0.5"),
+        ({"type": "int", "low": 1, "high": 4, "step": 0.5}, "search_space.x.step must be a whole number"),
+        ({"type": "int", "low": 0, "high": 4, "log": True}, "a log scale needs a 'low' of at least 1, not 0"),
+        ({"type": "int", "low": 1, "high": 4, "log": True, "step": 2}, "'log' and 'step' exclude each other"),
+        ({"type": "categorical"}, "search_space.x.choices must be a list of values"),
+        ({"type": "categorical", "choices": []}, "search_space.x.choices must be a list of values"),
+        ({"type": "categorical", "choices": "adam"}, "and not 'adam'"),
+        ({"type": "categorical", "choices": ["a", "b"], "low": 0}, "'low' means nothing for type categorical"),
+    ],
+)
+def test_is_refused_with_its_key(entry, message):
+    with pytest.raises(ConfigError) as refused:
+        translated({"x": entry})
+    assert message in str(refused.value)
+
+
+def test_dotted_keys_nest_on_the_command_line():
+    nested = {
+        "optim": {"lr": {"type": "float", "low": 0, "high": 1}, "type": {"type": "categorical", "choices": [1, 2]}}
+    }
+    assert translated(nested) == {"optim.lr": "interval(0.0, 1.0)", "optim.type": "1,2"}
+
+
+def test_params_and_search_space_join():
+    joined = with_search_space({"y": "choice(1,2)"}, {"+x": {"type": "int", "low": 1, "high": 2}})
+    assert joined == {"y": "choice(1,2)", "+x": "int(interval(1, 2))"}
+
+
+@pytest.mark.parametrize("params", [{"optim.lr": "interval(0,1)"}, {"optim": {"lr": 0.1}}, {"++optim.lr": 0.1}])
+def test_key_in_both_is_refused(params):
+    with pytest.raises(ConfigError, match=r"hydra.sweeper.search_space.optim.lr: '(\+\+)?optim.lr' is also in hydra"):
+        with_search_space(params, {"optim.lr": {"type": "float", "low": 0, "high": 1}})
+
+
+def test_later_errors_name_the_entry_as_it_was_written():
+    error = ConfigError("hydra.sweeper.params.optim.lr: there is no such key")
+    search_space = {"optim": {"lr": {"type": "int", "low": 1, "high": 2}}}
+    assert str(as_written(error, search_space)) == "hydra.sweeper.search_space.optim.lr: there is no such key"
+
+
+@pytest.mark.parametrize(
+    ("message", "expected"),
+    [
+        ("{}.x is a config group; choose", "{}.x is a config group; choose"),
+        ("{}.x: 'x' and 'y' (at {}.y.z) set", "{}.x: 'x' and 'y' (at {}.y.z) set"),
+        ("remove {}.x.", "remove {}.x."),
+    ],
+)
+def test_error_names_the_entry_of_search_space_wherever_it_stands_in_it(message: str, expected: str) -> None:
+    entry = {"type": "int", "low": 1, "high": 2}
+    params, written = "hydra.sweeper.params", "hydra.sweeper.search_space"
+    found = as_written(ConfigError(message.format(params, params)), {"x": entry, "y": {"z": entry}})
+    assert str(found) == expected.format(written, written)
+
+
+@pytest.mark.parametrize("key", ["x.deep", "xy", "x/y", "x@y", "x-y"])
+def test_error_about_a_longer_key_stays_about_params(key: str) -> None:
+    message = f"hydra.sweeper.params.{key}: there is no such key"
+    assert str(as_written(ConfigError(message), {"x": {"type": "int", "low": 1, "high": 2}})) == message

@@ -1,0 +1,146 @@
+"""Which faults of a database are damage, and which pass."""
+
+import sqlite3
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from ax_mo.core.trial import Outcome, Status, Trial
+from ax_mo.errors import StudyLost, StudyStopped
+from ax_mo.storage.store import Definition, Store, read_studies
+
+
+def open_store(path: Path, known: bool = False) -> Store:
+    return Store.open(f"sqlite:///{path}", "study", None, Definition({}, {"loss": "minimize"}), 5, known=known)
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> Path:
+    """A study of two trials."""
+    store = open_store(tmp_path / "study.db")
+    store.add([Trial(n, Status.ASKED, {"x": 0.5}, ("x=0.5",), str(n), suggestion_seconds=1) for n in (0, 1)])
+    store.ended((0, None), Outcome({"loss": 0.25}))
+    store.close()
+    return tmp_path / "study.db"
+
+
+def sql(statement: str) -> Callable[[Path], None]:
+    def run(path: Path) -> None:
+        with sqlite3.connect(path) as connection:
+            connection.execute("PRAGMA writable_schema = on")
+            connection.execute(statement)
+        connection.close()
+
+    return run
+
+
+def overwrite(place: int, content: bytes) -> Callable[[Path], None]:
+    def write(path: Path) -> None:
+        data = bytearray(path.read_bytes())
+        data[place : place + len(content)] = content
+        path.write_bytes(data)
+
+    return write
+
+
+DAMAGES = {
+    "no database": overwrite(0, b"garbage" * 10),
+    "empty page": overwrite(4096, bytes(4096)),
+    "file format": overwrite(44, b"\0\0\0\x09"),
+    "short": lambda path: path.write_bytes(path.read_bytes()[:5000]),
+    "no UTF-8": sql("update ax_mo_trial set directory = cast(x'ff80' as text), checksum = null"),
+    "schema": sql("update sqlite_master set sql = 'create nonsense' where name = 'ax_mo_trial'"),
+    "schema that is no text": lambda path: path.write_bytes(
+        path.read_bytes()
+        .replace(b"tableax_mo_trial", b"table\xff\xffmo_trial")
+        .replace(b"CREATE TABLE", b"CREATF TABLE")
+    ),
+    "no table": sql("drop table ax_mo_trial"),
+    "no column": sql("alter table ax_mo_trial drop column position"),
+    "no JSON": sql("update ax_mo_trial set params = '{', checksum = null"),
+    "no status": sql("update ax_mo_trial set status = 'comqleted', checksum = null"),
+    "text for a number": sql("update ax_mo_trial set attempt = 'one', checksum = null"),
+    "another number": sql("update ax_mo_trial set metrics = '{\"loss\": 0.5}' where number = 0"),
+    "another seed": sql("update ax_mo_study set seed = 6"),
+    "another version": sql("update ax_mo_study set schema = 2"),
+    "bytes for text": sql("update ax_mo_trial set reason = x'00', checksum = null"),
+}
+
+
+@pytest.mark.parametrize("how", DAMAGES)
+def test_damage_is_found_by_whoever_opens_the_database(database: Path, how: str) -> None:
+    DAMAGES[how](database)
+    with pytest.raises(StudyLost, match=r"study\.db (cannot be used|is damaged): "):
+        read_studies(f"sqlite:///{database}")
+    with pytest.raises(StudyLost, match=r"study\.db (cannot be used|is damaged): "):
+        open_store(database)
+
+
+@pytest.mark.parametrize("damage", ["delete from ax_mo_study", "drop table ax_mo_study", None])
+def test_study_that_was_there_is_not_made_anew_empty(database: Path, damage: str | None) -> None:
+    if damage is None:
+        database.write_bytes(b"")
+    else:
+        sql(damage)(database)
+    with pytest.raises(StudyLost):
+        open_store(database, known=True)
+
+
+def test_row_that_changes_under_a_sweeper_is_not_written_over(database: Path) -> None:
+    store = open_store(database)
+    sql("update ax_mo_trial set params = '{\"x\": 0.75}' where number = 1")(database)
+    with pytest.raises(StudyLost, match="the row of trial 1 is not what was written"):
+        store.ended((1, None), Outcome({"loss": 0.5}))
+    sql("delete from ax_mo_trial where number = 1")(database)
+    with pytest.raises(StudyLost, match="the row of trial 1 is gone"):
+        store.ended((1, None), Outcome({"loss": 0.5}))
+    store.close()
+
+
+def test_every_change_keeps_the_row_what_was_written(database: Path) -> None:
+    store = open_store(database)
+    key = (1, None)
+    for change in (
+        lambda: store.submitted(key, "h", "t1", None),
+        lambda: store.asked_to_stop(key, "slow"),
+        lambda: store.cancelled(key),
+        lambda: store.retry(key, 2, 1),
+        lambda: store.ended(key, Outcome({"loss": 1}, started="t1")),
+        lambda: store.tell('{"a": 1}'),
+    ):
+        change()
+        (study,) = read_studies(f"sqlite:///{database}")
+    assert study.about == '{"a": 1}' and study.runs[1].metrics == {"loss": 1}
+    store.close()
+    with sqlite3.connect(database) as connection:
+        checksums = connection.execute("select checksum from ax_mo_trial union select checksum from ax_mo_study")
+        assert all(checksum for (checksum,) in checksums)
+    connection.close()
+
+
+def test_study_of_a_version_without_checksums_is_read_and_resumed(database: Path) -> None:
+    (before,) = read_studies(f"sqlite:///{database}")
+    for table in ("ax_mo_study", "ax_mo_trial"):
+        sql(f"alter table {table} drop column checksum")(database)
+    old = database.read_bytes()
+    assert read_studies(f"sqlite:///{database}") == [before]
+    assert database.read_bytes() == old, "a reader changes nothing"
+    store = open_store(database, known=True)
+    store.ended((1, None), Outcome({"loss": 0.5}))
+    store.close()
+    (after,) = read_studies(f"sqlite:///{database}")
+    assert after.runs[0] == before.runs[0] and after.runs[1].metrics == {"loss": 0.5}
+    sql("update ax_mo_trial set metrics = '{}' where number = 1")(database)
+    with pytest.raises(StudyLost, match="trial 1 is not what was written"):
+        open_store(database)
+
+
+def test_what_passes_is_no_damage(database: Path, tmp_path: Path) -> None:
+    with pytest.raises(StudyStopped) as none:
+        open_store(tmp_path / "none" / "study.db")
+    store = open_store(database)
+    with pytest.raises(StudyStopped) as twice:
+        store.add([Trial(0, Status.ASKED, {}, (), "0")])
+    store.close()
+    assert not isinstance(none.value, StudyLost) and not isinstance(twice.value, StudyLost)

@@ -1,0 +1,125 @@
+"""Where a study is: what names it, and what is said where nothing does."""
+
+import json
+import sqlite3
+from pathlib import Path
+
+import pytest
+
+from ax_mo.cli.main import main
+from ax_mo.core.trial import Status, Trial
+from ax_mo.core.urls import sqlite_url
+from ax_mo.errors import AxMoError, StudyLost
+from ax_mo.storage.description import write_description
+from ax_mo.storage.location import locate
+from ax_mo.storage.snapshot import about, read_record
+from ax_mo.storage.store import Definition, Store, StoredStudy, read_studies
+from tests.storage.test_snapshot import GOALS, SPACE
+
+
+def make(directory: Path, url: str | None = None, name: str = "study") -> StoredStudy:
+    directory.mkdir(exist_ok=True, parents=True)
+    lines = {
+        "resume": f"python a.py -m 'hydra.sweep.dir={directory}'",
+        "pareto": f"python a.py --config-dir '{directory}' +pareto={{name}}",
+    }
+    told = json.dumps(about(SPACE, GOALS, {}, lines, directory))
+    where = sqlite_url(directory / "study.db") if url is None else url
+    store = Store.open(where, name, None if url is None else directory, Definition({}, {}, (), told), 5)
+    if not store.trials():
+        store.add([Trial(0, Status.ASKED, {"x": 0.5}, ("x=0.5",), "0")])
+    stored = store.stored()
+    store.close()
+    write_description(directory, stored, url)
+    return stored
+
+
+@pytest.mark.parametrize("name", ["q?1", "p%41", "a b#ü"])
+def test_directory_may_have_any_name(tmp_path: Path, name: str) -> None:
+    make(tmp_path / name)
+    assert (tmp_path / name / "study.db").is_file()
+    assert read_record(tmp_path / name).directory == tmp_path / name
+    assert read_record(tmp_path / name / ".." / name).directory == tmp_path / name
+    assert read_record(f"{sqlite_url(tmp_path / name / 'study.db')}/study").directory == tmp_path / name
+
+
+def test_trials_are_looked_for_where_the_study_says_although_its_database_is_called_study_db(tmp_path: Path) -> None:
+    url = sqlite_url(tmp_path / "study.db")
+    for name in ("a", "b"):
+        make(tmp_path / name, url, name)
+    assert read_record(f"{url}/b").directory == tmp_path / "b"
+    with pytest.raises(AxMoError) as caught:
+        read_record(tmp_path)
+    line = str(caught.value)
+    assert "holds several studies: a, b. Name one, such as " in line
+    assert read_record(line.rpartition(" ")[2]).directory == tmp_path / "a"
+    with pytest.raises(AxMoError, match=r"holds no study 'c'\. It holds: a, b\."):
+        read_record(f"{url}/c")
+
+
+def test_file_of_several_studies_says_no_more_than_that(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for name in ("a", "b"):
+        make(tmp_path / name, sqlite_url(tmp_path / "all.db"), name)
+    assert main(["status", str(tmp_path / "all.db")]) == 1
+    told = capsys.readouterr().err
+    assert told.endswith(f"Name one, such as sqlite:///{tmp_path}/all.db/a\n") and told.count("\n") == 1
+    assert main(["rebuild", str(tmp_path / "a")]) == 1
+    assert f"ax-mo rebuild {tmp_path}/a --storage sqlite:///{tmp_path}/all.db\n" in capsys.readouterr().err
+
+
+def test_only_study_of_a_database_need_not_be_named(tmp_path: Path) -> None:
+    url = sqlite_url(tmp_path / "all.db")
+    make(tmp_path / "a", url, "nas")
+    for source in (url, tmp_path / "all.db", tmp_path / "a"):
+        assert (read_record(source).name, read_record(source).directory) == ("nas", tmp_path / "a")
+
+
+def test_directory_of_a_study_that_is_in_a_server_says_so(tmp_path: Path) -> None:
+    stored = make(tmp_path / "a", sqlite_url(tmp_path / "all.db"), "nas")
+    write_description(tmp_path / "a", stored, "postgresql://u:secret@host/db")
+    with pytest.raises(AxMoError, match=r"is in postgresql://u:\*\*\*@host/db/nas; name that URL, with its password"):
+        locate(str(tmp_path / "a"))
+
+
+def test_resumed_study_is_where_it_was_resumed(tmp_path: Path) -> None:
+    url = sqlite_url(tmp_path / "all.db")
+    make(tmp_path / "a", url, "nas")
+    (tmp_path / "a").rename(tmp_path / "b")
+    make(tmp_path / "b", url, "nas")
+    assert read_record(f"{url}/nas").directory == tmp_path / "b"
+
+
+def test_commands_name_a_moved_directory_where_it_is(tmp_path: Path) -> None:
+    make(tmp_path / "a")
+    (tmp_path / "a").rename(tmp_path / "b c")
+    commands = read_record(tmp_path / "b c").commands
+    assert commands["resume"] == f"""python a.py -m 'hydra.sweep.dir='"'"'{tmp_path}/b c'"'"''"""
+    assert commands["pareto"] == f"python a.py --config-dir '{tmp_path}/b c' +pareto={{name}}"
+
+
+def test_row_that_cannot_be_read_is_a_lost_study(tmp_path: Path) -> None:
+    make(tmp_path / "a")
+    with sqlite3.connect(tmp_path / "a" / "study.db") as connection:
+        connection.execute("update ax_mo_trial set params = '{'")
+    connection.close()
+    with pytest.raises(StudyLost, match="is damaged"):
+        read_studies(sqlite_url(tmp_path / "a" / "study.db"))
+
+
+def test_locked_database_is_waited_for_and_not_lost(tmp_path: Path) -> None:
+    make(tmp_path / "a")
+    holder = sqlite3.connect(tmp_path / "a" / "study.db", isolation_level=None)
+    holder.execute("begin exclusive")
+    import threading
+
+    release = threading.Timer(7.0, lambda: None)  # longer than sqlite3's own patience of 5 s
+    release.start()
+    waiting: list[Path] = []
+    reader = threading.Thread(target=lambda: waiting.append(read_record(tmp_path / "a").directory))
+    reader.start()
+    release.join()
+    assert waiting == [] and reader.is_alive()
+    holder.execute("rollback")
+    holder.close()
+    reader.join(30.0)
+    assert waiting == [tmp_path / "a"]

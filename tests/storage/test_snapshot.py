@@ -1,0 +1,112 @@
+"""A study as its readers see it."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from ax_mo.core.objectives import parse_goals
+from ax_mo.core.trial import Outcome, Status, Trial
+from ax_mo.errors import AxMoError
+from ax_mo.search_space.parameters import Range, Space
+from ax_mo.storage.location import Location
+from ax_mo.storage.lock import is_held, sole_sweeper
+from ax_mo.storage.snapshot import StudyRecord, about, read_record
+from ax_mo.storage.store import Definition, Store, StoredStudy, read_studies
+
+SPACE = Space((Range("x", 0.0, 1.0),))
+GOALS = parse_goals({"loss": {"goal": "minimize", "threshold": 2}, "size": "minimize"}, None, ["cost <= 1"])
+
+
+def make(directory: Path, url: str | None = None, name: str = "study") -> None:
+    import json
+
+    directory.mkdir(exist_ok=True)
+    told = json.dumps(about(SPACE, GOALS, {"n_trials": 9}, {"resume": "python a.py"}))
+    of_url = f"sqlite:///{directory}/study.db" if url is None else url
+    store = Store.open(of_url, name, None if url is None else directory, Definition({}, {}, (), told), 5)
+    store.add([Trial(n, Status.ASKED, {"x": 0.5}, ("x=0.5",), str(n)) for n in (0, 1)])
+    store.ended((0, None), Outcome({"loss": 0.25}))
+    store.close()
+
+
+def test_study_is_read_from_its_directory(tmp_path: Path) -> None:
+    make(tmp_path / "sweep")
+    record = read_record(tmp_path / "sweep")
+    assert (record.space, record.goals, record.seed) == (SPACE, GOALS, 5)
+    assert (record.settings, record.commands) == ({"n_trials": 9}, {"resume": "python a.py"})
+    assert [(trial.number, trial.status) for trial in record.trials] == [(0, Status.COMPLETED), (1, Status.ASKED)]
+    assert record.directory == tmp_path / "sweep"
+
+
+def test_directory_may_have_been_moved(tmp_path: Path) -> None:
+    make(tmp_path / "sweep")
+    (tmp_path / "sweep").rename(tmp_path / "moved")
+    assert read_record(tmp_path / "moved").directory == tmp_path / "moved"
+
+
+def test_study_is_read_from_a_database_that_holds_others(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/all.db"
+    for name in ("a", "b"):
+        make(tmp_path / name, url, name)
+    assert read_record(f"{url}/b").directory == tmp_path / "b"
+    with pytest.raises(AxMoError, match="c"):
+        read_record(f"{url}/c")
+
+
+def test_what_is_no_study_is_told(tmp_path: Path) -> None:
+    with pytest.raises(AxMoError, match=r"holds no study\.db"):
+        read_record(tmp_path)
+
+
+def test_reader_sees_a_sweeper_and_does_not_get_in_its_way(tmp_path: Path) -> None:
+    make(tmp_path)
+    assert not read_record(tmp_path).is_running
+    with sole_sweeper(tmp_path):
+        assert read_record(tmp_path).is_running
+    assert not is_held(tmp_path)
+    with sole_sweeper(tmp_path):
+        pass
+
+
+@pytest.mark.parametrize(
+    ("ending", "way_on"),
+    [
+        (None, "resume with"),
+        ("timeout_hours=2 are over", "go on"),
+        (
+            "the last 4 trials have enlarged the hypervolume by 0 % (stop_when: at most 1 %)",
+            "go on, with another stop_when",
+        ),
+        ("the whole space was tried", None),
+    ],
+)
+def test_study_that_ended_early_says_what_would_go_on(tmp_path: Path, ending: str | None, way_on: str | None) -> None:
+    trials = (Trial(0, Status.COMPLETED, {"x": 0.5}, ("x=0.5",), "0", metrics={"loss": 1.0, "size": 1.0}),)
+    record = StudyRecord("s", tmp_path, SPACE, GOALS, 1, "", trials, trials, {"n_trials": 9}, {}, ending)
+    assert record.way_on == way_on
+    assert replace(record, settings={"n_trials": 1}, ending=None).way_on == "go on, with more n_trials"
+
+
+def test_study_that_ends_while_it_is_read_has_left_nothing_unfinished(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make(tmp_path)
+    url = f"sqlite:///{tmp_path}/study.db"
+    store = Store.open(url, "study", None, Definition({}, {}, (), read_studies(url)[0].about), 5)
+    sweeper = sole_sweeper(tmp_path)
+    sweeper.__enter__()
+    read = Location.the_study
+
+    def read_as_it_ends(location: Location) -> StoredStudy:
+        study = read(location)
+        if is_held(tmp_path):
+            store.ended((1, None), Outcome({"loss": 0.5}))
+            sweeper.__exit__(None, None, None)
+        return study
+
+    monkeypatch.setattr(Location, "the_study", read_as_it_ends)
+    record = read_record(tmp_path)
+    store.close()
+    assert not record.is_running
+    assert [trial.status for trial in record.trials] == [Status.COMPLETED] * 2

@@ -1,0 +1,61 @@
+"""A resume with another scheduler than the one that has the open jobs."""
+
+from pathlib import Path
+
+import pytest
+
+from ax_mo.core.trial import Status
+from ax_mo.errors import StudyStopped
+from ax_mo.runner.elsewhere import declare_lost
+from ax_mo.sweep.other_scheduler import refuse_jobs_of_another
+from ax_mo.trial.files import PID
+from tests.cli.test_adopt import DEAD, ELSEWHERE, HERE
+from tests.sweep.test_ledger import leave_result, ledger_of, running
+
+SLURM, LOCAL = "slurm://ax_mo/17", "local_cwd://ax_mo/trial-x"
+
+
+def test_all_that_may_go_on_is_named_with_what_to_do(tmp_path: Path) -> None:
+    runs = [running(number=n, directory=str(n), handle=SLURM) for n in (1, 2)]
+    ledger = ledger_of(tmp_path, *runs, running(number=3, directory="3", handle="ray://ax_mo/x"))
+    with pytest.raises(StudyStopped) as caught:
+        refuse_jobs_of_another(ledger, "local_cwd")
+    assert caught.value.leaves_jobs
+    first, second = str(caught.value).splitlines()
+    assert "Submitted to the scheduler 'slurm', and not known to have ended: trial 1, 2." in first
+    assert "Resume with hydra.launcher.scheduler=slurm, " in first
+    assert first.endswith(f"ax-mo adopt {tmp_path} --lost 1 2")
+    assert "'ray'" in second
+    with pytest.raises(StudyStopped, match=r"hydra/launcher=torchx hydra\.launcher\.scheduler=slurm"):
+        refuse_jobs_of_another(ledger, None)
+
+
+@pytest.mark.parametrize("text", [HERE, ELSEWHERE])
+def test_local_trials_that_may_run_are_not_given_to_a_cluster(tmp_path: Path, text: str) -> None:
+    ledger = ledger_of(tmp_path, running(handle=LOCAL))
+    (tmp_path / "1" / PID).write_text(text)
+    with pytest.raises(StudyStopped, match=r"Submitted to the scheduler 'local_cwd'.*: trial 1\."):
+        refuse_jobs_of_another(ledger, "slurm")
+
+
+@pytest.mark.parametrize(
+    ("handle", "scheduler"), [(SLURM, "slurm"), (LOCAL, "local_cwd"), ("launcher", "slurm"), (None, "slurm")]
+)
+def test_jobs_of_the_same_scheduler_and_those_without_one_are_adopted(
+    tmp_path: Path, handle: str | None, scheduler: str
+) -> None:
+    ledger = ledger_of(tmp_path, running(handle=handle))
+    (tmp_path / "1" / PID).write_text(HERE)
+    refuse_jobs_of_another(ledger, scheduler)
+
+
+def test_trials_whose_jobs_are_over_go_on_with_any_scheduler(tmp_path: Path) -> None:
+    arrived, lost, dead, cancelled = (
+        running(number=n, directory=str(n), handle=handle) for n, handle in enumerate([SLURM, SLURM, LOCAL, SLURM])
+    )
+    ledger = ledger_of(tmp_path, arrived, lost, dead, running(number=3, handle=SLURM, directory="3"))
+    ledger.runs[cancelled.key] = running(number=3, handle=SLURM, directory="3", status=Status.CANCELLED)
+    leave_result(tmp_path, arrived, "completed")
+    declare_lost(tmp_path / "1", SLURM)
+    (tmp_path / "2" / PID).write_text(DEAD)
+    refuse_jobs_of_another(ledger, None)
