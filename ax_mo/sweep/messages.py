@@ -10,77 +10,76 @@ from ax_mo.results.files import PARETO, RESULTS, TRIALS
 from ax_mo.results.promote import Recipes
 from ax_mo.search_space.identity import identity
 from ax_mo.storage.store import differences
-from ax_mo.sweep.asked import Asked
 from ax_mo.sweep.ledger import Ledger
 from ax_mo.sweep.loop import Ending
+from ax_mo.sweep.spec import StudySpec
 from ax_mo.terminal import Conclusion, Progress
 from ax_mo.terminal.text import by_first_objective
 
 
-def announcement(asked: Asked, ledger: Ledger) -> str:
+def announcement(spec: StudySpec, ledger: Ledger) -> str:
     """What is searched, and how to resume it."""
     trials = [trial for trial in ledger.trials.values() if trial.number >= 0]
     ended = sum(trial.status.ended for trial in trials)
     goals = ", ".join(
         f"{o.name} {'up' if o.maximize else 'down'}{'' if o.threshold is None else f' (threshold {o.threshold:g})'}"
-        for o in asked.plan.goals.objectives
+        for o in spec.plan.goals.objectives
     )
     state = f"resuming after {ended} ended trials" if trials else "a new study"
     burnt = ledger.progress().uncounted
     if burnt:
         state += f", of which {burnt} do not count: they failed by the same error"
     return (
-        f"ax_mo: {goals}; searching {', '.join(asked.plan.space.keys)}; {asked.settings.n_trials} trials, "
-        f"{asked.settings.n_jobs} at once; {state}\n{asked.resume_line}"
+        f"ax_mo: {goals}; searching {', '.join(spec.plan.space.keys)}; {spec.settings.n_trials} trials, "
+        f"{spec.settings.n_jobs} at once; {state}\n{spec.resume_line}"
     )
 
 
-def notices(asked: Asked, trials: Iterable[int], fixed: Sequence[str]) -> list[str]:
+def notices(spec: StudySpec, trials: Iterable[int], fixed: Sequence[str]) -> list[str]:
     """What is worth a second look. ``trials`` are the study's, ``fixed`` the overrides of its earlier ones."""
-    lines = [] if any(number >= 0 for number in trials) else list(asked.plan.remarks)
-    changes = differences(_by_key(fixed), _by_key(asked.plan.space.fixed))
+    lines = [] if any(number >= 0 for number in trials) else list(spec.plan.remarks)
+    changes = differences(_by_key(fixed), _by_key(spec.plan.space.fixed))
     return lines + [f"an override of every trial differs from the study's earlier trials: {line}" for line in changes]
 
 
-def conclusion(asked: Asked, ledger: Ledger, recipes: Recipes, ending: Ending | None) -> Conclusion:
+def conclusion(spec: StudySpec, ledger: Ledger, recipes: Recipes, ending: Ending | None) -> Conclusion:
     """How the study ended, where its results are and how to go on."""
     front, progress = ledger.front(), ledger.progress()
     why = f" ({ledger.closed})" if ledger.closed else ""
     return Conclusion(
-        headline=f"{ending or 'stopped'}{why}: {_counts(progress)} of {asked.settings.n_trials} trials",
-        goals=asked.plan.goals,
-        keys=asked.plan.space.keys,
+        headline=f"{ending or 'stopped'}{why}: {_counts(progress)} of {spec.settings.n_trials} trials",
+        goals=spec.plan.goals,
+        keys=spec.plan.space.keys,
         front=front,
         known=sum(trial.status.has_metrics for trial in ledger.trials.values()),
         hypervolume=progress.hypervolume,
-        own=_own(asked, ledger),
-        place=f"Everything is in {asked.sweep_dir}: {TRIALS}, {RESULTS}, {PARETO}/, a directory per trial",
-        next=_next(asked, recipes, front),
-        none_feasible=none_feasible(list(ledger.trials.values()), asked.plan.goals),
+        own=_own(spec, ledger),
+        place=f"Everything is in {spec.sweep_dir}: {TRIALS}, {RESULTS}, {PARETO}/, a directory per trial",
+        next=_next(spec, recipes, front),
+        none_feasible=none_feasible(list(ledger.trials.values()), spec.plan.goals),
     )
 
 
-def _next(asked: Asked, recipes: Recipes, front: Sequence[Trial]) -> list[tuple[str, str]]:
+def _next(spec: StudySpec, recipes: Recipes, front: Sequence[Trial]) -> list[tuple[str, str]]:
     """What the user may want to do now, and the command for it."""
-    goals = asked.plan.goals
+    goals = spec.plan.goals
     commands: list[tuple[str, str]] = []
-    if front and asked.program is not None:
+    if front and spec.program is not None:
         first = by_first_objective(front, goals)
         best = next((trial for trial in first if goals.meets_thresholds(trial.metrics)), first[0])
         commands.append(("Run a point again", recipes.command(best)))
     if front:
-        url, name = asked.database
+        url, name = spec.database
         shown = redacted(url)  # with a password, the directory is not enough
-        source = str(asked.sweep_dir) if shown == url else f"{shown}/{name}"
+        source = str(spec.sweep_dir) if shown == url else f"{shown}/{name}"
         commands.append(("Choose a point", shlex.join(["ax-mo", "pareto", source])))
-    what, _, command = asked.resume_line.partition(": to resume")
-    return [*commands, (f"{what}: to resume", command.removeprefix(": ").removeprefix(", "))]
+    return [*commands, ("ax_mo: to resume", spec.how_to_resume)]
 
 
-def _own(asked: Asked, ledger: Ledger) -> Trial | None:
+def _own(spec: StudySpec, ledger: Ledger) -> Trial | None:
     """The trial of the project's own configuration, which an earlier study may have run."""
-    space = asked.plan.space
-    points = {identity(space, first.point) for first in asked.plan.first if first.generator == "config"}
+    space = spec.plan.space
+    points = {identity(space, first.point) for first in spec.plan.first if first.generator == "config"}
     known = [trial for trial in ledger.trials.values() if trial.status.has_metrics]
     return next((t for t in known if t.generator == "config" or identity(space, t.point) in points), None)
 

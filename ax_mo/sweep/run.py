@@ -40,18 +40,17 @@ from ax_mo.storage.home import Home, enter_home
 from ax_mo.storage.lock import SweepLock, sole_sweeper
 from ax_mo.storage.patience import Patience
 from ax_mo.storage.store import Store, StoredStudy
-from ax_mo.sweep.asked import Asked
 from ax_mo.sweep.batches import BatchSweep
+from ax_mo.sweep.dry_run import preview
 from ax_mo.sweep.ledger import Ledger, cannot_write
 from ax_mo.sweep.leftovers import remove_leftovers
 from ax_mo.sweep.loop import Ending, Pace, Sweep
 from ax_mo.sweep.messages import announcement, conclusion, notices
 from ax_mo.sweep.other_scheduler import refuse_jobs_of_another
-from ax_mo.sweep.plan import make_plan
-from ax_mo.sweep.preview import preview
 from ax_mo.sweep.rebuild import open_or_rebuild
 from ax_mo.sweep.resume import RetryPolicy
 from ax_mo.sweep.settings import Settings, parse_settings
+from ax_mo.sweep.spec import StudySpec, make_plan
 from ax_mo.sweep.time_limits import TimeLimits
 from ax_mo.terminal import Screen, screen_for_this_terminal
 from ax_mo.trackers import State, parse_trackers
@@ -115,14 +114,14 @@ def _sweep(
     values = launcher_settings(launcher.settings) if _is_torchx(launcher) else None  # type: ignore[attr-defined]
     program = _program(values, arguments, config)
     jobs = None if values is None else _jobs(values, settings)
-    asked = Asked(settings, plan, project, program, sweep_dir, config)
+    spec = StudySpec(settings, plan, project, program, sweep_dir, config)
     screen = screen_for_this_terminal()
     if settings.dry_run:
-        _dry_run(asked, jobs, screen)
+        _dry_run(spec, jobs, screen)
         return []
-    study = _Study(asked, jobs or launcher, screen)
+    study = _Study(spec, jobs or launcher, screen)
     try:
-        asked.check_database(to_run=True)  # before anything is made
+        spec.check_database(to_run=True)  # before anything is made
         sweep_dir.mkdir(parents=True, exist_ok=True)
         with sole_sweeper(sweep_dir) as lock:
             returns = study.run(lock)
@@ -138,9 +137,9 @@ def _sweep(
         study.report.cancel()
 
 
-def _dry_run(asked: Asked, jobs: Jobs | None, screen: Screen) -> None:
+def _dry_run(spec: StudySpec, jobs: Jobs | None, screen: Screen) -> None:
     """Show what would be done. Raises ConfigError where it is known that trials must fail."""
-    shown = preview(asked)
+    shown = preview(spec)
     screen.header(shown.text)
     if shown.problem is not None:
         raise ConfigError(shown.problem)
@@ -180,39 +179,39 @@ def _jobs(values: TorchXSettings, settings: Settings) -> Jobs:
 class _Study:
     """The rooms of one study, wired together."""
 
-    def __init__(self, asked: Asked, workers: Jobs | Launcher, screen: Screen) -> None:
-        self._asked = asked
-        self._settings = asked.settings
-        self._plan = asked.plan
+    def __init__(self, spec: StudySpec, workers: Jobs | Launcher, screen: Screen) -> None:
+        self._spec = spec
+        self._settings = spec.settings
+        self._plan = spec.plan
         self._workers = workers
-        self._sweep_dir = asked.sweep_dir
-        self._recipes = Recipes(asked.project, asked.plan.goals, asked.program, asked.sweep_dir)
+        self._sweep_dir = spec.sweep_dir
+        self._recipes = Recipes(spec.project, spec.plan.goals, spec.program, spec.sweep_dir)
         self._screen = screen
         self._trackers: Trackers | None = None
         self._ending: Ending | None = None
         self._is_ours = False  # until the study has been opened, nothing of it may change
-        url, name = asked.database
-        source = str(asked.sweep_dir) if asked.settings.storage is None else f"{url}/{name}"
-        self.report = report_writer(asked.settings.report, source, asked.sweep_dir)
+        url, name = spec.database
+        source = str(spec.sweep_dir) if spec.settings.storage is None else f"{url}/{name}"
+        self.report = report_writer(spec.settings.report, source, spec.sweep_dir)
 
     def run(self, lock: SweepLock) -> list[list[JobReturn]]:
         with self._open_store(lock) as store:
             self._is_ours = True
-            save_sweep(self._asked.config, self._sweep_dir)
+            save_sweep(self._spec.config, self._sweep_dir)
             home = enter_home(self._sweep_dir)
             store.add(new_imports(self._plan.imports, store.trials(), self._plan.space))
             tag = self._tag(self._describe(store))
             self._trackers = Trackers(
-                parse_trackers(self._settings.trackers), self._asked.database, tag, self._sweep_dir, self._screen.notice
+                parse_trackers(self._settings.trackers), self._spec.database, tag, self._sweep_dir, self._screen.notice
             )
             wake = threading.Event()
-            asker = Asker(self._asked.optimizer(store.seed), wake.set)
+            asker = Asker(self._spec.optimizer(store.seed), wake.set)
             ledger = self._ledger(store, asker, self._trackers, tag, home)
             ended = (run for run in ledger.runs.values() if run.status.ended and run.status is not Status.IMPORTED)
             remove_leftovers(self._sweep_dir, (run.directory for run in ended))
             asker.start(list(ledger.trials.values()), ledger.curves())
-            self._screen.header(announcement(self._asked, ledger))
-            for line in notices(self._asked, ledger.trials, store.fixed):
+            self._screen.header(announcement(self._spec, ledger))
+            for line in notices(self._spec, ledger.trials, store.fixed):
                 self._screen.notice(line)
             self._trackers.settle(_TRACKERS_PATIENCE)
             try:
@@ -226,16 +225,16 @@ class _Study:
             except BaseException:
                 self._ending = Ending.CANCELLED
                 self._screen.close()
-                self._screen.header(self._asked.resume_line)
+                self._screen.header(self._spec.resume_line)
                 asker.close()  # Python must not end while the model is being fitted
                 raise
             if ending is Ending.EXHAUSTED and not ledger.trials:
                 self._screen.close()
                 asker.close()
-                raise self._asked.nothing_to_try()
+                raise self._spec.nothing_to_try()
             why = ledger.closed or (ending.value if ending is Ending.EXHAUSTED else None)
             if why is not None and ending in (Ending.EXHAUSTED, Ending.CLOSED):
-                store.tell(json.dumps(self._asked.about(why)))
+                store.tell(json.dumps(self._spec.about(why)))
                 self._describe(store)
             self._conclude(ledger, ending)
             idle = asker.close(2.0 if ending is Ending.CANCELLED else 60.0)
@@ -256,17 +255,17 @@ class _Study:
     def _open_store(self, lock: SweepLock) -> Iterator[Store]:
         settings = self._settings
         seed = settings.seed if settings.seed is not None else secrets.randbelow(2**31)
-        definition = replace(self._asked.definition, about=json.dumps(self._asked.about()))
+        definition = replace(self._spec.definition, about=json.dumps(self._spec.about()))
         # The directory's own database: whatever the directory is called now, this is its study.
         sweep_dir = None if settings.storage is None else self._sweep_dir
         patience = Patience(settings.storage_timeout, self._screen.notice)
 
         def open_store(known: bool) -> Store:
-            return Store.open(*self._asked.database, sweep_dir, definition, seed, known, patience, lock.check)
+            return Store.open(*self._spec.database, sweep_dir, definition, seed, known, patience, lock.check)
 
         try:
             if sweep_dir is None:
-                store = open_or_rebuild(self._sweep_dir, self._asked.database[1], open_store, self._screen.notice)
+                store = open_or_rebuild(self._sweep_dir, self._spec.database[1], open_store, self._screen.notice)
             else:
                 store = open_store(False)
         except StudyLost as error:
@@ -278,17 +277,17 @@ class _Study:
 
     def _tag(self, study: StoredStudy) -> StudyTag:
         """What trackers call the study."""
-        job_name = job_name_of(self._asked.config)
+        job_name = job_name_of(self._spec.config)
         return study_tag(self._settings.study_name, job_name, study.name, study.created, study.seed)
 
     def _ledger(self, store: Store, asker: Asker, trackers: Trackers, tag: StudyTag, home: Home) -> Ledger:
         keys, goals = self._plan.space.keys, self._plan.goals
-        present = {**os.environ, **self._asked.environment_given()}
+        present = {**os.environ, **self._spec.environment_given()}
         return Ledger(
             space=self._plan.space,
             goals=goals,
-            project=self._asked.project,
-            program=self._asked.program,
+            project=self._spec.project,
+            program=self._spec.program,
             store=store,
             asker=asker,
             files=ResultFiles(self._sweep_dir, keys, goals, self._recipes.text, self.report.changed),
@@ -302,7 +301,7 @@ class _Study:
             stop_when=self._plan.stop_when,
             observers=(trackers,),
             n_jobs=self._settings.n_jobs,
-            own=self._asked.own_point(),
+            own=self._spec.own_point(),
             environment=lambda run: trial_environment(tag, run, trackers.parent, present),
             home=home,
         )
@@ -333,7 +332,7 @@ class _Study:
             TimeLimits(settings.trial_timeout, self._plan.timeout_hours),
             RetryPolicy(settings.max_retries, settings.retry_oom),
         )
-        return Sweep(ledger, self._workers, pace, wake, self._asked.resume_line).run()
+        return Sweep(ledger, self._workers, pace, wake, self._spec.resume_line).run()
 
     def _conclude(self, ledger: Ledger, ending: Ending | None) -> None:
         """Write everything and say how the study ended, where its results are and how to go on."""
@@ -347,7 +346,7 @@ class _Study:
         if ending is Ending.CANCELLED:
             self.finish_trackers()
         self._screen.close()
-        self._screen.conclude(conclusion(self._asked, ledger, self._recipes, ending))
+        self._screen.conclude(conclusion(self._spec, ledger, self._recipes, ending))
 
     def finish_trackers(self) -> None:
         """Log the study's end, and its page as it is now; at once where the user does not want to wait."""

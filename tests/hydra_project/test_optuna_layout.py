@@ -19,8 +19,8 @@ from ax_mo.core.trial import Status, Trial
 from ax_mo.errors import ConfigError
 from ax_mo.hydra_project.project import Project, task_overrides, without_hydra
 from ax_mo.results.promote import Recipes
-from ax_mo.sweep.plan import Plan, make_plan
 from ax_mo.sweep.settings import parse_settings
+from ax_mo.sweep.spec import Plan, make_plan
 
 OPTUNA = Path(__file__).parents[1] / "apps/optuna_sweeper/hydra_plugins/hydra_optuna_sweeper/config.py"
 

@@ -20,8 +20,8 @@ from ax_mo.hydra_project.project import Project, without_hydra
 from ax_mo.search_space.build import build_space
 from ax_mo.search_space.parameters import Space
 from ax_mo.storage.store import Definition, Store
-from ax_mo.sweep.plan import Plan, make_plan
 from ax_mo.sweep.settings import parse_settings
+from ax_mo.sweep.spec import Plan, make_plan
 from ax_mo.warm_start.reader import Entry, read_source, source_of
 from ax_mo.warm_start.report import Import
 

@@ -1,8 +1,10 @@
-"""What a study is going to do, read and checked before anything runs."""
+"""All that was asked for, checked: what to search in which project, with which settings, kept in which database."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from contextlib import suppress
+from dataclasses import asdict, dataclass, field, replace
 from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 
 from hydra.errors import HydraException
@@ -11,27 +13,43 @@ from omegaconf.errors import OmegaConfBaseException
 
 from ax_mo.core.objectives import Goals, doubts, parse_goals
 from ax_mo.core.repeats import Repeats
-from ax_mo.core.trial import Suggestion
+from ax_mo.core.trial import Suggestion, Value
+from ax_mo.core.urls import STUDY, sqlite_url
 from ax_mo.early_stopping.settings import EarlyStopping, parse_early_stopping
-from ax_mo.errors import ConfigError, closest
+from ax_mo.errors import ConfigError, StudyLost, closest
+from ax_mo.hydra_project.command import Program
+from ax_mo.hydra_project.hydra_node import job_name_of
 from ax_mo.hydra_project.overrides import bare
 from ax_mo.hydra_project.project import Project, all_keys, has_key, reason
+from ax_mo.optimizer.ax import AxOptimizer
 from ax_mo.search_space.build import BuiltSpace, build_space, covering_points
 from ax_mo.search_space.config_metrics import config_metrics
 from ax_mo.search_space.entries import without_respelled
 from ax_mo.search_space.optuna import as_written, with_search_space
 from ax_mo.search_space.parameters import Space
-from ax_mo.search_space.start import config_point, initial_points
+from ax_mo.search_space.start import config_point, initial_points, own_values
+from ax_mo.storage.definition import Definition, described_goals
+from ax_mo.storage.description import rebuild_hint
+from ax_mo.storage.snapshot import about
+from ax_mo.storage.store import check_welcome
 from ax_mo.sweep.settings import Settings, ignored_sampler
 from ax_mo.sweep.termination import StopWhen, parse_stop_when, parse_timeout_hours
 from ax_mo.trial.metric_sources import Origin, parse_metric_sources
+from ax_mo.trial.metrics import as_json
 from ax_mo.warm_start.reader import distinct, entries_of, read_source, source_of
 from ax_mo.warm_start.report import Import
+
+# Settings that a study's readers are told.
+_TOLD = (
+    "n_trials", "n_jobs", "method", "seed", "repeats", "repeat_key", "max_failure_rate", "max_same_failures",
+    "early_stopping",
+    "timeout_hours", "stop_when", "n_startup_trials", "start_from_config", "metrics",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
 class Plan:
-    """Space and goals, what is tried first, what is known before, and sentences on what may not be meant."""
+    """What a study is going to do: the space and the goals, the points to try first, and the trials known before."""
 
     space: Space
     goals: Goals
@@ -39,11 +57,118 @@ class Plan:
     first: tuple[Suggestion, ...] = ()
     imports: tuple[Import, ...] = ()
     remarks: tuple[str, ...] = ()
+    """Sentences on what is allowed but may not be meant."""
     metrics: Mapping[str, Any] = field(default_factory=dict)
     """``hydra.sweeper.metrics`` as given, and checked."""
     early_stopping: EarlyStopping | None = None
     stop_when: StopWhen | None = None
     timeout_hours: float | None = None
+
+
+@dataclass(frozen=True)
+class StudySpec:
+    """What to search in which project, with which settings, and where the study is kept."""
+
+    settings: Settings
+    plan: Plan
+    project: Project
+    program: Program | None
+    """How to start the user's program again; None where a launcher has no need of it."""
+    sweep_dir: Path
+    config: DictConfig
+    """The sweep's own, Hydra's node included."""
+
+    @property
+    def default_name(self) -> str:
+        """What a study is called in a database that may hold others."""
+        return f"{job_name_of(self.config)}:{self.sweep_dir}"
+
+    @property
+    def database(self) -> tuple[str, str]:
+        """The URL of the study's database, and its name there."""
+        settings = self.settings
+        if settings.storage is None:
+            return sqlite_url(self.sweep_dir / STUDY), settings.study_name or "study"
+        return settings.storage, settings.study_name or self.default_name
+
+    def check_database(self, to_run: bool) -> None:
+        """Raises ConfigError where a study was and its database is gone, or is another one than this; changes nothing.
+
+        ``to_run``: AxMoError where a sweeper of another machine runs it at this moment.
+        """
+        sweep_dir = None if self.settings.storage is None else self.sweep_dir
+        if sweep_dir is None and not (self.sweep_dir / STUDY).exists():
+            hint = rebuild_hint(self.sweep_dir) if self.sweep_dir.is_dir() else ""
+            if hint:
+                raise ConfigError(
+                    f"{self.sweep_dir} holds a study whose {STUDY} is gone.{hint} For a new study, choose another "
+                    "hydra.sweep.dir."
+                )
+        with suppress(StudyLost):  # whoever opens it says so, and what to do
+            check_welcome(*self.database, sweep_dir, self.definition, to_run)
+
+    @property
+    def definition(self) -> Definition:
+        """What a resume must agree on."""
+        goals, space = self.plan.goals, self.plan.space
+        objectives = described_goals(goals)
+        return Definition({**space.describe(), **self.plan.repeats.describe()}, objectives, space.fixed)
+
+    def about(self, ending: str | None = None) -> dict[str, Any]:
+        """What the study's readers are told of it."""
+        given = asdict(self.settings)
+        kept = {name: as_json(given[name]) for name in _TOLD if given[name] is not None}
+        commands = {"resume": self.resume_line if self.program is None else self.how_to_resume}
+        if self.program is not None:
+            line = self.program.pareto_command(self.sweep_dir, "NAME")
+            commands["pareto"] = line.removesuffix("NAME") + "{name}"
+        return about(self.plan.space, self.plan.goals, kept, commands, self.sweep_dir, ending)
+
+    @property
+    def how_to_resume(self) -> str:
+        """The command that resumes the study; in words where the program cannot be started again."""
+        if self.program is None:
+            return f"sweep again with hydra.sweep.dir={self.sweep_dir}"
+        return self.program.resume_command(self.sweep_dir)
+
+    @property
+    def resume_line(self) -> str:
+        return f"ax_mo: to resume{',' if self.program is None else ':'} {self.how_to_resume}"
+
+    def optimizer(self, seed: int) -> AxOptimizer:
+        settings = self.settings
+        return AxOptimizer(
+            self.plan.space,
+            self.plan.goals,
+            seed,
+            settings.n_startup_trials,
+            settings.method,
+            settings.torch_threads,
+            self.plan.first,
+            n_trials=settings.n_trials + len(self.plan.imports),
+        )
+
+    def own_point(self) -> Mapping[str, Value]:
+        """The values of the project's own configuration, also where they lie outside the space."""
+        try:
+            return own_values(self.plan.space, self.project)
+        except (HydraException, OmegaConfBaseException):
+            return {}
+
+    def environment_given(self) -> dict[str, str]:
+        """What the user's configuration sets in the environment of every trial."""
+        given: dict[str, str] = {}
+        for key in ("hydra.launcher.env", "hydra.job.env_set"):
+            node = OmegaConf.select(self.config, key)
+            values = OmegaConf.to_container(node, resolve=False) if OmegaConf.is_dict(node) else {}
+            assert isinstance(values, dict)
+            given.update({str(name): str(value) for name, value in values.items()})
+        return given
+
+    def nothing_to_try(self) -> ConfigError:
+        """Why there is not one point to run, nor one that was imported."""
+        texts = " and ".join(f"'{constraint.text}'" for constraint in self.plan.space.constraints)
+        return ConfigError(f"hydra.sweeper.param_constraints: no point of the space was found that meets {texts}.")
 
 
 def make_plan(settings: Settings, arguments: Sequence[str], project: Project, resuming: bool = False) -> Plan:

@@ -12,8 +12,8 @@ from hydra.types import RunMode
 from ax_mo.core.repeats import Repeats
 from ax_mo.errors import ConfigError
 from ax_mo.hydra_project.project import Project
-from ax_mo.sweep.plan import Plan, make_plan
 from ax_mo.sweep.settings import parse_settings
+from ax_mo.sweep.spec import Plan, make_plan
 
 FILES = {
     "config.yaml": "defaults: [{model: mlp}, _self_]\nseed: 7\nunset: null\nneeded: ???\nname: run\nflag: true\n"
@@ -184,7 +184,7 @@ def test_source_that_no_trial_can_have_is_refused_unless_trials_run_elsewhere(
 ) -> None:
     metrics = {"loss": source}
     plan(RATE, metrics=metrics)
-    monkeypatch.setattr("ax_mo.sweep.plan.find_spec", lambda name: None if name in missing else object())
+    monkeypatch.setattr("ax_mo.sweep.spec.find_spec", lambda name: None if name in missing else object())
     with pytest.raises(ConfigError, match=r"hydra\.sweeper\.metrics\.loss\.") as error:
         plan(RATE, metrics=metrics)
     assert message in str(error.value)
