@@ -12,8 +12,9 @@ import pytest
 
 from tests.chaos.conftest import FULL, Tell
 from tests.chaos.soundness import assert_sound, runs
-from tests.chaos.study import INJECT, Study, wait_until
+from tests.chaos.study import INJECT, Study
 from tests.chaos.zygote import Zygote
+from tests.support.waiting import wait_until
 
 MakeStudy = Callable[..., Study]
 

@@ -16,7 +16,7 @@ from ax_mo.storage.lock import sole_sweeper
 from ax_mo.storage.snapshot import read_record
 from ax_mo.storage.store import Store, StoredStudy, read_studies
 from ax_mo.sweep.rebuild import open_or_rebuild
-from tests.end_to_end.conftest import Sweep
+from tests.support.sweeps import Sweep
 
 COUNT = 500 if os.environ.get("AX_MO_TEST_CHAOS") else 25
 PAGE = 4096

@@ -11,8 +11,9 @@ import pytest
 
 from tests.chaos.conftest import FULL, Tell
 from tests.chaos.soundness import assert_nothing_runs, assert_sound, runs
-from tests.chaos.study import Study, wait_until
+from tests.chaos.study import Study
 from tests.support.postgresql import PostgreSQL
+from tests.support.waiting import wait_until
 
 MakeStudy = Callable[..., Study]
 

@@ -22,7 +22,7 @@ from ax_mo.storage.snapshot import StudyRecord, read_record
 from ax_mo.storage.store import read_studies
 from ax_mo.trial.files import SCHEMA
 from ax_mo.trial.recorder import ResultRecorder
-from tests.end_to_end.conftest import ROOT, Sweep, run, without_built_in
+from tests.support.sweeps import ROOT, Sweep, run, without_built_in
 
 from .conftest import Cli
 

@@ -11,7 +11,7 @@ import yaml
 
 from ax_mo.core.trial import Status
 from ax_mo.storage.snapshot import read_record
-from tests.end_to_end.conftest import run
+from tests.support.sweeps import run
 
 from .conftest import Cli, Done
 

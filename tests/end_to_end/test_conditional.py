@@ -10,7 +10,7 @@ import pytest
 import yaml
 from hydra.core.override_parser.overrides_parser import OverridesParser
 
-from .conftest import ROOT, run
+from tests.support.sweeps import ROOT, run
 
 # `make test-long` runs the whole study; each trial imports Lightning.
 TRIALS = 30 if os.environ.get("AX_MO_TEST_LONG") else 12

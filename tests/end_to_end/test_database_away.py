@@ -5,12 +5,12 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable
 from contextlib import contextmanager
 
 import pytest
 
 from ax_mo.core.process import alive, identity
+from tests.support.waiting import wait_until
 
 # A short trial, a long one, and one for the worker that is free first.
 TRIALS = "[{sleep: 3, x: 0.1}, {sleep: 25, x: 0.2}, {sleep: 3, x: 0.3}]"
@@ -29,13 +29,6 @@ print("held", flush=True)
 time.sleep(float(sys.argv[2]))
 connection.execute("rollback")
 """
-
-
-def wait_for(what: Callable[[], bool], seconds: float = 120.0) -> None:
-    deadline = time.monotonic() + seconds
-    while not what():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
 
 
 def running(sweep) -> int:
@@ -70,7 +63,7 @@ def ran(journal) -> Counter[str]:
 
 def test_locked_database_costs_no_job(sweep, journal):
     process = sweep.start(*LIVE, f"journal={journal}")
-    wait_for(lambda: running(sweep) == 2)
+    wait_until(lambda: running(sweep) == 2)
     with held(sweep, 40.0) as holder:  # longer than SQLite was told to wait
         holder.wait()
         output, _ = process.communicate(timeout=120)
@@ -84,7 +77,7 @@ def test_locked_database_costs_no_job(sweep, journal):
 def test_database_that_stays_away_leaves_the_jobs_to_a_resume(sweep, journal):
     options = (*LIVE, f"journal={journal}")
     process = sweep.start(*options, "hydra.sweeper.storage_timeout=3")
-    wait_for(lambda: running(sweep) == 2)
+    wait_until(lambda: running(sweep) == 2)
     with held(sweep, 600.0):
         output, _ = process.communicate(timeout=120)
     assert process.returncode == 1
@@ -101,7 +94,7 @@ def test_database_that_stays_away_leaves_the_jobs_to_a_resume(sweep, journal):
 
 def test_second_interrupt_while_the_database_is_away_leaves_the_jobs(sweep, journal):
     process = sweep.start(*LIVE, f"journal={journal}")
-    wait_for(lambda: running(sweep) == 2)
+    wait_until(lambda: running(sweep) == 2)
     lines = []
     with held(sweep, 600.0):
         while "cannot be used: database is locked" not in (line := process.stdout.readline()):
@@ -126,7 +119,7 @@ def test_second_interrupt_while_the_database_is_away_leaves_the_jobs(sweep, jour
 
 def test_second_interrupt_ends_the_wait_with_other_launchers_too(sweep):
     process = sweep.start(*SPACE, "sleep=3", "hydra/launcher=basic", "hydra.sweeper.n_jobs=1")
-    wait_for(lambda: running(sweep) == 1)
+    wait_until(lambda: running(sweep) == 1)
     with held(sweep, 600.0):
         while "cannot be used: database is locked" not in (line := process.stdout.readline()):
             assert line
@@ -143,12 +136,12 @@ def test_second_interrupt_ends_the_wait_with_other_launchers_too(sweep):
 def test_sweeper_that_lost_its_lock_file_to_another_leaves_the_jobs_to_it(sweep, journal):
     options = (*LIVE, f"journal={journal}")
     first = sweep.start(*options)
-    wait_for(lambda: running(sweep) == 2)
+    wait_until(lambda: running(sweep) == 2)
     first.send_signal(signal.SIGSTOP)  # so that the other one is there before it looks
     (sweep.dir / ".sweeper.lock").unlink()
     second = sweep.start(*options)
-    wait_for((sweep.dir / ".sweeper.lock").exists)
-    wait_for(lambda: str(second.pid) in (sweep.dir / ".sweeper.lock").read_text())
+    wait_until((sweep.dir / ".sweeper.lock").exists)
+    wait_until(lambda: str(second.pid) in (sweep.dir / ".sweeper.lock").read_text())
     first.send_signal(signal.SIGCONT)
     output, _ = first.communicate(timeout=120)
     assert first.returncode == 1
@@ -200,7 +193,7 @@ def test_study_of_another_schema_is_not_touched(sweep):
 def test_second_sweeper_that_is_refused_changes_nothing(sweep, journal):
     first = sweep.start(*SPACE, "sleep=600", f"journal={journal}", "hydra.sweeper.n_trials=2")
     try:
-        wait_for(lambda: running(sweep) == 2 and journal.exists() and len(journal.read_text().split()) == 2)
+        wait_until(lambda: running(sweep) == 2 and journal.exists() and len(journal.read_text().split()) == 2)
         first.send_signal(signal.SIGSTOP)
         before = files(sweep)
         second = sweep.run(*SPACE, "sleep=600", "hydra.sweeper.n_trials=9")

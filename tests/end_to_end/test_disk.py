@@ -6,7 +6,7 @@ import time
 
 import yaml
 
-from .test_resume import wait_until
+from tests.support.waiting import wait_until
 
 SPACE = ("x=interval(0,1)", "y=interval(0,1)", "hydra.sweeper.method=random_search")
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import yaml
 
-from .conftest import run
+from tests.support.sweeps import run
 
 SPACE = ("model=small,large", "hydra.sweeper.params={model.depth: 'range(1,4)'}", "x=interval(0,1)", "y=0,'1'")
 PATHS = ("hydra.sweep.subdir=run_${hydra.job.num}", "hydra.sweeper.repeats=2", "hydra.verbose=false")

@@ -8,8 +8,7 @@ import time
 import pytest
 
 from ax_mo.storage.snapshot import read_record
-
-from .conftest import APPS, Sweep
+from tests.support.sweeps import APPS, Sweep
 
 # (quality, size): a good front, trials that are dominated in everything, and a small one of low quality.
 GOOD, SMALL, LARGE = (0.8, 40), (0.3, 5), (0.9, 90)

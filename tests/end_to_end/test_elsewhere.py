@@ -12,9 +12,10 @@ import pytest
 from ax_mo.core.process import identity
 from ax_mo.trial.files import HEARTBEAT, PID
 from tests.core.test_process import in_a_container, needs_containers
-from tests.end_to_end.conftest import environment
 from tests.end_to_end.test_moved_and_copied import journal, left_by_a_killed_sweeper, options_of, ran  # noqa: F401
-from tests.end_to_end.test_resume import rows, wait_until
+from tests.end_to_end.test_resume import rows
+from tests.support.sweeps import environment
+from tests.support.waiting import wait_until
 
 
 def as_if_elsewhere(sweep, *numbers):

@@ -8,7 +8,7 @@ import sys
 import pytest
 import yaml
 
-from .conftest import ROOT, run
+from tests.support.sweeps import ROOT, run
 
 TRAIN = ROOT / "example_project" / "train.py"
 

@@ -11,7 +11,7 @@ import hydra
 import pytest
 import yaml
 
-from tests.end_to_end.conftest import APPS
+from tests.support.sweeps import APPS
 
 SEARCHES = Path("configs") / "hparams_search"
 

@@ -12,16 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from .conftest import environment
+from tests.support.sweeps import environment
+from tests.support.waiting import wait_until
 
 SLOW = ("x=interval(0,1)", "hydra.sweeper.n_trials=2", "hydra.sweeper.n_jobs=2", "hydra.sweeper.seed=1")
-
-
-def wait_for(condition, seconds=60):
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
 
 
 def both_trials_run(sweep):
@@ -57,7 +51,7 @@ def exit_code(pid, seconds=60):
 def test_closed_terminal_leaves_the_jobs_to_a_resume(sweep):
     options = (*SLOW, sweep.held, f"journal={sweep.tmp_path / 'journal'}")
     pid, master = on_a_terminal(sweep, sweep.argv(*options))
-    wait_for(both_trials_run(sweep))
+    wait_until(both_trials_run(sweep))
     os.close(master)
     assert exit_code(pid) == 128 + signal.SIGHUP
     assert_nothing_was_lost(sweep, *options)
@@ -67,7 +61,7 @@ def test_closed_terminal_leaves_the_jobs_to_a_resume(sweep):
 def test_signal_after_the_reader_of_a_pipe_has_gone_leaves_the_jobs(sweep, number):
     options = (*SLOW, sweep.held, f"journal={sweep.tmp_path / 'journal'}")
     process = sweep.start(*options)
-    wait_for(both_trials_run(sweep))
+    wait_until(both_trials_run(sweep))
     process.stdout.close()
     process.send_signal(number)
     assert process.wait(60) == 128 + number
@@ -78,7 +72,7 @@ def test_sweep_under_nohup_goes_on_without_its_terminal(sweep):
     options = (*SLOW, sweep.held, f"journal={sweep.tmp_path / 'journal'}")
     shell = ["/bin/sh", "-c", "trap '' HUP; exec " + shlex.join(sweep.argv(*options))]
     pid, master = on_a_terminal(sweep, shell)
-    wait_for(both_trials_run(sweep))
+    wait_until(both_trials_run(sweep))
     os.close(master)
     sweep.gate.touch()
     exit_code(pid)
@@ -94,9 +88,9 @@ def test_killed_tmux_server_leaves_the_jobs_to_a_resume(sweep, tmp_path_factory)
     # Left to tmux, the session would have the environment of a server that was there before.
     command = shlex.join(["env", "-C", str(sweep.tmp_path), *sweep.argv(*options)])
     subprocess.run([*tmux, "new-session", "-d", "-x", "200", "-y", "40", command], env=environment(), check=True)
-    wait_for(both_trials_run(sweep))
+    wait_until(both_trials_run(sweep))
     subprocess.run([*tmux, "kill-server"], check=True)
-    wait_for(lambda: not _sweepers(sweep.dir))
+    wait_until(lambda: not _sweepers(sweep.dir))
     assert_nothing_was_lost(sweep, *options)
 
 

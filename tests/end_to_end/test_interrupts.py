@@ -3,7 +3,7 @@
 import pexpect
 import pytest
 
-from .conftest import environment
+from tests.support.sweeps import environment
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ import yaml
 from ax_mo.hydra_project.command import RECORDER, prepare_directory
 from ax_mo.trial.curve import read_curve
 from ax_mo.trial.files import CURVE, LIGHTNING, RESULT, STOP, read_json, write_json
-from tests.end_to_end.conftest import ROOT, Sweep, run
+from tests.support.sweeps import ROOT, Sweep, run
 
 pytestmark = pytest.mark.skipif(
     hydra.__version__.startswith("1.4.0rc"),

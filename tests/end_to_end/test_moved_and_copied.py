@@ -8,7 +8,8 @@ from collections import Counter
 import pytest
 
 from ax_mo.core.process import alive, end, identity
-from tests.end_to_end.test_resume import SPACE, wait_until
+from tests.end_to_end.test_resume import SPACE
+from tests.support.waiting import wait_until
 
 
 @pytest.fixture

@@ -7,8 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.second_python import ENOUGH, HEAVY, second_python
-
-from .conftest import run
+from tests.support.sweeps import run
 
 TASK = """
 import importlib.util

@@ -7,7 +7,7 @@ import shlex
 import pexpect
 import pytest
 
-from .conftest import environment
+from tests.support.sweeps import environment
 
 EXPERIMENT = r"""# @package _global_
 hydra: {sweeper: {params: {+note: "choice('\e[31mred','\e[32mgreen')"}}}

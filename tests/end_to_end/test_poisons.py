@@ -9,8 +9,7 @@ import sys
 import pytest
 
 from tests.apps.poison.poisons import CURVES, LINES, RESULTS
-
-from .conftest import APPS, run
+from tests.support.sweeps import APPS, run
 
 SPACE = ("x=interval(0,1)", "hydra.sweeper.method=random_search", "hydra.sweeper.max_failure_rate=1")
 

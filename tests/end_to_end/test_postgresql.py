@@ -10,8 +10,7 @@ import sqlalchemy as sa
 
 from ax_mo.errors import AxMoError
 from ax_mo.storage.store import Definition, Store
-
-from .conftest import run
+from tests.support.sweeps import run
 
 SPACE = ("x=interval(0,1)", "hydra.sweeper.method=random_search")
 

@@ -12,7 +12,7 @@ import pytest
 import yaml
 from omegaconf import OmegaConf
 
-from .conftest import without_built_in
+from tests.support.sweeps import without_built_in
 
 ONE = ("x=interval(0,1)", "hydra.sweeper.n_trials=2")
 

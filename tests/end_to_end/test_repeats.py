@@ -6,7 +6,9 @@ from collections import Counter
 
 import pytest
 
-from .test_resume import rows, wait_until
+from tests.support.waiting import wait_until
+
+from .test_resume import rows
 
 REPEATS = ("hydra.sweeper.repeats=3", "noise=1")
 

@@ -4,8 +4,8 @@ import subprocess
 import sys
 
 from ax_mo.html_report.update import has_model
-from tests.end_to_end.conftest import environment
-from tests.html_report.conftest import wait_for
+from tests.support.sweeps import environment
+from tests.support.waiting import wait_until
 
 SPACE = ("x=interval(0,1)", "y=interval(0,1)", "hydra.sweeper.method=random_search")
 SHORT = (*SPACE, "hydra.sweeper.n_trials=1")  # too few for a model
@@ -18,7 +18,7 @@ def test_page_is_there_at_the_end(sweep):
     page = sweep.dir / "report.html"
     assert f"ax_mo: report: {page} (its model follows in a moment)" in done.output
     assert "ended: 4 completed" in page.read_text()
-    wait_for(lambda: has_model(page))
+    wait_until(lambda: has_model(page))
     assert "Leave-one-out cross-validation of loss" in page.read_text()
     assert "while the study runs" not in page.read_text()
 

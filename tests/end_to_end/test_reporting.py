@@ -3,8 +3,7 @@
 import pytest
 
 from ax_mo.trial.curve import read_curve
-
-from .conftest import BUILT_IN
+from tests.support.sweeps import BUILT_IN
 
 PROJECT = """\
 import hydra

@@ -11,14 +11,9 @@ from collections import Counter
 
 import pytest
 
+from tests.support.waiting import wait_until
+
 SPACE = ("x=interval(0,1)", "y=interval(0,1)")
-
-
-def wait_until(condition, seconds=60.0):
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "waited in vain"
-        time.sleep(0.05)
 
 
 def rows(sweep, query="select number, status from ax_mo_trial"):

@@ -2,7 +2,7 @@
 
 import pytest
 
-from .conftest import BUILT_IN
+from tests.support.sweeps import BUILT_IN
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ import shlex
 import pytest
 import yaml
 
-from .conftest import Sweep, run
+from tests.support.sweeps import Sweep, run
 
 SPACE = ("x=interval(0,1)", "model=small,large", "hydra.sweeper.seed=1")
 

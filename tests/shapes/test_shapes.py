@@ -18,7 +18,7 @@ import pytest
 import yaml
 
 from tests.chaos.zygote import Ended, Zygote
-from tests.end_to_end.conftest import environment
+from tests.support.sweeps import environment
 
 SHAPES = Path(__file__).parent
 ROOT = SHAPES.parents[1]

@@ -5,16 +5,16 @@ import os
 import shutil
 import signal
 import subprocess
-import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from ax_mo.runner.job import job_name
 from ax_mo.storage.home import HOME
-from tests.end_to_end.conftest import Sweep
+from tests.support.sweeps import Sweep
+from tests.support.waiting import wait_until
 
 TOY = Path(__file__).parent / "toy" / "slurm.sh"
 CONTROLLER_PID = Path("/run/slurm/slurmctld.pid")
@@ -74,13 +74,6 @@ def output_of(*argv: str) -> str:
     return subprocess.run(argv, capture_output=True, text=True, check=True).stdout.strip()
 
 
-def until(what: Callable[[], object], seconds: float = 90.0) -> None:
-    deadline = time.monotonic() + seconds
-    while not what():
-        assert time.monotonic() < deadline, "it did not happen"
-        time.sleep(0.1)
-
-
 def started(sweep: Sweep, *trials: int) -> bool:
     return all((sweep.dir / str(trial) / ".pid").exists() for trial in trials)
 
@@ -101,9 +94,9 @@ def runs(journal: Path) -> Counter[str]:
 def stop_controller() -> None:
     pid = int(CONTROLLER_PID.read_text())
     os.kill(pid, signal.SIGTERM)
-    until(lambda: not Path(f"/proc/{pid}").exists())
+    wait_until(lambda: not Path(f"/proc/{pid}").exists())
 
 
 def start_controller() -> None:
     subprocess.run([shutil.which("slurmctld") or "/usr/sbin/slurmctld"], check=True)
-    until(slurm_answers)
+    wait_until(slurm_answers)

@@ -15,7 +15,6 @@ import pytest
 from ax_mo.runner.job import Cause, Job, JobSpec, Phase
 from ax_mo.runner.torchx_app import TorchXSettings
 from ax_mo.runner.torchx_jobs import torchx_jobs
-from tests.end_to_end.conftest import Sweep, environment
 from tests.slurm.conftest import (
     CONTROLLER_PID,
     job_of,
@@ -26,8 +25,9 @@ from tests.slurm.conftest import (
     start_controller,
     started,
     stop_controller,
-    until,
 )  # fmt: skip
+from tests.support.sweeps import Sweep, environment
+from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.timeout(400)
 
@@ -49,7 +49,7 @@ def finish(process: "subprocess.Popen[str]") -> str:
 @pytest.mark.usefixtures("any_slurm")
 def test_cancelled_job_is_a_trial_that_says_so_and_the_study_goes_on(sweep: Sweep) -> None:
     process = sweep.start(*OPTIONS, "sleep=8", "hydra.sweeper.n_trials=3", "hydra.sweeper.max_failure_rate=1.0")
-    until(lambda: started(sweep, 0, 1))
+    wait_until(lambda: started(sweep, 0, 1))
     subprocess.run(["scancel", job_of(sweep, 0)], check=True)
     finish(process)
     trials = {trial["trial"]: trial for trial in sweep.trials()}
@@ -62,10 +62,10 @@ def test_cancelled_job_is_a_trial_that_says_so_and_the_study_goes_on(sweep: Swee
 @owns_slurm
 def test_requeued_job_runs_again_and_is_one_trial(sweep: Sweep) -> None:
     process = sweep.start(*OPTIONS, "sleep=8", "hydra.sweeper.n_trials=2")
-    until(lambda: started(sweep, 0, 1))
+    wait_until(lambda: started(sweep, 0, 1))
     job = job_of(sweep, 0)
     subprocess.run(["scontrol", "requeue", job], check=True)
-    until(lambda: output_of("squeue", "-h", "-j", job, "-o", "%T") == "PENDING")
+    wait_until(lambda: output_of("squeue", "-h", "-j", job, "-o", "%T") == "PENDING")
     finish(process)
     assert [(trial["status"], trial["attempt"]) for trial in sweep.trials()] == [("completed", "1")] * 2
 
@@ -79,11 +79,11 @@ def test_job_of_a_node_that_fails_has_the_cause(tmp_path: Path, monkeypatch: pyt
     directory = tmp_path / "0"
     directory.mkdir()
     job = Job(jobs.submit(JobSpec("ax-nodefail-0-a1", ("sleep", "100"), directory, tmp_path)), directory)
-    until(lambda: jobs.states([job])[0].phase is Phase.RUNNING and (directory / ".pid").exists())
+    wait_until(lambda: jobs.states([job])[0].phase is Phase.RUNNING and (directory / ".pid").exists())
     node = output_of("squeue", "-h", "-j", job.handle.rpartition("/")[2], "-o", "%N")
     subprocess.run(["scontrol", "update", f"nodename={node}", "state=down", "reason=test"], check=True)
     try:
-        until(lambda: jobs.states([job])[0].phase is Phase.ENDED)
+        wait_until(lambda: jobs.states([job])[0].phase is Phase.ENDED)
         state = jobs.states([job])[0]
         assert (state.cause, state.message) == (Cause.NODE_FAILURE, "Slurm ended the job: NODE_FAIL")
     finally:
@@ -96,7 +96,7 @@ def test_job_of_a_node_that_fails_has_the_cause(tmp_path: Path, monkeypatch: pyt
 def test_controller_that_is_away_for_a_minute_costs_nothing(sweep: Sweep) -> None:
     journal = sweep.tmp_path / "journal"
     process = sweep.start(*OPTIONS, "sleep=10", f"journal={journal}", "hydra.sweeper.n_trials=4")
-    until(lambda: started(sweep, 0, 1))
+    wait_until(lambda: started(sweep, 0, 1))
     stop_controller()
     try:
         time.sleep(60)
@@ -124,7 +124,7 @@ def test_jobs_that_could_not_be_cancelled_are_adopted_and_not_run_twice(sweep: S
     journal = sweep.tmp_path / "journal"
     options = (*OPTIONS, "sleep=30", f"journal={journal}", "hydra.sweeper.n_trials=2")
     process = sweep.start(*options)
-    until(lambda: started(sweep, 0, 1))
+    wait_until(lambda: started(sweep, 0, 1))
     (toy_slurm / "down").touch()
     output = interrupted_twice(process)
     assert "Could not be cancelled, and may go on, until a resume adopts it: trial 0, 1." in output
@@ -140,7 +140,7 @@ def test_jobs_that_could_not_be_cancelled_are_adopted_and_not_run_twice(sweep: S
 def test_cancelled_job_that_has_not_ended_is_ended_before_its_trial_runs_again(sweep: Sweep, toy_slurm: Path) -> None:
     options = (*OPTIONS, "sleep=90", "hydra.sweeper.n_trials=1")
     process = sweep.start(*options)
-    until(lambda: started(sweep, 0))
+    wait_until(lambda: started(sweep, 0))
     (toy_slurm / "deaf").touch()
     interrupted_twice(process)
     assert [trial["status"] for trial in sweep.trials()] == ["cancelled"]
@@ -164,7 +164,7 @@ def test_resume_with_another_scheduler_is_refused_while_jobs_of_the_first_may_ru
     space, *others = OPTIONS
     options = (space, "sleep=25", f"journal={journal}", "hydra.sweeper.n_jobs=2", "hydra.sweeper.n_trials=2")
     first = sweep.start(*options, *others)
-    until(lambda: started(sweep, 0, 1) and all_noted(sweep))
+    wait_until(lambda: started(sweep, 0, 1) and all_noted(sweep))
     first.kill()
     first.wait()
     refused = sweep.run(*options, launcher, timeout=100)

@@ -13,6 +13,7 @@ from ax_mo.core.trial import Status, Trial
 from ax_mo.search_space.parameters import Choice, Condition, Option, Range, Space
 from ax_mo.search_space.sample import QuasiRandomPoints
 from ax_mo.storage.snapshot import StudyRecord
+from tests.support.trials import make_trial
 
 FLAT = Space((
     Choice("model", (Option("mlp", "mlp"), Option("cnn", "cnn")), is_group=True),
@@ -63,11 +64,11 @@ def trial(number: int, point: Any, space: Space = FLAT, **changes: Any) -> Trial
     }
     generator = "config" if number == 0 else "sobol" if number < 6 else "model"
     seconds = {"config": None, "sobol": 0.01, "model": 0.5 + number / 20}[generator]
-    made = Trial(
-        number, Status.COMPLETED, dict(point), tuple(space.overrides(point)), str(number), generator=generator,
-        suggestion_seconds=seconds, metrics=metrics_of(point), **at,
-    )  # fmt: skip
-    return replace(made, **changes)
+    content = {
+        "point": dict(point), "overrides": tuple(space.overrides(point)), "generator": generator,
+        "suggestion_seconds": seconds, "metrics": metrics_of(point), **at, **changes,
+    }  # fmt: skip
+    return make_trial(number, **content)
 
 
 def failed(number: int, point: Any, reason: str = "RuntimeError: CUDA out of memory", **changes: Any) -> Trial:

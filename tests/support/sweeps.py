@@ -1,0 +1,99 @@
+"""Real sweeps in real processes: a toy task, its command line, and what it leaves behind."""
+
+import csv
+import json
+import os
+import shutil
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+ROOT = Path(__file__).resolve().parents[2]
+APPS = ROOT / "tests" / "apps"
+BUILT_IN = ("trial_seconds", "peak_memory_mb")
+"""Costs that every trial has, and that no two runs have alike."""
+
+
+def without_built_in(metrics: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in metrics.items() if name not in BUILT_IN}
+
+
+@dataclass
+class Finished:
+    returncode: int
+    output: str
+
+
+class Sweep:
+    """A toy project of its own, and the directory its sweep writes to."""
+
+    def __init__(self, tmp_path: Path) -> None:
+        self.project = tmp_path / "project"
+        shutil.copytree(APPS / "toy", self.project)
+        self.dir = tmp_path / "sweep"
+        self.tmp_path = tmp_path
+        self.script = self.project / "toy.py"
+        self.gate = tmp_path / "gate"
+        """Trials that are run with :attr:`held` end when this file is there."""
+        self.held = f"until={self.gate}"
+        self.objectives = "{loss: minimize, size: minimize}"
+
+    def argv(self, *overrides: str) -> list[str]:
+        return [
+            sys.executable, str(self.script), "-m", "hydra/sweeper=ax_mo",
+            f"hydra.sweeper.objectives={self.objectives}", f"hydra.sweep.dir={self.dir}", *overrides,
+        ]  # fmt: skip
+
+    def run(self, *overrides: str, argv: Sequence[str] | None = None, **options: Any) -> Finished:
+        return run(argv or self.argv(*overrides), cwd=options.pop("cwd", self.tmp_path), **options)
+
+    def start(self, *overrides: str) -> "subprocess.Popen[str]":
+        return subprocess.Popen(
+            self.argv(*overrides), cwd=self.tmp_path, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+            env=environment(), start_new_session=True,
+        )  # fmt: skip
+
+    def run_and_release(self, words: str, *overrides: str) -> Finished:
+        """Run the sweep, and let the trials that are held go on as soon as it has printed ``words``."""
+        process = self.start(*overrides)
+        lines = []
+        for line in process.stdout or ():
+            lines.append(line)
+            if words in line:
+                self.gate.touch()
+        return Finished(process.wait(), "".join(lines))
+
+    def trials(self) -> list[dict[str, str]]:
+        with (self.dir / "trials.csv").open(newline="") as file:
+            return list(csv.DictReader(file))
+
+    def solutions(self) -> list[dict[str, Any]]:
+        loaded = yaml.safe_load((self.dir / "optimization_results.yaml").read_text())
+        assert loaded["name"] == "ax_mo"
+        return loaded["solutions"]
+
+    def database(self) -> sqlite3.Connection:
+        return sqlite3.connect(self.dir / "study.db")
+
+    def result(self, trial: int | str) -> dict[str, Any]:
+        return json.loads((self.dir / str(trial) / "result.json").read_text())
+
+
+def environment(**extra: str) -> dict[str, str]:
+    # Hydra 1.4 warns every app that names version_base, and 1.3 every app that does not.
+    quiet = {"PYTHONWARNINGS": "ignore:The version_base parameter is deprecated"}
+    return {**os.environ, "PYTHONUNBUFFERED": "1", "COLUMNS": "200", **quiet, **extra}
+
+
+def run(argv: Sequence[str], cwd: Path, timeout: float = 300, env: dict[str, str] | None = None) -> Finished:
+    done = subprocess.run(
+        list(argv), cwd=cwd, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=timeout,
+        env=environment(**(env or {})), check=False,
+    )  # fmt: skip
+    return Finished(done.returncode, done.stdout)
