@@ -89,6 +89,7 @@ bench: env
 	$(BIN)/python benchmarks/resume.py
 	$(BIN)/python benchmarks/space.py
 	$(BIN)/python benchmarks/callback_cost.py
+	$(BIN)/python benchmarks/front.py
 
 clean:
 	rm -rf $(DEMO) outputs multirun .pytest_cache .mypy_cache .ruff_cache

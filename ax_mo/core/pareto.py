@@ -1,43 +1,58 @@
-"""The Pareto front and its hypervolume. Pure."""
+"""The Pareto front of trials, their reference point and hypervolume: the one place where any of them is computed.
+
+The geometry is moocore's, exact in any number of objectives (Guerreiro, Fonseca and Paquete 2021, ACM CSUR 54:119).
+It is imported with the first front, since it brings NumPy.
+"""
 
 import math
 from collections.abc import Mapping, Sequence
+from typing import Any
 
-from ax_mo.core.hypervolume import Vector, dominated_volume, volumes_so_far
 from ax_mo.core.objectives import Goals
 from ax_mo.core.trial import Trial
 
 
-def dominates(a: Mapping[str, float], b: Mapping[str, float], goals: Goals) -> bool:
-    """Whether ``a`` is at least as good as ``b`` in every objective and better in one."""
-    pairs = [(objective, a[objective.name], b[objective.name]) for objective in goals.objectives]
-    return not any(o.better(y, x) for o, x, y in pairs) and any(o.better(x, y) for o, x, y in pairs)
+def feasible_trials(trials: Sequence[Trial], goals: Goals) -> list[Trial]:
+    """The trials that have a result and meet the study's constraints."""
+    return [trial for trial in trials if trial.status.has_metrics and goals.feasible(trial.metrics)]
 
 
 def pareto_front(trials: Sequence[Trial], goals: Goals) -> list[Trial]:
-    """The completed trials that meet the constraints and that no other such trial dominates, by number.
+    """The ``feasible_trials`` that no other one dominates, in the order of ``trials``.
 
     Thresholds do not matter here: a front that no trial has brought past them is still a front.
     """
-    candidates = [t for t in trials if t.status.has_metrics and goals.feasible(t.metrics)]
-    return [
-        trial for trial in candidates if not any(dominates(other.metrics, trial.metrics, goals) for other in candidates)
-    ]
+    return undominated(feasible_trials(trials, goals), goals)
+
+
+def undominated(trials: Sequence[Trial], goals: Goals) -> list[Trial]:
+    """The trials to which no other is at least as good in every objective and better in one; equal ones stay."""
+    if len(trials) < 2:
+        return list(trials)
+    import moocore
+
+    kept = moocore.is_nondominated(_gains(trials, goals), maximise=True, keep_weakly=True)
+    return [trial for trial, is_kept in zip(trials, kept, strict=True) if is_kept]
 
 
 def best_per_objective(trials: Sequence[Trial], goals: Goals) -> dict[str, Trial]:
-    """The trial with the best value of each objective, among the feasible ones that meet every threshold.
+    """The trial with the best value of each objective, among the ``feasible_trials`` that meet every threshold.
 
     Where none meets them all, among all feasible ones; ``goals.meets_thresholds`` tells the two apart.
     """
-    candidates = [t for t in trials if t.status.has_metrics and goals.feasible(t.metrics)]
-    candidates = [t for t in candidates if goals.meets_thresholds(t.metrics)] or candidates
-    if not candidates:
+    feasible = feasible_trials(trials, goals)
+    among = [t for t in feasible if goals.meets_thresholds(t.metrics)] or feasible
+    if not among:
         return {}
     return {
-        o.name: (max if o.maximize else min)(candidates, key=lambda trial: trial.metrics[o.name])
-        for o in goals.objectives
+        o.name: (max if o.maximize else min)(among, key=lambda trial: trial.metrics[o.name]) for o in goals.objectives
     }
+
+
+def by_first_objective(trials: Sequence[Trial], goals: Goals) -> list[Trial]:
+    """From the best value of the first objective to its worst."""
+    first = goals.objectives[0]
+    return sorted(trials, key=lambda trial: trial.metrics[first.name], reverse=first.maximize)
 
 
 def reference_point(trials: Sequence[Trial], goals: Goals) -> dict[str, float]:
@@ -56,22 +71,39 @@ def reference_point(trials: Sequence[Trial], goals: Goals) -> dict[str, float]:
 def hypervolume(front: Sequence[Trial], goals: Goals, reference: Mapping[str, float]) -> float:
     """The volume between the front and the reference point, in the units of the objectives multiplied.
 
-    For one objective, how far the best value is past the reference.
+    For one objective, how far the best value is past the reference. Trials that are not beyond the reference in every
+    objective add nothing, and none does where an objective has no reference.
     """
-    return dominated_volume(*_gains([trial.metrics for trial in front], goals, reference)) if front else 0.0
+    import moocore
+
+    return moocore.hypervolume(_gains(front, goals), _gain(reference, goals), maximise=True) if front else 0.0
 
 
-def hypervolumes_so_far(
-    metrics: Sequence[Mapping[str, float]], goals: Goals, reference: Mapping[str, float]
-) -> list[float]:
-    """The ``hypervolume`` of the first trial, the first two, …"""
-    return volumes_so_far(*_gains(metrics, goals, reference))
+def hypervolumes_so_far(trials: Sequence[Trial], goals: Goals, reference: Mapping[str, float]) -> list[float]:
+    """The ``hypervolume`` of the first trial, of the first two, and so on."""
+    import moocore
+    import numpy as np
+
+    volumes = [0.0]
+    gains = _gains(trials, goals)
+    front = gains[:0]
+    for gain in gains:
+        if (front >= gain).all(axis=1).any():  # nothing new
+            volumes.append(volumes[-1])
+        else:
+            front = np.vstack([front[~(gain >= front).all(axis=1)], gain])
+            volumes.append(moocore.hypervolume(front, _gain(reference, goals), maximise=True))
+    return volumes[1:]
 
 
-def _gains(
-    metrics: Sequence[Mapping[str, float]], goals: Goals, reference: Mapping[str, float]
-) -> tuple[list[Vector], Vector]:
-    """The trials and the reference point, more being better; an objective without a reference dominates nothing."""
+def _gains(trials: Sequence[Trial], goals: Goals) -> Any:
+    """As an array, a row for each trial and a column for each objective, more being better."""
+    import numpy as np
+
+    return np.array([_gain(trial.metrics, goals) for trial in trials]).reshape(len(trials), len(goals.objectives))
+
+
+def _gain(values: Mapping[str, float], goals: Goals) -> list[float]:
+    """One row; infinite for an objective without a value, beyond which nothing is."""
     signs = {o.name: 1.0 if o.maximize else -1.0 for o in goals.objectives}
-    points = [tuple(sign * values[name] for name, sign in signs.items()) for values in metrics]
-    return points, tuple(sign * reference[name] if name in reference else math.inf for name, sign in signs.items())
+    return [sign * values[name] if name in values else math.inf for name, sign in signs.items()]

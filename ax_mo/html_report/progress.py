@@ -8,7 +8,7 @@ from plotly.colors import sample_colorscale
 from plotly.subplots import make_subplots
 
 from ax_mo.core.objectives import Goals
-from ax_mo.core.pareto import hypervolumes_so_far, pareto_front, reference_point
+from ax_mo.core.pareto import hypervolume, hypervolumes_so_far, pareto_front, reference_point
 from ax_mo.core.trial import Status, Trial
 from ax_mo.html_report.style import BLUE, ORANGE, SCALE, layout, note
 from ax_mo.html_report.text import in_figure
@@ -38,7 +38,7 @@ def hypervolume_steps(record: StudyRecord, reference: Mapping[str, float]) -> li
         (t for t in record.trials if t.status.ended and t.number >= 0), key=lambda t: (t.ended or "", t.number)
     )
     used = [t for t in [*imported, *own] if _has_values(t, goals) and goals.feasible(t.metrics)]
-    volumes = hypervolumes_so_far([trial.metrics for trial in used], goals, reference)
+    volumes = hypervolumes_so_far(used, goals, reference)
     after = {trial.number: volume for trial, volume in zip(used, volumes, strict=True)}
     steps = [Step(0, None, max((after[t.number] for t in imported if t.number in after), default=0.0))]
     for count, trial in enumerate(own, start=1):
@@ -74,7 +74,7 @@ def hypervolume_trace(record: StudyRecord) -> go.Figure:
     )  # fmt: skip
     config = [trial for trial in counting if trial.generator == "config" and goals.feasible(trial.metrics)]
     if config:
-        (alone,) = hypervolumes_so_far([config[0].metrics], goals, reference)
+        alone = hypervolume(config[:1], goals, reference)
         figure.add_scatter(
             x=[0, max(1, steps[-1].count)], y=[alone, alone], mode="lines", name="the project's configuration alone",
             line={"dash": "dash", "width": 2, "color": ORANGE}, hovertext=[f"{alone:.6g}"] * 2, hoverinfo="text",

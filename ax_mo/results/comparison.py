@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from ax_mo.core.objectives import Goals, Objective
-from ax_mo.core.pareto import dominates, hypervolume, pareto_front, reference_point
+from ax_mo.core.pareto import hypervolume, pareto_front, reference_point, undominated
 from ax_mo.core.trial import Trial
 from ax_mo.errors import AxMoError
 from ax_mo.storage.snapshot import StudyRecord
@@ -57,7 +57,7 @@ def compared(labels: Sequence[str], records: Sequence[StudyRecord]) -> Compariso
     records = [replace(record, trials=tuple(t for t in record.trials if t.number >= 0)) for record in records]
     reference = common_reference(records, goals)
     fronts = [pareto_front(record.trials, record.goals) for record in records]
-    everything = [trial for front in fronts for trial in front]
+    joint = {id(trial) for trial in undominated([trial for front in fronts for trial in front], goals)}
     sides = [
         Side(
             label,
@@ -65,9 +65,7 @@ def compared(labels: Sequence[str], records: Sequence[StudyRecord]) -> Compariso
             count,
             front,
             hypervolume(front, goals, reference),
-            frozenset(
-                t.number for t in front if not any(dominates(other.metrics, t.metrics, goals) for other in everything)
-            ),
+            frozenset(trial.number for trial in front if id(trial) in joint),
         )
         for label, record, count, front in zip(labels, records, imported, fronts, strict=True)
     ]

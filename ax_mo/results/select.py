@@ -4,20 +4,14 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from ax_mo.core.objectives import Goals
-from ax_mo.core.pareto import dominates, pareto_front
+from ax_mo.core.pareto import feasible_trials, pareto_front, undominated
 from ax_mo.core.trial import Trial
 from ax_mo.results.query import Condition, Names
 
 
 def candidates(trials: Sequence[Trial], goals: Goals, conditions: Sequence[Condition] = ()) -> list[Trial]:
     """The trials that have a result, meet the study's constraints and meet the conditions."""
-    return [
-        trial
-        for trial in trials
-        if trial.status.has_metrics
-        and goals.feasible(trial.metrics)
-        and all(condition.holds(trial) for condition in conditions)
-    ]
+    return [t for t in feasible_trials(trials, goals) if all(condition.holds(t) for condition in conditions)]
 
 
 def preferred(trials: Sequence[Trial], goals: Goals, conditions: Sequence[Condition] = ()) -> list[Trial]:
@@ -66,7 +60,7 @@ def best(
         if values:
             value = (max if maximize else min)(values.values())
             found = [trial for trial in found if values[trial.number] == value]
-    return next((t for t in found if not any(dominates(other.metrics, t.metrics, goals) for other in found)), None)
+    return next(iter(undominated(found, goals)), None)
 
 
 def knee(trials: Sequence[Trial], goals: Goals, conditions: Sequence[Condition] = ()) -> Trial | None:

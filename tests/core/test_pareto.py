@@ -1,12 +1,21 @@
 """The Pareto front and its hypervolume."""
 
+import random
 from typing import Any
 
 import pytest
 
 from ax_mo.core.objectives import Goals, parse_goals
-from ax_mo.core.pareto import best_per_objective, dominates, hypervolume, pareto_front, reference_point
+from ax_mo.core.pareto import (
+    best_per_objective,
+    hypervolume,
+    hypervolumes_so_far,
+    pareto_front,
+    reference_point,
+    undominated,
+)
 from ax_mo.core.trial import Status, Trial
+from tests.support.trials import make_trial
 
 GOALS = parse_goals({"acc": "maximize", "size": "minimize"})
 WITH_THRESHOLDS = parse_goals(
@@ -15,7 +24,13 @@ WITH_THRESHOLDS = parse_goals(
 
 
 def trial(number: int, acc: float, size: float, status: Status = Status.COMPLETED, **extra: float) -> Trial:
-    return Trial(number, status, {}, (), str(number), metrics={"acc": acc, "size": size, **extra})
+    return make_trial(number, status=status, metrics={"acc": acc, "size": size, **extra})
+
+
+def make(number: int, **values: Any) -> Trial:
+    return Trial(
+        **{"number": number, "status": Status.COMPLETED, "point": {}, "overrides": (), "directory": "", **values}
+    )
 
 
 def numbers(trials: list[Trial]) -> list[int]:
@@ -26,24 +41,45 @@ def numbers(trials: list[Trial]) -> list[int]:
 
 
 @pytest.mark.parametrize(
-    ("a", "b", "expected"),
+    ("a", "b", "kept"),
     [
-        ((0.9, 10), (0.8, 20), True),
-        ((0.9, 10), (0.9, 20), True),
-        ((0.9, 10), (0.8, 10), True),
-        ((0.9, 10), (0.9, 10), False),
-        ((0.9, 20), (0.8, 10), False),
-        ((0.8, 10), (0.9, 20), False),
-        ((0.8, 20), (0.9, 10), False),
+        ((0.9, 10), (0.8, 20), [0]),
+        ((0.9, 10), (0.9, 20), [0]),
+        ((0.9, 10), (0.8, 10), [0]),
+        ((0.9, 10), (0.9, 10), [0, 1]),
+        ((0.9, 20), (0.8, 10), [0, 1]),
+        ((0.8, 20), (0.9, 10), [1]),
     ],
 )
-def test_dominance_follows_the_direction_of_each_objective(a: Any, b: Any, expected: bool) -> None:
-    first, second = (dict(zip(("acc", "size"), values, strict=True)) for values in (a, b))
-    assert dominates(first, second, GOALS) is expected
+def test_dominance_follows_the_direction_of_each_objective(a: Any, b: Any, kept: list[int]) -> None:
+    assert numbers(undominated([trial(0, *a), trial(1, *b)], GOALS)) == kept
 
 
 def test_metrics_that_are_no_objectives_do_not_matter_for_dominance() -> None:
-    assert dominates({"acc": 0.9, "size": 1, "time": 9}, {"acc": 0.8, "size": 1, "time": 1}, GOALS)
+    assert numbers(undominated([trial(0, 0.9, 1, time=9), trial(1, 0.8, 1, time=1)], GOALS)) == [0]
+
+
+@pytest.mark.parametrize("objectives", [1, 2, 3, 4])
+def test_front_is_that_of_the_definition(objectives: int) -> None:
+    goals, trials = drawn(objectives, 60)
+
+    def dominates(a: Trial, b: Trial) -> bool:
+        pairs = [(o, a.metrics[o.name], b.metrics[o.name]) for o in goals.objectives]
+        return not any(o.better(y, x) for o, x, y in pairs) and any(o.better(x, y) for o, x, y in pairs)
+
+    expected = [t.number for t in trials if not any(dominates(other, t) for other in trials)]
+    assert numbers(pareto_front(trials, goals)) == expected
+
+
+def drawn(objectives: int, count: int) -> tuple[Goals, list[Trial]]:
+    """Trials of which some share values, with objectives in both directions."""
+    draw = random.Random(f"{objectives} {count}")
+    goals = parse_goals({
+        f"m{i}": {"goal": "minimize" if i % 2 else "maximize", "threshold": 0.8 if i % 2 else 0.2}
+        for i in range(objectives)
+    })  # fmt: skip
+    points = [{name: draw.choice([draw.random(), 0.5]) for name in goals.names} for _ in range(count)]
+    return goals, [make_trial(number, metrics=point) for number, point in enumerate(points)]
 
 
 # The front
@@ -61,7 +97,7 @@ def test_equal_trials_stay_together_on_the_front() -> None:
 
 @pytest.mark.parametrize("status", [Status.ASKED, Status.RUNNING, Status.FAILED, Status.CANCELLED])
 def test_only_completed_trials_are_on_the_front(status: Status) -> None:
-    unfinished = Trial(1, status, {}, (), "1", metrics={})
+    unfinished = make_trial(1, status=status)
     assert numbers(pareto_front([trial(0, 0.1, 90), unfinished], GOALS)) == [0]
     assert numbers(pareto_front([trial(0, 0.1, 90), trial(1, 0.9, 1, status)], GOALS)) == [0]
 
@@ -159,7 +195,7 @@ def test_hypervolume_without_thresholds_is_measured_from_the_worst() -> None:
 def test_hypervolume_of_three_objectives() -> None:
     goals = parse_goals({name: {"goal": "maximize", "threshold": 0} for name in ("a", "b", "c")})
     points = [{"a": 2, "b": 1, "c": 1}, {"a": 1, "b": 2, "c": 1}]
-    trials = [Trial(i, Status.COMPLETED, {}, (), "", metrics=point) for i, point in enumerate(points)]
+    trials = [make_trial(number, metrics=point) for number, point in enumerate(points)]
     assert volume(trials, goals) == pytest.approx(3.0)
 
 
@@ -174,3 +210,29 @@ def test_hypervolume_of_one_objective_is_how_far_the_best_is_past_the_reference(
 def test_hypervolume_of_nothing_is_zero() -> None:
     assert hypervolume([], WITH_THRESHOLDS, {"acc": 0.5, "size": 100}) == 0.0
     assert hypervolume([trial(0, 1, 1)], GOALS, {"acc": 0.5}) == 0.0
+
+
+@pytest.mark.parametrize("objectives", [2, 3, 4, 5])
+@pytest.mark.parametrize("count", [1, 2, 10, 40])
+def test_hypervolume_is_that_of_botorch(objectives: int, count: int) -> None:
+    import torch
+    from botorch.utils.multi_objective.hypervolume import Hypervolume
+    from botorch.utils.multi_objective.pareto import is_non_dominated
+
+    goals, trials = drawn(objectives, count)
+    signs = [1.0 if o.maximize else -1.0 for o in goals.objectives]
+    points = torch.tensor(
+        [[s * v for s, v in zip(signs, t.metrics.values(), strict=True)] for t in trials], dtype=torch.double
+    )
+    corner = torch.tensor([s * o.threshold for s, o in zip(signs, goals.objectives, strict=True)], dtype=torch.double)
+    expected = Hypervolume(corner).compute(points[is_non_dominated(points)])
+    assert volume(trials, goals) == pytest.approx(expected, rel=1e-12)
+
+
+@pytest.mark.parametrize("objectives", [1, 2, 3, 4])
+def test_hypervolume_after_each_trial_is_that_of_the_trials_so_far(objectives: int) -> None:
+    goals, trials = drawn(objectives, 30)
+    reference = reference_point(trials, goals)
+    expected = [hypervolume(pareto_front(trials[: n + 1], goals), goals, reference) for n in range(30)]
+    assert hypervolumes_so_far(trials, goals, reference) == pytest.approx(expected, rel=1e-12)
+    assert hypervolumes_so_far([], goals, reference) == []

@@ -231,14 +231,6 @@ def test_parallel_axes_are_seen_in_the_dark(page):
     assert len(strokes) == 7 and set(strokes) == {"rgb(163, 172, 184)"}
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_screenshots_are_kept(page, scheme):
-    page.emulate_media(color_scheme=scheme)
-    page.locator("#front button.trial").first.click()
-    page.wait_for_timeout(500)
-    page.screenshot(path=SCREENSHOTS / f"{scheme}.png", full_page=True)
-
-
 def test_phone_has_no_horizontal_scroll(browser, made):
     page = open_page(browser, made.path, viewport={"width": 390, "height": 844}, has_touch=True)
     page.locator("#front button.trial").first.click()

@@ -3,7 +3,6 @@
 import json
 import re
 import shlex
-import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,7 +14,7 @@ from ax_mo.core.trial import Status
 from ax_mo.html_report import page as page_module
 from ax_mo.html_report.commands import exact_command
 from ax_mo.html_report.document import script_json
-from ax_mo.html_report.page import report_html, write_report
+from ax_mo.html_report.page import write_report
 from ax_mo.html_report.rows import table_of
 from ax_mo.html_report.state import titles_of
 from ax_mo.html_report.text import clean
@@ -287,8 +286,7 @@ def test_running_trials_are_rows(tmp_path):
 
 
 @pytest.mark.timeout(600)
-def test_500_trials_are_small_and_quick(tmp_path, capsys):
-    report_html(study(tmp_path, 5), tmp_path / "report.html", True)  # imports of Ax and plotly
+def test_page_of_500_trials_is_small(tmp_path):
     of = study(tmp_path, 500, 4)
     for number in range(500):
         (tmp_path / str(number) / ".hydra").mkdir(parents=True)
@@ -297,13 +295,6 @@ def test_500_trials_are_small_and_quick(tmp_path, capsys):
         write_command(tmp_path / str(number), argv, Path("/home/somebody/project"), f"Trial {number}")
         for step in range(100):
             append(tmp_path / str(number) / "curve.jsonl", step, step, {"val_acc": step / 7, "loss": 1 / (1 + step)})
-    times = []
-    for fitted in (False, True):
-        started = time.monotonic()
-        write_report(of, tmp_path / "report.html", fitted)
-        times.append(time.monotonic() - started)
+    write_report(of, tmp_path / "report.html")
     size = (tmp_path / "report.html").stat().st_size
-    with capsys.disabled():
-        print(f"\n500 trials, 4 objectives: {size / 1e6:.2f} MB; {times[0]:.1f} s, with the model {times[1]:.1f} s")
     assert size < 6e6
-    assert times[0] < 20 and times[1] < 60  # 3 and 8 on an idle machine
