@@ -12,7 +12,8 @@ from ax_mo.errors import AxMoError, closest
 from ax_mo.results.query import names_of, parse_condition
 from ax_mo.results.select import best, why_none
 from ax_mo.results.tables import frame
-from ax_mo.search_space.parameters import Choice, Space
+from ax_mo.search_space.parameters import Choice
+from ax_mo.search_space.space import SearchSpace
 from ax_mo.storage.snapshot import StudyRecord, StudyState, read_record
 
 _ROWS = 20
@@ -193,7 +194,7 @@ class Study:
         )
 
 
-def completed(space: Space, given: Mapping[str, Value], start: Mapping[str, Value]) -> dict[str, Value]:
+def completed(space: SearchSpace, given: Mapping[str, Value], start: Mapping[str, Value]) -> dict[str, Value]:
     """The point of the space that has the values of ``given`` and, for the rest, those of ``start``.
 
     Raises AxMoError for a key that is unknown, inactive or missing, and for a value outside of the space.

@@ -21,7 +21,8 @@ from ax_mo.core.objectives import parse_goals
 from ax_mo.core.pareto import hypervolume, pareto_front, reference_point
 from ax_mo.core.trial import Status, Trial
 from ax_mo.optimizer.ax import AxOptimizer
-from ax_mo.search_space.parameters import Choice, Condition, Option, Parameter, Range, Space
+from ax_mo.search_space.parameters import Choice, Condition, Option, Parameter, Range
+from ax_mo.search_space.space import SearchSpace
 
 GOALS = parse_goals(
     {
@@ -55,8 +56,8 @@ PARAMETERS: tuple[Parameter, ...] = (
     Range("sgd.momentum", 0.0, 0.99, when=under("optim", "sgd")),
 )
 SPACES = {
-    "conditional": Space(PARAMETERS),
-    "flattened": Space(tuple(replace(parameter, when=()) for parameter in PARAMETERS)),
+    "conditional": SearchSpace(PARAMETERS),
+    "flattened": SearchSpace(tuple(replace(parameter, when=()) for parameter in PARAMETERS)),
 }
 
 

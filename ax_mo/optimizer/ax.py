@@ -20,9 +20,8 @@ from ax_mo.early_stopping.imputation import expected_final
 from ax_mo.optimizer.ax_space import AxSpace
 from ax_mo.optimizer.compat import check_client, never_compile_kernels, node_name
 from ax_mo.optimizer.untried import UntriedPoints
-from ax_mo.search_space.identity import Identity, identity
-from ax_mo.search_space.parameters import Space
 from ax_mo.search_space.sample import whole_imports
+from ax_mo.search_space.space import PointIdentity, SearchSpace
 from ax_mo.trial.curve import CurvePoint
 
 _GENERATORS = {"Sobol": "sobol", "MBM": "model"}
@@ -50,7 +49,7 @@ class AxOptimizer:
 
     def __init__(
         self,
-        space: Space,
+        space: SearchSpace,
         goals: Goals,
         seed: int,
         n_startup_trials: int | None = None,
@@ -79,7 +78,7 @@ class AxOptimizer:
         self._begun: set[int] = set()  # trials that have not failed
         self._observed: set[int] = set()  # those that completed
         self._indices: dict[int, int] = {}  # trial number -> Ax's trial index
-        self._proposed: dict[Identity, int] = {}  # a proposed point -> Ax's index, until it gets a number
+        self._proposed: dict[PointIdentity, int] = {}  # a proposed point -> Ax's index, until it gets a number
 
     def know(self, trials: Sequence[Trial]) -> None:
         """These trials' points are taken. Costs next to nothing, so that it is true before ``start`` has begun."""
@@ -139,7 +138,7 @@ class AxOptimizer:
                 break
             if self._untried.take(suggestion.point):
                 return suggestion
-            self._client.mark_trial_abandoned(self._proposed.pop(identity(self._space, suggestion.point)))
+            self._client.mark_trial_abandoned(self._proposed.pop(self._space.identity(suggestion.point)))
         return self.quasi_random()
 
     def quasi_random(self) -> Suggestion:
@@ -177,7 +176,7 @@ class AxOptimizer:
         self._tell_ax(lambda: self._assign(number, point))
 
     def _assign(self, number: int, point: Point) -> None:
-        index = self._proposed.pop(identity(self._space, point), None)
+        index = self._proposed.pop(self._space.identity(point), None)
         if index is None:
             index = self._client.attach_trial(parameters=self._ax_space.encode(point))
         self._indices[number] = index
@@ -372,7 +371,7 @@ class AxOptimizer:
             # What Ax 1.3.1 drew for inactive parameters, and would fill them with later; a resume does not know it.
             run._candidate_metadata_by_arm_signature = None
         point = self._ax_space.decode(parameterization)
-        self._proposed[identity(self._space, point)] = index
+        self._proposed[self._space.identity(point)] = index
         return Suggestion(point, _GENERATORS.get(node, node))
 
     def _strategy(self) -> Any:

@@ -7,7 +7,8 @@ from typing import Any
 
 from ax_mo.core.linear import LinearConstraint
 from ax_mo.core.trial import Point
-from ax_mo.search_space.parameters import Choice, Condition, Parameter, Range, Space
+from ax_mo.search_space.parameters import Choice, Condition, Parameter, Range
+from ax_mo.search_space.space import SearchSpace
 
 
 @dataclass(frozen=True)
@@ -50,7 +51,7 @@ class AxSpace:
     appears in a constraint gets a plain name, since Ax parses constraints with SymPy.
     """
 
-    def __init__(self, space: Space) -> None:
+    def __init__(self, space: SearchSpace) -> None:
         self._space = space
         constrained = {name for constraint in space.constraints for name in constraint.names}
         self._aliases = {

@@ -7,9 +7,8 @@ from itertools import islice
 
 from ax_mo.core.trial import Point, Suggestion, Trial
 from ax_mo.errors import StudyStopped
-from ax_mo.search_space.identity import Identity, identity
-from ax_mo.search_space.parameters import Space
-from ax_mo.search_space.sample import QuasiRandomPoints, every_point, point_at
+from ax_mo.search_space.sample import QuasiRandomPoints, every_point
+from ax_mo.search_space.space import PointIdentity, SearchSpace
 
 # A space of so few points is gone through one by one when nothing new is found otherwise.
 _FEW_POINTS = 10_000
@@ -35,20 +34,20 @@ class UntriedPoints:
     ``seed`` fixes the sequence, and ``know`` brings it to where a study had left it.
     """
 
-    def __init__(self, space: Space, seed: int, first: Iterable[Suggestion] = ()) -> None:
+    def __init__(self, space: SearchSpace, seed: int, first: Iterable[Suggestion] = ()) -> None:
         self._space = space
         self._seed = seed
         self._first = list(first)
         self._lock = threading.RLock()
-        self._tried: set[Identity] = set()
+        self._tried: set[PointIdentity] = set()
         self.position = 0  # of the quasi-random sequence, where the trials that are known had left it
         self._sequence: QuasiRandomPoints | None = None
         self._sequences = 0  # how many have been begun
         self._size = space.size
-        self._left: dict[Identity, Point] | None = None  # of a space of few points
+        self._left: dict[PointIdentity, Point] | None = None  # of a space of few points
         if self._size is not None and (self._size <= _FEW_POINTS or space.constraints):
             every = every_point(space, _FEW_POINTS)
-            self._left = None if every is None else {identity(space, point): point for point in every}
+            self._left = None if every is None else {space.identity(point): point for point in every}
 
     def know(self, trials: Iterable[Trial]) -> None:
         """The points of these have been tried, and the sequence goes on after the last of them that is of it."""
@@ -58,7 +57,7 @@ class UntriedPoints:
 
     def take(self, point: Point) -> bool:
         """Whether nobody has the point yet; the caller has it then."""
-        key = identity(self._space, point)
+        key = self._space.identity(point)
         with self._lock:
             if key in self._tried:
                 return False
@@ -86,8 +85,8 @@ class UntriedPoints:
     def startup(self) -> Suggestion:
         """What is tried before there is a model: the center of the space if nothing was yet, then quasi-random."""
         if not self._tried:
-            center = point_at(self._space, [0.5] * len(self._space.parameters))
-            if all(constraint.holds(center) for constraint in self._space.constraints) and self.take(center):
+            center = self._space.point_at([0.5] * len(self._space.parameters))
+            if self._space.meets_constraints(center) and self.take(center):
                 return Suggestion(center, "center")
         return self.quasi_random()
 

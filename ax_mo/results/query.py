@@ -8,7 +8,8 @@ from ax_mo.core.linear import parse_comparison
 from ax_mo.core.objectives import Goals
 from ax_mo.core.trial import Trial
 from ax_mo.errors import AxMoError, ConfigError, closest
-from ax_mo.search_space.parameters import Choice, Option, Parameter, Range, Space
+from ax_mo.search_space.parameters import Choice, Option, Parameter, Range
+from ax_mo.search_space.space import SearchSpace
 
 _RELATIONS = ("<=", ">=", "<", ">", "==", "=", "!=")
 _EXAMPLES = "'num_params <= 50000' or 'a + 2*b > 1'; of a parameter that is no number, 'model = cnn'"
@@ -24,7 +25,7 @@ class Names:
     """
 
     metrics: tuple[str, ...]
-    space: Space
+    space: SearchSpace
 
     @property
     def all(self) -> tuple[str, ...]:
@@ -49,7 +50,7 @@ class Names:
         return trial.metrics.get(name) if name in self.metrics else trial.point.get(name)
 
 
-def names_of(trials: Sequence[Trial], goals: Goals, space: Space) -> Names:
+def names_of(trials: Sequence[Trial], goals: Goals, space: SearchSpace) -> Names:
     return Names(tuple(dict.fromkeys([*goals.required, *(name for trial in trials for name in trial.metrics)])), space)
 
 

@@ -16,14 +16,16 @@ from ax_mo.search_space.activity import Composer, Survey, alias, conditions, sur
 from ax_mo.search_space.constraints import constrained
 from ax_mo.search_space.entries import Entries, Entry, read_entries
 from ax_mo.search_space.grammar import FixedOverride
-from ax_mo.search_space.parameters import Choice, Condition, ConditionalOverride, Parameter, Range, Space, when_text
+from ax_mo.search_space.parameters import Choice, Condition, Parameter, Range, when_text
+from ax_mo.search_space.sample import covering_points
+from ax_mo.search_space.space import ConditionalOverride, SearchSpace
 
 
 @dataclass(frozen=True)
 class BuiltSpace:
     """A checked space, and ``hints``: sentences on what is allowed but may not be meant."""
 
-    space: Space
+    space: SearchSpace
     hints: tuple[str, ...] = ()
 
 
@@ -48,7 +50,7 @@ def build_space(
     conditional = tuple(ConditionalOverride(content.key, content.line, w) for content, w in overrides if w)
     texts = [str(text) for text in param_constraints]
     parameters, constraints, moved = constrained(texts, parameters, overrides, {entry.key for entry in read.typed})
-    space = Space(parameters, constraints, fixed, conditional)
+    space = SearchSpace(parameters, constraints, fixed, conditional)
     _check_samples(space, project, {entry.content.key: entry.where for entry in entries})
     return BuiltSpace(space, (*dropped, *hints, *moved))
 
@@ -231,7 +233,7 @@ def _ordered(parameters: Sequence[Parameter]) -> Iterator[Parameter]:
         yield ready
 
 
-def _check_samples(space: Space, project: Composer, places: Mapping[str, str]) -> None:
+def _check_samples(space: SearchSpace, project: Composer, places: Mapping[str, str]) -> None:
     """Points that together hold every parameter and every option must compose; Hydra knows reasons that we do not."""
     for index, point in enumerate(covering_points(space)):
         try:
@@ -244,48 +246,3 @@ def _check_samples(space: Space, project: Composer, places: Mapping[str, str]) -
             if index == 0:
                 raise ConfigError(f"hydra.sweeper.params: a trial does not compose: {reason(error)}") from None
             # Options that only clash with each other: such a suggestion will be a failed trial of its own.
-
-
-def covering_points(space: Space) -> Iterator[dict[str, Any]]:
-    """Points that together hold every parameter, and every option of every choice."""
-    unseen = {id(p): list(p.options) if isinstance(p, Choice) else [None] for p in space.parameters}
-    for target in space.parameters:
-        while unseen[id(target)] and _reachable(space, target, {}):
-            before = len(unseen[id(target)])
-            yield _point_with(target, space, unseen)
-            if len(unseen[id(target)]) == before:  # its conditions exclude each other
-                break
-
-
-def _point_with(target: Parameter, space: Space, unseen: Mapping[int, list[Any]]) -> dict[str, Any]:
-    """A point in which the target is active, of ``unseen`` options as far as that goes; takes them from there."""
-
-    def value(parameter: Parameter, chosen: Mapping[str, str]) -> Any:
-        left = unseen[id(parameter)]
-        if isinstance(parameter, Range):
-            left.clear()
-            return parameter.low
-        options = [*left, *(option for option in parameter.options if option not in left)]
-        leading = (o for o in options if _reachable(space, target, {**chosen, parameter.key: o.text}))
-        option = next(leading, options[0])
-        if option in left:
-            left.remove(option)
-        return option.value
-
-    return {parameter.key: found for parameter, found in space.walk(value)}
-
-
-def _reachable(space: Space, target: Parameter, chosen: Mapping[str, str]) -> bool:
-    """Whether the parameter can still be active after the options that were chosen."""
-    return all(
-        condition.holds(chosen)
-        if condition.key in chosen
-        else any(
-            choice.key == condition.key
-            and isinstance(choice, Choice)
-            and any(option.text in condition.texts for option in choice.options)
-            and _reachable(space, choice, chosen)
-            for choice in space.parameters
-        )
-        for condition in target.when
-    )

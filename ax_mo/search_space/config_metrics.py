@@ -11,8 +11,8 @@ from omegaconf.errors import OmegaConfBaseException
 from ax_mo.core.expression import ExpressionError, evaluate, number
 from ax_mo.errors import ConfigError, closest
 from ax_mo.hydra_project.project import Project, all_keys, has_key, reason
-from ax_mo.search_space.build import covering_points
-from ax_mo.search_space.parameters import Space
+from ax_mo.search_space.sample import covering_points
+from ax_mo.search_space.space import SearchSpace
 from ax_mo.trial.metric_sources import Origin, parse_metric_sources
 
 
@@ -34,7 +34,7 @@ class ConfigMetrics:
                     raise
         return found
 
-    def check(self, space: Space, project: Project) -> None:
+    def check(self, space: SearchSpace, project: Project) -> None:
         """Raises ConfigError where a metric has no value under some option, or an optional one has none under any."""
         errors: dict[str, ConfigError] = {}
         there: set[str] = set()

@@ -7,7 +7,6 @@ from random import Random
 
 from ax_mo.core.linear import ROUNDING, LinearConstraint
 from ax_mo.search_space.parameters import Range
-from ax_mo.search_space.unit import from_unit
 
 Bounds = Mapping[str, tuple[float, float]]
 
@@ -106,5 +105,5 @@ def _slack(constraint: LinearConstraint, bounds: Bounds) -> float:
 
 
 def _drawn(parameter: Range, between: tuple[float, float], random: Random) -> tuple[float, float]:
-    value = from_unit(replace(parameter, low=between[0], high=between[1]), random.random())
+    value = replace(parameter, low=between[0], high=between[1]).at(random.random())
     return value, value

@@ -1,14 +1,14 @@
-"""Points of a space without a model: all of a small one, or a scrambled Sobol sequence."""
+"""Points of a space without a model: a scrambled Sobol sequence, all of a small space, or a few with every option."""
 
 import random
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
-from ax_mo.search_space.parameters import Choice, Range, Space
+from ax_mo.search_space.parameters import Choice, Parameter, Range
 from ax_mo.search_space.region import FeasibleRegion
-from ax_mo.search_space.unit import from_unit
+from ax_mo.search_space.space import SearchSpace
 
 # So many draws in a row may violate the constraints before points are drawn from within them, less evenly.
 _MOST_MISSES = 1_000
@@ -26,7 +26,7 @@ class QuasiRandomPoints(Iterator[dict[str, Any]]):
     one that begins there goes on as this one.
     """
 
-    def __init__(self, space: Space, seed: int, position: int = 0) -> None:
+    def __init__(self, space: SearchSpace, seed: int, position: int = 0) -> None:
         self.position = position
         self._points = self._draw(space, seed)
 
@@ -34,7 +34,7 @@ class QuasiRandomPoints(Iterator[dict[str, Any]]):
         with whole_imports:
             return next(self._points)
 
-    def _draw(self, space: Space, seed: int) -> Iterator[dict[str, Any]]:
+    def _draw(self, space: SearchSpace, seed: int) -> Iterator[dict[str, Any]]:
         from scipy.stats.qmc import Sobol
 
         engine = Sobol(len(space.parameters), scramble=True, rng=seed)
@@ -42,9 +42,9 @@ class QuasiRandomPoints(Iterator[dict[str, Any]]):
             engine.fast_forward(self.position)
         misses = 0
         while misses < _MOST_MISSES:
-            point = point_at(space, engine.random()[0].tolist())
+            point = space.point_at(engine.random()[0].tolist())
             self.position += 1
-            if all(constraint.holds(point) for constraint in space.constraints):
+            if space.meets_constraints(point):
                 misses = 0
                 yield point
             else:
@@ -52,7 +52,7 @@ class QuasiRandomPoints(Iterator[dict[str, Any]]):
         yield from _points_within(space, seed)
 
 
-def _points_within(space: Space, seed: int) -> Iterator[dict[str, Any]]:
+def _points_within(space: SearchSpace, seed: int) -> Iterator[dict[str, Any]]:
     """Random points where constraints leave so little that hardly any draw meets them."""
     region, generator = FeasibleRegion(_constrained(space), space.constraints), random.Random(seed)
     misses = 0
@@ -62,10 +62,10 @@ def _points_within(space: Space, seed: int) -> Iterator[dict[str, Any]]:
             misses += 1
             continue
         misses = 0
-        yield {**point_at(space, [generator.random() for _ in space.parameters]), **values}
+        yield {**space.point_at([generator.random() for _ in space.parameters]), **values}
 
 
-def every_point(space: Space, most: int) -> list[dict[str, Any]] | None:
+def every_point(space: SearchSpace, most: int) -> list[dict[str, Any]] | None:
     """All points of a finite space; None where they are more than ``most``, or too hard to count."""
     constrained = _constrained(space)
     others = replace(space, parameters=tuple(p for p in space.parameters if p not in constrained), constraints=())
@@ -79,19 +79,51 @@ def every_point(space: Space, most: int) -> list[dict[str, Any]] | None:
     return [{key: point[key] for key in space.keys if key in point} for point in points]
 
 
-def _constrained(space: Space) -> list[Range]:
+def _constrained(space: SearchSpace) -> list[Range]:
     names = {name for constraint in space.constraints for name in constraint.names}
     return [p for p in space.parameters if isinstance(p, Range) and p.key in names]
 
 
-def point_at(space: Space, units: Sequence[float]) -> dict[str, Any]:
-    """The point at one number in [0, 1) per parameter of the space; those of inactive parameters go unused."""
-    point: dict[str, Any] = {}
-    chosen: dict[str, str] = {}
-    for parameter, u in zip(space.parameters, units, strict=True):
-        if not all(condition.holds(chosen) for condition in parameter.when):
-            continue
-        point[parameter.key] = from_unit(parameter, u)
-        if isinstance(parameter, Choice):
-            chosen[parameter.key] = parameter.text(point[parameter.key])
-    return point
+def covering_points(space: SearchSpace) -> Iterator[dict[str, Any]]:
+    """Points that together hold every parameter, and every option of every choice."""
+    unseen = {id(p): list(p.options) if isinstance(p, Choice) else [None] for p in space.parameters}
+    for target in space.parameters:
+        while unseen[id(target)] and _reachable(space, target, {}):
+            before = len(unseen[id(target)])
+            yield _point_with(target, space, unseen)
+            if len(unseen[id(target)]) == before:  # its conditions exclude each other
+                break
+
+
+def _point_with(target: Parameter, space: SearchSpace, unseen: Mapping[int, list[Any]]) -> dict[str, Any]:
+    """A point in which the target is active, of ``unseen`` options as far as that goes; takes them from there."""
+
+    def value(parameter: Parameter, chosen: Mapping[str, str]) -> Any:
+        left = unseen[id(parameter)]
+        if isinstance(parameter, Range):
+            left.clear()
+            return parameter.low
+        options = [*left, *(option for option in parameter.options if option not in left)]
+        leading = (o for o in options if _reachable(space, target, {**chosen, parameter.key: o.text}))
+        option = next(leading, options[0])
+        if option in left:
+            left.remove(option)
+        return option.value
+
+    return {parameter.key: found for parameter, found in space.walk(value)}
+
+
+def _reachable(space: SearchSpace, target: Parameter, chosen: Mapping[str, str]) -> bool:
+    """Whether the parameter can still be active after the options that were chosen."""
+    return all(
+        condition.holds(chosen)
+        if condition.key in chosen
+        else any(
+            choice.key == condition.key
+            and isinstance(choice, Choice)
+            and any(option.text in condition.texts for option in choice.options)
+            and _reachable(space, choice, chosen)
+            for choice in space.parameters
+        )
+        for condition in target.when
+    )

@@ -14,20 +14,21 @@ from ax_mo.hydra_project.overrides import bare
 from ax_mo.hydra_project.project import active_groups, chosen_option, has_key, reason, without_hydra
 from ax_mo.search_space.activity import Composer
 from ax_mo.search_space.grammar import as_name
-from ax_mo.search_space.parameters import Choice, Parameter, Space, holds, when_text
+from ax_mo.search_space.parameters import Choice, Parameter, holds, when_text
+from ax_mo.search_space.space import SearchSpace
 
 
-def config_point(space: Space, project: Composer) -> tuple[dict[str, Value] | None, str]:
+def config_point(space: SearchSpace, project: Composer) -> tuple[dict[str, Value] | None, str]:
     """The project's own configuration as a point, or None and why it is not in the space."""
     try:
         values = own_values(space, project)
     except (HydraException, OmegaConfBaseException) as error:
         return None, reason(error)
     why = space.outside(values)
-    return (None, why) if why else (space.restricted(values), "")
+    return (None, why.text) if why else (space.restricted(values), "")
 
 
-def initial_points(space: Space, given: Sequence[Any], project: Composer) -> list[dict[str, Value]]:
+def initial_points(space: SearchSpace, given: Sequence[Any], project: Composer) -> list[dict[str, Value]]:
     """The points of ``initial_trials``; what one leaves out is as in the project's configuration.
 
     Raises ConfigError for a key that is not searched and for a value outside the space.
@@ -56,7 +57,7 @@ def initial_points(space: Space, given: Sequence[Any], project: Composer) -> lis
     return points
 
 
-def own_values(space: Space, project: Composer, named: Mapping[str, Value] | None = None) -> dict[str, Value]:
+def own_values(space: SearchSpace, project: Composer, named: Mapping[str, Value] | None = None) -> dict[str, Value]:
     """The values of the searched keys that the project has by itself, under the options in ``named``.
 
     What is fixed counts, also where it holds under some options only: which ones there are, composing shows, and a
@@ -81,7 +82,7 @@ def own_values(space: Space, project: Composer, named: Mapping[str, Value] | Non
 
 
 def _lists_in(
-    config: DictConfig, lines: Sequence[str], space: Space, project: Composer, values: Mapping[str, Value]
+    config: DictConfig, lines: Sequence[str], space: SearchSpace, project: Composer, values: Mapping[str, Value]
 ) -> dict[str, Value]:
     """The options of groups that stand at a list of options, which Hydra does not note: those that change nothing."""
     found: dict[str, Value] = {}
@@ -105,7 +106,7 @@ def _written(config: DictConfig) -> Any:
     return OmegaConf.to_container(without_hydra(config), resolve=False)
 
 
-def values_in(config: DictConfig, space: Space) -> dict[str, Value]:
+def values_in(config: DictConfig, space: SearchSpace) -> dict[str, Value]:
     """The value of each searched key that a composed configuration has."""
     values: dict[str, Value] = {}
     for parameter in space.parameters:
@@ -130,7 +131,7 @@ def value_at(config: DictConfig, key: str) -> Value:
     return value.name if isinstance(value, Enum) else value
 
 
-def _named(space: Space, overrides: Mapping[Any, Any], where: str, prefix: str = "") -> dict[str, Value]:
+def _named(space: SearchSpace, overrides: Mapping[Any, Any], where: str, prefix: str = "") -> dict[str, Value]:
     """The overrides by the space's keys; nested mappings are dotted keys, as in ``params``."""
     keys = {bare(parameter.key): parameter for parameter in space.parameters}
     named: dict[str, Value] = {}

@@ -16,7 +16,7 @@ from ax_mo.core.checked import CheckedObject, Wrong
 from ax_mo.core.trial import Status, Trial
 from ax_mo.core.urls import redacted
 from ax_mo.errors import AxMoError
-from ax_mo.search_space.written import space_from_json
+from ax_mo.search_space.space import space_from_json
 from ax_mo.storage.store import Definition, StoredStudy
 from ax_mo.trial.files import write_atomically
 

@@ -16,8 +16,7 @@ from ax_mo.core.repeats import whole_trials
 from ax_mo.core.trial import Status, Trial
 from ax_mo.errors import AxMoError
 from ax_mo.hydra_project.command import override_value
-from ax_mo.search_space.parameters import Space
-from ax_mo.search_space.written import space_as_json, space_from_json
+from ax_mo.search_space.space import SearchSpace, space_as_json, space_from_json
 from ax_mo.storage.location import locate
 from ax_mo.storage.lock import is_held
 from ax_mo.storage.store import StoredStudy
@@ -44,7 +43,7 @@ class StudyRecord:
     name: str
     directory: Path
     """Where its trials' directories are."""
-    space: Space
+    space: SearchSpace
     goals: Goals
     seed: int
     created: str
@@ -109,7 +108,7 @@ def curves_of(runs: Iterable[Trial], sweep_dir: Path) -> dict[int, tuple[CurvePo
 
 
 def about(
-    space: Space,
+    space: SearchSpace,
     goals: Goals,
     settings: Mapping[str, Any],
     commands: Mapping[str, str],

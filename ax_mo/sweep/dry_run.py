@@ -20,8 +20,9 @@ from ax_mo.hydra_project.overrides import bare
 from ax_mo.hydra_project.project import reason, without_hydra
 from ax_mo.hydra_project.shared_directories import shared_directories
 from ax_mo.optimizer.untried import SpaceExhausted
-from ax_mo.search_space.build import covering_points
-from ax_mo.search_space.parameters import Choice, Parameter, Range, Space, when_text
+from ax_mo.search_space.parameters import Choice, Parameter, Range, when_text
+from ax_mo.search_space.sample import covering_points
+from ax_mo.search_space.space import SearchSpace
 from ax_mo.storage.store import StoredStudy, read_studies
 from ax_mo.sweep.create_trial import command_of, composed, first_attempt
 from ax_mo.sweep.messages import notices
@@ -147,7 +148,7 @@ def _shared(config: DictConfig, spec: StudySpec) -> dict[str, str]:
 
 
 def description(
-    space: Space,
+    space: SearchSpace,
     goals: Goals,
     command: str,
     remarks: Sequence[str] = (),
@@ -207,7 +208,7 @@ def _scale(parameter: Parameter) -> str:
     return "log" if parameter.log else "linear"
 
 
-def _count(space: Space) -> str:
+def _count(space: SearchSpace) -> str:
     size = space.size
     if size is None:
         return "infinitely many"

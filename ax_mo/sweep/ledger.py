@@ -27,7 +27,7 @@ from ax_mo.runner.job import JobState, Phase
 from ax_mo.runner.launch import JobFailure
 from ax_mo.runner.outcome import destroyed_directory, has_result, outcome_of, with_required
 from ax_mo.search_space.config_metrics import config_metrics
-from ax_mo.search_space.parameters import Space
+from ax_mo.search_space.space import SearchSpace
 from ax_mo.storage.home import Home
 from ax_mo.storage.snapshot import curves_of
 from ax_mo.storage.store import Store, now
@@ -59,7 +59,7 @@ class Ledger:
     def __init__(
         self,
         *,
-        space: Space,
+        space: SearchSpace,
         goals: Goals,
         project: Project,
         program: Program | None,

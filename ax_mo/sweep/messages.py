@@ -8,7 +8,6 @@ from ax_mo.core.trial import Trial
 from ax_mo.core.urls import redacted
 from ax_mo.results.files import PARETO, RESULTS, TRIALS
 from ax_mo.results.promote import Recipes
-from ax_mo.search_space.identity import identity
 from ax_mo.storage.store import differences
 from ax_mo.sweep.ledger import Ledger
 from ax_mo.sweep.loop import Ending
@@ -79,9 +78,9 @@ def _next(spec: StudySpec, recipes: Recipes, front: Sequence[Trial]) -> list[tup
 def _own(spec: StudySpec, ledger: Ledger) -> Trial | None:
     """The trial of the project's own configuration, which an earlier study may have run."""
     space = spec.plan.space
-    points = {identity(space, first.point) for first in spec.plan.first if first.generator == "config"}
+    points = {space.identity(first.point) for first in spec.plan.first if first.generator == "config"}
     known = [trial for trial in ledger.trials.values() if trial.status.has_metrics]
-    return next((t for t in known if t.generator == "config" or identity(space, t.point) in points), None)
+    return next((t for t in known if t.generator == "config" or space.identity(t.point) in points), None)
 
 
 def _counts(progress: Progress) -> str:

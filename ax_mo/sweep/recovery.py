@@ -23,7 +23,8 @@ from ax_mo.results.files import TRIALS
 from ax_mo.runner.elsewhere import out_of_reach
 from ax_mo.runner.job import JobState, Phase
 from ax_mo.runner.outcome import has_result, outcome_of, result_of, with_required
-from ax_mo.search_space.parameters import Choice, Parameter, Space
+from ax_mo.search_space.parameters import Choice, Parameter
+from ax_mo.search_space.space import SearchSpace
 from ax_mo.storage.description import Description
 from ax_mo.storage.snapshot import record_of
 from ax_mo.storage.store import StoredStudy
@@ -133,7 +134,7 @@ def _rows(sweep_dir: Path, remarks: list[str]) -> dict[Key, dict[str, str]]:
 
 
 class _Builder:
-    def __init__(self, sweep_dir: Path, space: Space, goals: Goals, params: Mapping[str, str]) -> None:
+    def __init__(self, sweep_dir: Path, space: SearchSpace, goals: Goals, params: Mapping[str, str]) -> None:
         self._sweep_dir = sweep_dir
         self._space = space
         self._goals = goals
@@ -221,7 +222,7 @@ class _Builder:
         )
 
 
-def _point(space: Space, value_of: Any) -> dict[str, Any]:
+def _point(space: SearchSpace, value_of: Any) -> dict[str, Any]:
     """The point whose active parameters have these values. Raises KeyError or ValueError."""
     point: dict[str, Any] = {}
     chosen: dict[str, str] = {}

@@ -22,11 +22,12 @@ from ax_mo.hydra_project.hydra_node import job_name_of
 from ax_mo.hydra_project.overrides import bare
 from ax_mo.hydra_project.project import Project, all_keys, has_key, reason
 from ax_mo.optimizer.ax import AxOptimizer
-from ax_mo.search_space.build import BuiltSpace, build_space, covering_points
+from ax_mo.search_space.build import BuiltSpace, build_space
 from ax_mo.search_space.config_metrics import config_metrics
 from ax_mo.search_space.entries import without_respelled
 from ax_mo.search_space.optuna import as_written, with_search_space
-from ax_mo.search_space.parameters import Space
+from ax_mo.search_space.sample import covering_points
+from ax_mo.search_space.space import SearchSpace
 from ax_mo.search_space.start import config_point, initial_points, own_values
 from ax_mo.storage.definition import Definition, described_goals
 from ax_mo.storage.description import rebuild_hint
@@ -51,7 +52,7 @@ _TOLD = (
 class Plan:
     """What a study is going to do: the space and the goals, the points to try first, and the trials known before."""
 
-    space: Space
+    space: SearchSpace
     goals: Goals
     repeats: Repeats
     first: tuple[Suggestion, ...] = ()
@@ -266,7 +267,7 @@ def _built(settings: Settings, arguments: Sequence[str], project: Project) -> Bu
         raise as_written(error, search_space) from None
 
 
-def _repeats(settings: Settings, space: Space, project: Project) -> Repeats:
+def _repeats(settings: Settings, space: SearchSpace, project: Project) -> Repeats:
     """Raises ConfigError when ``repeat_key`` is searched, unknown, or holds something that cannot be counted up."""
     if settings.repeats == 1:
         return Repeats()

@@ -25,8 +25,8 @@ from ax_mo.hydra_project.config_diff import (
 )
 from ax_mo.hydra_project.overrides import bare
 from ax_mo.hydra_project.project import Project
-from ax_mo.search_space.identity import Identity, identity
-from ax_mo.search_space.parameters import Choice, Space
+from ax_mo.search_space.parameters import Choice
+from ax_mo.search_space.space import PointIdentity, SearchSpace
 from ax_mo.search_space.start import values_in
 from ax_mo.storage.location import locate
 from ax_mo.storage.store import StoredStudy
@@ -90,7 +90,7 @@ def source_of(entry: Entry) -> Source:
     return Source(location, entry.ignore)
 
 
-def read_source(source: Source, space: Space, goals: Goals, project: Project, repeat_key: str = "seed") -> Import:
+def read_source(source: Source, space: SearchSpace, goals: Goals, project: Project, repeat_key: str = "seed") -> Import:
     """The source's finished trials in terms of this study; what is under ``repeat_key`` makes no other experiment.
 
     Raises ConfigError where it cannot be read or its objectives are others.
@@ -109,14 +109,14 @@ def read_source(source: Source, space: Space, goals: Goals, project: Project, re
     return importer.result()
 
 
-def distinct(imports: Sequence[Import], space: Space) -> list[Import]:
+def distinct(imports: Sequence[Import], space: SearchSpace) -> list[Import]:
     """The same, each point from the first trial that has it; the others are among those left out."""
-    points: set[Identity] = set()
+    points: set[PointIdentity] = set()
     found: list[Import] = []
     for of_one in imports:
         trials: list[Trial] = []
         for trial in of_one.trials:
-            point = identity(space, trial.point)
+            point = space.identity(trial.point)
             if point not in points:
                 points.add(point)
                 trials.append(trial)
@@ -125,14 +125,14 @@ def distinct(imports: Sequence[Import], space: Space) -> list[Import]:
     return found
 
 
-def new_imports(imports: Sequence[Import], known: Sequence[Trial], space: Space) -> list[Trial]:
+def new_imports(imports: Sequence[Import], known: Sequence[Trial], space: SearchSpace) -> list[Trial]:
     """The trials that the study does not have yet, numbered downwards from its last imported one."""
     have = {trial.handle for trial in known if trial.status is Status.IMPORTED}
-    points = {identity(space, trial.point) for trial in known if trial.status is Status.IMPORTED}
+    points = {space.identity(trial.point) for trial in known if trial.status is Status.IMPORTED}
     number = min([0, *(trial.number for trial in known)])
     added: list[Trial] = []
     for trial in (trial for of_one in imports for trial in of_one.trials):
-        point = identity(space, trial.point)
+        point = space.identity(trial.point)
         if trial.handle in have or point in points:
             continue
         number -= 1
@@ -171,7 +171,7 @@ class _LeftOut(Exception):
 class _Importer:
     """Reads the trials of one source, one by one, and keeps what becomes of each."""
 
-    def __init__(self, source: Source, space: Space, goals: Goals, project: Project, repeat_key: str) -> None:
+    def __init__(self, source: Source, space: SearchSpace, goals: Goals, project: Project, repeat_key: str) -> None:
         self._source = source
         self._space = space
         self._goals = goals
@@ -247,10 +247,8 @@ class _Importer:
         why = self._space.outside(values)
         if why is None:
             return self._space.restricted(values)
-        starts = {key: (f"{key}=", f"it gives no value for {key}") for key in self._space.keys}
-        about = next((key for key, start in starts.items() if why.startswith(start)), None)
-        option = None if about is None or ran is None else self._other_option(ran, values, bare(about))
-        raise _LeftOut(why if option is None else str(Reason(differences=(option,))))
+        option = None if why.key is None or ran is None else self._other_option(ran, values, bare(why.key))
+        raise _LeftOut(why.text if option is None else str(Reason(differences=(option,))))
 
     def _other_option(self, ran: Ran, values: Mapping[str, Value], key: str) -> Difference | None:
         """The option chosen there that makes the trial's key another than here's, or none at all."""

@@ -14,7 +14,8 @@ import pytest
 import ax_mo
 from ax_mo.core.objectives import parse_goals
 from ax_mo.core.trial import Status
-from ax_mo.search_space.parameters import Choice, Condition, Option, Range, Space
+from ax_mo.search_space.parameters import Choice, Condition, Option, Range
+from ax_mo.search_space.space import SearchSpace
 from tests.support import studies
 
 from .conftest import Cli, Make, all_failed, stored
@@ -115,8 +116,8 @@ def test_study_whose_trials_all_failed(cli: Cli, tmp_path: Path) -> None:
 
 
 def awkward(directory: Path) -> Path:
-    space = Space((Choice("name", (Option(AWKWARD, "x"), Option("plain", "plain"))),))
-    good, bad = (studies.trial(n, {"model": "cnn", "optim.lr": 0.1}, Space(())) for n in (0, 1))
+    space = SearchSpace((Choice("name", (Option(AWKWARD, "x"), Option("plain", "plain"))),))
+    good, bad = (studies.trial(n, {"model": "cnn", "optim.lr": 0.1}, SearchSpace(())) for n in (0, 1))
     metrics = {"val_acc": 0.9, "num_params": 1.0, "seconds": 1, AWKWARD: 1.0}
     good = replace(good, point={"name": AWKWARD}, overrides=(f"name={AWKWARD}",), metrics=metrics)
     bad = replace(bad, point={"name": "plain"}, status=Status.FAILED, metrics={}, reason=AWKWARD, stderr_tail=AWKWARD)
@@ -254,10 +255,10 @@ def test_csv_has_the_columns_of_the_notebook(cli: Cli, make: Make, tmp_path: Pat
 
 def test_file_tells_null_from_nothing_and_whole_numbers_have_no_point(cli: Cli, tmp_path: Path) -> None:
     choices = Choice("flag", (Option(None, "null"), Option(True, "true"), Option("a", "a"), Option([1], "[1]")))
-    space = Space((choices, Range("width", 1, 9, integral=True, when=(Condition("flag", ("a",)),))))
+    space = SearchSpace((choices, Range("width", 1, 9, integral=True, when=(Condition("flag", ("a",)),))))
     values: list[dict[str, Any]] = [{"flag": None}, {"flag": True}, {"flag": "a", "width": 3}, {"flag": [1]}]
     model = {"model": "cnn", "optim.lr": 0.1}
-    trials = [replace(studies.trial(n, model, Space(())), point=point) for n, point in enumerate(values)]
+    trials = [replace(studies.trial(n, model, SearchSpace(())), point=point) for n, point in enumerate(values)]
     record = stored(studies.record(tmp_path / "s", trials, space=space))
     header, *rows = exported_csv(cli, record.directory, tmp_path)
     where = header.index("params.flag"), header.index("params.width")
@@ -279,7 +280,7 @@ def test_front_has_one_order_in_every_format(cli: Cli, make: Make, form: str) ->
 
 
 @pytest.mark.parametrize("space", [studies.FLAT, studies.CONDITIONAL], ids=["flat", "conditional"])
-def test_ax_reads_its_snapshot(cli: Cli, make: Make, tmp_path: Path, space: Space) -> None:
+def test_ax_reads_its_snapshot(cli: Cli, make: Make, tmp_path: Path, space: SearchSpace) -> None:
     from ax.api.client import Client
 
     record = make(12, space=space, mixed=False)

@@ -14,13 +14,14 @@ import pytest
 from ax_mo.core.objectives import parse_goals
 from ax_mo.core.trial import Status, Trial
 from ax_mo.results.tables import frame, trial_as_json
-from ax_mo.search_space.parameters import Choice, Condition, Option, Space
+from ax_mo.search_space.parameters import Choice, Condition, Option
+from ax_mo.search_space.space import SearchSpace
 from tests.cli.conftest import Cli, Make, stored
 from tests.support import studies
 
 pd = pytest.importorskip("pandas")
 
-SPACE = Space((
+SPACE = SearchSpace((
     Choice("flag", (Option(True, "true"), Option(False, "false"))),
     Choice("mixed", (Option(2.5, "2.5"), Option("2.5", "'2.5'"), Option("x", "x"))),
     Choice("units", (Option(None, "null"), Option(8, "8")), when=(Condition("plain", ("a", "b")),)),

@@ -13,7 +13,8 @@ from ax_mo.html_report import figures
 from ax_mo.html_report.progress import MOST_CURVES, curves_of
 from ax_mo.html_report.style import Kind, by_kind, kind_of
 from ax_mo.html_report.timeline import schedule
-from ax_mo.search_space.parameters import Choice, Option, Space
+from ax_mo.search_space.parameters import Choice, Option
+from ax_mo.search_space.space import SearchSpace
 from ax_mo.trial.curve import append
 from tests.support.studies import FLAT, failed, goals, record, study, trial
 
@@ -88,7 +89,7 @@ def test_rings_of_the_front_are_larger_than_what_they_are_around():
 
 
 def test_choices_are_shown_as_they_are_on_parallel_axes():
-    space = Space((*FLAT.parameters[:2], Choice("<b>act</b>", (Option("<b>bad</b>", "x"), Option("a & b", "y")))))
+    space = SearchSpace((*FLAT.parameters[:2], Choice("<b>act</b>", (Option("<b>bad</b>", "x"), Option("a & b", "y")))))
     points = [{"model": "mlp", "optim.lr": 0.01, "<b>act</b>": value} for value in ("<b>bad</b>", "a & b")]
     trials = [replace(trial(n, p), point=p) for n, p in enumerate({**p, "width": 20, "act": "relu"} for p in points)]
     (drawn,) = figures.parallel_coordinates(record(NOWHERE, trials, space=space)).data
@@ -99,7 +100,7 @@ def test_choices_are_shown_as_they_are_on_parallel_axes():
 def test_options_that_begin_alike_have_labels_of_their_own():
     names = [f"resnet50_pretrained_{suffix}" for suffix in ("a", "b", "imagenet_v1", "imagenet_v2")]
     values = [*names, f"{names[2]}_and_{names[3]}", 1, 1.0, True, "1", "true"]
-    space = Space((*FLAT.parameters[:2], Choice("net", tuple(Option(v, str(v)) for v in values))))
+    space = SearchSpace((*FLAT.parameters[:2], Choice("net", tuple(Option(v, str(v)) for v in values))))
     points = [{"model": "mlp", "optim.lr": 0.01, "net": value} for value in values]
     trials = [replace(trial(n, {**p, "width": 20, "act": "relu"}, FLAT), point=p) for n, p in enumerate(points)]
     (drawn,) = figures.parallel_coordinates(record(NOWHERE, trials, space=space)).data

@@ -13,7 +13,8 @@ import pytest
 
 from ax_mo.html_report.page import write_report
 from ax_mo.hydra_project.command import write_command
-from ax_mo.search_space.parameters import Choice, Option, Space
+from ax_mo.search_space.parameters import Choice, Option
+from ax_mo.search_space.space import SearchSpace
 from ax_mo.trial.curve import append
 from tests.html_report.test_page import nasty_study
 from tests.support.browsing import SCREENSHOTS, needs_browser, open_page
@@ -281,7 +282,9 @@ def test_age_of_a_running_studys_page_is_told(browser, tmp_path):
 def test_choices_are_text_on_parallel_axes(browser, tmp_path):
     texts = ["<b>bad</b>", "a<br>c", "&amp;", "<img src=x onerror=alert(1)>", "<a href='javascript:alert(2)'>x</a>"]
     key = "<i>act</i>"
-    space = Space((*FLAT.parameters[:3], Choice(key, tuple(Option(text, f"o{n}") for n, text in enumerate(texts)))))
+    space = SearchSpace(
+        (*FLAT.parameters[:3], Choice(key, tuple(Option(text, f"o{n}") for n, text in enumerate(texts))))
+    )
     shared = {"model": "mlp", "optim.lr": 0.01, "width": 20}
     trials = [replace(trial(n, {**shared, "act": "relu"}), point={**shared, key: t}) for n, t in enumerate(texts)]
     write_report(record(tmp_path, trials, space=space), tmp_path / "report.html", fitted=False)

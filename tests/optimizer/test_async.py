@@ -12,7 +12,8 @@ from ax_mo.core.trial import Status, Suggestion, Trial
 from ax_mo.optimizer.async_ import Asker, Curves, Samples
 from ax_mo.optimizer.ax import AxOptimizer
 from ax_mo.optimizer.untried import SpaceExhausted
-from ax_mo.search_space.parameters import Range, Space
+from ax_mo.search_space.parameters import Range
+from ax_mo.search_space.space import SearchSpace
 from ax_mo.trial.curve import CurvePoint
 
 POINT = CurvePoint(3, 1.5, {"acc": 0.8})
@@ -160,12 +161,12 @@ def test_quasi_random_point_comes_at_once_on_the_callers_thread(asker: Asker, no
     assert asker.quasi_random().point == {"x": threading.current_thread().name}
 
 
-SPACES = [Space((Range("x", 0.0, 1.0), Range("y", 0.0, 1.0))), Space((Range("x", 1, 12, integral=True),))]
+SPACES = [SearchSpace((Range("x", 0.0, 1.0), Range("y", 0.0, 1.0))), SearchSpace((Range("x", 1, 12, integral=True),))]
 
 
 # BUG: what was known was noted by the other thread, trial by trial; a point asked for meanwhile could be one of them.
 @pytest.mark.parametrize("space", SPACES, ids=["endless", "finite"])
-def test_quasi_random_point_is_new_while_the_study_is_still_being_restored(space: Space) -> None:
+def test_quasi_random_point_is_new_while_the_study_is_still_being_restored(space: SearchSpace) -> None:
     restoring = threading.Event()
     go_on = threading.Event()
 

@@ -18,7 +18,8 @@ from ax_mo.optimizer.ax import AxOptimizer
 from ax_mo.optimizer.untried import NoNewPoint, SpaceExhausted
 from ax_mo.search_space.constraints import constrained
 from ax_mo.search_space.grammar import parse_entry
-from ax_mo.search_space.parameters import Choice, Condition, Option, Range, Space
+from ax_mo.search_space.parameters import Choice, Condition, Option, Range
+from ax_mo.search_space.space import SearchSpace
 
 PARAMS = {
     "model.hidden1": "tag(log, int(interval(16, 128)))",
@@ -33,7 +34,7 @@ PARAMS = {
 
 def space_of(params=PARAMS, constraints=()):
     parameters = tuple(parse_entry(f"{key}={value}", key, lambda _: []) for key, value in params.items())
-    return Space(*constrained(constraints, parameters, (), ())[:2])
+    return SearchSpace(*constrained(constraints, parameters, (), ())[:2])
 
 
 GOALS = parse_goals(
@@ -174,7 +175,7 @@ def conditional():
         Range("hidden", 1, 3, integral=True, when=(Condition("model", ("mlp",)),)),
         Choice("kernel", (Option(3, "3"), Option(5, "5")), when=(Condition("model", ("cnn",)),)),
     )
-    return Space(*constrained(["b <= a"], parameters, (), ())[:2])
+    return SearchSpace(*constrained(["b <= a"], parameters, (), ())[:2])
 
 
 @pytest.mark.parametrize(
@@ -288,8 +289,8 @@ def test_point_is_given_once_where_two_threads_ask(monkeypatch):
 def test_size_of_the_space_is_worked_out_once(monkeypatch):
     """With parameters that depend on several groups, it takes half a second."""
     worked_out = []
-    size = Space.size.fget
-    monkeypatch.setattr(Space, "size", property(lambda space: worked_out.append(space) or size(space)))
+    size = SearchSpace.size.fget
+    monkeypatch.setattr(SearchSpace, "size", property(lambda space: worked_out.append(space) or size(space)))
     optimizer = AxOptimizer(space_of({"a": "int(interval(1, 1000))", "b": "int(interval(1, 1000))"}), F, seed=1)
     optimizer.start()
     for _ in range(3):

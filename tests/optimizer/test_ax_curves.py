@@ -9,13 +9,14 @@ from ax.core.trial_status import TrialStatus
 from ax_mo.core.objectives import parse_goals
 from ax_mo.core.trial import Status, Suggestion, Trial
 from ax_mo.optimizer.ax import AxOptimizer
-from ax_mo.search_space.parameters import Range, Space
+from ax_mo.search_space.parameters import Range
+from ax_mo.search_space.space import SearchSpace
 from ax_mo.trial.curve import CurvePoint
 
 GOALS = parse_goals(
     {"acc": {"goal": "maximize", "threshold": 0.1}, "size": {"goal": "minimize", "threshold": 1}}, None, ["cost <= 2"]
 )
-SPACE = Space((Range("x", 0.0, 1.0), Range("y", 0.0, 1.0)))
+SPACE = SearchSpace((Range("x", 0.0, 1.0), Range("y", 0.0, 1.0)))
 
 
 def evaluate(point):

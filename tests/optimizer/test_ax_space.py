@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 
 from ax_mo.core.linear import parse_linear
 from ax_mo.optimizer.ax_space import AxSpace
-from ax_mo.search_space.parameters import Choice, Condition, Option, Parameter, Range, Space
-from ax_mo.search_space.sample import QuasiRandomPoints, point_at
+from ax_mo.search_space.parameters import Choice, Condition, Option, Parameter, Range
+from ax_mo.search_space.sample import QuasiRandomPoints
+from ax_mo.search_space.space import SearchSpace
 
 
 def choice(key: str, *values: Any, when: tuple[Condition, ...] = (), ordered: bool = False) -> Choice:
@@ -37,7 +38,7 @@ PARAMETERS: tuple[Parameter, ...] = (
     Range("clip", 0.0, 2.0, when=(under("model", "mlp", "cnn"), under("optim", "adam"))),
     choice("mixed", 1, 1.0, 2, when=(under("optim", "adam"),)),
 )
-SPACE = Space(PARAMETERS)
+SPACE = SearchSpace(PARAMETERS)
 
 units = st.lists(st.floats(0, 1, exclude_max=True), min_size=len(PARAMETERS), max_size=len(PARAMETERS))
 
@@ -46,7 +47,7 @@ def names(ax_space: AxSpace, key: str) -> list[str]:
     return [copy.name for copies in ax_space.copies for copy in copies if copy.parameter.key == key]
 
 
-def dependents(space: Space) -> dict[str, dict[Any, list[str]]]:
+def dependents(space: SearchSpace) -> dict[str, dict[Any, list[str]]]:
     return {
         config.name: {value: list(below) for value, below in config.dependent_parameters.items()}
         for config in AxSpace(space).configs()
@@ -55,7 +56,7 @@ def dependents(space: Space) -> dict[str, dict[Any, list[str]]]:
 
 
 def test_parameters_hang_below_the_options_that_make_them_active() -> None:
-    tree = dependents(Space(PARAMETERS[:7]))
+    tree = dependents(SearchSpace(PARAMETERS[:7]))
     assert tree == {
         "model": {
             "mlp": ["hidden"],
@@ -68,7 +69,7 @@ def test_parameters_hang_below_the_options_that_make_them_active() -> None:
 
 
 def test_space_without_conditions_is_flat() -> None:
-    space = Space(PARAMETERS[:3])
+    space = SearchSpace(PARAMETERS[:3])
     assert not AxSpace(space).conditional and AxSpace(SPACE).conditional
     assert dependents(space) == {}
 
@@ -98,7 +99,7 @@ def test_parameters_of_the_same_key_are_several_of_axs() -> None:
 @settings(max_examples=400, deadline=None, database=None, derandomize=True)
 @given(units)
 def test_point_survives_axs_terms(drawn: list[float]) -> None:
-    point = point_at(SPACE, drawn)
+    point = SPACE.point_at(drawn)
     assert SPACE.outside(point) is None
     decoded = AxSpace(SPACE).decode(AxSpace(SPACE).encode(point))
     assert list(decoded) == list(point)
@@ -125,11 +126,11 @@ def test_encoding_holds_one_value_for_each_parameter_of_axs_tree() -> None:
 
 
 def test_constrained_parameters_beside_conditional_ones_keep_their_aliases() -> None:
-    constrained = Space(
+    constrained = SearchSpace(
         (*PARAMETERS, Range("other", 1, 9, integral=True)), (parse_linear("seed <= other", "param_constraints"),)
     )
     ax_space = AxSpace(constrained)
-    point = point_at(constrained, [0.5] * len(constrained.parameters))
+    point = constrained.point_at([0.5] * len(constrained.parameters))
     encoded = ax_space.encode(point)
     assert ax_space.decode(encoded) == pytest.approx(point)
     assert ax_space.constraints() == [
@@ -141,24 +142,24 @@ def test_constrained_parameters_beside_conditional_ones_keep_their_aliases() -> 
 def test_condition_on_numbers_is_refused_as_ax_has_them_in_another_order(options: tuple[float, ...]) -> None:
     below = Range("x", 0.0, 1.0, when=(under("a", str(options[0])),))
     with pytest.raises(AssertionError, match="conditions are on choices of texts, not on a"):
-        AxSpace(Space((choice("a", *options), below)))
-    AxSpace(Space((choice("a", *map(str, options)), below)))
+        AxSpace(SearchSpace((choice("a", *options), below)))
+    AxSpace(SearchSpace((choice("a", *map(str, options)), below)))
 
 
 def log_range(key: str, low: float, high: float, integral: bool = False) -> Range:
     return Range(key, low, high, integral, log=True)
 
 
-def orders(parameters: tuple[Parameter, ...], *texts: str) -> Space:
-    return Space(parameters, tuple(parse_linear(text, "param_constraints") for text in texts))
+def orders(parameters: tuple[Parameter, ...], *texts: str) -> SearchSpace:
+    return SearchSpace(parameters, tuple(parse_linear(text, "param_constraints") for text in texts))
 
 
-def decoded(space: Space, *values: float) -> dict[str, Any]:
+def decoded(space: SearchSpace, *values: float) -> dict[str, Any]:
     """The point where Ax has these values, those on a log scale as logarithms."""
     return AxSpace(space).decode(dict(zip(names_of_all(space), values, strict=True)))
 
 
-def names_of_all(space: Space) -> list[str]:
+def names_of_all(space: SearchSpace) -> list[str]:
     return [copies[0].name for copies in AxSpace(space).copies]
 
 

@@ -11,9 +11,10 @@ from ax_mo.errors import StudyStopped
 from ax_mo.optimizer import ax as optimizer_module
 from ax_mo.optimizer import compat
 from ax_mo.optimizer.ax import AxOptimizer
-from ax_mo.search_space.parameters import Range, Space
+from ax_mo.search_space.parameters import Range
+from ax_mo.search_space.space import SearchSpace
 
-SPACE = Space((Range("a", 0.0, 1.0), Range("b", 0.0, 1.0)))
+SPACE = SearchSpace((Range("a", 0.0, 1.0), Range("b", 0.0, 1.0)))
 GOALS = parse_goals({"f": "minimize", "g": "minimize"})
 
 

@@ -12,8 +12,9 @@ from ax_mo.core.trial import Status, Trial
 from ax_mo.optimizer import conditional_kernel
 from ax_mo.optimizer.ax_space import AxSpace
 from ax_mo.optimizer.conditional_kernel import ConditionalGP, ConditionalKernel, blocks_of
-from ax_mo.search_space.parameters import Choice, Condition, Option, Parameter, Range, Space
+from ax_mo.search_space.parameters import Choice, Condition, Option, Parameter, Range
 from ax_mo.search_space.sample import QuasiRandomPoints
+from ax_mo.search_space.space import SearchSpace
 
 
 def choice(key: str, *values: str, when: tuple[Condition, ...] = ()) -> Choice:
@@ -29,7 +30,7 @@ PARAMETERS: tuple[Parameter, ...] = (
     Range("clip", 0.0, 1.0, when=(Condition("model", ("mlp", "cnn")), Condition("optim", ("adam",)))),
     Range("gate", 0.0, 1.0, when=(Condition("model", ("resnet",)), Condition("block", ("wide",)))),
 )
-SPACE = Space(PARAMETERS)
+SPACE = SearchSpace(PARAMETERS)
 AX_SPACE = AxSpace(SPACE)
 FEATURES = list(dict.fromkeys(column for copies in AX_SPACE.copies for copy in copies for column in copy.columns))
 

@@ -3,10 +3,11 @@
 from ax_mo.core.objectives import parse_goals
 from ax_mo.core.trial import Status, Trial
 from ax_mo.optimizer.ax import AxOptimizer
-from ax_mo.search_space.parameters import Choice, Condition, Option, Range, Space
+from ax_mo.search_space.parameters import Choice, Condition, Option, Range
+from ax_mo.search_space.space import SearchSpace
 
 MLP, CNN = (Condition("model", ("mlp",)),), (Condition("model", ("cnn",)),)
-SPACE = Space(
+SPACE = SearchSpace(
     (
         Choice("model", tuple(Option(name, name) for name in ("mlp", "cnn", "linear")), is_group=True),
         Range("hidden", 16, 128, integral=True, log=True, when=MLP),

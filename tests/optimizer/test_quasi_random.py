@@ -5,15 +5,16 @@ from itertools import islice
 import pytest
 
 from ax_mo.core.linear import parse_linear
-from ax_mo.search_space.parameters import Choice, Option, Range, Space
+from ax_mo.search_space.parameters import Choice, Option, Range
 from ax_mo.search_space.sample import QuasiRandomPoints
+from ax_mo.search_space.space import SearchSpace
 
 MODEL = Choice("model", (Option("mlp", "mlp"), Option("cnn", "cnn")), is_group=True)
 A, B = Range("a", 0.0, 1.0), Range("b", 1, 8, integral=True)
 
 
-def space(*constraints: str) -> Space:
-    return Space((MODEL, A, B), tuple(parse_linear(text, "param_constraints") for text in constraints))
+def space(*constraints: str) -> SearchSpace:
+    return SearchSpace((MODEL, A, B), tuple(parse_linear(text, "param_constraints") for text in constraints))
 
 
 def test_points_have_a_value_within_bounds_for_every_key() -> None:
@@ -49,4 +50,4 @@ def test_same_seed_gives_the_same_points_and_another_seed_others() -> None:
 
 @pytest.mark.timeout(60)
 def test_constraints_that_no_point_satisfies_end_the_sequence() -> None:
-    assert list(QuasiRandomPoints(Space((A,), space("a >= 2").constraints), 1)) == []
+    assert list(QuasiRandomPoints(SearchSpace((A,), space("a >= 2").constraints), 1)) == []

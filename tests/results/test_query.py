@@ -8,10 +8,11 @@ from ax_mo.core.objectives import parse_goals
 from ax_mo.core.trial import Status, Trial
 from ax_mo.errors import AxMoError
 from ax_mo.results.query import names_of, parse_condition
-from ax_mo.search_space.parameters import Choice, Option, Range, Space
+from ax_mo.search_space.parameters import Choice, Option, Range
+from ax_mo.search_space.space import SearchSpace
 
 GOALS = parse_goals({"acc": "maximize", "size": "minimize"})
-SPACE = Space((
+SPACE = SearchSpace((
     Choice("model", (Option("mlp", "mlp"), Option("<b>bad</b>", "'<b>bad</b>'")), is_group=True),
     Choice("flag", (Option(True, "true"), Option(None, "null"), Option("true", "'true'"))),
     Choice("layers", (Option([64, 128], "[64,128]"), Option([32], "[32]"))),

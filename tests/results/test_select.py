@@ -6,7 +6,7 @@ from ax_mo.core.objectives import Goals, parse_goals
 from ax_mo.core.trial import Status, Trial
 from ax_mo.results.query import Condition, names_of, parse_condition
 from ax_mo.results.select import best, knee
-from ax_mo.search_space.parameters import Space
+from ax_mo.search_space.space import SearchSpace
 
 TWO = parse_goals({"acc": "maximize", "size": "minimize"}, None, ["cost <= 5"])
 
@@ -19,11 +19,11 @@ def trials(*values: tuple[float, float, float], status: Status = Status.COMPLETE
 
 
 def conditions(known: Sequence[Trial], goals: Goals, *where: str) -> list[Condition]:
-    return [parse_condition(text, names_of(known, goals, Space(()))) for text in where]
+    return [parse_condition(text, names_of(known, goals, SearchSpace(()))) for text in where]
 
 
 def pick(known: Sequence[Trial], order: Sequence[tuple[str, bool]], *where: str, goals: Goals = TWO) -> int | None:
-    trial = best(known, goals, order, names_of(known, goals, Space(())), conditions(known, goals, *where))
+    trial = best(known, goals, order, names_of(known, goals, SearchSpace(())), conditions(known, goals, *where))
     return None if trial is None else trial.number
 
 

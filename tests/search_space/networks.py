@@ -9,7 +9,8 @@ from ax_mo.errors import ConfigError
 from ax_mo.hydra_project.project import Project
 from ax_mo.search_space.activity import Composer
 from ax_mo.search_space.build import BuiltSpace, build_space
-from ax_mo.search_space.parameters import Parameter, Space, when_text
+from ax_mo.search_space.parameters import Parameter, when_text
+from ax_mo.search_space.space import SearchSpace
 
 MakeProject = Callable[..., Project]
 
@@ -43,7 +44,7 @@ def built(
     return build_space(params, arguments, constraints, project)
 
 
-def space_of(project: Composer, params: Mapping[str, Any], arguments: Sequence[str] = ()) -> Space:
+def space_of(project: Composer, params: Mapping[str, Any], arguments: Sequence[str] = ()) -> SearchSpace:
     return built(project, params, arguments).space
 
 
@@ -55,10 +56,10 @@ def message_of(
     return str(caught.value)
 
 
-def parameter(space: Space, key: str) -> Parameter:
+def parameter(space: SearchSpace, key: str) -> Parameter:
     (found,) = [p for p in space.parameters if p.key == key]
     return found
 
 
-def when(space: Space, key: str) -> str:
+def when(space: SearchSpace, key: str) -> str:
     return when_text(parameter(space, key).when)

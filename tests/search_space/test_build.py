@@ -9,8 +9,8 @@ import pytest
 from ax_mo.errors import ConfigError
 from ax_mo.hydra_project.project import Project
 from ax_mo.search_space.build import build_space
-from ax_mo.search_space.parameters import Choice, Range, Space
-from ax_mo.search_space.written import space_as_json, space_from_json
+from ax_mo.search_space.parameters import Choice, Range
+from ax_mo.search_space.space import SearchSpace, space_as_json, space_from_json
 
 MakeProject = Callable[..., Project]
 
@@ -23,11 +23,13 @@ def message_of(
     return str(caught.value)
 
 
-def space_of(params: dict[str, Any], arguments: Sequence[str], constraints: Sequence[str], project: Project) -> Space:
+def space_of(
+    params: dict[str, Any], arguments: Sequence[str], constraints: Sequence[str], project: Project
+) -> SearchSpace:
     return build_space(params, arguments, constraints, project).space
 
 
-def parameter(space: Space, key: str) -> Choice | Range:
+def parameter(space: SearchSpace, key: str) -> Choice | Range:
     (found,) = [p for p in space.parameters if p.key == key]
     return found
 

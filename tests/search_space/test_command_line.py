@@ -9,7 +9,7 @@ from ax_mo.errors import ConfigError
 from ax_mo.hydra_project.project import task_overrides
 from ax_mo.search_space.build import build_space
 from ax_mo.search_space.entries import without_respelled
-from ax_mo.search_space.parameters import Space
+from ax_mo.search_space.space import SearchSpace
 from tests.search_space.conftest import project_in
 
 FILES = {
@@ -33,7 +33,7 @@ FILES = {
 
 def space_of(
     directory: Path, params: dict[str, object], overrides: Sequence[str], config_name: str = "config"
-) -> Space:
+) -> SearchSpace:
     project = project_in(directory, FILES, overrides, config_name)
     return build_space(params, task_overrides(project._master), (), project).space
 

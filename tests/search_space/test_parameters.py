@@ -5,7 +5,8 @@ import math
 import pytest
 
 from ax_mo.core.linear import parse_linear
-from ax_mo.search_space.parameters import Choice, Option, Range, Space
+from ax_mo.search_space.parameters import Choice, Option, Range
+from ax_mo.search_space.space import SearchSpace
 
 MODEL = Choice("model", (Option("mlp", "mlp"), Option("cnn", "cnn")), is_group=True)
 RATE = Range("lr", 1e-4, 1e-1, log=True)
@@ -13,26 +14,26 @@ WIDTH = Range("width", 16, 128, integral=True)
 
 
 def test_overrides_are_fixed_ones_then_groups_then_values() -> None:
-    space = Space((RATE, MODEL, WIDTH), (), ("seed=3", "+experiment=small"))
+    space = SearchSpace((RATE, MODEL, WIDTH), (), ("seed=3", "+experiment=small"))
     point = {"lr": 0.01, "model": "cnn", "width": 32}
     assert space.overrides(point) == ["seed=3", "+experiment=small", "model=cnn", "lr=0.01", "width=32"]
 
 
 def test_size_is_the_product_of_the_options_and_integers() -> None:
-    assert Space((MODEL, WIDTH)).size == 2 * 113
-    assert Space((MODEL,)).size == 2
+    assert SearchSpace((MODEL, WIDTH)).size == 2 * 113
+    assert SearchSpace((MODEL,)).size == 2
 
 
 def test_size_of_a_continuous_space_is_none() -> None:
-    assert Space((MODEL, RATE)).size is None
+    assert SearchSpace((MODEL, RATE)).size is None
 
 
 def test_keys_keep_the_order_of_the_parameters() -> None:
-    assert Space((RATE, MODEL)).keys == ("lr", "model")
+    assert SearchSpace((RATE, MODEL)).keys == ("lr", "model")
 
 
 def test_description_is_the_grammar_that_it_could_have_been_written_in() -> None:
-    space = Space((MODEL, RATE, WIDTH, Range("a", 0.0, 1.0)), (parse_linear("a <= lr", "param_constraints"),))
+    space = SearchSpace((MODEL, RATE, WIDTH, Range("a", 0.0, 1.0)), (parse_linear("a <= lr", "param_constraints"),))
     assert space.describe() == {
         "model": "choice(mlp, cnn)",
         "lr": "tag(log, interval(0.0001, 0.1))",

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from ax_mo.hydra_project.overrides import quoted
 from ax_mo.search_space.grammar import parse_entry
-from ax_mo.search_space.parameters import Choice, Range, Space
+from ax_mo.search_space.parameters import Choice, Range
+from ax_mo.search_space.space import SearchSpace
 
 quick = settings(max_examples=40, deadline=None, database=None, derandomize=True)
 
@@ -43,7 +44,7 @@ def options_read_back(line: str) -> tuple[list[Any], list[Any]]:
     """The options of a choice, and what Hydra reads from a trial's overrides for each."""
     parameter = parse_entry(line, "x", lambda _: [])
     assert isinstance(parameter, Choice)
-    space = Space((parameter,))
+    space = SearchSpace((parameter,))
     parser = OverridesParser.create()
     values = [option.value for option in parameter.options]
     back = []
@@ -131,17 +132,17 @@ def test_strings_with_characters_outside_the_grammar_read_back(line: str) -> Non
 @quick
 @given(st.floats(allow_nan=False, allow_infinity=False))
 def test_float_of_a_range_reads_back_exactly(value: float) -> None:
-    (line,) = Space((Range("x", -2.0, 2.0),)).overrides({"x": value})
+    (line,) = SearchSpace((Range("x", -2.0, 2.0),)).overrides({"x": value})
     assert repr(OverridesParser.create().parse_override(line).value()) == repr(value)
 
 
 @quick
 @given(st.integers())
 def test_integer_of_a_range_reads_back_as_an_integer(value: int) -> None:
-    (line,) = Space((Range("x", 1, 2, integral=True),)).overrides({"x": value})
+    (line,) = SearchSpace((Range("x", 1, 2, integral=True),)).overrides({"x": value})
     assert repr(OverridesParser.create().parse_override(line).value()) == repr(value)
 
 
 def test_whole_float_stays_a_float() -> None:
-    (line,) = Space((Range("x", 0.0, 2.0),)).overrides({"x": 1})
+    (line,) = SearchSpace((Range("x", 0.0, 2.0),)).overrides({"x": 1})
     assert line == "x=1.0"

@@ -19,8 +19,8 @@ from ax_mo.search_space.activity import Composer
 from ax_mo.search_space.build import build_space
 from ax_mo.search_space.entries import read_entries
 from ax_mo.search_space.grammar import FixedOverride
-from ax_mo.search_space.parameters import Choice, Parameter, Range, Space
-from ax_mo.search_space.sample import point_at
+from ax_mo.search_space.parameters import Choice, Parameter, Range
+from ax_mo.search_space.space import SearchSpace
 
 LONG = bool(os.environ.get("AX_MO_TEST_LONG"))
 thorough = settings(deadline=None, database=None, derandomize=True)
@@ -78,7 +78,7 @@ def at(config: DictConfig, key: str) -> Any:
     return node
 
 
-def check_ways_back(space: Space, point: Mapping[str, Any]) -> None:
+def check_ways_back(space: SearchSpace, point: Mapping[str, Any]) -> None:
     """The point survives Ax's terms and JSON, and is inside the space."""
     ax_space = AxSpace(space)
     assert same(ax_space.decode(ax_space.encode(point)), dict(point))
@@ -214,8 +214,8 @@ def test_point_of_any_values_composes_to_itself(
             assert isinstance(parameter, Choice)
             assert sorted(repr(option.value) for option in parameter.options) == sorted(map(repr, expected))
         parameters.append(parameter)
-    space = Space(tuple(parameters), (), tuple(CHOSEN))
-    point = point_at(space, [unit for _, unit in drawn.values()])
+    space = SearchSpace(tuple(parameters), (), tuple(CHOSEN))
+    point = space.point_at([unit for _, unit in drawn.values()])
     assert list(point) == list(drawn)
     check_ways_back(space, point)
     config = project.composed_once(space.overrides(point))  # type: ignore[attr-defined]
@@ -273,7 +273,7 @@ CROSSED = {
 
 
 @pytest.fixture(scope="module")
-def conditional_spaces(project: Composer) -> list[Space]:
+def conditional_spaces(project: Composer) -> list[SearchSpace]:
     return [
         build_space(params, CHOSEN if "open_group" not in params else [], [], project).space
         for params in (NESTED, PER_OPTION, CROSSED)
@@ -283,10 +283,10 @@ def conditional_spaces(project: Composer) -> list[Space]:
 @settings(thorough, max_examples=360 if LONG else 90)
 @given(st.integers(0, 2), st.lists(units, min_size=16, max_size=16))
 def test_conditional_point_composes_to_itself_without_what_is_inactive(
-    project: Composer, conditional_spaces: list[Space], index: int, numbers_drawn: list[float]
+    project: Composer, conditional_spaces: list[SearchSpace], index: int, numbers_drawn: list[float]
 ) -> None:
     space = conditional_spaces[index]
-    point = point_at(space, numbers_drawn[: len(space.parameters)])
+    point = space.point_at(numbers_drawn[: len(space.parameters)])
     check_ways_back(space, point)
     lines = space.overrides(point)
     searched = [line for line in lines if line.split("=")[0] in space.keys]
@@ -302,14 +302,14 @@ def test_conditional_point_composes_to_itself_without_what_is_inactive(
             assert not isinstance(parameter, Range) or type(value) is (int if parameter.integral else float)
 
 
-def test_every_parameter_of_those_spaces_can_be_active_and_inactive(conditional_spaces: list[Space]) -> None:
+def test_every_parameter_of_those_spaces_can_be_active_and_inactive(conditional_spaces: list[SearchSpace]) -> None:
     """The property above says little of a space in which everything is always active."""
     for space in conditional_spaces:
         assert sum(bool(parameter.when) for parameter in space.parameters) >= 5
 
 
 def test_plain_value_of_those_spaces_is_given_where_its_key_exists(
-    project: Composer, conditional_spaces: list[Space]
+    project: Composer, conditional_spaces: list[SearchSpace]
 ) -> None:
     nested = conditional_spaces[0]
     seen = set()

@@ -11,7 +11,7 @@ from ax_mo.errors import ConfigError
 from ax_mo.hydra_project.project import Project, without_hydra
 from ax_mo.search_space.activity import Composer
 from ax_mo.search_space.build import build_space
-from ax_mo.search_space.parameters import Space
+from ax_mo.search_space.space import SearchSpace
 from ax_mo.search_space.start import config_point, initial_points, values_in
 
 MakeProject = Callable[..., Project]
@@ -46,7 +46,7 @@ class Colour(Enum):
     BLUE = 2
 
 
-def space_of(project: Composer, params: Mapping[str, Any], constraints: Any = ()) -> Space:
+def space_of(project: Composer, params: Mapping[str, Any], constraints: Any = ()) -> SearchSpace:
     return build_space(params, [], constraints, project).space
 
 

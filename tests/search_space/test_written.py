@@ -4,8 +4,8 @@ import json
 
 from ax_mo.core.linear import LinearConstraint
 from ax_mo.search_space.grammar import parse_entry
-from ax_mo.search_space.parameters import Condition, ConditionalOverride, Space
-from ax_mo.search_space.written import space_as_json, space_from_json
+from ax_mo.search_space.parameters import Condition
+from ax_mo.search_space.space import ConditionalOverride, SearchSpace, space_as_json, space_from_json
 
 AWKWARD = """'a,b', '1', 1, 1.0, true, 'true', null, 'null', [1,[2.5]], {x:1,y:[a]}, '', 'é', '${a}', "it's", x"""
 
@@ -25,7 +25,7 @@ def test_space_is_read_back_as_it_was_written() -> None:
 
     parameters = tuple(parse_entry(f"{key}={value}", key, options) for key, value in lines.items())
     when = (Condition("model", ("mlp",)),)
-    space = Space(
+    space = SearchSpace(
         parameters,  # type: ignore[arg-type]
         (LinearConstraint((("lr", 2.0), ("width", -1.0)), 0.5, "2*lr <= width + 0.5"),),
         ("seed=1",),

@@ -8,13 +8,14 @@ import pytest
 from ax_mo.core.objectives import parse_goals
 from ax_mo.core.trial import Outcome, Status, Trial
 from ax_mo.errors import AxMoError
-from ax_mo.search_space.parameters import Range, Space
+from ax_mo.search_space.parameters import Range
+from ax_mo.search_space.space import SearchSpace
 from ax_mo.storage.location import Location
 from ax_mo.storage.lock import is_held, sole_sweeper
 from ax_mo.storage.snapshot import StudyRecord, about, read_record
 from ax_mo.storage.store import Definition, Store, StoredStudy, read_studies
 
-SPACE = Space((Range("x", 0.0, 1.0),))
+SPACE = SearchSpace((Range("x", 0.0, 1.0),))
 GOALS = parse_goals({"loss": {"goal": "minimize", "threshold": 2}, "size": "minimize"}, None, ["cost <= 1"])
 
 

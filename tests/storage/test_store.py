@@ -18,7 +18,8 @@ from ax_mo.core.trial import Outcome, Status, Trial
 from ax_mo.core.urls import redacted
 from ax_mo.errors import ConfigError, StudyStopped
 from ax_mo.search_space.grammar import parse_entry
-from ax_mo.search_space.parameters import Choice, Space
+from ax_mo.search_space.parameters import Choice
+from ax_mo.search_space.space import SearchSpace
 from ax_mo.storage.store import Definition, Store, differences, now, read_studies
 
 DEFINITION = Definition(
@@ -104,7 +105,7 @@ def test_nan_of_a_choice_is_read_back_and_found_among_its_options(open_store: Op
     asked(open_store(), point={"x": math.nan})
     point = read(open_store).point
     assert math.isnan(point["x"])
-    assert Space((parameter,)).overrides(point) == ["x=nan"]
+    assert SearchSpace((parameter,)).overrides(point) == ["x=nan"]
 
 
 # BUG: JSON turns the keys of {1: a} into strings; a resume then fails with "x has no option {'1': 'a'}".
@@ -112,7 +113,7 @@ def test_mapping_with_integer_keys_is_read_back_and_found_among_its_options(open
     parameter = parse_entry("x=choice({1:a}, {2:b})", "x", lambda _: [])
     assert isinstance(parameter, Choice)
     asked(open_store(), point={"x": parameter.options[0].value})
-    assert Space((parameter,)).overrides(read(open_store).point) == ["x={1:a}"]
+    assert SearchSpace((parameter,)).overrides(read(open_store).point) == ["x={1:a}"]
 
 
 def test_overrides_are_read_back_exactly(open_store: OpenStore) -> None:

@@ -10,18 +10,19 @@ from typing import Any
 
 from ax_mo.core.objectives import Goals, parse_goals
 from ax_mo.core.trial import Status, Trial
-from ax_mo.search_space.parameters import Choice, Condition, Option, Range, Space
+from ax_mo.search_space.parameters import Choice, Condition, Option, Range
 from ax_mo.search_space.sample import QuasiRandomPoints
+from ax_mo.search_space.space import SearchSpace
 from ax_mo.storage.snapshot import StudyRecord
 from tests.support.trials import make_trial
 
-FLAT = Space((
+FLAT = SearchSpace((
     Choice("model", (Option("mlp", "mlp"), Option("cnn", "cnn")), is_group=True),
     Range("optim.lr", 1e-4, 1e-1, log=True),
     Range("width", 16, 128, integral=True, log=True),
     Choice("act", (Option("relu", "relu"), Option("tanh", "tanh"), Option("gelu", "gelu"))),
 ))  # fmt: skip
-CONDITIONAL = Space((
+CONDITIONAL = SearchSpace((
     *FLAT.parameters[:2],
     replace(FLAT.parameters[2], when=(Condition("model", ("mlp",)),)),
     Range("channels", 4, 32, integral=True, when=(Condition("model", ("cnn",)),)),
@@ -53,7 +54,7 @@ def metrics_of(point: Any) -> dict[str, float]:
     }
 
 
-def trial(number: int, point: Any, space: Space = FLAT, **changes: Any) -> Trial:
+def trial(number: int, point: Any, space: SearchSpace = FLAT, **changes: Any) -> Trial:
     """A completed one, unless ``changes`` say otherwise."""
     started = START + timedelta(seconds=20 * abs(number))
     at = {
@@ -79,7 +80,7 @@ def study(
     directory: Path,
     count: int = 30,
     objectives: int = 2,
-    space: Space = FLAT,
+    space: SearchSpace = FLAT,
     mixed: bool = True,
     settings: dict[str, Any] | None = None,
 ) -> StudyRecord:
@@ -99,7 +100,7 @@ def record(
     directory: Path,
     trials: Sequence[Trial],
     of: Goals | None = None,
-    space: Space = FLAT,
+    space: SearchSpace = FLAT,
     settings: dict[str, Any] | None = None,
 ) -> StudyRecord:
     ordered = tuple(sorted(trials, key=lambda trial: trial.number))

@@ -5,12 +5,13 @@ import pytest
 from ax_mo.core.linear import LinearConstraint
 from ax_mo.core.objectives import parse_goals
 from ax_mo.search_space.grammar import parse_entry
-from ax_mo.search_space.parameters import Choice, Condition, ConditionalOverride, Option, Parameter, Range, Space
+from ax_mo.search_space.parameters import Choice, Condition, Option, Parameter, Range
+from ax_mo.search_space.space import ConditionalOverride, SearchSpace
 from ax_mo.sweep.dry_run import description
 
 GOALS = parse_goals({"val_acc": {"goal": "maximize", "threshold": 0.9}, "size": "minimize"}, None, ["seconds <= 60"])
 MLP, CNN = (Condition("model", (option,)) for option in ("mlp", "cnn"))
-SPACE = Space(
+SPACE = SearchSpace(
     (
         Choice("model", (Option("mlp", "mlp"), Option("cnn", "cnn")), is_group=True),
         Range("model.hidden", 16, 128, integral=True, log=True, when=(MLP,)),
@@ -23,16 +24,16 @@ SPACE = Space(
 )
 
 
-def space_of(*lines: str, constraints: tuple[LinearConstraint, ...] = ()) -> Space:
+def space_of(*lines: str, constraints: tuple[LinearConstraint, ...] = ()) -> SearchSpace:
     parameters: list[Parameter] = []
     for line in lines:
         parameter = parse_entry(line, line.split("=")[0], lambda _: [])
         assert isinstance(parameter, Range | Choice)
         parameters.append(parameter)
-    return Space(tuple(parameters), constraints)
+    return SearchSpace(tuple(parameters), constraints)
 
 
-def counted(space: Space) -> str:
+def counted(space: SearchSpace) -> str:
     return next(line for line in description(space, GOALS, "").splitlines() if line.startswith("configurations: "))[16:]
 
 
@@ -97,4 +98,4 @@ def test_count_is_of_what_meets_the_constraints() -> None:
 
 def test_count_of_a_conditional_space_is_the_sum_over_its_options() -> None:
     parameters = tuple(p for p in SPACE.parameters if p.key != "lr")
-    assert counted(Space(parameters)) == str(2 * (113 + 2))
+    assert counted(SearchSpace(parameters)) == str(2 * (113 + 2))

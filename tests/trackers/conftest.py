@@ -14,11 +14,14 @@ import pytest
 
 from ax_mo.core.objectives import parse_goals
 from ax_mo.core.trial import Status, Trial
-from ax_mo.search_space.parameters import Choice, Option, Range, Space
+from ax_mo.search_space.parameters import Choice, Option, Range
+from ax_mo.search_space.space import SearchSpace
 from ax_mo.storage.snapshot import StudyRecord
 from ax_mo.trackers.env import StudyTag
 
-SPACE = Space((Range("optim.lr", 1e-4, 0.1, log=True), Choice("+model@net", (Option("a", "a"), Option(None, "null")))))
+SPACE = SearchSpace(
+    (Range("optim.lr", 1e-4, 0.1, log=True), Choice("+model@net", (Option("a", "a"), Option(None, "null"))))
+)
 GOALS = parse_goals({"val/acc": {"goal": "maximize", "threshold": 0.5}, "size": "minimize"})
 TAG = StudyTag("nas", "0123456789ab")
 

@@ -18,7 +18,7 @@ from ax_mo.core.trial import Status, Trial
 from ax_mo.hydra_project.overrides import as_text
 from ax_mo.hydra_project.project import Project, without_hydra
 from ax_mo.search_space.build import build_space
-from ax_mo.search_space.parameters import Space
+from ax_mo.search_space.space import SearchSpace
 from ax_mo.storage.store import Definition, Store
 from ax_mo.sweep.settings import parse_settings
 from ax_mo.sweep.spec import Plan, make_plan
@@ -111,7 +111,7 @@ def write_run(
         record(directory / trial.directory, record_of or project, *given)
 
 
-def space_of(project: Project, *arguments: str, **params: Any) -> Space:
+def space_of(project: Project, *arguments: str, **params: Any) -> SearchSpace:
     named = {key.replace("__", "."): value for key, value in (params or {"x": "interval(0,1)"}).items()}
     return build_space(named, arguments, [], project).space
 

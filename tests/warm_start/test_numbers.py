@@ -13,7 +13,8 @@ from ax_mo.core.trial import Status, Trial
 from ax_mo.errors import ConfigError
 from ax_mo.hydra_project.project import Project
 from ax_mo.search_space.grammar import parse_entry
-from ax_mo.search_space.parameters import Choice, Range, Space
+from ax_mo.search_space.parameters import Choice, Range
+from ax_mo.search_space.space import SearchSpace
 from ax_mo.storage.location import Location
 from ax_mo.warm_start.reader import distinct, new_imports
 from ax_mo.warm_start.report import Import, Source
@@ -36,13 +37,13 @@ def imported(handle: str, x: Any = 0.25, number: int = 0) -> Trial:
     return Trial(number, Status.IMPORTED, {"x": x}, (f"x={x}",), "/earlier/0", "imported", handle=handle)
 
 
-X = Space((Range("x", 0.0, 1.0),))
+X = SearchSpace((Range("x", 0.0, 1.0),))
 
 
-def choices(text: str) -> tuple[Space, list[Any]]:
+def choices(text: str) -> tuple[SearchSpace, list[Any]]:
     parameter = parse_entry(f"x={text}", "x", lambda _: [])
     assert isinstance(parameter, Choice)
-    return Space((parameter,)), [option.value for option in parameter.options]
+    return SearchSpace((parameter,)), [option.value for option in parameter.options]
 
 
 def test_imported_trials_are_numbered_downwards() -> None:

@@ -3,11 +3,11 @@
 import pytest
 
 from ax_mo.search_space.activity import Composer
-from ax_mo.search_space.parameters import Space
+from ax_mo.search_space.space import Outside, SearchSpace
 from tests.search_space.networks import BLOCK, MODEL, PER_OPTION, built, space_of
 
 
-def conditional(networks: Composer) -> Space:
+def conditional(networks: Composer) -> SearchSpace:
     params = {**MODEL, **BLOCK, "model.hidden1": "int(interval(1, 3))", "model.block.width": "1,2", "seed": "1,2"}
     return space_of(networks, {**params, "model.stages": 5})
 
@@ -50,9 +50,9 @@ def test_outside_looks_at_active_values_only(networks: Composer) -> None:
     assert space.outside({**values, "model.block.width": 99, "model/block": "none"}) is None
     assert "model.hidden1=9 is above its upper bound 3" in str(space.outside({**values, "model.hidden1": 9}))
     assert "model.hidden1=2.5 is not a whole number" in str(space.outside({**values, "model.hidden1": 2.5}))
-    assert space.outside({"model": "mlp", "seed": 1}) == "it gives no value for model.hidden1"
+    assert space.outside({"model": "mlp", "seed": 1}) == Outside("it gives no value for model.hidden1", "model.hidden1")
     assert "model='rnn' is not among mlp, cnn, resnet" in str(space.outside({**values, "model": "rnn"}))
-    assert space.outside({**values, "model": "cnn"}) == "it gives no value for model/block"
+    assert space.outside({**values, "model": "cnn"}) == Outside("it gives no value for model/block", "model/block")
 
 
 def test_truth_value_is_outside_a_choice_of_numbers(networks: Composer) -> None:
