@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
 
-from ax_mo.trial.differences import Difference
+from ax_mo.trial.metric_sources.differences import Difference
 from ax_mo.trial.untrusted import storable
 
 Value = Any

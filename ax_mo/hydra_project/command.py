@@ -33,8 +33,8 @@ from ax_mo.trial.files import (
     write_atomically,
     write_json,
 )
+from ax_mo.trial.metric_sources.files import sizes_of_logs
 from ax_mo.trial.temporary import remove_left
-from ax_mo.trial.trial_files import sizes_of_logs
 
 RECORDER = "ax_mo.trial.recorder.ResultRecorder"
 

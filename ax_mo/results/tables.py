@@ -9,7 +9,7 @@ from ax_mo.core.repeats import standard_errors
 from ax_mo.core.trial import Trial, Value
 from ax_mo.search_space.parameters import Choice
 from ax_mo.storage.snapshot import StudyRecord
-from ax_mo.trial.metrics import as_json
+from ax_mo.trial.numbers import as_json
 
 TIMES = ("asked", "submitted", "started", "ended")
 

@@ -13,7 +13,8 @@ from ax_mo.errors import ConfigError, closest
 from ax_mo.hydra_project.project import Project, all_keys, has_key, reason
 from ax_mo.search_space.sample import covering_points
 from ax_mo.search_space.space import SearchSpace
-from ax_mo.trial.metric_sources import Origin, parse_metric_sources
+from ax_mo.trial.metric_sources.config import ConfigValue
+from ax_mo.trial.metric_sources.settings import parse_metric_sources
 
 
 @dataclass(frozen=True)
@@ -56,8 +57,8 @@ class ConfigMetrics:
 
 def config_metrics(metrics: Any, required: Sequence[str]) -> ConfigMetrics:
     """Those of ``hydra.sweeper.metrics`` whose source is the configuration. Raises ConfigError."""
-    sources = parse_metric_sources(metrics)
-    keys = {name: str(source.tag) for name, source in sources.items() if source.origin is Origin.CONFIG}
+    sources = {name: setting.source for name, setting in parse_metric_sources(metrics).items()}
+    keys = {name: source.key for name, source in sources.items() if isinstance(source, ConfigValue)}
     return ConfigMetrics(keys, frozenset(required))
 
 

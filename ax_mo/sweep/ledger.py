@@ -37,9 +37,9 @@ from ax_mo.sweep.termination import StopWhen, gain_is_small, time_is_up
 from ax_mo.terminal import Progress, Screen
 from ax_mo.terminal.running import RunningTrials
 from ax_mo.trial.curve import CurvePoint, read_curve
-from ax_mo.trial.differences import Difference, sentence
 from ax_mo.trial.files import PID, SPEC, remove
-from ax_mo.trial.metrics import as_json
+from ax_mo.trial.metric_sources.differences import Difference, describe_differences
+from ax_mo.trial.numbers import as_json
 
 
 class Observer(Protocol):
@@ -371,7 +371,7 @@ class Ledger:
         news = [difference for difference in differences if difference.metric not in self._told_of]
         if news:
             self._told_of.update(difference.metric for difference in news)
-            self.screen.notice(f"trial {run.label}: {sentence(news)}")
+            self.screen.notice(f"trial {run.label}: {describe_differences(news)}")
 
     def cancel(self, key: Key) -> None:
         """The user ended the run. What it had left before counts, and it was stopped early if it had been asked to.

@@ -29,8 +29,8 @@ from ax_mo.storage.description import Description
 from ax_mo.storage.snapshot import record_of
 from ax_mo.storage.store import StoredStudy
 from ax_mo.trial.files import SPEC, STOP, read_json
-from ax_mo.trial.gather import partial_metrics
-from ax_mo.trial.metrics import as_json
+from ax_mo.trial.metric_sources.gather import partial_metrics
+from ax_mo.trial.numbers import as_json
 from ax_mo.trial.untrusted import measured, storable, storable_value
 
 _LONGEST_GENERATOR = 32

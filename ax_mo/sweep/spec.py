@@ -3,7 +3,6 @@
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -35,8 +34,8 @@ from ax_mo.storage.snapshot import about
 from ax_mo.storage.store import check_welcome
 from ax_mo.sweep.settings import Settings, ignored_sampler
 from ax_mo.sweep.termination import StopWhen, parse_stop_when, parse_timeout_hours
-from ax_mo.trial.metric_sources import Origin, parse_metric_sources
-from ax_mo.trial.metrics import as_json
+from ax_mo.trial.metric_sources.settings import parse_metric_sources
+from ax_mo.trial.numbers import as_json
 from ax_mo.warm_start.reader import distinct, entries_of, read_source, source_of
 from ax_mo.warm_start.report import Import
 
@@ -234,24 +233,12 @@ def _plan(settings: Settings, arguments: Sequence[str], project: Project, resumi
     )
 
 
-_READERS = {
-    Origin.TENSORBOARD: (("tensorboard",), "needs TensorBoard's reader: pip install 'hydra-ax-mo[tensorboard]'"),
-    Origin.LIGHTNING: (
-        ("lightning", "pytorch_lightning"),
-        "and neither lightning nor pytorch_lightning is installed, so that no trial logs anything with it: "
-        "pip install lightning, or choose another source",
-    ),
-}
-"""Packages, of which one is needed where the trials run, and what to say where there is none."""
-
-
 def _metrics(settings: Settings, project: Project) -> Mapping[str, Any]:
     """``hydra.sweeper.metrics``, which the trials read again. Raises ConfigError."""
     sources = parse_metric_sources(settings.metrics)
-    for name, source in sources.items() if not project.trials_are_elsewhere else ():
-        packages, problem = _READERS.get(source.origin, ((), ""))
-        if packages and not any(map(find_spec, packages)):
-            raise ConfigError(f"hydra.sweeper.metrics.{name}.source: {source.origin} {problem}.")
+    for name, setting in sources.items() if not project.trials_are_elsewhere else ():
+        if missing := setting.source.missing_package():
+            raise ConfigError(f"hydra.sweeper.metrics.{name}.source: {setting.kind} {missing}.")
     return settings.metrics or {}
 
 

@@ -62,6 +62,10 @@ class Curve:
         """One metric's value at each of its steps, in rising order."""
         return {point.step: point.metrics[name] for point in self.points if name in point.metrics}
 
+    def reported(self) -> "Curve":
+        """The points of ``report()`` alone."""
+        return Curve(tuple(point for point in self.points if point.fit is None))
+
     def last(self) -> dict[str, float]:
         """Each metric's last value."""
         return {name: value for point in self.points for name, value in point.metrics.items()}

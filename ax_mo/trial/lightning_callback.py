@@ -21,7 +21,7 @@ from ax_mo.trial import current
 from ax_mo.trial.costs import ModelSize, size_of
 from ax_mo.trial.curve import append
 from ax_mo.trial.files import CURVE, LIGHTNING, read_json, write_json
-from ax_mo.trial.metrics import as_json, as_number
+from ax_mo.trial.numbers import as_json, as_number
 
 log = logging.getLogger("ax_mo")
 

@@ -14,14 +14,14 @@ from typing import Any
 from hydra.experimental.callback import Callback
 
 from ax_mo.trial import current
-from ax_mo.trial.curve import read_curve
-from ax_mo.trial.differences import sentence
 from ax_mo.trial.files import CURVE, LIGHTNING, RESULT, SCHEMA, SPEC, read_json, remove, write_json
-from ax_mo.trial.gather import gather
 from ax_mo.trial.heartbeat import Heartbeat
 from ax_mo.trial.memory import MemoryWatch, peak_of_gpu
-from ax_mo.trial.metrics import MetricError, as_json
-from ax_mo.trial.sources import merge
+from ax_mo.trial.metric_sources.differences import describe_differences
+from ax_mo.trial.metric_sources.gather import gather, trial_output
+from ax_mo.trial.metric_sources.precedence import choose_metrics
+from ax_mo.trial.metric_sources.source import MetricError
+from ax_mo.trial.numbers import as_json
 from ax_mo.trial.untrusted import MOST_BYTES, is_too_deep, storable, storable_name
 
 log = logging.getLogger("ax_mo")
@@ -212,16 +212,17 @@ def _metrics(
     value: Any, spec: dict[str, Any], directory: Path, stopped: str | None, built_in: Mapping[str, float] | None
 ) -> tuple[dict[str, float], dict[str, Any]]:
     """The trial's metrics, and what ``result.json`` says about them. Raises MetricError."""
-    curve = read_curve(directory)
     required = spec.get("required", [])
     for stream in (sys.stdout, sys.stderr):  # what the task has printed may be where its metrics are
         with suppress(AttributeError, OSError, ValueError):  # they may be closed, or none
             stream.flush()
-    said = gather(value, spec, directory, curve, required if stopped is None else (), built_in)
-    merged = merge(said, required, stopped is not None)
+    trial = trial_output(directory, spec, value)
+    candidates = gather(trial, required if stopped is None else (), built_in)
+    merged = choose_metrics(candidates, required, stopped is not None)
+    curve = trial.curve
     about: dict[str, Any] = {"sources": merged.sources}
     if merged.differences:
-        log.warning("%s.", sentence(merged.differences))
+        log.warning("%s.", describe_differences(merged.differences))
         about["differences"] = [difference.as_json() for difference in merged.differences]
     if curve.dropped:
         log.warning("%d points or values of the learning curve were dropped: repeated or not finite.", curve.dropped)

@@ -1,8 +1,7 @@
 """Parts that can be added by other packages: the built-in ones of a kind, and those of its entry-point group."""
 
 from collections.abc import Mapping
-from functools import cached_property
-from importlib.metadata import EntryPoint, entry_points
+from importlib import import_module
 from typing import Any
 
 from ax_mo.errors import ConfigError, closest
@@ -17,30 +16,43 @@ class Registry:
 
     def __init__(self, group: str, built_in: Mapping[str, str]) -> None:
         self._group = group
-        self._built_in = {name: EntryPoint(name, value, group) for name, value in built_in.items()}
+        self._built_in = built_in
 
-    @cached_property
-    def _all(self) -> dict[str, EntryPoint]:
-        added = {entry.name: entry for entry in entry_points(group=self._group)}
-        return {**added, **self._built_in}  # a package cannot change what a built-in name means
+    def _installed(self) -> dict[str, str]:
+        from importlib.metadata import entry_points  # most trials have no need of it
+
+        added = {entry.name: entry.value for entry in entry_points(group=self._group)}
+        return {name: added[name] for name in sorted(added) if name not in self._built_in}
 
     @property
     def names(self) -> list[str]:
         """All names, the built-in ones first."""
-        return [*self._built_in, *sorted(self._all.keys() - self._built_in)]
+        return [*self._built_in, *self._installed()]
 
     def load(self, name: str, key: str) -> Any:
-        """The part of that name. Raises ConfigError naming the setting ``key`` where there is none or it fails."""
-        entry = self._built_in.get(name) or self._all.get(name)  # installed packages are searched only if need be
-        if entry is None:
+        """The part of that name. Raises ConfigError naming the setting ``key`` where there is none or it fails.
+
+        A package cannot change what a built-in name means.
+        """
+        if name in self._built_in:  # installed packages are searched only if need be
+            return _import(self._built_in[name])
+        installed = self._installed()
+        if name not in installed:
             known = self.names
             raise ConfigError(f"{key}: '{name}' is not known; there are {', '.join(known)}.{closest(name, known)}")
         try:
-            return entry.load()
+            return _import(installed[name])
         except Exception as error:
-            if name in self._built_in:
-                raise
             raise ConfigError(
-                f"{key}: '{name}' ({entry.value}, an entry point of {self._group}) cannot be imported: "
+                f"{key}: '{name}' ({installed[name]}, an entry point of {self._group}) cannot be imported: "
                 f"{type(error).__name__}: {error}"
             ) from error
+
+
+def _import(path: str) -> Any:
+    """What ``module:attribute`` leads to."""
+    module, _, names = path.partition(":")
+    part = import_module(module)
+    for name in names.strip().split("."):
+        part = getattr(part, name)
+    return part

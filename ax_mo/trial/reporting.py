@@ -11,7 +11,7 @@ from typing import Any
 from ax_mo.trial import current
 from ax_mo.trial.curve import append
 from ax_mo.trial.files import CURVE
-from ax_mo.trial.metrics import as_number
+from ax_mo.trial.numbers import as_number
 
 log = logging.getLogger("ax_mo")
 _warned: set[str] = set()

@@ -6,8 +6,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from ax_mo.trial.differences import Difference
 from ax_mo.trial.files import RESULT, SCHEMA
+from ax_mo.trial.metric_sources.differences import Difference
 from ax_mo.trial.untrusted import LARGEST, Unusable, measured, parse_json, read_bytes, storable_name
 
 _EARLIEST, _LATEST = 1970, 2200

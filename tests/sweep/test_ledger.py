@@ -20,8 +20,8 @@ from ax_mo.runner.job import JobState, Phase
 from ax_mo.sweep.ledger import Ledger
 from ax_mo.sweep.resume import Resumption
 from ax_mo.trial.curve import append
-from ax_mo.trial.differences import Difference
 from ax_mo.trial.files import CURVE, LIGHTNING, RESULT, SPEC, STOP
+from ax_mo.trial.metric_sources.differences import Difference
 
 GOALS = parse_goals({"acc": "maximize"})
 WHY = "dominated at step 3 by trial 0"

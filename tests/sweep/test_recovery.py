@@ -13,7 +13,7 @@ from ax_mo.storage.snapshot import about
 from ax_mo.storage.store import read_studies, write_study
 from ax_mo.sweep.recovery import recovered
 from ax_mo.trial.files import SPEC
-from ax_mo.trial.metrics import as_json
+from ax_mo.trial.numbers import as_json
 from tests.support import studies
 
 POISONS: dict[str, dict[str, Any]] = {

@@ -11,10 +11,9 @@ import torch
 import ax_mo
 from ax_mo.trial import current
 from ax_mo.trial.costs import ModelSize, recorded_costs, size_of
-from ax_mo.trial.curve import read_curve
 from ax_mo.trial.files import LIGHTNING, read_json
-from ax_mo.trial.gather import gather
-from ax_mo.trial.sources import merge
+from ax_mo.trial.metric_sources.gather import gather, trial_output
+from ax_mo.trial.metric_sources.precedence import choose_metrics
 from tests.trial import lightning_task
 
 
@@ -41,9 +40,9 @@ def test_parameters_are_counted_as_lightnings_are() -> None:
 def test_reported_model_is_a_metric(trial: Path) -> None:
     ax_mo.report_model(torch.nn.Linear(1, 1))
     ax_mo.report_model(model())
-    said = gather(0.5, {"objectives": ["loss", "num_params"]}, trial, read_curve(trial))
-    assert merge(said, ["num_params"]).metrics == {"num_params": 8, "num_params_total": 11}
-    assert merge(said, ["num_params"]).sources["num_params"] == "built-in"
+    said = gather(trial_output(trial, {"objectives": ["loss", "num_params"]}, 0.5))
+    assert choose_metrics(said, ["num_params"]).metrics == {"num_params": 8, "num_params_total": 11}
+    assert choose_metrics(said, ["num_params"]).sources["num_params"] == "built-in"
 
 
 def test_reported_model_and_a_trainers_record_leave_each_other_alone(trial: Path) -> None:

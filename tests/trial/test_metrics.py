@@ -11,14 +11,16 @@ import pytest
 import torch
 from omegaconf import OmegaConf
 
-from ax_mo.trial.metrics import MetricError, as_json, as_number, by_name
-from ax_mo.trial.sources import Said, merge
+from ax_mo.trial.metric_sources.precedence import Candidates, choose_metrics
+from ax_mo.trial.metric_sources.returned import by_name
+from ax_mo.trial.metric_sources.source import MetricError
+from ax_mo.trial.numbers import as_json, as_number
 
 TWO = ["acc", "size"]
 
 
 def metrics_from(value: Any, objectives: list[str], required: list[str]) -> dict[str, float]:
-    return merge(Said(by_name(value, objectives)), required).metrics
+    return choose_metrics(Candidates(by_name(value, objectives)), required).metrics
 
 
 def message_of(value: Any, objectives: list[str] = TWO, required: list[str] | None = None) -> str:

@@ -17,9 +17,10 @@ from omegaconf import OmegaConf
 import ax_mo
 from ax_mo.runner.job import JobState, Phase
 from ax_mo.runner.outcome import outcome_of
-from ax_mo.trial import current, data_files
-from ax_mo.trial.differences import Difference
+from ax_mo.trial import current
 from ax_mo.trial.files import CURVE, HEARTBEAT, LIGHTNING, RESULT, SPEC, STDERR, STOP, read_json, write_json
+from ax_mo.trial.metric_sources.differences import Difference
+from ax_mo.trial.metric_sources.tables import CsvColumn
 from ax_mo.trial.recorder import ResultRecorder
 
 TRIAL: dict[str, Any] = {"schema": 1, "trial": 7, "attempt": 2, "objectives": ["acc"], "required": ["acc", "seconds"]}
@@ -418,7 +419,7 @@ def unreadable(monkeypatch: pytest.MonkeyPatch) -> None:
     def look(*_: Any) -> None:
         raise FileNotFoundError(2, "No such file or directory", "wandb/temporary")
 
-    monkeypatch.setattr(data_files.DataFiles, "look", look)
+    monkeypatch.setattr(CsvColumn, "values", look)
 
 
 @pytest.mark.usefixtures("unreadable")

@@ -32,7 +32,7 @@ def cost(first: str, then: str, **environment: str) -> float:
 
 
 def test_recorder_imports_nothing_heavy_and_costs_milliseconds() -> None:
-    assert cost("import hydra", "import ax_mo.trial.files, ax_mo.trial.metrics, ax_mo.trial.recorder") < 100
+    assert cost("import hydra", "import ax_mo.trial.files, ax_mo.trial.numbers, ax_mo.trial.recorder") < 100
 
 
 def test_importing_the_package_costs_less_than_30_ms() -> None:

@@ -1,8 +1,8 @@
-"""One set of metrics from everything that a trial said. Pure.
+"""In which order the sources of a metric count, and what the user is told of one that none of them has.
 
-The first that has a name wins: ``report()``, ``hydra.sweeper.metrics``, Lightning's final metrics, a returned dict, the
-costs that every trial has for free. A number that was returned without a name comes after all of those: which metric it
-is goes by its place alone, and many a ``main`` returns one for another purpose.
+The first that has a metric wins: ``report()``, ``hydra.sweeper.metrics``, Lightning's final metrics, a returned dict,
+the costs that every trial has for free. A number that was returned without a name comes after all of those: which
+metric it is goes by its place alone, and many a ``main`` returns one for another purpose.
 """
 
 import difflib
@@ -11,8 +11,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from ax_mo.trial.differences import Difference, alike
-from ax_mo.trial.metrics import MetricError, Returned, as_number
+from ax_mo.trial.metric_sources.differences import Difference, same_number
+from ax_mo.trial.metric_sources.returned import Returned
+from ax_mo.trial.metric_sources.source import MetricError, NotFound
+from ax_mo.trial.numbers import as_number
 from ax_mo.trial.untrusted import LARGEST
 
 RETURNED = "returned"
@@ -25,20 +27,8 @@ _SEEN = {REPORTED: "reported", LIGHTNING: "Lightning", BUILT_IN: "built-in"}
 
 
 @dataclass(frozen=True)
-class Missed:
-    """What ``hydra.sweeper.metrics`` looked for in vain: what it is called where, and what was there instead."""
-
-    kind: str
-    tag: str
-    where: str
-    instead: str
-    names: tuple[str, ...] = ()
-    """Those among which the one that was meant may be."""
-
-
-@dataclass(frozen=True)
-class Said:
-    """Everything that a trial said, each as name -> value; values need not be numbers."""
+class Candidates:
+    """Everything that may be a metric of a trial, each as name -> value; values need not be numbers."""
 
     returned: Returned = field(default_factory=lambda: Returned({}))
     reported: Mapping[str, Any] = field(default_factory=dict)
@@ -51,7 +41,7 @@ class Said:
     """The costs that every trial has."""
     curve: Mapping[str, float] = field(default_factory=dict)
     """The last values of the learning curve: all that a trial may have that was stopped early."""
-    missed: Mapping[str, Missed] = field(default_factory=dict)
+    not_found: Mapping[str, NotFound] = field(default_factory=dict)
     """What ``hydra.sweeper.metrics`` names and was not found; it serves the message alone."""
 
     @property
@@ -65,7 +55,7 @@ class Said:
 
 
 @dataclass(frozen=True)
-class Merged:
+class ChosenMetrics:
     """Finite metrics, and the source of each. ``unnamed`` is a number that the task returned without a name."""
 
     metrics: dict[str, float]
@@ -75,7 +65,7 @@ class Merged:
     """Where the task returned another number than that which is used for a required metric."""
 
 
-def merge(said: Said, required: Sequence[str], stopped: bool = False) -> Merged:
+def choose_metrics(candidates: Candidates, required: Sequence[str], stopped: bool = False) -> ChosenMetrics:
     """The metrics of one trial; raises MetricError if one of ``required`` is missing or not finite.
 
     A value that is no number at all gives way to the next source's; NaN does not: it is what the project says.
@@ -98,13 +88,13 @@ def merge(said: Said, required: Sequence[str], stopped: bool = False) -> Merged:
         else:
             not_finite[name] = value
 
-    for name, source, value in said.by_precedence:
+    for name, source, value in candidates.by_precedence:
         take(name, source, value)
     if stopped:
-        for name, number in said.curve.items():
+        for name, number in candidates.curve.items():
             if name not in metrics:
                 metrics[name], sources[name] = number, CURVE
-    for name, value in said.returned.by_position.items():
+    for name, value in candidates.returned.by_position.items():
         take(name, RETURNED, value)
     if not stopped:
         for name in required:
@@ -115,13 +105,13 @@ def merge(said: Said, required: Sequence[str], stopped: bool = False) -> Merged:
                 raise MetricError(f"the metric '{name}' is not a number: {no_number[name]!r:.200}")
         for name in required:
             if name not in metrics:
-                raise MetricError(_missing(name, said, required))
-    unnamed = as_number(said.returned.unnamed)
+                raise MetricError(_missing(name, candidates, required))
+    unnamed = as_number(candidates.returned.unnamed)
     if unnamed is not None and not math.isfinite(unnamed):
         unnamed = None
     # The metrics of a trial that was stopped are those of some step before its end.
-    differences = () if stopped else tuple(_differences(said.returned, metrics, sources, required))
-    return Merged(metrics, sources, unnamed, differences)
+    differences = () if stopped else tuple(_differences(candidates.returned, metrics, sources, required))
+    return ChosenMetrics(metrics, sources, unnamed, differences)
 
 
 def _differences(
@@ -130,33 +120,33 @@ def _differences(
     values = {**returned.by_position, **returned.named}
     for name in required:
         number = as_number(values.get(name))
-        if number is not None and sources[name] != RETURNED and not alike(number, metrics[name]):
+        if number is not None and sources[name] != RETURNED and not same_number(number, metrics[name]):
             yield Difference(name, metrics[name], sources[name], number)
 
 
-def _missing(name: str, said: Said, required: Sequence[str]) -> str:
+def _missing(name: str, candidates: Candidates, required: Sequence[str]) -> str:
     """Says what was looked for, or every name that was seen, and the closest."""
-    if name in said.missed:
-        missed = said.missed[name]
-        what = f"the {missed.kind} '{missed.tag}'" if missed.tag else f"a {missed.kind}"
-        hint = _hint(missed.tag, missed.names)
-        return f"the metric '{name}': looked for {what} in {missed.where}; {missed.instead}.{hint}"
-    known = {*said.returned.named, *said.built_in}
-    others = [(source, other) for other, source, _ in said.by_precedence if other not in known]
-    problem = said.returned.problem
+    if name in candidates.not_found:
+        looked = candidates.not_found[name]
+        what = f"the {looked.noun} '{looked.tag}'" if looked.tag else f"a {looked.noun}"
+        hint = _hint(looked.tag, looked.names)
+        return f"the metric '{name}': looked for {what} in {looked.where}; {looked.instead}.{hint}"
+    known = {*candidates.returned.named, *candidates.built_in}
+    others = [(source, other) for other, source, _ in candidates.by_precedence if other not in known]
+    problem = candidates.returned.problem
     if not others:
         if problem is not None:
-            return f"{problem}\n{_what_to_do(required, said.returned.unnamed)}"
-        listed = ", ".join(said.returned.names) or "none"
-        hint = _hint(name, [*said.returned.names, *said.built_in])
+            return f"{problem}\n{_what_to_do(required, candidates.returned.unnamed)}"
+        listed = ", ".join(candidates.returned.names) or "none"
+        hint = _hint(name, [*candidates.returned.names, *candidates.built_in])
         return f"the metric '{name}' was not returned; returned were: {listed}.{hint}{_OF_COSTS.get(name, '')}"
-    seen: dict[str, list[str]] = {RETURNED: said.returned.names} if said.returned.names else {}
+    seen: dict[str, list[str]] = {RETURNED: candidates.returned.names} if candidates.returned.names else {}
     for source, other in others:
         seen.setdefault(source, []).append(other)
     listed = "; ".join(
         f"{_SEEN.get(source, source)}: {', '.join(dict.fromkeys(names))}" for source, names in seen.items()
     )
-    hint = _hint(name, [*(other for names in seen.values() for other in names), *said.built_in])
+    hint = _hint(name, [*(other for names in seen.values() for other in names), *candidates.built_in])
     unnamed = f" ({problem})" if problem else ""
     return f"the metric '{name}' appeared nowhere{unnamed}; seen were {listed}.{hint}{_OF_COSTS.get(name, '')}"
 

@@ -10,8 +10,12 @@ from tensorboard.compat.proto.tensor_pb2 import TensorProto
 from torch.utils.tensorboard import SummaryWriter
 
 from ax_mo.trial.files import SPEC, write_json
-from ax_mo.trial.metrics import MetricError
-from ax_mo.trial.tensorboard import scalars
+from ax_mo.trial.metric_sources import tensorboard
+from ax_mo.trial.metric_sources.source import MetricError, TrialOutput
+
+
+def scalars(trial: Path) -> dict[str, list[float]]:
+    return tensorboard.scalars(TrialOutput(trial))
 
 
 @pytest.fixture

@@ -1,55 +1,53 @@
 """``hydra.sweeper.metrics``."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 from omegaconf import OmegaConf
 
 from ax_mo.errors import ConfigError
-from ax_mo.trial.metric_sources import MetricSource, Origin, Take, parse_metric_sources
+from ax_mo.trial.metric_sources.settings import SOURCES, Take, parse_metric_sources
+from ax_mo.trial.metric_sources.source import MetricSource, NotFound, TrialOutput
+
+SETTINGS = {"csv": "column, path, step_column, header, tag, take", "returned": "key", "config": "key"}
 
 
-@pytest.mark.parametrize(
-    ("entry", "expected"),
-    [
-        ("returned", MetricSource(Origin.RETURNED, "")),
-        ({"source": "returned", "key": 1}, MetricSource(Origin.RETURNED, "1")),
-        ({"source": "returned", "key": "test.acc"}, MetricSource(Origin.RETURNED, "test.acc")),
-        ({"source": "config", "key": "a * b"}, MetricSource(Origin.CONFIG, "a * b")),
-        ("csv", MetricSource(Origin.CSV, "loss", path="**/metrics.csv")),
-        (
-            {"source": "csv", "column": "x", "path": "./logs//*.csv", "step_column": "epoch", "take": "min"},
-            MetricSource(Origin.CSV, "x", Take.MIN, "logs/*.csv", "epoch"),
-        ),
-        (
-            {"source": "csv", "column": 2, "step_column": 0, "header": False},
-            MetricSource(Origin.CSV, 2, path="**/metrics.csv", step=0, header=False),
-        ),
-        (
-            {"source": "jsonl", "path": "log.jsonl", "step_key": "step"},
-            MetricSource(Origin.JSONL, "loss", path="log.jsonl", step="step"),
-        ),
-        ({"source": "log", "pattern": "a(b)"}, MetricSource(Origin.LOG, "a(b)", path="*.log")),
-    ],
-)
-def test_each_source_has_settings_of_its_own(entry: Any, expected: MetricSource) -> None:
-    assert parse_metric_sources({"loss": entry}) == {"loss": expected}
+@pytest.mark.parametrize("kind", SOURCES.names)
+def test_each_source_has_settings_of_its_own(kind: str) -> None:
+    with pytest.raises(ConfigError, match=f"there is no such key for 'source: {kind}'; choose from source, ") as caught:
+        parse_metric_sources({"loss": {"source": kind, "wrong": 1}})
+    assert SETTINGS.get(kind, "take.") in str(caught.value)
 
 
-def test_tag_is_the_name_and_take_the_last_unless_said_otherwise() -> None:
-    raw = {
-        "val_acc": {"source": "tensorboard", "tag": "val/acc", "take": "max"},
-        "loss": {"source": "csv"},
-        "val/loss": "curve",
-    }
-    expected = {
-        "val_acc": MetricSource(Origin.TENSORBOARD, "val/acc", Take.MAX),
-        "loss": MetricSource(Origin.CSV, "loss", Take.LAST, "**/metrics.csv"),
-        "val/loss": MetricSource(Origin.CURVE, "val/loss", Take.LAST),
-    }
-    assert parse_metric_sources(raw) == expected
-    assert parse_metric_sources(OmegaConf.create(raw)) == expected
+def test_source_alone_means_the_metric_of_that_name_and_the_last_value(tmp_path: Path) -> None:
+    (tmp_path / "metrics.csv").write_text("loss,acc\n3,1\n1,2\n2,3\n")
+    trial = TrialOutput(tmp_path)
+    assert parse_metric_sources(OmegaConf.create({"loss": "csv"}))["loss"].value(trial) == 2
+    raw = {"loss": {"source": "csv", "take": "min"}, "x": {"source": "csv", "column": "loss", "take": "max"}}
+    assert [setting.value(trial) for setting in parse_metric_sources(raw).values()] == [1, 3]
     assert parse_metric_sources(None) == parse_metric_sources({}) == {}
+
+
+def test_source_of_a_package_says_what_is_wrong_in_its_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Ini(MetricSource):
+        def __init__(self, metric: str, *, section: str, path: str = "*.ini") -> None:
+            if not path.endswith(".ini"):
+                raise ValueError(f"path: '{path}' is no INI file.")
+
+        def values(self, trial: TrialOutput) -> list[float]:
+            return []
+
+    monkeypatch.setattr(SOURCES, "load", lambda *_: Ini)
+    for entry, message in (
+        ({}, "section is missing: 'source: ini' needs it."),
+        ({"section": "a", "path": "a.txt"}, "path: 'a.txt' is no INI file."),
+    ):
+        with pytest.raises(ConfigError) as caught:
+            parse_metric_sources({"acc": {"source": "ini", **entry}})
+        assert str(caught.value) == f"hydra.sweeper.metrics.acc.{message}"
+    (setting,) = parse_metric_sources({"acc": {"source": "ini", "section": "a"}}).values()
+    assert setting.value(TrialOutput(Path())) == NotFound("value", "", "'source: ini'", "there is none")
 
 
 @pytest.mark.parametrize(
@@ -64,7 +62,7 @@ def test_tag_is_the_name_and_take_the_last_unless_said_otherwise() -> None:
         ),
         (
             {"a": {"source": "tensorbord"}},
-            "hydra.sweeper.metrics.a.source: 'tensorbord' is not known; choose one of returned, config, csv, json, "
+            "hydra.sweeper.metrics.a.source: 'tensorbord' is not known; there are returned, config, csv, json, "
             "jsonl, yaml, log, tensorboard, curve, lightning. Did you mean 'tensorboard'?",
         ),
         (
@@ -75,7 +73,7 @@ def test_tag_is_the_name_and_take_the_last_unless_said_otherwise() -> None:
         (
             {"a": {"source": "csv", "colunm": "x"}},
             "hydra.sweeper.metrics.a.colunm: there is no such key for 'source: csv'; choose from source, column, path, "
-            "step_column, header, take. Did you mean 'column'?",
+            "step_column, header, tag, take. Did you mean 'column'?",
         ),
         (
             {"a": {"source": "curve", "path": "x"}},

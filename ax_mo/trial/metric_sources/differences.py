@@ -7,7 +7,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
-from ax_mo.trial.metrics import as_json
+from ax_mo.trial.numbers import as_json
 
 _CLOSE = 1e-5
 """Relative: what sums in single precision differ by in another order."""
@@ -29,7 +29,7 @@ class Difference:
         return {"metric": self.metric, "used": self.used, "source": self.source, "returned": as_json(self.returned)}
 
 
-def alike(a: float, b: float) -> bool:
+def same_number(a: float, b: float) -> bool:
     """Whether two numbers are one, but for what rounding and half precision take from it."""
     if a == b or math.isclose(a, b, rel_tol=_CLOSE):
         return True
@@ -56,7 +56,7 @@ def _shortened(number: float) -> set[float]:
 _SHOWN = {"lightning": "Lightning", "reported": "ax_mo.report", "returned": "the returned dict", "built-in": "built in"}
 
 
-def sentence(differences: Sequence[Difference]) -> str:
+def describe_differences(differences: Sequence[Difference]) -> str:
     """What was returned, what is used instead, and how to have it otherwise; for people."""
     parts = [
         f"{_shown(d.returned, d.used)} for '{d.metric}', which is {_shown(d.used, d.returned)} "

@@ -1,10 +1,9 @@
-"""Dotted keys into mappings and lists, and the numbers there. Pure."""
+"""Dotted keys into nested mappings and lists, such as ``test.acc`` or ``runs.0.loss``."""
 
-import math
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from ax_mo.trial.metrics import as_number
+from ax_mo.trial.numbers import finite_number
 
 ABSENT = object()
 """What a key leads to that leads to nothing."""
@@ -37,27 +36,9 @@ def keys_in(value: Any, before: str = "", depth: int = 0) -> Iterator[str]:
     entries: Iterable[tuple[Any, Any]] = ()
     if depth < _DEEPEST and isinstance(value, Mapping):  # YAML's may hold themselves
         entries = value.items()
-    elif depth < _DEEPEST and isinstance(value, list | tuple) and not all(number(one) is not None for one in value):
+    elif depth < _DEEPEST and isinstance(value, list | tuple) and any(finite_number(one) is None for one in value):
         entries = enumerate(value)
     elif before:
         yield before[:-1]
     for name, entry in entries:
         yield from keys_in(entry, f"{before}{name}.", depth + 1)
-
-
-def number(entry: Any) -> float | None:
-    """The finite number that an entry is, or whose text it is."""
-    if isinstance(entry, str):
-        try:
-            found: float | None = float(entry)
-        except ValueError:
-            return None
-    else:
-        found = None if isinstance(entry, Mapping | list | tuple) else as_number(entry)
-    return found if found is not None and math.isfinite(found) else None
-
-
-def numbers(entry: Any) -> list[float]:
-    """The finite numbers of an entry, which may be a list of them."""
-    entries = entry if isinstance(entry, list | tuple) else [entry]
-    return [found for one in entries if (found := number(one)) is not None]

@@ -8,10 +8,9 @@ from typing import Any
 import pytest
 
 from ax_mo.hydra_project.command import prepare_directory
-from ax_mo.trial.data_files import DataFiles
 from ax_mo.trial.files import SPEC, write_json
-from ax_mo.trial.metric_sources import parse_metric_sources
-from ax_mo.trial.sources import Missed
+from ax_mo.trial.metric_sources.settings import parse_metric_sources
+from ax_mo.trial.metric_sources.source import NotFound, TrialOutput
 
 CHDIR = " (what a task writes where it was started is there with hydra.job.chdir=true)"
 
@@ -29,13 +28,13 @@ def write(path: Path, text: str | bytes, when: float = 2000) -> None:
     os.utime(path, (when, when))
 
 
-def look(trial: Path, source: str, name: str = "acc", **settings: Any) -> list[float] | Missed:
-    return DataFiles(trial).look(parse_metric_sources({name: {"source": source, **settings}})[name])
+def look(trial: Path, source: str, name: str = "acc", **settings: Any) -> list[float] | NotFound:
+    return parse_metric_sources({name: {"source": source, **settings}})[name].source.values(TrialOutput(trial))
 
 
 def instead(trial: Path, source: str, **settings: Any) -> str:
     found = look(trial, source, **settings)
-    assert isinstance(found, Missed)
+    assert isinstance(found, NotFound)
     return found.instead
 
 
@@ -107,7 +106,7 @@ def test_damaged_table_is_read_as_far_as_it_goes(trial: Path) -> None:
 
 def test_table_that_has_not_the_column_tells_which_it_has(trial: Path) -> None:
     write(trial / "logs" / "metrics.csv", "epoch,val/acc\n0,x\n")
-    assert look(trial, "csv", column="val/akk") == Missed(
+    assert look(trial, "csv", column="val/akk") == NotFound(
         "column", "val/akk", "'**/metrics.csv' of the trial's directory",
         "logs/metrics.csv has the columns epoch, val/acc", ("epoch", "val/acc"),
     )  # fmt: skip
@@ -149,8 +148,8 @@ def test_yaml_as_people_write_it_is_read(trial: Path) -> None:
 def test_document_that_has_not_the_key_tells_which_it_has(trial: Path) -> None:
     write(trial / "r.json", json.dumps({"test": {"acc": 0.5, "curve": [1, 2]}, "name": "x"}))
     missed = look(trial, "json", path="r.json", key="test.akk")
-    assert isinstance(missed, Missed)
-    assert (missed.kind, missed.instead) == ("key", "r.json has the keys test.acc, test.curve, name")
+    assert isinstance(missed, NotFound)
+    assert (missed.noun, missed.instead) == ("key", "r.json has the keys test.acc, test.curve, name")
     assert missed.names == ("test.acc", "test.curve", "name")
     assert instead(trial, "json", path="r.json", key="name") == "what r.json has there is no number"
     assert instead(trial, "json", path="r.json", key="test") == "what r.json has there is no number"
@@ -189,7 +188,7 @@ def test_last_match_of_a_log_counts(trial: Path) -> None:
 
 
 def test_log_of_an_earlier_attempt_does_not_count(tmp_path: Path) -> None:
-    def attempt(text: str) -> list[float] | Missed:
+    def attempt(text: str) -> list[float] | NotFound:
         prepare_directory(tmp_path, {}, None, tmp_path, "Trial 0")
         with (tmp_path / "stdout.log").open("a") as file:
             file.write(text)
@@ -197,7 +196,7 @@ def test_log_of_an_earlier_attempt_does_not_count(tmp_path: Path) -> None:
 
     assert attempt("acc=0.9\n") == [0.9]
     missed = attempt("started again\n")
-    assert isinstance(missed, Missed) and missed.instead == "no line of stdout.log matches"
+    assert isinstance(missed, NotFound) and missed.instead == "no line of stdout.log matches"
     assert attempt("acc=0.5\n") == [0.5]
 
 
@@ -206,7 +205,7 @@ def test_log_without_a_match_tells_so(trial: Path) -> None:
     write(trial / "stdout.log", "loss 1\n")
     write(trial / "train.log", "", when=3000)
     missed = look(trial, "log", pattern=r"acc=(\S+)")
-    assert isinstance(missed, Missed) and (missed.kind, missed.tag) == ("pattern", r"acc=(\S+)")
+    assert isinstance(missed, NotFound) and (missed.noun, missed.tag) == ("pattern", r"acc=(\S+)")
     assert missed.instead == "no line of train.log matches; no line of stdout.log matches"
     assert instead(trial, "log", pattern="(l.ss)") == (
         "no line of train.log matches; what matches in stdout.log is no number but 'loss'"
@@ -246,7 +245,7 @@ def test_pipe_or_link_is_not_opened(trial: Path, source: str) -> None:
     (trial / "folder").mkdir()
     settings = {"pattern": "(1)"} if source == "log" else {}
     for name in ("pipe", "zero", "link", "folder"):
-        assert isinstance(look(trial, source, path=name, **settings), Missed)
+        assert isinstance(look(trial, source, path=name, **settings), NotFound)
 
 
 def test_directory_that_vanishes_meanwhile_hides_no_other(trial: Path, monkeypatch: pytest.MonkeyPatch) -> None:

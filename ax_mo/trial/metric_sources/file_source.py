@@ -1,0 +1,95 @@
+"""What the sources have in common whose metrics are in files: a ``path``, and of several files the newest counts."""
+
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from ax_mo.trial.metric_sources.files import what_is_there
+from ax_mo.trial.metric_sources.source import MetricSource, NotFound, TrialOutput
+from ax_mo.trial.untrusted import Unusable
+
+_MOST_FILES = 3
+_MOST_SHOWN = 20
+
+
+@dataclass(frozen=True)
+class FoundInFile:
+    """A metric's finite values in one file; or ``instead``, half a sentence, and the ``names`` that it has."""
+
+    values: list[float]
+    instead: str
+    names: tuple[str | int, ...] = ()
+
+
+class FileSource(MetricSource):
+    """``path`` is a glob in the trial's directory. Each file is read once for all metrics that come from it."""
+
+    noun = "key"
+    """What ``tag`` is."""
+    tag: str | int
+    """What the metric is called in the file."""
+
+    def __init__(self, path: Any, example: str = "") -> None:
+        if path is None:
+            raise ValueError(f"path is missing: name the file in the trial's directory, such as '{example}'.")
+        if not isinstance(path, str) or not path.strip():
+            raise ValueError(f"path: {path!r:.100} is not the name of a file.")
+        if path.startswith(("/", "~")) or ".." in PurePosixPath(path).parts:
+            raise ValueError(
+                f"path: '{path}' leads out of the trial's directory. Write a path in it, such as 'logs/*.csv': a file "
+                "that all trials share does not say whose its numbers are."
+            )
+        self.path = str(PurePosixPath(path))
+
+    def reading(self) -> tuple[object, ...]:
+        """The settings on which it depends what ``read`` returns."""
+        return ()
+
+    def read(self, path: Path, name: str, trial: TrialOutput) -> Any:
+        """What one file holds. ``name`` is what it is called in messages. Raises OSError and Unusable."""
+        raise NotImplementedError
+
+    def find(self, content: Any, name: str) -> FoundInFile:
+        """The metric in what ``read`` has returned."""
+        raise NotImplementedError
+
+    def nothing_there(self, trial: TrialOutput) -> str:
+        """What to say beside what the files have; may be empty."""
+        return ""
+
+    def values(self, trial: TrialOutput) -> list[float] | NotFound:
+        contents, problems = trial.read_once((type(self), self.path, *self.reading()), lambda: self._read_all(trial))
+        others: list[FoundInFile] = []
+        for name, content in reversed(contents.items()):
+            found = self.find(content, name)
+            if found.values:
+                return found.values
+            others.append(found)
+        instead = [other.instead for other in others[:_MOST_FILES]] + problems[:_MOST_FILES]
+        instead += filter(None, [self.nothing_there(trial)])
+        return NotFound(
+            self.noun,
+            str(self.tag),
+            f"'{self.path}' of the trial's directory",
+            "; ".join(instead) or what_is_there(trial.directory, self.path),
+            tuple(dict.fromkeys(str(name) for other in reversed(others) for name in other.names)),
+        )
+
+    def _read_all(self, trial: TrialOutput) -> tuple[dict[str, Any], list[str]]:
+        """The contents, from the oldest file to the newest, and what is wrong with files that cannot be read."""
+        contents: dict[str, Any] = {}
+        problems: list[str] = []
+        for path in trial.files(self.path):
+            name = path.relative_to(trial.directory).as_posix()
+            try:
+                contents[name] = self.read(path, name, trial)
+            except (OSError, Unusable) as error:
+                text = str(error) if isinstance(error, Unusable) else f"cannot be read: {error.strerror or error}"
+                problems.append(f"{name} {text.removeprefix(path.name).strip()}")
+        return contents, problems
+
+
+def listed(names: tuple[str | int, ...]) -> str:
+    """The first of the names, and how many more there are."""
+    more = f" and {len(names) - _MOST_SHOWN} more" if len(names) > _MOST_SHOWN else ""
+    return ", ".join(map(str, names[:_MOST_SHOWN])) + more if names else "(none)"

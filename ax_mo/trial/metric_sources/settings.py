@@ -1,0 +1,110 @@
+"""``hydra.sweeper.metrics`` as read: for each metric its source, and which of several values is taken."""
+
+import inspect
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from ax_mo.errors import ConfigError, closest
+from ax_mo.trial.metric_sources.source import MetricSource, NotFound, TrialOutput
+from ax_mo.trial.registry import Registry
+
+SOURCES = Registry(
+    "ax_mo.metric_sources",
+    {
+        "returned": "ax_mo.trial.metric_sources.returned:ReturnedValue",
+        "config": "ax_mo.trial.metric_sources.config:ConfigValue",
+        "csv": "ax_mo.trial.metric_sources.tables:CsvColumn",
+        "json": "ax_mo.trial.metric_sources.documents:JsonFile",
+        "jsonl": "ax_mo.trial.metric_sources.documents:JsonLines",
+        "yaml": "ax_mo.trial.metric_sources.documents:YamlFile",
+        "log": "ax_mo.trial.metric_sources.logs:LogPattern",
+        "tensorboard": "ax_mo.trial.metric_sources.tensorboard:TensorBoardTag",
+        "curve": "ax_mo.trial.metric_sources.curves:CurveTag",
+        "lightning": "ax_mo.trial.metric_sources.curves:LightningTag",
+    },
+)
+"""Every kind of source, by what ``source:`` calls it."""
+
+_KEY = "hydra.sweeper.metrics"
+
+
+class Take(StrEnum):
+    """Which of the values counts."""
+
+    LAST = "last"
+    MIN = "min"
+    MAX = "max"
+
+    def of(self, values: list[float]) -> float:
+        """The one of ``values`` (at least one, in the order they were recorded) that counts."""
+        if self is Take.LAST:
+            return values[-1]
+        return min(values) if self is Take.MIN else max(values)
+
+
+@dataclass(frozen=True)
+class MetricSetting:
+    """One entry of ``hydra.sweeper.metrics``. ``kind`` is what ``source:`` says."""
+
+    kind: str
+    source: MetricSource
+    take: Take = Take.LAST
+
+    def value(self, trial: TrialOutput) -> float | NotFound:
+        """The metric's value, which need not be finite; or what there is instead. Raises what the source raises."""
+        found = self.source.values(trial)
+        if isinstance(found, NotFound):
+            return found
+        return self.take.of(found) if found else NotFound("value", "", f"'source: {self.kind}'", "there is none")
+
+
+def parse_metric_sources(raw: Any) -> dict[str, MetricSetting]:
+    """Read ``hydra.sweeper.metrics``: metric name -> its settings or the source alone.
+
+    Raises ConfigError naming the key.
+    """
+    if raw is None:
+        return {}
+    if not isinstance(raw, Mapping):
+        raise ConfigError(
+            f"{_KEY}: {raw!r:.100} is not a mapping; write for example\n"
+            "  metrics:\n    val_acc: {source: csv, column: val/acc, take: max}"
+        )
+    return {str(name): _parse(f"{_KEY}.{name}", str(name), entry) for name, entry in raw.items()}
+
+
+def _parse(key: str, name: str, entry: Any) -> MetricSetting:
+    if isinstance(entry, str):
+        entry = {"source": entry}
+    if not isinstance(entry, Mapping):
+        raise ConfigError(f"{key}: {entry!r:.100} is not a mapping; write {{source: csv, column: ..., take: last}}.")
+    given = {str(setting): value for setting, value in entry.items() if value is not None}
+    if "source" not in given:
+        raise ConfigError(f"{key}.source is missing: choose one of {', '.join(SOURCES.names)}.")
+    kind = str(given.pop("source"))
+    make = SOURCES.load(kind, f"{key}.source")
+    settings = dict(list(inspect.signature(make).parameters.items())[1:])
+    known = ["source", *settings, *(["take"] if make.has_many_values else [])]
+    for unknown in given.keys() - set(known):
+        hint = closest(unknown, known)
+        raise ConfigError(
+            f"{key}.{unknown}: there is no such key for 'source: {kind}'; choose from {', '.join(known)}.{hint}"
+        )
+    for setting, parameter in settings.items():
+        if parameter.default is parameter.empty and setting not in given:
+            raise ConfigError(f"{key}.{setting} is missing: 'source: {kind}' needs it.")
+    take = _take(f"{key}.take", given.pop("take", Take.LAST))
+    try:
+        return MetricSetting(kind, make(name, **given), take)
+    except ValueError as error:
+        raise ConfigError(f"{key}.{error}") from None
+
+
+def _take(key: str, value: Any) -> Take:
+    try:
+        return Take(value)
+    except ValueError:
+        hint = closest(str(value), list(Take))
+        raise ConfigError(f"{key}: {str(value)!r:.100} is not known; choose one of {', '.join(Take)}.{hint}") from None

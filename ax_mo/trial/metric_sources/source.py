@@ -1,0 +1,95 @@
+"""What a source of metrics is: settings go in, what a trial has left goes in, values come out."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
+
+from ax_mo.trial.curve import Curve
+from ax_mo.trial.metric_sources.files import trial_files
+
+T = TypeVar("T")
+
+
+class MetricError(Exception):
+    """The trial has not given what the study needs; the message says what it has given."""
+
+
+@dataclass(frozen=True)
+class NotFound:
+    """A metric that its source does not have, with what the message to the user says of it."""
+
+    noun: str
+    """What was looked for: a key, a column, a pattern."""
+    tag: str
+    """What that is called."""
+    where: str
+    instead: str
+    """What is there instead, as half a sentence."""
+    names: tuple[str, ...] = ()
+    """Those among which the one that was meant may be."""
+
+
+@dataclass(frozen=True)
+class TrialOutput:
+    """What one attempt of a trial has left."""
+
+    directory: Path
+    spec: Mapping[str, Any] = field(default_factory=dict)
+    """The content of ``trial.json``."""
+    returned: Any = None
+    """What the task returned; an empty dict where it raised."""
+    curve: Curve = field(default_factory=Curve)
+    lightning: Mapping[str, float] = field(default_factory=dict)
+    """The final metrics that Lightning logged."""
+    _read: dict[object, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
+
+    def files(self, glob: str) -> list[Path]:
+        """Files of this attempt below the directory that match ``glob``, of the newest directory last.
+
+        Links, pipes and files of more than 1 GiB are left out.
+        """
+        return trial_files(self.directory, glob)
+
+    def read_once(self, key: object, read: Callable[[], T]) -> T:
+        """What ``read`` returns, or the exception it raised, kept under ``key`` for all metrics of the trial."""
+        if key not in self._read:
+            try:
+                self._read[key] = read(), None
+            except Exception as error:
+                self._read[key] = None, error
+        value, raised = self._read[key]
+        if raised is not None:
+            raise raised
+        found: T = value
+        return found
+
+
+class MetricSource:
+    """Where one metric is found: an entry of ``hydra.sweeper.metrics``. Each kind of source is a subclass.
+
+    It is made with the metric's name and, by keyword, with the settings of the entry: the parameters of its constructor
+    are the settings that there are. A constructor that raises ValueError with a text that begins with the name of a
+    setting ("path: 3 is not the name of a file.") gives the user that message, with the whole key before it.
+    """
+
+    has_many_values = True
+    """Whether there may be several values, of which the setting ``take`` names one."""
+
+    def values(self, trial: TrialOutput) -> list[float] | NotFound:
+        """The metric's values in the order they were recorded; NotFound, or an empty list, where there are none.
+
+        What it raises counts as not found if the study does not need the metric, and as the trial's failure otherwise.
+        """
+        raise NotImplementedError
+
+    def missing_package(self) -> str | None:
+        """What has to be installed where the trials run and is not installed here, as half a sentence; or None."""
+        return None
+
+
+def checked_name(setting: str, name: Any) -> str:
+    """Raises ValueError for what is not a text that something can be called."""
+    if not isinstance(name, str) or not name:
+        raise ValueError(f"{setting}: {name!r:.100} is not the name of a metric.")
+    return name
