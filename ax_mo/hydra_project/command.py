@@ -7,8 +7,8 @@ import stat
 import sys
 import time
 from argparse import Namespace
-from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -70,14 +70,35 @@ class Program:
     """Where this process was started, also if the program has changed directory since."""
     absolute: str | None = None
     """What names the program from anywhere, where that is not as in ``prefix``."""
+    python: str = field(default_factory=lambda: sys.orig_argv[0])
+    """The interpreter as people type it."""
+
+    def as_json(self) -> dict[str, Any]:
+        """What starts the program elsewhere and later, without the arguments of the sweep."""
+        return {**asdict(self), "cwd": str(self.cwd), "arguments": ()}
+
+    @staticmethod
+    def from_json(known: Mapping[str, Any]) -> "Program":
+        """Raises LookupError or TypeError where a field is missing or another one is there."""
+        words = {name: tuple(known[name]) for name in ("prefix", "flags", "hydra_overrides", "arguments")}
+        return Program(**{**known, **words, "cwd": Path(known["cwd"])})
+
+    @staticmethod
+    def from_line(line: str, cwd: Path) -> "Program":
+        """Of a study that kept only the line for a point of its front, ``... --config-dir <sweep> +pareto=...``."""
+        words = shlex.split(line)
+        at = words.index("--config-dir")
+        (executable, *prefix), flags = split_argv(words[:at])
+        python = words[0] if Path(words[0]).is_absolute() else executable
+        overrides = tuple(word for word in words[at + 2 :] if not word.startswith("+pareto="))
+        return Program((python, *prefix), tuple(flags), overrides, (), cwd, None, words[0])
 
     def command(
         self, overrides: Sequence[str], run_dir: Path, sweep_dir: Path, subdir: str, number: int, job_id: str
     ) -> list[str]:
         """The argv of one trial. ``hydra.mode=RUN`` keeps a trial from sweeping, whatever its config says."""
         return [
-            *self.prefix[:-1],
-            self.absolute or self.prefix[-1],
+            *self.start,
             *self.flags,
             *overrides,
             *self.hydra_overrides,
@@ -90,30 +111,46 @@ class Program:
             f"++hydra.callbacks.ax_mo._target_={RECORDER}",
         ]
 
+    @property
+    def start(self) -> list[str]:
+        """The words that start the program from anywhere, its flags and overrides apart."""
+        return [*self.prefix[:-1], self.absolute or self.prefix[-1]]
+
+    @property
+    def search_path(self) -> list[str]:
+        """``hydra.searchpath`` as the command line gave it."""
+        overrides = OverridesParser.create().parse_overrides(list(self.hydra_overrides))
+        given = [override.value() for override in overrides if override.key_or_group == "hydra.searchpath"]
+        return [str(path) for value in given for path in (value if isinstance(value, list) else [value])]
+
     def with_python(self, python: str) -> "Program":
         """The program whose trials run in another interpreter than this one, if one is given."""
-        return replace(self, prefix=(python, *self.prefix[1:])) if python else self
+        return replace(self, prefix=(python, *self.prefix[1:]), python=python) if python else self
 
-    def pareto_command(self, sweep_dir: Path, name: str, more: Sequence[str] = (), searched: Sequence[str] = ()) -> str:
-        """The line that runs a point of the front again; ``more`` are further overrides.
+    def words(
+        self, overrides: Sequence[str], config_dir: Path | None = None, searched: Sequence[str] = ()
+    ) -> list[str]:
+        """A command for people, to be run where this program was started: one run with these overrides.
 
-        ``searched`` is the sweep's ``hydra.searchpath``, which a path on the command line replaces.
+        ``config_dir`` is one more directory of configs, and ``searched`` the sweep's ``hydra.searchpath``, which a path
+        on the command line replaces.
         """
         flags = list(self.flags)
         paths: list[str] = []
-        if "--config-dir" in flags:  # there can be only one; the user's own becomes a search path
-            at = flags.index("--config-dir")
-            paths.append(f"file://{flags[at + 1]}")
-            del flags[at : at + 2]
-            paths += searched
-        for override in OverridesParser.create().parse_overrides(list(self.hydra_overrides)):
-            if override.key_or_group == "hydra.searchpath":
-                paths += [path for path in map(str, _as_list(override.value())) if path not in paths]
-        python = sys.orig_argv[0] if self.prefix[0] == sys.executable else self.prefix[0]
-        words = [python, *self.prefix[1:], *flags, "--config-dir", str(sweep_dir)]
-        if paths:
-            words.append(f"hydra.searchpath=[{','.join(map(quoted, paths))}]")
-        return shlex.join([*words, f"+pareto={name}", *more])
+        if config_dir is not None:
+            if "--config-dir" in flags:  # there can be only one; the user's own becomes a search path
+                at = flags.index("--config-dir")
+                paths.append(f"file://{flags[at + 1]}")
+                del flags[at : at + 2]
+                paths += searched
+            flags += ["--config-dir", str(config_dir)]
+        paths += [path for path in self.search_path if path not in paths]
+        search = [f"hydra.searchpath=[{','.join(map(quoted, paths))}]"] if paths else []
+        return [self.python, *self.prefix[1:], *flags, *search, *overrides]
+
+    def pareto_command(self, sweep_dir: Path, name: str, more: Sequence[str] = (), searched: Sequence[str] = ()) -> str:
+        """The line that runs a point of the front again; ``more`` are further overrides."""
+        return shlex.join(self.words([f"+pareto={name}", *more], sweep_dir, searched))
 
     def resume_command(self, sweep_dir: Path) -> str:
         """The line that continues the study in ``sweep_dir``, for a shell; without passwords of databases."""
@@ -256,10 +293,6 @@ def _flags(parsed: Namespace) -> list[str]:
                 os.path.abspath(value) if name == "config_dir" else value,  # noqa: PTH100
             ]
     return flags
-
-
-def _as_list(value: Any) -> list[Any]:
-    return value if isinstance(value, list) else [value]
 
 
 def _without_mode(overrides: Sequence[str]) -> list[str]:

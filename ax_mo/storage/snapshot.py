@@ -15,7 +15,7 @@ from ax_mo.core.objectives import Goals, parse_goals
 from ax_mo.core.repeats import whole_trials
 from ax_mo.core.trial import Status, Trial
 from ax_mo.errors import AxMoError
-from ax_mo.hydra_project.command import override_value
+from ax_mo.hydra_project.command import Program, override_value
 from ax_mo.search_space.space import SearchSpace, space_as_json, space_from_json
 from ax_mo.storage.location import locate
 from ax_mo.storage.lock import is_held
@@ -60,6 +60,8 @@ class StudyRecord:
     """Why the latest sweeper ended before ``n_trials``, where it was by the study's own rules."""
     is_running: bool = False
     """Whether a sweeper held the directory when the trials were read."""
+    program: Program | None = None
+    """What was swept; None where it cannot be started again, or in studies of earlier versions."""
 
     @property
     def n_trials(self) -> int | None:
@@ -114,6 +116,7 @@ def about(
     commands: Mapping[str, str],
     directory: Path | None = None,
     ending: str | None = None,
+    program: Program | None = None,
 ) -> dict[str, Any]:
     """What a sweeper leaves in the study's database for its readers, as JSON.
 
@@ -128,6 +131,7 @@ def about(
         "commands": dict(commands),
         "directory": "" if directory is None else str(directory),
         "ending": ending,
+        "program": None if program is None else program.as_json(),
     }
 
 
@@ -166,6 +170,7 @@ def record_of(study: StoredStudy, directory: Path, is_running: bool = False) -> 
         space = space_from_json(known["space"])
         goals = parse_goals(known["objectives"], None, known["constraints"])
         settings, commands = known["settings"], known["commands"]
+        program = Program.from_json(known["program"]) if known.get("program") else None
         if known.get("directory"):
             commands = {name: moved(line, known["directory"], str(directory)) for name, line in commands.items()}
     except (ValueError, KeyError, TypeError, AttributeError, HydraException) as error:
@@ -173,5 +178,5 @@ def record_of(study: StoredStudy, directory: Path, is_running: bool = False) -> 
     trials = sorted(whole_trials(study.runs), key=lambda trial: trial.number)
     return StudyRecord(
         study.name, directory, space, goals, study.seed, study.created, tuple(trials), study.runs, settings, commands,
-        known.get("ending"), is_running,
+        known.get("ending"), is_running, program,
     )  # fmt: skip

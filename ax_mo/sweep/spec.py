@@ -122,7 +122,7 @@ class StudySpec:
         if self.program is not None:
             line = self.program.pareto_command(self.sweep_dir, "NAME")
             commands["pareto"] = line.removesuffix("NAME") + "{name}"
-        return about(self.plan.space, self.plan.goals, kept, commands, self.sweep_dir, ending)
+        return about(self.plan.space, self.plan.goals, kept, commands, self.sweep_dir, ending, self.program)
 
     @property
     def how_to_resume(self) -> str:

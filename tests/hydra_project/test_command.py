@@ -298,3 +298,16 @@ def test_other_python_runs_trials_and_points_of_the_front_but_not_the_sweep(monk
     assert other.pareto_command(Path("/s"), "trial_7").startswith("/project/bin/python -u train.py ")
     assert program.pareto_command(Path("/s"), "trial_7").startswith("python -u train.py ")
     assert other.resume_command(Path("/s")) == "python -u train.py -m hydra.sweep.dir=/s"
+
+
+def test_program_is_kept_with_its_study_and_comes_back_as_it_was(tmp_path: Path) -> None:
+    program = Program((sys.executable, "-m", "pkg"), ("--config-name", "nas"), ("a.b=1",), (), tmp_path, "/x", "py")
+    assert Program.from_json(json.loads(json.dumps(program.as_json()))) == program
+
+
+def test_program_of_an_earlier_versions_study_is_read_from_its_line() -> None:
+    line = "python -u train.py --config-name nas --config-dir '/s w' \"hydra.searchpath=['file:///x']\" +pareto={name}"
+    program = Program.from_line(line, Path("/project"))
+    assert (program.prefix, program.flags) == ((sys.executable, "-u", "train.py"), ("--config-name", "nas"))
+    assert program.search_path == ["file:///x"]
+    assert shlex.split(program.pareto_command(Path("/s w"), "{name}")) == shlex.split(line)
