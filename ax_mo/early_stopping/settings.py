@@ -1,6 +1,5 @@
-"""``hydra.sweeper.early_stopping`` as checked values: which rule stops a bad trial, and how careful it is. Pure."""
+"""``hydra.sweeper.early_stopping`` as checked values: which rule stops a bad trial, and how careful it is."""
 
-import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -8,6 +7,7 @@ from typing import Any
 
 from ax_mo.core.objectives import Goals, Objective
 from ax_mo.errors import ConfigError, closest
+from ax_mo.hydra_project.settings import check_bounds
 
 _KEY = "hydra.sweeper.early_stopping"
 _EXAMPLE = "for example\n  early_stopping: {rule: dominated, min_steps: 3}"
@@ -74,42 +74,29 @@ _ONLY_FOR = {
     "percentile": (Rule.PERCENTILE, Rule.ALL),
     "k": (Rule.DOMINATED,),
 }
-_SMALLEST = {"k": 1, "min_steps": 1, "min_trials": 1, "patience": 0, "interval": 1}
-_KEYS = ("rule", *_ONLY_FOR, "min_steps", "min_trials", "patience", "interval", "grace_seconds", "curves")
+_AT_LEAST = {"k": 1, "min_steps": 1, "min_trials": 1, "patience": 0, "interval": 1, "grace_seconds": 0}
 
 
-def parse_early_stopping(raw: Any, goals: Goals) -> EarlyStopping | None:
-    """Read ``hydra.sweeper.early_stopping``; None when it is empty, which is off. Raises ConfigError."""
-    if raw is None or raw == {}:
+def parse_early_stopping(given: Mapping[str, Any], goals: Goals) -> EarlyStopping | None:
+    """``hydra.sweeper.early_stopping`` for these goals; None where nothing is ``given``, which is off.
+
+    ``given`` are the settings that are not null, their names and types checked. Raises ConfigError.
+    """
+    if not given:
         return None
-    if not isinstance(raw, Mapping):
-        word = raw if isinstance(raw, str) and raw in list(Rule) else "dominated"
-        raise ConfigError(f"{_KEY} must be a mapping, not {raw!r}; write early_stopping: {{rule: {word}}}.")
-    given = {str(key): value for key, value in raw.items() if value is not None}
-    unknown = next((key for key in given if key not in _KEYS), None)
-    if unknown is not None:
-        raise ConfigError(f"{_KEY} has no setting '{unknown}'.{closest(unknown, _KEYS)} It takes {', '.join(_KEYS)}.")
     rule = _rule(given)
     for key, rules in _ONLY_FOR.items():
         if key in given and rule not in rules:
             raise ConfigError(
                 f"{_KEY}.{key} has no meaning for rule: {rule}; delete it, or write rule: {' or '.join(rules)}."
             )
+    check_bounds(_KEY, given, _AT_LEAST)
+    if not 0.0 < given.get("percentile", 50.0) < 100.0:
+        raise ConfigError(f"{_KEY}.percentile must lie between 0 and 100, not {given['percentile']}; 50 is usual.")
     curves = _curves(given.get("curves", {}), goals)
-    values: dict[str, Any] = {
-        key: _whole_number(key, given[key], least) for key, least in _SMALLEST.items() if key in given
-    }
-    if "percentile" in given:
-        values["percentile"] = _number("percentile", given["percentile"])
-        if not 0.0 < values["percentile"] < 100.0:
-            raise ConfigError(f"{_KEY}.percentile must lie between 0 and 100, not {given['percentile']}; 50 is usual.")
-    if "grace_seconds" in given:
-        values["grace_seconds"] = _number("grace_seconds", given["grace_seconds"])
-        if values["grace_seconds"] < 0:
-            raise ConfigError(f"{_KEY}.grace_seconds must be at least 0, not {given['grace_seconds']}.")
-    if rule is Rule.PERCENTILE:
-        values["metric"] = _metric(given, goals, curves)
-    return EarlyStopping(rule, curves=curves, **values)
+    metric = _metric(given, goals, curves) if rule is Rule.PERCENTILE else None
+    others = {name: given[name] for name in ("percentile", *_AT_LEAST) if name in given}
+    return EarlyStopping(rule, metric, curves=curves, **others)
 
 
 def _rule(given: Mapping[str, Any]) -> Rule:
@@ -122,21 +109,14 @@ def _rule(given: Mapping[str, Any]) -> Rule:
     return Rule(word)
 
 
-def _curves(raw: Any, goals: Goals) -> dict[str, str]:
-    if not isinstance(raw, Mapping):
-        raise ConfigError(
-            f"{_KEY}.curves must name the curve of an objective, not {raw!r}; "
-            f"for example {{{goals.names[0]}: <what it is called in each step>}}."
-        )
-    for name, curve in raw.items():
+def _curves(curves: Mapping[str, str], goals: Goals) -> Mapping[str, str]:
+    for name in curves:
         if name not in goals.names:
             raise ConfigError(
                 f"{_KEY}.curves: '{name}' is no objective; name one of {', '.join(goals.names)}."
-                f"{closest(str(name), goals.names)}"
+                f"{closest(name, goals.names)}"
             )
-        if not isinstance(curve, str) or not curve:
-            raise ConfigError(f"{_KEY}.curves.{name} must be the name of a reported metric, not {curve!r}.")
-    return {str(name): curve for name, curve in raw.items()}
+    return curves
 
 
 def _metric(given: Mapping[str, Any], goals: Goals, curves: Mapping[str, str]) -> Objective:
@@ -147,8 +127,6 @@ def _metric(given: Mapping[str, Any], goals: Goals, curves: Mapping[str, str]) -
             f"for example metric: {goals.names[0]}."
         )
     name = given["metric"]
-    if not isinstance(name, str) or not name:
-        raise ConfigError(f"{_KEY}.metric must be the name of one metric, not {name!r}.")
     of_name = {curves[o.name]: o for o in goals.objectives if o.name in curves} | {o.name: o for o in goals.objectives}
     objective = of_name.get(name)
     word = None if "goal" not in given else str(given["goal"])
@@ -168,18 +146,6 @@ def _metric(given: Mapping[str, Any], goals: Goals, curves: Mapping[str, str]) -
             f"{objective.goal}; delete {_KEY}.goal."
         )
     return Objective(name, word == "maximize" if objective is None else objective.maximize)
-
-
-def _whole_number(key: str, value: Any, least: int) -> int:
-    if isinstance(value, bool) or not isinstance(value, int) or value < least:
-        raise ConfigError(f"{_KEY}.{key} must be a whole number of at least {least}, not {value!r}.")
-    return value
-
-
-def _number(key: str, value: Any) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-        raise ConfigError(f"{_KEY}.{key} must be a finite number, not {value!r}.")
-    return float(value)
 
 
 def _or(words: Iterable[str]) -> str:

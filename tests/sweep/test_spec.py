@@ -184,7 +184,9 @@ def test_source_that_no_trial_can_have_is_refused_unless_trials_run_elsewhere(
 ) -> None:
     metrics = {"loss": source}
     plan(RATE, metrics=metrics)
-    monkeypatch.setattr("ax_mo.sweep.spec.find_spec", lambda name: None if name in missing else object())
+    for module in ("tensorboard", "curves"):
+        there = f"ax_mo.trial.metric_sources.{module}.find_spec"
+        monkeypatch.setattr(there, lambda name: None if name in missing else object())
     with pytest.raises(ConfigError, match=r"hydra\.sweeper\.metrics\.loss\.") as error:
         plan(RATE, metrics=metrics)
     assert message in str(error.value)

@@ -1,21 +1,15 @@
 """When a whole study ends early."""
 
-import math
-from typing import Any
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from ax_mo.core.objectives import Goals, parse_goals
 from ax_mo.core.trial import Status, Trial
-from ax_mo.errors import ConfigError
 from ax_mo.sweep.termination import (
     StopWhen,
     gain_is_small,
     hypervolume_gain,
-    parse_stop_when,
-    parse_timeout_hours,
     time_is_up,
 )
 
@@ -125,52 +119,3 @@ def test_time_is_up_after_the_hours_and_never_without_any() -> None:
     assert not time_is_up(3599.0, 1.0)
     assert time_is_up(3600.0, 1.0)
     assert not time_is_up(1e9, None)
-
-
-# Settings
-
-
-@pytest.mark.parametrize("raw", [None, {}])
-def test_stop_when_is_off_unless_it_is_asked_for(raw: Any) -> None:
-    assert parse_stop_when(raw) is None
-
-
-def test_stop_when_is_read() -> None:
-    assert parse_stop_when({"hypervolume_gain": 0.02, "over_trials": 7}) == StopWhen(0.02, 7)
-    assert parse_stop_when({"hypervolume_gain": 0}) == StopWhen(0.0, 15)
-    assert parse_stop_when({"over_trials": 7, "hypervolume_gain": None}) == StopWhen(0.01, 7)
-
-
-@pytest.mark.parametrize(
-    ("raw", "key", "advice"),
-    [
-        (0.01, "", "write stop_when: {hypervolume_gain: 0.01, over_trials: 15}."),
-        ({"hypervolume": 0.01}, "", "has no setting 'hypervolume'"),
-        ({"over_trial": 3}, "", "Did you mean 'over_trials'?"),
-        ({"hypervolume_gain": 1}, ".hypervolume_gain", "not 1; 0.01 is one percent"),
-        ({"hypervolume_gain": -0.1}, ".hypervolume_gain", "not -0.1"),
-        ({"hypervolume_gain": "1%"}, ".hypervolume_gain", "not '1%'"),
-        ({"hypervolume_gain": True}, ".hypervolume_gain", "not True"),
-        ({"hypervolume_gain": math.nan}, ".hypervolume_gain", "not nan"),
-        ({"over_trials": 0}, ".over_trials", "a whole number of at least 1, not 0"),
-        ({"over_trials": 1.5}, ".over_trials", "a whole number of at least 1, not 1.5"),
-        ({"over_trials": True}, ".over_trials", "a whole number of at least 1, not True"),
-    ],
-)
-def test_bad_stop_when_is_refused_with_what_to_write(raw: Any, key: str, advice: str) -> None:
-    with pytest.raises(ConfigError) as error:
-        parse_stop_when(raw)
-    assert str(error.value).startswith(f"hydra.sweeper.stop_when{key}")
-    assert advice in str(error.value)
-
-
-def test_timeout_is_read() -> None:
-    assert parse_timeout_hours(None) is None
-    assert parse_timeout_hours(2) == 2.0
-    assert parse_timeout_hours(0.5) == 0.5
-
-
-@pytest.mark.parametrize("raw", [0, -1, "2h", True, math.inf, math.nan])
-def test_bad_timeout_is_refused_with_what_to_write(raw: Any) -> None:
-    with pytest.raises(ConfigError, match=r"hydra\.sweeper\.timeout_hours must be a number of hours above 0"):
-        parse_timeout_hours(raw)

@@ -1,0 +1,50 @@
+"""Blocks of settings: names and types are OmegaConf's affair, the sentences ours."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+
+from ax_mo.errors import ConfigError
+from ax_mo.hydra_project.settings import given_values, parse_block
+
+
+@dataclass
+class Block:
+    rule: str | None = None
+    share: float | None = None
+    count: int | None = None
+    names: dict[str, str] | None = field(default_factory=dict)
+
+
+def parsed(given: Any) -> Block:
+    return parse_block(Block, given, "hydra.sweeper.block", "block: {rule: all}")
+
+
+def test_values_have_the_types_of_the_block_and_what_is_null_is_not_given() -> None:
+    block = parsed({"share": 1, "count": "3", "names": {"a": "b"}})
+    assert block == Block(share=1.0, count=3, names={"a": "b"})
+    assert given_values(block) == {"share": 1.0, "count": 3, "names": {"a": "b"}}
+    for nothing in (None, {}, {"rule": None}):
+        assert given_values(parsed(nothing)) == {}
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ("all", "hydra.sweeper.block must be a mapping, not 'all'; write block: {rule: all}."),
+        (
+            {"ruel": 1},
+            "hydra.sweeper.block has no setting 'ruel'. Did you mean 'rule'? It takes rule, share, count, na",
+        ),
+        ({"count": 1.5}, "hydra.sweeper.block.count must be a whole number, not 1.5; write block: {rule: all}."),
+        ({"count": True}, "hydra.sweeper.block.count must be a whole number, not True; write block: {rule: all}."),
+        ({"share": "half"}, "hydra.sweeper.block.share must be a number, not 'half'; write block: {rule: all}."),
+        ({"rule": ["a"]}, "hydra.sweeper.block.rule must be a text, not ['a']; write block: {rule: all}."),
+        ({"names": "a"}, "hydra.sweeper.block.names "),
+    ],
+)
+def test_wrong_value_is_named_with_what_could_be_written(given: Any, message: str) -> None:
+    with pytest.raises(ConfigError) as refused:
+        parsed(given)
+    assert str(refused.value).startswith(message)
