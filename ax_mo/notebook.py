@@ -176,7 +176,7 @@ class Study:
 
     def _summary(self) -> str:
         record = self._record
-        own = [trial for trial in record.trials if trial.number >= 0]
+        own = [trial for trial in record.trials if not trial.is_imported]
         completed_ = sum(trial.status.has_metrics for trial in own)
         front = len(pareto_front(record.trials, record.goals))
         state = "" if record.state is StudyState.ENDED else f", {record.state}"

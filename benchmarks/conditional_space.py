@@ -98,7 +98,16 @@ def study(name: str, seed: int, n_trials: int) -> list[float]:
         metrics = task(point)
         optimizer.assign(number, point)
         optimizer.tell(number, [metrics])
-        trials.append(Trial(number, Status.COMPLETED, point, (), str(number), metrics=metrics))
+        trials.append(
+            Trial(
+                number=number,
+                status=Status.COMPLETED,
+                point=point,
+                overrides=(),
+                directory=str(number),
+                metrics=metrics,
+            )
+        )
         volumes.append(hypervolume(pareto_front(trials, GOALS), GOALS, reference_point(trials, GOALS)))
     return volumes
 

@@ -91,11 +91,11 @@ def _search(n_trials: int, seed: int, early_stopping: str) -> Search:
     completed = [line for line in lines if line["status"] == "completed"]
     trials = [
         Trial(
-            int(line["trial"]),
-            Status.COMPLETED,
-            {},
-            (),
-            "",
+            number=int(line["trial"]),
+            status=Status.COMPLETED,
+            point={},
+            overrides=(),
+            directory="",
             metrics={name: float(line[f"metrics.{name}"]) for name in _GOALS.names},
         )
         for line in completed

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from ax_mo.cli.shared import say, standing, study_at, trial_named
 from ax_mo.core.process import Identity, alive, identity
-from ax_mo.core.trial import Status, Trial
+from ax_mo.core.trial import Status, TrialRun
 from ax_mo.errors import AxMoError
 from ax_mo.runner.elsewhere import declare_lost, out_of_reach, silence
 from ax_mo.runner.outcome import result_of
@@ -54,19 +54,19 @@ class _Where(StrEnum):
 
 @dataclass(frozen=True)
 class _Run:
-    trial: Trial
+    trial: TrialRun
     directory: Path
     where: _Where
     process: Identity | None
 
 
-def _look(run: Trial, sweep_dir: Path) -> _Run:
+def _look(run: TrialRun, sweep_dir: Path) -> _Run:
     directory = sweep_dir / run.directory
     process = identity(directory)
     return _Run(run, directory, _where(run, directory, process), process)
 
 
-def _where(run: Trial, directory: Path, process: Identity | None) -> _Where:
+def _where(run: TrialRun, directory: Path, process: Identity | None) -> _Where:
     if result_of(directory, run.number, run.attempt) is not None:
         return _Where.ARRIVED
     if run.handle and not run.handle.startswith(LOCAL):

@@ -58,7 +58,7 @@ def _ax(record: StudyRecord, path: Path) -> None:
         record.space, record.goals, record.seed, method=method, estimates=False
     )  # what was measured
     # Imported trials last, so that Ax's numbers are the study's.
-    trials = sorted(record.trials, key=lambda trial: (trial.number < 0, abs(trial.number)))
+    trials = sorted(record.trials, key=lambda trial: (trial.is_imported, abs(trial.number)))
     optimizer.start(trials, record.curves())
     _whole(path, optimizer.save)
 

@@ -43,7 +43,7 @@ def working_directory(record: StudyRecord) -> str | None:
 
 def _recorded_directory(record: StudyRecord) -> str | None:
     for run in record.runs:
-        if run.number >= 0:
+        if not run.is_imported:
             try:
                 words = shlex.split(read_text(record.directory / run.directory / COMMAND), comments=True)
             except (OSError, ValueError):

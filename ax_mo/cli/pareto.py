@@ -93,7 +93,7 @@ def _tell_state(record: StudyRecord) -> None:
     """A front that may still change is not taken for the study's last."""
     state = record.state
     if state is not StudyState.ENDED:
-        ended = sum(trial.status.ended for trial in record.trials if trial.number >= 0)
+        ended = sum(trial.status.ended for trial in record.trials if not trial.is_imported)
         of = "" if record.n_trials is None else f" of {record.n_trials}"
         say(folded(f"(The study is {state}; {ended}{of} trials have ended.)"))
 

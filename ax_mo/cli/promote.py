@@ -111,7 +111,7 @@ def _reference(record: StudyRecord, trial: Trial, found: Found) -> Reference | N
     """
     run = _run(record, trial)
     ran = saved(record.directory / run.directory)
-    if found.project is not None and (trial.number >= 0 or ran is None):
+    if found.project is not None and (not trial.is_imported or ran is None):
         try:
             config = found.project.project.compose(trial.overrides)
             return Reference(found.project.as_run(config), config)

@@ -62,7 +62,7 @@ def trial_named(record: StudyRecord, text: str) -> Trial:
     for trial in record.trials:
         if trial.number == number:
             return trial
-    numbers = [trial.number for trial in record.trials if trial.number >= 0]
+    numbers = [trial.number for trial in record.trials if not trial.is_imported]
     known = f"its trials are {numbers[0]} to {numbers[-1]}" if numbers else "it has no trials yet"
     raise AxMoError(f"The study has no trial {text}; {known}.")
 

@@ -9,7 +9,7 @@ from typing import Any
 from ax_mo.cli.lines import again, as_it_ran, from_anywhere, from_here, point_command
 from ax_mo.cli.shared import UNFINISHED, number, say, say_json, standing, study_at, trial_named
 from ax_mo.core.repeats import standard_errors
-from ax_mo.core.trial import Trial
+from ax_mo.core.trial import Trial, TrialRun
 from ax_mo.results.tables import TIMES, front_numbers, trial_as_json
 from ax_mo.storage.snapshot import StudyRecord
 from ax_mo.terminal import folded, printable, table_lines
@@ -33,7 +33,7 @@ def run(arguments: Namespace) -> None:
             say(line)
 
 
-def _as_json(record: StudyRecord, trial: Trial, runs: list[Trial], count: int) -> dict[str, Any]:
+def _as_json(record: StudyRecord, trial: Trial, runs: list[TrialRun], count: int) -> dict[str, Any]:
     """What a run left is the trial's own; of a repeated trial, each of its ``runs`` has what it left."""
     front = front_numbers(record)
     whole = trial_as_json(trial, record, front)
@@ -63,11 +63,11 @@ def _left(directory: Path, count: int) -> dict[str, Any]:
     }
 
 
-def _repeated(runs: Sequence[Trial]) -> bool:
+def _repeated(runs: Sequence[TrialRun]) -> bool:
     return runs[0].repeat is not None
 
 
-def _text(record: StudyRecord, trial: Trial, runs: list[Trial], count: int) -> list[str]:
+def _text(record: StudyRecord, trial: Trial, runs: list[TrialRun], count: int) -> list[str]:
     front = front_numbers(record)
     is_running = record.is_running
     stands = standing(trial, is_running)
@@ -107,7 +107,7 @@ def _text(record: StudyRecord, trial: Trial, runs: list[Trial], count: int) -> l
     return lines + _commands(record, trial, runs, front)
 
 
-def _of(run: Trial) -> str:
+def _of(run: TrialRun) -> str:
     return "" if run.repeat is None else f" of repeat {run.repeat}"
 
 
@@ -125,7 +125,7 @@ def _curve(points: Sequence[CurvePoint]) -> list[str]:
     return [f"({earlier} earlier ones)", *lines] if earlier else lines
 
 
-def _commands(record: StudyRecord, trial: Trial, runs: Sequence[Trial], front: frozenset[int]) -> list[str]:
+def _commands(record: StudyRecord, trial: Trial, runs: Sequence[TrialRun], front: frozenset[int]) -> list[str]:
     lines: list[str] = []
     safe, short = again(record, trial), point_command(record, trial, front)
     if safe is None:

@@ -42,7 +42,7 @@ class State:
 
 
 def state_of(record: StudyRecord) -> State:
-    own = [trial for trial in record.trials if trial.number >= 0]
+    own = [trial for trial in record.trials if not trial.is_imported]
     front = pareto_front(record.trials, record.goals)
     reference = reference_point(record.trials, record.goals)
     failed = [trial for trial in own if trial.status is Status.FAILED]
@@ -59,7 +59,7 @@ def state_of(record: StudyRecord) -> State:
 
 
 def _screen(record: StudyRecord, state: State) -> str:
-    own = [trial for trial in record.trials if trial.number >= 0]
+    own = [trial for trial in record.trials if not trial.is_imported]
     uncounted = record.uncounted
     ended = sum(trial.status.ended for trial in own) - len(uncounted)
     total = "" if record.n_trials is None else f" of {record.n_trials}"

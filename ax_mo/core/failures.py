@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from ax_mo.core.trial import Status, Trial, signature_of
+from ax_mo.core.trial import Status, Trial, fingerprint_of
 
 _RATE_FROM = 5
 
@@ -82,7 +82,7 @@ def first_alike(trial: Trial, earlier: Iterable[Trial]) -> Trial | None:
 
 def in_order_of_end(trials: Iterable[Trial]) -> list[Trial]:
     """The study's own trials that have ended, in the order in which they did."""
-    ended = [trial for trial in trials if trial.status.ended and trial.number >= 0]
+    ended = [trial for trial in trials if trial.status.ended and not trial.is_imported]
     return sorted(ended, key=lambda trial: (trial.ended or "", trial.number))
 
 
@@ -101,4 +101,4 @@ def _streaks(ended: Sequence[Trial]) -> list[range]:
 
 
 def _error(trial: Trial) -> str:
-    return trial.signature or signature_of(trial.reason or "")
+    return trial.error_fingerprint or fingerprint_of(trial.reason or "")

@@ -1,11 +1,11 @@
-"""Several runs of one trial, alike but for their seed, as one observation with its uncertainty. Pure."""
+"""Repeats: several runs of one trial, alike but for their seed, and the trial with its uncertainty that they make."""
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import PurePosixPath
 
-from ax_mo.core.trial import Status, Trial
+from ax_mo.core.trial import Status, Trial, TrialRun
 
 
 @dataclass(frozen=True)
@@ -19,16 +19,16 @@ class Repeats:
     def overrides(self, overrides: Sequence[str], repeat: int) -> list[str]:
         return list(overrides) if self.key is None else [*overrides, f"{self.key}={self.first + repeat}"]
 
-    def runs(self, trial: Trial) -> list[Trial]:
-        """What a trial is run as: itself, or its repeats, each with a seed and a directory of its own."""
+    def runs(self, run: TrialRun) -> list[TrialRun]:
+        """What a trial is run as: that run, or one for each repeat, with a seed and a directory of its own."""
         if self.key is None:
-            return [trial]
+            return [run]
         return [
             replace(
-                trial,
+                run,
                 repeat=repeat,
-                overrides=tuple(self.overrides(trial.overrides, repeat)),
-                directory=f"{trial.directory}/{repeat}",
+                overrides=tuple(self.overrides(run.overrides, repeat)),
+                directory=f"{run.directory}/{repeat}",
             )
             for repeat in range(self.count)
         ]
@@ -42,12 +42,12 @@ class Repeats:
         return {} if self.key is None else {"hydra.sweeper.repeats": f"{self.count} of {self.key}, from {self.first}"}
 
 
-def whole(runs: Sequence[Trial]) -> Trial:
-    """One trial made of its repeats: completed with the mean of the completed ones when at least half completed.
+def aggregate_repeats(runs: Sequence[TrialRun]) -> Trial:
+    """The trial that its repeats make: completed with the mean of the completed ones when at least half completed.
 
     It was stopped early when any of them was; what others had completed by then is all that is known of it, rather
     than the first steps of those that were stopped.
-    A trial without repeats is its only run.
+    A trial without repeats is its only run. Runs that have not all ended make a trial that has not either.
     """
     first = runs[0]
     if first.repeat is None:
@@ -55,15 +55,13 @@ def whole(runs: Sequence[Trial]) -> Trial:
     completed = [run for run in runs if run.status is Status.COMPLETED]
     failed = [run for run in runs if run.status is Status.FAILED]
     trial = replace(
-        first,
-        repeat=None,
+        Trial(**{field.name: getattr(first, field.name) for field in fields(Trial)}),
         overrides=first.overrides[:-1],
         directory=str(PurePosixPath(first.directory).parent),
         attempt=max(run.attempt for run in runs),
-        handle=None,
         metrics={},
         reason=None,
-        signature=None,
+        error_fingerprint=None,
         stderr_tail="",
         started=min((run.started for run in runs if run.started), default=None),
         ended=None,
@@ -77,7 +75,13 @@ def whole(runs: Sequence[Trial]) -> Trial:
         reason = counted if len(runs) > 1 else failed[0].reason  # a trial that does not compose has one run
     if 2 * len(failed) > len(runs):
         why = failed[0]
-        return replace(trial, status=Status.FAILED, reason=reason, signature=why.signature, stderr_tail=why.stderr_tail)
+        return replace(
+            trial,
+            status=Status.FAILED,
+            reason=reason,
+            error_fingerprint=why.error_fingerprint,
+            stderr_tail=why.stderr_tail,
+        )
     stopped = [run for run in runs if run.status is Status.EARLY_STOPPED]
     samples = tuple(run.metrics for run in completed or stopped)
     if stopped:
@@ -86,20 +90,20 @@ def whole(runs: Sequence[Trial]) -> Trial:
     return replace(trial, status=Status.COMPLETED, metrics=means(samples), samples=samples, reason=reason)
 
 
-def whole_trials(runs: Iterable[Trial]) -> list[Trial]:
+def aggregate_trials(runs: Iterable[TrialRun]) -> list[Trial]:
     """The trials that these runs are of, by the order of their first runs."""
-    return [whole(of_trial) for of_trial in by_trial(runs).values()]
+    return [aggregate_repeats(of_trial) for of_trial in by_trial(runs).values()]
 
 
-def by_trial(runs: Iterable[Trial]) -> dict[int, list[Trial]]:
+def by_trial(runs: Iterable[TrialRun]) -> dict[int, list[TrialRun]]:
     """The runs of each trial."""
-    of_trials: dict[int, list[Trial]] = {}
+    of_trials: dict[int, list[TrialRun]] = {}
     for run in runs:
         of_trials.setdefault(run.number, []).append(run)
     return of_trials
 
 
-def _unfinished(runs: Sequence[Trial]) -> Status:
+def _unfinished(runs: Sequence[TrialRun]) -> Status:
     statuses = {run.status for run in runs}
     return next(s for s in (Status.RUNNING, Status.CANCELLED, Status.ASKED) if s in statuses)
 

@@ -1,4 +1,4 @@
-"""A trial and what became of it, as values."""
+"""Trials, the runs that they are made of, and how a run ended: frozen values."""
 
 import re
 from collections.abc import Mapping
@@ -70,8 +70,8 @@ _LONGEST = 10_000
 """Letters of each text of an outcome."""
 
 
-def signature_of(text: str) -> str:
-    """An error's text without what differs between two occurrences of the same fault; of a signature, itself."""
+def fingerprint_of(text: str) -> str:
+    """An error's text without what differs between two occurrences of the same fault; of a fingerprint, itself."""
     text = re.sub(r"0x[0-9a-fA-F]+", "0x", text[:_LONGEST])
     text = re.sub(r"(/[\w.+@=,-]+)+", "/path", text)
     return re.sub(r"\d+(\.\d+)?([eE][+-]?\d+)?", "#", text)[:2000]
@@ -87,7 +87,7 @@ class Outcome:
     metrics: Mapping[str, float] = field(default_factory=dict)
     reason: str | None = None
     """None for a completed trial; otherwise one line for the user."""
-    signature: str | None = None
+    error_fingerprint: str | None = None
     """What makes two failures the same: of the error's text that is given, what two occurrences share."""
     stderr_tail: str = ""
     started: str | None = None
@@ -97,11 +97,11 @@ class Outcome:
     differences: tuple[Difference, ...] = ()
 
     def __post_init__(self) -> None:
-        for name in ("reason", "signature", "stderr_tail"):
+        for name in ("reason", "error_fingerprint", "stderr_tail"):
             if (text := getattr(self, name)) is not None:
                 object.__setattr__(self, name, storable(text, _LONGEST))
-        if self.signature is not None:
-            object.__setattr__(self, "signature", signature_of(self.signature))
+        if self.error_fingerprint is not None:
+            object.__setattr__(self, "error_fingerprint", fingerprint_of(self.error_fingerprint))
 
     @property
     def completed(self) -> bool:
@@ -114,21 +114,22 @@ class Outcome:
         return Status.EARLY_STOPPED if self.stopped else Status.FAILED
 
 
-MOST_UNSEEN_DEATHS = 2
-"""A run that died so often, and nobody saw of what, is not run once more."""
+MOST_LOST_ATTEMPTS = 2
+"""A run whose job vanished so often, and nobody saw of what, is not run once more."""
 
 Key = tuple[int, int | None]
 """A run's trial and, where trials are repeated, which repeat it is."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Trial:
-    """One set of overrides and all that is known of it: a trial, or one run of a trial that is repeated.
+    """One suggested point and all that is known of it; of several runs (repeats), what ``aggregate_repeats`` makes.
 
-    ``directory`` is relative to the sweep's. Imported trials have negative numbers.
+    ``directory`` is relative to the sweep's. Moments are ISO 8601 in UTC, as ``now`` gives them.
     """
 
     number: int
+    """From 0; trials imported from other studies count down from -1."""
     status: Status
     point: Mapping[str, Value]
     overrides: tuple[str, ...]
@@ -138,31 +139,31 @@ class Trial:
     suggestion_seconds: float | None = None
     """How long its suggestion was computed."""
     attempt: int = 1
-    deaths: int = 0
-    """How often its job died without a result or an exit code: the sweeper that had started it was gone."""
-    handle: str | None = None
     metrics: Mapping[str, float] = field(default_factory=dict)
     reason: str | None = None
     """Why it failed or was stopped early; of a running trial, why it has been asked to stop."""
-    signature: str | None = None
+    error_fingerprint: str | None = None
     stderr_tail: str = ""
     asked: str | None = None
     submitted: str | None = None
     started: str | None = None
     ended: str | None = None
-    repeat: int | None = None
     samples: tuple[Mapping[str, float], ...] = ()
     """The metrics of each completed repeat, where there are any; ``metrics`` are their means."""
 
     @property
+    def is_imported(self) -> bool:
+        """Whether it was finished in another study."""
+        return self.number < 0
+
+    @property
     def key(self) -> Key:
-        return self.number, self.repeat
+        return self.number, None
 
     @property
     def label(self) -> str:
         """What people call it."""
-        name = str(self.number) if self.number >= 0 else f"imported {-self.number}"
-        return name if self.repeat is None else f"{name} repeat {self.repeat}"
+        return f"imported {-self.number}" if self.is_imported else str(self.number)
 
     @property
     def asked_to_stop(self) -> bool:
@@ -173,20 +174,42 @@ class Trial:
         """Whether its job waits for its turn, as far as anybody has seen."""
         return self.status is Status.RUNNING and self.started is None
 
-    def ended_by(self, outcome: Outcome) -> "Trial":
-        """The trial as the outcome leaves it."""
+    @property
+    def observations(self) -> tuple[Mapping[str, float], ...]:
+        """What the model learns from: the metrics, of each repeat where there are several."""
+        return self.samples or (self.metrics,)
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrialRun(Trial):
+    """One run of a trial, which is one job and one row of the database; without repeats, it is the whole trial."""
+
+    repeat: int | None = None
+    """Which of the trial's repeats it is, from 0; None where trials are not repeated."""
+    handle: str | None = None
+    """How the runner calls its job; of an imported run, where it comes from."""
+    lost_attempts: int = 0
+    """How often its job vanished without a result or an exit code: the sweeper that had started it was gone."""
+
+    @property
+    def key(self) -> Key:
+        return self.number, self.repeat
+
+    @property
+    def label(self) -> str:
+        """What people call it."""
+        name = super().label
+        return name if self.repeat is None else f"{name} repeat {self.repeat}"
+
+    def ended_by(self, outcome: Outcome) -> "TrialRun":
+        """The run as the outcome leaves it."""
         return replace(
             self,
             status=outcome.status,
             metrics=dict(outcome.metrics),
             reason=outcome.reason,
-            signature=outcome.signature,
+            error_fingerprint=outcome.error_fingerprint,
             stderr_tail=outcome.stderr_tail,
             started=outcome.started,
             ended=outcome.ended,
         )
-
-    @property
-    def observations(self) -> tuple[Mapping[str, float], ...]:
-        """What the model learns from: the metrics, of each repeat where there are several."""
-        return self.samples or (self.metrics,)

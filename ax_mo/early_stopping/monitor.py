@@ -8,7 +8,7 @@ from pathlib import Path
 from ax_mo.core.curve import Curve, MeanCurve, Progress, mean_curves
 from ax_mo.core.objectives import Goals
 from ax_mo.core.repeats import by_trial
-from ax_mo.core.trial import Key, Status, Trial
+from ax_mo.core.trial import Key, Status, Trial, TrialRun
 from ax_mo.early_stopping.rules import decide, why_undecidable
 from ax_mo.early_stopping.settings import EarlyStopping
 from ax_mo.trial.costs import recorded_costs
@@ -24,7 +24,7 @@ class CurveWatch:
     """
 
     def __init__(
-        self, settings: EarlyStopping, goals: Goals, directory: Callable[[Trial], Path], every_seconds: float
+        self, settings: EarlyStopping, goals: Goals, directory: Callable[[TrialRun], Path], every_seconds: float
     ) -> None:
         self._settings = settings
         self._goals = goals
@@ -40,7 +40,7 @@ class CurveWatch:
         return self._settings.grace_seconds
 
     def to_stop(
-        self, trials: Mapping[int, Trial], runs: Iterable[Trial], under_way: Container[Key] | None = None
+        self, trials: Mapping[int, Trial], runs: Iterable[TrialRun], under_way: Container[Key] | None = None
     ) -> dict[int, str]:
         """The trials to stop now, with the reason, of all trials of the study and their runs.
 
@@ -76,7 +76,7 @@ class CurveWatch:
         self._explained = True
         return why_undecidable(self._settings, self._goals, completed)
 
-    def _follow(self, number: int, runs: Sequence[Trial]) -> tuple["_Followed", bool]:
+    def _follow(self, number: int, runs: Sequence[TrialRun]) -> tuple["_Followed", bool]:
         """A trial's files, and whether they are others than before: what an earlier attempt reported counts no more."""
         attempts = {(run.key, run.attempt): run for run in runs if run.status is not Status.FAILED}
         known = self._running.get(number)
@@ -87,7 +87,7 @@ class CurveWatch:
         self._running[number] = followed
         return followed, True
 
-    def _end(self, trial: Trial, runs: Sequence[Trial]) -> None:
+    def _end(self, trial: Trial, runs: Sequence[TrialRun]) -> None:
         """Keep what an ended trial is compared by; one that failed, or came from an earlier study, is no measure."""
         if trial.number not in self._ended and trial.status in (Status.COMPLETED, Status.EARLY_STOPPED):
             followed, _ = self._follow(trial.number, runs)
@@ -98,7 +98,7 @@ class CurveWatch:
         self._running.pop(trial.number, None)
 
 
-def _has_curve(run: Trial, under_way: Container[Key] | None) -> bool:
+def _has_curve(run: TrialRun, under_way: Container[Key] | None) -> bool:
     """Whether the files in the run's directory are those of an attempt that runs or has ended."""
     return run.status.ended or (run.status is Status.RUNNING and (under_way is None or run.key in under_way))
 

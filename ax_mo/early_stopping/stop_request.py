@@ -4,7 +4,7 @@ import os
 import time
 from pathlib import Path
 
-from ax_mo.core.trial import Outcome, Trial
+from ax_mo.core.trial import Outcome, TrialRun
 from ax_mo.trial.files import CURVE, LIGHTNING, STOP, STOPPED, read_json, write_json
 from ax_mo.trial.metric_sources.gather import partial_metrics
 from ax_mo.trial.untrusted import measured
@@ -37,7 +37,7 @@ def _is_trained(directory: Path) -> bool:
     return fits is not None and started is not None and fits == started > 0
 
 
-def stopped_outcome(run: Trial, directory: Path) -> Outcome:
+def stopped_outcome(run: TrialRun, directory: Path) -> Outcome:
     """Of a run that was asked to stop, and was ended before it left a result: what it had reached."""
     return Outcome(partial_metrics(directory), run.reason, started=run.submitted, stopped=True)
 

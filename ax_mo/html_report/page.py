@@ -118,7 +118,7 @@ def _figures(record: StudyRecord, content: Content) -> None:
         curves = progress.curves_of(record)
         if curves:
             content.figures["curves"] = figure_json(figures.learning_curves(record, curves))
-            begun = sum(trial.submitted is not None and trial.number >= 0 for trial in record.runs)
+            begun = sum(trial.submitted is not None and not trial.is_imported for trial in record.runs)
             if begun > progress.MOST_CURVES:
                 content.remarks["curves"] = (
                     f"Of the front and the latest of {begun} runs, {progress.MOST_CURVES} in all."
@@ -199,6 +199,6 @@ def _failures(record: StudyRecord) -> list[FailureGroup]:
     groups: dict[str, list[Trial]] = {}
     for trial in record.trials:
         if trial.status is Status.FAILED:
-            groups.setdefault(trial.signature or trial.reason or "no reason", []).append(trial)
+            groups.setdefault(trial.error_fingerprint or trial.reason or "no reason", []).append(trial)
     found = [FailureGroup(trials[0].reason or "no reason", tuple(trials)) for trials in groups.values()]
     return sorted(found, key=lambda group: -len(group.trials))

@@ -50,7 +50,7 @@ def _colors(record: StudyRecord, trials: Sequence[Trial]) -> dict[str, Any]:
         "colorbar": {"title": {"text": "trial"}, "thickness": 12},
         **color_range(record),
     }
-    if all(trial.number >= 0 for trial in trials):
+    if all(not trial.is_imported for trial in trials):
         return colors
     last = colors["cmax"]
     low = -_IMPORTED / (1 - _IMPORTED) * last
@@ -58,7 +58,7 @@ def _colors(record: StudyRecord, trials: Sequence[Trial]) -> dict[str, Any]:
     ticks = {low / 2: "imported", **{float(n): str(n) for n in dict.fromkeys((0, last // 2, last))}}
     return {
         **colors,
-        "color": [trial.number if trial.number >= 0 else low for trial in trials],
+        "color": [trial.number if not trial.is_imported else low for trial in trials],
         "cmin": low,
         "colorscale": [[0.0, PINK], [_IMPORTED, PINK], *scale],
         "colorbar": {**colors["colorbar"], "tickvals": list(ticks), "ticktext": list(ticks.values())},

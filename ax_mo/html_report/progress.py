@@ -9,7 +9,7 @@ from plotly.subplots import make_subplots
 
 from ax_mo.core.objectives import Goals
 from ax_mo.core.pareto import hypervolume, hypervolumes_so_far, pareto_front, reference_point
-from ax_mo.core.trial import Status, Trial
+from ax_mo.core.trial import Status, Trial, TrialRun
 from ax_mo.html_report.style import BLUE, ORANGE, SCALE, layout, note
 from ax_mo.html_report.text import in_figure
 from ax_mo.storage.snapshot import StudyRecord
@@ -35,7 +35,7 @@ def hypervolume_steps(record: StudyRecord, reference: Mapping[str, float]) -> li
     goals = record.goals
     imported = [trial for trial in record.trials if trial.status is Status.IMPORTED]
     own = sorted(
-        (t for t in record.trials if t.status.ended and t.number >= 0), key=lambda t: (t.ended or "", t.number)
+        (t for t in record.trials if t.status.ended and not t.is_imported), key=lambda t: (t.ended or "", t.number)
     )
     used = [t for t in [*imported, *own] if _has_values(t, goals) and goals.feasible(t.metrics)]
     volumes = hypervolumes_so_far(used, goals, reference)
@@ -96,7 +96,7 @@ def volume_title(goals: Goals) -> str:
 class DrawnCurve:
     """One run's curve of one metric, thinned to what a figure shows."""
 
-    run: Trial
+    run: TrialRun
     steps: tuple[int, ...]
     values: tuple[float, ...]
 
@@ -119,10 +119,10 @@ def curves_of(record: StudyRecord) -> dict[str, list[DrawnCurve]]:
     return {name: found[name] for name in list(dict.fromkeys(order))[:_MOST_METRICS]}
 
 
-def _worth_drawing(record: StudyRecord) -> list[Trial]:
+def _worth_drawing(record: StudyRecord) -> list[TrialRun]:
     """The front's runs and the latest of the others that have begun; imported ones have their files elsewhere."""
     front = {trial.number for trial in pareto_front(record.trials, record.goals)}
-    begun = [run for run in record.runs if run.number >= 0 and run.submitted is not None]
+    begun = [run for run in record.runs if not run.is_imported and run.submitted is not None]
     begun.sort(key=lambda run: (run.number in front, run.number), reverse=True)
     return sorted(begun[:MOST_CURVES], key=lambda run: (run.number, run.repeat or 0))
 

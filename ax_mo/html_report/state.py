@@ -49,7 +49,7 @@ class State:
 
 def state_of(record: StudyRecord) -> State:
     state, total = record.state, record.n_trials
-    own = [trial for trial in record.trials if trial.number >= 0]
+    own = [trial for trial in record.trials if not trial.is_imported]
     done = sum(trial.status.ended for trial in own) - len(record.uncounted)
     counts = _counts(record.trials, state)
     if state is StudyState.RUNNING:

@@ -145,7 +145,7 @@ def layout(figure: go.Figure, height: int = 460, legend: bool = True) -> go.Figu
 
 def color_range(record: StudyRecord) -> dict[str, Any]:
     """The same colour for a trial in every figure."""
-    numbers = [trial.number for trial in record.trials if trial.number >= 0]
+    numbers = [trial.number for trial in record.trials if not trial.is_imported]
     return {"cmin": 0, "cmax": max(1, *numbers) if numbers else 1}
 
 

@@ -42,7 +42,7 @@ def computed(record: StudyRecord) -> list[Computed]:
     """By generator, in the order of their first trials; the project's own configuration was not computed."""
     found: dict[str, dict[int, float]] = {}
     for trial in record.trials:
-        if trial.number >= 0 and trial.suggestion_seconds is not None:
+        if not trial.is_imported and trial.suggestion_seconds is not None:
             found.setdefault(trial.generator, {})[trial.number] = trial.suggestion_seconds
     return [Computed(generator, seconds) for generator, seconds in found.items()]
 

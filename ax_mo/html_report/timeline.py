@@ -9,7 +9,7 @@ from statistics import median
 
 import plotly.graph_objects as go
 
-from ax_mo.core.trial import Key, Status, Trial
+from ax_mo.core.trial import Key, Status, TrialRun
 from ax_mo.html_report.style import BLUE, GREY, ORANGE, PINK, RED, SKY, layout, note
 from ax_mo.html_report.tradeoff import NOTHING
 from ax_mo.storage.snapshot import StudyRecord
@@ -31,7 +31,7 @@ _COLORS = {
 class Stay:
     """A run on a worker, from its submission to its end; seconds since the first run's submission."""
 
-    run: Trial
+    run: TrialRun
     start: float
     end: float
 
@@ -103,7 +103,7 @@ class Schedule:
 
 def schedule(record: StudyRecord) -> Schedule:
     """Who ran what, as far as can be told from the runs' times."""
-    runs = [run for run in record.runs if run.number >= 0 and run.submitted is not None]
+    runs = [run for run in record.runs if not run.is_imported and run.submitted is not None]
     if not runs:
         return Schedule(())
     now = datetime.now(UTC).isoformat() if record.is_running else max(_end(run, "") for run in runs)
@@ -128,13 +128,13 @@ def schedule(record: StudyRecord) -> Schedule:
 
 
 def _pauses(
-    runs: Sequence[Trial], asked: dict[Key, float], starts: dict[Key, float], ends: dict[Key, float]
+    runs: Sequence[TrialRun], asked: dict[Key, float], starts: dict[Key, float], ends: dict[Key, float]
 ) -> list[Pause]:
     """Where no run was under way for longer than the next one's suggestion can explain; ``runs`` as they began.
 
     Of studies that do not say how long a suggestion was computed, the other such gaps show what is usual.
     """
-    gaps: list[tuple[Pause, Trial]] = []
+    gaps: list[tuple[Pause, TrialRun]] = []
     reached = ends[runs[0].key]
     for run in runs[1:]:
         if starts[run.key] > reached:
@@ -150,7 +150,7 @@ def _pauses(
     return pauses
 
 
-def _end(run: Trial, otherwise: str) -> str:
+def _end(run: TrialRun, otherwise: str) -> str:
     return run.ended or otherwise or run.submitted or ""
 
 

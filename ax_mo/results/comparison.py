@@ -53,8 +53,8 @@ def compared(labels: Sequence[str], records: Sequence[StudyRecord]) -> Compariso
                 f"The studies have other objectives: {_listed(wanted)} in {labels[0]}, {_listed(theirs)} in {label}."
             )
     goals = Goals(tuple(_agreed(o, records) for o in first.goals.objectives))
-    imported = [sum(trial.number < 0 for trial in record.trials) for record in records]
-    records = [replace(record, trials=tuple(t for t in record.trials if t.number >= 0)) for record in records]
+    imported = [sum(trial.is_imported for trial in record.trials) for record in records]
+    records = [replace(record, trials=tuple(t for t in record.trials if not t.is_imported)) for record in records]
     reference = common_reference(records, goals)
     fronts = [pareto_front(record.trials, record.goals) for record in records]
     joint = {id(trial) for trial in undominated([trial for front in fronts for trial in front], goals)}

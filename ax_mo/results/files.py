@@ -14,7 +14,7 @@ import yaml
 from ax_mo.core.objectives import Goals
 from ax_mo.core.pareto import pareto_front
 from ax_mo.core.repeats import by_trial, standard_errors
-from ax_mo.core.trial import Key, Trial
+from ax_mo.core.trial import Key, Trial, TrialRun
 from ax_mo.results.promote import recipe_name
 from ax_mo.trial.files import write_atomically
 
@@ -23,10 +23,10 @@ RESULTS = "optimization_results.yaml"
 PARETO = "pareto"
 
 
-def trials_csv(trials: Sequence[Trial], keys: Sequence[str], goals: Goals) -> str:
+def trials_csv(runs: Sequence[TrialRun], keys: Sequence[str], goals: Goals) -> str:
     """Every trial, a line each, or a line per repeat: what it was, how it ended, its parameters and metrics."""
-    repeated = any(trial.repeat is not None for trial in trials)
-    reported = dict.fromkeys([*goals.required, *(name for trial in trials for name in trial.metrics)])
+    repeated = any(run.repeat is not None for run in runs)
+    reported = dict.fromkeys([*goals.required, *(name for run in runs for name in run.metrics)])
     header = [
         "trial",
         *(["repeat"] if repeated else []),
@@ -38,15 +38,15 @@ def trials_csv(trials: Sequence[Trial], keys: Sequence[str], goals: Goals) -> st
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow(header)
-    for trial in trials:
+    for run in runs:
         writer.writerow([
-            trial.number,
-            *(["" if trial.repeat is None else trial.repeat] if repeated else []),
-            trial.status.value,
-            *(_cell(trial.point[key]) if key in trial.point else "" for key in keys),
-            *(trial.metrics.get(name, "") for name in reported),
-            *(trial.reason or "", trial.generator, trial.attempt, trial.asked, trial.submitted),
-            *(trial.started, trial.ended, trial.directory),
+            run.number,
+            *(["" if run.repeat is None else run.repeat] if repeated else []),
+            run.status.value,
+            *(_cell(run.point[key]) if key in run.point else "" for key in keys),
+            *(run.metrics.get(name, "") for name in reported),
+            *(run.reason or "", run.generator, run.attempt, run.asked, run.submitted),
+            *(run.started, run.ended, run.directory),
         ])  # fmt: skip
     return out.getvalue()
 
@@ -73,7 +73,7 @@ def results_yaml(trials: Sequence[Trial], goals: Goals) -> str:
             solution["repeats"] = len(trial.samples)
         if trial.reason:
             solution["note"] = trial.reason
-        if trial.number < 0:
+        if trial.is_imported:
             solution["imported"] = True
         if with_thresholds:
             solution["meets_thresholds"] = goals.meets_thresholds(trial.metrics)
@@ -116,7 +116,7 @@ class ResultFiles:
     def changed(self) -> None:
         self._stale = True
 
-    def refresh(self, runs: Mapping[Key, Trial], trials: Mapping[int, Trial], at_once: bool = False) -> None:
+    def refresh(self, runs: Mapping[Key, TrialRun], trials: Mapping[int, Trial], at_once: bool = False) -> None:
         """Write what has changed, at most once a second unless ``at_once``."""
         if not self._stale or not (at_once or time.monotonic() - self._written_at >= 1.0):
             return

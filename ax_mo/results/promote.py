@@ -84,7 +84,7 @@ class Recipes:
             return None
 
     def _recipe(self, trial: Trial) -> Recipe:
-        ran_with = _saved(Path(trial.directory)) if trial.number < 0 else None
+        ran_with = _saved(Path(trial.directory)) if trial.is_imported else None
         return recipe(self._project, trial.overrides, self._plain(), ran_with)
 
     def _command(self, trial: Trial, found: Recipe | None) -> str:
@@ -119,7 +119,7 @@ class Recipes:
 
 def recipe_name(trial: Trial) -> str:
     """The name of the trial's file under ``pareto/``; Hydra takes no bare number for an option."""
-    return f"trial_{trial.number}" if trial.number >= 0 else f"imported_{-trial.number}"
+    return f"trial_{trial.number}" if not trial.is_imported else f"imported_{-trial.number}"
 
 
 def recipe(

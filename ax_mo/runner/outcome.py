@@ -90,7 +90,7 @@ def with_required(outcome: Outcome, required: Sequence[str]) -> Outcome:
         return outcome
     listed = ", ".join(outcome.metrics) or "none"
     text = f"the metric '{missing[0]}' was not returned; returned were: {listed}."
-    return replace(outcome, metrics={}, reason=text, signature=text)
+    return replace(outcome, metrics={}, reason=text, error_fingerprint=text)
 
 
 def stderr_tail(directory: Path) -> str:

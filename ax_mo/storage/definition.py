@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from ax_mo.core.objectives import Goals
-from ax_mo.core.trial import Trial
+from ax_mo.core.trial import TrialRun
 from ax_mo.errors import ConfigError
 
 
@@ -42,7 +42,7 @@ class StoredStudy:
     name: str
     sweep_dir: str
     definition: Definition
-    runs: tuple[Trial, ...]
+    runs: tuple[TrialRun, ...]
     seed: int = 0
     created: str = ""
     about: str = "{}"

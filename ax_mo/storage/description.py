@@ -13,7 +13,7 @@ from typing import Any
 from hydra.errors import HydraException
 
 from ax_mo.core.checked import CheckedObject, Wrong
-from ax_mo.core.trial import Status, Trial
+from ax_mo.core.trial import Status, TrialRun
 from ax_mo.core.urls import redacted
 from ax_mo.errors import AxMoError
 from ax_mo.search_space.space import space_from_json
@@ -120,7 +120,7 @@ def _about(given: CheckedObject) -> CheckedObject:
     return given
 
 
-def _imported(trial: Trial) -> dict[str, Any]:
+def _imported(trial: TrialRun) -> dict[str, Any]:
     return {
         "number": trial.number,
         "point": dict(trial.point),
@@ -134,11 +134,11 @@ def _imported(trial: Trial) -> dict[str, Any]:
     }
 
 
-def _trial(given: CheckedObject) -> Trial:
+def _trial(given: CheckedObject) -> TrialRun:
     number = given.whole("number")
     if number >= 0:
         raise Wrong(f"'{given.at}.number' must be below 0, as imported trials are counted, and is {number}")
-    return Trial(
+    return TrialRun(
         number=number,
         status=Status.IMPORTED,
         point=given.object("point").content,

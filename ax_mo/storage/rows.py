@@ -7,7 +7,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from ax_mo.core.trial import Status, Trial
+from ax_mo.core.trial import Status, TrialRun
 from ax_mo.errors import ConfigError
 from ax_mo.storage.damage import CHECKSUM, Damaged, check_row, sealed, sealed_by
 from ax_mo.storage.definition import Definition, StoredStudy
@@ -139,7 +139,7 @@ def stored_study(connection: Connection, row: Any) -> StoredStudy:
         check_trial(connection, run._asdict())
     try:
         definition = Definition(json.loads(row.params), json.loads(row.objectives), tuple(json.loads(row.fixed)))
-        trials = tuple(to_trial(run) for run in runs)
+        trials = tuple(to_run(run) for run in runs)
     except (ValueError, TypeError, RecursionError) as error:
         raise Damaged(str(error)) from None
     return StoredStudy(
@@ -151,35 +151,35 @@ def dump(value: Any) -> str:
     return json.dumps(value, allow_nan=False)
 
 
-def to_row(trial: Trial, study_id: int) -> dict[str, Any]:
-    seconds = trial.suggestion_seconds
+def to_row(run: TrialRun, study_id: int) -> dict[str, Any]:
+    seconds = run.suggestion_seconds
     return sealed({
         "study_id": study_id,
-        "number": trial.number,
-        "repeat": NO_REPEAT if trial.repeat is None else trial.repeat,
-        "status": trial.status.value,
-        "params": json.dumps(dict(trial.point)),  # a choice may hold NaN
-        "overrides": dump(list(trial.overrides)),
-        "directory": trial.directory,
-        "generator": trial.generator,
-        "position": trial.position,
+        "number": run.number,
+        "repeat": NO_REPEAT if run.repeat is None else run.repeat,
+        "status": run.status.value,
+        "params": json.dumps(dict(run.point)),  # a choice may hold NaN
+        "overrides": dump(list(run.overrides)),
+        "directory": run.directory,
+        "generator": run.generator,
+        "position": run.position,
         "suggestion_seconds": None if seconds is None else float(seconds),
-        "attempt": trial.attempt,
-        "deaths": trial.deaths,
-        "handle": trial.handle,
-        "metrics": dump(dict(trial.metrics)),
-        "reason": trial.reason,
-        "signature": trial.signature,
-        "stderr_tail": trial.stderr_tail,
-        "asked": trial.asked,
-        "submitted": trial.submitted,
-        "started": trial.started,
-        "ended": trial.ended,
+        "attempt": run.attempt,
+        "deaths": run.lost_attempts,
+        "handle": run.handle,
+        "metrics": dump(dict(run.metrics)),
+        "reason": run.reason,
+        "signature": run.error_fingerprint,
+        "stderr_tail": run.stderr_tail,
+        "asked": run.asked,
+        "submitted": run.submitted,
+        "started": run.started,
+        "ended": run.ended,
     })  # fmt: skip
 
 
-def to_trial(row: Any) -> Trial:
-    return Trial(
+def to_run(row: Any) -> TrialRun:
+    return TrialRun(
         number=row.number,
         repeat=None if row.repeat == NO_REPEAT else row.repeat,
         status=Status(row.status),
@@ -190,11 +190,11 @@ def to_trial(row: Any) -> Trial:
         position=row.position,
         suggestion_seconds=row.suggestion_seconds,
         attempt=row.attempt,
-        deaths=row.deaths,
+        lost_attempts=row.deaths,
         handle=row.handle,
         metrics=json.loads(row.metrics),
         reason=row.reason,
-        signature=row.signature,
+        error_fingerprint=row.signature,
         stderr_tail=row.stderr_tail,
         asked=row.asked,
         submitted=row.submitted,

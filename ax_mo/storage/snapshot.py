@@ -12,8 +12,8 @@ from hydra.errors import HydraException
 
 from ax_mo.core.failures import FailurePolicy, in_order_of_end, uncounted
 from ax_mo.core.objectives import Goals, parse_goals
-from ax_mo.core.repeats import whole_trials
-from ax_mo.core.trial import Status, Trial
+from ax_mo.core.repeats import aggregate_trials
+from ax_mo.core.trial import Status, Trial, TrialRun
 from ax_mo.errors import AxMoError
 from ax_mo.hydra_project.command import Program, override_value
 from ax_mo.search_space.space import SearchSpace, space_as_json, space_from_json
@@ -50,7 +50,7 @@ class StudyRecord:
     """ISO 8601, UTC."""
     trials: tuple[Trial, ...]
     """By number; imported ones first, with negative numbers. A repeated trial has the means of its runs."""
-    runs: tuple[Trial, ...]
+    runs: tuple[TrialRun, ...]
     """What jobs are made of; without repeats, the trials themselves."""
     settings: Mapping[str, Any] = field(default_factory=dict)
     """What the latest sweeper was asked for, by its names under ``hydra.sweeper``: n_trials, n_jobs, method, ..."""
@@ -92,7 +92,7 @@ class StudyRecord:
     def state(self) -> StudyState:
         if self.is_running:
             return StudyState.RUNNING
-        own = [trial for trial in self.trials if trial.number >= 0]
+        own = [trial for trial in self.trials if not trial.is_imported]
         counted = len(own) - len(self.uncounted)
         all_there = self.n_trials is None or counted >= self.n_trials or self.ending is not None
         return StudyState.ENDED if all_there and all(t.status.ended for t in own) else StudyState.NOT_RUNNING
@@ -102,7 +102,7 @@ class StudyRecord:
         return curves_of(self.runs, self.directory)
 
 
-def curves_of(runs: Iterable[Trial], sweep_dir: Path) -> dict[int, tuple[CurvePoint, ...]]:
+def curves_of(runs: Iterable[TrialRun], sweep_dir: Path) -> dict[int, tuple[CurvePoint, ...]]:
     """The learning curves of the trials that have data, for Ax; repeated trials have several, and none here."""
     with_data = (Status.COMPLETED, Status.EARLY_STOPPED)
     alone = [run for run in runs if run.repeat is None and run.status in with_data]
@@ -175,7 +175,7 @@ def record_of(study: StoredStudy, directory: Path, is_running: bool = False) -> 
             commands = {name: moved(line, known["directory"], str(directory)) for name, line in commands.items()}
     except (ValueError, KeyError, TypeError, AttributeError, HydraException) as error:
         raise AxMoError(f"The study '{study.name}' has no readable description: {error!r}.") from None
-    trials = sorted(whole_trials(study.runs), key=lambda trial: trial.number)
+    trials = sorted(aggregate_trials(study.runs), key=lambda trial: trial.number)
     return StudyRecord(
         study.name, directory, space, goals, study.seed, study.created, tuple(trials), study.runs, settings, commands,
         known.get("ending"), is_running, program,

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
 
-from ax_mo.core.trial import Key, Outcome, Status, Trial, now
+from ax_mo.core.trial import Key, Outcome, Status, TrialRun, now
 from ax_mo.core.urls import redacted, sqlite_path
 from ax_mo.errors import AxMoError, ConfigError
 from ax_mo.storage.claim import Access
@@ -101,7 +101,7 @@ class Store:
         """Raises StudyStopped when another sweeper has taken the study's place."""
         self._guard()
 
-    def trials(self) -> list[Trial]:
+    def runs(self) -> list[TrialRun]:
         """All runs, by number and repeat."""
         return list(self.stored().runs)
 
@@ -114,13 +114,13 @@ class Store:
         """What the study's readers are to know from now on, as JSON."""
         self._do(lambda connection: _change_study(connection, STUDIES.c.id == self._study_id, about=about))
 
-    def add(self, trials: Sequence[Trial]) -> None:
-        """Write new trials, or all runs of one, all or none: about to be submitted, or finished in other studies.
+    def add(self, runs: Sequence[TrialRun]) -> None:
+        """Write the runs of new trials, all or none: about to be submitted, or finished in other studies.
 
         Raises StudyStopped when there are others of the same numbers.
         """
-        rows = [to_row(trial, self._study_id) for trial in trials]
-        numbers = {trial.number for trial in trials}
+        rows = [to_row(run, self._study_id) for run in runs]
+        numbers = {run.number for run in runs}
         known = sa.select(TRIALS).where(TRIALS.c.study_id == self._study_id, TRIALS.c.number.in_(numbers))
 
         def insert(connection: Connection) -> None:
@@ -131,11 +131,11 @@ class Store:
         if rows:
             self._do(insert)
 
-    def retry(self, key: Key, attempt: int, deaths: int) -> None:
+    def retry(self, key: Key, attempt: int, lost_attempts: int) -> None:
         """The run will be submitted once more, under the same number."""
         self._update(
-            key, status=Status.ASKED.value, attempt=attempt, deaths=deaths, handle=None, reason=None, submitted=None,
-            started=None, ended=None,
+            key, status=Status.ASKED.value, attempt=attempt, deaths=lost_attempts, handle=None, reason=None,
+            submitted=None, started=None, ended=None,
         )  # fmt: skip
 
     def submitted(self, key: Key, handle: str, moment: str, started: str | None) -> None:
@@ -154,7 +154,7 @@ class Store:
             status=outcome.status.value,
             metrics=dump(dict(outcome.metrics)),
             reason=outcome.reason,
-            signature=outcome.signature,
+            signature=outcome.error_fingerprint,
             stderr_tail=outcome.stderr_tail,
             started=outcome.started,
             ended=outcome.ended or now(),

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ax_mo.core.process import identity
-from ax_mo.core.trial import Key, Status, Trial
+from ax_mo.core.trial import Key, Status, TrialRun
 from ax_mo.runner.job import Job, Jobs, JobState, NoAnswer, Phase, job_name
 from ax_mo.runner.retry import Silence
 from ax_mo.storage.home import Home
@@ -21,13 +21,13 @@ class Adopted:
     running: dict[Key, Job] = field(default_factory=dict)
     elsewhere: dict[Key, str] = field(default_factory=dict)
     """Of those: out of this machine's reach, and where they are."""
-    again: list[tuple[Trial, bool]] = field(default_factory=list)
+    again: list[tuple[TrialRun, bool]] = field(default_factory=list)
     """To run once more, and whether they died."""
-    opened: list[Trial] = field(default_factory=list)
+    opened: list[TrialRun] = field(default_factory=list)
     """Ready to be submitted."""
 
 
-def settle(ledger: Ledger, run: Trial, state: JobState, retries: RetryPolicy, started: bool = True) -> Resumption:
+def settle(ledger: Ledger, run: TrialRun, state: JobState, retries: RetryPolicy, started: bool = True) -> Resumption:
     """End a run of an earlier sweeper that does not run any more, or say that it is to run again."""
     found = ledger.settle(run, state, started, retries.allowed(state))
     if found is Resumption.AFTER_DEATH:
@@ -63,7 +63,7 @@ class Adoption:
             ledger.screen.notice(_moved(home, home.former))
         return self._adopted
 
-    def _look_at(self, run: Trial) -> None:
+    def _look_at(self, run: TrialRun) -> None:
         handle = self._handle_of(run)
         job = Job(handle, self._ledger.directory(run))
         started = bool(handle) or identity(job.directory) is not None  # its handle may never have been written
@@ -83,7 +83,7 @@ class Adoption:
         if found is not Resumption.ENDED:
             self._adopted.again.append((run, found is Resumption.AFTER_DEATH))
 
-    def _watch(self, run: Trial, job: Job, state: JobState) -> None:
+    def _watch(self, run: TrialRun, job: Job, state: JobState) -> None:
         self._adopted.running[run.key] = job
         self._ledger.ask_again(run)
         if state.place:
@@ -94,7 +94,7 @@ class Adoption:
         else:
             self._ledger.screen.notice(f"Trial {run.label} is still running; watching it again.")
 
-    def _handle_of(self, run: Trial) -> str:
+    def _handle_of(self, run: TrialRun) -> str:
         """The run's handle, noted now if its sweeper did not live to do so; empty where it was never submitted.
 
         Waits for a scheduler that does not answer. Raises NoAnswer when that is not wanted any more.
@@ -146,7 +146,7 @@ def _moved(home: Home, former: Path) -> str:
     return f"{text}Look there for it: no link to the directory could be made."
 
 
-def _awaited(run: Trial, place: str, sweep_dir: Path) -> str:
+def _awaited(run: TrialRun, place: str, sweep_dir: Path) -> str:
     since = f" at {run.submitted}" if run.submitted else ""
     which = shlex.join(["ax-mo", "adopt", str(sweep_dir), "--lost", str(run.number)])
     return (

@@ -11,7 +11,7 @@ from typing import Any
 from hydra.core.utils import JobReturn
 from hydra.plugins.launcher import Launcher
 
-from ax_mo.core.trial import Key, Outcome, Trial
+from ax_mo.core.trial import Key, Outcome, TrialRun
 from ax_mo.errors import AxMoError
 from ax_mo.hydra_project.command import override_value
 from ax_mo.runner.job import JobState, Phase
@@ -45,7 +45,7 @@ class BatchSweep:
         ledger = self._ledger
         before = self._catch_interrupts()
         try:
-            again, waiting = self._recover(), list[Trial]()
+            again, waiting = self._recover(), list[TrialRun]()
             while not self._interrupted and (waiting or ledger.room or (again and not ledger.is_closed)):
                 if not ledger.is_closed:
                     waiting, again = [*waiting, *again], []
@@ -70,9 +70,9 @@ class BatchSweep:
             return Ending.DRAINED
         return ending_of(ledger)
 
-    def _recover(self) -> list[Trial]:
+    def _recover(self) -> list[TrialRun]:
         """Trials that were in flight when an earlier sweeper ended; a second death counts as the trial's own."""
-        again: list[Trial] = []
+        again: list[TrialRun] = []
         home = self._ledger.home
         for run in self._ledger.open_runs():
             found = self._ledger.settle(run, _DIED, started=bool(run.handle) and home.original is None)
@@ -81,8 +81,8 @@ class BatchSweep:
         home.settled()
         return again
 
-    def _ask(self, count: int) -> list[Trial]:
-        trials: list[Trial] = []
+    def _ask(self, count: int) -> list[TrialRun]:
+        trials: list[TrialRun] = []
         while len(trials) < min(count, len(trials) + self._ledger.room):
             suggestion = suggestion_of(self._ledger.asker.ask(), self._ledger)
             if suggestion is None:
@@ -91,7 +91,7 @@ class BatchSweep:
             self._ledger.check_failures(len(trials))  # of those that do not compose
         return trials
 
-    def _launch(self, batch: Sequence[Trial]) -> None:
+    def _launch(self, batch: Sequence[TrialRun]) -> None:
         """Launch trials with consecutive numbers together, as a launcher numbers its jobs itself.
 
         Repeats are told their directory, so that they need no numbers of their own.
@@ -118,7 +118,7 @@ class BatchSweep:
                     if not self._settle(retried):
                         self._fail(retried, error)
 
-    def _launch_group(self, group: Sequence[Trial]) -> BaseException | None:
+    def _launch_group(self, group: Sequence[TrialRun]) -> BaseException | None:
         """What went wrong in the launcher itself, if anything; results are in the trials' directories."""
         started = now()
         jobs = [_overrides(trial, self._ledger.sweep_dir) for trial in group]
@@ -163,21 +163,21 @@ class BatchSweep:
         if errors:
             raise errors[0]
 
-    def _record(self, trial: Trial, job_return: JobReturn, started: str) -> None:
+    def _record(self, trial: TrialRun, job_return: JobReturn, started: str) -> None:
         """Write the result of a job that could not write it itself (another machine, or no callbacks there)."""
         directory = self._ledger.directory(trial)
         if not self._ledger.has_result(trial) and not _is_spoiled(directory):
             spec: dict[str, Any] = read_json(directory / SPEC) or {}
             write_json(directory / RESULT, recorded_result(job_return, spec, started, directory))
 
-    def _settle(self, trial: Trial) -> bool:
+    def _settle(self, trial: TrialRun) -> bool:
         recorded = self._ledger.has_result(trial) or _is_spoiled(self._ledger.directory(trial))
         if not recorded and not self._ledger.runs[trial.key].asked_to_stop:
             return False
         self._ledger.finish(trial.key, self._ledger.outcome(trial.key, _RETURNED))
         return True
 
-    def _fail(self, trial: Trial, error: BaseException | None) -> None:
+    def _fail(self, trial: TrialRun, error: BaseException | None) -> None:
         what = "recorded no result" if error is None else f"the launcher lost it: {type(error).__name__}: {error}"
         if isinstance(error, SystemExit):
             what = f"ended by sys.exit({error.code!r}) and recorded no result"
@@ -202,7 +202,7 @@ def _is_spoiled(directory: Path) -> bool:
     return destroyed_directory(directory) is not None or not (directory / SPEC).exists()
 
 
-def _overrides(run: Trial, sweep_dir: Path) -> list[str]:
+def _overrides(run: TrialRun, sweep_dir: Path) -> list[str]:
     """With the directory that the ledger has given it: launchers would let two trials have one, or repeats."""
     return [
         *run.overrides,
@@ -211,8 +211,8 @@ def _overrides(run: Trial, sweep_dir: Path) -> list[str]:
     ]
 
 
-def _consecutive(batch: Sequence[Trial]) -> list[list[Trial]]:
-    groups: list[list[Trial]] = []
+def _consecutive(batch: Sequence[TrialRun]) -> list[list[TrialRun]]:
+    groups: list[list[TrialRun]] = []
     for trial in sorted(batch, key=lambda trial: trial.number):
         if groups and groups[-1][-1].number + 1 == trial.number:
             groups[-1].append(trial)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from omegaconf import DictConfig
 
-from ax_mo.core.trial import Status, Suggestion, Trial
+from ax_mo.core.trial import Status, Suggestion, TrialRun
 from ax_mo.hydra_project.command import Program
 from ax_mo.hydra_project.hydra_node import number_job
 from ax_mo.hydra_project.project import Project
@@ -18,9 +18,9 @@ def composed(project: Project, number: int, overrides: Sequence[str]) -> DictCon
     return config
 
 
-def first_attempt(number: int, suggestion: Suggestion, overrides: Sequence[str], subdir: str) -> Trial:
+def first_attempt(number: int, suggestion: Suggestion, overrides: Sequence[str], subdir: str) -> TrialRun:
     """What a suggestion becomes."""
-    return Trial(
+    return TrialRun(
         number=number,
         status=Status.ASKED,
         point=dict(suggestion.point),
@@ -32,7 +32,7 @@ def first_attempt(number: int, suggestion: Suggestion, overrides: Sequence[str],
     )
 
 
-def command_of(program: Program, run: Trial, sweep_dir: Path) -> list[str]:
+def command_of(program: Program, run: TrialRun, sweep_dir: Path) -> list[str]:
     """The argv of one run."""
     job_id = f"{run.number}" if run.repeat is None else f"{run.number}.{run.repeat}"
     return program.command(run.overrides, sweep_dir / run.directory, sweep_dir, run.directory, run.number, job_id)

@@ -12,8 +12,8 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from ax_mo.core.objectives import Goals
-from ax_mo.core.repeats import whole_trials
-from ax_mo.core.trial import Trial
+from ax_mo.core.repeats import aggregate_trials
+from ax_mo.core.trial import TrialRun
 from ax_mo.core.urls import STUDY
 from ax_mo.hydra_project.hydra_node import changes_directory, subdir_of
 from ax_mo.hydra_project.overrides import bare
@@ -67,11 +67,11 @@ def _known_study(spec: StudySpec) -> StoredStudy | None:
     return studies[0] if studies else None
 
 
-def _resumption(spec: StudySpec, known: Sequence[Trial]) -> str:
+def _resumption(spec: StudySpec, known: Sequence[TrialRun]) -> str:
     interrupted = sorted({run.number for run in known if not run.status.ended})
     again = f"; trials {', '.join(map(str, interrupted))} would run again first" if interrupted else ""
     return (
-        f"{spec.sweep_dir} holds a study of {len({run.number for run in known if run.number >= 0})} trials, which "
+        f"{spec.sweep_dir} holds a study of {len({run.number for run in known if not run.is_imported})} trials, which "
         f"this command without dry_run would resume{again}"
     )
 
@@ -90,12 +90,12 @@ def _outline(spec: StudySpec) -> str:
     return f"{text}; first {' and '.join(named)}" if named else text
 
 
-def _next_command(spec: StudySpec, known: Sequence[Trial], remarks: list[str]) -> tuple[str, str, str | None]:
+def _next_command(spec: StudySpec, known: Sequence[TrialRun], remarks: list[str]) -> tuple[str, str, str | None]:
     """What to call the next new trial's command, the command, and why that must fail, where it is known.
 
     ``remarks`` takes what else there is to say of it.
     """
-    trials = whole_trials(known)
+    trials = aggregate_trials(known)
     number = max([0, *(trial.number + 1 for trial in trials)])
     title = "the command of the next trial" if number else "the first trial's command"
     if number >= spec.settings.n_trials:

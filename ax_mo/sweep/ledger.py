@@ -13,8 +13,8 @@ from omegaconf.errors import OmegaConfBaseException
 from ax_mo.core.failures import FailurePolicy, TooMany, first_alike, in_order_of_end, too_many, uncounted
 from ax_mo.core.objectives import Goals
 from ax_mo.core.pareto import best_per_objective, hypervolume, pareto_front, reference_point
-from ax_mo.core.repeats import Repeats, whole
-from ax_mo.core.trial import Key, Outcome, Status, Suggestion, Trial, Value, seconds_between
+from ax_mo.core.repeats import Repeats, aggregate_repeats
+from ax_mo.core.trial import Key, Outcome, Status, Suggestion, Trial, TrialRun, Value, seconds_between
 from ax_mo.early_stopping.monitor import CurveWatch
 from ax_mo.early_stopping.stop_request import ask_to_stop, overdue, stopped_outcome
 from ax_mo.errors import StudyStopped
@@ -77,7 +77,7 @@ class Ledger:
         observers: Sequence[Observer] = (),
         n_jobs: int | None = None,
         own: Mapping[str, Value] | None = None,
-        environment: Callable[[Trial], Mapping[str, str]] = lambda _run: {},
+        environment: Callable[[TrialRun], Mapping[str, str]] = lambda _run: {},
         home: Home | None = None,
     ) -> None:
         self.space = space
@@ -109,7 +109,7 @@ class Ledger:
         """What a run's own loggers find among their environment variables."""
         self.closed: str | None = None
         """Why no more trials are asked for, although there would be room."""
-        self.runs: dict[Key, Trial] = {run.key: run for run in store.trials()}
+        self.runs: dict[Key, TrialRun] = {run.key: run for run in store.runs()}
         self.trials: dict[int, Trial] = {}
         for number in dict.fromkeys(number for number, _ in self.runs):
             self._bring_together(number)
@@ -141,12 +141,12 @@ class Ledger:
         """Whether nothing more is started, at least for now: after failures that the running trials may outweigh."""
         return self.closed is not None or self._fault is not None
 
-    def open_runs(self) -> list[Trial]:
+    def open_runs(self) -> list[TrialRun]:
         return [run for run in self.runs.values() if not run.status.ended]
 
     # Opening trials
 
-    def open(self, suggestion: Suggestion) -> list[Trial]:
+    def open(self, suggestion: Suggestion) -> list[TrialRun]:
         """Give the suggestion a number, and each of its runs a directory and a row.
 
         Returns the runs to submit: none when Hydra cannot compose the suggestion, which is a failed trial then.
@@ -179,7 +179,7 @@ class Ledger:
 
     def _add(
         self, number: int, suggestion: Suggestion, overrides: Sequence[str], subdir: str, count: int
-    ) -> list[Trial]:
+    ) -> list[TrialRun]:
         trial = first_attempt(number, suggestion, overrides, subdir)
         runs = self.repeats.runs(replace(trial, asked=now()))[:count]
         self.store.add(runs)
@@ -187,22 +187,22 @@ class Ledger:
         self._bring_together(number)
         return runs
 
-    def _set(self, run: Trial) -> None:
+    def _set(self, run: TrialRun) -> None:
         self.runs[run.key] = run
         self._bring_together(run.number)
 
     def _bring_together(self, number: int) -> None:
         keys = [(number, None), *((number, repeat) for repeat in range(self.repeats.count))]
-        self.trials[number] = whole([self.runs[key] for key in keys if key in self.runs])
+        self.trials[number] = aggregate_repeats([self.runs[key] for key in keys if key in self.runs])
 
-    def prepare(self, trial: Trial) -> None:
+    def prepare(self, trial: TrialRun) -> None:
         """Write what the job and its reader need into the trial's directory; remove what an earlier attempt left."""
         self.check_directory()
         directory = self.directory(trial)
         content = {
             "trial": trial.number,
             "attempt": trial.attempt,
-            "deaths": trial.deaths,
+            "deaths": trial.lost_attempts,
             **({} if trial.repeat is None else {"repeat": trial.repeat}),
             "params": as_json(trial.point),
             "overrides": list(trial.overrides),
@@ -223,7 +223,7 @@ class Ledger:
         except OSError as error:
             raise cannot_write(directory, error) from None
 
-    def _in_config(self, trial: Trial) -> Mapping[str, float]:
+    def _in_config(self, trial: TrialRun) -> Mapping[str, float]:
         """The trial's metrics that are values of its configuration, which an earlier sweeper may have composed."""
         if trial.number not in self._config_values:
             try:
@@ -233,20 +233,20 @@ class Ledger:
                 return {}
         return self._config_values[trial.number]
 
-    def again(self, trial: Trial, died: bool = False) -> Trial:
+    def again(self, trial: TrialRun, died: bool = False) -> TrialRun:
         """Make a trial that was interrupted, or that ``died`` unseen, ready for its next attempt."""
         self._clear(trial)  # first, lest a sweeper that ends here leave the old process to the new attempt
-        attempt, deaths = trial.attempt + 1, trial.deaths + died
-        self.store.retry(trial.key, attempt, deaths)
+        attempt, lost = trial.attempt + 1, trial.lost_attempts + died
+        self.store.retry(trial.key, attempt, lost)
         trial = replace(
-            trial, status=Status.ASKED, attempt=attempt, deaths=deaths, handle=None, reason=None, submitted=None,
+            trial, status=Status.ASKED, attempt=attempt, lost_attempts=lost, handle=None, reason=None, submitted=None,
             started=None, ended=None,
         )  # fmt: skip
         self._set(trial)
         self.prepare(trial)
         return trial
 
-    def _clear(self, trial: Trial) -> None:
+    def _clear(self, trial: TrialRun) -> None:
         """Make room for a next attempt in the run's directory, and forget the process of the last one."""
         try:
             make_room(self.directory(trial))
@@ -297,12 +297,12 @@ class Ledger:
         if explanation is not None:
             self.screen.notice(explanation)
 
-    def _ask_to_stop(self, run: Trial, reason: str) -> None:
+    def _ask_to_stop(self, run: TrialRun, reason: str) -> None:
         self.store.asked_to_stop(run.key, reason)
         self._set(replace(run, reason=reason))
         self.ask_again(self.runs[run.key])
 
-    def ask_again(self, run: Trial) -> None:
+    def ask_again(self, run: TrialRun) -> None:
         """See to it that the request lies where the run looks: an earlier sweeper may have ended before it did."""
         if run.asked_to_stop:
             try:
@@ -328,7 +328,7 @@ class Ledger:
             return stopped_outcome(run, self.directory(run))
         return outcome
 
-    def has_result(self, trial: Trial) -> bool:
+    def has_result(self, trial: TrialRun) -> bool:
         return has_result(self.directory(trial), trial.number, trial.attempt)
 
     def finish(self, key: Key, outcome: Outcome) -> None:
@@ -366,7 +366,7 @@ class Ledger:
         for observer in self.observers:
             observer.ended(trial)
 
-    def _tell_of(self, differences: Sequence[Difference], run: Trial) -> None:
+    def _tell_of(self, differences: Sequence[Difference], run: TrialRun) -> None:
         """Say what the task returns and is not used, once for each metric: all trials are the same in that."""
         news = [difference for difference in differences if difference.metric not in self._told_of]
         if news:
@@ -386,7 +386,7 @@ class Ledger:
         self._set(replace(self.runs[key], status=Status.CANCELLED, reason="cancelled"))
         self.files.changed()
 
-    def settle(self, run: Trial, state: JobState, started: bool, may_die: int = 0) -> Resumption:
+    def settle(self, run: TrialRun, state: JobState, started: bool, may_die: int = 0) -> Resumption:
         """What becomes of a run that an earlier sweeper left and that does not run any more; ends it where it has."""
         outcome = self.outcome(run.key, state)
         has_result = self.has_result(run) if may_die == 0 else outcome.status is not Status.FAILED
@@ -399,10 +399,10 @@ class Ledger:
         """The learning curves of the trials that have data."""
         return curves_of(self.runs.values(), self.sweep_dir)
 
-    def _curve(self, run: Trial) -> tuple[CurvePoint, ...]:
+    def _curve(self, run: TrialRun) -> tuple[CurvePoint, ...]:
         return read_curve(self.directory(run)).points
 
-    def _open_runs_of(self, number: int) -> list[Trial]:
+    def _open_runs_of(self, number: int) -> list[TrialRun]:
         return [run for run in self.runs.values() if run.number == number and not run.status.ended]
 
     def close_when_enough(self, seconds: float, timeout_hours: float | None) -> None:
@@ -496,7 +496,7 @@ class Ledger:
     def directory(self, trial: Trial) -> Path:
         return self.sweep_dir / trial.directory
 
-    def command(self, trial: Trial) -> list[str]:
+    def command(self, trial: TrialRun) -> list[str]:
         assert self.program is not None
         return command_of(self.program, trial, self.sweep_dir)
 

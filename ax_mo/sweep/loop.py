@@ -7,7 +7,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from ax_mo.core.trial import Key, Outcome, Status, Suggestion, Trial
+from ax_mo.core.trial import Key, Outcome, Status, Suggestion, TrialRun
 from ax_mo.errors import AxMoError, StudyStopped
 from ax_mo.optimizer.untried import NoNewPoint, SpaceExhausted
 from ax_mo.runner.arrival import Arrivals
@@ -95,8 +95,8 @@ class Sweep:
         self._running: dict[Key, Job] = {}
         self._adopted: set[Key] = set()  # of what runs: started by an earlier sweeper
         self._elsewhere: dict[Key, str] = {}  # of those: out of reach, and where they are
-        self._opened: list[Trial] = []  # repeats that wait for a worker
-        self._again: list[tuple[Trial, bool]] = []  # of an earlier sweeper, to run once more; whether it died
+        self._opened: list[TrialRun] = []  # repeats that wait for a worker
+        self._again: list[tuple[TrialRun, bool]] = []  # of an earlier sweeper, to run once more; whether it died
         self._asked: Future[Suggestion] | None = None
         self._waiting_since: float | None = None
         self._arrivals = Arrivals(jobs.result_grace_seconds)
@@ -208,7 +208,7 @@ class Sweep:
             self._opened += self._ledger.open(suggestion)
         self._ask_ahead()
 
-    def _start(self, run: Trial) -> None:
+    def _start(self, run: TrialRun) -> None:
         ledger = self._ledger
         directory = ledger.directory(run)
         name = job_name(ledger.home.token, run.number, run.repeat, run.attempt)
@@ -226,7 +226,7 @@ class Sweep:
         self._elsewhere.pop(run.key, None)
         ledger.submitted(run.key, handle, waits=self._jobs.has_queue)
 
-    def _start_later(self, run: Trial, error: SubmitLater) -> None:
+    def _start_later(self, run: TrialRun, error: SubmitLater) -> None:
         """Put the run back; nothing is submitted before the pause is over."""
         self._opened.insert(0, run)
         pause = self._submissions.failed()
@@ -278,7 +278,7 @@ class Sweep:
             elif self._end_requests.is_due(key, state):
                 self._jobs.cancel([self._running[key]], wait=False)
 
-    def _end(self, run: Trial, state: JobState) -> None:
+    def _end(self, run: TrialRun, state: JobState) -> None:
         """The run's job is over, or does not end although it was told to."""
         ledger, key = self._ledger, run.key
         seconds = self._times.seconds(key)
@@ -305,7 +305,7 @@ class Sweep:
         if told is None and after_death(run, outcome.status is not Status.FAILED, may_die) is Resumption.AFTER_DEATH:
             ledger.screen.notice(
                 f"Trial {run.label} {outcome.reason}, after {clock(seconds)}; it runs again "
-                f"(retry {run.deaths + 1} of {may_die})."
+                f"(retry {run.lost_attempts + 1} of {may_die})."
             )
             self._again.append((run, True))
             return

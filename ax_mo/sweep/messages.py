@@ -18,7 +18,7 @@ from ax_mo.terminal.text import by_first_objective
 
 def announcement(spec: StudySpec, ledger: Ledger) -> str:
     """What is searched, and how to resume it."""
-    trials = [trial for trial in ledger.trials.values() if trial.number >= 0]
+    trials = [trial for trial in ledger.trials.values() if not trial.is_imported]
     ended = sum(trial.status.ended for trial in trials)
     goals = ", ".join(
         f"{o.name} {'up' if o.maximize else 'down'}{'' if o.threshold is None else f' (threshold {o.threshold:g})'}"

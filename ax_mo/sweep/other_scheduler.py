@@ -4,7 +4,7 @@ import shlex
 from collections.abc import Sequence
 
 from ax_mo.core.process import alive, identity
-from ax_mo.core.trial import Status, Trial
+from ax_mo.core.trial import Status, TrialRun
 from ax_mo.errors import StudyStopped
 from ax_mo.runner.elsewhere import declared_lost, out_of_reach
 from ax_mo.runner.torchx_app import LOCAL
@@ -18,7 +18,7 @@ def refuse_jobs_of_another(ledger: Ledger, scheduler: str | None) -> None:
     """
     if ledger.home.original is not None:
         return  # no job of an open trial is ours
-    by_scheduler: dict[str, list[Trial]] = {}
+    by_scheduler: dict[str, list[TrialRun]] = {}
     for run in ledger.open_runs():
         whose, is_handle, _ = (run.handle or "").partition("://")
         if is_handle and whose != scheduler and run.status is not Status.CANCELLED and _may_go_on(ledger, run, whose):
@@ -28,7 +28,7 @@ def refuse_jobs_of_another(ledger: Ledger, scheduler: str | None) -> None:
         raise StudyStopped("\n".join(told), leaves_jobs=True)
 
 
-def _may_go_on(ledger: Ledger, run: Trial, whose: str) -> bool:
+def _may_go_on(ledger: Ledger, run: TrialRun, whose: str) -> bool:
     directory = ledger.directory(run)
     if ledger.has_result(run) or declared_lost(directory, run.handle or ""):
         return False
@@ -38,7 +38,7 @@ def _may_go_on(ledger: Ledger, run: Trial, whose: str) -> bool:
     return process is not None and (alive(process) or out_of_reach(directory, process))
 
 
-def _told(ledger: Ledger, runs: Sequence[Trial], whose: str, scheduler: str | None) -> str:
+def _told(ledger: Ledger, runs: Sequence[TrialRun], whose: str, scheduler: str | None) -> str:
     launcher = "hydra/launcher=torchx " if scheduler is None else ""
     numbers = dict.fromkeys(str(run.number) for run in runs)
     lost = shlex.join(["ax-mo", "adopt", str(ledger.sweep_dir), "--lost", *numbers])

@@ -17,7 +17,7 @@ from typing import Any
 from ax_mo.core.checked import CheckedObject, Wrong
 from ax_mo.core.objectives import Goals
 from ax_mo.core.process import alive, identity
-from ax_mo.core.trial import Key, Outcome, Status, Trial, signature_of
+from ax_mo.core.trial import Key, Outcome, Status, TrialRun, fingerprint_of
 from ax_mo.errors import AxMoError
 from ax_mo.results.files import TRIALS
 from ax_mo.runner.elsewhere import out_of_reach
@@ -53,7 +53,7 @@ def recovered(sweep_dir: Path, description: Description) -> Recovered:
     specs = _specs(sweep_dir, remarks)
     rows = _rows(sweep_dir, remarks)
     builder = _Builder(sweep_dir, record.space, record.goals, description.study.definition.params)
-    runs: list[Trial] = list(description.study.runs)
+    runs: list[TrialRun] = list(description.study.runs)
     for key in sorted({*specs, *rows}, key=lambda key: (key[0], -1 if key[1] is None else key[1])):
         if key[0] < 0:
             continue
@@ -64,7 +64,7 @@ def recovered(sweep_dir: Path, description: Description) -> Recovered:
             remarks.append(f"Trial {key[0]} is left out: it is not to be read ({error!r}).")
             continue
         runs.append(run)
-    numbers = {run.number for run in runs if run.number >= 0}
+    numbers = {run.number for run in runs if not run.is_imported}
     missing = sorted(set(range(max(numbers, default=-1) + 1)) - numbers)
     if missing:
         remarks.append(f"Nothing is left of the trials {', '.join(map(str, missing))}.")
@@ -140,7 +140,7 @@ class _Builder:
         self._goals = goals
         self._repeats = _REPEATS.fullmatch(params.get("hydra.sweeper.repeats", ""))
 
-    def from_directory(self, spec: _Spec, row: Mapping[str, str] | None) -> Trial:
+    def from_directory(self, spec: _Spec, row: Mapping[str, str] | None) -> TrialRun:
         """Raises KeyError, ValueError or TypeError for what is no trial of the space."""
         content = CheckedObject(spec.content)
         number, repeat = _key(content)
@@ -149,7 +149,7 @@ class _Builder:
             row = None  # of an attempt before
         given = content.object("params").content
         generator, position = spec.content.get("generator"), spec.content.get("position", 0)
-        run = Trial(
+        run = TrialRun(
             number=number,
             repeat=repeat,
             status=Status.ASKED,
@@ -160,13 +160,13 @@ class _Builder:
             position=position if isinstance(position, int) and 0 <= position < 2**29 else 0,
             suggestion_seconds=measured(spec.content.get("suggestion_seconds")),
             attempt=attempt,
-            deaths=content.whole("deaths") if "deaths" in spec.content else 0,
+            lost_attempts=content.whole("deaths") if "deaths" in spec.content else 0,
             asked=content.moment_or_null("asked") if "asked" in spec.content else None,
             submitted=(row or {}).get("submitted") or None,
         )
         return self._ended(run, row)
 
-    def _ended(self, run: Trial, row: Mapping[str, str] | None) -> Trial:
+    def _ended(self, run: TrialRun, row: Mapping[str, str] | None) -> TrialRun:
         directory = self._sweep_dir / run.directory
         seen = Status.ASKED if row is None else Status(row["status"])
         outcome = outcome_of(directory, run.number, run.attempt, JobState(Phase.ENDED))
@@ -179,10 +179,12 @@ class _Builder:
             if seen is Status.EARLY_STOPPED and not obeyed:
                 outcome = replace(outcome, metrics=partial_metrics(directory))
             if seen is Status.COMPLETED and result_of(directory, run.number, run.attempt) is None:
-                outcome = replace(outcome, metrics=_metrics(row), signature=None, stderr_tail="")
+                outcome = replace(outcome, metrics=_metrics(row), error_fingerprint=None, stderr_tail="")
             if seen is Status.FAILED:
                 why = row["reason"] or outcome.reason or "failed"
-                outcome = replace(outcome, metrics={}, reason=why, signature=outcome.signature if recorded else why)
+                outcome = replace(
+                    outcome, metrics={}, reason=why, error_fingerprint=outcome.error_fingerprint if recorded else why
+                )
             outcome = replace(outcome, started=row["started"] or None, ended=row["ended"] or None)
         elif recorded and not (seen is Status.CANCELLED and outcome.status is Status.FAILED):
             outcome = with_required(outcome, self._goals.required)
@@ -196,14 +198,14 @@ class _Builder:
             return replace(run, status=seen, reason=left.get("reason") or None, ended=left.get("ended") or None)
         return run.ended_by(outcome)
 
-    def from_row(self, key: Key, row: Mapping[str, str]) -> Trial:
+    def from_row(self, key: Key, row: Mapping[str, str]) -> TrialRun:
         """A trial that is known from ``trials.csv`` alone: it did not compose, or its directory is gone."""
         point = _point(self._space, lambda p: _from_cell(p, row[f"params.{p.key}"]))
         overrides = self._space.overrides(point)
         if key[1] is not None and self._repeats is not None:
             overrides.append(f"{self._repeats[2]}={int(self._repeats[3]) + key[1]}")
         status = Status(row["status"])
-        return Trial(
+        return TrialRun(
             number=key[0],
             repeat=key[1],
             status=status,
@@ -214,7 +216,7 @@ class _Builder:
             attempt=int(row["attempt"]),
             metrics=_metrics(row),
             reason=row["reason"] or None,
-            signature=signature_of(row["reason"]) if status is Status.FAILED else None,
+            error_fingerprint=fingerprint_of(row["reason"]) if status is Status.FAILED else None,
             asked=row["asked"] or None,
             submitted=row["submitted"] or None,
             started=row["started"] or None,

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
-from ax_mo.core.trial import MOST_UNSEEN_DEATHS, Outcome, Status, Trial
+from ax_mo.core.trial import MOST_LOST_ATTEMPTS, Outcome, Status, TrialRun
 from ax_mo.runner.job import Cause, JobState
 
 # Of a process that was killed and not by us: on one machine nothing but the kernel's memory killer does so by itself.
@@ -31,7 +31,7 @@ class Resumption(StrEnum):
     AFTER_DEATH = "it runs again, and has died once more"
 
 
-def resumption(run: Trial, outcome: Outcome, started: bool, has_result: bool, may_die: int) -> Resumption:
+def resumption(run: TrialRun, outcome: Outcome, started: bool, has_result: bool, may_die: int) -> Resumption:
     """What becomes of a run that an earlier sweeper started, and that nobody runs any more.
 
     ``outcome`` is what its files say; ``may_die`` how often it may have died. What a cancelled run failed of may well
@@ -41,10 +41,10 @@ def resumption(run: Trial, outcome: Outcome, started: bool, has_result: bool, ma
         return Resumption.AGAIN if outcome.status is Status.FAILED else Resumption.ENDED
     if not started:  # by this directory's sweepers: the result in a copy of it is a result all the same
         return Resumption.ENDED if has_result else Resumption.AGAIN
-    return after_death(run, has_result, max(may_die, MOST_UNSEEN_DEATHS - 1))
+    return after_death(run, has_result, max(may_die, MOST_LOST_ATTEMPTS - 1))
 
 
-def after_death(run: Trial, has_result: bool, may_die: int) -> Resumption:
+def after_death(run: TrialRun, has_result: bool, may_die: int) -> Resumption:
     """What becomes of a run whose job is over: one that left a result, or was asked to stop, has ended."""
-    ended = has_result or run.asked_to_stop or run.deaths >= may_die
+    ended = has_result or run.asked_to_stop or run.lost_attempts >= may_die
     return Resumption.ENDED if ended else Resumption.AFTER_DEATH

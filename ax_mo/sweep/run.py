@@ -199,7 +199,7 @@ class _Study:
             self._is_ours = True
             save_sweep(self._spec.config, self._sweep_dir)
             home = enter_home(self._sweep_dir)
-            store.add(new_imports(self._plan.imports, store.trials(), self._plan.space))
+            store.add(new_imports(self._plan.imports, store.runs(), self._plan.space))
             tag = self._tag(self._describe(store))
             self._trackers = Trackers(
                 parse_trackers(self._settings.trackers), self._spec.database, tag, self._sweep_dir, self._screen.notice

@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
-from ax_mo.core.trial import Key, Status, Trial, Value
+from ax_mo.core.trial import Key, Status, TrialRun, Value
 from ax_mo.terminal.progress import Running
 from ax_mo.terminal.text import short
 from ax_mo.trial.curve import CurveReader
@@ -17,7 +17,7 @@ _MISSING = object()
 class RunningTrials:
     """``directory`` gives the place of a run's files; ``own`` is the project's own configuration as a point."""
 
-    def __init__(self, directory: Callable[[Trial], Path], own: Mapping[str, Value]) -> None:
+    def __init__(self, directory: Callable[[TrialRun], Path], own: Mapping[str, Value]) -> None:
         self._directory = directory
         self._own = own
         self._curves: dict[tuple[Key, int], CurveReader] = {}
@@ -25,7 +25,7 @@ class RunningTrials:
         self._looked_at = float("-inf")
         self._last: tuple[Running, ...] = ()
 
-    def look(self, runs: Iterable[Trial]) -> tuple[Running, ...]:
+    def look(self, runs: Iterable[TrialRun]) -> tuple[Running, ...]:
         """Those of the runs that are running, the oldest first."""
         now = time.monotonic()
         if now - self._looked_at >= _EVERY_SECONDS:
@@ -36,7 +36,7 @@ class RunningTrials:
             self._last = tuple(self._running(run, now) for run in running)
         return self._last
 
-    def _running(self, run: Trial, now: float) -> Running:
+    def _running(self, run: TrialRun, now: float) -> Running:
         key = (run.key, run.attempt)
         reader = self._curves.setdefault(key, CurveReader(self._directory(run) / CURVE))
         reader.new_points()
@@ -45,5 +45,5 @@ class RunningTrials:
         seconds = now - self._since.setdefault(key, now)
         return Running(run.label, self._changed(run), reader.last(), reader.step, seconds)
 
-    def _changed(self, run: Trial) -> list[str]:
+    def _changed(self, run: TrialRun) -> list[str]:
         return [f"{key}={short(v)}" for key, v in run.point.items() if self._own.get(key, _MISSING) != v]

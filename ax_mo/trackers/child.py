@@ -10,7 +10,7 @@ import os
 import re
 import sys
 import time
-from dataclasses import asdict
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +35,7 @@ _PASSING = ("INTERNAL_ERROR", "TEMPORARILY_UNAVAILABLE", "REQUEST_LIMIT_EXCEEDED
 
 def trial_as_json(trial: Trial) -> dict[str, Any]:
     """For ``trial_from_json``."""
-    return asdict(trial)
+    return {field.name: getattr(trial, field.name) for field in fields(Trial)}
 
 
 def trial_from_json(content: dict[str, Any]) -> Trial:

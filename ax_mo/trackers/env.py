@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from ax_mo.core.trial import Trial
+from ax_mo.core.trial import Trial, TrialRun
 
 WANDB = ("WANDB_RUN_ID", "WANDB_RESUME")
 MLFLOW_CONTEXT = "MLFLOW_RUN_CONTEXT"
@@ -34,8 +34,8 @@ class StudyTag:
 
     def run_id(self, trial: Trial) -> str:
         """The same for every attempt of a run."""
-        repeat = "" if trial.repeat is None else f"-r{trial.repeat}"
-        return f"{self.id}-t{trial.number}{repeat}"
+        number, repeat = trial.key
+        return f"{self.id}-t{number}" + ("" if repeat is None else f"-r{repeat}")
 
 
 def study_tag(label: str | None, job_name: str, name: str, created: str, seed: int) -> StudyTag:
@@ -49,7 +49,7 @@ def study_tag(label: str | None, job_name: str, name: str, created: str, seed: i
     return StudyTag(label[:_LONGEST_LABEL], study_id)
 
 
-def trial_environment(tag: StudyTag, run: Trial, parent: str | None, present: Mapping[str, str]) -> dict[str, str]:
+def trial_environment(tag: StudyTag, run: TrialRun, parent: str | None, present: Mapping[str, str]) -> dict[str, str]:
     """The variables for one run, without any that is ``present`` already.
 
     W&B's run id and its permission to go on with that run are given together or not at all: with the user's

@@ -89,7 +89,7 @@ class MlflowTracker:
         return parent
 
     def ended(self, trial: Trial) -> None:
-        if str(trial.number) in self._runs or trial.number < 0 or trial.status not in _STATUS:
+        if str(trial.number) in self._runs or trial.is_imported or trial.status not in _STATUS:
             return
         parent = self._parent()
         own = self._run_of(trial)

@@ -58,7 +58,7 @@ class TensorBoardTracker:
         return None
 
     def ended(self, trial: Trial) -> None:
-        if trial.number < 0 or trial.number in self._logged or trial.status not in _STATUS:
+        if trial.is_imported or trial.number in self._logged or trial.status not in _STATUS:
             return
         started, ended = _seconds(trial.started), _seconds(trial.ended)
         start = SessionStartInfo(group_name=str(trial.number), start_time_secs=started)

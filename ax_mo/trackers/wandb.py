@@ -38,7 +38,7 @@ class WandbTracker:
         return None
 
     def ended(self, trial: Trial) -> None:
-        if trial.number < 0 or trial.number in self._logged or not trial.status.ended:
+        if trial.is_imported or trial.number in self._logged or not trial.status.ended:
             return
         metrics = {f"metrics/{name}": value for name, value in trial.metrics.items()}
         params = {f"params/{key}": _plain(value) for key, value in trial.point.items()}
@@ -83,7 +83,7 @@ class WandbTracker:
 
 def _table(record: StudyRecord) -> Any:
     """Every trial, a line each."""
-    trials = [trial for trial in record.trials if trial.number >= 0]
+    trials = [trial for trial in record.trials if not trial.is_imported]
     names = list(dict.fromkeys([*record.goals.required, *(name for t in trials for name in t.metrics)]))
     front = {trial.number for trial in pareto_front(record.trials, record.goals)}
     keys = record.space.keys

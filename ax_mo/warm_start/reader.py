@@ -10,8 +10,8 @@ from hydra.errors import HydraException
 from omegaconf.errors import OmegaConfBaseException
 
 from ax_mo.core.objectives import DIRECTIONS, Goals
-from ax_mo.core.repeats import whole
-from ax_mo.core.trial import Status, Trial, Value
+from ax_mo.core.repeats import aggregate_repeats
+from ax_mo.core.trial import Status, Trial, TrialRun, Value
 from ax_mo.errors import AxMoError, ConfigError, closest
 from ax_mo.hydra_project.config_diff import (
     Composed,
@@ -114,7 +114,7 @@ def distinct(imports: Sequence[Import], space: SearchSpace) -> list[Import]:
     points: set[PointIdentity] = set()
     found: list[Import] = []
     for of_one in imports:
-        trials: list[Trial] = []
+        trials: list[TrialRun] = []
         for trial in of_one.trials:
             point = space.identity(trial.point)
             if point not in points:
@@ -125,12 +125,12 @@ def distinct(imports: Sequence[Import], space: SearchSpace) -> list[Import]:
     return found
 
 
-def new_imports(imports: Sequence[Import], known: Sequence[Trial], space: SearchSpace) -> list[Trial]:
+def new_imports(imports: Sequence[Import], known: Sequence[TrialRun], space: SearchSpace) -> list[TrialRun]:
     """The trials that the study does not have yet, numbered downwards from its last imported one."""
     have = {trial.handle for trial in known if trial.status is Status.IMPORTED}
     points = {space.identity(trial.point) for trial in known if trial.status is Status.IMPORTED}
     number = min([0, *(trial.number for trial in known)])
-    added: list[Trial] = []
+    added: list[TrialRun] = []
     for trial in (trial for of_one in imports for trial in of_one.trials):
         point = space.identity(trial.point)
         if trial.handle in have or point in points:
@@ -177,7 +177,7 @@ class _Importer:
         self._goals = goals
         self._repeat_key = repeat_key
         self._composed = Composed(project)
-        self._trials: list[Trial] = []
+        self._trials: list[TrialRun] = []
         self._left_out: list[Reason] = []
         self._ignored: dict[str, Reason] = {}
         self._unchecked: set[str] = set()
@@ -186,12 +186,12 @@ class _Importer:
         trials, left_out = tuple(self._trials), tuple(self._left_out)
         return Import(self._source, trials, left_out, self._ignored, frozenset(self._unchecked))
 
-    def read(self, runs: Sequence[Trial], base: Path, handle: str) -> None:
+    def read(self, runs: Sequence[TrialRun], base: Path, handle: str) -> None:
         """Take a trial, given all its runs, unless it is unfinished; their directories are below ``base``.
 
         ``handle`` is what it is known by here; no other trial of the source has it.
         """
-        trial = whole(runs)
+        trial = aggregate_repeats(runs)
         if trial.status is not Status.COMPLETED:
             return
         one = next(run for run in runs if run.status is Status.COMPLETED)
@@ -212,8 +212,8 @@ class _Importer:
         if ignored:
             self._ignored[handle] = Reason(differences=tuple(ignored))
 
-    def _imported(self, trial: Trial, point: dict[str, Value], directory: Path, handle: str) -> Trial:
-        return Trial(
+    def _imported(self, trial: Trial, point: dict[str, Value], directory: Path, handle: str) -> TrialRun:
+        return TrialRun(
             number=0,
             status=Status.IMPORTED,
             point=point,

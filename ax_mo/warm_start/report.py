@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from ax_mo.core.trial import Trial
+from ax_mo.core.trial import TrialRun
 from ax_mo.hydra_project.config_diff import Difference
 from ax_mo.storage.location import Location
 
@@ -43,7 +43,7 @@ class Import:
     """What one source gives: trials that lie in the space, not numbered yet, and what was left out and why."""
 
     source: Source
-    trials: tuple[Trial, ...]
+    trials: tuple[TrialRun, ...]
     left_out: tuple[Reason, ...] = ()
     ignored: Mapping[str, Reason] = field(default_factory=dict)
     """What ``ignore`` let pass, by the handles of the trials that it was needed for."""

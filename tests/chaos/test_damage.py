@@ -96,7 +96,7 @@ def resumed(directory: Path, before: StoredStudy, notices: list[str]) -> StoredS
 
 def told(study: StoredStudy) -> StoredStudy:
     """What must survive: everything but what only served the sweeper that is gone."""
-    return replace(study, runs=tuple(replace(run, handle=None, signature=None) for run in study.runs))
+    return replace(study, runs=tuple(replace(run, handle=None, error_fingerprint=None) for run in study.runs))
 
 
 @pytest.mark.parametrize("seed", range(COUNT))

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from ax_mo.core.objectives import parse_goals
-from ax_mo.core.trial import Status, Trial
+from ax_mo.core.trial import Status, TrialRun
 from ax_mo.results.tables import frame, trial_as_json
 from ax_mo.search_space.parameters import Choice, Condition, Option
 from ax_mo.search_space.space import SearchSpace
@@ -34,8 +34,15 @@ POINTS = [
 ]
 
 
-def trial(number: int, point: dict[str, Any], metrics: dict[str, float]) -> Trial:
-    return Trial(number, Status.COMPLETED, point, tuple(SPACE.overrides(point)), str(number), metrics=metrics)
+def trial(number: int, point: dict[str, Any], metrics: dict[str, float]) -> TrialRun:
+    return TrialRun(
+        number=number,
+        status=Status.COMPLETED,
+        point=point,
+        overrides=tuple(SPACE.overrides(point)),
+        directory=str(number),
+        metrics=metrics,
+    )
 
 
 @pytest.fixture

@@ -140,7 +140,7 @@ def test_project_that_its_script_registers_is_told_in_one_line(cli: Cli, copy: S
 
 def told(record: StudyRecord) -> list[Any]:
     """What must survive: everything but what only served the sweeper that is gone."""
-    return [replace(run, handle=None, signature=None, stderr_tail="") for run in record.runs]
+    return [replace(run, handle=None, error_fingerprint=None, stderr_tail="") for run in record.runs]
 
 
 def compare_rebuilt(cli: Cli, sweep: Sweep, before: StudyRecord, *more: str) -> str:
@@ -213,8 +213,8 @@ def test_imported_and_repeated_trials_are_rebuilt(cli: Cli, ended: Sweep, tmp_pa
     assert sum(trial.status is Status.IMPORTED for trial in before.trials) > 0
     (sweep.dir / "study.db").unlink()
     compare_rebuilt(cli, sweep, before)
-    assert [run.handle for run in read_record(sweep.dir).runs if run.number < 0] == [
-        run.handle for run in before.runs if run.number < 0
+    assert [run.handle for run in read_record(sweep.dir).runs if run.is_imported] == [
+        run.handle for run in before.runs if run.is_imported
     ]
 
 

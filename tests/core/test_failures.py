@@ -18,7 +18,7 @@ def trials(line: str) -> list[Trial]:
             overrides=(),
             directory=str(n),
             reason=f"ValueError: {letter} at {n}",
-            signature=f"unlike {chr(ord('a') + n)}" if letter == "F" else letter,
+            error_fingerprint=f"unlike {chr(ord('a') + n)}" if letter == "F" else letter,
         )
         for n, letter in enumerate(line)
     ]
@@ -95,7 +95,7 @@ def test_trials_that_one_broken_environment_failed_do_not_count(line: str, numbe
 
 def test_errors_that_differ_in_numbers_and_paths_alone_are_the_same() -> None:
     ended = [
-        replace(trial, signature=None, reason=f"OSError: [Errno 28] No space left: '/scratch/{trial.number}/x'")
+        replace(trial, error_fingerprint=None, reason=f"OSError: [Errno 28] No space left: '/scratch/{trial.number}/x'")
         for trial in trials("aaa")
     ]
     assert too_many(ended, FailurePolicy(0.9)) is not None

@@ -9,7 +9,7 @@ GOALS = parse_goals({"loss": {"goal": "minimize", "threshold": 2}}, None, ["a <=
 
 def trial(number: int, a: float, b: float, **changes: object) -> Trial:
     content = {"status": Status.COMPLETED, "metrics": {"loss": 1.0, "a": a, "b": b}, **changes}
-    return Trial(number, point={}, overrides=(), directory=str(number), **content)  # type: ignore[arg-type]
+    return Trial(number=number, point={}, overrides=(), directory=str(number), **content)  # type: ignore[arg-type]
 
 
 def test_each_constraint_and_threshold_is_counted() -> None:

@@ -2,32 +2,41 @@
 
 import math
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import asdict, fields, replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ax_mo.core.repeats import Repeats, deviation, means, standard_error, standard_errors, whole
-from ax_mo.core.trial import Status, Trial
+from ax_mo.core.repeats import Repeats, aggregate_repeats, deviation, means, standard_error, standard_errors
+from ax_mo.core.trial import Status, Trial, TrialRun
 
 THREE = Repeats(3, "seed", 7)
-TRIAL = Trial(4, Status.ASKED, {"x": 0.5}, ("model=mlp", "x=0.5"), "sub/4", "model", 9, asked="t0")
+TRIAL = TrialRun(
+    number=4,
+    status=Status.ASKED,
+    point={"x": 0.5},
+    overrides=("model=mlp", "x=0.5"),
+    directory="sub/4",
+    generator="model",
+    position=9,
+    asked="t0",
+)
 
 
-def runs_of(*statuses: Status, repeats: Repeats = THREE) -> list[Trial]:
+def runs_of(*statuses: Status, repeats: Repeats = THREE) -> list[TrialRun]:
     """The trial's runs; completed ones have the loss 10, 20, 30, ..., failed ones a reason each."""
     runs = Repeats(len(statuses), "seed", 7).runs(TRIAL)
     return [ended(run, status) for run, status in zip(runs, statuses, strict=True)]
 
 
-def ended(run: Trial, status: Status) -> Trial:
+def ended(run: TrialRun, status: Status) -> TrialRun:
     run = replace(run, status=status)
     if status is Status.COMPLETED:
         return replace(run, metrics={"loss": 10.0 * (run.repeat + 1)}, started=f"t{9 - run.repeat}", ended="t9")
     if status is Status.FAILED:
         reason = f"ValueError: {run.repeat}"
-        return replace(run, reason=reason, signature="ValueError: #", stderr_tail="last words", ended="t8")
+        return replace(run, reason=reason, error_fingerprint="ValueError: #", stderr_tail="last words", ended="t8")
     if status is Status.EARLY_STOPPED:
         return replace(run, reason="dominated", metrics={"loss": 70.0 + run.repeat}, ended="t8")
     return run
@@ -51,7 +60,7 @@ def test_runs_are_alike_but_for_seed_and_directory() -> None:
 
 def test_without_repeats_the_trial_is_its_only_run() -> None:
     assert Repeats().runs(TRIAL) == [TRIAL]
-    assert whole([TRIAL]) is TRIAL
+    assert aggregate_repeats([TRIAL]) is TRIAL
     assert Repeats().describe() == {}
 
 
@@ -65,7 +74,10 @@ def test_resume_compares_count_key_and_first_seed() -> None:
 
 @pytest.mark.parametrize("statuses", [[A], [A, A, A], [R, R], [X, X]])
 def test_untouched_runs_are_the_trial_again(statuses: list[Status]) -> None:
-    assert whole(runs_of(*statuses)) == replace(TRIAL, status=statuses[0])
+    trial = aggregate_repeats(runs_of(*statuses))
+    assert asdict(trial) == {
+        field.name: getattr(replace(TRIAL, status=statuses[0]), field.name) for field in fields(Trial)
+    }
 
 
 @pytest.mark.parametrize(
@@ -84,7 +96,7 @@ def test_untouched_runs_are_the_trial_again(statuses: list[Status]) -> None:
     ],
 )
 def test_trial_fails_when_more_than_half_of_its_repeats_fail(statuses: list[Status], expected: Status) -> None:
-    assert whole(runs_of(*statuses)).status is expected
+    assert aggregate_repeats(runs_of(*statuses)).status is expected
 
 
 @pytest.mark.parametrize(
@@ -100,52 +112,52 @@ def test_trial_fails_when_more_than_half_of_its_repeats_fail(statuses: list[Stat
     ],
 )
 def test_trial_goes_on_until_every_run_has_ended(statuses: list[Status], expected: Status) -> None:
-    trial = whole(runs_of(*statuses))
+    trial = aggregate_repeats(runs_of(*statuses))
     assert (trial.status, trial.metrics, trial.samples, trial.ended) == (expected, {}, (), None)
     assert not trial.status.ended
 
 
 def test_completed_trial_has_mean_samples_and_times() -> None:
-    trial = whole(runs_of(C, F, C))
+    trial = aggregate_repeats(runs_of(C, F, C))
     assert trial.metrics == {"loss": 20.0}
     assert trial.samples == ({"loss": 10.0}, {"loss": 30.0})
     assert trial.observations == trial.samples
     assert (trial.started, trial.ended) == ("t7", "t9")
-    assert (trial.overrides, trial.directory, trial.repeat) == (TRIAL.overrides, TRIAL.directory, None)
+    assert (trial.overrides, trial.directory) == (TRIAL.overrides, TRIAL.directory)
     assert (trial.reason, trial.stderr_tail) == ("1 of 3 repeats failed; the first: ValueError: 1", "")
-    assert whole(runs_of(C, C)).reason is None
+    assert aggregate_repeats(runs_of(C, C)).reason is None
 
 
 def test_failed_trial_says_how_many_failed_and_why_the_first_did() -> None:
-    trial = whole(runs_of(C, F, F))
+    trial = aggregate_repeats(runs_of(C, F, F))
     assert trial.reason == "2 of 3 repeats failed; the first: ValueError: 1"
-    assert (trial.signature, trial.stderr_tail) == ("ValueError: #", "last words")
+    assert (trial.error_fingerprint, trial.stderr_tail) == ("ValueError: #", "last words")
     assert (trial.metrics, trial.samples) == ({}, ())
 
 
 @pytest.mark.parametrize("statuses", [(S, S, S), (S, F, S), (S,)])
 def test_trial_of_which_a_run_was_stopped_early_was_stopped(statuses: tuple[Status, ...]) -> None:
-    trial = whole(runs_of(*statuses))
+    trial = aggregate_repeats(runs_of(*statuses))
     assert (trial.status, trial.reason) == (Status.EARLY_STOPPED, "dominated")
     stopped = [70.0 + repeat for repeat, status in enumerate(statuses) if status is S]
     assert trial.metrics == {"loss": sum(stopped) / len(stopped)}
-    assert whole(runs_of(*statuses, R)).status is Status.RUNNING
+    assert aggregate_repeats(runs_of(*statuses, R)).status is Status.RUNNING
 
 
 def test_runs_that_completed_before_another_was_stopped_are_what_is_known_of_the_trial() -> None:
-    trial = whole(runs_of(C, S, C))
+    trial = aggregate_repeats(runs_of(C, S, C))
     assert trial.status is Status.EARLY_STOPPED
     assert trial.samples == ({"loss": 10.0}, {"loss": 30.0})
 
 
 def test_only_run_of_a_trial_that_does_not_compose_keeps_its_reason() -> None:
-    assert whole(runs_of(F)).reason == "ValueError: 0"
+    assert aggregate_repeats(runs_of(F)).reason == "ValueError: 0"
 
 
 def test_attempt_is_the_latest_of_any_run() -> None:
     runs = runs_of(C, C, C)
     runs[1] = replace(runs[1], attempt=3)
-    assert whole(runs).attempt == 3
+    assert aggregate_repeats(runs).attempt == 3
 
 
 # Numbers

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from ax_mo.core.objectives import parse_goals
-from ax_mo.core.repeats import whole_trials
-from ax_mo.core.trial import Key, Status, Trial
+from ax_mo.core.repeats import aggregate_trials
+from ax_mo.core.trial import Key, Status, TrialRun
 from ax_mo.early_stopping import monitor
 from ax_mo.early_stopping.monitor import CurveWatch
 from ax_mo.early_stopping.settings import parse_early_stopping
@@ -24,7 +24,7 @@ class Study:
     def __init__(self, directory: Path, **settings: object) -> None:
         self.directory = directory
         self.settings = {"rule": "dominated", "k": 1, "patience": 0, "min_trials": 1, **settings}
-        self.runs: dict[tuple[int, int | None], Trial] = {}
+        self.runs: dict[tuple[int, int | None], TrialRun] = {}
         self.watch = self.new_watch()
 
     def new_watch(self, every: float = 0.0) -> CurveWatch:
@@ -32,28 +32,30 @@ class Study:
         assert parsed is not None
         return CurveWatch(parsed, GOALS, self.place, every)
 
-    def place(self, run: Trial) -> Path:
+    def place(self, run: TrialRun) -> Path:
         return self.directory / run.directory
 
-    def run(self, number: int, *accs: float, size: int = 10, repeat: int | None = None) -> Trial:
+    def run(self, number: int, *accs: float, size: int = 10, repeat: int | None = None) -> TrialRun:
         name = str(number) if repeat is None else f"{number}/{repeat}"
         overrides = ("x=1",) if repeat is None else ("x=1", f"seed={repeat}")
-        run = Trial(number, Status.RUNNING, {}, overrides, name, repeat=repeat)
+        run = TrialRun(
+            number=number, status=Status.RUNNING, point={}, overrides=overrides, directory=name, repeat=repeat
+        )
         self.runs[run.key] = run
         self.place(run).mkdir(parents=True, exist_ok=True)
         write_json(self.place(run) / LIGHTNING, {"costs": {"num_params": size, "fit_seconds": 3}, "metrics": {}})
         self.report(run, *accs)
         return run
 
-    def report(self, run: Trial, *accs: float, first: int = 0) -> None:
+    def report(self, run: TrialRun, *accs: float, first: int = 0) -> None:
         for step, acc in enumerate(accs, first):
             append(self.place(run) / CURVE, step, 0.0, {"acc": acc})
 
-    def end(self, run: Trial, status: Status = Status.COMPLETED, **metrics: float) -> None:
+    def end(self, run: TrialRun, status: Status = Status.COMPLETED, **metrics: float) -> None:
         self.runs[run.key] = replace(run, status=status, metrics=metrics)
 
     def stops(self, under_way: set[Key] | None = None) -> dict[int, str]:
-        trials = {trial.number: trial for trial in whole_trials(self.runs.values())}
+        trials = {trial.number: trial for trial in aggregate_trials(self.runs.values())}
         return self.watch.to_stop(trials, self.runs.values(), under_way)
 
 
@@ -126,7 +128,7 @@ def test_new_watch_decides_as_the_one_before_a_resume(study: Study) -> None:
     assert study.stops() == before == {2: "dominated at step 0 by trials 0 and 1"}
 
 
-def begin_again(study: Study, run: Trial) -> Trial:
+def begin_again(study: Study, run: TrialRun) -> TrialRun:
     """The next attempt of a run, before it has reported anything."""
     (study.place(run) / CURVE).unlink()
     study.runs[run.key] = replace(run, attempt=run.attempt + 1)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from ax_mo.core.trial import Outcome, Status, Trial
+from ax_mo.core.trial import Outcome, Status, TrialRun
 from ax_mo.html_report.last import COMING
 from ax_mo.html_report.page import FITTED
 from ax_mo.html_report.update import has_model
@@ -48,7 +48,9 @@ def directory(tmp_path: Path) -> Path:
     told = json.dumps(about(SPACE, GOALS, {"n_trials": 4}, {}))
     store = Store.open(f"sqlite:///{path}/study.db", "study", None, Definition({}, {}, (), told), 5)
     for number, x in enumerate((0.1, 0.4, 0.6, 0.9)):
-        store.add([Trial(number, Status.ASKED, {"x": x}, (f"x={x}",), str(number))])
+        store.add(
+            [TrialRun(number=number, status=Status.ASKED, point={"x": x}, overrides=(f"x={x}",), directory=str(number))]
+        )
         store.ended((number, None), Outcome(dict.fromkeys(GOALS.required, x * (1 - x))))
     store.close()
     return path

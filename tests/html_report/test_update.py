@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from ax_mo.core.trial import Status, Trial
+from ax_mo.core.trial import Status, TrialRun
 from ax_mo.html_report.update import has_model, update_report
 from ax_mo.html_report.writer import ReportWriter
 from ax_mo.storage.snapshot import about, read_record
@@ -133,5 +133,7 @@ def test_page_is_told_from_other_files(tmp_path: Path) -> None:
 def add_trial(directory: Path, number: int) -> None:
     told = json.dumps(about(SPACE, GOALS, {}, {}))
     store = Store.open(f"sqlite:///{directory}/study.db", "study", None, Definition({}, {}, (), told), 5)
-    store.add([Trial(number, Status.ASKED, {"x": 0.75}, ("x=0.75",), str(number))])
+    store.add(
+        [TrialRun(number=number, status=Status.ASKED, point={"x": 0.75}, overrides=("x=0.75",), directory=str(number))]
+    )
     store.close()

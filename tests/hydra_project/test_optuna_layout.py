@@ -129,7 +129,14 @@ def test_point_of_the_front_brings_the_primary_config_that_hydra_would_drop(
     (conf / "config.yaml").write_text(PRIMARY.format(first=first))
     project = project_of(conf, config_name, "hydra/sweeper=ax_mo")
     overrides = ("x=0.25", "y=2.0")
-    trial = Trial(0, Status.COMPLETED, {"x": 0.25}, overrides, "0", metrics={"loss": 1.0, "cost": 1.0})
+    trial = Trial(
+        number=0,
+        status=Status.COMPLETED,
+        point={"x": 0.25},
+        overrides=overrides,
+        directory="0",
+        metrics={"loss": 1.0, "cost": 1.0},
+    )
     text = Recipes(project, parse_goals({"loss": "minimize"}), None, conf).text(trial)
     assert text is not None
     (conf / "pareto").mkdir()

@@ -81,7 +81,7 @@ def asker(notes: Notes) -> Iterator[Asker]:
 
 
 def test_calls_are_made_in_their_order_on_one_other_thread(asker: Asker, notes: Notes) -> None:
-    asker.start([Trial(4, Status.COMPLETED, {}, (), "4")])
+    asker.start([Trial(number=4, status=Status.COMPLETED, point={}, overrides=(), directory="4")])
     first = asker.ask()
     asker.assign(5, {"x": 1})
     asker.tell(5, [{"acc": 0.9}], [POINT])
@@ -179,7 +179,10 @@ def test_quasi_random_point_is_new_while_the_study_is_still_being_restored(space
     goals = parse_goals({"f": "minimize"})
     before = AxOptimizer(space, goals, seed=1)
     points = [before.quasi_random().point for _ in range(8)]
-    known = [Trial(n, Status.COMPLETED, point, (), "", metrics={"f": 1.0 * n}) for n, point in enumerate(points)]
+    known = [
+        Trial(number=n, status=Status.COMPLETED, point=point, overrides=(), directory="", metrics={"f": 1.0 * n})
+        for n, point in enumerate(points)
+    ]
     asker = Asker(Slow(space, goals, seed=1))
     try:
         asker.start(known)

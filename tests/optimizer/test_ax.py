@@ -64,7 +64,16 @@ def play(optimizer, count, fail=()):
             optimizer.tell(number, [metrics])
             status = Status.COMPLETED
         trials.append(
-            Trial(number, status, suggestion.point, (), "", suggestion.generator, suggestion.position, metrics=metrics)
+            Trial(
+                number=number,
+                status=status,
+                point=suggestion.point,
+                overrides=(),
+                directory="",
+                generator=suggestion.generator,
+                position=suggestion.position,
+                metrics=metrics,
+            )
         )
     return trials
 
@@ -136,7 +145,15 @@ def test_resumed_optimizer_suggests_what_the_uninterrupted_one_would():
         suggestion = whole.ask()
         metrics = tell(whole, number, suggestion.point)
         trials.append(
-            Trial(number, Status.COMPLETED, suggestion.point, (), "", position=suggestion.position, metrics=metrics)
+            Trial(
+                number=number,
+                status=Status.COMPLETED,
+                point=suggestion.point,
+                overrides=(),
+                directory="",
+                position=suggestion.position,
+                metrics=metrics,
+            )
         )
     resumed = AxOptimizer(space, goals, seed=3)
     resumed.start(trials)
@@ -319,7 +336,7 @@ def test_points_are_the_same_before_and_after_a_resume(options):
     for known in range(space.size + 1):
         resumed = AxOptimizer(space, F, seed=1)
         resumed.start([
-            Trial(number, Status.RUNNING, json.loads(json.dumps(point)), (), "")
+            Trial(number=number, status=Status.RUNNING, point=json.loads(json.dumps(point)), overrides=(), directory="")
             for number, point in enumerate(points[:known])
         ])  # fmt: skip
         rest = [resumed.quasi_random().point for _ in range(space.size - known)]
@@ -333,7 +350,14 @@ def test_resumed_finite_space_is_gone_through_to_its_end():
     every = list(space.points())
     statuses = [Status.COMPLETED, Status.FAILED, Status.RUNNING, Status.CANCELLED, Status.ASKED, Status.IMPORTED]
     known = [
-        Trial(number, status, point, (), "", metrics={"f": 1.0} if status.has_metrics else {})
+        Trial(
+            number=number,
+            status=status,
+            point=point,
+            overrides=(),
+            directory="",
+            metrics={"f": 1.0} if status.has_metrics else {},
+        )
         for number, (status, point) in enumerate(zip([*statuses, *statuses], every[::2], strict=False))
     ]
     optimizer = AxOptimizer(space, parse_goals({"f": "minimize"}), seed=1)
@@ -371,8 +395,8 @@ def test_named_points_come_first_each_once():
 def test_named_point_that_was_tried_before_is_not_tried_again():
     first = first_points({"a": 0.1, "b": 0.2}, {"a": 0.3, "b": 0.4}, {"a": 0.5, "b": 0.6})
     tried = [
-        Trial(-1, Status.IMPORTED, first[0].point, (), "", metrics={"f": 1.0}),
-        Trial(0, Status.FAILED, first[1].point, (), ""),
+        Trial(number=-1, status=Status.IMPORTED, point=first[0].point, overrides=(), directory="", metrics={"f": 1.0}),
+        Trial(number=0, status=Status.FAILED, point=first[1].point, overrides=(), directory=""),
     ]
     optimizer = AxOptimizer(space_of(UNIT), F, seed=1, first=first)
     optimizer.start(tried)
@@ -392,7 +416,15 @@ def test_named_points_are_no_more_asked_for_when_the_space_is_exhausted():
 def test_imported_trials_are_data_for_the_model():
     points = [{"a": index / 8, "b": (index * 3 % 8) / 8} for index in range(8)]
     trials = [
-        Trial(-1 - index, Status.IMPORTED, point, (), "", "imported", metrics={"f": (point["a"] - 0.3) ** 2})
+        Trial(
+            number=-1 - index,
+            status=Status.IMPORTED,
+            point=point,
+            overrides=(),
+            directory="",
+            generator="imported",
+            metrics={"f": (point["a"] - 0.3) ** 2},
+        )
         for index, point in enumerate(points)
     ]
     optimizer = AxOptimizer(space_of(UNIT), F, seed=1)
@@ -459,11 +491,11 @@ def test_without_repeats_the_uncertainty_is_for_ax_to_find():
 def test_resumed_optimizer_has_the_same_data():
     trials = [
         Trial(
-            number,
-            Status.COMPLETED,
-            {"a": 0.1 * (number + 1), "b": 0.5},
-            (),
-            "",
+            number=number,
+            status=Status.COMPLETED,
+            point={"a": 0.1 * (number + 1), "b": 0.5},
+            overrides=(),
+            directory="",
             metrics=means(samples),
             samples=tuple(samples) if len(samples) > 1 else (),
         )

@@ -39,7 +39,17 @@ def studied(with_curves, stop=()):
         curve = curve_to(metrics, 4) if with_curves else []
         (optimizer.stop if number in stop else optimizer.tell)(number, [metrics], curve)
         status = Status.EARLY_STOPPED if number in stop else Status.COMPLETED
-        trials.append(Trial(number, status, suggestion.point, (), "", position=suggestion.position, metrics=metrics))
+        trials.append(
+            Trial(
+                number=number,
+                status=status,
+                point=suggestion.point,
+                overrides=(),
+                directory="",
+                position=suggestion.position,
+                metrics=metrics,
+            )
+        )
     return trials, optimizer
 
 
@@ -160,7 +170,17 @@ def test_ax_shows_why_a_trial_was_stopped_and_says_so_after_a_resume(tmp_path):
         point = optimizer.ask().point
         optimizer.assign(number, point)
         optimizer.stop(number, [metrics], reason=why)
-        trials.append(Trial(number, Status.EARLY_STOPPED, point, (), "", metrics=metrics, reason=why))
+        trials.append(
+            Trial(
+                number=number,
+                status=Status.EARLY_STOPPED,
+                point=point,
+                overrides=(),
+                directory="",
+                metrics=metrics,
+                reason=why,
+            )
+        )
     resumed = AxOptimizer(SPACE, GOALS, seed=0)
     resumed.start(trials)
     resumed.save(tmp_path / "study.ax.json")
@@ -173,7 +193,14 @@ def test_ax_shows_why_a_trial_was_stopped_and_says_so_after_a_resume(tmp_path):
 
 
 def test_resumed_optimizer_has_no_curve_of_a_trial_without_data():
-    stopped = Trial(0, Status.EARLY_STOPPED, {"x": 0.5, "y": 0.5}, (), "", metrics={"acc": 0.5})
+    stopped = Trial(
+        number=0,
+        status=Status.EARLY_STOPPED,
+        point={"x": 0.5, "y": 0.5},
+        overrides=(),
+        directory="",
+        metrics={"acc": 0.5},
+    )
     resumed = AxOptimizer(SPACE, GOALS, seed=0)
     resumed.start([stopped], {0: curve_to({"acc": 0.5}, 4)})
     assert resumed._client._experiment.lookup_data().full_df.empty

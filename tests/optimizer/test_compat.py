@@ -43,7 +43,16 @@ def metrics(point: Any) -> dict[str, float]:
 
 def trials_of(made: list[Suggestion]) -> list[Trial]:
     return [
-        Trial(n, Status.COMPLETED, s.point, (), "", s.generator, s.position, metrics=metrics(s.point))
+        Trial(
+            number=n,
+            status=Status.COMPLETED,
+            point=s.point,
+            overrides=(),
+            directory="",
+            generator=s.generator,
+            position=s.position,
+            metrics=metrics(s.point),
+        )
         for n, s in enumerate(made)
     ]
 

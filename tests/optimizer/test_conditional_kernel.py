@@ -133,10 +133,21 @@ def test_what_ax_gives_the_model_says_which_parameters_are_active(seen_by_ax: li
     optimizer = AxOptimizer(SPACE, parse_goals({"loss": "minimize"}), seed=1, n_startup_trials=12)
     tried = points(16)
     losses = [len(point) + sum(value for value in point.values() if isinstance(value, float)) for point in tried]
-    optimizer.start([
-        Trial(number, Status.COMPLETED, point, (), "", "sobol", number, metrics={"loss": loss})
-        for number, (point, loss) in enumerate(zip(tried, losses, strict=True))
-    ])  # fmt: skip
+    optimizer.start(
+        [
+            Trial(
+                number=number,
+                status=Status.COMPLETED,
+                point=point,
+                overrides=(),
+                directory="",
+                generator="sobol",
+                position=number,
+                metrics={"loss": loss},
+            )
+            for number, (point, loss) in enumerate(zip(tried, losses, strict=True))
+        ]
+    )
     suggested = optimizer.ask()
     assert suggested.generator == "model"
     assert SPACE.outside(suggested.point) is None

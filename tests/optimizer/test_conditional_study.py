@@ -35,13 +35,13 @@ def test_resumed_study_suggests_what_the_uninterrupted_one_would():
         whole.tell(number, [metrics])
         trials.append(
             Trial(
-                number,
-                Status.COMPLETED,
-                suggestion.point,
-                (),
-                "",
-                suggestion.generator,
-                suggestion.position,
+                number=number,
+                status=Status.COMPLETED,
+                point=suggestion.point,
+                overrides=(),
+                directory="",
+                generator=suggestion.generator,
+                position=suggestion.position,
                 metrics=metrics,
             )
         )

@@ -26,7 +26,14 @@ POINT = {"model": "mlp", "flag": True, "layers": [64, 128], "batch": 64, "optim.
 def trial(point: dict[str, Any] | None = None, **metrics: float) -> Trial:
     given = {**POINT, **(point or {})}
     values = {"acc": 0.1 + 0.2, "size": 100.0, **metrics}
-    return Trial(0, Status.COMPLETED, {k: v for k, v in given.items() if v is not ...}, (), "0", metrics=values)
+    return Trial(
+        number=0,
+        status=Status.COMPLETED,
+        point={k: v for k, v in given.items() if v is not ...},
+        overrides=(),
+        directory="0",
+        metrics=values,
+    )
 
 
 def holds(text: str, of: Trial) -> bool:

@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from ax_mo.core.objectives import parse_goals
-from ax_mo.core.trial import Status, Trial
+from ax_mo.core.trial import Status, TrialRun
 from ax_mo.results import files
 from ax_mo.results.files import ResultFiles, results_yaml, trials_csv
 from tests.support.cost import bytecodes
@@ -21,10 +21,18 @@ GOALS = parse_goals({"acc": "maximize", "size": "minimize"}, None, ["seconds <= 
 KEYS = ("model", "optim.lr")
 
 
-def trial(number: int, acc: float, size: float) -> Trial:
+def trial(number: int, acc: float, size: float) -> TrialRun:
     point = {"model": "mlp", "optim.lr": 0.1}
     metrics = {"acc": acc, "size": size, "seconds": 1}
-    return Trial(number, Status.COMPLETED, point, ("model=mlp",), str(number), "sobol", metrics=metrics)
+    return TrialRun(
+        number=number,
+        status=Status.COMPLETED,
+        point=point,
+        overrides=("model=mlp",),
+        directory=str(number),
+        generator="sobol",
+        metrics=metrics,
+    )
 
 
 def names(directory: Path) -> list[str]:
@@ -34,13 +42,21 @@ def names(directory: Path) -> list[str]:
 # trials.csv
 
 
-def rows(*trials: Trial) -> list[dict[str, str]]:
+def rows(*trials: TrialRun) -> list[dict[str, str]]:
     return list(csv.DictReader(io.StringIO(trials_csv(trials, KEYS, GOALS))))
 
 
 def test_csv_holds_every_trial_with_parameters_metrics_and_times() -> None:
     done = replace(trial(0, 0.9, 10), attempt=2, asked="t0", submitted="t1", started="t2", ended="t3")
-    failed = Trial(1, Status.FAILED, {"model": "cnn", "optim.lr": 0.5}, (), "1", "model", reason="killed by SIGKILL")
+    failed = TrialRun(
+        number=1,
+        status=Status.FAILED,
+        point={"model": "cnn", "optim.lr": 0.5},
+        overrides=(),
+        directory="1",
+        generator="model",
+        reason="killed by SIGKILL",
+    )
     first, second = rows(done, failed)
     assert first == {
         "trial": "0", "status": "completed", "params.model": "mlp", "params.optim.lr": "0.1", "metrics.acc": "0.9",
@@ -125,12 +141,12 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
 
 
 def writer(
-    directory: Path, text: Callable[[Trial], str | None] = lambda trial: f"trial: {trial.number}\n"
+    directory: Path, text: Callable[[TrialRun], str | None] = lambda trial: f"trial: {trial.number}\n"
 ) -> ResultFiles:
     return ResultFiles(directory, KEYS, GOALS, text)
 
 
-def refreshed(out: ResultFiles, *trials: Trial, at_once: bool = True) -> None:
+def refreshed(out: ResultFiles, *trials: TrialRun, at_once: bool = True) -> None:
     out.changed()
     out.refresh({t.key: t for t in trials}, {t.number: t for t in trials}, at_once=at_once)
 
@@ -217,7 +233,7 @@ def test_stale_pareto_files_of_an_earlier_sweeper_are_removed(tmp_path: Path) ->
 def test_pareto_file_is_composed_once(tmp_path: Path) -> None:
     composed: list[int] = []
 
-    def text(t: Trial) -> str:
+    def text(t: TrialRun) -> str:
         composed.append(t.number)
         return "x: 1\n"
 

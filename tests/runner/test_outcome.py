@@ -163,13 +163,13 @@ def test_signature_is_the_same_where_only_numbers_paths_and_addresses_differ(
 ) -> None:
     first = outcome(tmp_path, ended(1), **failed("RuntimeError", one))
     second = outcome(tmp_path, ended(1), **failed("RuntimeError", other))
-    assert first.signature is not None
-    assert first.signature == second.signature
+    assert first.error_fingerprint is not None
+    assert first.error_fingerprint == second.error_fingerprint
 
 
 def test_signature_differs_between_types_and_between_messages(tmp_path: Path) -> None:
     signatures = {
-        outcome(tmp_path, ended(1), **failed(kind, message)).signature
+        outcome(tmp_path, ended(1), **failed(kind, message)).error_fingerprint
         for kind, message in [("ValueError", "a"), ("KeyError", "a"), ("ValueError", "b")]
     }
     assert len(signatures) == 3
@@ -178,7 +178,7 @@ def test_signature_differs_between_types_and_between_messages(tmp_path: Path) ->
 def test_signature_of_processes_without_a_result_follows_their_last_words(tmp_path: Path) -> None:
     def signature(text: str) -> str | None:
         (tmp_path / STDERR).write_text(text)
-        return outcome_of(tmp_path, 7, 2, ended(1)).signature
+        return outcome_of(tmp_path, 7, 2, ended(1)).error_fingerprint
 
     assert signature("Killed worker 1\n") == signature("Killed worker 22\n")
     assert signature("Killed worker 1\n") != signature("No space left\n")
@@ -196,7 +196,7 @@ def test_coloured_failure_is_kept_as_the_plain_one(tmp_path: Path) -> None:
 
 
 def test_completed_trial_has_no_signature(tmp_path: Path) -> None:
-    assert outcome(tmp_path, ended(0)).signature is None
+    assert outcome(tmp_path, ended(0)).error_fingerprint is None
 
 
 def destroyed(directory: Path) -> str | None:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from ax_mo.core.objectives import parse_goals
-from ax_mo.core.trial import Outcome, Status, Trial
+from ax_mo.core.trial import Outcome, Status, TrialRun
 from ax_mo.results.files import trials_csv
 from ax_mo.runner.job import JobState, Phase
 from ax_mo.runner.outcome import has_result, outcome_of
@@ -59,7 +59,7 @@ def test_poison_is_a_failed_trial_with_its_reason(directory: Path, poison: Poiso
     assert found.metrics == {}
     assert found.reason is not None and poison.reason in found.reason
     assert len(found.reason) <= 10_000 and "\n" not in found.reason
-    for text in (found.reason, found.signature, found.stderr_tail):
+    for text in (found.reason, found.error_fingerprint, found.stderr_tail):
         assert text is not None and "\0" not in text
         text.encode()
 
@@ -137,10 +137,15 @@ def test_postgresql_and_every_file_take_what_became_of_all_poisons(store: Store,
     outcomes.append(
         leave(odd, metrics={"loss": 1, "size": 1, "a\0b\ud800": 1}, started=f"2026-01-01T01:00:00.{'0' * 90}Z")
     )
-    store.add([Trial(number, Status.ASKED, {"x": 0.5}, (), str(number)) for number in range(len(outcomes))])
+    store.add(
+        [
+            TrialRun(number=number, status=Status.ASKED, point={"x": 0.5}, overrides=(), directory=str(number))
+            for number in range(len(outcomes))
+        ]
+    )
     for number, outcome in enumerate(outcomes):
         store.ended((number, None), outcome)
-    trials = store.trials()
+    trials = store.runs()
     assert [trial.status for trial in trials] == [Status.FAILED] * len(RESULTS) + [Status.COMPLETED]
     assert [trial.reason for trial in trials] == [outcome.reason for outcome in outcomes]
     table = trials_csv(trials, ["x"], parse_goals({"loss": "minimize"}))

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from ax_mo.core.trial import Outcome, Status, Trial
+from ax_mo.core.trial import Outcome, Status, TrialRun
 from ax_mo.errors import AxMoError, ConfigError, StudyStopped
 from ax_mo.storage.patience import Patience
 from ax_mo.storage.store import Definition, Store, check_welcome
@@ -38,8 +38,10 @@ def open_store(postgresql: PostgreSQL, tmp_path: Path) -> Iterator[OpenStore]:
         store.close()
 
 
-def trial(number: int) -> Trial:
-    return Trial(number, Status.ASKED, {"x": 0.5}, ("x=0.5",), str(number), asked="t0")
+def trial(number: int) -> TrialRun:
+    return TrialRun(
+        number=number, status=Status.ASKED, point={"x": 0.5}, overrides=("x=0.5",), directory=str(number), asked="t0"
+    )
 
 
 def end_connections(postgresql: PostgreSQL) -> None:
@@ -51,7 +53,7 @@ def test_study_is_held_again_after_its_connection_was_lost(open_store: OpenStore
     store.add([trial(0)])
     end_connections(postgresql)
     store.add([trial(1)])
-    assert [run.number for run in store.trials()] == [0, 1]
+    assert [run.number for run in store.runs()] == [0, 1]
     with pytest.raises(AxMoError, match=r"Another sweeper is running the study .*: pid "):
         open_store()
 
@@ -65,7 +67,7 @@ def test_write_waits_for_a_server_that_is_restarted(open_store: OpenStore, postg
     store.add([trial(0)])
     starting.join()
     store.submitted((0, None), "h", "t1", None)
-    assert [(run.number, run.handle) for run in store.trials()] == [(0, "h")]
+    assert [(run.number, run.handle) for run in store.runs()] == [(0, "h")]
     assert "cannot be used: connection" in notices[0] and "What runs goes on" in notices[0]
     assert "is back after" in notices[-1]
     with pytest.raises(AxMoError, match="Another sweeper is running the study"):
@@ -109,7 +111,7 @@ def test_sweeper_that_took_over_and_has_ended_makes_what_we_know_out_of_date(
     other.close()
     with pytest.raises(StudyStopped, match="Another sweeper took over the study"):
         store.submitted((0, None), "h", "t1", None)
-    assert [run.handle for run in open_store().trials()] == [None]
+    assert [run.handle for run in open_store().runs()] == [None]
 
 
 @pytest.fixture
@@ -136,11 +138,11 @@ def test_write_whose_answer_was_lost_is_there_once(open_store: OpenStore, way: L
     way.lose_answer = True
     WRITES[write](store)  # the server still holds the first connection, and with it the lock, as its own
     assert way.lost == 1
-    found = {run.number: run for run in store.trials()}
+    found = {run.number: run for run in store.runs()}
     assert sorted(found) == ([0, 1, 2] if write == "add" else [0])
     expected = {"submitted": Status.RUNNING, "ended": Status.COMPLETED, "cancelled": Status.CANCELLED}
     assert found[0].status is expected.get(write, Status.ASKED)
-    assert (found[0].attempt, found[0].deaths) == ((2, 1) if write == "retry" else (1, 0))
+    assert (found[0].attempt, found[0].lost_attempts) == ((2, 1) if write == "retry" else (1, 0))
 
 
 def test_refusals_change_nothing(open_store: OpenStore, postgresql: PostgreSQL, tmp_path: Path) -> None:
@@ -176,7 +178,7 @@ def test_table_that_somebody_has_locked_is_waited_for(open_store: OpenStore, pos
         store.add([trial(0)])
         release.join()
     engine.dispose()
-    assert [run.number for run in store.trials()] == [0]
+    assert [run.number for run in store.runs()] == [0]
 
 
 def test_table_that_somebody_has_locked_while_a_study_is_opened_is_waited_for(
@@ -194,4 +196,4 @@ def test_table_that_somebody_has_locked_while_a_study_is_opened_is_waited_for(
         release.join()
     engine.dispose()
     store.add([trial(0)])
-    assert [run.number for run in store.trials()] == [0]
+    assert [run.number for run in store.runs()] == [0]

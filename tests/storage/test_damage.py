@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from ax_mo.core.trial import Outcome, Status, Trial
+from ax_mo.core.trial import Outcome, Status, TrialRun
 from ax_mo.errors import StudyLost, StudyStopped
 from ax_mo.storage.store import Definition, Store, read_studies
 
@@ -19,7 +19,19 @@ def open_store(path: Path, known: bool = False) -> Store:
 def database(tmp_path: Path) -> Path:
     """A study of two trials."""
     store = open_store(tmp_path / "study.db")
-    store.add([Trial(n, Status.ASKED, {"x": 0.5}, ("x=0.5",), str(n), suggestion_seconds=1) for n in (0, 1)])
+    store.add(
+        [
+            TrialRun(
+                number=n,
+                status=Status.ASKED,
+                point={"x": 0.5},
+                overrides=("x=0.5",),
+                directory=str(n),
+                suggestion_seconds=1,
+            )
+            for n in (0, 1)
+        ]
+    )
     store.ended((0, None), Outcome({"loss": 0.25}))
     store.close()
     return tmp_path / "study.db"
@@ -141,6 +153,6 @@ def test_what_passes_is_no_damage(database: Path, tmp_path: Path) -> None:
         open_store(tmp_path / "none" / "study.db")
     store = open_store(database)
     with pytest.raises(StudyStopped) as twice:
-        store.add([Trial(0, Status.ASKED, {}, (), "0")])
+        store.add([TrialRun(number=0, status=Status.ASKED, point={}, overrides=(), directory="0")])
     store.close()
     assert not isinstance(none.value, StudyLost) and not isinstance(twice.value, StudyLost)

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from ax_mo.core.objectives import parse_goals
-from ax_mo.core.trial import Status, Trial
+from ax_mo.core.trial import Status, TrialRun
 from ax_mo.errors import AxMoError
 from ax_mo.storage.description import DESCRIPTION, read_description, write_description
 from ax_mo.storage.snapshot import about
@@ -15,7 +15,7 @@ from ax_mo.storage.store import Definition, StoredStudy, now
 from tests.support.studies import CONDITIONAL
 
 GOALS = parse_goals({"loss": "minimize", "top 5 (%)": "maximize"}, None, ["cost <= 1e-11"])
-IMPORTED = Trial(
+IMPORTED = TrialRun(
     number=-1,
     status=Status.IMPORTED,
     point={"lr": float("nan"), "layers": [64, 64]},
@@ -30,7 +30,7 @@ STUDY = StoredStudy(
     name="nas",
     sweep_dir="/sweeps/nas",
     definition=Definition({"lr": "interval(0, 1)"}, {"loss": "minimize"}, ("epochs=1",)),
-    runs=(IMPORTED, Trial(0, Status.COMPLETED, {}, (), "0")),
+    runs=(IMPORTED, TrialRun(number=0, status=Status.COMPLETED, point={}, overrides=(), directory="0")),
     seed=7,
     created=now(),
     about=json.dumps(about(CONDITIONAL, GOALS, {"n_trials": 3}, {"resume": "python train.py"})),

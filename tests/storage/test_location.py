@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from ax_mo.cli.main import main
-from ax_mo.core.trial import Status, Trial
+from ax_mo.core.trial import Status, TrialRun
 from ax_mo.core.urls import sqlite_url
 from ax_mo.errors import AxMoError, StudyLost
 from ax_mo.storage.description import write_description
@@ -26,8 +26,8 @@ def make(directory: Path, url: str | None = None, name: str = "study") -> Stored
     told = json.dumps(about(SPACE, GOALS, {}, lines, directory))
     where = sqlite_url(directory / "study.db") if url is None else url
     store = Store.open(where, name, None if url is None else directory, Definition({}, {}, (), told), 5)
-    if not store.trials():
-        store.add([Trial(0, Status.ASKED, {"x": 0.5}, ("x=0.5",), "0")])
+    if not store.runs():
+        store.add([TrialRun(number=0, status=Status.ASKED, point={"x": 0.5}, overrides=("x=0.5",), directory="0")])
     stored = store.stored()
     store.close()
     write_description(directory, stored, url)

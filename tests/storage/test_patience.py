@@ -14,7 +14,7 @@ from types import SimpleNamespace
 import pytest
 import sqlalchemy as sa
 
-from ax_mo.core.trial import Outcome, Status, Trial
+from ax_mo.core.trial import Outcome, Status, TrialRun
 from ax_mo.core.urls import sqlite_url
 from ax_mo.errors import AxMoError, ConfigError, StudyStopped
 from ax_mo.storage.database import DatabaseAway
@@ -69,8 +69,10 @@ def opened(tmp_path: Path) -> Iterator[Callable[..., Opened]]:
         one.store.close()
 
 
-def trial(number: int) -> Trial:
-    return Trial(number, Status.ASKED, {"x": 0.5}, ("x=0.5",), str(number), asked="t0")
+def trial(number: int) -> TrialRun:
+    return TrialRun(
+        number=number, status=Status.ASKED, point={"x": 0.5}, overrides=("x=0.5",), directory=str(number), asked="t0"
+    )
 
 
 def numbers(database: Path) -> list[int]:
@@ -150,7 +152,7 @@ def test_wait_can_be_ended_at_any_moment(opened: Callable[..., Opened]) -> None:
 def test_locked_database_is_waited_for_when_a_study_is_opened(tmp_path: Path, opened: Callable[..., Opened]) -> None:
     opened().store.close()
     with held(tmp_path / "study.db", 2.0):
-        assert opened().store.trials() == []
+        assert opened().store.runs() == []
 
 
 def test_reader_waits_for_a_moment_only(

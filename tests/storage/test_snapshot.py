@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from ax_mo.core.objectives import parse_goals
-from ax_mo.core.trial import Outcome, Status, Trial
+from ax_mo.core.trial import Outcome, Status, TrialRun
 from ax_mo.errors import AxMoError
 from ax_mo.search_space.parameters import Range
 from ax_mo.search_space.space import SearchSpace
@@ -26,7 +26,12 @@ def make(directory: Path, url: str | None = None, name: str = "study") -> None:
     told = json.dumps(about(SPACE, GOALS, {"n_trials": 9}, {"resume": "python a.py"}))
     of_url = f"sqlite:///{directory}/study.db" if url is None else url
     store = Store.open(of_url, name, None if url is None else directory, Definition({}, {}, (), told), 5)
-    store.add([Trial(n, Status.ASKED, {"x": 0.5}, ("x=0.5",), str(n)) for n in (0, 1)])
+    store.add(
+        [
+            TrialRun(number=n, status=Status.ASKED, point={"x": 0.5}, overrides=("x=0.5",), directory=str(n))
+            for n in (0, 1)
+        ]
+    )
     store.ended((0, None), Outcome({"loss": 0.25}))
     store.close()
 
@@ -83,7 +88,16 @@ def test_reader_sees_a_sweeper_and_does_not_get_in_its_way(tmp_path: Path) -> No
     ],
 )
 def test_study_that_ended_early_says_what_would_go_on(tmp_path: Path, ending: str | None, way_on: str | None) -> None:
-    trials = (Trial(0, Status.COMPLETED, {"x": 0.5}, ("x=0.5",), "0", metrics={"loss": 1.0, "size": 1.0}),)
+    trials = (
+        TrialRun(
+            number=0,
+            status=Status.COMPLETED,
+            point={"x": 0.5},
+            overrides=("x=0.5",),
+            directory="0",
+            metrics={"loss": 1.0, "size": 1.0},
+        ),
+    )
     record = StudyRecord("s", tmp_path, SPACE, GOALS, 1, "", trials, trials, {"n_trials": 9}, {}, ending)
     assert record.way_on == way_on
     assert replace(record, settings={"n_trials": 1}, ending=None).way_on == "go on, with more n_trials"

@@ -14,7 +14,7 @@ import pytest
 import sqlalchemy as sa
 
 from ax_mo.core.repeats import Repeats
-from ax_mo.core.trial import Outcome, Status, Trial
+from ax_mo.core.trial import Outcome, Status, TrialRun
 from ax_mo.core.urls import redacted
 from ax_mo.errors import ConfigError, StudyStopped
 from ax_mo.search_space.grammar import parse_entry
@@ -44,17 +44,26 @@ def open_store(tmp_path: Path) -> Iterator[OpenStore]:
         store.close()
 
 
-def asked(store: Store, number: int = 0, point: dict[str, Any] | None = None) -> Trial:
+def asked(store: Store, number: int = 0, point: dict[str, Any] | None = None) -> TrialRun:
     point = {"model": "mlp", "lr": 0.5} if point is None else point
     overrides = ("model=mlp", "lr=0.5")
-    trial = Trial(number, Status.ASKED, point, overrides, str(number), "sobol", 3, asked=now())
+    trial = TrialRun(
+        number=number,
+        status=Status.ASKED,
+        point=point,
+        overrides=overrides,
+        directory=str(number),
+        generator="sobol",
+        position=3,
+        asked=now(),
+    )
     store.add([trial])
     return trial
 
 
-def read(open_store: OpenStore) -> Trial:
+def read(open_store: OpenStore) -> TrialRun:
     """The only trial, as the next sweeper finds it."""
-    (trial,) = open_store().trials()
+    (trial,) = open_store().runs()
     return trial
 
 
@@ -71,7 +80,7 @@ def test_trials_are_read_by_number(open_store: OpenStore) -> None:
     store = open_store()
     for number in (2, 0, 1):
         asked(store, number)
-    assert [trial.number for trial in open_store().trials()] == [0, 1, 2]
+    assert [trial.number for trial in open_store().runs()] == [0, 1, 2]
 
 
 @pytest.mark.parametrize(
@@ -118,7 +127,7 @@ def test_mapping_with_integer_keys_is_read_back_and_found_among_its_options(open
 
 def test_overrides_are_read_back_exactly(open_store: OpenStore) -> None:
     lines = ["a='it\\'s'", 'b="${x}"', "c=é", "d="]
-    open_store().add([Trial(0, Status.ASKED, {}, tuple(lines), "0")])
+    open_store().add([TrialRun(number=0, status=Status.ASKED, point={}, overrides=tuple(lines), directory="0")])
     assert read(open_store).overrides == tuple(lines)
 
 
@@ -147,7 +156,11 @@ def test_failed_trial_keeps_reason_signature_and_last_words(open_store: OpenStor
     store.ended((0, None), Outcome({}, "ValueError: é", "ValueError: #", "line 1\nline 2"))
     trial = read(open_store)
     assert trial.status is Status.FAILED
-    assert (trial.reason, trial.signature, trial.stderr_tail) == ("ValueError: é", "ValueError: #", "line 1\nline 2")
+    assert (trial.reason, trial.error_fingerprint, trial.stderr_tail) == (
+        "ValueError: é",
+        "ValueError: #",
+        "line 1\nline 2",
+    )
     assert trial.ended is not None
 
 
@@ -170,13 +183,13 @@ def test_trial_that_was_asked_to_stop_runs_on_until_it_ends_in_its_own_way(open_
         asked(store)
         store.submitted((0, None), "h", now(), None)
         store.asked_to_stop((0, None), "dominated")
-        (trial,) = store.trials()
+        (trial,) = store.runs()
         assert (trial.status, trial.reason) == (Status.RUNNING, "dominated")
         store.ended((0, None), outcome)
-        (ended,) = store.trials()
+        (ended,) = store.runs()
         assert (ended.status, ended.reason, ended.metrics) == (outcome.status, outcome.reason, outcome.metrics)
         store.asked_to_stop((0, None), "too late")
-        assert store.trials() == [ended]
+        assert store.runs() == [ended]
 
 
 def test_result_that_a_cancelled_trial_had_left_still_ends_it(open_store: OpenStore) -> None:
@@ -184,10 +197,10 @@ def test_result_that_a_cancelled_trial_had_left_still_ends_it(open_store: OpenSt
     asked(store)
     store.cancelled((0, None))
     store.ended((0, None), Outcome({"loss": 1.0}))
-    (trial,) = store.trials()
+    (trial,) = store.runs()
     assert trial.status is Status.COMPLETED
     store.cancelled((0, None))
-    assert store.trials()[0].status is Status.COMPLETED, "and then it stays ended"
+    assert store.runs()[0].status is Status.COMPLETED, "and then it stays ended"
 
 
 def test_retried_trial_is_open_again_under_its_number(open_store: OpenStore) -> None:
@@ -206,7 +219,7 @@ def test_change_of_one_trial_leaves_the_others(open_store: OpenStore) -> None:
     store = open_store()
     trials = [asked(store, number) for number in range(3)]
     store.ended((1, None), Outcome({"acc": 0.9}))
-    found = open_store().trials()
+    found = open_store().runs()
     assert [found[0], found[2]] == [trials[0], trials[2]]
 
 
@@ -221,8 +234,16 @@ def test_same_number_cannot_be_asked_twice(open_store: OpenStore) -> None:
 # Repeats and imported trials
 
 
-def repeats(number: int, count: int = 3) -> list[Trial]:
-    trial = Trial(number, Status.ASKED, {"lr": 0.5}, ("lr=0.5",), str(number), "model", asked=now())
+def repeats(number: int, count: int = 3) -> list[TrialRun]:
+    trial = TrialRun(
+        number=number,
+        status=Status.ASKED,
+        point={"lr": 0.5},
+        overrides=("lr=0.5",),
+        directory=str(number),
+        generator="model",
+        asked=now(),
+    )
     return Repeats(count, "seed", 7).runs(trial)
 
 
@@ -230,7 +251,7 @@ def test_repeats_are_read_back_by_number_and_repeat(open_store: OpenStore) -> No
     store = open_store()
     for number in (1, 0):
         store.add(list(reversed(repeats(number))))
-    assert open_store().trials() == [replace(run, asked=ANY) for run in (*repeats(0), *repeats(1))]
+    assert open_store().runs() == [replace(run, asked=ANY) for run in (*repeats(0), *repeats(1))]
 
 
 def test_runs_of_a_trial_are_written_all_or_none(open_store: OpenStore) -> None:
@@ -239,7 +260,7 @@ def test_runs_of_a_trial_are_written_all_or_none(open_store: OpenStore) -> None:
     store.add(runs[2:])
     with pytest.raises(StudyStopped, match="cannot be used"):
         store.add(runs)
-    assert open_store().trials() == runs[2:]
+    assert open_store().runs() == runs[2:]
 
 
 def test_each_repeat_has_states_of_its_own(open_store: OpenStore) -> None:
@@ -251,7 +272,7 @@ def test_each_repeat_has_states_of_its_own(open_store: OpenStore) -> None:
     store.ended((0, 2), Outcome({}, "ValueError: x"))
     store.cancelled((0, 0))
     store.retry((0, 0), 2, 0)
-    found = [(run.repeat, run.status, run.handle, dict(run.metrics), run.attempt) for run in open_store().trials()]
+    found = [(run.repeat, run.status, run.handle, dict(run.metrics), run.attempt) for run in open_store().runs()]
     assert found == [
         (0, Status.ASKED, None, {}, 2),
         (1, Status.COMPLETED, "second", {"acc": 0.9}, 1),
@@ -264,14 +285,22 @@ def test_repeat_is_not_the_trial_without_repeats_of_the_same_number(open_store: 
     asked(store, 0)
     store.add(repeats(0, count=1))
     store.ended((0, 0), Outcome({"acc": 0.9}))
-    assert [(run.repeat, run.status) for run in store.trials()] == [(None, Status.ASKED), (0, Status.COMPLETED)]
+    assert [(run.repeat, run.status) for run in store.runs()] == [(None, Status.ASKED), (0, Status.COMPLETED)]
 
 
-def imported(number: int, **changes: Any) -> Trial:
-    trial = Trial(
-        number, Status.IMPORTED, {"lr": 0.25}, ("lr=0.25",), "/earlier/3", "imported", handle="/earlier#3",
-        metrics={"acc": 0.75, "other": 1}, started="t1", ended="t2",
-    )  # fmt: skip
+def imported(number: int, **changes: Any) -> TrialRun:
+    trial = TrialRun(
+        number=number,
+        status=Status.IMPORTED,
+        point={"lr": 0.25},
+        overrides=("lr=0.25",),
+        directory="/earlier/3",
+        generator="imported",
+        handle="/earlier#3",
+        metrics={"acc": 0.75, "other": 1},
+        started="t1",
+        ended="t2",
+    )
     return replace(trial, **changes)
 
 
@@ -281,7 +310,7 @@ def test_imported_trials_are_read_back_before_the_studys_own(open_store: OpenSto
     trials = [imported(-1), imported(-2, metrics={"acc": 0.5}, handle="/earlier#4")]
     store.add(trials)
     store.add([])
-    assert open_store().trials() == [trials[1], trials[0], own]
+    assert open_store().runs() == [trials[1], trials[0], own]
 
 
 def test_study_is_read_by_others_with_its_runs_and_nothing_is_changed(open_store: OpenStore, tmp_path: Path) -> None:
@@ -292,7 +321,7 @@ def test_study_is_read_by_others_with_its_runs_and_nothing_is_changed(open_store
     before = (tmp_path / "study.db").read_bytes()
     one, other = read_studies(url)
     assert (one.name, one.sweep_dir, one.definition) == ("one", str(tmp_path), DEFINITION)
-    assert list(one.runs) == store.trials()
+    assert list(one.runs) == store.runs()
     assert other.runs == ()
     assert read_studies(url, "one") == [one]
     assert read_studies(url, "none") == []
@@ -312,10 +341,10 @@ def test_reopened_study_keeps_its_seed_and_fixed_overrides(open_store: OpenStore
 def test_studies_of_one_database_do_not_see_each_other(open_store: OpenStore) -> None:
     one, other = open_store(name="one"), open_store(name="other", seed=9)
     asked(one)
-    assert other.trials() == []
+    assert other.runs() == []
     asked(other)
     other.ended((0, None), Outcome({"acc": 1}))
-    assert one.trials()[0].status is Status.ASKED
+    assert one.runs()[0].status is Status.ASKED
     assert (open_store(name="one").seed, open_store(name="other").seed) == (5, 9)
 
 
@@ -426,7 +455,7 @@ def test_database_that_was_lost_stops_the_study(open_store: OpenStore, tmp_path:
     with pytest.raises(StudyStopped, match="cannot be used: no such table"):
         asked(store)
     with pytest.raises(StudyStopped, match="cannot be used: no such table"):
-        store.trials()
+        store.runs()
 
 
 @pytest.mark.parametrize(

@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from ax_mo.core.objectives import Goals, parse_goals
-from ax_mo.core.trial import Status, Trial
+from ax_mo.core.trial import Status, TrialRun
 from ax_mo.search_space.parameters import Choice, Condition, Option, Range
 from ax_mo.search_space.sample import QuasiRandomPoints
 from ax_mo.search_space.space import SearchSpace
 from ax_mo.storage.snapshot import StudyRecord
-from tests.support.trials import make_trial
+from tests.support.trials import make_run
 
 FLAT = SearchSpace((
     Choice("model", (Option("mlp", "mlp"), Option("cnn", "cnn")), is_group=True),
@@ -54,7 +54,7 @@ def metrics_of(point: Any) -> dict[str, float]:
     }
 
 
-def trial(number: int, point: Any, space: SearchSpace = FLAT, **changes: Any) -> Trial:
+def trial(number: int, point: Any, space: SearchSpace = FLAT, **changes: Any) -> TrialRun:
     """A completed one, unless ``changes`` say otherwise."""
     started = START + timedelta(seconds=20 * abs(number))
     at = {
@@ -69,11 +69,11 @@ def trial(number: int, point: Any, space: SearchSpace = FLAT, **changes: Any) ->
         "point": dict(point), "overrides": tuple(space.overrides(point)), "generator": generator,
         "suggestion_seconds": seconds, "metrics": metrics_of(point), **at, **changes,
     }  # fmt: skip
-    return make_trial(number, **content)
+    return make_run(number, **{"status": Status.COMPLETED, "handle": None, **content})
 
 
-def failed(number: int, point: Any, reason: str = "RuntimeError: CUDA out of memory", **changes: Any) -> Trial:
-    return trial(number, point, status=Status.FAILED, metrics={}, reason=reason, signature=reason, **changes)
+def failed(number: int, point: Any, reason: str = "RuntimeError: CUDA out of memory", **changes: Any) -> TrialRun:
+    return trial(number, point, status=Status.FAILED, metrics={}, reason=reason, error_fingerprint=reason, **changes)
 
 
 def study(
@@ -98,7 +98,7 @@ def study(
 
 def record(
     directory: Path,
-    trials: Sequence[Trial],
+    trials: Sequence[TrialRun],
     of: Goals | None = None,
     space: SearchSpace = FLAT,
     settings: dict[str, Any] | None = None,

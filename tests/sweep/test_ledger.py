@@ -12,7 +12,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from ax_mo.core.failures import FailurePolicy
 from ax_mo.core.objectives import parse_goals
-from ax_mo.core.trial import Outcome, Status, Trial
+from ax_mo.core.trial import Outcome, Status, TrialRun
 from ax_mo.early_stopping.monitor import CurveWatch
 from ax_mo.early_stopping.settings import parse_early_stopping
 from ax_mo.errors import StudyStopped
@@ -39,20 +39,20 @@ class Recording:
 
 
 class Rows(Recording):
-    def __init__(self, runs: Sequence[Trial]) -> None:
+    def __init__(self, runs: Sequence[TrialRun]) -> None:
         super().__init__()
         self._runs = list(runs)
 
-    def trials(self) -> list[Trial]:
+    def runs(self) -> list[TrialRun]:
         return self._runs
 
 
-def running(**changes: Any) -> Trial:
-    return Trial(**{"number": 1, "status": Status.RUNNING, "point": {}, "overrides": (), "directory": "1",
+def running(**changes: Any) -> TrialRun:
+    return TrialRun(**{"number": 1, "status": Status.RUNNING, "point": {}, "overrides": (), "directory": "1",
                     "handle": "job", **changes})  # fmt: skip
 
 
-def ledger_of(directory: Path, *runs: Trial, grace_seconds: float = 0.0, **settings: Any) -> Ledger:
+def ledger_of(directory: Path, *runs: TrialRun, grace_seconds: float = 0.0, **settings: Any) -> Ledger:
     for run in runs:
         (directory / run.directory).mkdir(parents=True)
     stopping = parse_early_stopping({"rule": "all", "grace_seconds": grace_seconds}, GOALS)
@@ -68,7 +68,7 @@ def ledger_of(directory: Path, *runs: Trial, grace_seconds: float = 0.0, **setti
     return Ledger(**given)
 
 
-def leave_result(directory: Path, run: Trial, status: str) -> None:
+def leave_result(directory: Path, run: TrialRun, status: str) -> None:
     error = None if status == "completed" else {"type": "RuntimeError", "message": "a worker exited unexpectedly"}
     metrics = {"acc": 0.5} if status == "completed" else {}
     content = {"schema": 1, "trial": run.number, "attempt": run.attempt, "status": status, "metrics": metrics,
@@ -76,7 +76,7 @@ def leave_result(directory: Path, run: Trial, status: str) -> None:
     (directory / run.directory / RESULT).write_text(json.dumps(content))
 
 
-def leave_curve(directory: Path, run: Trial, *values: float) -> None:
+def leave_curve(directory: Path, run: TrialRun, *values: float) -> None:
     for step, value in enumerate(values):
         append(directory / run.directory / CURVE, step, 0.0, {"acc": value})
 
@@ -210,7 +210,7 @@ def test_run_that_nobody_asked_is_not_asked_again(tmp_path: Path) -> None:
         (running(), "completed", True, Resumption.ENDED, Status.COMPLETED),
         (running(), "failed", True, Resumption.ENDED, Status.FAILED),
         (running(), None, True, Resumption.AFTER_DEATH, Status.RUNNING),
-        (running(deaths=1), None, True, Resumption.ENDED, Status.FAILED),
+        (running(lost_attempts=1), None, True, Resumption.ENDED, Status.FAILED),
         (running(reason=WHY), None, True, Resumption.ENDED, Status.EARLY_STOPPED),
         (running(status=Status.ASKED), None, False, Resumption.AGAIN, Status.ASKED),
         (running(), "completed", False, Resumption.ENDED, Status.COMPLETED),
@@ -220,7 +220,7 @@ def test_run_that_nobody_asked_is_not_asked_again(tmp_path: Path) -> None:
     ],
 )
 def test_run_that_was_left_behind_ends_or_runs_again(
-    tmp_path: Path, run: Trial, result: str | None, started: bool, found: Resumption, status: Status
+    tmp_path: Path, run: TrialRun, result: str | None, started: bool, found: Resumption, status: Status
 ) -> None:
     ledger = ledger_of(tmp_path, run)
     if result is not None:
@@ -286,7 +286,15 @@ def test_screen_is_told_of_failures_that_it_has_shown_before_and_of_no_others(tm
     def failed(why: str) -> Outcome:
         return Outcome({}, why, why)
 
-    before = Trial(9, Status.FAILED, {}, (), "9", reason="KeyError: 9", signature="KeyError: #")
+    before = TrialRun(
+        number=9,
+        status=Status.FAILED,
+        point={},
+        overrides=(),
+        directory="9",
+        reason="KeyError: 9",
+        error_fingerprint="KeyError: #",
+    )
     ledger = ledger_of(tmp_path, before, *(running(number=n, directory=str(n)) for n in range(4)))
     told: list[tuple[int, int | None]] = []
     ledger.screen = Recording()  # type: ignore[assignment]

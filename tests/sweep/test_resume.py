@@ -2,7 +2,7 @@
 
 import pytest
 
-from ax_mo.core.trial import Status, Trial
+from ax_mo.core.trial import Status, TrialRun
 from ax_mo.runner.job import Cause, JobState, Phase
 from ax_mo.sweep.resume import Resumption, RetryPolicy, after_death
 
@@ -32,6 +32,6 @@ def test_what_would_happen_again_deserves_none(state: JobState) -> None:
 
 @pytest.mark.parametrize(("deaths", "again"), [(0, True), (1, True), (2, False)])
 def test_run_is_repeated_so_often_and_no_more(deaths: int, again: bool) -> None:
-    run = Trial(number=0, status=Status.RUNNING, point={}, overrides=(), directory="0", deaths=deaths)
+    run = TrialRun(number=0, status=Status.RUNNING, point={}, overrides=(), directory="0", lost_attempts=deaths)
     assert (after_death(run, False, may_die=2) is Resumption.AFTER_DEATH) == again
     assert after_death(run, True, may_die=2) is Resumption.ENDED

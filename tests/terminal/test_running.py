@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from ax_mo.core.trial import Status, Trial
+from ax_mo.core.trial import Status, TrialRun
 from ax_mo.terminal import running
 from ax_mo.terminal.block import block
 from ax_mo.terminal.progress import Progress
@@ -14,8 +14,14 @@ from ax_mo.trial.curve import append
 from ax_mo.trial.files import CURVE
 from tests.support.cost import bytecodes
 
-RUN = Trial(3, Status.RUNNING, {"x": 0.25, "model": "cnn", "lr": None}, ("seed=1", "x=0.25", "model=cnn"), "3",
-            started="2026-11-02T10:15:00+00:00")  # fmt: skip
+RUN = TrialRun(
+    number=3,
+    status=Status.RUNNING,
+    point={"x": 0.25, "model": "cnn", "lr": None},
+    overrides=("seed=1", "x=0.25", "model=cnn"),
+    directory="3",
+    started="2026-11-02T10:15:00+00:00",
+)
 
 
 def test_running_trial_shows_what_is_unlike_the_start_and_its_last_metrics(tmp_path: Path, monkeypatch) -> None:
@@ -36,9 +42,9 @@ def test_running_trial_shows_what_is_unlike_the_start_and_its_last_metrics(tmp_p
 
 
 def test_files_are_looked_at_once_a_second(tmp_path: Path) -> None:
-    looked: list[Trial] = []
+    looked: list[TrialRun] = []
 
-    def directory(run: Trial) -> Path:
+    def directory(run: TrialRun) -> Path:
         looked.append(run)
         return tmp_path
 

@@ -23,7 +23,14 @@ CONTROL = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f]")
 def trial(number: int, accuracy: float, params: float, **values: object) -> Trial:
     point = {"model.hidden1": 16 * (number + 1), "optim.lr": 0.001, "data.batch_size": 64, "note": EVIL}
     content = {"metrics": {"val_acc": accuracy, "num_params": params}, **values}
-    return Trial(number, Status.COMPLETED, point, (f"note={EVIL}",), str(number), **content)  # type: ignore[arg-type]
+    return Trial(
+        number=number,
+        status=Status.COMPLETED,
+        point=point,
+        overrides=(f"note={EVIL}",),
+        directory=str(number),
+        **content,
+    )  # type: ignore[arg-type]
 
 
 FRONT = (trial(1, 0.75, 1000), trial(2, 0.875, 2000), trial(4, 0.9375, 4000))

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from ax_mo.core.objectives import parse_goals
-from ax_mo.core.trial import Status, Trial
+from ax_mo.core.trial import Status, TrialRun
 from ax_mo.search_space.parameters import Choice, Option, Range
 from ax_mo.search_space.space import SearchSpace
 from ax_mo.storage.snapshot import StudyRecord
@@ -26,17 +26,19 @@ GOALS = parse_goals({"val/acc": {"goal": "maximize", "threshold": 0.5}, "size": 
 TAG = StudyTag("nas", "0123456789ab")
 
 
-def trial(number: int, status: Status = Status.COMPLETED, **values: object) -> Trial:
+def trial(number: int, status: Status = Status.COMPLETED, **values: object) -> TrialRun:
     metrics = {"val/acc": 0.5 + number / 10, "size": 10.0 * (number + 1)} if status is Status.COMPLETED else {}
     content: dict[str, object] = {
         "metrics": metrics, "generator": "Sobol", "reason": None if metrics else "ValueError: diverged",
         "started": f"2026-01-01T00:00:0{number}+00:00", "ended": f"2026-01-01T00:01:0{number}+00:00",
     }  # fmt: skip
     point = {"optim.lr": 0.01 * (number + 1), "+model@net": "a" if number % 2 else None}
-    return Trial(number, status, point, (), str(number), **{**content, **values})  # type: ignore[arg-type]
+    return TrialRun(
+        number=number, status=status, point=point, overrides=(), directory=str(number), **{**content, **values}
+    )  # type: ignore[arg-type]
 
 
-def record(directory: Path, *trials: Trial) -> StudyRecord:
+def record(directory: Path, *trials: TrialRun) -> StudyRecord:
     created = "2026-01-01T00:00:00+00:00"
     return StudyRecord("study", directory, SPACE, GOALS, 1, created, trials, trials, {"n_trials": 4, "method": "fast"})
 

@@ -14,7 +14,7 @@ from hydra.types import RunMode
 from omegaconf import OmegaConf
 
 from ax_mo.core.objectives import parse_goals
-from ax_mo.core.trial import Status, Trial
+from ax_mo.core.trial import Status, TrialRun
 from ax_mo.hydra_project.overrides import as_text
 from ax_mo.hydra_project.project import Project, without_hydra
 from ax_mo.search_space.build import build_space
@@ -65,18 +65,25 @@ def project_in(directory: Path, *arguments: str, **files: str) -> Project:
     return Project(loader, loader.load_configuration("config", list(arguments), run_mode=RunMode.MULTIRUN))
 
 
-def ran(number: int, x: float = 0.25, loss: float = 1.0, **changes: Any) -> Trial:
+def ran(number: int, x: float = 0.25, loss: float = 1.0, **changes: Any) -> TrialRun:
     """A completed trial of the earlier study."""
-    trial = Trial(
-        number, Status.COMPLETED, {"x": x}, (f"x={x}",), str(number), "sobol", started="t1", ended="t2",
+    trial = TrialRun(
+        number=number,
+        status=Status.COMPLETED,
+        point={"x": x},
+        overrides=(f"x={x}",),
+        directory=str(number),
+        generator="sobol",
+        started="t1",
+        ended="t2",
         metrics={"loss": loss, "acc": 0.5, "seconds": 1.0, "memory": 1.0},
-    )  # fmt: skip
+    )
     return replace(trial, **changes)
 
 
 def write(
     directory: Path,
-    *trials: Trial,
+    *trials: TrialRun,
     objectives: Mapping[str, str] = OBJECTIVES,
     url: str | None = None,
     name: str = "study",
@@ -100,7 +107,7 @@ def record(directory: Path, project: Project, *overrides: str) -> None:
 
 
 def write_run(
-    directory: Path, project: Project, *trials: Trial, fixed: Sequence[str] = (), record_of: Project | None = None
+    directory: Path, project: Project, *trials: TrialRun, fixed: Sequence[str] = (), record_of: Project | None = None
 ) -> None:
     """An earlier study whose trials ran with their points and ``fixed``, and have their directories still."""
     lines = [(*fixed, *(f"{key}={as_text(value)}" for key, value in trial.point.items())) for trial in trials]

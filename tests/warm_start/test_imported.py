@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from ax_mo.core.repeats import Repeats
-from ax_mo.core.trial import Status, Trial
+from ax_mo.core.trial import Status, TrialRun
 from ax_mo.hydra_project.project import Project
 from tests.warm_start.studies import (
     FILES,
@@ -30,13 +30,13 @@ def test_finished_trials_are_imported_with_their_metrics_and_where_they_are(earl
     write_run(earlier, project, ran(0, 0.25), ran(3, 1))
     found = read(earlier, project)
     first, second = found.trials
-    assert first == Trial(
-        0,
-        Status.IMPORTED,
-        {"x": 0.25},
-        ("x=0.25",),
-        str(earlier / "0"),
-        "imported",
+    assert first == TrialRun(
+        number=0,
+        status=Status.IMPORTED,
+        point={"x": 0.25},
+        overrides=("x=0.25",),
+        directory=str(earlier / "0"),
+        generator="imported",
         handle=f"{earlier}#0",
         metrics=ran(0).metrics,
         started="t1",

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from ax_mo.core.trial import Status, Trial
+from ax_mo.core.trial import Status, TrialRun
 from ax_mo.errors import ConfigError
 from ax_mo.hydra_project.project import Project
 from ax_mo.search_space.grammar import parse_entry
@@ -29,12 +29,20 @@ from tests.warm_start.studies import (
 # Numbers in the new study
 
 
-def imports(*sources: Sequence[Trial]) -> list[Import]:
+def imports(*sources: Sequence[TrialRun]) -> list[Import]:
     return [Import(Source(Location("a", "sqlite:///a.db", None, None)), tuple(trials), ()) for trials in sources]
 
 
-def imported(handle: str, x: Any = 0.25, number: int = 0) -> Trial:
-    return Trial(number, Status.IMPORTED, {"x": x}, (f"x={x}",), "/earlier/0", "imported", handle=handle)
+def imported(handle: str, x: Any = 0.25, number: int = 0) -> TrialRun:
+    return TrialRun(
+        number=number,
+        status=Status.IMPORTED,
+        point={"x": x},
+        overrides=(f"x={x}",),
+        directory="/earlier/0",
+        generator="imported",
+        handle=handle,
+    )
 
 
 X = SearchSpace((Range("x", 0.0, 1.0),))
@@ -53,7 +61,11 @@ def test_imported_trials_are_numbered_downwards() -> None:
 
 
 def test_resume_imports_nothing_twice_and_adds_what_has_come_since() -> None:
-    known = [imported("a#1", 0.5, number=-2), imported("a#0", number=-1), Trial(0, Status.COMPLETED, {"x": 1}, (), "0")]
+    known = [
+        imported("a#1", 0.5, number=-2),
+        imported("a#0", number=-1),
+        TrialRun(number=0, status=Status.COMPLETED, point={"x": 1}, overrides=(), directory="0"),
+    ]
     same = imports([imported("a#0"), imported("a#1", 0.5)])
     assert new_imports(same, known, X) == []
     more = imports([imported("a#0"), imported("a#1", 0.5), imported("a#2", 0.75)])
