@@ -6,28 +6,20 @@ the product knows of it: faults come from ``inject/faults.py``, which replaces f
 process that is to suffer, from signals, and from small disks.
 
 ``make test`` runs a share of it; ``make test-chaos`` sets ``AX_MO_TEST_CHAOS``, runs everything, and prints at its end
-what was done how often. Studies are forked from a process that has imported everything (``zygote.py``) where the start
-of a process is not what is tested.
+what was done how often. Studies are forked by ``support/fork_server.py`` where the start of a process is not what
+is tested.
 """
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.chaos.study import Study
-from tests.chaos.zygote import Zygote
 
 FULL = bool(os.environ.get("AX_MO_TEST_CHAOS"))
-
-
-@pytest.fixture(scope="session")
-def zygote() -> Iterator[Zygote]:
-    zygote = Zygote()
-    yield zygote
-    zygote.close()
 
 
 @pytest.fixture

@@ -1,7 +1,6 @@
-"""A study of the suite: how its sweeper is started, in a process of its own or forked from the zygote."""
+"""A study of the suite: how its sweeper is started, in a process of its own or forked from the fork server."""
 
 import contextlib
-import os
 import subprocess
 import sys
 import uuid
@@ -10,11 +9,25 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tests.chaos.zygote import ROOT, Ended, Forked, Zygote
+from tests.support.fork_server import Forked, fork
+from tests.support.sweeps import ROOT, Finished, environment
 
 TASK = ROOT / "tests" / "apps" / "chaos" / "task.py"
-INJECT = Path(__file__).parent / "inject"
 MARK = "AX_MO_CHAOS_MARK"
+
+
+@dataclass(frozen=True)
+class Sweeper:
+    """A forked one, whose output is in a file."""
+
+    process: Forked
+    output: Path
+
+    def finish(self, timeout: float = 120) -> Finished:
+        return Finished(self.process.wait(timeout), self.output.read_text(errors="replace"))
+
+    def kill(self) -> None:
+        self.process.kill()
 
 
 @dataclass
@@ -27,6 +40,7 @@ class Study:
     overrides: tuple[str, ...] = ("hydra.sweeper.method=random_search",)
     environment: Mapping[str, str] = field(default_factory=dict)
     mark: str = field(default_factory=lambda: uuid.uuid4().hex)
+    outputs: int = 0
 
     @property
     def sweep_dir(self) -> Path:
@@ -50,26 +64,21 @@ class Study:
         ]  # fmt: skip
 
     def env(self, **extra: str) -> dict[str, str]:
-        # Hydra 1.4 warns every app that names version_base.
-        quiet = {"PYTHONWARNINGS": "ignore:The version_base parameter is deprecated"}
-        given = {**os.environ, "PYTHONUNBUFFERED": "1", "COLUMNS": "200", "AX_MO_REPORT": "0", **quiet}
-        return {**given, MARK: self.mark, **self.environment, **extra}
+        return environment(**{"AX_MO_REPORT": "0", MARK: self.mark, **self.environment, **extra})
 
     def fork(
-        self,
-        zygote: Zygote,
-        *more: str,
-        fault: Mapping[str, Any] | None = None,
-        descriptors: int | None = None,
-        **extra: str,
-    ) -> Forked:
+        self, *more: str, fault: Mapping[str, Any] | None = None, descriptors: int | None = None, **extra: str
+    ) -> "Sweeper":
+        self.outputs += 1
+        output = self.directory / f"output-{self.outputs}"
         fault = None if fault is None else {"log": str(self.steps), **fault}
-        return zygote.start(self.argv(*more), self.directory, self.env(**extra), fault, descriptors)
+        given = {"fault": fault, "descriptors": descriptors}
+        return Sweeper(fork(self.argv(*more), self.directory, self.env(**extra), output, **given), output)
 
-    def resume(self, zygote: Zygote, *more: str) -> Ended:
+    def resume(self, *more: str) -> Finished:
         """Sweep on, undisturbed, to the end."""
-        ended = self.fork(zygote, *more).wait()
-        assert ended.code == 0, ended.output
+        ended = self.fork(*more).finish()
+        assert ended.returncode == 0, ended.output
         return ended
 
     def start(self, *more: str, output: Any = subprocess.PIPE, **extra: str) -> "subprocess.Popen[str]":

@@ -12,8 +12,8 @@ import pytest
 
 from tests.chaos.conftest import FULL, Tell
 from tests.chaos.soundness import assert_sound, runs
-from tests.chaos.study import INJECT, Study
-from tests.chaos.zygote import Zygote
+from tests.chaos.study import Study
+from tests.support.fork_server import FAULTS
 from tests.support.waiting import wait_until
 
 MakeStudy = Callable[..., Study]
@@ -31,13 +31,13 @@ pytestmark = [
 def clock_library(tmp_path_factory: pytest.TempPathFactory) -> Path:
     library = tmp_path_factory.mktemp("clock") / "clock.so"
     assert COMPILER is not None
-    subprocess.run([COMPILER, "-shared", "-fPIC", "-O2", "-o", library, INJECT / "clock.c", "-ldl"], check=True)
+    subprocess.run([COMPILER, "-shared", "-fPIC", "-O2", "-o", library, FAULTS / "clock.c", "-ldl"], check=True)
     return library
 
 
 @pytest.mark.parametrize("seconds", [-HOUR, DAY, -40 * DAY, 400 * DAY])
 def test_clock_that_is_set_during_a_study(
-    seconds: int, make_study: MakeStudy, clock_library: Path, zygote: Zygote, survived: Tell
+    seconds: int, make_study: MakeStudy, clock_library: Path, survived: Tell
 ) -> None:
     study = make_study(n_trials=6, n_jobs=2, overrides=("hydra.sweeper.method=random_search", "seconds=1"))
     clock = study.directory / "clock"
@@ -58,6 +58,6 @@ def test_clock_that_is_set_during_a_study(
     assert abs(seconds) < DAY or not asked[0].startswith(now) or not asked[-1].startswith(now), "the clock was set"
     study.environment = {}  # back to the true time, for a resume
     study.n_trials = 7
-    study.resume(zygote)
+    study.resume()
     assert_sound(study)
     survived(f"clock set by {seconds / HOUR:g} h", "during a study, and back before its resume", 1)

@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import subprocess
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -11,8 +12,8 @@ import pytest
 
 from tests.chaos.conftest import FULL, Tell
 from tests.chaos.soundness import assert_sound, points, runs
-from tests.chaos.study import INJECT, Study
-from tests.chaos.zygote import Zygote
+from tests.chaos.study import Study
+from tests.support.fork_server import FAULTS
 from tests.support.waiting import wait_until
 
 MakeStudy = Callable[..., Study]
@@ -33,7 +34,7 @@ def check_points(check: Callable[[int], None], steps: list[str]) -> int:
     def failure(number: int) -> str | None:
         try:
             check(number)
-        except (AssertionError, TimeoutError, OSError, ValueError, KeyError) as error:
+        except (AssertionError, subprocess.TimeoutExpired, OSError, ValueError, KeyError) as error:
             return f"step {steps[number - 1]}: {type(error).__name__}: {error}"
         return None
 
@@ -63,10 +64,10 @@ def assert_same_suggestions(study: Study, undisturbed: Study) -> None:
 )
 @pytest.mark.timeout(3600)
 def test_sweeper_is_killed_at_every_step(
-    when: str, workers: int, given: dict[str, Any], make_study: MakeStudy, zygote: Zygote, survived: Tell
+    when: str, workers: int, given: dict[str, Any], make_study: MakeStudy, survived: Tell
 ) -> None:
     undisturbed = make_study(n_jobs=workers, **given)
-    assert undisturbed.fork(zygote, fault={}).wait().code == 0
+    assert undisturbed.fork(fault={}).finish().returncode == 0
     assert_sound(undisturbed)
     steps = undisturbed.taken_steps()
     assert len(steps) > 40, "every file, directory and transaction of a study is among them"
@@ -74,9 +75,10 @@ def test_sweeper_is_killed_at_every_step(
 
     def check(number: int) -> None:
         study = studies[number - 1]
-        ended = study.fork(zygote, fault={"at": number, "when": when}).wait()
-        assert ended.code in (-9, 0), ended.output  # files are written once a second: a slow study has more steps
-        study.resume(zygote)
+        ended = study.fork(fault={"at": number, "when": when}).finish()
+        # files are written once a second: a slow study has more steps
+        assert ended.returncode in (-9, 0), ended.output
+        study.resume()
         assert_sound(study)
         assert_same_suggestions(study, undisturbed)
 
@@ -85,32 +87,30 @@ def test_sweeper_is_killed_at_every_step(
     survived(f"sweeper killed, {method}, {workers} worker(s)", f"SIGKILL {when} each durable step", times)
 
 
-def test_job_that_begins_after_its_sweeper_was_killed_and_replaced(
-    make_study: MakeStudy, zygote: Zygote, survived: Tell
-) -> None:
+def test_job_that_begins_after_its_sweeper_was_killed_and_replaced(make_study: MakeStudy, survived: Tell) -> None:
     """The machine is busy: the next sweeper is there before the job has written down who it is."""
     study = make_study()
-    assert study.fork(zygote, fault={}).wait().code == 0
+    assert study.fork(fault={}).finish().returncode == 0
     first = next(int(line.split()[0]) for line in study.taken_steps() if line.split()[1] == "popen")
     for _ in range(10):
         study = make_study()
-        assert study.fork(zygote, fault={"at": first, "what": "SLOW_JOB"}).wait().code == -9
+        assert study.fork(fault={"at": first, "what": "SLOW_JOB"}).finish().returncode == -9
         held_up = study.pids()
         in_time = not (study.sweep_dir / "0" / ".pid").exists()
-        ended = study.fork(zygote).wait() if in_time else None
+        ended = study.fork().finish() if in_time else None
         for pid in held_up:
             os.kill(pid, signal.SIGCONT)
         if ended is not None:
-            assert ended.code == 0, ended.output
+            assert ended.returncode == 0, ended.output
             assert_sound(study)
             survived("job begins after a resume", "SIGSTOP to its shell, SIGKILL to the sweeper", 1)
             return
     pytest.fail("the job was never held up in time")
 
 
-def trial_steps(undisturbed: Study, zygote: Zygote) -> list[str]:
-    ended = undisturbed.fork(zygote, **environment(undisturbed, {})).wait()
-    assert ended.code == 0, ended.output
+def trial_steps(undisturbed: Study) -> list[str]:
+    ended = undisturbed.fork(**environment(undisturbed, {})).finish()
+    assert ended.returncode == 0, ended.output
     steps = undisturbed.taken_steps()
     assert any("result.json" in step for step in steps)
     return steps
@@ -118,24 +118,24 @@ def trial_steps(undisturbed: Study, zygote: Zygote) -> list[str]:
 
 def environment(study: Study, fault: dict[str, Any]) -> dict[str, str]:
     """What makes the process of trial 0 suffer the fault."""
-    path = os.pathsep.join(filter(None, [str(INJECT), os.environ.get("PYTHONPATH")]))
+    path = os.pathsep.join(filter(None, [str(FAULTS), os.environ.get("PYTHONPATH")]))
     return {"PYTHONPATH": path, "AX_MO_CHAOS": json.dumps({"trial": 0, "log": str(study.steps), **fault})}
 
 
 @pytest.mark.parametrize("workers", [1, pytest.param(2, marks=full)])
 @pytest.mark.timeout(3600)
-def test_trial_is_killed_at_every_step(workers: int, make_study: MakeStudy, zygote: Zygote, survived: Tell) -> None:
+def test_trial_is_killed_at_every_step(workers: int, make_study: MakeStudy, survived: Tell) -> None:
     """It has failed, with the reason; the study goes on."""
     given = {"n_jobs": workers, "n_trials": 2, "overrides": (*RANDOM, "hydra.sweeper.max_failure_rate=1.0")}
     undisturbed = make_study(**given)
-    steps = trial_steps(undisturbed, zygote)
+    steps = trial_steps(undisturbed)
     studies = [make_study(**given) for _ in steps]
 
     def check(number: int) -> None:
         study = studies[number - 1]
-        ended = study.fork(zygote, **environment(study, {"at": number})).wait()
-        assert ended.code == 0, ended.output
-        study.resume(zygote)  # there is nothing to do, but for what the trial was writing
+        ended = study.fork(**environment(study, {"at": number})).finish()
+        assert ended.returncode == 0, ended.output
+        study.resume()  # there is nothing to do, but for what the trial was writing
         assert_sound(study, failed={0: "killed by SIGKILL"})
         assert_same_suggestions(study, undisturbed)
 
@@ -145,22 +145,20 @@ def test_trial_is_killed_at_every_step(workers: int, make_study: MakeStudy, zygo
 
 @pytest.mark.parametrize("workers", [1, pytest.param(2, marks=full)])
 @pytest.mark.timeout(3600)
-def test_machine_goes_down_at_every_step_of_a_trial(
-    workers: int, make_study: MakeStudy, zygote: Zygote, survived: Tell
-) -> None:
+def test_machine_goes_down_at_every_step_of_a_trial(workers: int, make_study: MakeStudy, survived: Tell) -> None:
     """Trial and sweeper are killed together: the trial runs again, unless it has left its result."""
     given: dict[str, Any] = {"n_jobs": workers, "n_trials": 2}
     undisturbed = make_study(**given)
-    steps = trial_steps(undisturbed, zygote)
+    steps = trial_steps(undisturbed)
     studies = [make_study(**given) for _ in steps]
 
     def check(number: int) -> None:
         study = studies[number - 1]
-        ended = study.fork(zygote, **environment(study, {"at": number, "what": "NODE"})).wait()
-        assert ended.code == -9, ended.output
+        ended = study.fork(**environment(study, {"at": number, "what": "NODE"})).finish()
+        assert ended.returncode == -9, ended.output
         wait_until(lambda: not study.processes())
         had_ended = (study.sweep_dir / "0" / "result.json").exists()
-        study.resume(zygote)
+        study.resume()
         assert_sound(study, interrupted=[0], unrecorded=[] if had_ended else [0])
         assert_same_suggestions(study, undisturbed)
         if had_ended:

@@ -12,7 +12,7 @@ from tests.chaos.conftest import FULL, Tell
 from tests.chaos.soundness import assert_nothing_runs, assert_sound, points
 from tests.chaos.study import Study
 from tests.chaos.test_crash_points import RANDOM, check_points, environment, trial_steps
-from tests.chaos.zygote import Ended, Zygote
+from tests.support.sweeps import Finished
 
 MakeStudy = Callable[..., Study]
 
@@ -21,10 +21,11 @@ PATIENCE = "hydra.sweeper.storage_timeout=2"
 CLEAR = re.compile(r"Cannot write|cannot be used|Cannot start|Cannot record|No space left|Too many open files")
 
 
-def assert_clear(ended: Ended) -> None:
+def assert_clear(ended: Finished) -> None:
     """It went on where it could; otherwise one message says why it ended."""
     assert "Traceback" not in ended.output, ended.output
-    assert ended.code == 0 or (ended.code == 1 and CLEAR.search(ended.output)), f"{ended.code}: {ended.output}"
+    clear = ended.returncode == 0 or (ended.returncode == 1 and CLEAR.search(ended.output))
+    assert clear, f"{ended.returncode}: {ended.output}"
 
 
 @pytest.mark.parametrize(
@@ -35,11 +36,9 @@ def assert_clear(ended: Ended) -> None:
     ],
 )
 @pytest.mark.timeout(3600)
-def test_disk_fails_at_every_step(
-    what: str, lasting: bool, make_study: MakeStudy, zygote: Zygote, survived: Tell
-) -> None:
+def test_disk_fails_at_every_step(what: str, lasting: bool, make_study: MakeStudy, survived: Tell) -> None:
     undisturbed = make_study()
-    assert undisturbed.fork(zygote, fault={}).wait().code == 0
+    assert undisturbed.fork(fault={}).finish().returncode == 0
     steps = undisturbed.taken_steps()
     if not FULL:
         steps = steps[:: len(steps) // 8]
@@ -48,8 +47,8 @@ def test_disk_fails_at_every_step(
     def check(index: int) -> None:
         study, number = studies[index - 1], int(steps[index - 1].split()[0])
         fault = {"at": number, "what": what, "lasting": lasting}
-        assert_clear(study.fork(zygote, PATIENCE, fault=fault).wait())
-        study.resume(zygote)
+        assert_clear(study.fork(PATIENCE, fault=fault).finish())
+        study.resume()
         assert_sound(study)
         assert points(study) == points(undisturbed)
 
@@ -61,17 +60,17 @@ def test_disk_fails_at_every_step(
 @pytest.mark.parametrize("lasting", [False, True])
 @pytest.mark.skipif(not FULL, reason="make test-chaos")
 @pytest.mark.timeout(3600)
-def test_disk_fails_under_a_trial(lasting: bool, make_study: MakeStudy, zygote: Zygote, survived: Tell) -> None:
+def test_disk_fails_under_a_trial(lasting: bool, make_study: MakeStudy, survived: Tell) -> None:
     """The trial has failed with the reason, or does not need what it could not write; the study goes on."""
     undisturbed = make_study()
-    steps = trial_steps(undisturbed, zygote)
+    steps = trial_steps(undisturbed)
     studies = [make_study(overrides=(*RANDOM, "hydra.sweeper.max_failure_rate=1.0")) for _ in steps]
 
     def check(number: int) -> None:
         study = studies[number - 1]
         fault = {"at": number, "what": "EIO", "lasting": lasting}
-        ended = study.fork(zygote, **environment(study, fault)).wait()
-        assert ended.code == 0, ended.output
+        ended = study.fork(**environment(study, fault)).finish()
+        assert ended.returncode == 0, ended.output
         failed = failures(study)
         assert set(failed) <= {0} and all(failed.values())
         assert_sound(study, failed=failed)
@@ -102,7 +101,7 @@ def small_disk(tmp_path: Path) -> Iterator[Callable[[Path, int], None]]:
 
 @pytest.mark.timeout(3600)
 def test_disk_that_is_full_at_any_size(
-    make_study: MakeStudy, small_disk: Callable[[Path, int], None], zygote: Zygote, survived: Tell
+    make_study: MakeStudy, small_disk: Callable[[Path, int], None], survived: Tell
 ) -> None:
     """Trials find the disk full as well: those that cannot leave a result have failed."""
     sizes = range(8, 260, 8) if FULL else range(16, 260, 60)
@@ -111,10 +110,10 @@ def test_disk_that_is_full_at_any_size(
             n_trials=3, overrides=("hydra.sweeper.method=random_search", "hydra.sweeper.max_failure_rate=1.0")
         )
         small_disk(study.sweep_dir, size)
-        assert_clear(study.fork(zygote, PATIENCE).wait())
+        assert_clear(study.fork(PATIENCE).finish())
         small_disk(study.sweep_dir, 16 * 1024)
         assert_nothing_runs(study, 60)
-        study.resume(zygote)
+        study.resume()
         failed = failures(study)
         assert all(failed.values()), failed
         assert_sound(study, failed=failed, unrecorded=range(3))
@@ -127,15 +126,15 @@ def failures(study: Study) -> dict[int, str]:
 
 
 @pytest.mark.timeout(3600)
-def test_file_descriptors_run_out(make_study: MakeStudy, zygote: Zygote, survived: Tell) -> None:
+def test_file_descriptors_run_out(make_study: MakeStudy, survived: Tell) -> None:
     """From 9 to 12 it is the shell of each trial that has too few: all trials fail, with its words."""
     too_few, enough = (range(4, 9), range(13, 24)) if FULL else (range(5, 8, 2), range(13, 14))
     for limit in (*too_few, *enough):
         study = make_study(n_jobs=2, n_trials=3)
-        ended = study.fork(zygote, PATIENCE, descriptors=limit).wait()
+        ended = study.fork(PATIENCE, descriptors=limit).finish()
         assert_clear(ended)
-        assert (ended.code == 0) == (limit in enough)
-        study.resume(zygote)
+        assert (ended.returncode == 0) == (limit in enough)
+        study.resume()
         assert_sound(study)
     times = len(too_few) + len(enough)
     survived("too few file descriptors, 2 workers", f"RLIMIT_NOFILE of {too_few[0]} to {enough[-1]}", times)

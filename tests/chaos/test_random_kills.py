@@ -12,7 +12,6 @@ import pytest
 from tests.chaos.conftest import FULL, Tell
 from tests.chaos.soundness import assert_sound
 from tests.chaos.study import Study
-from tests.chaos.zygote import Zygote
 
 MakeStudy = Callable[..., Study]
 
@@ -22,9 +21,7 @@ RACES = 30 if FULL else 5
 
 
 @pytest.mark.timeout(3600)
-def test_study_whose_sweeper_is_killed_again_and_again_ends_soundly(
-    make_study: MakeStudy, zygote: Zygote, survived: Tell
-) -> None:
+def test_study_whose_sweeper_is_killed_again_and_again_ends_soundly(make_study: MakeStudy, survived: Tell) -> None:
     """Forked sweepers: they are ready within half a second, so that most kills hit a study at its work."""
     print(f"AX_MO_TEST_CHAOS_SEED={SEED}")
     dice = random.Random(SEED)
@@ -32,15 +29,15 @@ def test_study_whose_sweeper_is_killed_again_and_again_ends_soundly(
     while kills < KILLS:
         study = make_study(n_trials=6, n_jobs=2, overrides=("hydra.sweeper.method=random_search", "seconds=0.2"))
         while kills < KILLS:
-            sweeper = study.fork(zygote)
+            sweeper = study.fork()
             time.sleep(dice.uniform(0.0, 4.0))
             sweeper.kill()
-            ended = sweeper.wait()
-            if ended.code == 0:
+            ended = sweeper.finish()
+            if ended.returncode == 0:
                 break
-            assert ended.code == -9, ended.output
+            assert ended.returncode == -9, ended.output
             kills += 1
-        study.resume(zygote)
+        study.resume()
         assert_sound(study)
     survived("sweeper killed, 2 workers", "SIGKILL at a random moment", KILLS)
 
@@ -65,14 +62,12 @@ def test_real_sweepers_are_killed_at_random(make_study: MakeStudy, survived: Tel
 
 
 @pytest.mark.timeout(1800)
-def test_one_of_two_sweepers_that_race_for_a_directory_is_refused(
-    make_study: MakeStudy, zygote: Zygote, survived: Tell
-) -> None:
+def test_one_of_two_sweepers_that_race_for_a_directory_is_refused(make_study: MakeStudy, survived: Tell) -> None:
     for race in range(RACES):
         study = make_study(overrides=("hydra.sweeper.method=random_search", "seconds=1"))
-        both = [study.fork(zygote), study.fork(zygote)]
-        first, second = sorted((sweeper.wait() for sweeper in both), key=lambda ended: ended.code)
-        assert (first.code, second.code) == (0, 1), f"race {race}: {first.output} {second.output}"
+        both = [study.fork(), study.fork()]
+        first, second = sorted((sweeper.finish() for sweeper in both), key=lambda ended: ended.returncode)
+        assert (first.returncode, second.returncode) == (0, 1), f"race {race}: {first.output} {second.output}"
         assert f"Another sweeper is running in {study.sweep_dir}: pid" in second.output, second.output
         assert "Traceback" not in second.output
         assert_sound(study)
@@ -80,14 +75,14 @@ def test_one_of_two_sweepers_that_race_for_a_directory_is_refused(
 
 
 @pytest.mark.timeout(1800)
-def test_second_sweeper_takes_over_from_a_killed_first(make_study: MakeStudy, zygote: Zygote, survived: Tell) -> None:
+def test_second_sweeper_takes_over_from_a_killed_first(make_study: MakeStudy, survived: Tell) -> None:
     dice = random.Random(SEED)
     for _ in range(RACES):
         study = make_study(n_trials=3, overrides=("hydra.sweeper.method=random_search", "seconds=0.5"))
-        first = study.fork(zygote)
+        first = study.fork()
         time.sleep(dice.uniform(1.0, 3.0))
         first.kill()
-        study.resume(zygote)  # at once: the kernel has let go of the lock
-        assert first.wait().code == -9
+        study.resume()  # at once: the kernel has let go of the lock
+        assert first.finish().returncode == -9
         assert_sound(study)
     survived("a second sweeper takes over", "SIGKILL to the first at a random moment", RACES)

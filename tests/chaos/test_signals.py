@@ -11,7 +11,6 @@ import pytest
 from tests.chaos.conftest import FULL, Tell
 from tests.chaos.soundness import assert_sound, points
 from tests.chaos.study import Study
-from tests.chaos.zygote import Zygote
 
 MakeStudy = Callable[..., Study]
 
@@ -44,7 +43,7 @@ def terminal() -> Iterator[Callable[[Study], pexpect.spawn]]:
 @pytest.mark.parametrize("phase", PHASES)
 @pytest.mark.parametrize("number", SIGNALS, ids=[number.name for number in SIGNALS])
 def test_signal_in_a_terminal_leaves_a_study_that_can_be_resumed(
-    number: signal.Signals, phase: str, make_study: MakeStudy, terminal, zygote: Zygote, survived: Tell
+    number: signal.Signals, phase: str, make_study: MakeStudy, terminal, survived: Tell
 ) -> None:
     if not FULL and (number, phase) not in {
         (signal.SIGHUP, "while trials run"), (signal.SIGTERM, "while it drains"), (signal.SIGINT, "while it starts"),
@@ -61,7 +60,7 @@ def test_signal_in_a_terminal_leaves_a_study_that_can_be_resumed(
     said = child.before
     child.close()
     assert "Traceback" not in said
-    study.resume(zygote)
+    study.resume()
     # A trial that the user cancelled runs again.
     assert_sound(study, interrupted=[0, 1] if number is signal.SIGINT else [])
     survived(f"{number.name} {phase}", "to a sweeper on a pty", 1)
@@ -70,19 +69,19 @@ def test_signal_in_a_terminal_leaves_a_study_that_can_be_resumed(
 @pytest.mark.parametrize("name", ["SIGHUP", "SIGTERM", "SIGINT"])
 @pytest.mark.skipif(not FULL, reason="make test-chaos")
 @pytest.mark.timeout(3600)
-def test_signal_at_every_durable_step(name: str, make_study: MakeStudy, zygote: Zygote, survived: Tell) -> None:
+def test_signal_at_every_durable_step(name: str, make_study: MakeStudy, survived: Tell) -> None:
     from tests.chaos.test_crash_points import check_points
 
     undisturbed = make_study()
-    assert undisturbed.fork(zygote, fault={}).wait().code == 0
+    assert undisturbed.fork(fault={}).finish().returncode == 0
     steps = undisturbed.taken_steps()
     studies = [make_study() for _ in steps]
 
     def check(number: int) -> None:
         study = studies[number - 1]
-        ended = study.fork(zygote, fault={"at": number, "what": name}).wait()
+        ended = study.fork(fault={"at": number, "what": name}).finish()
         assert "Traceback" not in ended.output, ended.output
-        study.resume(zygote)
+        study.resume()
         assert_sound(study)
         assert points(study) == points(undisturbed)
 

@@ -12,9 +12,16 @@ import pytest
 import yaml
 from omegaconf import OmegaConf
 
-from tests.support.sweeps import without_built_in
+from tests.support.sweeps import Sweep, without_built_in
 
 ONE = ("x=interval(0,1)", "hydra.sweeper.n_trials=2")
+
+
+@pytest.fixture
+def sweep(sweep: Sweep) -> Sweep:
+    """Started as a user does: that is what is tested."""
+    sweep.forked = False
+    return sweep
 
 
 def arguments(sweep, *overrides):

@@ -1,7 +1,7 @@
 """A newcomer's path on every shape of project: clone, one YAML file, dry run, sweep, front, promote, train again.
 
 Each shape is a directory here: ``project/``, which knows nothing of us, and ``added/``, the one file. `docs/drop_in.md`
-shows them. Sweepers are forked from a process that has imported everything; trials are processes of their own.
+shows them. Sweepers are forked by the fork server; trials are processes of their own.
 """
 
 import csv
@@ -9,7 +9,6 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -17,8 +16,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests.chaos.zygote import Ended, Zygote
-from tests.support.sweeps import environment
+from tests.support.sweeps import Finished, environment, run
 
 SHAPES = Path(__file__).parent
 ROOT = SHAPES.parents[1]
@@ -59,18 +57,11 @@ ALL = [
 ]  # fmt: skip
 
 
-@pytest.fixture(scope="module")
-def zygote() -> Iterator[Zygote]:
-    zygote = Zygote()
-    yield zygote
-    zygote.close()
-
-
 class Checkout:
     """A shape's project with its one added file, somewhere else than where it is called from."""
 
-    def __init__(self, shape: Shape, zygote: Zygote, tmp_path: Path) -> None:
-        self.shape, self._zygote = shape, zygote
+    def __init__(self, shape: Shape, tmp_path: Path) -> None:
+        self.shape = shape
         self.project, self.sweep_dir = tmp_path / "project", tmp_path / "sweep"
         for part in ("project", "added"):
             shutil.copytree(SHAPES / shape.name / part, self.project, dirs_exist_ok=True)
@@ -79,20 +70,20 @@ class Checkout:
             script.parent.mkdir()
             script.write_text(f"#!{sys.executable}\nimport sys\nfrom forecast.cli import main\nsys.exit(main())\n")
             script.chmod(0o755)
-        self.env = environment(AX_MO_REPORT="0", PYTHONPATH=str(self.project / shape.path) if shape.path else "")
+        self.env = environment(PYTHONPATH=str(self.project / shape.path) if shape.path else "")
 
-    def run(self, *argv: str) -> Ended:
-        return self._zygote.start(argv, self.project, self.env).wait(300)
+    def run(self, *argv: str) -> Finished:
+        return run([sys.executable, *argv], self.project, env=self.env, forked=True)
 
-    def sweep(self, *settings: str) -> Ended:
+    def sweep(self, *settings: str) -> Finished:
         flags = [word for word in self.shape.chosen if "=" not in word]
         overrides = [*self.shape.chosen[len(flags) :], *self.shape.settings, *settings]
         argv = [*self.shape.program, "-m", *flags, *overrides, f"hydra.sweep.dir={self.sweep_dir}"]
-        return self._zygote.start(argv, self.project, self.env).wait(300)
+        return self.run(*argv)
 
     def ax_mo(self, *arguments: str) -> str:
         done = self.run("-m", "ax_mo", *arguments)
-        assert done.code == 0, done.output
+        assert done.returncode == 0, done.output
         return done.output
 
     def shell(self, line: str) -> None:
@@ -106,18 +97,18 @@ class Checkout:
 
 
 @pytest.mark.parametrize("shape", ALL, ids=lambda shape: shape.name)
-def test_newcomers_path(shape: Shape, zygote: Zygote, tmp_path: Path) -> None:
+def test_newcomers_path(shape: Shape, tmp_path: Path) -> None:
     if find_spec(shape.needs) is None:
         pytest.skip(f"{shape.needs} is not installed")
-    checkout = Checkout(shape, zygote, tmp_path)
+    checkout = Checkout(shape, tmp_path)
 
     dry = checkout.sweep("hydra.sweeper.dry_run=true")
-    assert dry.code == 0, dry.output
+    assert dry.returncode == 0, dry.output
     assert "the first trial's command:" in dry.output
     assert not checkout.sweep_dir.exists()
 
     swept = checkout.sweep("hydra.sweeper.n_trials=2")
-    assert swept.code == 0, swept.output
+    assert swept.returncode == 0, swept.output
     trials = checkout.trials
     assert [trial["status"] for trial in trials] == ["completed", "completed"], swept.output
     objectives = [name for name in trials[0] if name.startswith("metrics.")]

@@ -14,6 +14,8 @@ from typing import Any
 
 import yaml
 
+from tests.support.fork_server import Forked, fork
+
 ROOT = Path(__file__).resolve().parents[2]
 APPS = ROOT / "tests" / "apps"
 BUILT_IN = ("trial_seconds", "peak_memory_mb")
@@ -43,6 +45,8 @@ class Sweep:
         """Trials that are run with :attr:`held` end when this file is there."""
         self.held = f"until={self.gate}"
         self.objectives = "{loss: minimize, size: minimize}"
+        self.forked = True
+        """By the fork server; otherwise as a user starts them, where that is what is tested."""
 
     def argv(self, *overrides: str) -> list[str]:
         return [
@@ -50,14 +54,19 @@ class Sweep:
             f"hydra.sweeper.objectives={self.objectives}", f"hydra.sweep.dir={self.dir}", *overrides,
         ]  # fmt: skip
 
-    def run(self, *overrides: str, argv: Sequence[str] | None = None, **options: Any) -> Finished:
-        return run(argv or self.argv(*overrides), cwd=options.pop("cwd", self.tmp_path), **options)
+    def run(
+        self,
+        *overrides: str,
+        argv: Sequence[str] | None = None,
+        cwd: Path | None = None,
+        timeout: float = 300,
+        env: Mapping[str, str] | None = None,
+    ) -> Finished:
+        """Run the sweep, or ``argv``, to its end."""
+        return run(argv or self.argv(*overrides), cwd or self.tmp_path, timeout, env, self.forked)
 
-    def start(self, *overrides: str) -> "subprocess.Popen[str]":
-        return subprocess.Popen(
-            self.argv(*overrides), cwd=self.tmp_path, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-            env=environment(), start_new_session=True,
-        )  # fmt: skip
+    def start(self, *overrides: str) -> "Forked | subprocess.Popen[str]":
+        return start(self.argv(*overrides), self.tmp_path, environment(), self.forked)
 
     def run_and_release(self, words: str, *overrides: str) -> Finished:
         """Run the sweep, and let the trials that are held go on as soon as it has printed ``words``."""
@@ -91,9 +100,28 @@ def environment(**extra: str) -> dict[str, str]:
     return {**os.environ, "PYTHONUNBUFFERED": "1", "COLUMNS": "200", **quiet, **extra}
 
 
-def run(argv: Sequence[str], cwd: Path, timeout: float = 300, env: dict[str, str] | None = None) -> Finished:
-    done = subprocess.run(
-        list(argv), cwd=cwd, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=timeout,
-        env=environment(**(env or {})), check=False,
+def start(argv: Sequence[str], cwd: Path, env: Mapping[str, str], forked: bool) -> "Forked | subprocess.Popen[str]":
+    """Start a program in a session of its own; ``forked`` is a wish: not all can be."""
+    if forked and argv[0] == sys.executable and (argv[1] == "-m" or not argv[1].startswith("-")):
+        return fork(argv[1:], cwd, env)
+    return subprocess.Popen(
+        list(argv), cwd=cwd, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL,
+        env=dict(env), start_new_session=True,
     )  # fmt: skip
-    return Finished(done.returncode, done.stdout)
+
+
+def run(
+    argv: Sequence[str],
+    cwd: Path,
+    timeout: float = 300,
+    env: Mapping[str, str] | None = None,
+    forked: bool = False,
+) -> Finished:
+    """Run a program to its end; what it prints, on whichever stream, is its output."""
+    process = start(argv, cwd, environment(**(env or {})), forked)
+    try:
+        output, _ = process.communicate(timeout=timeout)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        raise
+    return Finished(process.wait(), output)

@@ -1,0 +1,220 @@
+"""A process that has imported what sweeps need, and forks a program for whoever asks: seconds less for each.
+
+``fork`` is for tests, and gives what ``subprocess.Popen`` would; the file itself is the program that runs beside them.
+A forked program has a session, a command line, an environment and signals of its own, and ``__main__`` is its script:
+what differs from one that was started is that the libraries are in memory.
+"""
+
+import contextlib
+import functools
+import gc
+import importlib
+import io
+import json
+import os
+import pkgutil
+import resource
+import runpy
+import select
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import types
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, TextIO
+
+FAULTS = Path(__file__).resolve().parents[1] / "chaos" / "inject"
+LARGEST_REQUEST = 2**20
+
+
+class Forked:
+    """A forked program: ``subprocess.Popen`` as far as tests use it. ``stdout`` has its stderr, too."""
+
+    def __init__(self, argv: Sequence[str], connection: socket.socket, stdout: TextIO | None) -> None:
+        self.argv = argv
+        self.stdout = stdout
+        self.returncode: int | None = None
+        self._connection = connection
+        self._lines = connection.makefile()
+        self.pid = int(self._lines.readline())
+
+    def poll(self) -> int | None:
+        if self.returncode is None and select.select([self._connection], [], [], 0)[0]:
+            self.returncode = int(self._lines.readline())
+            self._lines.close()
+            self._connection.close()
+        return self.returncode
+
+    def wait(self, timeout: float | None = None) -> int:
+        if self.returncode is None and not select.select([self._connection], [], [], timeout)[0]:
+            raise subprocess.TimeoutExpired(self.argv, timeout or 0)
+        code = self.poll()
+        assert code is not None
+        return code
+
+    def communicate(self, timeout: float | None = None) -> tuple[str, None]:
+        assert self.stdout is not None
+        texts: list[str] = []
+        reader = threading.Thread(target=lambda: texts.append(self.stdout.read()), daemon=True)
+        reader.start()
+        reader.join(timeout)
+        if reader.is_alive():
+            raise subprocess.TimeoutExpired(self.argv, timeout or 0)
+        self.wait(timeout)
+        self.stdout.close()
+        return texts[0], None
+
+    def send_signal(self, number: int) -> None:
+        if self.poll() is None:
+            os.kill(self.pid, number)
+
+    def kill(self) -> None:
+        self.send_signal(signal.SIGKILL)
+
+
+class _ForkServer:
+    def __init__(self) -> None:
+        self._requests, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self._one_at_a_time = threading.Lock()
+        threads = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
+        quiet = {"PYTHONUNBUFFERED": "1", "PYTHONWARNINGS": "ignore:The version_base parameter is deprecated"}
+        subprocess.Popen(
+            [sys.executable, __file__, str(theirs.fileno())],
+            env={**os.environ, **threads, **quiet},
+            pass_fds=[theirs.fileno()],
+            stdin=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+        theirs.close()  # it ends when ours closes, with this process at the latest
+
+    def fork(self, request: Mapping[str, Any], output: int) -> socket.socket:
+        ours, theirs = socket.socketpair()
+        with theirs, self._one_at_a_time:
+            socket.send_fds(self._requests, [json.dumps(request).encode()], [theirs.fileno(), output])
+        return ours
+
+
+_server = functools.cache(_ForkServer)
+
+
+def fork(
+    argv: Sequence[str],
+    cwd: Path,
+    env: Mapping[str, str],
+    output: Path | None = None,
+    fault: Mapping[str, Any] | None = None,
+    descriptors: int | None = None,
+) -> Forked:
+    """Run a script or ``-m module``, as ``python *argv`` would, with so many file descriptors at most.
+
+    What it prints goes to a pipe, or to the file ``output``. ``fault`` is one of ``chaos/inject/faults.py``.
+    """
+    request = {"argv": list(argv), "cwd": str(cwd), "env": dict(env), "fault": fault, "descriptors": descriptors}
+    if output is not None:
+        with output.open("ab") as file:
+            return Forked(argv, _server().fork(request, file.fileno()), None)
+    reader, writer = os.pipe()
+    connection = _server().fork(request, writer)
+    os.close(writer)
+    return Forked(argv, connection, os.fdopen(reader, errors="replace"))
+
+
+def _serve(requests: socket.socket) -> tuple[dict[str, Any], int]:
+    """Fork a process for each request; returns in each of them, with the request and where its output goes."""
+    woken, waker = socket.socketpair()
+    for end in (woken, waker):
+        end.setblocking(False)
+    signal.set_wakeup_fd(waker.fileno(), warn_on_full_buffer=False)
+    signal.signal(signal.SIGCHLD, lambda *_: None)
+    running: dict[int, socket.socket] = {}
+    while True:
+        ready, _, _ = select.select([requests, woken], [], [])
+        if woken in ready:
+            woken.recv(4096)
+            _tell_of_ended(running)
+        if requests in ready:
+            data, descriptors, _, _ = socket.recv_fds(requests, LARGEST_REQUEST, 2)
+            if not data:
+                os._exit(0)
+            connection = socket.socket(fileno=descriptors[0])
+            pid = os.fork()
+            if pid == 0:
+                signal.set_wakeup_fd(-1)
+                signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+                for left in (requests, woken, waker, connection, *running.values()):
+                    left.close()
+                return json.loads(data), descriptors[1]
+            os.close(descriptors[1])
+            running[pid] = connection
+            with contextlib.suppress(BrokenPipeError):
+                connection.sendall(f"{pid}\n".encode())
+
+
+def _tell_of_ended(running: dict[int, socket.socket]) -> None:
+    with contextlib.suppress(ChildProcessError):
+        while (ended := os.waitpid(-1, os.WNOHANG))[0]:
+            with running.pop(ended[0]) as connection, contextlib.suppress(BrokenPipeError):
+                connection.sendall(f"{os.waitstatus_to_exitcode(ended[1])}\n".encode())
+
+
+def _become(request: dict[str, Any], output: int) -> None:
+    os.setsid()
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)  # also where the tests were started under nohup
+    null = os.open(os.devnull, os.O_RDONLY)
+    for source, target in ((null, 0), (output, 1), (output, 2)):
+        os.dup2(source, target)
+    os.close(output)
+    os.close(null)
+    for name, descriptor, errors in (("stdout", 1, "strict"), ("stderr", 2, "backslashreplace")):
+        stream = io.TextIOWrapper(io.FileIO(descriptor, "w", closefd=False), errors=errors, write_through=True)
+        setattr(sys, name, stream)
+        setattr(sys, f"__{name}__", stream)
+    os.chdir(request["cwd"])
+    os.environ.clear()
+    os.environ.update(request["env"])
+    sys.modules["numpy"].random.seed()  # as every process has its own
+    argv = request["argv"]
+    is_module = argv[0] == "-m"
+    script = Path(request["cwd"], argv[0])
+    sys.argv = argv[is_module:]
+    sys.orig_argv = [sys.executable, *argv]
+    given = [entry for entry in os.environ.get("PYTHONPATH", "").split(os.pathsep) if entry]
+    sys.path[:1] = [str(Path.cwd() if is_module else script.parent.resolve()), *given]
+    if request["fault"] is not None:
+        sys.path.append(str(FAULTS))
+        import faults
+
+        faults.install(request["fault"])
+    if request["descriptors"] is not None:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (request["descriptors"],) * 2)
+    sys.modules["__main__"] = main = types.ModuleType("__main__")
+    if is_module:
+        runpy._run_module_as_main(argv[1])  # type: ignore[attr-defined]
+        return
+    main.__file__ = os.path.join(request["cwd"], argv[0])  # noqa: PTH118  as Python has it, dots and all
+    exec(compile(script.read_bytes(), main.__file__, "exec"), vars(main))
+
+
+def _preload() -> None:
+    import ax_mo
+
+    ours = [module.name for module in pkgutil.walk_packages(ax_mo.__path__, "ax_mo.", onerror=lambda _: None)]
+    lazily = ("ax_mo.trackers.", "ax_mo.cli.", "ax_mo.trial.")  # what trackers and Lightning need, few sweeps do
+    foreign = (
+        "ax.api.client", "hydra._internal.hydra", "hydra.test_utils.launcher_common_tests",
+        "hydra_plugins.ax_mo_sweeper.sweeper", "hydra_plugins.torchx_launcher.launcher",
+        "hydra_plugins.hydra_joblib_launcher._core", "rich.live", "rich.table", "sqlalchemy.dialects.sqlite",
+        "torchx.runner.api", "torchx.schedulers.local_scheduler",
+    )  # fmt: skip
+    for name in (*foreign, *ours):
+        if not name.endswith("__main__") and not name.startswith(lazily):
+            importlib.import_module(name)
+
+
+if __name__ == "__main__":
+    _preload()
+    gc.freeze()
+    _become(*_serve(socket.socket(fileno=int(sys.argv[1]))))
