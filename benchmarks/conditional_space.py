@@ -21,6 +21,7 @@ from ax_mo.core.objectives import parse_goals
 from ax_mo.core.pareto import hypervolume, pareto_front, reference_point
 from ax_mo.core.trial import Status, Trial
 from ax_mo.optimizer.ax import AxOptimizer
+from ax_mo.optimizer.untried import UntriedPoints
 from ax_mo.search_space.parameters import Choice, Condition, Option, Parameter, Range
 from ax_mo.search_space.space import SearchSpace
 
@@ -88,16 +89,13 @@ def task(point: Mapping[str, Any]) -> dict[str, float]:
 
 def study(name: str, seed: int, n_trials: int) -> list[float]:
     """The hypervolume after each trial of one study, one trial at a time."""
-    optimizer = AxOptimizer(SPACES[name], GOALS, seed)
-    optimizer.start()
+    optimizer, points = AxOptimizer(SPACES[name], GOALS, seed), UntriedPoints(SPACES[name], seed)
     logging.disable(logging.WARNING)
     trials: list[Trial] = []
     volumes: list[float] = []
     for number in range(n_trials):
-        point = optimizer.ask().point
+        point = points.next(optimizer.ask).point
         metrics = task(point)
-        optimizer.assign(number, point)
-        optimizer.tell(number, [metrics])
         trials.append(
             Trial(
                 number=number,
@@ -108,6 +106,7 @@ def study(name: str, seed: int, n_trials: int) -> list[float]:
                 metrics=metrics,
             )
         )
+        optimizer.tell(trials[-1])
         volumes.append(hypervolume(pareto_front(trials, GOALS), GOALS, reference_point(trials, GOALS)))
     return volumes
 

@@ -29,7 +29,7 @@ if __name__ == "__main__":
 """
 
 # For an app that wants to know, put before its ``if __name__ == "__main__"`` block: in the sweeper's own process (the
-# one with -m) each call of the optimizer adds a line to the file. Trials do not come near it.
+# one with -m) each suggestion of the optimizer's adds a line to the file. Trials do not come near it.
 OPTIMIZER_CALLS = "optimizer_calls.jsonl"
 TIME_THE_OPTIMIZER = f"""\
 import json
@@ -53,7 +53,6 @@ def timed(call, name):
 if "-m" in sys.argv:
     from ax_mo.optimizer.ax import AxOptimizer
 
-    AxOptimizer.start = timed(AxOptimizer.start, "start")
     AxOptimizer.ask = timed(AxOptimizer.ask, "ask")
 
 
@@ -122,7 +121,7 @@ def trials_of(sweep_dir: Path) -> list[dict[str, str]]:
 
 @dataclass(frozen=True)
 class OptimizerCall:
-    """``start`` (import Ax, rebuild the experiment) or ``ask`` (a suggestion, ``by`` which generator). In seconds."""
+    """A suggestion, ``by`` the model where there is one; its first one rebuilds the study. In seconds."""
 
     call: str
     began: float

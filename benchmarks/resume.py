@@ -64,8 +64,7 @@ def main() -> None:
         times = interleaved(commands, options.runs)
     rows = [
         median_row("command to first submitted trial", times["resume"], "s"),
-        median_row("  of which: import Ax, rebuild the study", [c.wall for c in calls if c.call == "start"], "s"),
-        median_row("  of which: the model's suggestion", [c.wall for c in calls if c.call == "ask"], "s"),
+        median_row("  of which: import Ax, rebuild the study, a suggestion", [c.wall for c in calls], "s"),
         median_row('python -c "import ax.api.client"', times["import"], "s"),
         added_row("what the resume adds", times["resume"], times["import"], "s", _BAR_SECONDS),
     ]

@@ -117,7 +117,7 @@ def main() -> None:
         arguments = ["-m", *settings, f"hydra.sweep.dir={sweep_dir}"]
         run(python("train.py", *arguments), directory, {"AX_MO_BENCH_MEAN_SECONDS": repr(options.mean)})
         jobs = _jobs(sweep_dir)
-        suggestions = [call for call in optimizer_calls(directory) if call.call == "ask"]
+        suggestions = [call for call in optimizer_calls(directory) if call.by]
     title = f"{options.trials} trials of {options.mean:g} s on average, {options.workers} workers, default method"
     print_table(title, [*_idle_rows(jobs, options.workers), *_suggestion_rows(suggestions)])
 

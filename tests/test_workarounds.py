@@ -51,14 +51,14 @@ def test_ax_refuses_constraints_between_log_scaled_parameters():
 
 
 def test_ax_fails_on_partial_thresholds_while_nothing_is_feasible():
-    """ax-platform 1.3.1; worked around in AxOptimizer._note_worst."""
+    """ax-platform 1.3.1; worked around in AxExperiment._note_worst."""
     made = client(["m0 >= 1.5", "c0 <= 0"])
     with pytest.raises(ValueError, match="NaN"):
         play(made, lambda p: {"m0": p["x"], "m1": p["y"], "c0": 5.0 + p["x"]})
 
 
 def test_ax_misreads_constraints_over_several_metrics():
-    """ax-platform 1.3.1 finds feasible trials infeasible; worked around in AxOptimizer.data_of."""
+    """ax-platform 1.3.1 finds feasible trials infeasible; worked around in AxExperiment.values."""
     made = client(["m0 >= 1.5", "2.0*c0 + 1.0*c1 <= 100"])
     with pytest.raises(ValueError, match="NaN"):
         play(made, lambda p: {"m0": p["x"], "m1": p["y"], "c0": 10.0 + p["y"], "c1": p["x"]})
@@ -80,7 +80,7 @@ def test_botorch_compiles_a_kernel_at_first_use():
 
 
 def test_private_names_of_ax_are_where_we_look_for_them():
-    """ax-platform 1.3.1; used in ax_mo/optimizer/compat.py and AxOptimizer, for want of public ones."""
+    """ax-platform 1.3.1; used in ax_mo/optimizer/compat.py, for want of public ones."""
     made = client()
     ((index, _),) = made.get_next_trials(1).items()
     run = made._experiment.trials[index].generator_run
@@ -173,7 +173,7 @@ def test_ax_refuses_a_parameter_below_two_options() -> None:
 
 
 def test_ax_keeps_what_it_drew_for_inactive_parameters() -> None:
-    """AxOptimizer drops it: a resumed study could not know it, and would go another way."""
+    """ax_mo/optimizer/compat.py drops it: a resumed study could not know it, and would go another way."""
     client = conditional_client()
     client.configure_optimization(objective="m0")
     client.configure_generation_strategy(initialize_with_center=False)

@@ -51,16 +51,17 @@ def _parquet(record: StudyRecord, path: Path) -> None:
 
 
 def _ax(record: StudyRecord, path: Path) -> None:
-    from ax_mo.optimizer.ax import AxOptimizer
+    from ax_mo.optimizer.ax import METHODS, AxOptimizer
+    from ax_mo.optimizer.protocol import OptimizerOptions
 
     method = str(record.settings.get("method", "fast"))
-    optimizer = AxOptimizer(
-        record.space, record.goals, record.seed, method=method, estimates=False
-    )  # what was measured
+    options = OptimizerOptions(method if method in METHODS else "fast", curve_of=record.curve_of)
+    # What was measured, and not what a stopped trial would have come to.
+    optimizer = AxOptimizer(record.space, record.goals, record.seed, options, impute=False)
     # Imported trials last, so that Ax's numbers are the study's.
     trials = sorted(record.trials, key=lambda trial: (trial.is_imported, abs(trial.number)))
-    optimizer.start(trials, record.curves())
-    _whole(path, optimizer.save)
+    optimizer.restore(trials)
+    _whole(path, optimizer.experiment.save)
 
 
 def _whole(path: Path, write: Callable[[Path], None]) -> None:

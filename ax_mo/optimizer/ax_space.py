@@ -12,7 +12,7 @@ from ax_mo.search_space.space import SearchSpace
 
 
 @dataclass(frozen=True)
-class Level:
+class AxBranch:
     """A choice in Ax standing at its ``index``-th of ``count`` values; ``one_hot`` when Ax spreads it over columns."""
 
     name: str
@@ -22,7 +22,7 @@ class Level:
 
 
 @dataclass(frozen=True)
-class Copy:
+class AxParameter:
     """One of Ax's parameters: a parameter of the space below one option that makes it active.
 
     Ax's dependent parameters form a tree, so that a parameter that is active under several options is several of
@@ -32,8 +32,8 @@ class Copy:
 
     name: str
     parameter: Parameter
-    tree: tuple[Level, ...] = ()
-    path: tuple[Level, ...] = ()
+    tree: tuple[AxBranch, ...] = ()
+    path: tuple[AxBranch, ...] = ()
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -52,7 +52,7 @@ class AxSpace:
     """
 
     def __init__(self, space: SearchSpace) -> None:
-        self._space = space
+        self.space = space
         constrained = {name for constraint in space.constraints for name in constraint.names}
         self._aliases = {
             parameter.key: f"p{index}"
@@ -62,14 +62,14 @@ class AxSpace:
         self._ranges = {p.key: p for p in space.parameters if isinstance(p, Range) and p.key in constrained}
         self._as_log = {key for key, parameter in self._ranges.items() if parameter.log}
         self._orders = [order for order in map(_order, space.constraints) if order is not None]
-        self.copies: list[list[Copy]] = []  # of each parameter, in the space's order
-        self._by_name: dict[str, Copy] = {}
+        self.copies: list[list[AxParameter]] = []  # of each parameter, in the space's order
+        self._by_name: dict[str, AxParameter] = {}
         for parameter in space.parameters:
             self.copies.append(self._copies(parameter))
 
     @property
     def conditional(self) -> bool:
-        return any(parameter.when for parameter in self._space.parameters)
+        return any(parameter.when for parameter in self.space.parameters)
 
     def configs(self) -> list[Any]:
         dependents: dict[str, dict[Any, list[str]]] = {}
@@ -81,7 +81,7 @@ class AxSpace:
 
     def constraints(self) -> list[str]:
         lines: list[str] = []
-        for constraint in self._space.constraints:
+        for constraint in self.space.constraints:
             if any(name in self._as_log for name in constraint.names):
                 order = _order(constraint)
                 assert order is not None  # nothing else is linear in the logarithms, too
@@ -94,7 +94,7 @@ class AxSpace:
 
     def encode(self, point: Point) -> dict[str, Any]:
         """A point as Ax's parameterization: the parameters that are active in Ax's tree."""
-        active = {id(parameter) for parameter in self._space.active(point)}
+        active = {id(parameter) for parameter in self.space.active(point)}
         encoded: dict[str, Any] = {}
         for copy in self._by_name.values():
             if self._is_at(copy.tree, encoded):
@@ -107,7 +107,7 @@ class AxSpace:
         """Ax's parameterization as a point; numbers become plain Python numbers in their bounds and exact orders."""
         chosen: dict[str, str] = {}
         point: dict[str, Any] = {}
-        for parameter, copies in zip(self._space.parameters, self.copies, strict=True):
+        for parameter, copies in zip(self.space.parameters, self.copies, strict=True):
             if not all(condition.holds(chosen) for condition in parameter.when):
                 continue
             copy = next(copy for copy in copies if self._is_at(copy.path, parameterization))
@@ -129,22 +129,22 @@ class AxSpace:
                     most = math.floor(point[larger]) if below.integral else float(point[larger])
                     point[smaller] = min(point[smaller], most)
 
-    def _is_at(self, levels: Sequence[Level], parameterization: Mapping[str, Any]) -> bool:
+    def _is_at(self, levels: Sequence[AxBranch], parameterization: Mapping[str, Any]) -> bool:
         return all(parameterization.get(level.name) == self._value(level) for level in levels)
 
-    def _value(self, level: Level) -> Any:
+    def _value(self, level: AxBranch) -> Any:
         """What Ax calls the option at the level."""
         choice = self._by_name[level.name].parameter
         assert isinstance(choice, Choice)
         return _choice_values(choice)[1][level.index]
 
-    def _copies(self, parameter: Parameter) -> list[Copy]:
+    def _copies(self, parameter: Parameter) -> list[AxParameter]:
         if not parameter.when:
             return [self._copy(self._aliases.get(parameter.key, self._free_name(parameter.key)), parameter, (), ())]
         # With conditions on choices that do not depend on each other, Ax's tree follows the last.
         *others, last = parameter.when
-        texts: dict[tuple[Level, ...], str] = {}
-        paths: dict[tuple[Level, ...], list[tuple[Level, ...]]] = {}
+        texts: dict[tuple[AxBranch, ...], str] = {}
+        paths: dict[tuple[AxBranch, ...], list[tuple[AxBranch, ...]]] = {}
         for above, level, text in self._places(last):
             tree = (*above.tree, level)
             texts[tree] = text
@@ -155,18 +155,20 @@ class AxSpace:
                 joined = [_joined(way, place) for way in ways for place in places]
                 paths[tree] = list(dict.fromkeys(path for path in joined if path is not None))
         reached = [tree for tree, ways in paths.items() if ways]
-        copies: list[Copy] = []
+        copies: list[AxParameter] = []
         for tree in reached:
             name = self._free_name(parameter.key if len(reached) == 1 else f"{parameter.key} ({texts[tree]})")
             copies += [self._copy(name, parameter, tree, path) for path in paths[tree]]
         return copies
 
-    def _copy(self, name: str, parameter: Parameter, tree: tuple[Level, ...], path: tuple[Level, ...]) -> Copy:
-        copy = Copy(name, parameter, tree, path)
+    def _copy(
+        self, name: str, parameter: Parameter, tree: tuple[AxBranch, ...], path: tuple[AxBranch, ...]
+    ) -> AxParameter:
+        copy = AxParameter(name, parameter, tree, path)
         self._by_name.setdefault(name, copy)
         return copy
 
-    def _places(self, condition: Condition) -> Iterator[tuple[Copy, Level, str]]:
+    def _places(self, condition: Condition) -> Iterator[tuple[AxParameter, AxBranch, str]]:
         """Where the condition holds: a copy of its choice, the level at which it stands, and the option's text."""
         for copy in [copy for of_one in self.copies for copy in of_one]:
             choice = copy.parameter
@@ -175,7 +177,7 @@ class AxSpace:
                 assert _choice_values(choice)[0] == "str", f"conditions are on choices of texts, not on {choice.key}"
                 for index, option in enumerate(choice.options):
                     if option.text in condition.texts:
-                        yield copy, Level(copy.name, index, len(choice.options), _one_hot(choice)), option.text
+                        yield copy, AxBranch(copy.name, index, len(choice.options), _one_hot(choice)), option.text
 
     def _free_name(self, wanted: str) -> str:
         taken = {*self._by_name, *self._aliases.values()}
@@ -184,7 +186,7 @@ class AxSpace:
             name, number = f"{wanted} #{number}", number + 1
         return name
 
-    def _config(self, copy: Copy, dependents: Mapping[Any, list[str]] | None) -> Any:
+    def _config(self, copy: AxParameter, dependents: Mapping[Any, list[str]] | None) -> Any:
         from ax.api.configs import ChoiceParameterConfig, RangeParameterConfig
 
         parameter = copy.parameter
@@ -235,7 +237,7 @@ def _order(constraint: LinearConstraint) -> tuple[str, str] | None:
     return (a, b) if weight > 0 else (b, a)
 
 
-def _joined(path: Sequence[Level], other: Sequence[Level]) -> tuple[Level, ...] | None:
+def _joined(path: Sequence[AxBranch], other: Sequence[AxBranch]) -> tuple[AxBranch, ...] | None:
     """Both paths in one, from the root; None when no point is on both."""
     stands = {level.name: level.index for level in path}
     if any(stands.get(level.name, level.index) != level.index for level in other):

@@ -1,24 +1,90 @@
-"""The private names of Ax and BoTorch that we use. Where one is gone, the study goes on with a warning if it can.
+"""Ax and BoTorch as libraries: importing them quietly, their threads, and their private names that we use.
 
-``pyproject.toml`` bounds both as tested; this is for those who install another version nevertheless.
+Where a private name is gone, the study goes on with a warning if it can. ``pyproject.toml`` bounds both as tested; this
+is for those who install another version nevertheless.
 """
 
 import logging
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from ax_mo.errors import StudyStopped
+from ax_mo.search_space.sample import whole_imports
 
 
-def check_client(client: type) -> None:
-    """Raises StudyStopped where a study cannot do without what this Ax does not have."""
+def import_client() -> Any:
+    """Ax's Client; the first import takes seconds. Raises StudyStopped where it lacks what we cannot do without."""
+    quiet()
+    with whole_imports:
+        from ax.api.client import Client
+
     for name in ("_experiment", "_generation_strategy"):
-        if not hasattr(client, name):
+        if not hasattr(Client, name):
             raise StudyStopped(
                 f"ax-platform {_version('ax-platform')} has no Client.{name}, which suggestions need: "
                 "install the version that this release was tested with, pip install 'ax-platform>=1.3.1,<1.4'."
             )
+    never_compile_kernels()
+    quiet()
+    return Client
+
+
+def quiet() -> None:
+    """No log lines or numerical warnings of these libraries on the user's screen."""
+    for name in ("ax", *logging.root.manager.loggerDict):  # Ax gives each of its loggers a level of its own
+        if name.split(".")[0] in ("ax", "botorch", "gpytorch", "linear_operator"):
+            logging.getLogger(name).setLevel(logging.ERROR)
+    # Ax 1.3.1 logs a line about its SQL storage while it is imported, at a level it sets itself.
+    storage = logging.getLogger("ax.storage.sqa_store.with_db_settings_base")
+    if not storage.filters:
+        storage.addFilter(lambda record: record.levelno >= logging.ERROR)
+    warnings.filterwarnings("ignore", module=r"(ax|botorch|gpytorch|linear_operator|pyro|torch)(\.|$)")
+
+
+@contextmanager
+def limited_threads(count: int) -> Iterator[None]:
+    """torch's intra-op threads inside the block: on a machine that also runs the trials, more is slower."""
+    import torch
+    from threadpoolctl import threadpool_limits
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(count)
+    try:
+        # SciPy's line searches and factorizations have a BLAS with threads of its own.
+        with threadpool_limits(count):
+            yield
+    finally:
+        torch.set_num_threads(before)
+
+
+# Private names
+
+
+def experiment_of(client: Any) -> Any:
+    """The Experiment that an Ax client works on."""
+    return client._experiment
+
+
+def strategy_of(client: Any) -> Any:
+    """The GenerationStrategy of an Ax client."""
+    return client._generation_strategy
+
+
+def drop_strategy(client: Any) -> None:
+    """Leave the client without a strategy, as one that was just made."""
+    client._maybe_generation_strategy = None
+
+
+def forget_inactive_parameters(run: Any) -> None:
+    """Drop what Ax 1.3.1 drew for the inactive parameters of a generator run's point.
+
+    It would fill them with that later, which a resumed study could not know.
+    """
+    run._candidate_metadata_by_arm_signature = None
 
 
 def never_compile_kernels() -> None:

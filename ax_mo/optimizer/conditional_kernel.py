@@ -19,7 +19,7 @@ from gpytorch.kernels import Kernel, ScaleKernel
 from gpytorch.priors import LogNormalPrior
 from torch import Tensor
 
-from ax_mo.optimizer.ax_space import AxSpace, Copy, Level
+from ax_mo.optimizer.ax_space import AxBranch, AxParameter, AxSpace
 
 _INACTIVE = 0.5
 
@@ -86,7 +86,7 @@ class ConditionalGP(SingleTaskGP):  # type: ignore[misc]
     """BoTorch's default model but for its kernel."""
 
     @classmethod
-    def construct_inputs(cls, training_data: Any, copies: Sequence[Sequence[Copy]], **_: Any) -> dict[str, Any]:
+    def construct_inputs(cls, training_data: Any, copies: Sequence[Sequence[AxParameter]], **_: Any) -> dict[str, Any]:
         """Ax's way to make a model; ``copies`` holds Ax's parameters by parameter of the space."""
         inputs: dict[str, Any] = super().construct_inputs(training_data=training_data)
         outputs = training_data.Y.shape[-1]
@@ -96,10 +96,10 @@ class ConditionalGP(SingleTaskGP):  # type: ignore[misc]
         return inputs
 
 
-def blocks_of(copies: Sequence[Sequence[Copy]], names: Sequence[str]) -> list[list[Place]]:
+def blocks_of(copies: Sequence[Sequence[AxParameter]], names: Sequence[str]) -> list[list[Place]]:
     """The parameters of the space by what makes them active; ``names`` are the model's features."""
     column = {name: index for index, name in enumerate(names)}
-    together: dict[Any, list[Sequence[Copy]]] = {}
+    together: dict[Any, list[Sequence[AxParameter]]] = {}
     for of_one in copies:
         together.setdefault(tuple(copy.path for copy in of_one), []).append(of_one)
     return [
@@ -114,7 +114,7 @@ def blocks_of(copies: Sequence[Sequence[Copy]], names: Sequence[str]) -> list[li
     ]
 
 
-def _gate(level: Level, column: dict[str, int]) -> tuple[int, float, float]:
+def _gate(level: AxBranch, column: dict[str, int]) -> tuple[int, float, float]:
     if level.one_hot:
         return column[f"{level.name}_OH_PARAM_{level.index}"], 1.0, 1.0
     steps = level.count - 1

@@ -6,7 +6,7 @@ The same model as the sweeper's, on the same data, in the names of the user's me
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -14,8 +14,11 @@ from ax_mo.core.linear import LinearConstraint
 from ax_mo.core.objectives import Goals
 from ax_mo.core.trial import Point, Status, Trial
 from ax_mo.errors import AxMoError
-from ax_mo.optimizer.ax import AxOptimizer, limited_threads
+from ax_mo.optimizer.ax import AxOptimizer
+from ax_mo.optimizer.ax_experiment import AxExperiment
 from ax_mo.optimizer.ax_space import AxSpace
+from ax_mo.optimizer.compat import limited_threads
+from ax_mo.optimizer.protocol import OptimizerOptions
 from ax_mo.storage.snapshot import StudyRecord
 
 FEWEST_TRIALS = 3
@@ -97,13 +100,13 @@ class Fitted:
 
         Not those that were stopped early: what they would have come to, which the model predicts, nobody has seen.
         """
-        optimizer, adapter = self._fit
+        experiment, adapter = self._fit
         stopped = {trial.number for trial in self.trials if trial.status is Status.EARLY_STOPPED}
-        observed = {trial.number: optimizer.data_of(trial.metrics) for trial in self.trials}
+        observed = {trial.number: experiment.values(trial.metrics) for trial in self.trials}
         found: dict[str, list[LeftOut]] = {metric.name: [] for metric in self._metrics}
         with self._translated("be cross-validated"):
             for index, predicted in _left_out(adapter):
-                number = optimizer.number_of(index)
+                number = experiment.number_of(index)
                 if number in stopped:
                     continue
                 for metric in self._metrics:
@@ -135,16 +138,18 @@ class Fitted:
         return {key: value / total if total > 0 else 0.0 for key, value in sums.items()}
 
     @cached_property
-    def _fit(self) -> tuple[AxOptimizer, Any]:
+    def _fit(self) -> tuple[AxExperiment, Any]:
         if len(self.trials) < FEWEST_TRIALS:
             raise AxMoError(f"A model needs {FEWEST_TRIALS} trials with metrics; this study has {len(self.trials)}.")
         with self._translated("be fitted"):
             # Always the default model, however the points were chosen; its first trial is the model's turn.
-            optimizer = AxOptimizer(self.record.space, self.record.goals, self.record.seed, n_startup_trials=1)
+            options = OptimizerOptions(n_startup_trials=1)
             # The curves serve to judge stopped trials alone, and are much to read and attach.
-            stopped = any(trial.status is Status.EARLY_STOPPED for trial in self.trials)
-            optimizer.start(self.trials, self.record.curves() if stopped else None)
-            return optimizer, optimizer.fit()
+            if any(trial.status is Status.EARLY_STOPPED for trial in self.trials):
+                options = replace(options, curve_of=self.record.curve_of)
+            optimizer = AxOptimizer(self.record.space, self.record.goals, self.record.seed, options)
+            optimizer.restore(self.trials)
+            return optimizer.experiment, optimizer.fit()
 
     @contextmanager
     def _translated(self, what: str) -> Iterator[None]:

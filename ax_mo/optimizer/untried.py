@@ -1,10 +1,11 @@
-"""The points of a study that nobody has asked for yet, without a model; neither Ax nor torch is imported for them."""
+"""The points of a study that nobody has tried yet: which comes next, and quasi-random ones without Ax or torch."""
 
 import random
 import threading
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from itertools import islice
 
+from ax_mo.core.linear import LinearConstraint
 from ax_mo.core.trial import Point, Suggestion, Trial
 from ax_mo.errors import StudyStopped
 from ax_mo.search_space.sample import QuasiRandomPoints, every_point
@@ -12,6 +13,9 @@ from ax_mo.search_space.space import PointIdentity, SearchSpace
 
 # A space of so few points is gone through one by one when nothing new is found otherwise.
 _FEW_POINTS = 10_000
+
+# An optimizer that keeps suggesting what was tried already has converged; quasi-random points are then worth more.
+_MOST_REPEATS = 3
 
 # How many quasi-random points may be ones that were asked before; a larger space holds so many others.
 _MOST_KNOWN = 1_000
@@ -25,13 +29,21 @@ class SpaceExhausted(Exception):
 
 
 class NoNewPoint(StudyStopped):
-    """No point was found that has not been asked, though there may be some."""
+    """No point was found that has not been asked, though there may be some; ``constraints`` leave too little room."""
+
+    def __init__(self, constraints: Sequence[LinearConstraint]) -> None:
+        self.constraints = tuple(constraints)
+        texts = " and ".join(f"'{constraint.text}'" for constraint in constraints)
+        super().__init__(
+            f"hydra.sweeper.param_constraints: no new point was found that meets {texts}, which leave too little of "
+            "the space for a search."
+        )
 
 
 class UntriedPoints:
-    """Gives each point of ``space`` at most once, on any thread: named ones first, or its center, then quasi-random.
+    """Gives each point of ``space`` at most once, on any thread; ``first`` are the initial trials.
 
-    ``seed`` fixes the sequence, and ``know`` brings it to where a study had left it.
+    ``seed`` fixes the quasi-random sequence, and ``know`` brings it to where a study had left it.
     """
 
     def __init__(self, space: SearchSpace, seed: int, first: Iterable[Suggestion] = ()) -> None:
@@ -72,18 +84,23 @@ class UntriedPoints:
             return not self._left
         return self._size is not None and len(self._tried) >= self._size
 
-    def named(self) -> Suggestion | None:
-        """The next of those that are to be tried before all others; raises SpaceExhausted."""
+    def next(self, ask: Callable[[], Suggestion | None]) -> Suggestion:
+        """An initial trial, or what ``ask`` suggests, or a quasi-random point where that is None or no news.
+
+        Raises SpaceExhausted or NoNewPoint, as ``quasi_random``.
+        """
         if self.exhausted:
             raise SpaceExhausted
         while self._first:
             first = self._first.pop(0)
             if self.take(first.point):
                 return first
-        return None
-
-    def startup(self) -> Suggestion:
-        """What is tried before there is a model: the center of the space if nothing was yet, then quasi-random."""
+        for _ in range(_MOST_REPEATS):
+            suggestion = ask()
+            if suggestion is None:
+                break
+            if self.take(suggestion.point):
+                return suggestion
         if not self._tried:
             center = self._space.point_at([0.5] * len(self._space.parameters))
             if self._space.meets_constraints(center) and self.take(center):
@@ -108,8 +125,4 @@ class UntriedPoints:
                 self.take(left)
                 return Suggestion(left, "sobol", self._sequence.position)
             self._sequence = None  # it may have ended; another one goes elsewhere
-        texts = " and ".join(f"'{constraint.text}'" for constraint in self._space.constraints)
-        raise NoNewPoint(
-            f"hydra.sweeper.param_constraints: no new point was found that meets {texts}, which leave too little of "
-            "the space for a search."
-        )
+        raise NoNewPoint(self._space.constraints)

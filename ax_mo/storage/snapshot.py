@@ -2,7 +2,7 @@
 
 import json
 import shlex
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
@@ -97,16 +97,15 @@ class StudyRecord:
         all_there = self.n_trials is None or counted >= self.n_trials or self.ending is not None
         return StudyState.ENDED if all_there and all(t.status.ended for t in own) else StudyState.NOT_RUNNING
 
-    def curves(self) -> dict[int, tuple[CurvePoint, ...]]:
-        """The learning curves of the trials that have data."""
-        return curves_of(self.runs, self.directory)
+    def curve_of(self, trial: Trial) -> tuple[CurvePoint, ...]:
+        """The learning curve of a trial that has ended, as it is read from its directory."""
+        return curve_of(self.directory, trial)
 
 
-def curves_of(runs: Iterable[TrialRun], sweep_dir: Path) -> dict[int, tuple[CurvePoint, ...]]:
-    """The learning curves of the trials that have data, for Ax; repeated trials have several, and none here."""
+def curve_of(sweep_dir: Path, trial: Trial) -> tuple[CurvePoint, ...]:
+    """The learning curve of a trial that has ended; repeated trials have several, and none here."""
     with_data = (Status.COMPLETED, Status.EARLY_STOPPED)
-    alone = [run for run in runs if run.repeat is None and run.status in with_data]
-    return {run.number: read_curve(sweep_dir / run.directory).points for run in alone}
+    return read_curve(sweep_dir / trial.directory).points if trial.status in with_data else ()
 
 
 def about(

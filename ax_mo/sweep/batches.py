@@ -84,7 +84,7 @@ class BatchSweep:
     def _ask(self, count: int) -> list[TrialRun]:
         trials: list[TrialRun] = []
         while len(trials) < min(count, len(trials) + self._ledger.room):
-            suggestion = suggestion_of(self._ledger.asker.ask(), self._ledger)
+            suggestion = suggestion_of(self._ledger.optimizer.ask(), self._ledger)
             if suggestion is None:
                 break
             trials += self._ledger.open(suggestion)

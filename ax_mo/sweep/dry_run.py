@@ -100,10 +100,13 @@ def _next_command(spec: StudySpec, known: Sequence[TrialRun], remarks: list[str]
     title = "the command of the next trial" if number else "the first trial's command"
     if number >= spec.settings.n_trials:
         return title, f"none: the study has its {spec.settings.n_trials} trials", None
-    optimizer = spec.optimizer(spec.settings.seed or 0)
-    optimizer.start([*trials, *new_imports(spec.plan.imports, known, spec.plan.space)])
+    seed = spec.settings.seed or 0
+    optimizer, points = spec.optimizer(seed), spec.points(seed)
+    before = [*trials, *new_imports(spec.plan.imports, known, spec.plan.space)]
+    points.know(before)
+    optimizer.restore(before)
     try:
-        suggestion = optimizer.ask()
+        suggestion = points.next(optimizer.ask)
     except SpaceExhausted:
         if not trials and not any(found.trials for found in spec.plan.imports):
             raise spec.nothing_to_try() from None

@@ -21,7 +21,7 @@ from ax_mo.errors import StudyStopped
 from ax_mo.hydra_project.command import Program, make_room, prepare_directory
 from ax_mo.hydra_project.hydra_node import job_name_of, subdir_of
 from ax_mo.hydra_project.project import Project, reason, without_hydra
-from ax_mo.optimizer.async_ import Asker
+from ax_mo.optimizer.async_optimizer import AsyncOptimizer
 from ax_mo.results.files import ResultFiles
 from ax_mo.runner.job import JobState, Phase
 from ax_mo.runner.launch import JobFailure
@@ -29,14 +29,12 @@ from ax_mo.runner.outcome import destroyed_directory, has_result, outcome_of, wi
 from ax_mo.search_space.config_metrics import config_metrics
 from ax_mo.search_space.space import SearchSpace
 from ax_mo.storage.home import Home
-from ax_mo.storage.snapshot import curves_of
 from ax_mo.storage.store import Store, now
 from ax_mo.sweep.create_trial import command_of, composed, first_attempt
 from ax_mo.sweep.resume import Resumption, resumption
 from ax_mo.sweep.termination import StopWhen, gain_is_small, time_is_up
 from ax_mo.terminal import Progress, Screen
 from ax_mo.terminal.running import RunningTrials
-from ax_mo.trial.curve import CurvePoint, read_curve
 from ax_mo.trial.files import PID, SPEC, remove
 from ax_mo.trial.metric_sources.differences import Difference, describe_differences
 from ax_mo.trial.numbers import as_json
@@ -64,7 +62,7 @@ class Ledger:
         project: Project,
         program: Program | None,
         store: Store,
-        asker: Asker,
+        optimizer: AsyncOptimizer,
         files: ResultFiles,
         screen: Screen,
         sweep_dir: Path,
@@ -85,7 +83,7 @@ class Ledger:
         self.project = project
         self.program = program
         self.store = store
-        self.asker = asker
+        self.optimizer = optimizer
         self.files = files
         self.screen = screen
         self.sweep_dir = sweep_dir
@@ -154,7 +152,6 @@ class Ledger:
         self.check_directory()
         number = max(0, max(self.trials, default=-1) + 1)
         overrides = self.space.overrides(suggestion.point)
-        self.asker.assign(number, suggestion.point)
         try:
             config = composed(self.project, number, overrides)
             self._config_values[number] = self._of_config.of(config)
@@ -185,6 +182,7 @@ class Ledger:
         self.store.add(runs)
         self.runs.update({run.key: run for run in runs})
         self._bring_together(number)
+        self.optimizer.tell(self.trials[number])
         return runs
 
     def _set(self, run: TrialRun) -> None:
@@ -349,14 +347,9 @@ class Ledger:
                     if not other.asked_to_stop:
                         self._ask_to_stop(other, outcome.reason or "")
             return
-        curve = self._curve(run) if run.repeat is None else ()
+        self.optimizer.tell(trial)
         if trial.status is Status.COMPLETED:
-            self.asker.tell(trial.number, trial.observations, curve)
             self._hypervolume = None
-        elif trial.status is Status.EARLY_STOPPED:
-            self.asker.stop(trial.number, trial.observations, curve, trial.reason or "")
-        else:
-            self.asker.fail(trial.number)
         alike = first_alike(trial, [self.trials[number] for number in self._ended_here])
         self._ended_here.append(trial.number)
         self._order.append(trial.number)
@@ -394,13 +387,6 @@ class Ledger:
         if found is Resumption.ENDED:
             self.finish(run.key, outcome)
         return found
-
-    def curves(self) -> dict[int, tuple[CurvePoint, ...]]:
-        """The learning curves of the trials that have data."""
-        return curves_of(self.runs.values(), self.sweep_dir)
-
-    def _curve(self, run: TrialRun) -> tuple[CurvePoint, ...]:
-        return read_curve(self.directory(run)).points
 
     def _open_runs_of(self, number: int) -> list[TrialRun]:
         return [run for run in self.runs.values() if run.number == number and not run.status.ended]

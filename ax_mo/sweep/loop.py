@@ -155,7 +155,7 @@ class Sweep:
         if not self._ledger.room:  # also where a suggestion is still on its way: quasi-random points took its place
             return None
         if self._asked is None:
-            self._asked = self._ledger.asker.ask()
+            self._asked = self._ledger.optimizer.ask()
             self._waiting_since = time.monotonic()
         if not self._asked.done():
             return self._instead_of_waiting()
@@ -170,7 +170,7 @@ class Sweep:
             return None
         self._waiting_since = time.monotonic()
         try:
-            instead = self._ledger.asker.quasi_random()
+            instead = self._ledger.optimizer.quasi_random()
         except (SpaceExhausted, NoNewPoint):
             return None
         self._ledger.screen.notice(
@@ -183,9 +183,9 @@ class Sweep:
         self._waiting_since = None
         wanted = self._work_left() and not (self._again or self._opened)
         if self._pace.prefetch and self._asked is None and wanted:
-            self._asked = self._ledger.asker.ask()
+            self._asked = self._ledger.optimizer.ask()
         if wanted:
-            self._ledger.asker.prepare()
+            self._ledger.optimizer.prepare()
 
     # submit
 

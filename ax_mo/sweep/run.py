@@ -26,7 +26,7 @@ from ax_mo.hydra_project.command import Program, this_program
 from ax_mo.hydra_project.hydra_node import in_force, job_name_of, sweep_dir_of
 from ax_mo.hydra_project.project import Project, hydra_overrides
 from ax_mo.hydra_project.saved import save_sweep
-from ax_mo.optimizer.async_ import Asker
+from ax_mo.optimizer.async_optimizer import AsyncOptimizer
 from ax_mo.results.files import TRIALS, ResultFiles
 from ax_mo.results.promote import Recipes
 from ax_mo.runner.in_place import is_trial, refuse_inside_a_job, run_in_place
@@ -205,11 +205,11 @@ class _Study:
                 parse_trackers(self._settings.trackers), self._spec.database, tag, self._sweep_dir, self._screen.notice
             )
             wake = threading.Event()
-            asker = Asker(self._spec.optimizer(store.seed), wake.set)
-            ledger = self._ledger(store, asker, self._trackers, tag, home)
+            optimizer = AsyncOptimizer(self._spec.optimizer(store.seed), self._spec.points(store.seed), wake.set)
+            ledger = self._ledger(store, optimizer, self._trackers, tag, home)
             ended = (run for run in ledger.runs.values() if run.status.ended and run.status is not Status.IMPORTED)
             remove_leftovers(self._sweep_dir, (run.directory for run in ended))
-            asker.start(list(ledger.trials.values()), ledger.curves())
+            optimizer.restore(list(ledger.trials.values()))
             self._screen.header(announcement(self._spec, ledger))
             for line in notices(self._spec, ledger.trials, store.fixed):
                 self._screen.notice(line)
@@ -218,7 +218,7 @@ class _Study:
                 ending = self._loop(ledger, wake)
             except StudyStopped:
                 self._conclude(ledger, None)
-                asker.close()
+                optimizer.close()
                 if not self._sweep_dir.is_dir():  # whatever it was that noticed
                     raise StudyStopped(f"The sweep directory {self._sweep_dir} has disappeared.") from None
                 raise
@@ -226,18 +226,18 @@ class _Study:
                 self._ending = Ending.CANCELLED
                 self._screen.close()
                 self._screen.header(self._spec.resume_line)
-                asker.close()  # Python must not end while the model is being fitted
+                optimizer.close()  # Python must not end while the model is being fitted
                 raise
             if ending is Ending.EXHAUSTED and not ledger.trials:
                 self._screen.close()
-                asker.close()
+                optimizer.close()
                 raise self._spec.nothing_to_try()
             why = ledger.closed or (ending.value if ending is Ending.EXHAUSTED else None)
             if why is not None and ending in (Ending.EXHAUSTED, Ending.CLOSED):
                 store.tell(json.dumps(self._spec.about(why)))
                 self._describe(store)
             self._conclude(ledger, ending)
-            idle = asker.close(2.0 if ending is Ending.CANCELLED else 60.0)
+            idle = optimizer.close(2.0 if ending is Ending.CANCELLED else 60.0)
         if ending is Ending.CANCELLED:
             if not idle:  # a model is still being fitted, and Python cannot stop that thread
                 sys.stdout.flush()
@@ -280,7 +280,7 @@ class _Study:
         job_name = job_name_of(self._spec.config)
         return study_tag(self._settings.study_name, job_name, study.name, study.created, study.seed)
 
-    def _ledger(self, store: Store, asker: Asker, trackers: Trackers, tag: StudyTag, home: Home) -> Ledger:
+    def _ledger(self, store: Store, optimizer: AsyncOptimizer, trackers: Trackers, tag: StudyTag, home: Home) -> Ledger:
         keys, goals = self._plan.space.keys, self._plan.goals
         present = {**os.environ, **self._spec.environment_given()}
         return Ledger(
@@ -289,7 +289,7 @@ class _Study:
             project=self._spec.project,
             program=self._spec.program,
             store=store,
-            asker=asker,
+            optimizer=optimizer,
             files=ResultFiles(self._sweep_dir, keys, goals, self._recipes.text, self.report.changed),
             screen=self._screen,
             sweep_dir=self._sweep_dir,

@@ -15,8 +15,6 @@ from ax_mo.core.urls import is_redacted
 from ax_mo.errors import ConfigError, closest
 from ax_mo.hydra_project.settings import check_bounds, parse_block, plain
 
-_METHODS = ("fast", "quality", "random_search")
-
 
 @dataclass
 class EarlyStoppingSettings:
@@ -172,11 +170,9 @@ def parse_settings(given: Mapping[str, Any]) -> Settings:
     check_bounds("hydra.sweeper", values, _AT_LEAST, _ABOVE_ZERO)
     if not 0.0 <= settings.max_failure_rate <= 1.0:
         raise ConfigError(f"hydra.sweeper.max_failure_rate must be between 0 and 1, not {settings.max_failure_rate}.")
-    if settings.method not in _METHODS:
-        raise ConfigError(
-            f"hydra.sweeper.method: unknown method '{settings.method}'; choose one of {', '.join(_METHODS)}."
-            f"{closest(settings.method, _METHODS)}"
-        )
+    from ax_mo.optimizer.protocol import OPTIMIZERS  # late, for Hydra imports this module at every start
+
+    OPTIMIZERS.load(settings.method, "hydra.sweeper.method")
     if settings.method == "quality" and importlib.util.find_spec("numpyro") is None:
         raise ConfigError(
             "hydra.sweeper.method: quality needs a fully Bayesian model: pip install 'botorch[fully_bayesian]'."

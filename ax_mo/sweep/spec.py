@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,8 @@ from ax_mo.hydra_project.hydra_node import job_name_of
 from ax_mo.hydra_project.overrides import bare
 from ax_mo.hydra_project.project import Project, all_keys, has_key, reason
 from ax_mo.hydra_project.settings import check_bounds, given_values
-from ax_mo.optimizer.ax import AxOptimizer
+from ax_mo.optimizer.protocol import OPTIMIZERS, Optimizer, OptimizerOptions
+from ax_mo.optimizer.untried import UntriedPoints
 from ax_mo.search_space.build import BuiltSpace, build_space
 from ax_mo.search_space.config_metrics import config_metrics
 from ax_mo.search_space.entries import without_respelled
@@ -31,7 +33,7 @@ from ax_mo.search_space.space import SearchSpace
 from ax_mo.search_space.start import config_point, initial_points, own_values
 from ax_mo.storage.definition import Definition, described_goals
 from ax_mo.storage.description import rebuild_hint
-from ax_mo.storage.snapshot import about
+from ax_mo.storage.snapshot import about, curve_of
 from ax_mo.storage.store import check_welcome
 from ax_mo.sweep.settings import Settings, ignored_sampler
 from ax_mo.sweep.termination import StopWhen
@@ -136,18 +138,24 @@ class StudySpec:
     def resume_line(self) -> str:
         return f"ax_mo: to resume{',' if self.program is None else ':'} {self.how_to_resume}"
 
-    def optimizer(self, seed: int) -> AxOptimizer:
+    def optimizer(self, seed: int) -> Optimizer:
+        """What ``hydra.sweeper.method`` names, for a study with this seed."""
         settings = self.settings
-        return AxOptimizer(
-            self.plan.space,
-            self.plan.goals,
-            seed,
-            settings.n_startup_trials,
+        options = OptimizerOptions(
             settings.method,
+            settings.n_startup_trials,
+            settings.n_trials + sum(len(found.trials) for found in self.plan.imports),
             settings.torch_threads,
-            self.plan.first,
-            n_trials=settings.n_trials + len(self.plan.imports),
+            partial(curve_of, self.sweep_dir),
         )
+        made: Optimizer = OPTIMIZERS.load(settings.method, "hydra.sweeper.method")(
+            self.plan.space, self.plan.goals, seed, options
+        )
+        return made
+
+    def points(self, seed: int) -> UntriedPoints:
+        """Those of a new study with this seed, the initial trials first."""
+        return UntriedPoints(self.plan.space, seed, self.plan.first)
 
     def own_point(self) -> Mapping[str, Value]:
         """The values of the project's own configuration, also where they lie outside the space."""

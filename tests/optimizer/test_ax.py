@@ -10,16 +10,16 @@ from itertools import repeat
 import pytest
 
 from ax_mo.core.objectives import parse_goals
-from ax_mo.core.repeats import means
-from ax_mo.core.trial import Status, Suggestion, Trial
+from ax_mo.core.trial import Status, Suggestion
 from ax_mo.errors import StudyStopped
 from ax_mo.optimizer import untried
-from ax_mo.optimizer.ax import AxOptimizer
-from ax_mo.optimizer.untried import NoNewPoint, SpaceExhausted
+from ax_mo.optimizer.untried import NoNewPoint, SpaceExhausted, UntriedPoints
 from ax_mo.search_space.constraints import constrained
 from ax_mo.search_space.grammar import parse_entry
 from ax_mo.search_space.parameters import Choice, Condition, Option, Range
 from ax_mo.search_space.space import SearchSpace
+from tests.support.played import PlayedStudy
+from tests.support.trials import make_trial
 
 PARAMS = {
     "model.hidden1": "tag(log, int(interval(16, 128)))",
@@ -30,6 +30,8 @@ PARAMS = {
     "mixed": "choice(a, 1, [1,2])",
     "step": "range(0, 1, step=0.25)",
 }
+UNIT = {"a": "interval(0, 1)", "b": "interval(0, 1)"}
+F = parse_goals({"f": "minimize"})
 
 
 def space_of(params=PARAMS, constraints=()):
@@ -51,49 +53,22 @@ def evaluate(point):
     }
 
 
-def play(optimizer, count, fail=()):
-    trials = []
-    for number in range(count):
-        suggestion = optimizer.ask()
-        optimizer.assign(number, suggestion.point)
-        if number in fail:
-            optimizer.fail(number)
-            status, metrics = Status.FAILED, {}
-        else:
-            metrics = evaluate(suggestion.point)
-            optimizer.tell(number, [metrics])
-            status = Status.COMPLETED
-        trials.append(
-            Trial(
-                number=number,
-                status=status,
-                point=suggestion.point,
-                overrides=(),
-                directory="",
-                generator=suggestion.generator,
-                position=suggestion.position,
-                metrics=metrics,
-            )
-        )
-    return trials
+ORDERED = space_of(constraints=["model.hidden2 <= model.hidden1"])
 
 
 @pytest.fixture(scope="module")
-def study():
-    optimizer = AxOptimizer(space_of(constraints=["model.hidden2 <= model.hidden1"]), GOALS, seed=7)
-    optimizer.start()
-    return optimizer, play(optimizer, 9, fail=[3])
+def trials():
+    """Of a study with the seed 7, the last of which the model has suggested."""
+    return PlayedStudy(ORDERED, GOALS, seed=7).play(9, evaluate, fail=[3])
 
 
-def test_starts_at_the_center_then_quasi_random_then_by_the_model(study):
-    _, trials = study
+def test_starts_at_the_center_then_quasi_random_then_by_the_model(trials):
     generators = [trial.generator for trial in trials]
     assert generators[0] == "center" and generators[1] == "sobol" and generators[-1] == "model"
     assert trials[0].point["model.hidden1"] == 45, "the middle of 16 to 128 on a log scale"
 
 
-def test_suggestions_have_the_types_and_bounds_of_the_space(study):
-    _, trials = study
+def test_suggestions_have_the_types_and_bounds_of_the_space(trials):
     for trial in trials:
         point = trial.point
         assert type(point["model.hidden1"]) is int and 16 <= point["model.hidden1"] <= 128
@@ -103,28 +78,22 @@ def test_suggestions_have_the_types_and_bounds_of_the_space(study):
         assert point["mixed"] in ("a", 1, [1, 2])
 
 
-def test_parameter_constraint_holds_for_every_suggestion(study):
-    _, trials = study
+def test_parameter_constraint_holds_for_every_suggestion(trials):
     assert all(trial.point["model.hidden2"] <= trial.point["model.hidden1"] for trial in trials)
 
 
-def test_no_point_is_suggested_twice(study):
-    _, trials = study
+def test_no_point_is_suggested_twice(trials):
     assert len({str(trial.point) for trial in trials}) == len(trials)
 
 
 @pytest.mark.parametrize("known", [2, 4])
-def test_resumed_optimizer_goes_on_with_the_quasi_random_sequence(study, known):
-    _, trials = study
-    resumed = AxOptimizer(space_of(constraints=["model.hidden2 <= model.hidden1"]), GOALS, seed=7)
-    resumed.start(trials[:known])
+def test_resumed_optimizer_goes_on_with_the_quasi_random_sequence(trials, known):
+    resumed = PlayedStudy(ORDERED, GOALS, trials[:known], seed=7)
     assert resumed.ask().point == trials[known].point
 
 
-def test_resumed_optimizer_goes_on_with_the_model(study):
-    _, trials = study
-    resumed = AxOptimizer(space_of(constraints=["model.hidden2 <= model.hidden1"]), GOALS, seed=7)
-    resumed.start(trials)
+def test_resumed_optimizer_goes_on_with_the_model(trials):
+    resumed = PlayedStudy(ORDERED, GOALS, trials, seed=7)
     assert resumed.ask().generator == "model"
 
 
@@ -132,52 +101,25 @@ def test_resumed_optimizer_suggests_what_the_uninterrupted_one_would():
     space = space_of({"a": "interval(0, 1)", "b": "interval(0, 1)"})
     goals = parse_goals({"f": "minimize", "g": "minimize"})
 
-    def tell(optimizer, number, point):
-        optimizer.assign(number, point)
-        metrics = {"f": point["a"] ** 2 + point["b"], "g": (point["a"] - 1) ** 2}
-        optimizer.tell(number, [metrics])
-        return metrics
-
-    whole = AxOptimizer(space, goals, seed=3)
-    whole.start()
-    trials = []
-    for number in range(7):
-        suggestion = whole.ask()
-        metrics = tell(whole, number, suggestion.point)
-        trials.append(
-            Trial(
-                number=number,
-                status=Status.COMPLETED,
-                point=suggestion.point,
-                overrides=(),
-                directory="",
-                position=suggestion.position,
-                metrics=metrics,
-            )
-        )
-    resumed = AxOptimizer(space, goals, seed=3)
-    resumed.start(trials)
+    whole = PlayedStudy(space, goals, seed=3)
+    trials = whole.play(7, lambda point: {"f": point["a"] ** 2 + point["b"], "g": (point["a"] - 1) ** 2})
+    resumed = PlayedStudy(space, goals, trials, seed=3)
     expected, got = whole.ask(), resumed.ask()
     assert expected.generator == got.generator == "model"
     assert got.point == pytest.approx(expected.point, abs=1e-6)
 
 
 def test_more_workers_than_initial_trials_all_get_a_point():
-    optimizer = AxOptimizer(space_of(), GOALS, seed=1)
-    optimizer.start()
-    points = [optimizer.ask().point for _ in range(12)]
+    study = PlayedStudy(space_of(), GOALS)
+    points = [study.ask().point for _ in range(12)]
     assert len({str(point) for point in points}) == 12
 
 
 def test_finite_space_is_exhausted_after_all_its_points():
-    optimizer = AxOptimizer(space_of({"a": "1,2", "b": "x,y"}), parse_goals({"f": "minimize"}), seed=1)
-    optimizer.start()
-    for number in range(4):
-        suggestion = optimizer.ask()
-        optimizer.assign(number, suggestion.point)
-        optimizer.tell(number, [{"f": float(suggestion.point["a"])}])
+    study = PlayedStudy(space_of({"a": "1,2", "b": "x,y"}), F)
+    study.play(4, lambda point: {"f": float(point["a"])})
     with pytest.raises(SpaceExhausted):
-        optimizer.ask()
+        study.ask()
 
 
 def constrained_orders():
@@ -203,18 +145,17 @@ def conditional():
 @pytest.mark.parametrize("method", ["fast", "random_search"])
 def test_finite_space_is_gone_through_exactly_once(space, count, method):
     assert sum(1 for _ in space.points()) == count
-    optimizer = AxOptimizer(space, parse_goals({"f": "minimize"}), seed=1, method=method, n_startup_trials=5)
-    optimizer.start()
+    study = PlayedStudy(space, F, method=method, n_startup_trials=5)
     points = []
     started = time.process_time()
     with pytest.raises(SpaceExhausted):
         while True:
-            point = optimizer.ask().point
-            optimizer.assign(len(points), point)
-            if len(points) % 4 == 3:
-                optimizer.fail(len(points))
-            elif len(points) % 4:  # and some are never told
-                optimizer.tell(len(points), [{"f": float(point["a"])}])
+            point = study.ask().point
+            number = study.open(point)
+            if number % 4 == 3:
+                study.end(number)
+            elif number % 4:  # and some never end
+                study.end(number, {"f": float(point["a"])})
             points.append(point)
             assert len(points) <= count
     assert time.process_time() - started < 30, "the last points are not found by chance"
@@ -223,29 +164,24 @@ def test_finite_space_is_gone_through_exactly_once(space, count, method):
 
 def test_only_point_among_thousands_is_found():
     space = space_of({"a": "int(interval(1, 99))", "b": "int(interval(1, 99))"}, ["a + b <= 2"])
-    optimizer = AxOptimizer(space, parse_goals({"f": "minimize"}), seed=3)  # with which 10,000 draws miss it
-    assert optimizer.quasi_random().point == {"a": 1, "b": 1}
+    points = UntriedPoints(space, seed=3)  # with which 10,000 draws miss it
+    assert points.quasi_random().point == {"a": 1, "b": 1}
     with pytest.raises(SpaceExhausted):
-        optimizer.quasi_random()
+        points.quasi_random()
 
 
 # BUG: the study ended at its 8th trial with "the whole space was tried".
 def test_few_points_among_a_million_are_gone_through_before_the_space_is_called_exhausted():
     space = space_of(dict.fromkeys("abc", "int(interval(1, 100))"), ["a + b + c <= 8"])
-    optimizer = AxOptimizer(space, F, seed=1)
-    optimizer.start()
-    points = []
-    for number in range(12):
-        points.append(optimizer.ask().point)
-        optimizer.assign(number, points[-1])
-        optimizer.tell(number, [{"f": float(sum(points[-1].values()))}])
+    study = PlayedStudy(space, F)
+    points = [trial.point for trial in study.play(12, lambda point: {"f": float(sum(point.values()))})]
     with pytest.raises(SpaceExhausted):
         while True:
-            points.append(optimizer.quasi_random().point)
+            points.append(study.points.quasi_random().point)
     assert len({str(sorted(point.items())) for point in points}) == len(points) == 56
     assert all(sum(point.values()) <= 8 for point in points)
     with pytest.raises(SpaceExhausted):
-        optimizer.ask()
+        study.ask()
 
 
 def simplex():
@@ -255,11 +191,11 @@ def simplex():
 
 # BUG: one point that the model could not suggest ended such a study: of 10,000 draws, none meets the constraint.
 def test_where_hardly_any_draw_meets_the_constraints_there_are_points_without_a_model():
-    optimizer = AxOptimizer(simplex(), F, seed=1)
-    points = [optimizer.quasi_random().point for _ in range(20)]
+    untried = UntriedPoints(simplex(), seed=1)
+    points = [untried.quasi_random().point for _ in range(20)]
     assert all(sum(point.values()) <= 1 for point in points)
     assert len({str(point) for point in points}) == 20
-    repeated = AxOptimizer(simplex(), F, seed=1)
+    repeated = UntriedPoints(simplex(), seed=1)
     assert [repeated.quasi_random().point for _ in range(20)] == points
 
 
@@ -276,31 +212,35 @@ class Sequence:
 def test_nothing_found_is_not_called_exhausted_and_is_looked_for_again(monkeypatch):
     found = iter([[], repeat({"a": 0.5, "b": 0.5}), [{"a": 0.25, "b": 0.5}]])
     monkeypatch.setattr(untried, "QuasiRandomPoints", lambda *_: Sequence(next(found)))
-    optimizer = AxOptimizer(space_of(UNIT, ["a <= b"]), F, seed=1)
+    points = UntriedPoints(space_of(UNIT, ["a <= b"]), seed=1)
     with pytest.raises(NoNewPoint, match=r"no new point was found that meets 'a <= b'") as caught:
-        optimizer.quasi_random()
+        points.quasi_random()
     assert not isinstance(caught.value, SpaceExhausted) and isinstance(caught.value, StudyStopped)
-    assert optimizer.quasi_random().point == {"a": 0.5, "b": 0.5}
+    assert points.quasi_random().point == {"a": 0.5, "b": 0.5}
     with pytest.raises(NoNewPoint):  # the sequence holds nothing else
-        optimizer.quasi_random()
-    assert optimizer.quasi_random().point == {"a": 0.25, "b": 0.5}
+        points.quasi_random()
+    assert points.quasi_random().point == {"a": 0.25, "b": 0.5}
 
 
 def test_point_is_given_once_where_two_threads_ask(monkeypatch):
     """The model's suggestion and the quasi-random point that replaces it may be the same."""
     same = {"a": 0.5, "b": 0.5}
     monkeypatch.setattr(untried, "QuasiRandomPoints", lambda *_: Sequence([same, {"a": 0.1, "b": 0.1}]))
-    optimizer = AxOptimizer(space_of(UNIT), F, seed=1)
+    points = UntriedPoints(space_of(UNIT), seed=1)
+    everybody = threading.Barrier(8)
     given = []
-    threads = [threading.Thread(target=lambda: given.append(optimizer._untried.take(same))) for _ in range(8)]
-    with optimizer._untried._lock:
-        for thread in threads:
-            thread.start()
-        assert not given, "nobody looks while another one adds"
-        first = optimizer.quasi_random().point
+
+    def take():
+        everybody.wait(10.0)
+        given.append(points.take(same))
+
+    threads = [threading.Thread(target=take) for _ in range(8)]
+    for thread in threads:
+        thread.start()
     for thread in threads:
         thread.join()
-    assert first == same and given == [False] * 8
+    assert sorted(given) == [False] * 7 + [True]
+    assert points.quasi_random().point == {"a": 0.1, "b": 0.1}
 
 
 def test_size_of_the_space_is_worked_out_once(monkeypatch):
@@ -308,11 +248,10 @@ def test_size_of_the_space_is_worked_out_once(monkeypatch):
     worked_out = []
     size = SearchSpace.size.fget
     monkeypatch.setattr(SearchSpace, "size", property(lambda space: worked_out.append(space) or size(space)))
-    optimizer = AxOptimizer(space_of({"a": "int(interval(1, 1000))", "b": "int(interval(1, 1000))"}), F, seed=1)
-    optimizer.start()
+    points = UntriedPoints(space_of({"a": "int(interval(1, 1000))", "b": "int(interval(1, 1000))"}), seed=1)
     for _ in range(3):
-        optimizer.ask()
-        optimizer.quasi_random()
+        points.next(lambda: None)
+        points.quasi_random()
     assert len(worked_out) == 1
 
 
@@ -329,20 +268,20 @@ OPTIONS = [
 @pytest.mark.parametrize("options", OPTIONS)
 def test_points_are_the_same_before_and_after_a_resume(options):
     space = space_of({"x": options})
-    whole = AxOptimizer(space, F, seed=1)
+    whole = UntriedPoints(space, seed=1)
     points = [whole.quasi_random().point for _ in range(space.size)]
     with pytest.raises(SpaceExhausted):
         whole.quasi_random()
     for known in range(space.size + 1):
-        resumed = AxOptimizer(space, F, seed=1)
-        resumed.start([
-            Trial(number=number, status=Status.RUNNING, point=json.loads(json.dumps(point)), overrides=(), directory="")
+        resumed = UntriedPoints(space, seed=1)
+        resumed.know(
+            make_trial(number, status=Status.RUNNING, point=json.loads(json.dumps(point)))
             for number, point in enumerate(points[:known])
-        ])  # fmt: skip
+        )
         rest = [resumed.quasi_random().point for _ in range(space.size - known)]
         assert sorted(map(str, rest)) == sorted(map(str, points[known:]))
         with pytest.raises(SpaceExhausted):
-            resumed.ask()
+            resumed.next(lambda: None)
 
 
 def test_resumed_finite_space_is_gone_through_to_its_end():
@@ -350,26 +289,18 @@ def test_resumed_finite_space_is_gone_through_to_its_end():
     every = list(space.points())
     statuses = [Status.COMPLETED, Status.FAILED, Status.RUNNING, Status.CANCELLED, Status.ASKED, Status.IMPORTED]
     known = [
-        Trial(
-            number=number,
-            status=status,
-            point=point,
-            overrides=(),
-            directory="",
-            metrics={"f": 1.0} if status.has_metrics else {},
-        )
+        make_trial(number, status=status, point=point, metrics={"f": 1.0} if status.has_metrics else {})
         for number, (status, point) in enumerate(zip([*statuses, *statuses], every[::2], strict=False))
     ]
-    optimizer = AxOptimizer(space, parse_goals({"f": "minimize"}), seed=1)
-    optimizer.start(known)
+    study = PlayedStudy(space, F, known)
     rest = []
     with pytest.raises(SpaceExhausted):
         while True:
-            rest.append(optimizer.ask().point)
-            optimizer.assign(100 + len(rest), rest[-1])
+            rest.append(study.ask().point)
+            study.open(rest[-1])
     assert sorted(map(str, rest)) == sorted(str(point) for point in every if point not in [t.point for t in known])
     with pytest.raises(SpaceExhausted):
-        optimizer.quasi_random()
+        study.points.quasi_random()
 
 
 # Where to start
@@ -379,15 +310,10 @@ def first_points(*points):
     return [Suggestion(point, "config" if index == 0 else "initial") for index, point in enumerate(points)]
 
 
-UNIT = {"a": "interval(0, 1)", "b": "interval(0, 1)"}
-F = parse_goals({"f": "minimize"})
-
-
 def test_named_points_come_first_each_once():
     first = first_points({"a": 0.1, "b": 0.2}, {"a": 0.3, "b": 0.4}, {"a": 0.1, "b": 0.2})
-    optimizer = AxOptimizer(space_of(UNIT), F, seed=1, first=first)
-    optimizer.start()
-    suggestions = [optimizer.ask() for _ in range(4)]
+    points = UntriedPoints(space_of(UNIT), 1, first)
+    suggestions = [points.next(lambda: None) for _ in range(4)]
     assert suggestions[:2] == first[:2]
     assert [s.generator for s in suggestions] == ["config", "initial", "sobol", "sobol"]
 
@@ -395,41 +321,39 @@ def test_named_points_come_first_each_once():
 def test_named_point_that_was_tried_before_is_not_tried_again():
     first = first_points({"a": 0.1, "b": 0.2}, {"a": 0.3, "b": 0.4}, {"a": 0.5, "b": 0.6})
     tried = [
-        Trial(number=-1, status=Status.IMPORTED, point=first[0].point, overrides=(), directory="", metrics={"f": 1.0}),
-        Trial(number=0, status=Status.FAILED, point=first[1].point, overrides=(), directory=""),
+        make_trial(-1, status=Status.IMPORTED, point=first[0].point, metrics={"f": 1.0}),
+        make_trial(0, status=Status.FAILED, point=first[1].point),
     ]
-    optimizer = AxOptimizer(space_of(UNIT), F, seed=1, first=first)
-    optimizer.start(tried)
-    assert optimizer.ask() == first[2]
-    assert optimizer.ask().generator != "initial"
+    points = UntriedPoints(space_of(UNIT), 1, first)
+    points.know(tried)
+    assert points.next(lambda: None) == first[2]
+    assert points.next(lambda: None).generator != "initial"
 
 
 def test_named_points_are_no_more_asked_for_when_the_space_is_exhausted():
     first = first_points({"a": 2}, {"a": 1})
-    optimizer = AxOptimizer(space_of({"a": "1,2"}), F, seed=1, first=first)
-    optimizer.start()
-    assert [optimizer.ask().point["a"] for _ in range(2)] == [2, 1]
+    points = UntriedPoints(space_of({"a": "1,2"}), 1, first)
+    assert [points.next(lambda: None).point["a"] for _ in range(2)] == [2, 1]
     with pytest.raises(SpaceExhausted):
-        optimizer.ask()
+        points.next(lambda: None)
+
+
+def test_optimizer_that_suggests_what_was_tried_gives_way_to_a_quasi_random_point():
+    points = UntriedPoints(space_of(UNIT), seed=1)
+    same = Suggestion({"a": 0.5, "b": 0.25}, "model")
+    assert points.next(lambda: same) == same
+    assert points.next(lambda: same).generator == "sobol"
+    answers = iter([same, same, Suggestion({"a": 0.5, "b": 0.75}, "model")])
+    assert points.next(lambda: next(answers)).point == {"a": 0.5, "b": 0.75}
 
 
 def test_imported_trials_are_data_for_the_model():
     points = [{"a": index / 8, "b": (index * 3 % 8) / 8} for index in range(8)]
     trials = [
-        Trial(
-            number=-1 - index,
-            status=Status.IMPORTED,
-            point=point,
-            overrides=(),
-            directory="",
-            generator="imported",
-            metrics={"f": (point["a"] - 0.3) ** 2},
-        )
+        make_trial(-1 - index, status=Status.IMPORTED, point=point, metrics={"f": (point["a"] - 0.3) ** 2})
         for index, point in enumerate(points)
     ]
-    optimizer = AxOptimizer(space_of(UNIT), F, seed=1)
-    optimizer.start(trials)
-    suggestion = optimizer.ask()
+    suggestion = PlayedStudy(space_of(UNIT), F, trials).ask()
     assert suggestion.generator == "model"
     assert suggestion.point["a"] == pytest.approx(0.3, abs=0.15)
 
@@ -437,11 +361,11 @@ def test_imported_trials_are_data_for_the_model():
 # Repeats
 
 
-def attached(optimizer):
+def attached(study):
     """Mean and standard error of each trial's metrics in Ax, by trial and metric."""
-    rows = optimizer._client._experiment.lookup_data().df
-    numbers = {index: number for number, index in optimizer._indices.items()}
-    return {(numbers[row.trial_index], row.metric_name): (row["mean"], row["sem"]) for _, row in rows.iterrows()}
+    rows = study.experiment.lookup_data().df
+    number_of = study.optimizer.experiment.number_of
+    return {(number_of(row.trial_index), row.metric_name): (row["mean"], row["sem"]) for _, row in rows.iterrows()}
 
 
 TWO = parse_goals({"f": "minimize", "g": "maximize"}, None, ["h <= 9"])
@@ -452,13 +376,13 @@ SAMPLES = (
 )
 
 
-def told(samples, goals=TWO):
-    optimizer = AxOptimizer(space_of(UNIT), goals, seed=1)
-    optimizer.start()
+def told(samples):
+    """One by one, where Ax is there from the beginning."""
+    study = PlayedStudy(space_of(UNIT), TWO)
+    assert attached(study) == {}
     for number, of_trial in enumerate(samples):
-        optimizer.assign(number, {"a": 0.1 * (number + 1), "b": 0.5})
-        optimizer.tell(number, of_trial)
-    return optimizer
+        study.run({"a": 0.1 * (number + 1), "b": 0.5}, *of_trial)
+    return study
 
 
 def test_mean_and_standard_error_of_repeats_reach_ax():
@@ -475,9 +399,8 @@ def test_mean_and_standard_error_of_repeats_reach_ax():
 
 @pytest.mark.parametrize("order", [(0, 1, 2), (2, 0, 1), (0, 2, 1)])
 def test_single_run_gets_the_pooled_deviation_whenever_it_came(order):
-    optimizer = told([SAMPLES[index] for index in order])
+    data = attached(told([SAMPLES[index] for index in order]))
     single = order.index(2)
-    data = attached(optimizer)
     assert data[single, "m0"] == (5.0, pytest.approx(math.sqrt((2 + 12) / 2)))
     assert data[single, "m1"] == (6.0, pytest.approx(math.sqrt((0 + 9) / 2)))
 
@@ -489,84 +412,42 @@ def test_without_repeats_the_uncertainty_is_for_ax_to_find():
 
 
 def test_resumed_optimizer_has_the_same_data():
-    trials = [
-        Trial(
-            number=number,
-            status=Status.COMPLETED,
-            point={"a": 0.1 * (number + 1), "b": 0.5},
-            overrides=(),
-            directory="",
-            metrics=means(samples),
-            samples=tuple(samples) if len(samples) > 1 else (),
-        )
-        for number, samples in enumerate(SAMPLES)
-    ]
-    resumed = AxOptimizer(space_of(UNIT), TWO, seed=1)
-    resumed.start(trials)
-    assert attached(resumed) == attached(told(SAMPLES))
+    study = told(SAMPLES)
+    assert attached(PlayedStudy(space_of(UNIT), TWO, study.trials)) == attached(study)
 
 
 def test_model_goes_on_where_some_metrics_never_vary_and_some_trials_have_one_run(caplog):
     goals = parse_goals({"f": "minimize", "g": "minimize"})
-    optimizer = AxOptimizer(space_of(UNIT), goals, seed=1)
-    optimizer.start()
+    study = PlayedStudy(space_of(UNIT), goals)
     for number in range(8):
-        suggestion = optimizer.ask()
-        optimizer.assign(number, suggestion.point)
+        suggestion = study.ask()
         sample = {"f": suggestion.point["a"] ** 2, "g": 1 - suggestion.point["a"]}
         noisy = [{**sample, "f": sample["f"] + shift} for shift in (-0.01, 0.0, 0.01)]
-        optimizer.tell(number, noisy[: 1 if number % 3 == 2 else 3])
+        study.end(study.open(suggestion), *noisy[: 1 if number % 3 == 2 else 3])
     assert suggestion.generator == "model"
     assert "could not suggest" not in caplog.text
 
 
 def test_infeasible_so_far_still_gets_model_based_points():
     goals = parse_goals({"f": {"goal": "minimize", "threshold": 0.5}, "g": "minimize"}, None, ["h <= -1"])
-    optimizer = AxOptimizer(space_of({"a": "interval(0, 1)", "b": "interval(0, 1)"}), goals, seed=1)
-    optimizer.start()
-    for number in range(7):
-        suggestion = optimizer.ask()
-        optimizer.assign(number, suggestion.point)
-        optimizer.tell(
-            number, [{"f": suggestion.point["a"], "g": suggestion.point["b"], "h": 1 + suggestion.point["a"]}]
-        )
-    assert suggestion.generator == "model"
+    study = PlayedStudy(space_of(UNIT), goals)
+    trials = study.play(7, lambda point: {"f": point["a"], "g": point["b"], "h": 1 + point["a"]})
+    assert trials[-1].generator == "model"
 
 
 def test_single_objective_goes_through_the_model():
-    optimizer = AxOptimizer(space_of({"a": "interval(0, 1)"}), parse_goals({"f": "maximize"}), seed=1)
-    optimizer.start()
-    best = 0.0
-    for number in range(9):
-        suggestion = optimizer.ask()
-        optimizer.assign(number, suggestion.point)
-        value = -((suggestion.point["a"] - 0.8) ** 2)
-        best = max(best, value) if number else value
-        optimizer.tell(number, [{"f": value}])
-    assert suggestion.generator == "model"
-    assert best > -1e-3
+    study = PlayedStudy(space_of({"a": "interval(0, 1)"}), parse_goals({"f": "maximize"}))
+    trials = study.play(9, lambda point: {"f": -((point["a"] - 0.8) ** 2)})
+    assert trials[-1].generator == "model"
+    assert max(trial.metrics["f"] for trial in trials) > -1e-3
 
 
 def test_direction_is_not_mistaken():
     goals = parse_goals({"up": "maximize", "down": "minimize"})
-    optimizer = AxOptimizer(space_of({"a": "interval(0, 1)", "b": "interval(0, 1)"}), goals, seed=2)
-    optimizer.start()
-    points = []
-    for number in range(12):
-        suggestion = optimizer.ask()
-        optimizer.assign(number, suggestion.point)
-        # b costs in both objectives, so that all good points have a small b.
-        optimizer.tell(
-            number,
-            [
-                {
-                    "up": suggestion.point["a"] - 2 * suggestion.point["b"],
-                    "down": suggestion.point["a"] ** 2 + 2 * suggestion.point["b"],
-                }
-            ],
-        )
-        points.append(suggestion)
-    late = [s.point["b"] for s in points if s.generator == "model"][-4:]
+    study = PlayedStudy(space_of(UNIT), goals, seed=2)
+    # b costs in both objectives, so that all good points have a small b.
+    trials = study.play(12, lambda point: {"up": point["a"] - 2 * point["b"], "down": point["a"] ** 2 + 2 * point["b"]})
+    late = [trial.point["b"] for trial in trials if trial.generator == "model"][-4:]
     assert max(late) < 0.2
 
 
@@ -577,12 +458,8 @@ def test_model_based_suggestion_compiles_nothing(tmp_path):
 
     code = (
         "from tests.optimizer.test_ax import *\n"
-        "o = AxOptimizer(space_of({'a': 'interval(0, 1)', 'b': 'interval(0, 1)'}), "
-        "parse_goals({'f': 'minimize', 'g': 'minimize'}), seed=1)\n"
-        "o.start()\n"
-        "for n in range(7):\n"
-        "    s = o.ask(); o.assign(n, s.point); o.tell(n, [{'f': s.point['a'], 'g': 1 - s.point['a'] ** 2}])\n"
-        "print(s.generator)\n"
+        "study = PlayedStudy(space_of(UNIT), parse_goals({'f': 'minimize', 'g': 'minimize'}))\n"
+        "print(study.play(7, lambda p: {'f': p['a'], 'g': 1 - p['a'] ** 2})[-1].generator)\n"
     )
     environment = {**os.environ, "TORCH_EXTENSIONS_DIR": str(tmp_path)}
     done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, timeout=120)

@@ -7,16 +7,19 @@ from ax.api.client import Client
 from ax.core.trial_status import TrialStatus
 
 from ax_mo.core.objectives import parse_goals
-from ax_mo.core.trial import Status, Suggestion, Trial
-from ax_mo.optimizer.ax import AxOptimizer
+from ax_mo.core.trial import Status, Suggestion
+from ax_mo.optimizer.compat import experiment_of
 from ax_mo.search_space.parameters import Range
 from ax_mo.search_space.space import SearchSpace
 from ax_mo.trial.curve import CurvePoint
+from tests.support.played import PlayedStudy
+from tests.support.trials import make_trial
 
 GOALS = parse_goals(
     {"acc": {"goal": "maximize", "threshold": 0.1}, "size": {"goal": "minimize", "threshold": 1}}, None, ["cost <= 2"]
 )
 SPACE = SearchSpace((Range("x", 0.0, 1.0), Range("y", 0.0, 1.0)))
+STOPPED = Status.EARLY_STOPPED
 
 
 def evaluate(point):
@@ -27,35 +30,22 @@ def curve_to(metrics, steps):
     return [CurvePoint(s, s / 10, {"acc": metrics["acc"] * (s + 1) / steps / 2, "other": 1.0}) for s in range(steps)]
 
 
-def studied(with_curves, stop=()):
-    """Six trials told one by one; and the optimizer."""
-    optimizer = AxOptimizer(SPACE, GOALS, seed=0, n_startup_trials=5)
-    optimizer.start()
-    trials = []
+def played(with_curves, stop=()):
+    """Six trials told one by one."""
+    study = PlayedStudy(SPACE, GOALS, seed=0, n_startup_trials=5)
+    assert rows(study, "m0") == []
     for number in range(6):
-        suggestion = optimizer.ask()
-        optimizer.assign(number, suggestion.point)
+        suggestion = study.ask()
         metrics = evaluate(suggestion.point)
         curve = curve_to(metrics, 4) if with_curves else []
-        (optimizer.stop if number in stop else optimizer.tell)(number, [metrics], curve)
-        status = Status.EARLY_STOPPED if number in stop else Status.COMPLETED
-        trials.append(
-            Trial(
-                number=number,
-                status=status,
-                point=suggestion.point,
-                overrides=(),
-                directory="",
-                position=suggestion.position,
-                metrics=metrics,
-            )
-        )
-    return trials, optimizer
+        status = STOPPED if number in stop else Status.COMPLETED
+        study.end(study.open(suggestion), metrics, curve=curve, status=status)
+    return study
 
 
-def rows(optimizer, name):
+def rows(study, name):
     """What Ax knows of a metric: trial, step (None for the result) and value."""
-    known = optimizer._client._experiment.lookup_data().full_df
+    known = study.experiment.lookup_data().full_df
     steps = known["step"] if "step" in known else [math.nan] * len(known)
     return sorted(
         (
@@ -67,140 +57,105 @@ def rows(optimizer, name):
     )
 
 
+def of_trial(study, name, number):
+    return [(step, value) for trial, step, value in rows(study, name) if trial == number]
+
+
 def test_curve_of_a_goal_is_ax_data_with_progression_beside_the_result():
-    trials, optimizer = studied(with_curves=True)
-    of_first = [(step, value) for trial, step, value in rows(optimizer, "m0") if trial == 0]
-    acc = trials[0].metrics["acc"]
-    assert of_first == [(0.0, acc / 8), (1.0, acc / 4), (2.0, acc * 3 / 8), (3.0, acc / 2), (None, acc)]
-    assert [step for trial, step, _ in rows(optimizer, "m1") if trial == 0] == [None]
+    study = played(with_curves=True)
+    acc = study.trials[0].metrics["acc"]
+    curve = [(0.0, acc / 8), (1.0, acc / 4), (2.0, acc * 3 / 8), (3.0, acc / 2)]
+    assert of_trial(study, "m0", 0) == [*curve, (None, acc)]
+    assert [step for step, _ in of_trial(study, "m1", 0)] == [None]
 
 
 def test_curves_change_no_suggestion():
-    (_, with_curves), (_, without) = studied(True), studied(False)
-    assert with_curves.ask() == without.ask()
-    assert with_curves.ask().generator == "model"
+    with_curves, without = played(True).ask(), played(False).ask()
+    assert with_curves == without
+    assert with_curves.generator == "model"
 
 
 def test_resumed_optimizer_knows_the_same_curves():
-    trials, optimizer = studied(with_curves=True, stop=(2,))
-    resumed = AxOptimizer(SPACE, GOALS, seed=0, n_startup_trials=5)
-    resumed.start(trials, {trial.number: curve_to(trial.metrics, 4) for trial in trials})
-    assert rows(resumed, "m0") == rows(optimizer, "m0")
-    statuses = [trial.status for trial in resumed._client._experiment.trials.values()]
-    assert statuses == [trial.status for trial in optimizer._client._experiment.trials.values()]
+    study = played(with_curves=True, stop=(2,))
+    curves = {trial.number: curve_to(trial.metrics, 4) for trial in study.trials}
+    resumed = PlayedStudy(SPACE, GOALS, study.trials, seed=0, n_startup_trials=5, curves=curves)
+    assert rows(resumed, "m0") == rows(study, "m0")
+    statuses = [trial.status for trial in resumed.experiment.trials.values()]
+    assert statuses == [trial.status for trial in study.experiment.trials.values()]
 
 
 def test_early_stopped_trial_is_that_in_ax_and_its_last_metrics_are_data():
-    _, optimizer = studied(with_curves=False, stop=(2,))
-    experiment = optimizer._client._experiment
-    assert experiment.trials[optimizer._indices[2]].status is TrialStatus.EARLY_STOPPED
-    assert [trial for trial, _, _ in rows(optimizer, "m0")] == [0, 1, 2, 3, 4, 5]
-    assert optimizer.ask().generator == "model"
+    study = played(with_curves=False, stop=(2,))
+    assert study.ax_trial(2).status is TrialStatus.EARLY_STOPPED
+    assert [trial for trial, _, _ in rows(study, "m0")] == [0, 1, 2, 3, 4, 5]
+    assert study.ask().generator == "model"
 
 
 def test_early_stopped_trial_without_a_goals_metric_is_no_data_and_not_tried_again():
-    optimizer = AxOptimizer(SPACE, GOALS, seed=0, first=[Suggestion({"x": 0.5, "y": 0.5}, "initial")] * 2)
-    optimizer.start()
-    point = optimizer.ask().point
-    optimizer.assign(0, point)
-    optimizer.stop(0, [{"acc": 0.5, "size": 0.5}])
-    assert optimizer._client._experiment.trials[optimizer._indices[0]].status is TrialStatus.EARLY_STOPPED
-    assert rows(optimizer, "m0") == []
-    assert optimizer.ask().point != point
+    study = PlayedStudy(SPACE, GOALS, first=[Suggestion({"x": 0.5, "y": 0.5}, "initial")] * 2)
+    suggestion = study.ask()
+    study.end(study.open(suggestion), {"acc": 0.5, "size": 0.5}, status=STOPPED)
+    assert study.ax_trial(0).status is TrialStatus.EARLY_STOPPED
+    assert rows(study, "m0") == []
+    assert study.ask().point != suggestion.point
 
 
-def completed_and_stopped(**options):
+def completed_and_stopped(impute=True):
     """Four completed trials whose accuracy doubles after their first step, at which a fifth was stopped."""
-    optimizer = AxOptimizer(SPACE, GOALS, seed=0, **options)
-    optimizer.start()
-    for number, final in enumerate([0.2, 0.5, 0.6, 0.8]):
-        optimizer.assign(number, {"x": final, "y": 0.5})
-        told = {"acc": final, "size": 0.5, "cost": 1.0}
+    study = PlayedStudy(SPACE, GOALS, impute=impute)
+    for final in (0.2, 0.5, 0.6, 0.8):
         curve = [CurvePoint(0, 0.0, {"acc": final / 2}), CurvePoint(1, 1.0, {"acc": final})]
-        optimizer.tell(number, [told], curve)
-    optimizer.assign(4, {"x": 0.1, "y": 0.5})
-    optimizer.stop(4, [{"acc": 0.3, "size": 0.7, "cost": 1.0}], [CurvePoint(0, 0.0, {"acc": 0.3})])
-    return optimizer
-
-
-def of_trial(optimizer, name, number):
-    return [(step, value) for trial, step, value in rows(optimizer, name) if trial == number]
+        study.run({"x": final, "y": 0.5}, {"acc": final, "size": 0.5, "cost": 1.0}, curve=curve)
+    last = {"acc": 0.3, "size": 0.7, "cost": 1.0}
+    study.run({"x": 0.1, "y": 0.5}, last, curve=[CurvePoint(0, 0.0, {"acc": 0.3})], status=STOPPED)
+    return study
 
 
 def test_stopped_trial_has_the_value_that_its_neighbours_at_that_step_came_to():
-    optimizer = completed_and_stopped()
-    assert of_trial(optimizer, "m0", 4) == [(0.0, 0.3), (None, 0.6)]
-    assert of_trial(optimizer, "m1", 4) == [(None, 0.7)], "what has no curve is taken as it is"
+    study = completed_and_stopped()
+    assert of_trial(study, "m0", 4) == [(0.0, 0.3), (None, 0.6)]
+    assert of_trial(study, "m1", 4) == [(None, 0.7)], "what has no curve is taken as it is"
 
 
 def test_stopped_trial_is_judged_anew_by_each_that_completes():
-    optimizer = completed_and_stopped()
+    study = completed_and_stopped()
+    assert of_trial(study, "m0", 4) == [(0.0, 0.3), (None, 0.6)]
     for number, final in ((5, 0.9), (6, 0.9)):
-        optimizer.assign(number, {"x": 0.95, "y": number / 10})
         curve = [CurvePoint(0, 0.0, {"acc": 0.3}), CurvePoint(1, 1.0, {"acc": final})]
-        optimizer.tell(number, [{"acc": final, "size": 0.5, "cost": 1.0}], curve)
-    assert of_trial(optimizer, "m0", 4) == [(0.0, 0.3), (None, 0.9)]
+        study.run({"x": 0.95, "y": number / 10}, {"acc": final, "size": 0.5, "cost": 1.0}, curve=curve)
+    assert of_trial(study, "m0", 4) == [(0.0, 0.3), (None, 0.9)]
 
 
 def test_ax_is_given_what_was_measured_where_estimates_are_not_wanted():
-    assert of_trial(completed_and_stopped(estimates=False), "m0", 4) == [(0.0, 0.3), (None, 0.3)]
+    assert of_trial(completed_and_stopped(impute=False), "m0", 4) == [(0.0, 0.3), (None, 0.3)]
 
 
 def test_ax_is_given_a_few_hundred_points_of_a_long_curve_from_its_first_to_its_last():
-    optimizer = AxOptimizer(SPACE, GOALS, seed=0, first=[Suggestion({"x": 0.5, "y": 0.5}, "initial")])
-    optimizer.start()
-    optimizer.assign(0, optimizer.ask().point)
+    study = PlayedStudy(SPACE, GOALS)
     curve = [CurvePoint(s, 0.0, {"acc": s / 5000} if s % 2 else {"acc": s / 5000, "size": 1.0}) for s in range(5001)]
-    optimizer.tell(0, [evaluate({"x": 0.5, "y": 0.5})], curve)
-    steps = {name: [step for _, step, _ in rows(optimizer, name) if step is not None] for name in ("m0", "m1")}
-    for name, of_metric in steps.items():
-        of_metric.sort()
-        assert (of_metric[0], of_metric[-1], len(of_metric)) == (0.0, 5000.0, 150), name
-        gaps = [b - a for a, b in pairwise(of_metric)]
+    study.run({"x": 0.5, "y": 0.5}, evaluate({"x": 0.5, "y": 0.5}), curve=curve)
+    for name in ("m0", "m1"):
+        steps = sorted(step for step, _ in of_trial(study, name, 0) if step is not None)
+        assert (steps[0], steps[-1], len(steps)) == (0.0, 5000.0, 150), name
+        gaps = [b - a for a, b in pairwise(steps)]
         assert max(gaps) <= min(gaps) + 2, "evenly spaced"
 
 
 def test_ax_shows_why_a_trial_was_stopped_and_says_so_after_a_resume(tmp_path):
     why = "dominated at step 3 by trials 1, 2 and 4"
-    optimizer = AxOptimizer(SPACE, GOALS, seed=0, first=[Suggestion({"x": x, "y": 0.5}, "initial") for x in (0.2, 0.7)])
-    optimizer.start()
-    told = [{"acc": 0.5, "size": 0.5, "cost": 1.0}, {"acc": 0.5}]  # the second has no data
-    trials = []
-    for number, metrics in enumerate(told):
-        point = optimizer.ask().point
-        optimizer.assign(number, point)
-        optimizer.stop(number, [metrics], reason=why)
-        trials.append(
-            Trial(
-                number=number,
-                status=Status.EARLY_STOPPED,
-                point=point,
-                overrides=(),
-                directory="",
-                metrics=metrics,
-                reason=why,
-            )
-        )
-    resumed = AxOptimizer(SPACE, GOALS, seed=0)
-    resumed.start(trials)
-    resumed.save(tmp_path / "study.ax.json")
-    for client in (optimizer._client, resumed._client, Client.load_from_json_file(str(tmp_path / "study.ax.json"))):
-        stopped = client._experiment.trials.values()
-        assert [(trial.status, trial.status_reason) for trial in stopped] == [
-            (TrialStatus.EARLY_STOPPED, why),
-            (TrialStatus.EARLY_STOPPED, why),
-        ]
+    study = PlayedStudy(SPACE, GOALS)
+    assert rows(study, "m0") == []
+    for x, metrics in ((0.2, {"acc": 0.5, "size": 0.5, "cost": 1.0}), (0.7, {"acc": 0.5})):  # the second has no data
+        study.run({"x": x, "y": 0.5}, metrics, status=STOPPED, reason=why)
+    resumed = PlayedStudy(SPACE, GOALS, study.trials)
+    resumed.optimizer.experiment.save(tmp_path / "study.ax.json")
+    loaded = experiment_of(Client.load_from_json_file(str(tmp_path / "study.ax.json")))
+    for experiment in (study.experiment, resumed.experiment, loaded):
+        stopped = experiment.trials.values()
+        assert [(trial.status, trial.status_reason) for trial in stopped] == [(TrialStatus.EARLY_STOPPED, why)] * 2
 
 
 def test_resumed_optimizer_has_no_curve_of_a_trial_without_data():
-    stopped = Trial(
-        number=0,
-        status=Status.EARLY_STOPPED,
-        point={"x": 0.5, "y": 0.5},
-        overrides=(),
-        directory="",
-        metrics={"acc": 0.5},
-    )
-    resumed = AxOptimizer(SPACE, GOALS, seed=0)
-    resumed.start([stopped], {0: curve_to({"acc": 0.5}, 4)})
-    assert resumed._client._experiment.lookup_data().full_df.empty
+    stopped = make_trial(status=STOPPED, point={"x": 0.5, "y": 0.5}, metrics={"acc": 0.5})
+    resumed = PlayedStudy(SPACE, GOALS, [stopped], curves={0: curve_to({"acc": 0.5}, 4)})
+    assert resumed.experiment.lookup_data().full_df.empty

@@ -6,13 +6,11 @@ from typing import Any
 import pytest
 
 from ax_mo.core.objectives import parse_goals
-from ax_mo.core.trial import Status, Suggestion, Trial
 from ax_mo.errors import StudyStopped
-from ax_mo.optimizer import ax as optimizer_module
 from ax_mo.optimizer import compat
-from ax_mo.optimizer.ax import AxOptimizer
 from ax_mo.search_space.parameters import Range
 from ax_mo.search_space.space import SearchSpace
+from tests.support.played import PlayedStudy
 
 SPACE = SearchSpace((Range("a", 0.0, 1.0), Range("b", 0.0, 1.0)))
 GOALS = parse_goals({"f": "minimize", "g": "minimize"})
@@ -25,36 +23,8 @@ def not_warned_yet() -> Iterator[None]:
     compat._warn.cache_clear()
 
 
-def play(trials: list[Trial], count: int) -> list[Suggestion]:
-    """Go on with a study of ``trials`` for ``count`` more."""
-    optimizer = AxOptimizer(SPACE, GOALS, seed=1)
-    optimizer.start(trials)
-    made = []
-    for number in range(len(trials), len(trials) + count):
-        made.append(optimizer.ask())
-        optimizer.assign(number, made[-1].point)
-        optimizer.tell(number, [metrics(made[-1].point)])
-    return made
-
-
 def metrics(point: Any) -> dict[str, float]:
     return {"f": point["a"] + point["b"], "g": 1 - point["a"] ** 2}
-
-
-def trials_of(made: list[Suggestion]) -> list[Trial]:
-    return [
-        Trial(
-            number=n,
-            status=Status.COMPLETED,
-            point=s.point,
-            overrides=(),
-            directory="",
-            generator=s.generator,
-            position=s.position,
-            metrics=metrics(s.point),
-        )
-        for n, s in enumerate(made)
-    ]
 
 
 def test_botorch_without_the_switch_of_its_kernel(
@@ -65,7 +35,7 @@ def test_botorch_without_the_switch_of_its_kernel(
     monkeypatch.delattr(logei, "_load_attempted")
     monkeypatch.setattr(logei, "_try_load_fused_kernel", lambda: None)
     for _ in range(2):
-        assert play([], 7)[-1].generator == "model"
+        assert PlayedStudy(SPACE, GOALS).play(7, metrics)[-1].generator == "model"
     (warning,) = [record.getMessage() for record in caplog.records if "_load_attempted" in record.getMessage()]
     assert warning.startswith("botorch 0.") and "half a minute" in warning
 
@@ -73,9 +43,11 @@ def test_botorch_without_the_switch_of_its_kernel(
 def test_ax_without_its_notes_of_what_made_a_point(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
+    node_name = compat.node_name
     nameless = object()  # a generator run of which nothing is called as it was
-    monkeypatch.setattr(optimizer_module, "node_name", lambda run: compat.node_name(nameless))
-    assert [suggestion.generator for suggestion in play([], 8)[-2:]] == ["unknown"] * 2
+    monkeypatch.setattr(compat, "node_name", lambda _run: node_name(nameless))
+    trials = PlayedStudy(SPACE, GOALS).play(8, metrics)
+    assert [trial.generator for trial in trials[-2:]] == ["unknown"] * 2
     assert sum("_generation_node_name" in record.getMessage() for record in caplog.records) == 1
 
 
@@ -84,4 +56,4 @@ def test_ax_that_cannot_be_done_without_is_one_message(monkeypatch: pytest.Monke
 
     monkeypatch.delattr(Client, "_experiment")
     with pytest.raises(StudyStopped, match=r"has no Client\._experiment.*pip install 'ax-platform>=1\.3\.1,<1\.4'"):
-        play([], 6)
+        PlayedStudy(SPACE, GOALS).play(6, metrics)

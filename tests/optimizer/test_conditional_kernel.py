@@ -8,13 +8,14 @@ import pytest
 import torch
 
 from ax_mo.core.objectives import parse_goals
-from ax_mo.core.trial import Status, Trial
 from ax_mo.optimizer import conditional_kernel
 from ax_mo.optimizer.ax_space import AxSpace
 from ax_mo.optimizer.conditional_kernel import ConditionalGP, ConditionalKernel, blocks_of
 from ax_mo.search_space.parameters import Choice, Condition, Option, Parameter, Range
 from ax_mo.search_space.sample import QuasiRandomPoints
 from ax_mo.search_space.space import SearchSpace
+from tests.support.played import PlayedStudy
+from tests.support.trials import make_trial
 
 
 def choice(key: str, *values: str, when: tuple[Condition, ...] = ()) -> Choice:
@@ -128,27 +129,13 @@ def seen_by_ax(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Any]]:
 
 def test_what_ax_gives_the_model_says_which_parameters_are_active(seen_by_ax: list[Any]) -> None:
     """The names, positions and widths of the gates are those of Ax's own transforms."""
-    from ax_mo.optimizer.ax import AxOptimizer
-
-    optimizer = AxOptimizer(SPACE, parse_goals({"loss": "minimize"}), seed=1, n_startup_trials=12)
     tried = points(16)
     losses = [len(point) + sum(value for value in point.values() if isinstance(value, float)) for point in tried]
-    optimizer.start(
-        [
-            Trial(
-                number=number,
-                status=Status.COMPLETED,
-                point=point,
-                overrides=(),
-                directory="",
-                generator="sobol",
-                position=number,
-                metrics={"loss": loss},
-            )
-            for number, (point, loss) in enumerate(zip(tried, losses, strict=True))
-        ]
-    )
-    suggested = optimizer.ask()
+    trials = [
+        make_trial(number, point=point, position=number, metrics={"loss": loss})
+        for number, (point, loss) in enumerate(zip(tried, losses, strict=True))
+    ]
+    suggested = PlayedStudy(SPACE, parse_goals({"loss": "minimize"}), trials, n_startup_trials=12).ask()
     assert suggested.generator == "model"
     assert SPACE.outside(suggested.point) is None
     data = seen_by_ax[0]

@@ -1,10 +1,9 @@
 """The optimizer on a space in which parameters come and go with options."""
 
 from ax_mo.core.objectives import parse_goals
-from ax_mo.core.trial import Status, Trial
-from ax_mo.optimizer.ax import AxOptimizer
 from ax_mo.search_space.parameters import Choice, Condition, Option, Range
 from ax_mo.search_space.space import SearchSpace
+from tests.support.played import PlayedStudy
 
 MLP, CNN = (Condition("model", ("mlp",)),), (Condition("model", ("cnn",)),)
 SPACE = SearchSpace(
@@ -25,29 +24,8 @@ def metrics_at(point):
 
 
 def test_resumed_study_suggests_what_the_uninterrupted_one_would():
-    whole = AxOptimizer(SPACE, GOALS, seed=3)
-    whole.start()
-    trials = []
-    for number in range(9):
-        suggestion = whole.ask()
-        metrics = metrics_at(suggestion.point)
-        whole.assign(number, suggestion.point)
-        whole.tell(number, [metrics])
-        trials.append(
-            Trial(
-                number=number,
-                status=Status.COMPLETED,
-                point=suggestion.point,
-                overrides=(),
-                directory="",
-                generator=suggestion.generator,
-                position=suggestion.position,
-                metrics=metrics,
-            )
-        )
+    trials = PlayedStudy(SPACE, GOALS, seed=3).play(9, metrics_at)
     assert trials[-1].generator == "model"
     assert all(SPACE.outside(trial.point) is None for trial in trials)
     assert all(SPACE.restricted(trial.point) == trial.point for trial in trials)
-    resumed = AxOptimizer(SPACE, GOALS, seed=3)
-    resumed.start(trials[:8])
-    assert resumed.ask().point == trials[8].point
+    assert PlayedStudy(SPACE, GOALS, trials[:8], seed=3).ask().point == trials[8].point

@@ -61,7 +61,7 @@ def ledger_of(directory: Path, *runs: TrialRun, grace_seconds: float = 0.0, **se
     anything: Any = Recording()
     store: Any = Rows(runs)
     given: dict[str, Any] = {
-        "space": anything, "goals": GOALS, "project": anything, "program": None, "store": store, "asker": anything,
+        "space": anything, "goals": GOALS, "project": anything, "program": None, "store": store, "optimizer": anything,
         "files": anything, "screen": anything, "sweep_dir": directory, "n_trials": 2, "failures": FailurePolicy(1.0),
         "watch": watch, **settings,
     }  # fmt: skip

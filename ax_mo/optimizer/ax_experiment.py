@@ -1,0 +1,271 @@
+"""A study as Ax's experiment: its objectives, and its trials with their repeats, curves and early stops as data.
+
+Ax is used through its public ``Client``, in memory. Metrics go by aliases, since Ax parses their names with SymPy: the
+objectives are ``m0``, ``m1``, ... and the constraints ``c0``, ``c1``, ...
+"""
+
+import math
+from collections.abc import Callable, Container, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from ax_mo.core.curve import Curve, thinned
+from ax_mo.core.objectives import Goals
+from ax_mo.core.repeats import deviation, means, standard_error
+from ax_mo.core.trial import Status, Suggestion, Trial
+from ax_mo.early_stopping.imputation import expected_final
+from ax_mo.optimizer import compat
+from ax_mo.optimizer.ax_space import AxSpace
+from ax_mo.search_space.space import PointIdentity
+from ax_mo.trial.curve import CurvePoint
+
+_GENERATORS = {"Sobol": "sobol", "MBM": "model"}
+
+# Of each trial's curves, all together: each tell goes through all rows of the study, and no model reads them.
+_MOST_CURVE_POINTS = 300
+
+
+class AxExperiment:
+    """One study in an Ax client of its own. ``curve_of`` reads the curve of a trial that has ended.
+
+    ``impute``: where comparable trials tell what a trial that was stopped early would have come to, Ax is given that in
+    place of its last metrics (``ax_mo.early_stopping.imputation``).
+    """
+
+    def __init__(
+        self,
+        ax_space: AxSpace,
+        goals: Goals,
+        seed: int,
+        curve_of: Callable[[Trial], Sequence[CurvePoint]],
+        impute: bool = True,
+    ) -> None:
+        self._ax_space = ax_space
+        self._goals = goals
+        self._curve_of = curve_of
+        self._impute = impute
+        self._indices: dict[int, int] = {}  # trial number -> Ax's trial index
+        self._proposed: dict[PointIdentity, int] = {}  # a proposed point -> Ax's index, until it gets a number
+        self._known: set[PointIdentity] = set()
+        self._with_data: dict[int, Trial] = {}
+        self._curves: dict[int, dict[str, Curve]] = {}  # by trial and Ax's metric
+        self._worst: dict[str, float] = {}  # of objectives without a threshold
+        self.client = compat.import_client()(random_seed=seed)
+        self.client.configure_experiment(parameters=ax_space.configs(), parameter_constraints=ax_space.constraints())
+        self._configure_goals()
+
+    def tell(self, trials: Sequence[Trial]) -> None:
+        """Take over what is known of these trials, in one go: Ax takes 10 ms for each that is completed on its own."""
+        news: dict[int, None] = {}
+        worst = dict(self._worst)
+        for trial in trials:
+            self._add(trial)
+            if trial.status is Status.FAILED:  # abandoned, in Ax's terms, so that it does not propose the point again
+                self.client.mark_trial_abandoned(self._indices[trial.number])
+            elif trial.status.has_metrics:
+                self._ax_trial(trial.number).mark_completed()
+                self._note_worst(trial.metrics)
+            elif trial.status is Status.EARLY_STOPPED:
+                # Unsafe: Ax would see the data first, and the repeats' uncertainty depends on all trials.
+                self._ax_trial(trial.number).mark_early_stopped(reason=trial.reason or None, unsafe=True)
+            if self._has_data(trial):
+                news[trial.number] = None
+                self._with_data[trial.number] = trial
+                self._curves[trial.number] = self._curves_of(trial)
+        if news:
+            self._attach([row for number in news for row in self._curve_rows(number)])
+            self._attach(self._rows(self._affected(news)))
+        if self._worst != worst:
+            self._configure_goals()
+
+    def propose(self) -> Suggestion:
+        """A point of the strategy's, pending from now on. Raises whatever Ax and its models raise."""
+        ((index, parameterization),) = self.client.get_next_trials(max_trials=1).items()
+        run = self._ax_trials[index].generator_run
+        node = compat.node_name(run)
+        if self._ax_space.conditional:
+            compat.forget_inactive_parameters(run)
+        point = self._ax_space.decode(parameterization)
+        key = self._ax_space.space.identity(point)
+        if key in self._known:
+            self.client.mark_trial_abandoned(index)
+        else:
+            self._proposed[key] = index
+        return Suggestion(point, _GENERATORS.get(node, node))
+
+    def fit(self) -> Any:
+        """Ax's adapter of the model, fitted to all data; its metrics are called as in ``values``."""
+        (spec,) = compat.strategy_of(self.client).nodes_by_name["MBM"].generator_specs
+        spec.fit(experiment=compat.experiment_of(self.client))
+        return spec.fitted_adapter
+
+    def number_of(self, index: int) -> int:
+        """The trial that Ax counts as its ``index``-th."""
+        return next(number for number, known in self._indices.items() if known == index)
+
+    def save(self, path: Path) -> None:
+        """Write Ax's own JSON snapshot, which ``Client.load_from_json_file`` reads without ax_mo.
+
+        Without the strategy of a conditional space, whose kernel Ax has no words for: what loads the file chooses
+        its own. The experiment's description says which alias stands for which objective or constraint.
+        """
+        names = [f"m{i} = {o.name} ({o.goal})" for i, o in enumerate(self._goals.objectives)]
+        names += [f"c{i} <= {c.bound:g} is {c.text}" for i, c in enumerate(self._goals.constraints)]
+        compat.experiment_of(self.client).description = "; ".join(names)
+        if self._ax_space.conditional:
+            compat.drop_strategy(self.client)
+        self.client.save_to_json_file(str(path))
+
+    def values(self, metrics: Mapping[str, float]) -> dict[str, float]:
+        """A trial's metrics by alias: one per objective, and one per constraint, as far as they are known.
+
+        A constraint over several metrics is given to Ax as one metric, their weighted sum: with the sum written out
+        in the constraint, Ax 1.3.1 took feasible trials for infeasible.
+        """
+        known = {f"m{i}": float(metrics[o.name]) for i, o in enumerate(self._goals.objectives) if o.name in metrics}
+        for i, constraint in enumerate(self._goals.constraints):
+            if all(name in metrics for name in constraint.names):
+                known[f"c{i}"] = sum(weight * float(metrics[name]) for name, weight in constraint.terms)
+        return known
+
+    @property
+    def _ax_trials(self) -> Any:
+        return compat.experiment_of(self.client).trials
+
+    def _ax_trial(self, number: int) -> Any:
+        return self._ax_trials[self._indices[number]]
+
+    def _add(self, trial: Trial) -> None:
+        """Make the trial one of Ax's, pending, unless it is."""
+        if trial.number not in self._indices:
+            key = self._ax_space.space.identity(trial.point)
+            index = self._proposed.pop(key, None)
+            if index is None:
+                index = self.client.attach_trial(parameters=self._ax_space.encode(trial.point))
+            self._indices[trial.number] = index
+            self._known.add(key)
+
+    def _has_data(self, trial: Trial) -> bool:
+        """Not where a trial was stopped before each goal had a value."""
+        if trial.status is not Status.EARLY_STOPPED:
+            return trial.status.has_metrics
+        return all(name in sample for sample in trial.observations for name in self._goals.required)
+
+    def _affected(self, news: Container[int]) -> list[int]:
+        """The trials whose data change with these: stopped ones are judged anew by each that was not.
+
+        Where some trials have a spread, the others are given one that depends on what is known of all.
+        """
+        noisy = any(len(trial.observations) > 1 for trial in self._with_data.values())
+        return [
+            number
+            for number, trial in self._with_data.items()
+            if noisy or number in news or trial.status is Status.EARLY_STOPPED
+        ]
+
+    def _attach(self, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Give Ax data; what it had of the same trials, metrics and steps is replaced."""
+        from ax.core.data import Data
+        from pandas import DataFrame
+
+        if rows:
+            compat.experiment_of(self.client).attach_data(Data(df=DataFrame(rows)))
+
+    def _rows(self, numbers: Sequence[int]) -> list[dict[str, Any]]:
+        """The results of these trials: means, with the standard errors of repeats."""
+        data = {
+            number: [
+                {**self.values(sample), **self._expected(number)} for sample in self._with_data[number].observations
+            ]
+            for number in numbers
+        }
+        spreads = _pooled_deviations(list(data.values()))
+        rows: list[dict[str, Any]] = []
+        for number, samples in data.items():
+            for name, mean in means(samples).items():
+                error = standard_error([sample[name] for sample in samples])
+                if error is None:
+                    error = spreads.get(name, math.nan)
+                rows.append({**self._row(number, name), "mean": mean, "sem": error})
+        return rows
+
+    def _curve_rows(self, number: int) -> list[dict[str, Any]]:
+        """A trial's curves, thinned out, with the step as progression."""
+        curves = self._curves[number]
+        return [
+            {**self._row(number, name), "mean": mean, "sem": math.nan, "step": step}
+            for name, curve in curves.items()
+            for step, mean in thinned(
+                list(zip(curve.steps, curve.values, strict=True)), _MOST_CURVE_POINTS // len(curves)
+            )
+        ]
+
+    def _row(self, number: int, name: str) -> dict[str, Any]:
+        of_trial = {"trial_index": self._indices[number], "arm_name": self._ax_trial(number).arm.name}
+        return {**of_trial, "metric_name": name, "metric_signature": name}
+
+    def _curves_of(self, trial: Trial) -> dict[str, Curve]:
+        """The curves of the goals whose metrics are on the trial's, by alias."""
+        steps: dict[str, list[int]] = {}
+        values: dict[str, list[float]] = {}
+        for point in self._curve_of(trial):
+            for name, value in self.values(point.metrics).items():
+                steps.setdefault(name, []).append(point.step)
+                values.setdefault(name, []).append(value)
+        return {name: Curve(steps[name], values[name]) for name in steps}
+
+    def _expected(self, number: int) -> dict[str, float]:
+        """What a stopped trial would have come to, by alias, as far as its curve and those of others tell."""
+        if not self._impute or self._with_data[number].status is not Status.EARLY_STOPPED:
+            return {}
+        expected: dict[str, float] = {}
+        for name, curve in self._curves[number].items():
+            completed = (
+                (self._curves[other][name], means([self.values(sample) for sample in trial.observations])[name])
+                for other, trial in self._with_data.items()
+                if trial.status is not Status.EARLY_STOPPED and name in self._curves[other]
+            )
+            final = expected_final(curve.steps[-1], curve.values[-1], completed)
+            if final is not None:
+                expected[name] = final
+        return expected
+
+    def _configure_goals(self) -> None:
+        """Tell Ax the objectives with their thresholds, and the constraints."""
+        goals = self._goals
+        objective = ", ".join(f"{'' if o.maximize else '-'}m{i}" for i, o in enumerate(goals.objectives))
+        bounds = [f"c{i} <= {constraint.bound!r}" for i, constraint in enumerate(goals.constraints)]
+        if len(goals.objectives) > 1:
+            for i, o in enumerate(goals.objectives):
+                threshold = self._worst.get(o.name) if o.threshold is None else o.threshold
+                if threshold is not None:
+                    bounds.append(f"m{i} {'>=' if o.maximize else '<='} {threshold!r}")
+        self.client.configure_optimization(objective=objective, outcome_constraints=bounds)
+
+    def _note_worst(self, metrics: Mapping[str, float]) -> None:
+        """Where only some objectives have a threshold, the others get the worst value observed so far.
+
+        Ax 1.3.1 infers missing thresholds itself, but fails with "cannot convert float NaN to integer" when some are
+        given and no trial meets the constraints yet.
+        """
+        missing = [o for o in self._goals.objectives if o.threshold is None]
+        if len(missing) == len(self._goals.objectives):
+            return
+        for o in missing:
+            value = metrics[o.name]
+            if o.name not in self._worst or o.better(self._worst[o.name], value):
+                self._worst[o.name] = value
+
+
+def _pooled_deviations(trials: Sequence[Sequence[Mapping[str, float]]]) -> dict[str, float]:
+    """For each metric, the root mean square of the standard deviations of all trials with several repeats.
+
+    What a single run is worth next to them: Ax 1.3.1 refuses a metric whose uncertainty is known in some trials only.
+    """
+    squares: dict[str, list[float]] = {}
+    for samples in trials:
+        for name in samples[0]:
+            spread = deviation([sample[name] for sample in samples])
+            if spread is not None:
+                squares.setdefault(name, []).append(spread**2)
+    return {name: math.sqrt(sum(values) / len(values)) for name, values in squares.items()}
