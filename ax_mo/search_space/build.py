@@ -34,14 +34,15 @@ def build_space(
     arguments: Sequence[str],
     param_constraints: Sequence[str],
     project: Composer,
+    search_space: Mapping[str, Any] | None = None,
 ) -> BuiltSpace:
     """The space of a study; raises ConfigError with the key that is wrong.
 
-    ``arguments`` are the task overrides of the command line; they win over ``params``.
+    ``arguments`` are the task overrides of the command line; they win over ``params`` and ``search_space``.
     """
-    read = read_entries(params, arguments, project.group_options)
+    read = read_entries(params, arguments, project.group_options, search_space)
     if all(isinstance(entry.content, FixedOverride) for entry in read.all):
-        raise _nothing_to_search(params, read.all)
+        raise _nothing_to_search(bool(params or search_space), read.all)
     found = survey(read.all, project)
     entries, when, dropped = _activity(read, found, project)
     parameters, hints = _parameters(entries, when, found)
@@ -55,8 +56,8 @@ def build_space(
     return BuiltSpace(space, (*dropped, *hints, *moved))
 
 
-def _nothing_to_search(params: Mapping[str, Any], entries: Sequence[Entry]) -> ConfigError:
-    if params:
+def _nothing_to_search(is_given: bool, entries: Sequence[Entry]) -> ConfigError:
+    if is_given:
         fixed = ", ".join(entry.content.line for entry in entries if isinstance(entry.content, FixedOverride))
         return ConfigError(
             f"Nothing is left to search: all of hydra.sweeper.params is fixed ({fixed}). Give one of them several "

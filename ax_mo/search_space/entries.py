@@ -9,6 +9,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from ax_mo.errors import ConfigError, closest
 from ax_mo.hydra_project.overrides import as_text, bare
 from ax_mo.search_space.grammar import FixedOverride, GroupOptions, from_override, parse_entry
+from ax_mo.search_space.optuna import translated
 from ax_mo.search_space.parameters import Choice, Condition, Parameter
 
 
@@ -42,12 +43,21 @@ class Entries:
     unnarrowed: tuple[Entry, ...] = ()
 
 
-def read_entries(params: Mapping[str, Any], arguments: Sequence[str], group_options: GroupOptions) -> Entries:
+def read_entries(
+    params: Mapping[str, Any],
+    arguments: Sequence[str],
+    group_options: GroupOptions,
+    search_space: Mapping[str, Any] | None = None,
+) -> Entries:
     """What to search and what to fix. ``arguments`` are the command line's overrides; they win over ``params``.
 
-    Raises ConfigError for what does not parse and for two that set the same key.
+    ``search_space`` is in the dialect of Optuna's sweeper. Raises ConfigError for what does not parse and for two that
+    set the same key.
     """
-    asked = list(_entries(params, group_options))
+    asked = [
+        *_entries(params, group_options, "hydra.sweeper.params"),
+        *_entries(translated(search_space or {}), group_options, "hydra.sweeper.search_space"),
+    ]
     _refuse_duplicates(asked)
     typed: dict[str, Entry] = {}
     deleted: list[Entry] = []  # a key that is deleted and then added anew needs both
@@ -107,23 +117,22 @@ def _without_other_spellings(params: Mapping[str, Any], path: Sequence[str], nes
 def _entries(
     params: Mapping[str, Any],
     group_options: GroupOptions,
+    where: str,
     prefix: str = "",
-    where: str = "",
     given: tuple[Condition, ...] = (),
 ) -> Iterator[Entry]:
     """``params`` entry by entry. A mapping below a group's name holds a space per option; any other is dotted keys."""
     for name, value in params.items():
         key = f"{prefix}{name}"
-        place = f"{where}.{name}" if where else str(name)
+        place = f"{where}.{name}"
         if isinstance(value, Mapping) and value:
             options = group_options(bare(key).partition("@")[0])
             if _is_per_option(value, options):
                 yield from _per_option(key, value, options, group_options, place, given)
             else:
-                yield from _entries(value, group_options, f"{key}.", place, given)
+                yield from _entries(value, group_options, place, f"{key}.", given)
             continue
-        content = parse_entry(_line(key, value), place, group_options)
-        yield Entry(content, f"hydra.sweeper.params.{place}", given)
+        yield Entry(parse_entry(_line(key, value), place, group_options), place, given)
 
 
 def _line(key: str, value: Any) -> str:
@@ -149,11 +158,9 @@ def _per_option(
     value: Mapping[str, Any],
     options: Sequence[str],
     group_options: GroupOptions,
-    where: str,
+    place: str,
     given: tuple[Condition, ...],
 ) -> Iterator[Entry]:
-    names = [str(name) for name in value]
-    place = f"hydra.sweeper.params.{where}"
     for name, inner in value.items():
         if str(name) not in options:
             raise ConfigError(
@@ -165,14 +172,13 @@ def _per_option(
                 f"{place}.{name}: an option holds the parameters that are searched under it, as a mapping; write "
                 f"'{name}: {{{bare(key)}.some_key: {as_text(inner)}}}', or '{name}: {{}}' for none."
             )
-    listed = ",".join(as_text(name) for name in names)
-    choice = parse_entry(f"{key}={listed}", where, group_options)
+    choice = parse_entry(f"{key}={','.join(as_text(str(name)) for name in value)}", place, group_options)
     yield Entry(choice, place, given)
     for name, inner in value.items():
         under = given
         if isinstance(choice, Choice):  # not for a single option, which is fixed
             under = (*given, Condition(choice.key, (choice.text(str(name)),)))
-        yield from _entries(inner or {}, group_options, "", f"{where}.{name}", under)
+        yield from _entries(inner or {}, group_options, f"{place}.{name}", "", under)
 
 
 def _under(entries: Sequence[Entry], typed: Entry) -> Iterator[Entry]:
@@ -195,10 +201,9 @@ def _refuse_duplicates(entries: Sequence[Entry]) -> None:
     for index, entry in enumerate(entries):
         for other in entries[:index]:
             if entry.key == other.key and not _exclusive(entry.given, other.given):
-                place = f" (at {other.where})" if entry.given or other.given else ""
                 raise ConfigError(
-                    f"{entry.where}: '{entry.content.key}' and '{other.content.key}'{place} set the same key; keep one "
-                    "of them."
+                    f"{entry.where}: '{entry.content.key}' and '{other.content.key}' (at {other.where}) set the same "
+                    "key; keep one of them."
                 )
 
 

@@ -67,13 +67,13 @@ GroupOptions = Callable[[str], Sequence[str]]
 """The options of a config group; empty where the name is no group."""
 
 
-def parse_entry(line: str, key: str, group_options: GroupOptions) -> Parameter | FixedOverride:
-    """Parse ``key=value`` in Hydra's grammar; raises ConfigError that names the key."""
+def parse_entry(line: str, where: str, group_options: GroupOptions) -> Parameter | FixedOverride:
+    """Parse ``key=value`` in Hydra's grammar; raises ConfigError that begins with ``where``."""
     try:
         override = OverridesParser.create().parse_override(line)
     except HydraException as error:
-        raise ConfigError(f"{_where(key)}: {_syntax_hint(line, str(error))}") from None
-    return from_override(override, group_options, _where(key))
+        raise ConfigError(f"{where}: {_syntax_hint(line, str(error))}") from None
+    return from_override(override, group_options, where)
 
 
 def from_override(
@@ -142,10 +142,6 @@ def as_name(element: Any) -> Any:
     if isinstance(element, list):
         return [as_name(inner) for inner in element]
     return as_text(element) if isinstance(element, int | float) else element
-
-
-def _where(key: str) -> str:
-    return f"hydra.sweeper.params.{key}"
 
 
 def _tags(where: str, tags: Sequence[str], allowed: Sequence[str], what: str) -> bool:

@@ -1,13 +1,12 @@
-"""The ``search_space`` of Hydra's Optuna sweeper, as entries of ``params`` in Hydra's override grammar. Pure."""
+"""The ``search_space`` of Hydra's Optuna sweeper, as entries of ``params`` in Hydra's override grammar."""
 
 import math
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
 from ax_mo.errors import ConfigError, closest
-from ax_mo.hydra_project.overrides import as_text, bare
+from ax_mo.hydra_project.overrides import as_text
 
 _TYPES = ("int", "float", "categorical")
 _SETTINGS = ("type", "low", "high", "log", "step", "choices")
@@ -17,16 +16,6 @@ _OF_NUMBERS = ("low", "high", "log", "step")
 _MANY = 1000
 
 
-def with_search_space(params: Mapping[str, Any], search_space: Mapping[str, Any]) -> dict[str, Any]:
-    """``params`` and what ``search_space`` says in its own dialect; raises ConfigError for a key that is in both."""
-    searched = translated(search_space)
-    named = {bare(key): key for key in _dotted(params)}
-    for key in searched:
-        if bare(key) in named:
-            raise ConfigError(f"{_where(key)}: '{named[bare(key)]}' is also in hydra.sweeper.params; keep one of them.")
-    return {**params, **searched}
-
-
 def translated(search_space: Mapping[str, Any]) -> dict[str, str]:
     """Each dotted key with its values in Hydra's grammar: ``{x: {type: int, low: 1, high: 4}}`` is
     ``{x: int(interval(1, 4))}``. Bounds belong to the space, as in Optuna. Raises ConfigError that names the key.
@@ -34,25 +23,8 @@ def translated(search_space: Mapping[str, Any]) -> dict[str, str]:
     return {key: _values(key, entry) for key, entry in _distributions(search_space)}
 
 
-def as_written(error: ConfigError, search_space: Mapping[str, Any]) -> ConfigError:
-    """The error about an entry of ``params``, about the entry of ``search_space`` that it was made of."""
-    message = str(error)
-    for key, _ in _distributions(search_space):
-        whole = rf"hydra\.sweeper\.params\.{re.escape(key)}(?![\w/@+-]|\.\w)"  # not a part of another key
-        message = _where(key).join(re.split(whole, message))
-    return ConfigError(message)
-
-
 def _where(key: str) -> str:
     return f"hydra.sweeper.search_space.{key}"
-
-
-def _dotted(params: Mapping[str, Any], prefix: str = "") -> Iterator[str]:
-    for name, value in params.items():
-        if isinstance(value, Mapping):
-            yield from _dotted(value, f"{prefix}{name}.")
-        else:
-            yield f"{prefix}{name}"
 
 
 def _distributions(search_space: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:

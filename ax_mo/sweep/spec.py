@@ -27,7 +27,6 @@ from ax_mo.optimizer.untried import UntriedPoints
 from ax_mo.search_space.build import BuiltSpace, build_space
 from ax_mo.search_space.config_metrics import config_metrics
 from ax_mo.search_space.entries import without_respelled
-from ax_mo.search_space.optuna import as_written, with_search_space
 from ax_mo.search_space.sample import covering_points
 from ax_mo.search_space.space import SearchSpace
 from ax_mo.search_space.start import config_point, initial_points, own_values
@@ -263,15 +262,10 @@ def _check_sources(settings: Settings, project: Project) -> None:
 
 
 def _built(settings: Settings, arguments: Sequence[str], project: Project) -> BuiltSpace:
-    search_space = settings.search_space or {}
     params: Mapping[str, Any] = settings.params or {}
     if typed := project.typed_settings("hydra.sweeper.params."):
         params = without_respelled(params, typed, project.file_setting("hydra.sweeper.params"))
-    params = with_search_space(params, search_space)
-    try:
-        return build_space(params, arguments, settings.param_constraints, project)
-    except ConfigError as error:
-        raise as_written(error, search_space) from None
+    return build_space(params, arguments, settings.param_constraints, project, settings.search_space)
 
 
 def _repeats(settings: Settings, space: SearchSpace, project: Project) -> Repeats:

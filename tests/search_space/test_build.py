@@ -189,7 +189,7 @@ def test_fixed_option_that_does_not_exist_says_what_hydra_says(project: Project)
 
 def test_same_key_twice_in_params_is_an_error(project: Project) -> None:
     message = message_of(project, {"+new": "1,2", "new": "3,4"})
-    assert "'new' and '+new' set the same key; keep one of them" in message
+    assert "'new' and '+new' (at hydra.sweeper.params.+new) set the same key; keep one of them" in message
 
 
 def test_hydras_settings_are_refused_in_params(project: Project) -> None:

@@ -14,7 +14,7 @@ GROUPS = {"model": ["cnn", "mlp", "resnet"], "size": ["18", "50"]}
 
 
 def entry(value: str, key: str = "x") -> Parameter | FixedOverride:
-    return parse_entry(f"{key}={value}", key, lambda group: GROUPS.get(group, []))
+    return parse_entry(f"{key}={value}", f"hydra.sweeper.params.{key}", lambda group: GROUPS.get(group, []))
 
 
 def values(parameter: Parameter | FixedOverride) -> list[Any]:
