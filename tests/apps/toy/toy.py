@@ -52,6 +52,8 @@ def main(cfg: DictConfig) -> object:
         # Who ran, so that a test can count how often each trial, or each of its repeats, did.
         with Path(cfg.journal).open("a") as journal:
             journal.write(f"{HydraConfig.get().sweep.subdir}\n")
+    if cfg.leaves:
+        Path(HydraConfig.get().runtime.output_dir, cfg.leaves).write_bytes(bytes(cfg.model.width))
     if cfg.mode == "raises_when_ended":  # as Lightning's main process does when its workers are ended
         signal.signal(signal.SIGTERM, raise_an_error)
     time.sleep(cfg.sleep)
