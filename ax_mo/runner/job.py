@@ -6,6 +6,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Protocol
 
+from ax_mo.core.trial import Key
 from ax_mo.errors import StudyStopped
 
 
@@ -46,13 +47,21 @@ class JobState:
 
 @dataclass(frozen=True)
 class JobSpec:
-    """A command to run in ``cwd`` with its files in ``directory``."""
+    """A run as a command in ``cwd`` with its files in ``directory``.
+
+    ``name`` is the scheduler's for it, ``label`` people's.
+    """
 
     name: str
     argv: tuple[str, ...]
     directory: Path
     cwd: Path
     env: Mapping[str, str] = field(default_factory=dict)
+    key: Key = (0, None)
+    attempt: int = 1
+    label: str = ""
+    overrides: tuple[str, ...] = ()
+    """For launchers that compose by themselves."""
 
 
 class SubmitRefused(StudyStopped):

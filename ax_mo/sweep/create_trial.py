@@ -1,30 +1,42 @@
-"""How a suggestion becomes a trial: its configuration, its directory, its command. Pure, but for composing."""
+"""How a suggestion becomes a trial: its configuration, its directory, the job of each of its runs."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+from hydra.errors import HydraException
 from omegaconf import DictConfig
+from omegaconf.errors import OmegaConfBaseException
 
 from ax_mo.core.trial import Status, Suggestion, TrialRun
-from ax_mo.hydra_project.command import Program
-from ax_mo.hydra_project.hydra_node import number_job
-from ax_mo.hydra_project.project import Project
+from ax_mo.errors import StudyStopped
+from ax_mo.hydra_project.command import Program, make_room, prepare_directory
+from ax_mo.hydra_project.hydra_node import job_name_of, number_job, subdir_of
+from ax_mo.hydra_project.project import Project, reason, without_hydra
+from ax_mo.runner.job import JobSpec, job_name
+from ax_mo.search_space.config_metrics import config_metrics
+from ax_mo.search_space.space import SearchSpace
+from ax_mo.storage.home import Home
+from ax_mo.sweep.spec import StudySpec
+from ax_mo.trial.files import PID, SPEC, remove
+from ax_mo.trial.numbers import as_json
 
 
-def composed(project: Project, number: int, overrides: Sequence[str]) -> DictConfig:
-    """A trial's configuration. Raises Hydra's exceptions."""
+def compose_trial(project: Project, number: int, overrides: Sequence[str]) -> DictConfig:
+    """The configuration of the trial with that number, Hydra's node included. Raises Hydra's exceptions."""
     config = project.compose(overrides)
     number_job(config, number)
     return config
 
 
-def first_attempt(number: int, suggestion: Suggestion, overrides: Sequence[str], subdir: str) -> TrialRun:
-    """What a suggestion becomes."""
+def first_attempt(space: SearchSpace, number: int, suggestion: Suggestion, subdir: str) -> TrialRun:
+    """What a suggestion becomes, before anything has run."""
     return TrialRun(
         number=number,
         status=Status.ASKED,
         point=dict(suggestion.point),
-        overrides=tuple(overrides),
+        overrides=tuple(space.overrides(suggestion.point)),
         directory=subdir,
         generator=suggestion.generator,
         position=suggestion.position,
@@ -36,3 +48,123 @@ def command_of(program: Program, run: TrialRun, sweep_dir: Path) -> list[str]:
     """The argv of one run."""
     job_id = f"{run.number}" if run.repeat is None else f"{run.number}.{run.repeat}"
     return program.command(run.overrides, sweep_dir / run.directory, sweep_dir, run.directory, run.number, job_id)
+
+
+class DoesNotCompose(Exception):
+    """Hydra cannot make a configuration of a suggestion; the message is its own words."""
+
+
+@dataclass(frozen=True)
+class Composed:
+    """What Hydra makes of a trial's overrides. ``config`` is the task's alone, ``name`` its job's."""
+
+    config: DictConfig
+    name: str
+    subdir: str
+
+
+class TrialCreator:
+    """``environment`` gives what a run's own loggers find among their environment variables."""
+
+    def __init__(self, spec: StudySpec, home: Home, environment: Callable[[TrialRun], Mapping[str, str]]) -> None:
+        self._spec = spec
+        self._home = home
+        self._environment = environment
+        self._cwd = Path.cwd() if spec.program is None else spec.program.cwd
+        self._metrics: Mapping[str, Any] = spec.settings.metrics or {}
+        self._of_config = config_metrics(self._metrics, spec.plan.goals.required)
+        self._config_values: dict[int, dict[str, float]] = {}
+        self.composed: dict[int, Composed] = {}
+        """The trials that were composed by this sweeper."""
+
+    def first_run(self, number: int, suggestion: Suggestion, taken: Collection[str]) -> TrialRun:
+        """A run of the suggestion, in a directory of its own. Raises DoesNotCompose, and StudyStopped.
+
+        ``taken`` are the directories of the study's other trials.
+        """
+        overrides = self._spec.plan.space.overrides(suggestion.point)
+        try:
+            config = compose_trial(self._spec.project, number, overrides)
+            self._config_values[number] = self._of_config.of(config)
+            subdir = subdir_of(config, number, taken)
+        except (HydraException, OmegaConfBaseException) as error:
+            raise DoesNotCompose(reason(error)) from None
+        if any((self._spec.sweep_dir / subdir / name).exists() for name in (SPEC, "0/" + SPEC)):
+            raise StudyStopped(
+                f"{self._spec.sweep_dir / subdir} holds a trial that this study does not know. Choose another "
+                "hydra.sweep.dir, or move that directory away."
+            )
+        self.composed[number] = Composed(without_hydra(config), job_name_of(config), subdir)
+        return self.uncomposed(number, suggestion, subdir)
+
+    def uncomposed(self, number: int, suggestion: Suggestion, subdir: str) -> TrialRun:
+        """The trial before anything has run, whether or not it composes."""
+        return first_attempt(self._spec.plan.space, number, suggestion, subdir)
+
+    def prepare(self, run: TrialRun) -> None:
+        """Write what the job and its reader need into the run's directory; remove what an earlier attempt left."""
+        directory = self.directory(run)
+        content = {
+            "trial": run.number,
+            "attempt": run.attempt,
+            "deaths": run.lost_attempts,
+            **({} if run.repeat is None else {"repeat": run.repeat}),
+            "params": as_json(run.point),
+            "overrides": list(run.overrides),
+            "objectives": list(self._spec.plan.goals.names),
+            "required": list(self._spec.plan.goals.required),
+            **({"metrics": as_json(self._metrics)} if self._metrics else {}),
+            **({"config": self._in_config(run)} if self._of_config.keys else {}),
+            "generator": run.generator,
+            "position": run.position,
+            "suggestion_seconds": run.suggestion_seconds,
+            "directory": run.directory,
+            "asked": run.asked,
+            "env": dict(self._environment(run)),
+        }
+        program, sweep_dir = self._spec.program, self._spec.sweep_dir
+        argv = None if program is None else command_of(program, run, sweep_dir)
+        try:
+            prepare_directory(directory, content, argv, self._cwd, f"Trial {run.label}")
+        except OSError as error:
+            raise cannot_write(directory, error) from None
+
+    def clear(self, run: TrialRun) -> None:
+        """Make room for a next attempt in the run's directory, and forget the process of the last one."""
+        try:
+            make_room(self.directory(run))
+            remove(self.directory(run) / PID)
+        except OSError as error:
+            raise cannot_write(self.directory(run), error) from None
+
+    def job(self, run: TrialRun) -> JobSpec:
+        """The run as a runner takes it."""
+        program, sweep_dir = self._spec.program, self._spec.sweep_dir
+        argv = () if program is None else tuple(command_of(program, run, sweep_dir))
+        return JobSpec(
+            self.job_name(run), argv, self.directory(run), self._cwd, self._environment(run), run.key, run.attempt,
+            run.label, run.overrides,
+        )  # fmt: skip
+
+    def job_name(self, run: TrialRun) -> str:
+        """The name that only this attempt of the run is submitted by."""
+        return job_name(self._home.token, run.number, run.repeat, run.attempt)
+
+    def directory(self, run: TrialRun) -> Path:
+        return self._spec.sweep_dir / run.directory
+
+    def _in_config(self, run: TrialRun) -> Mapping[str, float]:
+        """The run's metrics that are values of its configuration, which an earlier sweeper may have composed."""
+        if run.number not in self._config_values:
+            try:
+                config = compose_trial(self._spec.project, run.number, run.overrides)
+                self._config_values[run.number] = self._of_config.of(config)
+            except (HydraException, OmegaConfBaseException):  # the project has changed: the trial will fail of it
+                return {}
+        return self._config_values[run.number]
+
+
+def cannot_write(path: Path, error: OSError) -> StudyStopped:
+    """Why the study cannot go on where its files cannot be written."""
+    what = f"{error.strerror or error}" + (f" ({error.filename})" if error.filename else "")
+    return StudyStopped(f"Cannot write in {path}: {what}. What was recorded before stays readable.")

@@ -24,7 +24,7 @@ from ax_mo.search_space.parameters import Choice, Parameter, Range, when_text
 from ax_mo.search_space.sample import covering_points
 from ax_mo.search_space.space import SearchSpace
 from ax_mo.storage.store import StoredStudy, read_studies
-from ax_mo.sweep.create_trial import command_of, composed, first_attempt
+from ax_mo.sweep.create_trial import command_of, compose_trial, first_attempt
 from ax_mo.sweep.messages import notices
 from ax_mo.sweep.spec import StudySpec
 from ax_mo.terminal import text_table
@@ -114,12 +114,12 @@ def _next_command(spec: StudySpec, known: Sequence[TrialRun], remarks: list[str]
     overrides = spec.plan.space.overrides(suggestion.point)
     subdir, problem = str(number), None
     try:
-        config = composed(spec.project, number, overrides)
+        config = compose_trial(spec.project, number, overrides)
         subdir = subdir_of(config, number)
         remarks += _overwritten(spec, config)
     except (HydraException, OmegaConfBaseException) as error:
         problem = f"trial {number} cannot run: it does not compose: {reason(error)}"
-    run = spec.plan.repeats.runs(first_attempt(number, suggestion, overrides, subdir))[0]
+    run = spec.plan.repeats.runs(first_attempt(spec.plan.space, number, suggestion, subdir))[0]
     argv = run.overrides if spec.program is None else command_of(spec.program, run, spec.sweep_dir)
     if spec.settings.seed is None and suggestion.generator not in ("config", "initial", "center"):
         remarks.append("without hydra.sweeper.seed, the study will draw other values for that trial")

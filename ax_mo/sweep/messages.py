@@ -1,31 +1,33 @@
-"""What the person is told at the start and at the end of a sweep. Pure, but for what is already on disk."""
+"""What the person is told at the start and at the end of a sweep."""
 
 import shlex
 from collections.abc import Iterable, Sequence
 
 from ax_mo.core.limits import none_feasible
+from ax_mo.core.pareto import pareto_front
 from ax_mo.core.trial import Trial
 from ax_mo.core.urls import redacted
 from ax_mo.results.files import PARETO, RESULTS, TRIALS
 from ax_mo.results.promote import Recipes
 from ax_mo.storage.store import differences
-from ax_mo.sweep.ledger import Ledger
-from ax_mo.sweep.loop import Ending
 from ax_mo.sweep.spec import StudySpec
+from ax_mo.sweep.study import Study
+from ax_mo.sweep.termination import Ending
 from ax_mo.terminal import Conclusion, Progress
 from ax_mo.terminal.text import by_first_objective
 
 
-def announcement(spec: StudySpec, ledger: Ledger) -> str:
+def announcement(study: Study) -> str:
     """What is searched, and how to resume it."""
-    trials = [trial for trial in ledger.trials.values() if not trial.is_imported]
+    spec = study.spec
+    trials = [trial for trial in study.trials.values() if not trial.is_imported]
     ended = sum(trial.status.ended for trial in trials)
     goals = ", ".join(
         f"{o.name} {'up' if o.maximize else 'down'}{'' if o.threshold is None else f' (threshold {o.threshold:g})'}"
         for o in spec.plan.goals.objectives
     )
     state = f"resuming after {ended} ended trials" if trials else "a new study"
-    burnt = ledger.progress().uncounted
+    burnt = len(study.uncounted)
     if burnt:
         state += f", of which {burnt} do not count: they failed by the same error"
     return (
@@ -41,21 +43,22 @@ def notices(spec: StudySpec, trials: Iterable[int], fixed: Sequence[str]) -> lis
     return lines + [f"an override of every trial differs from the study's earlier trials: {line}" for line in changes]
 
 
-def conclusion(spec: StudySpec, ledger: Ledger, recipes: Recipes, ending: Ending | None) -> Conclusion:
+def conclusion(study: Study, progress: Progress, recipes: Recipes, ending: Ending | None) -> Conclusion:
     """How the study ended, where its results are and how to go on."""
-    front, progress = ledger.front(), ledger.progress()
-    why = f" ({ledger.closed})" if ledger.closed else ""
+    spec, trials = study.spec, [study.trials[number] for number in sorted(study.trials)]
+    front = pareto_front(trials, study.goals)
+    why = f" ({study.stop_reason})" if study.stop_reason else ""
     return Conclusion(
         headline=f"{ending or 'stopped'}{why}: {_counts(progress)} of {spec.settings.n_trials} trials",
         goals=spec.plan.goals,
         keys=spec.plan.space.keys,
         front=front,
-        known=sum(trial.status.has_metrics for trial in ledger.trials.values()),
+        known=sum(trial.status.has_metrics for trial in study.trials.values()),
         hypervolume=progress.hypervolume,
-        own=_own(spec, ledger),
+        own=_own(spec, study),
         place=f"Everything is in {spec.sweep_dir}: {TRIALS}, {RESULTS}, {PARETO}/, a directory per trial",
         next=_next(spec, recipes, front),
-        none_feasible=none_feasible(list(ledger.trials.values()), spec.plan.goals),
+        none_feasible=none_feasible(list(study.trials.values()), spec.plan.goals),
     )
 
 
@@ -75,11 +78,11 @@ def _next(spec: StudySpec, recipes: Recipes, front: Sequence[Trial]) -> list[tup
     return [*commands, ("ax_mo: to resume", spec.how_to_resume)]
 
 
-def _own(spec: StudySpec, ledger: Ledger) -> Trial | None:
+def _own(spec: StudySpec, study: Study) -> Trial | None:
     """The trial of the project's own configuration, which an earlier study may have run."""
     space = spec.plan.space
     points = {space.identity(first.point) for first in spec.plan.first if first.generator == "config"}
-    known = [trial for trial in ledger.trials.values() if trial.status.has_metrics]
+    known = [trial for trial in study.trials.values() if trial.status.has_metrics]
     return next((t for t in known if t.generator == "config" or space.identity(t.point) in points), None)
 
 

@@ -1,50 +1,84 @@
-"""Whether a run whose job is over has ended, or runs once more. Pure."""
+"""What a sweep does first with the runs that an earlier sweeper has left open, on this scheduler or another one."""
 
-from dataclasses import dataclass
-from enum import StrEnum
+import shlex
+from collections.abc import Callable, Sequence
+from pathlib import Path
 
-from ax_mo.core.trial import MOST_LOST_ATTEMPTS, Outcome, Status, TrialRun
-from ax_mo.runner.job import Cause, JobState
-
-# Of a process that was killed and not by us: on one machine nothing but the kernel's memory killer does so by itself.
-_KILLED = (-9, 128 + 9)
-_NOT_ITS_OWN_FAULT = (Cause.PREEMPTED, Cause.NODE_FAILURE, Cause.LOST)
-
-
-@dataclass(frozen=True)
-class RetryPolicy:
-    """How often a run is repeated that ended by no fault of its own; ``oom`` adds what ran out of memory."""
-
-    max_retries: int = 0
-    oom: bool = False
-
-    def allowed(self, state: JobState) -> int:
-        """How many deaths of this kind a run may have and still run once more."""
-        cause = state.cause or (Cause.OUT_OF_MEMORY if state.exit_code in _KILLED else None)
-        deserves = cause in _NOT_ITS_OWN_FAULT or (self.oom and cause is Cause.OUT_OF_MEMORY)
-        return self.max_retries if deserves else 0
+from ax_mo.core.process import alive, identity
+from ax_mo.core.trial import Status, Trial, TrialRun
+from ax_mo.errors import StudyStopped
+from ax_mo.runner.elsewhere import declared_lost, out_of_reach
+from ax_mo.runner.job import JobState, Phase
+from ax_mo.runner.runner import Runner
+from ax_mo.runner.torchx_app import LOCAL
+from ax_mo.sweep.settle import Resumption, settle_orphan
+from ax_mo.sweep.study import Study
 
 
-class Resumption(StrEnum):
-    ENDED = "its outcome counts"
-    AGAIN = "it runs again"
-    AFTER_DEATH = "it runs again, and has died once more"
+def resume(study: Study, runner: Runner, notice: Callable[[str], None]) -> list[Trial]:
+    """Give every open run to the runner, which finds out what has become of it.
 
-
-def resumption(run: TrialRun, outcome: Outcome, started: bool, has_result: bool, may_die: int) -> Resumption:
-    """What becomes of a run that an earlier sweeper started, and that nobody runs any more.
-
-    ``outcome`` is what its files say; ``may_die`` how often it may have died. What a cancelled run failed of may well
-    be its end; a run that was asked to stop has obeyed.
+    In a copy of a sweep directory no job of an open run is ours: what left no result runs here once more. Returns the
+    trials that have ended with what was found there.
     """
-    if run.status is Status.CANCELLED:
-        return Resumption.AGAIN if outcome.status is Status.FAILED else Resumption.ENDED
-    if not started:  # by this directory's sweepers: the result in a copy of it is a result all the same
-        return Resumption.ENDED if has_result else Resumption.AGAIN
-    return after_death(run, has_result, max(may_die, MOST_LOST_ATTEMPTS - 1))
+    original = study.home.original
+    if original is None:
+        for run in study.open_runs():
+            runner.adopt(run, study.creator.job_name(run), study.directory(run))
+        return []
+    again, ended = [], []
+    for run in study.open_runs():
+        found, trial = settle_orphan(study, run, JobState(Phase.ENDED), began=False)
+        if found is not Resumption.ENDED:
+            again.append(run)
+        if trial is not None:
+            ended.append(trial)
+    if again:
+        notice(
+            f"{study.spec.sweep_dir} is a copy of {original}, whose jobs are left alone; run here once more: "
+            f"trial {', '.join(run.label for run in again)}."
+        )
+    for run in again:  # at once, so that whoever comes next takes nothing of theirs for its own
+        study.put_back(study.retry(run))
+    study.home = study.home.settled()
+    return ended
 
 
-def after_death(run: TrialRun, has_result: bool, may_die: int) -> Resumption:
-    """What becomes of a run whose job is over: one that left a result, or was asked to stop, has ended."""
-    ended = has_result or run.asked_to_stop or run.lost_attempts >= may_die
-    return Resumption.ENDED if ended else Resumption.AFTER_DEATH
+def refuse_jobs_of_another(study: Study, scheduler: str | None) -> None:
+    """Raises StudyStopped where jobs of other schedulers may go on; None is a launcher that has no scheduler.
+
+    Their trials must not run twice, and this sweep's launcher cannot ask. A cancelled run's job was told to end by its
+    own scheduler.
+    """
+    if study.home.original is not None:
+        return  # no job of an open trial is ours
+    by_scheduler: dict[str, list[TrialRun]] = {}
+    for run in study.open_runs():
+        whose, is_handle, _ = (run.handle or "").partition("://")
+        if is_handle and whose != scheduler and run.status is not Status.CANCELLED and _may_go_on(study, run, whose):
+            by_scheduler.setdefault(whose, []).append(run)
+    if by_scheduler:
+        told = [_told(study.spec.sweep_dir, runs, whose, scheduler) for whose, runs in by_scheduler.items()]
+        raise StudyStopped("\n".join(told), leaves_jobs=True)
+
+
+def _may_go_on(study: Study, run: TrialRun, whose: str) -> bool:
+    directory = study.directory(run)
+    if study.has_result(run) or declared_lost(directory, run.handle or ""):
+        return False
+    if whose != LOCAL:
+        return True
+    process = identity(directory)
+    return process is not None and (alive(process) or out_of_reach(directory, process))
+
+
+def _told(sweep_dir: Path, runs: Sequence[TrialRun], whose: str, scheduler: str | None) -> str:
+    launcher = "hydra/launcher=torchx " if scheduler is None else ""
+    numbers = dict.fromkeys(str(run.number) for run in runs)
+    lost = shlex.join(["ax-mo", "adopt", str(sweep_dir), "--lost", *numbers])
+    return (
+        f"Submitted to the scheduler '{whose}', and not known to have ended: trial "
+        f"{', '.join(run.label for run in runs)}. Only that scheduler can tell. Resume with "
+        f"{launcher}hydra.launcher.scheduler={whose}, or when all have ended. To give up what does not run any more: "
+        f"{lost}"
+    )

@@ -2,10 +2,21 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 
 from ax_mo.core.objectives import Goals
 from ax_mo.core.pareto import hypervolume, pareto_front, reference_point
 from ax_mo.core.trial import Status, Trial
+
+
+class Ending(StrEnum):
+    """Why a sweep ended without an error."""
+
+    DONE = "done"
+    EXHAUSTED = "the whole space was tried"
+    DRAINED = "interrupted: the running trials were finished"
+    CANCELLED = "interrupted: the running trials were cancelled"
+    CLOSED = "ended before its last trial"
 
 
 @dataclass(frozen=True)

@@ -1,11 +1,11 @@
-"""How long runs may take: each by itself, and all that still run when the study's own time is over. Pure."""
+"""How long runs may take: each by itself, and all that still run when the study's own time is over."""
 
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from enum import StrEnum
 
 from ax_mo.core.trial import Key
+from ax_mo.runner.runner import EndCause
 from ax_mo.sweep.termination import time_is_up
 
 # A run may take so many times as long as the longest one before it counts as hanging, and at least so many seconds.
@@ -13,46 +13,31 @@ _PATIENCE = 2.0
 _LEAST_SECONDS = 30.0
 
 
-@dataclass(frozen=True)
-class TimeLimits:
-    """``trial_timeout`` in seconds from a job's start, ``timeout_hours`` from the sweeper's; None for no limit."""
-
-    trial_timeout: float | None = None
-    timeout_hours: float | None = None
-
-
-class Overtime(StrEnum):
-    """Whose time a run has outlasted."""
-
-    TRIAL = "trial_timeout"
-    STUDY = "timeout_hours"
-
-
 class RunTimes:
     """Since when jobs run, by a clock that nobody sets. A job that waits for its turn takes no time."""
 
-    def __init__(self, limits: TimeLimits, clock: Callable[[], float] = time.monotonic) -> None:
-        self.limits = limits
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._began = clock()
         self._since: dict[Key, float] = {}
-        self._longest = 0.0
+        self.longest = 0.0
+        """Seconds that the longest of the ended runs took."""
 
     @property
     def of_study(self) -> float:
         """Seconds since this sweeper began."""
         return self._clock() - self._began
 
+    def __contains__(self, key: Key) -> bool:
+        """Whether the run's job is known to run."""
+        return key in self._since
+
     def seconds(self, key: Key) -> float:
         """How long the run's job has been running; 0 while it waits."""
         now = self._clock()
         return now - self._since.get(key, now)
 
-    def __contains__(self, key: Key) -> bool:
-        """Whether the run's job is known to run."""
-        return key in self._since
-
-    def runs(self, key: Key, already: float = 0.0) -> None:
+    def begun(self, key: Key, already: float = 0.0) -> None:
         """The run's job was seen running, and had been for ``already`` seconds."""
         self._since[key] = self._clock() - already
 
@@ -62,19 +47,27 @@ class RunTimes:
 
     def ended(self, key: Key) -> None:
         """The run's job has ended."""
-        self._longest = max(self._longest, self.seconds(key))
+        self.longest = max(self.longest, self.seconds(key))
         self._since.pop(key, None)
 
-    def overtime(self, key: Key) -> Overtime | None:
+
+@dataclass(frozen=True)
+class TimeLimits:
+    """``trial_timeout`` in seconds from a job's start, ``timeout_hours`` from the sweeper's; None for no limit."""
+
+    trial_timeout: float | None = None
+    timeout_hours: float | None = None
+
+    def exceeded(self, key: Key, times: RunTimes) -> EndCause | None:
         """Which limit the run has outlasted.
 
         When the study's time is over, what has not begun will not, and what runs may finish, for twice as long as the
         longest run has taken, or for as long as the study has where none has ended: whatever takes longer hangs.
         """
-        seconds, limits = self.seconds(key), self.limits
-        if limits.trial_timeout is not None and seconds > limits.trial_timeout:
-            return Overtime.TRIAL
-        if limits.timeout_hours is None or not time_is_up(self.of_study, limits.timeout_hours):
+        seconds = times.seconds(key)
+        if self.trial_timeout is not None and seconds > self.trial_timeout:
+            return EndCause.TRIAL_TIMEOUT
+        if self.timeout_hours is None or not time_is_up(times.of_study, self.timeout_hours):
             return None
-        allowed = _PATIENCE * self._longest or 3600.0 * limits.timeout_hours
-        return Overtime.STUDY if key not in self._since or seconds > max(_LEAST_SECONDS, allowed) else None
+        allowed = _PATIENCE * times.longest or 3600.0 * self.timeout_hours
+        return EndCause.STUDY_TIMEOUT if key not in times or seconds > max(_LEAST_SECONDS, allowed) else None

@@ -17,7 +17,7 @@ from omegaconf import DictConfig
 
 from ax_mo.hydra_project.hydra_node import in_force, job_name_of, subdir_of, sweep_dir_of
 from ax_mo.hydra_project.project import Project
-from ax_mo.sweep.create_trial import composed
+from ax_mo.sweep.create_trial import compose_trial
 
 Plugins.instance()  # registers their configs, which is to last beyond the first test
 pytestmark = pytest.mark.usefixtures("hydra_restore_singletons")
@@ -65,7 +65,7 @@ def by_us(hydra: Hydra, settings: list[str]) -> tuple[list[str], list[Any]]:
     project = Project(hydra.config_loader, master)
     directories, seen = [], []
     for number, overrides in enumerate(JOBS):
-        config = composed(project, number, overrides)
+        config = compose_trial(project, number, overrides)
         directories.append(str(sweep_dir_of(config) / subdir_of(config, number)))
         with in_force(config):
             seen.append((job_name_of(config), dict(config.hydra.job.env_set)))

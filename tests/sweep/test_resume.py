@@ -1,37 +1,61 @@
-"""Which deaths of a job are followed by another attempt."""
+"""A resume with another scheduler than the one that has the open jobs."""
+
+from pathlib import Path
 
 import pytest
 
-from ax_mo.core.trial import Status, TrialRun
-from ax_mo.runner.job import Cause, JobState, Phase
-from ax_mo.sweep.resume import Resumption, RetryPolicy, after_death
+from ax_mo.core.trial import Status
+from ax_mo.errors import StudyStopped
+from ax_mo.runner.elsewhere import declare_lost
+from ax_mo.sweep.resume import refuse_jobs_of_another
+from ax_mo.trial.files import PID
+from tests.cli.test_adopt import DEAD, ELSEWHERE, HERE
+from tests.sweep.running import leave_result, running, study_of
+
+SLURM, LOCAL = "slurm://ax_mo/17", "local_cwd://ax_mo/trial-x"
 
 
-def died(cause: Cause | None = None, exit_code: int | None = 1) -> JobState:
-    return JobState(Phase.ENDED, exit_code, cause=cause)
+def test_all_that_may_go_on_is_named_with_what_to_do(tmp_path: Path) -> None:
+    runs = [running(number=n, handle=SLURM) for n in (1, 2)]
+    study = study_of(tmp_path, *runs, running(number=3, handle="ray://ax_mo/x"))
+    with pytest.raises(StudyStopped) as caught:
+        refuse_jobs_of_another(study, "local_cwd")
+    assert caught.value.leaves_jobs
+    first, second = str(caught.value).splitlines()
+    assert "Submitted to the scheduler 'slurm', and not known to have ended: trial 1, 2." in first
+    assert "Resume with hydra.launcher.scheduler=slurm, " in first
+    assert first.endswith(f"ax-mo adopt {tmp_path} --lost 1 2")
+    assert "'ray'" in second
+    with pytest.raises(StudyStopped, match=r"hydra/launcher=torchx hydra\.launcher\.scheduler=slurm"):
+        refuse_jobs_of_another(study, None)
 
 
-@pytest.mark.parametrize("cause", [Cause.PREEMPTED, Cause.NODE_FAILURE, Cause.LOST])
-def test_deaths_that_are_not_the_trials_own_fault_deserve_a_retry(cause: Cause) -> None:
-    assert RetryPolicy(2).allowed(died(cause)) == 2
-    assert RetryPolicy().allowed(died(cause)) == 0
+@pytest.mark.parametrize("text", [HERE, ELSEWHERE])
+def test_local_trials_that_may_run_are_not_given_to_a_cluster(tmp_path: Path, text: str) -> None:
+    study = study_of(tmp_path, running(handle=LOCAL))
+    (tmp_path / "1" / PID).write_text(text)
+    with pytest.raises(StudyStopped, match=r"Submitted to the scheduler 'local_cwd'.*: trial 1\."):
+        refuse_jobs_of_another(study, "slurm")
 
 
 @pytest.mark.parametrize(
-    "state", [died(Cause.OUT_OF_MEMORY), died(exit_code=-9), died(exit_code=137)], ids=["slurm", "local", "container"]
+    ("handle", "scheduler"), [(SLURM, "slurm"), (LOCAL, "local_cwd"), ("launcher", "slurm"), (None, "slurm")]
 )
-def test_running_out_of_memory_deserves_one_where_the_user_says_so(state: JobState) -> None:
-    assert RetryPolicy(2).allowed(state) == 0
-    assert RetryPolicy(2, oom=True).allowed(state) == 2
+def test_jobs_of_the_same_scheduler_and_those_without_one_are_adopted(
+    tmp_path: Path, handle: str | None, scheduler: str
+) -> None:
+    study = study_of(tmp_path, running(handle=handle))
+    (tmp_path / "1" / PID).write_text(HERE)
+    refuse_jobs_of_another(study, scheduler)
 
 
-@pytest.mark.parametrize("state", [died(), died(Cause.TIMEOUT), died(Cause.CANCELLED), died(exit_code=-11)])
-def test_what_would_happen_again_deserves_none(state: JobState) -> None:
-    assert RetryPolicy(2, oom=True).allowed(state) == 0
-
-
-@pytest.mark.parametrize(("deaths", "again"), [(0, True), (1, True), (2, False)])
-def test_run_is_repeated_so_often_and_no_more(deaths: int, again: bool) -> None:
-    run = TrialRun(number=0, status=Status.RUNNING, point={}, overrides=(), directory="0", lost_attempts=deaths)
-    assert (after_death(run, False, may_die=2) is Resumption.AFTER_DEATH) == again
-    assert after_death(run, True, may_die=2) is Resumption.ENDED
+def test_trials_whose_jobs_are_over_go_on_with_any_scheduler(tmp_path: Path) -> None:
+    arrived, lost, dead, cancelled = (
+        running(number=n, handle=handle) for n, handle in enumerate([SLURM, SLURM, LOCAL, SLURM])
+    )
+    study = study_of(tmp_path, arrived, lost, dead, running(number=3, handle=SLURM))
+    study.runs[cancelled.key] = running(number=3, handle=SLURM, status=Status.CANCELLED)
+    leave_result(tmp_path, arrived, "completed")
+    declare_lost(tmp_path / "1", SLURM)
+    (tmp_path / "2" / PID).write_text(DEAD)
+    refuse_jobs_of_another(study, None)

@@ -1,12 +1,12 @@
-"""Which running jobs were told to end, why, and when they are told once more or given up. Pure but for a clock."""
+"""Which running jobs were told to end, why, and when they are told once more or given up."""
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 
 from ax_mo.core.trial import Key
 from ax_mo.runner.job import JobState, Phase
-from ax_mo.sweep.time_limits import Overtime
+from ax_mo.runner.runner import EndCause
 
 # How long after the last of its grace a job that was told to end may be seen running before it is given up.
 _GIVEN_UP_AFTER = 60.0
@@ -16,9 +16,9 @@ _TOLD_EVERY = 30.0
 
 @dataclass(frozen=True)
 class EndRequest:
-    """Of a job that has outlasted its time, or, with no ``overtime``, that was asked to stop and did not."""
+    """What a job was told to end for."""
 
-    overtime: Overtime | None
+    cause: EndCause
     first: float
     last: float
     """When it was told, by the clock."""
@@ -33,12 +33,13 @@ class EndRequests:
         self._clock = clock
         self._told: dict[Key, EndRequest] = {}
 
-    def add(self, reasons: Mapping[Key, Overtime | None]) -> list[Key]:
+    def add(self, keys: Iterable[Key], cause: EndCause) -> list[Key]:
         """Note these; returns those to be told now: they had not been yet, or not for having outlasted their time."""
         told, moment = self._told, self._clock()
-        keys = [k for k in reasons if k not in told or (told[k].overtime is None and reasons[k] is not None)]
-        told.update({key: EndRequest(reasons[key], moment, moment) for key in keys})
-        return keys
+        goes_on = EndCause.GOES_ON
+        new = [k for k in keys if k not in told or (told[k].cause is goes_on and cause is not goes_on)]
+        told.update({key: EndRequest(cause, moment, moment) for key in new})
+        return new
 
     def is_due(self, key: Key, state: JobState) -> bool:
         """Whether the job is to be told once more, which is noted."""
@@ -55,10 +56,10 @@ class EndRequests:
         over, none does: the job is left to the next sweeper.
         """
         told = self._told.get(key)
-        if told is None or told.overtime is None or self._clock() - told.first <= self._patience:
+        if told is None or told.cause is EndCause.GOES_ON or self._clock() - told.first <= self._patience:
             return False
         may_go_on = self._has_queue and (state.phase is not Phase.UNKNOWN or bool(state.message))
-        return told.overtime is Overtime.STUDY or not may_go_on
+        return told.cause is EndCause.STUDY_TIMEOUT or not may_go_on
 
     def pop(self, key: Key) -> EndRequest | None:
         """The job's request, which is forgotten; None where it was not told to end."""

@@ -1,0 +1,224 @@
+"""Who is told of what happens in a study: the screen, the files, the report, the trackers, early stopping."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Protocol
+
+from ax_mo.core.failures import first_alike
+from ax_mo.core.pareto import best_per_objective, hypervolume, pareto_front, reference_point
+from ax_mo.core.trial import Key, Status, Trial, TrialRun, Value
+from ax_mo.early_stopping.monitor import CurveWatch
+from ax_mo.early_stopping.stop_request import overdue
+from ax_mo.results.files import ResultFiles
+from ax_mo.runner.runner import EndCause
+from ax_mo.sweep.create_trial import cannot_write
+from ax_mo.sweep.study import Study
+from ax_mo.terminal import Progress, Screen
+from ax_mo.terminal.running import RunningTrials
+from ax_mo.trackers.process import Trackers
+from ax_mo.trial.metric_sources.differences import describe_differences
+
+
+class Callback(Protocol):
+    """Is told of a study on the loop's own thread. What it does there must be quick.
+
+    It may stop the study (``stop_reason``), pause it, ask runs to stop and have their jobs told to end. Only
+    StudyStopped may be raised, which ends the sweep.
+    """
+
+    def started(self, study: Study) -> None:
+        """The sweep begins, or goes on."""
+
+    def submitted(self, study: Study, run: TrialRun) -> None:
+        """The run has a job now."""
+
+    def ended(self, study: Study, trial: Trial) -> None:
+        """The trial has ended, with all of its runs."""
+
+    def tick(self, study: Study) -> None:
+        """Something may have changed; called several times a second."""
+
+    def closed(self, study: Study) -> None:
+        """Nothing runs and nothing more will."""
+
+
+class Quiet:
+    """A callback that does nothing; others override what concerns them."""
+
+    def started(self, study: Study) -> None:
+        pass
+
+    def submitted(self, study: Study, run: TrialRun) -> None:
+        pass
+
+    def ended(self, study: Study, trial: Trial) -> None:
+        pass
+
+    def tick(self, study: Study) -> None:
+        pass
+
+    def closed(self, study: Study) -> None:
+        pass
+
+
+class Callbacks(Quiet):
+    """Several, as one."""
+
+    def __init__(self, callbacks: Sequence[Callback]) -> None:
+        self._callbacks = callbacks
+
+    def started(self, study: Study) -> None:
+        for callback in self._callbacks:
+            callback.started(study)
+
+    def submitted(self, study: Study, run: TrialRun) -> None:
+        for callback in self._callbacks:
+            callback.submitted(study, run)
+
+    def ended(self, study: Study, trial: Trial) -> None:
+        for callback in self._callbacks:
+            callback.ended(study, trial)
+
+    def tick(self, study: Study) -> None:
+        for callback in self._callbacks:
+            callback.tick(study)
+
+    def closed(self, study: Study) -> None:
+        for callback in self._callbacks:
+            callback.closed(study)
+
+
+class ProgressTracker:
+    """How far a study is; what takes long is worked out once for each trial that ends."""
+
+    def __init__(self) -> None:
+        self._known = -1
+        self.front: list[Trial] = []
+        self.hypervolume: float | None = None
+        self._best: dict[str, tuple[float, int]] = {}
+        self._falls_short = False
+
+    def of(self, study: Study) -> Progress:
+        trials = [study.trials[number] for number in sorted(study.trials)]
+        known = sum(trial.status.has_metrics for trial in trials)
+        if known and known != self._known:
+            self._look(study, trials)
+            self._known = known
+        counts = {status: sum(trial.status is status for trial in trials) for status in Status}
+        return Progress(
+            n_trials=study.spec.settings.n_trials,
+            completed=counts[Status.COMPLETED],
+            failed=counts[Status.FAILED],
+            uncounted=len(study.uncounted),
+            stopped=counts[Status.EARLY_STOPPED],
+            running=len(study.active),
+            pending=sum(study.runs[key].is_pending for key in study.active),
+            front=len(self.front),
+            hypervolume=self.hypervolume,
+            best=self._best,
+            best_falls_short=self._falls_short,
+            workers=study.spec.settings.n_jobs,
+        )
+
+    def _look(self, study: Study, trials: Sequence[Trial]) -> None:
+        goals = study.goals
+        self.front = pareto_front(trials, goals)
+        self.hypervolume = hypervolume(self.front, goals, reference_point(trials, goals))
+        best = best_per_objective(trials, goals)
+        self._best = {name: (trial.metrics[name], trial.number) for name, trial in best.items()}
+        self._falls_short = any(not goals.meets_thresholds(trial.metrics) for trial in best.values())
+
+
+class ScreenCallback(Quiet):
+    """What the person at the terminal sees. ``own`` is the project's own configuration as a point."""
+
+    def __init__(self, screen: Screen, progress: ProgressTracker, own: Mapping[str, Value]) -> None:
+        self._screen = screen
+        self._progress = progress
+        self._own = own
+        self._running: RunningTrials | None = None
+        self._shown: list[Trial] = []
+        self._told_of: set[str] = set()
+
+    def submitted(self, study: Study, run: TrialRun) -> None:
+        self._screen.submitted(run)
+
+    def ended(self, study: Study, trial: Trial) -> None:
+        self._screen.ended(trial, study.goals, first_alike(trial, self._shown))
+        self._shown.append(trial)
+
+    def tick(self, study: Study) -> None:
+        self._tell_differences(study)
+        progress = self._progress.of(study)
+        if study.active and self._screen.shows_running:
+            self._running = self._running or RunningTrials(study.directory, self._own)
+            progress = replace(progress, trials=self._running.look(study.runs.values()))
+        self._screen.update(progress)
+
+    def _tell_differences(self, study: Study) -> None:
+        """Say what a task returns and is not used, once for each metric: all trials are the same in that."""
+        for run, differences in study.take_differences():
+            news = [difference for difference in differences if difference.metric not in self._told_of]
+            if news:
+                self._told_of.update(difference.metric for difference in news)
+                self._screen.notice(f"trial {run.label}: {describe_differences(news)}")
+
+
+class FilesCallback(Quiet):
+    """The files in the sweep directory, at most once a second."""
+
+    def __init__(self, files: ResultFiles) -> None:
+        self._files = files
+        self._written: dict[Key, TrialRun] = {}
+
+    def tick(self, study: Study) -> None:
+        self._refresh(study, at_once=False)
+
+    def closed(self, study: Study) -> None:
+        self._files.changed()
+        self._refresh(study, at_once=True)
+
+    def _refresh(self, study: Study, at_once: bool) -> None:
+        study.check()
+        if study.runs != self._written:
+            self._written = dict(study.runs)
+            self._files.changed()
+        try:
+            self._files.refresh(study.runs, study.trials, at_once)
+        except OSError as error:
+            raise cannot_write(study.spec.sweep_dir, error) from None
+
+
+class TrackersCallback(Quiet):
+    """MLflow and others: told of every trial, and of the front whenever it changes."""
+
+    def __init__(self, trackers: Trackers, progress: ProgressTracker) -> None:
+        self._trackers = trackers
+        self._progress = progress
+
+    def ended(self, study: Study, trial: Trial) -> None:
+        self._trackers.ended(trial)
+
+    def tick(self, study: Study) -> None:
+        self._progress.of(study)
+        self._trackers.front([trial.number for trial in self._progress.front], self._progress.hypervolume)
+
+
+class EarlyStoppingCallback(Quiet):
+    """Asks trials to stop whose curves say that they are not worth going on, and has those ended that do not."""
+
+    def __init__(self, watch: CurveWatch, screen: Screen) -> None:
+        self._watch = watch
+        self._screen = screen
+
+    def tick(self, study: Study) -> None:
+        for number, why in self._watch.to_stop(study.trials, study.runs.values(), study.active).items():
+            for run in study.open_runs_of(number):
+                study.ask_to_stop(run, why)
+        explanation = self._watch.explanation()
+        if explanation is not None:
+            self._screen.notice(explanation)
+        for key in study.active:
+            run = study.runs[key]
+            if run.asked_to_stop and overdue(study.directory(run), self._watch.grace_seconds):
+                study.request_end(key, EndCause.GOES_ON)

@@ -1,0 +1,292 @@
+"""One study from its opening to its end: its parts put together, the loop, and how it ended."""
+
+import json
+import os
+import secrets
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+
+from hydra.core.utils import JobReturn
+from hydra.plugins.launcher import Launcher
+
+from ax_mo.core.failures import FailurePolicy
+from ax_mo.core.trial import Status
+from ax_mo.core.urls import with_absolute_path
+from ax_mo.early_stopping.monitor import CurveWatch
+from ax_mo.errors import StudyLost, StudyStopped
+from ax_mo.html_report import REPORT
+from ax_mo.html_report.writer import NoReport, report_writer
+from ax_mo.hydra_project.hydra_node import job_name_of
+from ax_mo.hydra_project.saved import save_sweep
+from ax_mo.optimizer.async_optimizer import AsyncOptimizer
+from ax_mo.results.files import ResultFiles
+from ax_mo.results.promote import Recipes
+from ax_mo.runner.job import Jobs
+from ax_mo.runner.launcher_runner import LauncherRunner
+from ax_mo.runner.runner import Runner
+from ax_mo.runner.scheduler_runner import SchedulerRunner
+from ax_mo.storage.description import rebuild_hint, write_description
+from ax_mo.storage.home import enter_home
+from ax_mo.storage.lock import SweepLock
+from ax_mo.storage.patience import Patience
+from ax_mo.storage.store import Store, StoredStudy
+from ax_mo.sweep.callbacks import (
+    Callback,
+    Callbacks,
+    EarlyStoppingCallback,
+    FilesCallback,
+    ProgressTracker,
+    ScreenCallback,
+    TrackersCallback,
+)
+from ax_mo.sweep.create_trial import TrialCreator
+from ax_mo.sweep.interrupts import Interrupts
+from ax_mo.sweep.leftovers import remove_leftovers
+from ax_mo.sweep.limits import FailureLimit, GainLimit, TimeLimit
+from ax_mo.sweep.loop import Loop, optimize
+from ax_mo.sweep.messages import announcement, conclusion, notices
+from ax_mo.sweep.rebuild import open_or_rebuild
+from ax_mo.sweep.resume import refuse_jobs_of_another
+from ax_mo.sweep.returns import job_returns
+from ax_mo.sweep.spec import StudySpec
+from ax_mo.sweep.study import Study
+from ax_mo.sweep.suggestions import Pace, Suggestions
+from ax_mo.sweep.termination import Ending
+from ax_mo.sweep.time_limits import TimeLimits
+from ax_mo.terminal import Screen
+from ax_mo.trackers import State, parse_trackers
+from ax_mo.trackers.env import study_tag, trial_environment
+from ax_mo.trackers.process import Trackers
+from ax_mo.warm_start.reader import new_imports
+
+# How long trackers may take at the end, in seconds: a server that does not answer must not keep a study from ending.
+_TRACKERS_PATIENCE = 30.0
+_TRACKERS_PATIENCE_CANCELLED = 3.0
+
+# How often curves are looked at; where asking for states takes longer, as often as for those.
+_CURVE_SECONDS = 0.05
+
+
+class Session:
+    """A sweep over one study. ``workers`` are a scheduler's jobs, or a Hydra launcher that is none of ours."""
+
+    def __init__(self, spec: StudySpec, workers: Jobs | Launcher, screen: Screen) -> None:
+        self._spec = spec
+        self._settings = spec.settings
+        self._workers = workers
+        self._sweep_dir = spec.sweep_dir
+        self._recipes = Recipes(spec.project, spec.plan.goals, spec.program, spec.sweep_dir)
+        self._screen = screen
+        self._progress = ProgressTracker()
+        self._trackers: Trackers | None = None
+        self._ending: Ending | None = None
+        self._is_ours = False  # until the study has been opened, nothing of it may change
+        url, name = spec.database
+        source = str(spec.sweep_dir) if spec.settings.storage is None else f"{url}/{name}"
+        self.report = report_writer(spec.settings.report, source, spec.sweep_dir)
+
+    def run(self, lock: SweepLock) -> list[JobReturn]:
+        """Run the study to its end. Raises StudyStopped and ConfigError; exits 130 when it was cancelled."""
+        with self._open_store(lock) as store:
+            self._is_ours = True
+            study = self._study(store)
+            wake = threading.Event()
+            optimizer = AsyncOptimizer(self._spec.optimizer(store.seed), self._spec.points(store.seed), wake.set)
+            optimizer.restore(list(study.trials.values()))
+            loop = self._loop(study, optimizer, wake)
+            loop.callbacks.started(study)
+            self._screen.header(announcement(study))
+            for line in notices(self._spec, study.trials, store.fixed):
+                self._screen.notice(line)
+            assert self._trackers is not None
+            self._trackers.settle(_TRACKERS_PATIENCE)
+            ending = self._run(study, loop, optimizer)
+            why = study.stop_reason or (ending.value if ending is Ending.EXHAUSTED else None)
+            if why is not None and ending in (Ending.EXHAUSTED, Ending.CLOSED):
+                store.tell(json.dumps(self._spec.about(why)))
+                self._describe(store)
+            self._conclude(study, loop.callbacks, ending)
+            idle = optimizer.close(2.0 if ending is Ending.CANCELLED else 60.0)
+        if ending is Ending.CANCELLED:
+            if not idle:  # a model is still being fitted, and Python cannot stop that thread
+                sys.stdout.flush()
+                os._exit(130)
+            raise SystemExit(130)
+        return job_returns(study)
+
+    def _run(self, study: Study, loop: Loop, optimizer: AsyncOptimizer) -> Ending:
+        """The loop, and what is still to be done where it does not end well."""
+        try:
+            scheduler = None if isinstance(self._workers, Launcher) else self._workers.scheduler
+            refuse_jobs_of_another(study, scheduler)
+            ending = optimize(loop)
+        except StudyStopped:
+            self._conclude(study, loop.callbacks, None)
+            optimizer.close()
+            if not self._sweep_dir.is_dir():  # whatever it was that noticed
+                raise StudyStopped(f"The sweep directory {self._sweep_dir} has disappeared.") from None
+            raise
+        except BaseException:
+            self._ending = Ending.CANCELLED
+            self._screen.close()
+            self._screen.header(self._spec.resume_line)
+            optimizer.close()  # Python must not end while the model is being fitted
+            raise
+        if ending is Ending.EXHAUSTED and not study.trials:
+            self._screen.close()
+            optimizer.close()
+            raise self._spec.nothing_to_try()
+        return ending
+
+    def _conclude(self, study: Study, callbacks: Callback, ending: Ending | None) -> None:
+        """Write everything and say how the study ended, where its results are and how to go on."""
+        try:
+            callbacks.closed(study)
+        except StudyStopped:
+            if ending is not None:
+                raise
+        self._ending = ending
+        if ending is Ending.CANCELLED:
+            self.finish_trackers()
+        self._screen.close()
+        self._screen.conclude(conclusion(study, self._progress.of(study), self._recipes, ending))
+
+    # The parts
+
+    def _study(self, store: Store) -> Study:
+        save_sweep(self._spec.config, self._sweep_dir)
+        home = enter_home(self._sweep_dir)
+        store.add(new_imports(self._spec.plan.imports, store.runs(), self._spec.plan.space))
+        described = self._describe(store)
+        job_name = job_name_of(self._spec.config)
+        tag = study_tag(self._settings.study_name, job_name, described.name, described.created, described.seed)
+        names = parse_trackers(self._settings.trackers)
+        trackers = Trackers(names, self._spec.database, tag, self._sweep_dir, self._screen.notice)
+        self._trackers = trackers
+        present = {**os.environ, **self._spec.environment_given()}
+        creator = TrialCreator(self._spec, home, lambda run: trial_environment(tag, run, trackers.parent, present))
+        study = Study(self._spec, store, home, creator)
+        ended = (run for run in study.runs.values() if run.status.ended and run.status is not Status.IMPORTED)
+        remove_leftovers(self._sweep_dir, (run.directory for run in ended))
+        return study
+
+    def _loop(self, study: Study, optimizer: AsyncOptimizer, wake: threading.Event) -> Loop:
+        early_stopping = self._early_stopping()
+        launches = isinstance(self._workers, Launcher)
+        interrupts = Interrupts(None if launches else self._spec.resume_line)
+        prefetch = self._settings.n_jobs > 1 if self._settings.prefetch is None else self._settings.prefetch
+        pace = Pace(prefetch, self._settings.suggestion_timeout, waits=launches)
+        notice = self._screen.notice
+        return Loop(
+            study,
+            Suggestions(optimizer, study, pace, notice),
+            self._runner(study, early_stopping, interrupts, wake),
+            Callbacks(self._callbacks(early_stopping)),
+            interrupts,
+            notice,
+        )
+
+    def _runner(
+        self, study: Study, early_stopping: Callback | None, interrupts: Interrupts, wake: threading.Event
+    ) -> Runner:
+        workers, n_jobs = self._workers, self._settings.n_jobs
+        if not isinstance(workers, Launcher):
+            return SchedulerRunner(workers, n_jobs, wake, self._screen.notice)
+        if self._settings.trial_timeout or self._settings.max_retries:
+            self._screen.notice(
+                "hydra.sweeper.trial_timeout and max_retries do nothing with this launcher, which can neither end "
+                "a trial nor say what one died of; hydra/launcher=torchx can."
+            )
+        meanwhile = None if early_stopping is None else lambda: early_stopping.tick(study)
+        return LauncherRunner(workers, n_jobs, self._sweep_dir, interrupts, meanwhile)
+
+    def _callbacks(self, early_stopping: Callback | None) -> list[Callback]:
+        """In the order in which they are told: what ends a study comes before what shows it."""
+        settings, plan, notice = self._settings, self._spec.plan, self._screen.notice
+        launches = isinstance(self._workers, Launcher)
+        limits = TimeLimits(None if launches else settings.trial_timeout, settings.timeout_hours)
+        keys = plan.space.keys
+        files = ResultFiles(self._sweep_dir, keys, plan.goals, self._recipes.text, self.report.changed)
+        assert self._trackers is not None
+        found: list[Callback | None] = [
+            FailureLimit(FailurePolicy(settings.max_failure_rate, settings.max_same_failures), notice),
+            TimeLimit(limits, notice, ends_runs=not launches),
+            None if plan.stop_when is None else GainLimit(plan.stop_when),
+            early_stopping,
+            FilesCallback(files),
+            ScreenCallback(self._screen, self._progress, self._spec.own_point()),
+            TrackersCallback(self._trackers, self._progress),
+        ]
+        return [callback for callback in found if callback is not None]
+
+    def _early_stopping(self) -> Callback | None:
+        plan = self._spec.plan
+        if plan.early_stopping is None:
+            return None
+        every = _CURVE_SECONDS if isinstance(self._workers, Launcher) else self._workers.poll_seconds
+        watch = CurveWatch(
+            plan.early_stopping, plan.goals, lambda run: self._sweep_dir / run.directory, max(_CURVE_SECONDS, every)
+        )
+        return EarlyStoppingCallback(watch, self._screen)
+
+    # The store
+
+    def _describe(self, store: Store) -> StoredStudy:
+        """Write down what the study is, and return it."""
+        storage, stored = self._settings.storage, store.stored()
+        write_description(self._sweep_dir, stored, storage and with_absolute_path(storage))
+        return stored
+
+    @contextmanager
+    def _open_store(self, lock: SweepLock) -> Iterator[Store]:
+        settings = self._settings
+        seed = settings.seed if settings.seed is not None else secrets.randbelow(2**31)
+        definition = replace(self._spec.definition, about=json.dumps(self._spec.about()))
+        # The directory's own database: whatever the directory is called now, this is its study.
+        sweep_dir = None if settings.storage is None else self._sweep_dir
+        patience = Patience(settings.storage_timeout, self._screen.notice)
+
+        def open_store(known: bool) -> Store:
+            return Store.open(*self._spec.database, sweep_dir, definition, seed, known, patience, lock.check)
+
+        try:
+            if sweep_dir is None:
+                store = open_or_rebuild(self._sweep_dir, self._spec.database[1], open_store, self._screen.notice)
+            else:
+                store = open_store(False)
+        except StudyLost as error:
+            raise StudyStopped(f"{error}{rebuild_hint(self._sweep_dir)}") from None
+        try:
+            yield store
+        finally:
+            store.close()
+
+    # When the study has ended
+
+    def finish_trackers(self) -> None:
+        """Log the study's end, and its page as it is now; at once where the user does not want to wait."""
+        if self._trackers is None:
+            return
+        report = self._sweep_dir / REPORT
+        patience = _TRACKERS_PATIENCE_CANCELLED if self._ending is Ending.CANCELLED else _TRACKERS_PATIENCE
+        self._trackers.finish(report if report.exists() else None, _state(self._ending), patience)
+        self._trackers = None
+
+    def write_report(self) -> None:
+        """The last page of a study that has ended, and where it is."""
+        if not self._is_ours:
+            return
+        if not isinstance(self.report, NoReport):
+            self._screen.header("ax_mo: writing the report; Ctrl-C does not wait for it")
+        line = self.report.finish()
+        if line:
+            self._screen.header(f"ax_mo: {line}")
+
+
+def _state(ending: Ending | None) -> State:
+    if ending is None:
+        return State.STOPPED
+    return State.INTERRUPTED if ending in (Ending.DRAINED, Ending.CANCELLED) else State.FINISHED

@@ -1,0 +1,293 @@
+"""A study while it runs: its trials, how each of them changes, and what is still to be done."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from ax_mo.core.failures import in_order_of_end
+from ax_mo.core.repeats import aggregate_repeats
+from ax_mo.core.trial import Key, Outcome, Status, Suggestion, Trial, TrialRun, now, seconds_between
+from ax_mo.early_stopping.stop_request import ask_to_stop, stopped_outcome
+from ax_mo.errors import StudyStopped
+from ax_mo.runner.job import JobState, Phase
+from ax_mo.runner.outcome import destroyed_directory, has_result, outcome_of, with_required
+from ax_mo.runner.runner import EndCause
+from ax_mo.storage.home import Home
+from ax_mo.storage.store import Store
+from ax_mo.sweep.create_trial import DoesNotCompose, TrialCreator, cannot_write
+from ax_mo.sweep.spec import StudySpec
+from ax_mo.sweep.termination import Ending
+from ax_mo.sweep.time_limits import RunTimes
+from ax_mo.trial.metric_sources.differences import Difference
+
+
+class Study:
+    """The trials of a study and where they are stored. Each change of one is one method and one transaction.
+
+    ``runs`` are what jobs are made of, ``trials`` what the optimizer and the user see; without repeats they are the
+    same. ``active`` are the runs that have a job now.
+    """
+
+    def __init__(self, spec: StudySpec, store: Store, home: Home, creator: TrialCreator) -> None:
+        self.spec = spec
+        self.store = store
+        self.home = home
+        self.creator = creator
+        self.goals = spec.plan.goals
+        self.runs: dict[Key, TrialRun] = {run.key: run for run in store.runs()}
+        self.trials: dict[int, Trial] = {}
+        for number in dict.fromkeys(number for number, _ in self.runs):
+            self._bring_together(number)
+        self.active: set[Key] = set()
+        self.times = RunTimes()
+        self.ended = [trial.number for trial in in_order_of_end(self.trials.values())]
+        """The study's own trials that have ended, in that order, under this sweeper or an earlier one."""
+        self.ended_before = len(self.ended)
+        self.uncounted: frozenset[int] = frozenset()
+        """Trials that do not count towards ``n_trials``."""
+        self.stop_reason: str | None = None
+        """Why no more trials are asked for, although there would be room."""
+        self.exhausted = False
+        """Whether there is no other point to try."""
+        self.paused = False
+        """Whether nothing new is started, at least until more is known."""
+        self.draining = False
+        """Whether nothing new is started under this sweeper, since the user has interrupted it."""
+        self._ready: list[TrialRun] = []
+        self._again: list[tuple[TrialRun, bool]] = []
+        self._to_end: list[tuple[Key, EndCause]] = []
+        self._differences: list[tuple[TrialRun, Sequence[Difference]]] = []
+
+    # What is to be done
+
+    @property
+    def remaining_trials(self) -> int:
+        """How many trials may still be asked for."""
+        if self.exhausted or self.draining or self._starts_nothing:
+            return 0
+        counted = sum(not t.is_imported and t.number not in self.uncounted for t in self.trials.values())
+        return max(0, self.spec.settings.n_trials - counted)
+
+    @property
+    def wants_more(self) -> bool:
+        """Whether there is a run to submit, or a trial to ask for."""
+        if self.draining:
+            return False
+        return bool(self._ready or (self._again and not self._starts_nothing) or self.remaining_trials)
+
+    @property
+    def has_runs(self) -> bool:
+        """Whether runs wait for a worker."""
+        return bool(self._ready or self._again)
+
+    @property
+    def _starts_nothing(self) -> bool:
+        return self.stop_reason is not None or self.paused
+
+    @property
+    def ending(self) -> Ending:
+        """Why a sweep that nobody has interrupted ends now."""
+        if self.stop_reason is not None:
+            return Ending.CLOSED
+        return Ending.EXHAUSTED if self.exhausted else Ending.DONE
+
+    def next_run(self) -> TrialRun | None:
+        """The run that is next in line for a worker, ready to be submitted; first those that have run before."""
+        if self.draining:
+            return None
+        if self._again and not self._starts_nothing:
+            return self.retry(*self._again.pop(0))
+        return self._ready.pop(0) if self._ready else None
+
+    def put_back(self, run: TrialRun) -> None:
+        """No worker has taken the run: it is next in line."""
+        self._ready.insert(0, run)
+
+    def run_again(self, run: TrialRun, died: bool = False) -> None:
+        """Put a run that was interrupted, or that ``died`` and nobody knows why, in line for its next attempt."""
+        self.active.discard(run.key)
+        self._again.append((run, died))
+
+    def request_end(self, key: Key, cause: EndCause) -> None:
+        """Have the run's job told to end."""
+        self._to_end.append((key, cause))
+
+    def take_end_requests(self) -> Iterator[tuple[Key, EndCause]]:
+        """The jobs to tell to end, once each."""
+        requests, self._to_end = self._to_end, []
+        return iter(requests)
+
+    def take_differences(self) -> Iterator[tuple[TrialRun, Sequence[Difference]]]:
+        """What the tasks of runs that have ended returned and is not used, once each."""
+        differences, self._differences = self._differences, []
+        return iter(differences)
+
+    def open_runs(self) -> list[TrialRun]:
+        return [run for run in self.runs.values() if not run.status.ended]
+
+    def open_runs_of(self, number: int) -> list[TrialRun]:
+        return [run for run in self.runs.values() if run.number == number and not run.status.ended]
+
+    def in_order_of_end(self) -> list[Trial]:
+        return [self.trials[number] for number in self.ended]
+
+    # Creating trials
+
+    def create(self, suggestion: Suggestion) -> Trial:
+        """Give the suggestion a number, and each of its runs a directory and a row; they wait for a worker then.
+
+        A suggestion that Hydra cannot compose is a failed trial.
+        """
+        self.check()
+        number = max(0, max(self.trials, default=-1) + 1)
+        taken = {trial.directory for trial in self.trials.values()}
+        try:
+            first = self.creator.first_run(number, suggestion, taken)
+        except DoesNotCompose as error:
+            (run,) = self._add(self.creator.uncomposed(number, suggestion, str(number)), 1)
+            message = f"does not compose: {error}"
+            self.finish(run.key, Outcome({}, message, message))
+            return self.trials[number]
+        for run in self._add(first, self.spec.plan.repeats.count):
+            self.creator.prepare(run)
+            self._ready.append(run)
+        return self.trials[number]
+
+    def _add(self, first: TrialRun, count: int) -> Sequence[TrialRun]:
+        runs = self.spec.plan.repeats.runs(replace(first, asked=now()))[:count]
+        self.store.add(runs)
+        self.runs.update({run.key: run for run in runs})
+        self._bring_together(first.number)
+        return runs
+
+    def retry(self, run: TrialRun, died: bool = False) -> TrialRun:
+        """Make a run that was interrupted, or that ``died`` unseen, ready for its next attempt."""
+        self.creator.clear(run)  # first, lest a sweeper that ends here leave the old process to the new attempt
+        attempt, lost_attempts = run.attempt + 1, run.lost_attempts + died
+        self.store.retry(run.key, attempt, lost_attempts)
+        self._set(
+            replace(
+                run, status=Status.ASKED, attempt=attempt, lost_attempts=lost_attempts, handle=None, reason=None,
+                submitted=None, started=None, ended=None,
+            )
+        )  # fmt: skip
+        self.check()
+        self.creator.prepare(self.runs[run.key])
+        return self.runs[run.key]
+
+    # Jobs
+
+    def submitted(self, key: Key, handle: str, waits: bool) -> None:
+        """The run has a job now, which ``waits`` for its turn or runs at once."""
+        moment = now()
+        started = None if waits else moment
+        self.store.submitted(key, handle, moment, started)
+        self.active.add(key)
+        self._set(replace(self.runs[key], status=Status.RUNNING, handle=handle, submitted=moment, started=started))
+
+    def adopted(self, key: Key) -> None:
+        """A job that an earlier sweeper has started goes on."""
+        self.active.add(key)
+        self.repeat_stop_request(self.runs[key])
+
+    def leave(self, key: Key) -> None:
+        """Leave the run to the next sweeper, as it is."""
+        self.active.discard(key)
+
+    def begun(self, key: Key) -> None:
+        """The run's job is running."""
+        moment = now()
+        started = self.runs[key].started or moment
+        self._note_start(key, started)
+        self.times.begun(key, already=max(0.0, seconds_between(started, moment)))
+
+    def waits(self, key: Key) -> None:
+        """The run's job waits for its turn, or does once more."""
+        self.times.waits(key)
+        self._note_start(key, None)
+
+    def _note_start(self, key: Key, started: str | None) -> None:
+        if self.runs[key].started != started:
+            self.store.started(key, started)
+            self._set(replace(self.runs[key], started=started))
+
+    def ask_to_stop(self, run: TrialRun, reason: str) -> None:
+        """Ask the run to end early."""
+        self.store.asked_to_stop(run.key, reason)
+        self._set(replace(run, reason=reason))
+        self.repeat_stop_request(self.runs[run.key])
+
+    def repeat_stop_request(self, run: TrialRun) -> None:
+        """See to it that the request lies where the run looks: an earlier sweeper may have ended before it did."""
+        if run.asked_to_stop:
+            try:
+                ask_to_stop(self.directory(run), run.reason or "")
+            except OSError as error:
+                if destroyed_directory(self.directory(run)) is None:  # or that is how the run will fail
+                    raise cannot_write(self.directory(run), error) from None
+
+    # Ending trials
+
+    def outcome(self, key: Key, state: JobState, ended_by_us: bool = False) -> Outcome:
+        """How the run ended. One that was asked to stop and was ``ended_by_us``, since it did not, may fail of that."""
+        run = self.runs[key]
+        outcome = outcome_of(self.directory(run), run.number, run.attempt, state)
+        if run.asked_to_stop and outcome.status is Status.FAILED and (ended_by_us or not self.has_result(run)):
+            return stopped_outcome(run, self.directory(run))
+        return outcome
+
+    def has_result(self, run: TrialRun) -> bool:
+        return has_result(self.directory(run), run.number, run.attempt)
+
+    def finish(self, key: Key, outcome: Outcome) -> Trial | None:
+        """The run has ended so. Returns the trial that has ended with it, once; None while other repeats go on."""
+        run = self.runs[key]
+        if run.status.ended:
+            return None
+        self.active.discard(key)
+        outcome = with_required(outcome, self.goals.required)
+        outcome = replace(outcome, started=outcome.started or run.started, ended=outcome.ended or now())
+        self.store.ended(key, outcome)
+        self._set(run.ended_by(outcome))
+        self._differences.append((self.runs[key], outcome.differences))
+        trial = self.trials[run.number]
+        if trial.status.ended:
+            self.ended.append(trial.number)
+            return trial
+        if outcome.stopped:  # its other repeats have nothing to wait for
+            for other in self.open_runs_of(run.number):
+                if not other.asked_to_stop:
+                    self.ask_to_stop(other, outcome.reason or "")
+        return None
+
+    def cancel(self, key: Key) -> Trial | None:
+        """The run was ended by us. What it had left before counts, and it was stopped early if it had been asked to.
+
+        It runs again otherwise, also if it failed: being ended is what many tasks fail of. Returns as ``finish``.
+        """
+        self.active.discard(key)
+        outcome = self.outcome(key, JobState(Phase.ENDED), ended_by_us=True)
+        if outcome.status is not Status.FAILED:
+            return self.finish(key, outcome)
+        self.store.cancelled(key)
+        self._set(replace(self.runs[key], status=Status.CANCELLED, reason="cancelled"))
+        return None
+
+    # Where it all is
+
+    def check(self) -> None:
+        """Raises StudyStopped where the sweep's directory, or the right to write the study, is gone."""
+        if not self.spec.sweep_dir.is_dir():
+            raise StudyStopped(f"The sweep directory {self.spec.sweep_dir} has disappeared.")
+        self.store.check()
+
+    def directory(self, run: Trial) -> Path:
+        return self.spec.sweep_dir / run.directory
+
+    def _set(self, run: TrialRun) -> None:
+        self.runs[run.key] = run
+        self._bring_together(run.number)
+
+    def _bring_together(self, number: int) -> None:
+        keys = [(number, None), *((number, repeat) for repeat in range(self.spec.plan.repeats.count))]
+        self.trials[number] = aggregate_repeats([self.runs[key] for key in keys if key in self.runs])

@@ -1,0 +1,91 @@
+"""The points that a study tries next, without letting a worker wait for the model."""
+
+import time
+from collections.abc import Callable
+from concurrent.futures import Future
+from dataclasses import dataclass
+
+from ax_mo.core.trial import Suggestion, Trial
+from ax_mo.errors import AxMoError, StudyStopped
+from ax_mo.optimizer.async_optimizer import AsyncOptimizer
+from ax_mo.optimizer.untried import NoNewPoint, SpaceExhausted
+from ax_mo.sweep.study import Study
+
+
+@dataclass(frozen=True)
+class Pace:
+    """``prefetch``: one point is computed ahead while all workers are busy, so that a free worker starts at once.
+
+    A worker that has waited ``timeout`` seconds for the model takes a quasi-random point instead. ``waits``: nothing
+    goes on meanwhile anyway, so that points are waited for.
+    """
+
+    prefetch: bool = True
+    timeout: float = 120.0
+    waits: bool = False
+
+
+class Suggestions:
+    """Asks ``optimizer`` for points as ``study`` has room for them."""
+
+    def __init__(self, optimizer: AsyncOptimizer, study: Study, pace: Pace, notice: Callable[[str], None]) -> None:
+        self._optimizer = optimizer
+        self._study = study
+        self._pace = pace
+        self._notice = notice
+        self._asked: Future[Suggestion] | None = None
+        self._waiting_since: float | None = None
+
+    def next(self) -> Suggestion | None:
+        """The suggestion that was asked for, if it is there; asks for one otherwise.
+
+        Raises StudyStopped when the optimizer failed in a way that no other point would mend.
+        """
+        if not self._study.remaining_trials:  # also where one is on its way: quasi-random points took its place
+            return None
+        if self._asked is None:
+            self._asked = self._optimizer.ask()
+            self._waiting_since = time.monotonic()
+        if not (self._asked.done() or self._pace.waits):
+            return self._instead_of_waiting()
+        asked, self._asked = self._asked, None
+        self._waiting_since = None
+        try:
+            return asked.result()
+        except SpaceExhausted:
+            self._study.exhausted = True
+        except NoNewPoint as error:
+            if not self._study.trials:
+                raise
+            self._study.stop_reason = str(error)  # what runs is no worse for it
+        except AxMoError:
+            raise
+        except Exception as error:
+            raise StudyStopped(f"The optimizer failed: {type(error).__name__}: {error}") from error
+        return None
+
+    def ask_ahead(self) -> None:
+        """All workers are busy: let the next suggestion be computed meanwhile."""
+        self._waiting_since = None
+        if self._pace.waits or self._study.has_runs or not self._study.remaining_trials:
+            return
+        if self._pace.prefetch and self._asked is None:
+            self._asked = self._optimizer.ask()
+        self._optimizer.prepare()
+
+    def tell(self, trial: Trial) -> None:
+        """A trial is about to run, or has ended."""
+        self._optimizer.tell(trial)
+
+    def _instead_of_waiting(self) -> Suggestion | None:
+        if self._waiting_since is None:
+            self._waiting_since = time.monotonic()
+        if time.monotonic() - self._waiting_since < self._pace.timeout:
+            return None
+        self._waiting_since = time.monotonic()
+        try:
+            instead = self._optimizer.quasi_random()
+        except (SpaceExhausted, NoNewPoint):
+            return None
+        self._notice(f"The model has needed more than {self._pace.timeout:g} s; a quasi-random point runs meanwhile.")
+        return instead

@@ -1,0 +1,148 @@
+"""How the runs and trials of a study change; no job runs here."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+from hydra.errors import HydraException
+from omegaconf import DictConfig, OmegaConf
+
+from ax_mo.core.repeats import Repeats
+from ax_mo.core.trial import Outcome, Status
+from ax_mo.runner.job import JobState, Phase
+from ax_mo.trial.files import SPEC, STOP
+from tests.sweep.running import leave_curve, leave_result, running, study_of
+
+WHY = "dominated at step 3 by trial 0"
+ENDED = JobState(Phase.ENDED)
+
+
+# Metrics of the configuration
+
+
+class Project:
+    """Composes what the overrides say, or nothing at all."""
+
+    def compose(self, overrides: Sequence[str]) -> DictConfig:
+        if "broken" in overrides:
+            raise HydraException("no such option")
+        hydra = {"job": {}, "overrides": {"task": list(overrides)}}
+        return OmegaConf.create({"width": int(overrides[0]), "hydra": hydra})
+
+
+@pytest.mark.parametrize(("override", "known"), [("7", {"n": 14}), ("broken", {})])
+def test_trial_that_runs_again_has_its_metrics_of_the_configuration(
+    tmp_path: Path, override: str, known: dict[str, float]
+) -> None:
+    run = running(status=Status.CANCELLED, overrides=(override,))
+    metrics = {"n": {"source": "config", "key": "2 * width"}}
+    study_of(tmp_path, run, project=Project(), metrics=metrics).retry(run)
+    assert json.loads((tmp_path / "1" / SPEC).read_text())["config"] == known
+
+
+# Cancelled by the user
+
+
+@pytest.mark.parametrize(
+    ("result", "status"),
+    [(None, Status.CANCELLED), ("failed", Status.CANCELLED), ("completed", Status.COMPLETED)],
+)
+def test_cancelled_run_counts_as_ended_only_if_it_had_completed(
+    tmp_path: Path, result: str | None, status: Status
+) -> None:
+    run = running()
+    study = study_of(tmp_path, run)
+    if result is not None:
+        leave_result(tmp_path, run, result)
+    study.cancel(run.key)
+    assert study.runs[run.key].status is status
+
+
+@pytest.mark.parametrize("result", [None, "failed"])
+def test_cancelled_run_that_had_been_asked_to_stop_is_stopped_early(tmp_path: Path, result: str | None) -> None:
+    run = running(reason=WHY)
+    study = study_of(tmp_path, run)
+    leave_curve(tmp_path, run, 0.1, 0.2)
+    if result is not None:
+        leave_result(tmp_path, run, result)
+    study.cancel(run.key)
+    ended = study.runs[run.key]
+    assert (ended.status, ended.reason, ended.metrics) == (Status.EARLY_STOPPED, WHY, {"acc": 0.2})
+
+
+# Ended by us since it did not stop
+
+
+def test_run_that_fails_of_being_ended_after_its_grace_is_stopped_early(tmp_path: Path) -> None:
+    run = running(reason=WHY)
+    study = study_of(tmp_path, run)
+    leave_curve(tmp_path, run, 0.1)
+    leave_result(tmp_path, run, "failed")
+    assert study.outcome(run.key, ENDED, ended_by_us=True).status is Status.EARLY_STOPPED
+    assert study.outcome(run.key, ENDED).status is Status.FAILED
+
+
+# Requests to stop
+
+
+def test_request_that_was_recorded_and_never_written_is_written_for_an_adopted_run(tmp_path: Path) -> None:
+    run = running(reason=WHY)
+    study_of(tmp_path, run).adopted(run.key)
+    assert json.loads((tmp_path / "1" / STOP).read_text()) == {"reason": WHY}
+
+
+def test_request_that_is_there_keeps_its_time(tmp_path: Path) -> None:
+    run = running(reason=WHY)
+    study = study_of(tmp_path, run)
+    study.repeat_stop_request(run)
+    before = (tmp_path / "1" / STOP).stat().st_mtime_ns
+    study.repeat_stop_request(run)
+    assert (tmp_path / "1" / STOP).stat().st_mtime_ns == before
+
+
+def test_run_that_nobody_asked_is_not_asked_again(tmp_path: Path) -> None:
+    run = running()
+    study_of(tmp_path, run).adopted(run.key)
+    assert not (tmp_path / "1" / STOP).exists()
+
+
+# Repeats
+
+
+def test_stopped_repeat_asks_the_others_to_stop_and_completed_ones_are_the_data(tmp_path: Path) -> None:
+    first, second = (running(repeat=n, directory=f"1/{n}", overrides=(f"seed={n}",)) for n in (0, 1))
+    study = study_of(tmp_path, first, second, repeats=Repeats(2, "seed", 0))
+    assert study.finish(first.key, Outcome({"acc": 0.9})) is None
+    trial = study.finish(second.key, Outcome({"acc": 0.2}, WHY, stopped=True))
+    assert trial is not None
+    assert (trial.status, trial.metrics) == (Status.EARLY_STOPPED, {"acc": 0.9})
+
+
+def test_run_that_goes_on_when_another_repeat_has_stopped_is_asked_to_stop(tmp_path: Path) -> None:
+    first, second = (running(repeat=n, directory=f"1/{n}", overrides=(f"seed={n}",)) for n in (0, 1))
+    study = study_of(tmp_path, first, second, repeats=Repeats(2, "seed", 0))
+    assert study.finish(first.key, Outcome({"acc": 0.2}, WHY, stopped=True)) is None
+    assert study.runs[second.key].reason == WHY
+    assert (tmp_path / "1" / "1" / STOP).exists()
+
+
+# What is to be done
+
+
+def test_interrupted_study_starts_nothing_more(tmp_path: Path) -> None:
+    study = study_of(tmp_path, running())
+    study.run_again(study.runs[1, None])
+    assert study.wants_more and study.remaining_trials == 1
+    study.draining = True
+    assert not study.wants_more and study.next_run() is None
+
+
+def test_study_that_stops_submits_what_is_ready_and_repeats_nothing(tmp_path: Path) -> None:
+    study = study_of(tmp_path, running(number=1), running(number=2), n_trials=5)
+    study.run_again(study.runs[1, None])
+    study.put_back(study.runs[2, None])
+    study.stop_reason = "timeout_hours=1 are over"
+    ready = study.next_run()
+    assert ready is not None and ready.number == 2
+    assert study.next_run() is None and not study.wants_more
