@@ -3,7 +3,7 @@
 import logging
 import os
 import secrets
-import time
+import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,11 +17,10 @@ from ax_mo.errors import AxMoError
 from ax_mo.hydra_project.command import Program, prepare_directory, this_program
 from ax_mo.hydra_project.hydra_node import changes_directory, job_name_of, number_job, subdir_of, sweep_dir_of
 from ax_mo.hydra_project.project import hydra_overrides, task_overrides, without_hydra
-from ax_mo.runner.arrival import Arrivals
 from ax_mo.runner.in_place import is_trial, refuse_inside_a_job, run_in_place
-from ax_mo.runner.job import CancelFailed, Job, Jobs, JobSpec, JobState, Phase, SubmitLater, job_name
-from ax_mo.runner.outcome import has_result, outcome_of, result_of
-from ax_mo.runner.retry import Submissions
+from ax_mo.runner.job import JobSpec, JobState, Phase, job_name
+from ax_mo.runner.outcome import outcome_of, result_of
+from ax_mo.runner.scheduler_runner import SchedulerRunner
 from ax_mo.runner.settings import launcher_settings, parallel_jobs
 from ax_mo.runner.torchx_jobs import torchx_jobs
 from ax_mo.trial.current import disown_ranks
@@ -70,7 +69,8 @@ def launch(
         prepared: list[_Prepared] = []
         for number, overrides in enumerate(job_overrides, initial_job_idx):
             prepared.append(_prepare(program, context, config, list(overrides), number, batch, prepared))
-        states = _run(jobs, prepared, parallel_jobs(settings.get("n_jobs"), values, jobs))
+        n_jobs = parallel_jobs(settings.get("n_jobs"), values, jobs)
+        states = run_jobs(SchedulerRunner(jobs, n_jobs, threading.Event(), log.warning), [job.spec for job in prepared])
         return [_job_return(job, states[job.number]) for job in prepared]
     finally:
         jobs.close()
@@ -97,54 +97,36 @@ def _prepare(
     argv = program.command(overrides, directory, sweep_dir, subdir, number, str(number))
     content = {"trial": number, "attempt": 1, "overrides": overrides}
     prepare_directory(directory, content, argv, program.cwd, f"Job {number}")
-    spec = JobSpec(job_name(batch, number), tuple(argv), directory, program.cwd)
-    return _Prepared(number, tuple(overrides), job_config, directory, spec)
+    name, lines = job_name(batch, number), tuple(overrides)
+    spec = JobSpec(name, tuple(argv), directory, program.cwd, key=(number, None), overrides=lines)
+    return _Prepared(number, lines, job_config, directory, spec)
 
 
-def _run(jobs: Jobs, prepared: Sequence[_Prepared], n_jobs: int) -> dict[int, JobState]:
-    """The final state of each job by number. An interrupt cancels what runs and goes on."""
-    waiting = list(prepared)
-    running: dict[int, Job] = {}
+def run_jobs(runner: SchedulerRunner, specs: Sequence[JobSpec]) -> dict[int, JobState]:
+    """Run the jobs; returns the final state of each by number. An interrupt cancels what runs and goes on."""
+    waiting = list(specs)
     ended: dict[int, JobState] = {}
-    arrivals = Arrivals(jobs.result_grace_seconds)
     try:
-        while waiting or running:
-            while waiting and len(running) < n_jobs:
-                job = waiting.pop(0)
-                log.info("\t#%d : %s", job.number, " ".join(filter_overrides(job.overrides)))
-                running[job.number] = Job(_submit(jobs, job.spec), job.directory)
-            numbers = list(running)
-            for number, state in zip(numbers, jobs.states([running[n] for n in numbers]), strict=True):
-                if state.phase is not Phase.ENDED:
-                    continue
-                if arrivals.complete(number, state, has_result(running[number].directory, number, 1)):
-                    ended[number] = state
-                    del running[number]
-            if running:
-                time.sleep(jobs.poll_seconds)
+        while waiting or runner.busy:
+            for change in runner.collect():
+                if change.state.phase is Phase.ENDED:
+                    number, _ = change.key
+                    ended[number] = change.state
+            while waiting and runner.capacity and runner.submit(waiting[0]) is not None:
+                spec = waiting.pop(0)
+                log.info("\t#%d : %s", spec.key[0], " ".join(filter_overrides(spec.overrides)))
+            if waiting or runner.busy:
+                runner.wait()
     except BaseException as error:
         if not getattr(error, "leaves_jobs", False):
-            try:
-                jobs.cancel(list(running.values()))
-            except CancelFailed as untold:
-                handles = ", ".join(job.handle for job in untold.jobs)
-                log.error("The scheduler could not be told to end %s, which may go on: %s", handles, untold)
+            cancelled = runner.cancel()
+            if cancelled.untold:
+                numbers = ", ".join(str(number) for number, _ in cancelled.untold)
+                log.error(
+                    "The scheduler could not be told to end job %s, which may go on: %s", numbers, cancelled.answer
+                )
         raise
     return ended
-
-
-def _submit(jobs: Jobs, spec: JobSpec) -> str:
-    """Submit the job, waiting for a scheduler that does not take it yet. Raises StudyStopped when it never does."""
-    submissions = Submissions()
-    while True:
-        try:
-            return jobs.submit(spec)
-        except SubmitLater as error:
-            pause = submissions.failed()
-            if pause is None:
-                raise submissions.given_up(f"job {spec.name}", error) from None
-            log.warning("The scheduler did not take a job; trying again in %g s: %s", pause, error)
-            time.sleep(pause)
 
 
 def _job_return(job: _Prepared, state: JobState) -> JobReturn:

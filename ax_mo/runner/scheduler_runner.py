@@ -94,7 +94,7 @@ class SchedulerRunner:
     def collect(self) -> list[JobChange]:
         changes = self._adopted()
         watched = list(self._watched.values())
-        states = self._jobs.states([one.job for one in watched])
+        states = self._jobs.states([one.job for one in watched]) if watched else []
         self._say(self._silence.after(states))
         for one, state in zip(watched, states, strict=True):
             change = self._change(one, state)

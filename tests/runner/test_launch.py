@@ -2,14 +2,16 @@
 
 import subprocess
 import sys
+import threading
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, cast
 
 import pytest
 
-from ax_mo.runner import launch
 from ax_mo.runner.job import CancelFailed, Job, JobSpec, JobState, Phase
+from ax_mo.runner.launch import run_jobs
+from ax_mo.runner.scheduler_runner import SchedulerRunner
 from ax_mo.trial.files import RESULT, read_json, write_json
 
 APP = """\
@@ -27,6 +29,8 @@ class LateJobs:
     """A cluster whose jobs are over at once; the files of each are seen ``late`` looks later."""
 
     poll_seconds = 0.001
+    grace_seconds = 0.0
+    has_queue = has_room = True
 
     def __init__(self, result_grace_seconds: float, late: int) -> None:
         self.result_grace_seconds = result_grace_seconds
@@ -51,8 +55,8 @@ class LateJobs:
 
 def run(jobs: LateJobs, directory: Path) -> JobState:
     spec = JobSpec("job-0", (), directory, directory)
-    job = launch._Prepared(0, ("x=1",), cast(Any, None), directory, spec)
-    return launch._run(jobs, [job], 1)[0]
+    runner = SchedulerRunner(cast(Any, jobs), 1, threading.Event(), [].append)
+    return run_jobs(runner, [spec])[0]
 
 
 def test_files_that_come_late_are_waited_for(tmp_path: Path) -> None:
@@ -95,4 +99,4 @@ def test_interrupt_counts_also_where_jobs_could_not_be_cancelled(
     monkeypatch.setattr(jobs, "cancel", untold)
     with pytest.raises(KeyboardInterrupt):
         run(jobs, tmp_path)
-    assert "could not be told to end job-0, which may go on: Unable to contact slurm controller" in caplog.text
+    assert "could not be told to end job 0, which may go on: Unable to contact slurm controller" in caplog.text
