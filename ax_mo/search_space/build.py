@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -12,13 +13,17 @@ from omegaconf.errors import OmegaConfBaseException
 from ax_mo.errors import ConfigError, closest
 from ax_mo.hydra_project.overrides import bare
 from ax_mo.hydra_project.project import all_keys, has_key, node_at, reason
-from ax_mo.search_space.activity import Composer, Survey, alias, conditions, survey
+from ax_mo.search_space.activity import When, conditions
 from ax_mo.search_space.constraints import constrained
 from ax_mo.search_space.entries import Entries, Entry, read_entries
 from ax_mo.search_space.grammar import FixedOverride
-from ax_mo.search_space.parameters import Choice, Condition, Parameter, Range, when_text
+from ax_mo.search_space.group_scan import Composer, GroupScan, alias, scan_groups
+from ax_mo.search_space.parameters import Choice, Parameter, Range, when_text
 from ax_mo.search_space.sample import covering_points
 from ax_mo.search_space.space import ConditionalOverride, SearchSpace
+
+Active = tuple[Entry, When]
+"""An entry, and the conditions under which it is active."""
 
 
 @dataclass(frozen=True)
@@ -43,16 +48,16 @@ def build_space(
     read = read_entries(params, arguments, project.group_options, search_space)
     if all(isinstance(entry.content, FixedOverride) for entry in read.all):
         raise _nothing_to_search(bool(params or search_space), read.all)
-    found = survey(read.all, project)
-    entries, when, dropped = _activity(read, found, project)
-    parameters, hints = _parameters(entries, when, found)
-    overrides = [(e.content, w) for e, w in zip(entries, when, strict=True) if isinstance(e.content, FixedOverride)]
-    fixed = tuple(content.line for content, w in overrides if not w)
-    conditional = tuple(ConditionalOverride(content.key, content.line, w) for content, w in overrides if w)
+    scan = scan_groups(read.all, project)
+    active, dropped = _active(read, scan, project)
+    parameters, hints = _parameters(active, scan)
+    overrides = [(entry.content, when) for entry, when in active if isinstance(entry.content, FixedOverride)]
+    fixed = tuple(override.line for override, when in overrides if not when)
+    conditional = tuple(ConditionalOverride(override.key, override.line, when) for override, when in overrides if when)
     texts = [str(text) for text in param_constraints]
     parameters, constraints, moved = constrained(texts, parameters, overrides, {entry.key for entry in read.typed})
     space = SearchSpace(parameters, constraints, fixed, conditional)
-    _check_samples(space, project, {entry.content.key: entry.where for entry in entries})
+    _check_samples(space, project, {entry.content.key: entry.where for entry, _ in active})
     return BuiltSpace(space, (*dropped, *hints, *moved))
 
 
@@ -69,62 +74,43 @@ def _nothing_to_search(is_given: bool, entries: Sequence[Entry]) -> ConfigError:
     )
 
 
-def _activity(
-    read: Entries, found: Survey, project: Composer
-) -> tuple[list[Entry], list[tuple[Condition, ...]], list[str]]:
-    """The entries that are active somewhere, when that is, and a sentence on each that was left out.
+def _active(read: Entries, scan: GroupScan, project: Composer) -> tuple[list[Active], list[str]]:
+    """The entries that are active somewhere, and a sentence on each that was left out.
 
-    Raises ConfigError for a key that exists nowhere.
+    That is one that exists only under options that the command line left out. Raises ConfigError for a key that exists
+    nowhere.
     """
-    when: dict[int, tuple[Condition, ...]] = {}
-    left_out: list[Entry] = []
-    for index, entry in enumerate(read.all):
-        seen = conditions(entry, found)
-        if seen is None:
-            left_out.append(entry)
-        else:
-            when[index] = seen
-    dropped = _dropped(left_out, read, found, project) if left_out else []
-    return [read.all[index] for index in when], list(when.values()), dropped
-
-
-def _dropped(left_out: Sequence[Entry], read: Entries, found: Survey, project: Composer) -> list[str]:
-    """A sentence on each entry that exists under options that the command line left out, and nowhere else.
-
-    Raises ConfigError for one that would not exist without the command line's choice either.
-    """
-    unnarrowed: Survey | None = None
-    try:
-        if read.unnarrowed:
-            unnarrowed = survey(read.unnarrowed, project)
-    except ConfigError:
-        pass
+    found = list(zip(read.all, conditions(read.all, scan), strict=True))
+    left_out = [entry for entry, when in found if when is None]
+    unnarrowed: GroupScan | None = None
+    if left_out and read.unnarrowed:
+        with suppress(ConfigError):
+            unnarrowed = scan_groups(read.unnarrowed, project)
     sentences: list[str] = []
     for entry in left_out:
         elsewhere = None
         if unnarrowed is not None and entry not in read.typed:
-            elsewhere = conditions(entry, unnarrowed)
+            (elsewhere,) = conditions([entry], unnarrowed)
         if elsewhere is None:
-            raise _unknown_key(entry, found)
+            raise _unknown_key(entry, scan)
         left = "not given" if isinstance(entry.content, FixedOverride) else "not searched"
-        chosen = " ".join(
-            e.content.line for e in read.typed if isinstance(e.content, FixedOverride) and e.content.is_group
-        )
+        typed = (entry.content for entry in read.typed if isinstance(entry.content, FixedOverride))
+        chosen = " ".join(override.line for override in typed if override.is_group)
         why = f"it exists under {when_text(elsewhere)} only" if elsewhere else f"it does not exist with {chosen}"
         sentences.append(f"{entry.content.key} is {left}: {why}.")
-    return sentences
+    return [(entry, when) for entry, when in found if when is not None], sentences
 
 
-def _unknown_key(entry: Entry, found: Survey) -> ConfigError:
+def _unknown_key(entry: Entry, scan: GroupScan) -> ConfigError:
     key = entry.content.key
-    if isinstance(entry.content, Choice | FixedOverride) and entry.content.is_group:
-        groups = sorted({group for context in found.contexts for group in context.groups})
+    if entry.content.is_group:
+        groups = sorted({group for context in scan.contexts for group in context.groups})
         packaged = [group for group in groups if group.startswith(f"{bare(key)}@")]
         return ConfigError(
             f"{entry.where}: no defaults list has the config group '{key}', under any searched option."
             f"{closest(packaged[0] if packaged else key, groups)} To add it, write '+{key}'."
         )
-    contexts = found.where_given(entry.given)
+    contexts = scan.where_given(entry.given)
     if "/" in bare(key):  # no key of a configuration has one
         groups = sorted({group for context in contexts for group in context.groups})
         return ConfigError(f"{entry.where}: the project has no config group '{key}'.{closest(key, groups)}")
@@ -143,13 +129,13 @@ def _unknown_key(entry: Entry, found: Survey) -> ConfigError:
         hint = closest(f"{bare(group).replace('/', '.')}.{key}", known)
     return ConfigError(
         f"{entry.where}: the project's configuration has no key '{key}'{under}.{hint} To add a new key, write '+{key}'."
-        f"{'' if entry.given else _together(key, found)}"
+        f"{'' if entry.given else _together(key, scan)}"
     )
 
 
-def _together(key: str, found: Survey) -> str:
+def _together(key: str, scan: GroupScan) -> str:
     """What to write for a key that several options bring together: each was looked at with the others' defaults."""
-    groups = {choice.key: choice for _, choice in found.groups}
+    groups = {choice.key: choice for _, choice in scan.groups}
     if len(groups) < 2:
         return ""
     first = next(iter(groups.values()))
@@ -159,31 +145,29 @@ def _together(key: str, found: Survey) -> str:
     )
 
 
-def _parameters(
-    entries: Sequence[Entry], when: Sequence[tuple[Condition, ...]], found: Survey
-) -> tuple[tuple[Parameter, ...], tuple[str, ...]]:
+def _parameters(active: Sequence[Active], scan: GroupScan) -> tuple[tuple[Parameter, ...], tuple[str, ...]]:
     """The searched parameters with their conditions, each after those that its conditions name; and hints."""
     parameters: list[Parameter] = []
     hints: list[str] = []
-    for entry, conditions_found in zip(entries, when, strict=True):
+    for entry, when in active:
         if isinstance(entry.content, FixedOverride):
             continue
-        parameter: Parameter = replace(entry.content, when=conditions_found)
+        parameter: Parameter = replace(entry.content, when=when)
         if isinstance(parameter, Range) and not parameter.integral and not parameter.key.startswith("+"):
-            parameter, hint = _typed(parameter, entry, found)
+            parameter, hint = _typed(parameter, entry, scan)
             hints += hint
         if isinstance(parameter, Choice):
-            hints += _merging(parameter, entry, found)
+            hints += _merging(parameter, entry, scan)
         parameters.append(parameter)
     return tuple(_ordered(parameters)), tuple(hints)
 
 
-def _merging(parameter: Choice, entry: Entry, found: Survey) -> list[str]:
+def _merging(parameter: Choice, entry: Entry, scan: GroupScan) -> list[str]:
     """A hint where an option is a mapping that lacks keys of the config's own, into which Hydra merges it."""
     if parameter.key.startswith(("+", "~")):
         return []
     kept: set[str] = set()
-    for context in found.where_given(entry.given):
+    for context in scan.where_given(entry.given):
         node = node_at(context.config, parameter.key) if has_key(context.config, parameter.key) else None
         if isinstance(node, DictConfig) and not (node._is_none() or node._is_missing()):
             kept.update(map(str, node))
@@ -197,11 +181,11 @@ def _merging(parameter: Choice, entry: Entry, found: Survey) -> list[str]:
     return []
 
 
-def _typed(parameter: Range, entry: Entry, found: Survey) -> tuple[Range, list[str]]:
+def _typed(parameter: Range, entry: Entry, scan: GroupScan) -> tuple[Range, list[str]]:
     """The range of whole numbers where the project's own type says int; a hint where only its value does."""
     nodes = [
         node_at(context.config, parameter.key)
-        for context in found.where_given(entry.given)
+        for context in scan.where_given(entry.given)
         if has_key(context.config, parameter.key)
     ]
     if any(isinstance(node, IntegerNode) for node in nodes):

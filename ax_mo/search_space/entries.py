@@ -214,7 +214,7 @@ def _refuse_overlaps(entries: Sequence[Entry], typed: Sequence[Entry]) -> None:
     that searches inside of a mapping it gives; what would be lost without a word is refused.
     """
     for outer in entries:
-        if isinstance(outer.content, Choice | FixedOverride) and outer.content.is_group:
+        if outer.content.is_group:
             continue
         for inner in entries:
             if not inner.key.startswith(f"{outer.key}.") or _exclusive(inner.given, outer.given):

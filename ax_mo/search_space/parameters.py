@@ -4,6 +4,7 @@ import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 from ax_mo.core.trial import Value
 
@@ -98,6 +99,8 @@ class Choice:
 @dataclass(frozen=True)
 class Range:
     """A number between two bounds, both included."""
+
+    is_group: ClassVar[bool] = False
 
     key: str
     low: float

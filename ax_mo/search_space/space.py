@@ -138,7 +138,7 @@ class SearchSpace:
         Groups come first for the reader; Hydra itself applies them first in any order.
         """
         walked = list(self.walk(lambda parameter, _: point[parameter.key]))
-        lines = [(isinstance(p, Choice) and p.is_group, f"{p.key}={p.text(value)}") for p, value in walked]
+        lines = [(p.is_group, f"{p.key}={p.text(value)}") for p, value in walked]
         groups, values = ([line for is_group, line in lines if is_group is wanted] for wanted in (True, False))
         return [*self.fixed, *groups, *self.given(self.chosen(point)), *values]
 

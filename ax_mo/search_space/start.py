@@ -12,8 +12,8 @@ from ax_mo.core.trial import Value
 from ax_mo.errors import ConfigError, closest
 from ax_mo.hydra_project.overrides import bare
 from ax_mo.hydra_project.project import active_groups, chosen_option, has_key, reason, without_hydra
-from ax_mo.search_space.activity import Composer
 from ax_mo.search_space.grammar import as_name
+from ax_mo.search_space.group_scan import Composer
 from ax_mo.search_space.parameters import Choice, Parameter, holds, when_text
 from ax_mo.search_space.space import SearchSpace
 
@@ -67,7 +67,7 @@ def own_values(space: SearchSpace, project: Composer, named: Mapping[str, Value]
     groups = [
         f"{p.key}={p.text(named[p.key])}"
         for p in space.parameters
-        if isinstance(p, Choice) and p.is_group and p.key in named and p.outside(named[p.key]) is None
+        if p.is_group and p.key in named and p.outside(named[p.key]) is None
     ]
     given = space.given(space.chosen(named))
     for _ in range(len(space.conditional) + 1):
@@ -139,7 +139,7 @@ def _named(space: SearchSpace, overrides: Mapping[Any, Any], where: str, prefix:
         key = bare(f"{prefix}{name}")
         parameter: Parameter | None = keys.get(key)
         if parameter is not None:
-            named[parameter.key] = as_name(value) if isinstance(parameter, Choice) and parameter.is_group else value
+            named[parameter.key] = as_name(value) if parameter.is_group else value
         elif isinstance(value, Mapping):
             named.update(_named(space, value, where, f"{key}."))
         else:

@@ -12,7 +12,7 @@ from hydra.types import RunMode
 from omegaconf import DictConfig
 
 from ax_mo.hydra_project.project import Project
-from ax_mo.search_space.activity import Composer
+from ax_mo.search_space.group_scan import Composer
 from tests.search_space.networks import NETWORKS
 
 FILES = {

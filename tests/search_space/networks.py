@@ -7,8 +7,8 @@ import pytest
 
 from ax_mo.errors import ConfigError
 from ax_mo.hydra_project.project import Project
-from ax_mo.search_space.activity import Composer
 from ax_mo.search_space.build import BuiltSpace, build_space
+from ax_mo.search_space.group_scan import Composer
 from ax_mo.search_space.parameters import Parameter, when_text
 from ax_mo.search_space.space import SearchSpace
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from ax_mo.search_space.activity import Composer
+from ax_mo.search_space.group_scan import Composer
 from tests.search_space.networks import BLOCK, MODEL, NETWORKS, OPTIM, MakeProject, message_of, space_of, when
 
 

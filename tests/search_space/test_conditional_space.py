@@ -2,7 +2,7 @@
 
 import pytest
 
-from ax_mo.search_space.activity import Composer
+from ax_mo.search_space.group_scan import Composer
 from ax_mo.search_space.space import Outside, SearchSpace
 from tests.search_space.networks import BLOCK, MODEL, PER_OPTION, built, space_of
 

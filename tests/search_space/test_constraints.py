@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from ax_mo.search_space.activity import Composer
+from ax_mo.search_space.group_scan import Composer
 from ax_mo.search_space.parameters import Range
 from tests.search_space.networks import built, message_of, parameter
 

@@ -10,8 +10,8 @@ import pytest
 
 from ax_mo.errors import ConfigError
 from ax_mo.hydra_project.project import Project, without_hydra
-from ax_mo.search_space.activity import Composer
 from ax_mo.search_space.build import build_space
+from ax_mo.search_space.group_scan import Composer
 from ax_mo.search_space.start import config_point, initial_points
 from tests.search_space.networks import message_of, space_of, when
 

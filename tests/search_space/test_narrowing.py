@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from ax_mo.search_space.activity import Composer
+from ax_mo.search_space.group_scan import Composer
 from ax_mo.search_space.parameters import Range, when_text
 from tests.search_space.networks import (
     BLOCK,

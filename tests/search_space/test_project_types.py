@@ -6,7 +6,7 @@ import pytest
 from hydra.core.config_store import ConfigStore
 
 from ax_mo.hydra_project.project import Project
-from ax_mo.search_space.activity import Composer
+from ax_mo.search_space.group_scan import Composer
 from ax_mo.search_space.parameters import Choice, Condition, Range
 from tests.search_space.networks import MakeProject, built, message_of, parameter, space_of
 

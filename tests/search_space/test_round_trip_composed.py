@@ -15,10 +15,10 @@ from ax_mo.errors import ConfigError
 from ax_mo.hydra_project.overrides import bare, quoted
 from ax_mo.hydra_project.project import chosen_option
 from ax_mo.optimizer.ax_space import AxSpace
-from ax_mo.search_space.activity import Composer
 from ax_mo.search_space.build import build_space
 from ax_mo.search_space.entries import read_entries
 from ax_mo.search_space.grammar import FixedOverride
+from ax_mo.search_space.group_scan import Composer
 from ax_mo.search_space.parameters import Choice, Parameter, Range
 from ax_mo.search_space.space import SearchSpace
 

@@ -9,8 +9,8 @@ from hydra.core.config_store import ConfigStore
 
 from ax_mo.errors import ConfigError
 from ax_mo.hydra_project.project import Project, without_hydra
-from ax_mo.search_space.activity import Composer
 from ax_mo.search_space.build import build_space
+from ax_mo.search_space.group_scan import Composer
 from ax_mo.search_space.space import SearchSpace
 from ax_mo.search_space.start import config_point, initial_points, values_in
 
