@@ -52,7 +52,7 @@ def _written(given: argparse.Namespace) -> Path:
 
 def _write_last(read: "Callable[[], StudyRecord]", path: Path) -> None:
     """Write the page, and leave it to a process that outlives this one, and the sweep, to add the model's parts."""
-    from ax_mo.html_report.last import add_model, write_plain
+    from ax_mo.html_report.update import add_model, write_plain
 
     if write_plain(read, path) and os.fork() == 0:
         os.nice(19)

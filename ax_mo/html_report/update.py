@@ -1,16 +1,24 @@
 """Writes a study's page where others may be writing it too: a sweep's own process, and people with ``ax-mo report``.
 
 A page is replaced by one that was read from the study later, and one with the model's parts by one that has them, too.
+The last page of a study is there at once, and some seconds of a processor later with the model's parts. Those are
+fitted anew, to this study's trials as they ended: the sweep's own model is one of the moment before, and has neither
+been validated nor asked what matters. Nobody waits for that: the sweep has ended when its page is there.
 """
 
+import _thread
 import fcntl
 import os
+import signal
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from ax_mo.html_report.page import FITTED, report_html
+from ax_mo.html_report.page import FITTED, MOST_FITTED, report_html
+from ax_mo.optimizer.diagnostics import FEWEST_TRIALS, Fitted
+from ax_mo.storage.lock import is_held
 from ax_mo.storage.snapshot import StudyRecord
 from ax_mo.trial.files import write_atomically
 
@@ -88,3 +96,57 @@ def _turn(directory: Path) -> Iterator[None]:
         yield
     finally:
         os.close(descriptor)
+
+
+# The last page
+
+COMING = (
+    "The model is being fitted, and will be on this page in a moment: load it again. Should the model not come, "
+    "'ax-mo report' followed by the sweep's directory brings it."
+)
+
+_LOOK_EVERY = 1.0
+"""Seconds after which a page that nobody wants any more ends at the latest."""
+
+
+def write_plain(read: Callable[[], StudyRecord], path: Path) -> bool:
+    """Write the page without the parts of a model; returns whether there are to be any.
+
+    Raises OSError and what ``read`` raises.
+    """
+    coming = len(Fitted(read(), MOST_FITTED).trials) >= FEWEST_TRIALS
+    update_report(read, path, fitted=not coming, note=COMING if coming else None)
+    return coming
+
+
+def add_model(read: Callable[[], StudyRecord], path: Path) -> None:
+    """Write the page once more, with the model's parts, unless it is another one by then or the study goes on.
+
+    Ends this process, by SIGTERM to itself, once that or the page's directory is gone. Raises as ``write_plain``.
+    """
+    plain = identity(path)
+
+    def is_wanted() -> bool:
+        return plain is not None and identity(path) == plain and not is_held(path.parent)
+
+    if is_wanted():
+        with _only_while(is_wanted):
+            text = report_html(read(), path)
+        replace_page(path, text, is_wanted)
+
+
+@contextmanager
+def _only_while(is_wanted: Callable[[], bool]) -> Iterator[None]:
+    done = threading.Event()
+
+    def watch() -> None:
+        while not done.wait(_LOOK_EVERY):
+            if not is_wanted():
+                _thread.interrupt_main(signal.SIGTERM)
+                return
+
+    threading.Thread(target=watch, name="ax_mo-last-page", daemon=True).start()
+    try:
+        yield
+    finally:
+        done.set()

@@ -93,7 +93,6 @@ class ResultFiles:
     """Keeps the files in ``sweep_dir`` current.
 
     ``recipe_text`` gives the content of one trial's file under ``pareto/``, or None where it has none.
-    ``on_written`` is called whenever there is something new.
     """
 
     def __init__(
@@ -102,13 +101,11 @@ class ResultFiles:
         keys: Sequence[str],
         goals: Goals,
         recipe_text: Callable[[Trial], str | None],
-        on_written: Callable[[], None] = lambda: None,
     ) -> None:
         self._dir = sweep_dir
         self._keys = keys
         self._goals = goals
         self._recipe_text = recipe_text
-        self._on_written = on_written
         self._stale = False
         self._written_at = 0.0
         self._current: set[Path] = set()  # files below pareto/ that are known to name this directory
@@ -128,7 +125,6 @@ class ResultFiles:
         self._write_pareto(pareto_front(ordered, self._goals))
         self._stale = False
         self._written_at = time.monotonic()
-        self._on_written()
 
     def _write_pareto(self, front: Sequence[Trial]) -> None:
         folder = self._dir / PARETO

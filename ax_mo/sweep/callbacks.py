@@ -9,6 +9,7 @@ from ax_mo.core.pareto import best_per_objective, hypervolume, pareto_front, ref
 from ax_mo.core.trial import Key, Status, Trial, TrialRun, Value
 from ax_mo.early_stopping.monitor import CurveWatch
 from ax_mo.early_stopping.stop_request import overdue
+from ax_mo.html_report.writer import ReportWriter
 from ax_mo.results.files import ResultFiles
 from ax_mo.runner.runner import EndCause
 from ax_mo.sweep.create_trial import cannot_write
@@ -189,19 +190,33 @@ class FilesCallback(Quiet):
             raise cannot_write(study.spec.sweep_dir, error) from None
 
 
-class TrackersCallback(Quiet):
-    """MLflow and others: told of every trial, and of the front whenever it changes."""
+class ReportCallback(Quiet):
+    """The page ``report.html``."""
 
-    def __init__(self, trackers: Trackers, progress: ProgressTracker) -> None:
-        self._trackers = trackers
-        self._progress = progress
+    def __init__(self, report: ReportWriter) -> None:
+        self._report = report
+
+    def submitted(self, study: Study, run: TrialRun) -> None:
+        self._report.changed()
 
     def ended(self, study: Study, trial: Trial) -> None:
-        self._trackers.ended(trial)
+        self._report.changed()
 
     def tick(self, study: Study) -> None:
-        self._progress.of(study)
-        self._trackers.front([trial.number for trial in self._progress.front], self._progress.hypervolume)
+        self._report.tick()
+
+
+class TrackersCallback(Quiet):
+    """MLflow and others, which read the study's database themselves."""
+
+    def __init__(self, trackers: Trackers) -> None:
+        self._trackers = trackers
+
+    def ended(self, study: Study, trial: Trial) -> None:
+        self._trackers.changed()
+
+    def tick(self, study: Study) -> None:
+        self._trackers.tick()
 
 
 class EarlyStoppingCallback(Quiet):

@@ -9,7 +9,7 @@ from ax_mo.hydra_project.saved import MULTIRUN
 from ax_mo.results.files import PARETO, RESULTS, TRIALS
 from ax_mo.storage.description import DESCRIPTION
 from ax_mo.storage.home import HOME
-from ax_mo.trackers.kept import FOLDER
+from ax_mo.trackers import FOLDER
 from ax_mo.trial.files import OF_A_TRIAL
 from ax_mo.trial.temporary import remove_left
 

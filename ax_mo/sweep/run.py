@@ -105,7 +105,8 @@ def _sweep(
         raise cannot_write(sweep_dir, error) from None
     finally:
         session.finish_trackers()  # after the page, which they log
-        session.report.cancel()
+        if session.report is not None:
+            session.report.cancel()
 
 
 def _dry_run(spec: StudySpec, jobs: Jobs | None, screen: Screen) -> None:

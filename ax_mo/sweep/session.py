@@ -18,7 +18,7 @@ from ax_mo.core.urls import with_absolute_path
 from ax_mo.early_stopping.monitor import CurveWatch
 from ax_mo.errors import StudyLost, StudyStopped
 from ax_mo.html_report import REPORT
-from ax_mo.html_report.writer import NoReport, report_writer
+from ax_mo.html_report.writer import report_writer
 from ax_mo.hydra_project.hydra_node import job_name_of
 from ax_mo.hydra_project.saved import save_sweep
 from ax_mo.optimizer.async_optimizer import AsyncOptimizer
@@ -39,6 +39,7 @@ from ax_mo.sweep.callbacks import (
     EarlyStoppingCallback,
     FilesCallback,
     ProgressTracker,
+    ReportCallback,
     ScreenCallback,
     TrackersCallback,
 )
@@ -209,7 +210,7 @@ class Session:
         launches = isinstance(self._workers, Launcher)
         limits = TimeLimits(None if launches else settings.trial_timeout, settings.timeout_hours)
         keys = plan.space.keys
-        files = ResultFiles(self._sweep_dir, keys, plan.goals, self._recipes.text, self.report.changed)
+        files = ResultFiles(self._sweep_dir, keys, plan.goals, self._recipes.text)
         assert self._trackers is not None
         found: list[Callback | None] = [
             FailureLimit(FailurePolicy(settings.max_failure_rate, settings.max_same_failures), notice),
@@ -218,7 +219,8 @@ class Session:
             early_stopping,
             FilesCallback(files),
             ScreenCallback(self._screen, self._progress, self._spec.own_point()),
-            TrackersCallback(self._trackers, self._progress),
+            None if self.report is None else ReportCallback(self.report),
+            TrackersCallback(self._trackers),
         ]
         return [callback for callback in found if callback is not None]
 
@@ -277,13 +279,9 @@ class Session:
 
     def write_report(self) -> None:
         """The last page of a study that has ended, and where it is."""
-        if not self._is_ours:
-            return
-        if not isinstance(self.report, NoReport):
+        if self._is_ours and self.report is not None:
             self._screen.header("ax_mo: writing the report; Ctrl-C does not wait for it")
-        line = self.report.finish()
-        if line:
-            self._screen.header(f"ax_mo: {line}")
+            self._screen.header(f"ax_mo: {self.report.finish()}")
 
 
 def _state(ending: Ending | None) -> State:

@@ -1,28 +1,36 @@
-"""Trackers that people already use: a study in MLflow, Weights & Biases and TensorBoard.
+"""A study in trackers that people already use: MLflow, Weights & Biases, TensorBoard, and any that a package adds.
 
-Nothing here imports one of them before a sweep has named it under ``hydra.sweeper.trackers``.
+Nothing here imports one of them before a sweep has named it under ``hydra.sweeper.trackers``; each then runs in a
+process of its own (``ax_mo.trackers.child``).
 """
 
 from collections.abc import Sequence
 from enum import StrEnum
-from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from ax_mo.core.trial import Trial
 from ax_mo.errors import ConfigError, closest
-from ax_mo.trackers.env import StudyTag
+from ax_mo.trial.files import read_json, write_json
+from ax_mo.trial.registry import Registry
 
 if TYPE_CHECKING:
     from ax_mo.storage.snapshot import StudyRecord
 
-TRACKERS = {
+_BUILT_IN = {
     "mlflow": "ax_mo.trackers.mlflow:MlflowTracker",
     "wandb": "ax_mo.trackers.wandb:WandbTracker",
     "tensorboard": "ax_mo.trackers.tensorboard:TensorBoardTracker",
 }
 """Each tracker's class, by the name of the package it needs, of its extra, and under ``hydra.sweeper.trackers``."""
+
+TRACKERS = Registry("ax_mo.trackers", _BUILT_IN)
+
+FOLDER = ".trackers"
+"""In the sweep directory: what trackers remember, and their logs."""
+_MOST_BYTES = 64 * 2**20
+"""A line for each trial."""
 
 
 class State(StrEnum):
@@ -34,19 +42,40 @@ class State(StrEnum):
 
 
 class Tracker(Protocol):
-    """Logs one study. Every call may come again after a resume and logs what is not logged yet; any may raise."""
+    """Logs one study; a class of its own is made with a ``StudyTag`` and the sweep's directory.
+
+    Its methods are called one after the other in a process of the tracker's own, may take their time, and may raise:
+    the error is shown to the user once, and everything is called again later, beginning with ``started``. Also after a
+    resume everything is called again. So what is logged already must not be logged twice.
+    """
 
     def started(self, record: "StudyRecord") -> str | None:
-        """A sweeper begins, or goes on. Returns the id of the study's own run, where trials can be put below it."""
+        """A sweeper begins, or goes on. Returns the id of MLflow's run of the study, and None for other trackers."""
 
     def ended(self, trial: Trial) -> None:
-        """The trial has completed, failed or been stopped early."""
+        """The trial is one of the study's own, and has completed, failed or been stopped early."""
 
-    def front(self, numbers: Sequence[int], hypervolume: float | None) -> None:
-        """These trials, and no others, are on the front now."""
+    def front(self, numbers: Sequence[int], hypervolume: float) -> None:
+        """The Pareto front has changed: it holds the trials of these numbers, and no others."""
 
     def finished(self, record: "StudyRecord", report: Path | None, state: State) -> None:
-        """The sweeper ends. ``record`` holds every trial, also those that could not be logged when they ended."""
+        """The sweeper ends, and every trial was told of. ``report`` is the study's page, where there is one."""
+
+
+class Kept:
+    """What a tracker remembers between sweepers: a JSON object in ``.trackers/<name>.json`` of the sweep directory."""
+
+    def __init__(self, directory: Path, name: str) -> None:
+        self._path = directory / FOLDER / f"{name}.json"
+        self.values: dict[str, Any] = read_json(self._path, _MOST_BYTES) or {}
+
+    def save(self, **values: Any) -> None:
+        self.values.update(values)
+        self._path.parent.mkdir(exist_ok=True)
+        write_json(self._path, self.values)
+
+    def forget(self) -> None:
+        self.values = {}
 
 
 def parse_trackers(given: Any) -> tuple[str, ...]:
@@ -57,12 +86,12 @@ def parse_trackers(given: Any) -> tuple[str, ...]:
     if not isinstance(names, Sequence):
         raise ConfigError(f"hydra.sweeper.trackers must be a list of names, such as [mlflow], not {given!r}.")
     for name in map(str, names):
-        if name not in TRACKERS:
+        if name not in _BUILT_IN and name not in TRACKERS.names:
             raise ConfigError(
-                f"hydra.sweeper.trackers: unknown tracker '{name}'; choose among {', '.join(TRACKERS)}."
-                f"{closest(name, TRACKERS)}"
+                f"hydra.sweeper.trackers: unknown tracker '{name}'; choose among {', '.join(TRACKERS.names)}."
+                f"{closest(name, TRACKERS.names)}"
             )
-        if not _is_installed(name):
+        if name in _BUILT_IN and not _is_installed(name):
             raise ConfigError(
                 f"hydra.sweeper.trackers: {name} is not installed here: pip install 'hydra-ax-mo[{name}]'."
             )
@@ -73,10 +102,3 @@ def _is_installed(name: str) -> bool:
     """Whether there is a package of the name, and not only a folder, such as the one in which W&B keeps its runs."""
     spec = find_spec(name)
     return spec is not None and spec.origin is not None
-
-
-def make_tracker(name: str, tag: StudyTag, directory: Path) -> Tracker:
-    """Import the tracker; ``directory`` is the sweep's."""
-    module, _, attribute = TRACKERS[name].partition(":")
-    tracker: Tracker = getattr(import_module(module), attribute)(tag, directory)
-    return tracker

@@ -1,24 +1,24 @@
-"""A tracker's own process: reads what happens as lines of JSON from its input, and answers with lines of JSON.
+"""A tracker's own process: told by lines of JSON that the study has changed, it logs what the study's database holds.
 
 A process of its own, since such a library may hang on its server, changes its process's environment (W&B's
-``WANDB_SERVICE``, which trials would inherit) and prints what it likes.
+``WANDB_SERVICE``, which trials would inherit) and prints what it likes. It answers with lines of JSON.
 """
 
 import errno
 import json
 import os
 import re
-import sys
 import time
-from dataclasses import fields
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
+from ax_mo.core.failures import in_order_of_end
 from ax_mo.core.pareto import hypervolume, pareto_front, reference_point
-from ax_mo.core.trial import Status, Trial
 from ax_mo.storage.snapshot import StudyRecord, record_of
 from ax_mo.storage.store import read_studies
-from ax_mo.trackers import State, Tracker, make_tracker
+from ax_mo.trackers import TRACKERS, State, Tracker
 from ax_mo.trackers.env import StudyTag
 
 # After an error, single trials wait: a server that does not answer must not hold the end up.
@@ -33,60 +33,62 @@ _LASTING = (errno.EEXIST, errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.EACCE
 _PASSING = ("INTERNAL_ERROR", "TEMPORARILY_UNAVAILABLE", "REQUEST_LIMIT_EXCEEDED")
 
 
-def trial_as_json(trial: Trial) -> dict[str, Any]:
-    """For ``trial_from_json``."""
-    return {field.name: getattr(trial, field.name) for field in fields(Trial)}
-
-
-def trial_from_json(content: dict[str, Any]) -> Trial:
-    """What ``trial_as_json`` gave, after a way through JSON."""
-    lists = {name: tuple(content[name]) for name in ("overrides", "samples")}
-    return Trial(**{**content, **lists, "status": Status(content["status"])})
-
-
 def main() -> None:
+    """The first line says of which study; each further one that it has changed, and the last how it has ended."""
     os.nice(5)  # trials first
     answers = os.fdopen(os.dup(1), "w", buffering=1)
     os.dup2(2, 1)  # what the library prints goes to the log
-    first = json.loads(sys.stdin.readline())
-    _Child(first, answers).run()
+    messages = _messages()
+    child = _Child(next(messages), answers)
+    child.catch_up()
+    for message in messages:
+        if message:
+            child.finish(message)
+        else:
+            child.catch_up()
+
+
+def _messages() -> Iterator[dict[str, Any]]:
+    """What stdin brings; of several changes that wait to be read, one."""
+    rest = b""
+    while piece := os.read(0, 65536):
+        *lines, rest = (rest + piece).split(b"\n")
+        read = [json.loads(line) for line in lines]
+        yield from [message for message in read if message] or read[:1]
 
 
 class _Child:
-    def __init__(self, first: dict[str, Any], answers: Any) -> None:
-        self._first = first
+    def __init__(self, study: dict[str, Any], answers: IO[str]) -> None:
+        self._study = study
+        self._directory = Path(study["directory"])
         self._answers = answers
         self._tracker: Tracker | None = None
         self._failed_at = float("-inf")
-        self._is_behind = True  # with what the study's database holds
-        self._front: tuple[list[int], float | None] | None = None
+        self._is_behind = True
+        """Whether the tracker may lack something that was logged, or begun to be, before."""
+        self._logged: set[int] = set()
+        self._front: list[int] | None = None
 
-    def run(self) -> None:
-        self._log({"event": "started"})
-        for line in sys.stdin:
-            message = json.loads(line)
-            if message["event"] == "finished":
-                self._finish(message)
-            elif time.monotonic() - self._failed_at > _PAUSE_SECONDS:
-                self._log(message)
-
-    def _log(self, message: dict[str, Any]) -> None:
-        """Once; what fails is caught up with by the next message."""
+    def catch_up(self) -> None:
+        """Once; what fails is made up for later."""
+        if time.monotonic() - self._failed_at <= _PAUSE_SECONDS:
+            return
         try:
-            self._handle(message)
+            self._log()
         except Exception as error:
             self._failed_at = time.monotonic()
-            self._is_behind = True
             self._answer(error=_one_line(error))
 
-    def _finish(self, message: dict[str, Any]) -> None:
+    def finish(self, end: dict[str, Any]) -> None:
         """Until it is logged, or the sweeper waits no longer: a server may be back in that time."""
+        report = None if end["report"] is None else Path(end["report"])
         while True:
             try:
-                self._handle(message)
+                tracker, record = self._log()
+                tracker.finished(record, report, State(end["state"]))
             except Exception as error:
                 self._is_behind = True
-                if not _may_pass(error) or time.monotonic() + 2 * _TRY_AGAIN_SECONDS > message["deadline"]:
+                if not _may_pass(error) or time.monotonic() + 2 * _TRY_AGAIN_SECONDS > end["deadline"]:
                     self._answer(lost=_one_line(error))
                     return
                 self._answer(waiting=_one_line(error))
@@ -95,44 +97,35 @@ class _Child:
                 self._answer(finished=True)
                 return
 
-    def _handle(self, message: dict[str, Any]) -> None:
+    def _log(self) -> tuple[Tracker, StudyRecord]:
+        """Log what has ended, one after the other, and how the front changes by it. Raises what the tracker raises."""
         if self._tracker is None:
-            tag = StudyTag(self._first["label"], self._first["id"])
-            self._tracker = make_tracker(self._first["tracker"], tag, Path(self._first["directory"]))
-        if self._is_behind:
-            record = self._record()
-            self._answer(parent=self._tracker.started(record))
-            self._log_front_of(self._tracker, record)
-            self._is_behind = False
-        event = message["event"]
-        if event == "ended":
-            self._tracker.ended(trial_from_json(message["trial"]))
-        elif event == "front":
-            self._log_front(self._tracker, message["numbers"], message["hypervolume"])
-        elif event == "finished":
-            record, report = self._record(), message["report"]
-            for trial in record.trials:
-                self._tracker.ended(trial)
-            self._log_front_of(self._tracker, record)
-            self._tracker.finished(record, None if report is None else Path(report), State(message["state"]))
+            make = TRACKERS.load(self._study["tracker"], "hydra.sweeper.trackers")
+            self._tracker = make(StudyTag(self._study["label"], self._study["id"]), self._directory)
+        tracker: Tracker = self._tracker
+        record = record_of(read_studies(self._study["url"], self._study["name"])[0], self._directory)
+        catches_up, self._is_behind = self._is_behind, True
+        if catches_up:
+            self._logged, self._front = set(), None
+            self._answer(parent=tracker.started(record))
+        imported = [trial for trial in record.trials if trial.is_imported]
+        ended = in_order_of_end(record.trials)
+        for count, trial in enumerate(ended, start=1):
+            if trial.number not in self._logged:
+                tracker.ended(trial)
+                self._logged.add(trial.number)
+                if not catches_up or count == len(ended):
+                    self._log_front(tracker, replace(record, trials=(*imported, *ended[:count])))
+        self._is_behind = False
+        return tracker, record
 
-    def _log_front_of(self, tracker: Tracker, record: StudyRecord) -> None:
-        """The front as the database has it: what was told of it may have been lost."""
-        front = pareto_front(record.trials, record.goals)
-        volume = hypervolume(front, record.goals, reference_point(record.trials, record.goals))
-        if front:
-            self._log_front(tracker, [trial.number for trial in front], volume)
-
-    def _log_front(self, tracker: Tracker, numbers: list[int], volume: float | None) -> None:
+    def _log_front(self, tracker: Tracker, record: StudyRecord) -> None:
         """Unless that is what was logged last."""
-        if (numbers, volume) != self._front:
-            self._front = None  # until all of it is logged
-            tracker.front(numbers, volume)
-            self._front = numbers, volume
-
-    def _record(self) -> StudyRecord:
-        study = read_studies(self._first["url"], self._first["name"])[0]
-        return record_of(study, Path(self._first["directory"]))
+        front = pareto_front(record.trials, record.goals)
+        numbers = sorted(trial.number for trial in front)
+        if numbers and numbers != self._front:
+            tracker.front(numbers, hypervolume(front, record.goals, reference_point(record.trials, record.goals)))
+            self._front = numbers
 
     def _answer(self, **values: Any) -> None:
         try:

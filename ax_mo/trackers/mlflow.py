@@ -9,7 +9,7 @@ import json
 import os
 import socket
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,7 @@ from mlflow.exceptions import MlflowException
 from ax_mo.core.objectives import Objective
 from ax_mo.core.trial import Status, Trial
 from ax_mo.storage.snapshot import StudyRecord
-from ax_mo.trackers import State
+from ax_mo.trackers import Kept, State
 from ax_mo.trackers.env import (
     ATTEMPT_TAG,
     MLFLOW_PARENT,
@@ -34,7 +34,6 @@ from ax_mo.trackers.env import (
     key_for,
     mlflow_tags,
 )
-from ax_mo.trackers.kept import Kept, known
 
 PARETO_TAG = "ax_mo.pareto"
 STATUS_TAG = "ax_mo.status"
@@ -74,7 +73,8 @@ class MlflowTracker:
 
     @property
     def _runs(self) -> dict[str, str]:
-        return known(self._kept.values, "runs")
+        runs = self._kept.values.get("runs")
+        return runs if isinstance(runs, dict) else {}
 
     def started(self, record: StudyRecord) -> str | None:
         parent = self._parent()
@@ -85,11 +85,10 @@ class MlflowTracker:
         if constraints:
             asked["constraints"] = ", ".join(constraints)
         self._describe(parent, {**asked, "seed": record.seed, **record.settings})
-        self._log_all(record.trials)
         return parent
 
     def ended(self, trial: Trial) -> None:
-        if str(trial.number) in self._runs or trial.is_imported or trial.status not in _STATUS:
+        if str(trial.number) in self._runs:
             return
         parent = self._parent()
         own = self._run_of(trial)
@@ -106,7 +105,7 @@ class MlflowTracker:
                 self._client.set_terminated(run_id, _STATUS[trial.status], _milliseconds(trial.ended))
         self._kept.save(runs={**self._runs, str(trial.number): run_id})
 
-    def front(self, numbers: Sequence[int], hypervolume: float | None) -> None:
+    def front(self, numbers: Sequence[int], hypervolume: float) -> None:
         runs = self._runs
         now = {runs[str(number)] for number in numbers if str(number) in runs}
         before, self._flagged = self._flagged, None  # a server may have set a flag although its answer is lost
@@ -115,13 +114,10 @@ class MlflowTracker:
         for run_id in before ^ now:
             self._client.set_tag(run_id, PARETO_TAG, "true" if run_id in now else "false")
         self._flagged = now
-        metrics = {"pareto_points": float(len(numbers))}
-        if hypervolume is not None:
-            metrics["hypervolume"] = hypervolume
+        metrics = {"pareto_points": float(len(numbers)), "hypervolume": hypervolume}
         self._log(self._parent(), {}, metrics, step=len(runs))
 
     def finished(self, record: StudyRecord, report: Path | None, state: State) -> None:
-        self._log_all(record.trials)
         parent = self._parent()
         self._adopt(parent)
         if report is not None:
@@ -177,10 +173,6 @@ class MlflowTracker:
             socket.create_connection((url.hostname, port), _PATIENCE).close()
 
     # Trials
-
-    def _log_all(self, trials: Iterable[Trial]) -> None:
-        for trial in trials:
-            self.ended(trial)
 
     def _run_of(self, trial: Trial) -> Any:
         """The run that we have begun for the trial, or the one that it has made itself, if it made just one."""

@@ -1,23 +1,18 @@
-"""The sweeper's side of its trackers: hands on what happens, and waits for nobody but a little at the end."""
+"""The sweeper's side of its trackers: a process for each, told that the study has changed and never waited for."""
 
 import contextlib
 import json
 import os
-import queue
 import signal
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
-from ax_mo.core.trial import Trial
-from ax_mo.trackers import State
-from ax_mo.trackers.child import trial_as_json
+from ax_mo.trackers import FOLDER, State
 from ax_mo.trackers.env import StudyTag
-from ax_mo.trackers.kept import FOLDER
 
 # What a process inherits from a sweeper that runs inside a W&B run of its own: whose connection it must not share.
 _NOT_INHERITED = ("WANDB_SERVICE",)
@@ -27,9 +22,9 @@ _CHILD = "import sys; sys.path.append(sys.argv[1]); from ax_mo.trackers.child im
 
 
 class Trackers:
-    """One process per tracker, and two threads that write to it and read from it. Nothing here blocks or raises.
+    """The processes of a study's trackers. Nothing here raises, and nothing but ``settle`` and ``finish`` waits.
 
-    ``database`` is where the study can be read, as URL and name; ``notice`` tells the user, from the caller's thread.
+    ``database`` is where the study can be read, as URL and name; ``notice`` tells the user.
     """
 
     def __init__(
@@ -40,151 +35,135 @@ class Trackers:
         directory: Path,
         notice: Callable[[str], None],
     ) -> None:
-        self._notice = notice
-        self._front: list[int] | None = None
-        self._processes: list[_Process] = []
-        for name in names:
-            first = {
-                "tracker": name, "label": tag.label, "id": tag.id,
-                "url": database[0], "name": database[1], "directory": str(directory),
-            }  # fmt: skip
+        url, name = database
+        study = {"label": tag.label, "id": tag.id, "url": url, "name": name, "directory": str(directory)}
+        self._children: list[_Child] = []
+        for tracker in names:
             try:
-                self._processes.append(_Process(name, directory, first))
+                self._children.append(_Child(tracker, study, directory, notice))
             except OSError as error:
-                notice(f"{name}: cannot be started: {error.strerror or error}")
+                notice(f"{tracker}: cannot be started: {error.strerror or error}")
 
     @property
     def parent(self) -> str | None:
         """MLflow's run of the study, as soon as it is known."""
-        return next((process.parent for process in self._processes if process.parent), None)
+        self.tick()
+        return next((child.parent for child in self._children if child.parent), None)
 
     def settle(self, patience: float) -> None:
         """Let MLflow make its database, where it is a file that is not there yet, before trials do so all at once."""
         uri = os.environ.get("MLFLOW_TRACKING_URI") or "sqlite:///mlflow.db"
         if uri.startswith("sqlite:///") and not Path(uri.removeprefix("sqlite:///")).exists():
-            for process in self._processes:
-                if process.name == "mlflow":
-                    process.started.wait(patience)
+            made = [child for child in self._children if child.name == "mlflow"]
+            self._wait(patience, lambda: all(child.has_answered or not child.is_running for child in made))
 
-    def ended(self, trial: Trial) -> None:
-        self._send({"event": "ended", "trial": trial_as_json(trial)})
+    def changed(self) -> None:
+        """A trial has ended, as the study's database says already."""
+        for child in self._children:
+            child.send({})
+        self.tick()
 
-    def front(self, numbers: Sequence[int], hypervolume: float | None) -> None:
-        """Called as often as one likes: only changes are handed on."""
-        if list(numbers) != self._front:
-            self._front = list(numbers)
-            self._send({"event": "front", "numbers": self._front, "hypervolume": hypervolume})
-        self._tell()
+    def tick(self) -> None:
+        """Tell the user what the trackers have to say."""
+        for child in self._children:
+            child.read()
 
     def finish(self, report: Path | None, state: State, patience: float) -> None:
         """Let them finish for ``patience`` seconds in all, or until Ctrl-C; then they are ended."""
         deadline = time.monotonic() + patience
-        told = None if report is None else str(report)
-        self._send({"event": "finished", "report": told, "state": state.value, "deadline": deadline})
+        end = {"report": None if report is None else str(report), "state": state.value, "deadline": deadline}
         try:
-            for process in self._processes:
-                process.send(None)
-            while time.monotonic() < deadline and any(process.is_running for process in self._processes):
-                self._tell()  # of a server that is waited for
-                time.sleep(0.05)
+            for child in self._children:
+                child.send(end)
+                child.hang_up()
+            self._wait(patience, lambda: not any(child.is_running for child in self._children))
         except KeyboardInterrupt:
             deadline = time.monotonic()
-        for process in self._processes:
-            process.close(deadline)
-        self._tell()
+        for child in self._children:
+            child.close(deadline)
 
-    def _send(self, message: dict[str, Any]) -> None:
-        for process in self._processes:
-            process.send(message)
-
-    def _tell(self) -> None:
-        for process in self._processes:
-            while not process.notices.empty():
-                self._notice(process.notices.get())
+    def _wait(self, seconds: float, is_done: Callable[[], bool]) -> None:
+        deadline = time.monotonic() + seconds
+        while not is_done() and time.monotonic() < deadline:
+            time.sleep(0.05)
+            self.tick()
 
 
-class _Process:
-    def __init__(self, name: str, directory: Path, first: dict[str, Any]) -> None:
+class _Child:
+    """A process that is fed lines of JSON and answers in such. Raises OSError when it cannot be started."""
+
+    def __init__(self, name: str, study: dict[str, Any], directory: Path, notice: Callable[[str], None]) -> None:
         self.name = name
         self.parent: str | None = None
-        self.started = threading.Event()
-        """Set when it has begun, or failed to."""
-        self.notices: queue.SimpleQueue[str] = queue.SimpleQueue()
+        self.has_answered = False
+        self._notice = notice
         self._log = directory / FOLDER / f"{name}.log"
         self._log.parent.mkdir(exist_ok=True)
-        self._told = False
-        self._waits = False
-        self._finished = False
-        self._messages: queue.SimpleQueue[dict[str, Any] | None] = queue.SimpleQueue()
+        self._unread = b""
+        self._told: set[str] = set()
         environment = {key: value for key, value in os.environ.items() if key not in _NOT_INHERITED}
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(
                 # -P: a folder called "wandb" in the working directory is W&B's own, and not its package
                 [sys.executable, "-P", "-c", _CHILD, str(Path(__file__).parents[2])],
-                stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, text=True, env=environment,
+                stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, bufsize=0, env=environment,
                 start_new_session=True,  # Ctrl-C is not meant for it
             )  # fmt: skip
         assert self._process.stdin is not None and self._process.stdout is not None
-        self.send(first)
-        self._writer = self._thread(self._write, self._process.stdin)
-        self._reader = self._thread(self._read, self._process.stdout)
-
-    def send(self, message: dict[str, Any] | None) -> None:
-        self._messages.put(message)
+        self._stdin, self._stdout = self._process.stdin, self._process.stdout
+        for stream in (self._stdin, self._stdout):
+            os.set_blocking(stream.fileno(), False)
+        self.send({"tracker": name, **study})  # not as an argument: everybody may see those, and a URL has a password
 
     @property
     def is_running(self) -> bool:
         return self._process.poll() is None
+
+    def send(self, message: dict[str, Any]) -> None:
+        """Hand on the message; one that does not fit into the pipe comes after many that say as much."""
+        with contextlib.suppress(OSError):
+            self._stdin.write(json.dumps(message).encode() + b"\n")
+
+    def hang_up(self) -> None:
+        with contextlib.suppress(OSError):
+            self._stdin.close()
+
+    def read(self) -> None:
+        """Take what it has answered so far, and tell the user of it."""
+        with contextlib.suppress(OSError):
+            while piece := self._stdout.read(65536):
+                *lines, self._unread = (self._unread + piece).split(b"\n")
+                for line in lines:
+                    self._take(json.loads(line))
+
+    def _take(self, answer: dict[str, Any]) -> None:
+        self.has_answered = True
+        self.parent = answer.get("parent") or self.parent
+        if answer.get("finished"):
+            self._told.add("end")
+        if "waiting" in answer:
+            self._tell("waiting", f"{answer['waiting']}; waiting for it a little. Ctrl-C does not wait")
+        if "lost" in answer:
+            self._tell("end", f"{answer['lost']}; a resume logs what is missing")
+        if "error" in answer:
+            self._tell("error", f"{answer['error']}; the study goes on, and what is missing is logged at its end")
+
+    def _tell(self, kind: str, text: str) -> None:
+        """Once of a kind: a server that is down is not worth more."""
+        if kind not in self._told:
+            self._told.add(kind)
+            self._notice(f"{self.name}: {text}")
 
     def close(self, deadline: float) -> None:
         """Wait for the end until ``deadline`` (monotonic), then bring it about."""
         try:
             self._process.wait(max(0.1, deadline - time.monotonic()))
         except subprocess.TimeoutExpired:
-            self._finished = True  # told
-            self.notices.put(f"{self.name}: did not finish in time and was left; a resume logs what is missing")
+            self.read()
+            self._tell("end", "did not finish in time and was left; a resume logs what is missing")
             with contextlib.suppress(OSError):
                 os.killpg(self._process.pid, signal.SIGKILL)
             self._process.wait()
-        self._reader.join(1.0)
-        if not self._finished:
-            self.notices.put(f"{self.name}: ended before its time (see {self._log})")
-
-    def _thread(self, work: Callable[[IO[str]], None], stream: IO[str]) -> threading.Thread:
-        thread = threading.Thread(target=work, args=(stream,), name=f"ax_mo-{self.name}", daemon=True)
-        thread.start()
-        return thread
-
-    def _write(self, stream: IO[str]) -> None:
-        with contextlib.suppress(OSError, ValueError):
-            while (message := self._messages.get()) is not None:
-                stream.write(json.dumps(message) + "\n")
-                stream.flush()
-        with contextlib.suppress(OSError):
-            stream.close()
-
-    def _read(self, stream: IO[str]) -> None:
-        for line in stream:
-            try:
-                answer = json.loads(line)
-            except ValueError:
-                continue
-            if answer.get("parent"):
-                self.parent = str(answer["parent"])
-            self.started.set()
-            self._finished |= bool(answer.get("finished"))
-            if answer.get("waiting") and not self._waits:
-                self._waits = True
-                self.notices.put(f"{self.name}: {answer['waiting']}; waiting for it a little. Ctrl-C does not wait")
-            if answer.get("lost"):
-                self._finished = True
-                self.notices.put(f"{self.name}: {answer['lost']}; a resume logs what is missing")
-            if answer.get("error"):
-                self._tell(f"{answer['error']}; the study goes on, and what is missing is logged at its end")
-        self.started.set()
-
-    def _tell(self, text: str) -> None:
-        """Once a tracker: a server that is down is not worth more."""
-        if not self._told:
-            self._told = True
-            self.notices.put(f"{self.name}: {text}")
+        self.read()
+        self._tell("end", f"ended before its time (see {self._log})")
+        self._stdout.close()

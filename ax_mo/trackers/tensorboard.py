@@ -8,7 +8,7 @@ import json
 import os
 import socket
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -23,9 +23,8 @@ from tensorboard.summary.writer.record_writer import RecordWriter
 from ax_mo.core.trial import Status, Trial
 from ax_mo.search_space.parameters import Choice, Parameter, Range
 from ax_mo.storage.snapshot import StudyRecord
-from ax_mo.trackers import State
+from ax_mo.trackers import Kept, State
 from ax_mo.trackers.env import StudyTag
-from ax_mo.trackers.kept import Kept
 
 FOLDER = "tensorboard"
 PARETO = "ax_mo/pareto"
@@ -54,11 +53,10 @@ class TensorBoardTracker:
         if not self._kept.values.get("experiment"):
             self._write("", [_experiment(self._tag.label, record)])
             self._kept.save(experiment=True)
-        self._log_all(record.trials)
         return None
 
     def ended(self, trial: Trial) -> None:
-        if trial.is_imported or trial.number in self._logged or trial.status not in _STATUS:
+        if trial.number in self._logged:
             return
         started, ended = _seconds(trial.started), _seconds(trial.ended)
         start = SessionStartInfo(group_name=str(trial.number), start_time_secs=started)
@@ -70,21 +68,16 @@ class TensorBoardTracker:
         self._logged.add(trial.number)
         self._kept.save(logged=sorted(self._logged))
 
-    def front(self, numbers: Sequence[int], hypervolume: float | None) -> None:
+    def front(self, numbers: Sequence[int], hypervolume: float) -> None:
         now = self._logged.intersection(numbers)
         for number in self._front ^ now:
             self._write(_folder(number), [_scalar(PARETO, float(number in now))])
             self._front = self._front ^ {number}  # at once: the next flag may fail
             self._kept.save(front=sorted(self._front))
-        if hypervolume is not None:
-            self._write("", [_scalar("ax_mo/hypervolume", hypervolume)], len(self._logged))
+        self._write("", [_scalar("ax_mo/hypervolume", hypervolume)], len(self._logged))
 
     def finished(self, record: StudyRecord, report: Path | None, state: State) -> None:
-        self._log_all(record.trials)
-
-    def _log_all(self, trials: Iterable[Trial]) -> None:
-        for trial in trials:
-            self.ended(trial)
+        pass
 
     def _write(self, folder: str, summaries: Sequence[Summary], step: int = 0) -> None:
         """Add to this process's file in the folder; several of the same second would be read in any order."""

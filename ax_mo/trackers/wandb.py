@@ -15,9 +15,8 @@ import wandb
 from ax_mo.core.pareto import pareto_front
 from ax_mo.core.trial import Trial
 from ax_mo.storage.snapshot import StudyRecord
-from ax_mo.trackers import State
+from ax_mo.trackers import Kept, State
 from ax_mo.trackers.env import StudyTag
-from ax_mo.trackers.kept import Kept
 
 
 class WandbTracker:
@@ -34,11 +33,10 @@ class WandbTracker:
         objectives = {o.name: {"goal": o.goal, "threshold": o.threshold} for o in record.goals.objectives}
         config = {"objectives": objectives, "space": record.space.describe(), "sweeper": dict(record.settings)}
         run.config.update(config, allow_val_change=True)
-        self._log_all(record.trials)
         return None
 
     def ended(self, trial: Trial) -> None:
-        if trial.is_imported or trial.number in self._logged or not trial.status.ended:
+        if trial.number in self._logged:
             return
         metrics = {f"metrics/{name}": value for name, value in trial.metrics.items()}
         params = {f"params/{key}": _plain(value) for key, value in trial.point.items()}
@@ -46,15 +44,11 @@ class WandbTracker:
         self._logged.add(trial.number)
         self._kept.save(logged=sorted(self._logged))
 
-    def front(self, numbers: Sequence[int], hypervolume: float | None) -> None:
-        line: dict[str, Any] = {"pareto_points": len(numbers)}
-        if hypervolume is not None:
-            line["hypervolume"] = hypervolume
-        self._run().log(line)
+    def front(self, numbers: Sequence[int], hypervolume: float) -> None:
+        self._run().log({"pareto_points": len(numbers), "hypervolume": hypervolume})
 
     def finished(self, record: StudyRecord, report: Path | None, state: State) -> None:
         run = self._run()
-        self._log_all(record.trials)
         run.log({"trials": _table(record)})
         run.summary["state"] = state.value
         if report is not None:
@@ -75,10 +69,6 @@ class WandbTracker:
                 settings=wandb.Settings(console="off", x_disable_stats=True),
             )
         return self._open
-
-    def _log_all(self, trials: Sequence[Trial]) -> None:
-        for trial in trials:
-            self.ended(trial)
 
 
 def _table(record: StudyRecord) -> Any:

@@ -10,9 +10,8 @@ from pathlib import Path
 import pytest
 
 from ax_mo.core.trial import Outcome, Status, TrialRun
-from ax_mo.html_report.last import COMING
 from ax_mo.html_report.page import FITTED
-from ax_mo.html_report.update import has_model
+from ax_mo.html_report.update import COMING, has_model
 from ax_mo.html_report.writer import ReportWriter
 from ax_mo.storage.lock import sole_sweeper
 from ax_mo.storage.snapshot import about

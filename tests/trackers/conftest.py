@@ -17,6 +17,7 @@ from ax_mo.core.trial import Status, TrialRun
 from ax_mo.search_space.parameters import Choice, Option, Range
 from ax_mo.search_space.space import SearchSpace
 from ax_mo.storage.snapshot import StudyRecord
+from ax_mo.trackers import Tracker
 from ax_mo.trackers.env import StudyTag
 
 SPACE = SearchSpace(
@@ -41,6 +42,14 @@ def trial(number: int, status: Status = Status.COMPLETED, **values: object) -> T
 def record(directory: Path, *trials: TrialRun) -> StudyRecord:
     created = "2026-01-01T00:00:00+00:00"
     return StudyRecord("study", directory, SPACE, GOALS, 1, created, trials, trials, {"n_trials": 4, "method": "fast"})
+
+
+def begin(tracker: Tracker, directory: Path, *trials: Trial) -> str | None:
+    """Tell the tracker of a study that has these trials, as its process does."""
+    parent = tracker.started(record(directory, *trials))
+    for ended in trials:
+        tracker.ended(ended)
+    return parent
 
 
 @pytest.fixture(scope="session")

@@ -10,7 +10,7 @@ import pytest
 from ax_mo.trackers import State
 from ax_mo.trackers.env import StudyTag, trial_environment
 
-from .conftest import record, trial
+from .conftest import begin, record, trial
 
 mlflow = pytest.importorskip("mlflow")
 
@@ -47,7 +47,7 @@ def test_resume_goes_on_with_the_same_run_and_makes_up_for_what_is_missing(tmp_p
     first.ended(trial(0))
     first.front([0], 0.1)
     again = tracker(tmp_path, experiment)
-    assert again.started(record(tmp_path, trial(0), trial(1))) == parent
+    assert begin(again, tmp_path, trial(0), trial(1)) == parent
     again.front([1], 0.2)
     again.finished(record(tmp_path, trial(0), trial(1)), None, State.INTERRUPTED)
     found = runs(experiment)
@@ -68,19 +68,19 @@ def test_flag_that_was_set_without_an_answer_is_taken_back(
         raise ConnectionError("the answer was lost")
 
     log = tracker(tmp_path, experiment)
-    log.started(record(tmp_path, trial(0), trial(1)))
+    begin(log, tmp_path, trial(0), trial(1))
     with monkeypatch.context() as patch, pytest.raises(ConnectionError):
         patch.setattr(mlflow.MlflowClient, "set_tag", unanswered)
         log.front([0], 0.1)
     if resumed:
         log = tracker(tmp_path, experiment)
-        log.started(record(tmp_path, trial(0), trial(1)))
+        begin(log, tmp_path, trial(0), trial(1))
     log.front([1], 0.2)
     assert [runs(experiment)[f"trial {n}"].data.tags["ax_mo.pareto"] for n in (0, 1)] == ["false", "true"]
 
 
 def test_run_that_somebody_deleted_is_made_anew(tmp_path: Path, experiment: str) -> None:
-    first = tracker(tmp_path, experiment).started(record(tmp_path, trial(0)))
+    first = begin(tracker(tmp_path, experiment), tmp_path, trial(0))
     mlflow.MlflowClient().delete_run(first)
     second = tracker(tmp_path, experiment).started(record(tmp_path))
     assert second != first and runs(experiment)["nas"].info.run_id == second

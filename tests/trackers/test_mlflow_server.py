@@ -50,11 +50,10 @@ class Study:
         self.log = Trackers(["mlflow"], self._database, self._tag, self.directory, self.notices.append)
         return self.log
 
-    def ended(self, number: int, front: list[int]) -> None:
+    def ended(self, number: int) -> None:
         better_than_the_last = {"val/acc": 0.5 + number / 10, "size": 10.0}
         self._store.add([trial(number, metrics=better_than_the_last)])
-        self.log.ended(trial(number))
-        self.log.front(front, 0.1)
+        self.log.changed()
 
 
 def wait_for(condition: Callable[[], object], seconds: float = 60.0) -> None:
@@ -116,18 +115,18 @@ def test_study_is_a_run_with_one_for_each_trial_below_it(
 # BUG: what was told while the server was away was told once; the end of a study logged its trials, but not its front.
 def test_outage_costs_nothing_that_the_end_or_a_resume_cannot_make_up_for(server: MlflowServer, tmp_path: Path) -> None:
     study = Study(tmp_path / "sweep")
-    study.ended(0, [0])
+    study.ended(0)
     wait_for(lambda: states(server).get("trial 0") == ("FINISHED", "true"))
     server.kill()
-    study.ended(1, [1])
-    wait_for(lambda: study.log.front([1], 0.1) or study.notices)
+    study.ended(1)
+    wait_for(lambda: study.log.tick() or study.notices)
     assert "the study goes on" in study.notices[0]
     study.log.finish(None, State.FINISHED, 3.0)
     assert study.notices[-1].endswith("a resume logs what is missing") and len(study.notices) <= 3
 
     study.sweeper()
-    study.ended(2, [2])
-    wait_for(lambda: study.log.front([2], 0.1) or len(study.notices) > 3)
+    study.ended(2)
+    wait_for(lambda: study.log.tick() or len(study.notices) > 3)
     threading.Timer(1.0, server.start).start()
     study.log.finish(None, State.FINISHED, 180.0)
     assert states(server) == {
@@ -143,7 +142,7 @@ def test_password_of_the_server_is_in_no_file_and_no_notice(
 ) -> None:
     monkeypatch.setenv("MLFLOW_TRACKING_URI", server.address.replace("//", "//someone:s3%2Fcret@"))
     study = Study(tmp_path / "sweep")
-    study.ended(0, [0])
+    study.ended(0)
     study.log.finish(None, State.FINISHED, 60.0)
     assert states(server)["trial 0"] == ("FINISHED", "true") and study.notices == []
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://someone:s3%2Fcret@127.0.0.1:9")  # where nobody answers

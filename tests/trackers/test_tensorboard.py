@@ -1,6 +1,5 @@
 """The study in TensorBoard's HParams tab, read back as TensorBoard reads it."""
 
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,7 +11,7 @@ from ax_mo.core.trial import Status
 from ax_mo.trackers import State
 from ax_mo.trackers.tensorboard import PARETO, TensorBoardTracker
 
-from .conftest import TAG, record, trial
+from .conftest import TAG, begin, record, trial
 
 
 def read(folder: Path) -> EventAccumulator:
@@ -51,7 +50,7 @@ def test_tab_is_filled(tmp_path: Path) -> None:
 # BUG: a flag that was written before another one could not be was not known of, and never taken back.
 def test_flag_is_taken_back_although_the_next_one_could_not_be_written(tmp_path: Path) -> None:
     log = TensorBoardTracker(TAG, tmp_path)
-    log.started(record(tmp_path, trial(0), trial(1)))
+    begin(log, tmp_path, trial(0), trial(1))
     folder = tmp_path / "tensorboard" / "trial_1"
     folder.rename(tmp_path / "away")
     folder.write_text("in the way")
@@ -70,9 +69,8 @@ def test_resume_adds_and_repeats_nothing(tmp_path: Path) -> None:
     log.ended(trial(0))
     log.front([0], 0.1)
     again = TensorBoardTracker(TAG, tmp_path)
-    again.started(record(tmp_path, trial(0), trial(1)))
+    begin(again, tmp_path, trial(0), trial(1))
     again.front([1], 0.2)
-    again.ended(replace(trial(1), number=-1))
     first = read(tmp_path / "tensorboard" / "trial_0")
     assert len(first.Scalars("val/acc")) == 1
     assert [event.value for event in first.Scalars(PARETO)] == [1, 0]

@@ -13,7 +13,7 @@ import pytest
 from ax_mo.core.trial import Status
 from ax_mo.trackers import State
 
-from .conftest import TAG, record, trial
+from .conftest import TAG, begin, record, trial
 
 pytest.importorskip("wandb")
 
@@ -81,7 +81,7 @@ def test_study_is_a_run_of_its_group_and_goes_on_after_a_resume(tmp_path: Path) 
     first.finished(record(tmp_path, trial(0)), None, State.INTERRUPTED)
     time.sleep(1.1)  # W&B names an offline run's folder by the second
     again = WandbTracker(TAG, tmp_path)
-    again.started(record(tmp_path, trial(0), trial(1, Status.FAILED)))
+    begin(again, tmp_path, trial(0), trial(1, Status.FAILED))
     (tmp_path / "report.html").write_text("<p>")
     again.finished(record(tmp_path, trial(0), trial(1, Status.FAILED)), tmp_path / "report.html", State.FINISHED)
 
