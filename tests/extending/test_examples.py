@@ -1,7 +1,9 @@
 """Each example of ``docs/extending.md`` works as the page says, in a real sweep."""
 
+import json
 import re
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -24,3 +26,17 @@ def test_metric_source(example: Example) -> None:
     assert sweep.result(0)["sources"]["model_size"] == "file_size"
     with pytest.raises(ConfigError, match=r"^hydra\.sweeper\.metrics\.size\.unit: 'gb' is not known"):
         parse_metric_sources({"size": {"source": "file_size", "path": "x", "unit": "gb"}})
+
+
+def test_tracker(example: Example, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    sweep = example("A tracker")
+    sweep.forked = False
+    for count in (1, 2):
+        done = sweep.completed("hydra.sweeper.method=random_search", trials=count)
+        assert "ax_mo: study_log:" not in done.output
+    lines = [json.loads(line) for line in (tmp_path / "studies.jsonl").read_text().splitlines()]
+    assert [line.get("trial", line.get("state")) for line in lines] == [0, "finished", 1, "finished"]
+    assert {"loss", "size"} <= lines[0]["metrics"].keys() and lines[0]["params"].keys() == {"x"}
+    assert lines[-1]["front"] == [solution["trial"] for solution in sweep.solutions()]
+    assert len({line["study"] for line in lines}) == 1
