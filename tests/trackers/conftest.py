@@ -44,7 +44,7 @@ def record(directory: Path, *trials: TrialRun) -> StudyRecord:
     return StudyRecord("study", directory, SPACE, GOALS, 1, created, trials, trials, {"n_trials": 4, "method": "fast"})
 
 
-def begin(tracker: Tracker, directory: Path, *trials: Trial) -> str | None:
+def begin(tracker: Tracker, directory: Path, *trials: TrialRun) -> str | None:
     """Tell the tracker of a study that has these trials, as its process does."""
     parent = tracker.started(record(directory, *trials))
     for ended in trials:

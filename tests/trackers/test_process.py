@@ -8,7 +8,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from ax_mo.core.trial import Trial
+from ax_mo.core.trial import TrialRun
 from ax_mo.errors import ConfigError
 from ax_mo.storage.snapshot import about
 from ax_mo.storage.store import Definition, Store
@@ -23,7 +23,7 @@ def trackers(directory: Path, notices: list[str], *names: str) -> Trackers:
     return Trackers(names, database(directory), TAG, directory, notices.append)
 
 
-def add(directory: Path, *trials: Trial) -> None:
+def add(directory: Path, *trials: TrialRun) -> None:
     about_it = json.dumps(about(SPACE, GOALS, {}, {}))
     store = Store.open(*database(directory), None, Definition({}, {}, (), about_it), 1)
     store.add(trials)
