@@ -15,14 +15,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from ax_mo.errors import ConfigError
-from ax_mo.runner.torchx_app import LOCAL, TorchXSettings
+from ax_mo.runner.torchx_app import LOCAL, LauncherSettings
 
 CONTAINERS = (
     "local_docker", "kubernetes", "kubernetes_mcad", "aws_batch", "aws_sagemaker", "gcp_batch", "lsf"
 )  # fmt: skip
 
 
-def check_image(settings: TorchXSettings) -> None:
+def check_image(settings: LauncherSettings) -> None:
     """Raises ConfigError where the scheduler cannot work without an image, or has no use for one."""
     scheduler = settings.scheduler
     if scheduler in CONTAINERS and not settings.image:
@@ -38,7 +38,7 @@ def check_image(settings: TorchXSettings) -> None:
 
 
 @contextmanager
-def image_of(settings: TorchXSettings) -> Iterator[str]:
+def image_of(settings: LauncherSettings) -> Iterator[str]:
     """The image for one submission, until the scheduler has it."""
     if settings.scheduler == "ray":
         with tempfile.TemporaryDirectory(prefix="ax_mo-ray-", ignore_cleanup_errors=True) as empty:

@@ -21,8 +21,8 @@ from ax_mo.runner.in_place import is_trial, refuse_inside_a_job, run_in_place
 from ax_mo.runner.job import JobSpec, JobState, Phase, job_name
 from ax_mo.runner.outcome import outcome_of, result_of
 from ax_mo.runner.scheduler_runner import SchedulerRunner
-from ax_mo.runner.settings import launcher_settings, parallel_jobs
-from ax_mo.runner.torchx_jobs import torchx_jobs
+from ax_mo.runner.schedulers import open_scheduler, parallel_jobs
+from ax_mo.runner.settings import launcher_settings
 from ax_mo.trial.current import disown_ranks
 
 log = logging.getLogger(__name__)
@@ -60,7 +60,7 @@ def launch(
     refuse_inside_a_job()
     values = launcher_settings(settings)
     program = this_program(task_overrides(config), hydra_overrides(config)).with_python(values.python)
-    jobs = torchx_jobs(values)
+    jobs = open_scheduler(values)
     jobs.check()
     disown_ranks()
     try:

@@ -8,12 +8,11 @@ from pathlib import Path
 from ax_mo.core.process import identity
 from ax_mo.core.trial import Key, Status, TrialRun
 from ax_mo.errors import StudyStopped
-from ax_mo.runner.arrival import Arrivals
 from ax_mo.runner.end_requests import EndRequests
-from ax_mo.runner.job import CancelFailed, Job, Jobs, JobSpec, JobState, NoAnswer, Phase, SubmitLater
+from ax_mo.runner.job import CancelFailed, Job, JobSpec, JobState, NoAnswer, Phase, Scheduler, SubmitLater
 from ax_mo.runner.outcome import has_result
-from ax_mo.runner.retry import Silence, Submissions
 from ax_mo.runner.runner import Cancelled, EndCause, JobChange
+from ax_mo.runner.waiting import ResultGrace, Silence, Submissions
 
 _OVER = JobState(Phase.ENDED)
 
@@ -49,7 +48,7 @@ class SchedulerRunner:
 
     outlives_sweeper = True
 
-    def __init__(self, jobs: Jobs, n_jobs: int, wake: threading.Event, notice: Callable[[str], None]) -> None:
+    def __init__(self, jobs: Scheduler, n_jobs: int, wake: threading.Event, notice: Callable[[str], None]) -> None:
         self._jobs = jobs
         self.has_queue = jobs.has_queue
         self._n_jobs = n_jobs
@@ -57,7 +56,7 @@ class SchedulerRunner:
         self._notice = notice
         self._watched: dict[Key, _Watched] = {}
         self._left_open: list[_LeftOpen] = []
-        self._arrivals = Arrivals(jobs.result_grace_seconds)
+        self._grace = ResultGrace(jobs.result_grace_seconds)
         self._submissions = Submissions()
         self._silence = Silence()
         self._end_requests = EndRequests(jobs.has_queue, jobs.grace_seconds)
@@ -106,7 +105,7 @@ class SchedulerRunner:
         key = watched.key
         if watched.place and watched.has_result():
             state = _OVER  # all that can be known of it
-        over = state.phase is Phase.ENDED and self._arrivals.complete(key, state, watched.has_result())
+        over = state.phase is Phase.ENDED and self._grace.expired(key, state, watched.has_result())
         if not over and self._end_requests.is_given_up(key, state):
             over, state = True, JobState(Phase.UNKNOWN)
         if over:

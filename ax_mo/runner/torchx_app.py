@@ -15,7 +15,7 @@ SESSION = "ax_mo"
 
 
 @dataclass(frozen=True)
-class TorchXSettings:
+class LauncherSettings:
     """``hydra.launcher`` as values, in TorchX's own terms."""
 
     scheduler: str = LOCAL
@@ -68,7 +68,7 @@ def _slurm_scheduler(session_name: str, **_parameters: Any) -> Any:
 
 
 def app_of(
-    spec: JobSpec, argv: Sequence[str], settings: TorchXSettings, env: Mapping[str, str], image: str = ""
+    spec: JobSpec, argv: Sequence[str], settings: LauncherSettings, env: Mapping[str, str], image: str = ""
 ) -> Any:
     """A fresh AppDef: TorchX 0.7.0 changes the one it is given."""
     from torchx.specs import AppDef, Resource, Role

@@ -16,11 +16,10 @@ from ax_mo.hydra_project.hydra_node import in_force, sweep_dir_of
 from ax_mo.hydra_project.project import Project, hydra_overrides
 from ax_mo.results.files import TRIALS
 from ax_mo.runner.in_place import is_trial, refuse_inside_a_job, run_in_place
-from ax_mo.runner.job import Jobs
-from ax_mo.runner.local_jobs import LocalJobs
+from ax_mo.runner.job import Scheduler
+from ax_mo.runner.schedulers import open_scheduler
 from ax_mo.runner.settings import launcher_settings
-from ax_mo.runner.torchx_app import TorchXSettings
-from ax_mo.runner.torchx_jobs import torchx_jobs
+from ax_mo.runner.torchx_app import LauncherSettings
 from ax_mo.storage.lock import sole_sweeper
 from ax_mo.sweep.create_trial import cannot_write
 from ax_mo.sweep.dry_run import preview
@@ -109,7 +108,7 @@ def _sweep(
             session.report.cancel()
 
 
-def _dry_run(spec: StudySpec, jobs: Jobs | None, screen: Screen) -> None:
+def _dry_run(spec: StudySpec, jobs: Scheduler | None, screen: Screen) -> None:
     """Show what would be done. Raises ConfigError where it is known that trials must fail."""
     shown = preview(spec)
     screen.header(shown.text)
@@ -119,7 +118,7 @@ def _dry_run(spec: StudySpec, jobs: Jobs | None, screen: Screen) -> None:
         jobs.check()
 
 
-def _program(values: TorchXSettings | None, arguments: Sequence[str], config: DictConfig) -> Program | None:
+def _program(values: LauncherSettings | None, arguments: Sequence[str], config: DictConfig) -> Program | None:
     """How to run this program again; None where it cannot be, and the launcher has no need of it."""
     try:
         program = this_program(list(arguments), hydra_overrides(config))
@@ -135,12 +134,12 @@ def _is_torchx(launcher: Launcher) -> bool:
     return type(launcher).__name__ == "TorchXLauncher"
 
 
-def _jobs(values: TorchXSettings, settings: Settings) -> Jobs:
+def _jobs(values: LauncherSettings, settings: Settings) -> Scheduler:
     """Where trials run; raises ConfigError when so many at once cannot."""
-    jobs = torchx_jobs(values)
+    jobs = open_scheduler(values)
     if not settings.dry_run:
         jobs.check()
-    if isinstance(jobs, LocalJobs) and jobs.capacity is not None and jobs.capacity < settings.n_jobs:
+    if jobs.capacity is not None and jobs.capacity < settings.n_jobs:
         raise ConfigError(
             f"hydra.sweeper.n_jobs={settings.n_jobs} with hydra.launcher.gpu={values.gpu} needs "
             f"{settings.n_jobs * values.gpu} GPUs; this machine has room for {jobs.capacity} such job(s)."

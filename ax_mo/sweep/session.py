@@ -24,7 +24,7 @@ from ax_mo.hydra_project.saved import save_sweep
 from ax_mo.optimizer.async_optimizer import AsyncOptimizer
 from ax_mo.results.files import ResultFiles
 from ax_mo.results.promote import Recipes
-from ax_mo.runner.job import Jobs
+from ax_mo.runner.job import Scheduler
 from ax_mo.runner.launcher_runner import LauncherRunner
 from ax_mo.runner.runner import Runner
 from ax_mo.runner.scheduler_runner import SchedulerRunner
@@ -74,7 +74,7 @@ _CURVE_SECONDS = 0.05
 class Session:
     """A sweep over one study. ``workers`` are a scheduler's jobs, or a Hydra launcher that is none of ours."""
 
-    def __init__(self, spec: StudySpec, workers: Jobs | Launcher, screen: Screen) -> None:
+    def __init__(self, spec: StudySpec, workers: Scheduler | Launcher, screen: Screen) -> None:
         self._spec = spec
         self._settings = spec.settings
         self._workers = workers

@@ -40,3 +40,11 @@ def test_tracker(example: Example, tmp_path: Path, monkeypatch: pytest.MonkeyPat
     assert {"loss", "size"} <= lines[0]["metrics"].keys() and lines[0]["params"].keys() == {"x"}
     assert lines[-1]["front"] == [solution["trial"] for solution in sweep.solutions()]
     assert len({line["study"] for line in lines}) == 1
+
+
+def test_runner_runs_the_trials(example: Example) -> None:
+    sweep = example("A runner")
+    sweep.completed()
+    with sweep.database() as connection:
+        handles = [handle for (handle,) in connection.execute("select handle from ax_mo_trial")]
+    assert all(handle.startswith("children://") for handle in handles)

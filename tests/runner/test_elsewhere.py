@@ -9,8 +9,8 @@ import pytest
 from ax_mo.core.process import identity
 from ax_mo.runner.elsewhere import Elsewhere, declare_lost, out_of_reach, silence
 from ax_mo.runner.job import Cause, Job, JobState, Phase
-from ax_mo.runner.local_jobs import LocalJobs
-from ax_mo.runner.torchx_app import TorchXSettings
+from ax_mo.runner.local_scheduler import LocalScheduler
+from ax_mo.runner.torchx_app import LauncherSettings
 from ax_mo.trial.files import HEARTBEAT, PID
 
 STAT = Path("/proc/self/stat").read_text().strip()
@@ -35,7 +35,7 @@ def look(tmp_path: Path) -> Callable[[], JobState]:
     jobs = []
 
     def state() -> JobState:
-        jobs.append(LocalJobs(TorchXSettings()))
+        jobs.append(LocalScheduler(LauncherSettings()))
         (found,) = jobs[-1].states([Job("local_cwd://ax_mo/trial-1", tmp_path)])
         return found
 
@@ -93,7 +93,7 @@ def test_job_of_this_machine_is_not_out_of_reach_however_silent(tmp_path: Path) 
 
 def test_cancelling_a_job_of_another_machine_ends_nobody_here(tmp_path: Path) -> None:
     started(tmp_path)
-    jobs = LocalJobs(TorchXSettings())
+    jobs = LocalScheduler(LauncherSettings())
     jobs.cancel([Job("local_cwd://ax_mo/trial-1", tmp_path)])  # would end this process
     jobs.close()
 

@@ -13,8 +13,8 @@ from torchx.schedulers import DEFAULT_SCHEDULER_MODULES
 
 from ax_mo.errors import ConfigError
 from ax_mo.runner.job import JobSpec, SubmitLater
-from ax_mo.runner.torchx_app import TorchXSettings
-from ax_mo.runner.torchx_jobs import torchx_jobs
+from ax_mo.runner.schedulers import open_scheduler
+from ax_mo.runner.torchx_app import LauncherSettings
 
 CONTAINERS = ["local_docker", "kubernetes", "kubernetes_mcad", "aws_batch", "aws_sagemaker", "gcp_batch", "lsf"]
 
@@ -44,7 +44,7 @@ def test_ray_leaves_a_project_under_the_temporary_directory_as_it_is(
     sweep.mkdir(parents=True)
     before = checksum(project)
 
-    jobs = torchx_jobs(TorchXSettings(scheduler="ray"))
+    jobs = open_scheduler(LauncherSettings(scheduler="ray"))
     handle = jobs.submit(JobSpec("ax-token-0-a1", (sys.executable, "train.py"), sweep, project, {"A": "x,y"}))
     assert checksum(project) == before
     ray.down = True
@@ -66,7 +66,7 @@ def test_ray_job_runs_where_the_user_is_and_writes_its_files_where_they_are_look
         path.mkdir()
     monkeypatch.chdir(project)
     show = (sys.executable, "-c", "import os, sys; print(os.getcwd(), sys.argv[1:])", "$HOME", "a b")
-    torchx_jobs(TorchXSettings(scheduler="ray")).submit(JobSpec("ax-token-0-a1", show, directory, project))
+    open_scheduler(LauncherSettings(scheduler="ray")).submit(JobSpec("ax-token-0-a1", show, directory, project))
     (actor,) = json.loads(json.loads(ray.files[0]["actors.json"]))
     subprocess.run(actor["command"], cwd=elsewhere, check=True)
     assert (directory / "stdout.log").read_text() == f"{project} ['$HOME', 'a b']\n"
@@ -74,7 +74,7 @@ def test_ray_job_runs_where_the_user_is_and_writes_its_files_where_they_are_look
 
 def test_ray_is_given_no_image(ray: Any) -> None:
     with pytest.raises(ConfigError, match=r"hydra\.launcher\.image=/scratch/me: .* Leave it out"):
-        torchx_jobs(TorchXSettings(scheduler="ray", image="/scratch/me"))
+        open_scheduler(LauncherSettings(scheduler="ray", image="/scratch/me"))
 
 
 @pytest.mark.parametrize("scheduler", CONTAINERS)
@@ -82,7 +82,7 @@ def test_schedulers_of_containers_need_an_image(scheduler: str) -> None:
     if scheduler not in DEFAULT_SCHEDULER_MODULES:
         pytest.skip("later TorchX's have fewer schedulers")
     with pytest.raises(ConfigError, match=rf"hydra\.launcher\.image: the scheduler '{scheduler}' runs containers"):
-        torchx_jobs(TorchXSettings(scheduler=scheduler))
+        open_scheduler(LauncherSettings(scheduler=scheduler))
 
 
 def test_every_scheduler_of_this_torchx_is_known_for_what_it_does_with_images() -> None:

@@ -12,14 +12,14 @@ class Refuse:
         assert name.split(".")[0] not in ("urllib3", "docker", "requests", "filelock", "tabulate"), name
 
 sys.meta_path.insert(0, Refuse())
-from ax_mo.runner.torchx_app import TorchXSettings
-from ax_mo.runner.torchx_jobs import torchx_jobs
+from ax_mo.runner.torchx_app import LauncherSettings
+from ax_mo.runner.schedulers import open_scheduler
 from ax_mo.runner.job import JobSpec, Job, Phase
 from pathlib import Path
 import time
 
 directory = Path(sys.argv[2])
-jobs = torchx_jobs(TorchXSettings(scheduler=sys.argv[1]))
+jobs = open_scheduler(LauncherSettings(scheduler=sys.argv[1]))
 if sys.argv[1] == "local_cwd":
     job = Job(jobs.submit(JobSpec("a", ("true",), directory, directory)), directory)
     while jobs.states([job])[0].phase is not Phase.ENDED:

@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 
 from ax_mo.runner.job import Cause, Job, JobSpec, Phase
-from ax_mo.runner.torchx_app import TorchXSettings
-from ax_mo.runner.torchx_jobs import torchx_jobs
+from ax_mo.runner.schedulers import open_scheduler
+from ax_mo.runner.torchx_app import LauncherSettings
 from tests.slurm.conftest import (
     CONTROLLER_PID,
     job_of,
@@ -75,7 +75,7 @@ def test_requeued_job_runs_again_and_is_one_trial(sweep: Sweep) -> None:
 def test_job_of_a_node_that_fails_has_the_cause(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SBATCH_NO_REQUEUE", "1")  # TorchX asks for the contrary
     monkeypatch.chdir(tmp_path)
-    jobs = torchx_jobs(TorchXSettings(scheduler="slurm"))
+    jobs = open_scheduler(LauncherSettings(scheduler="slurm"))
     directory = tmp_path / "0"
     directory.mkdir()
     job = Job(jobs.submit(JobSpec("ax-nodefail-0-a1", ("sleep", "100"), directory, tmp_path)), directory)

@@ -7,7 +7,7 @@ import pytest
 from torchx.schedulers import DEFAULT_SCHEDULER_MODULES
 
 from ax_mo.errors import ConfigError
-from ax_mo.runner.cluster_jobs import ClusterJobs
+from ax_mo.runner.cluster_scheduler import ClusterScheduler
 from ax_mo.runner.job import (
     CancelFailed,
     Cause,
@@ -20,17 +20,17 @@ from ax_mo.runner.job import (
     SubmitRefused,
     job_name,
 )
-from ax_mo.runner.torchx_app import TorchXSettings
-from ax_mo.runner.torchx_jobs import torchx_jobs
+from ax_mo.runner.schedulers import open_scheduler
+from ax_mo.runner.torchx_app import LauncherSettings
 
 needs_ray_scheduler = pytest.mark.skipif(
     "ray" not in DEFAULT_SCHEDULER_MODULES, reason="later TorchX's have no Ray scheduler"
 )
 
 
-def opened(**settings: Any) -> ClusterJobs:
-    jobs = torchx_jobs(TorchXSettings(scheduler="ray", **settings))
-    assert isinstance(jobs, ClusterJobs)
+def opened(**settings: Any) -> ClusterScheduler:
+    jobs = open_scheduler(LauncherSettings(scheduler="ray", **settings))
+    assert isinstance(jobs, ClusterScheduler)
     return jobs
 
 
@@ -104,7 +104,7 @@ def test_job_that_an_answering_scheduler_does_not_know_is_lost_after_its_time(
 ) -> None:
     jobs = opened(unknown_timeout=50.0)
     now = [1000.0]
-    monkeypatch.setattr("ax_mo.runner.cluster_jobs.time.monotonic", lambda: now[0])
+    monkeypatch.setattr("ax_mo.runner.cluster_scheduler.time.monotonic", lambda: now[0])
     monkeypatch.setattr(jobs._runner, "status", lambda _handle: None)
     job = Job("ray://ax_mo/127.0.0.1:8265-gone", tmp_path)
     assert jobs.states([job]) == [JobState(Phase.UNKNOWN)]
@@ -183,7 +183,7 @@ def test_scheduler_that_can_be_asked_passes_the_check_and_is_given_no_job(ray: A
 def test_scheduler_args_that_torchx_would_ignore_or_refuse_are_named(
     scheduler: str, arguments: dict[str, Any], message: str
 ) -> None:
-    jobs = torchx_jobs(TorchXSettings(scheduler=scheduler, scheduler_args=arguments))
+    jobs = open_scheduler(LauncherSettings(scheduler=scheduler, scheduler_args=arguments))
     with pytest.raises(ConfigError, match=message):
         jobs.check()
 
@@ -200,7 +200,7 @@ def test_check_leaves_the_files_alone_of_the_directory_it_is_made_in(
     project.mkdir()
     (project / ".sbatch").write_text("the user's own")
     monkeypatch.chdir(project)
-    torchx_jobs(TorchXSettings(scheduler="slurm")).check()
+    open_scheduler(LauncherSettings(scheduler="slurm")).check()
     assert [(path.name, path.read_text()) for path in project.iterdir()] == [(".sbatch", "the user's own")]
 
 
@@ -209,4 +209,4 @@ def test_slurm_without_its_commands_is_said_before_the_first_job(
 ) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(ConfigError, match="the command 'sbatch' is not there to be run"):
-        torchx_jobs(TorchXSettings(scheduler="slurm")).check()
+        open_scheduler(LauncherSettings(scheduler="slurm")).check()

@@ -14,23 +14,32 @@ from ax_mo.core.process import recorded
 from ax_mo.errors import ConfigError
 from ax_mo.runner import slurm
 from ax_mo.runner.image import image_of
-from ax_mo.runner.job import CancelFailed, Cause, Job, JobSpec, JobState, NoAnswer, Phase, SubmitLater, SubmitRefused
+from ax_mo.runner.job import (
+    CancelFailed,
+    Cause,
+    Job,
+    JobSpec,
+    JobState,
+    NoAnswer,
+    Phase,
+    Scheduler,
+    SubmitLater,
+    SubmitRefused,
+)
 from ax_mo.runner.refusal import Refusal, refusal, words_of
 from ax_mo.runner.scheduler_args import check_arguments
-from ax_mo.runner.torchx_app import SESSION, TorchXSettings, app_of, open_runner, own_signal_handlers
+from ax_mo.runner.torchx_app import SESSION, LauncherSettings, app_of, open_runner, own_signal_handlers
 
 # What TorchX 0.7.0's list raises where it cannot list: no such call, no client, a context without a namespace.
 _CANNOT_LIST = (NotImplementedError, ImportError, NameError, KeyError, TypeError, AttributeError)
 
 
-class ClusterJobs:
+class ClusterScheduler(Scheduler):
     """Jobs of a cluster's scheduler. The sweep directory must be on a file system that the nodes share."""
 
     result_grace_seconds = 20.0
-    has_queue = True
-    has_room = True
 
-    def __init__(self, settings: TorchXSettings) -> None:
+    def __init__(self, settings: LauncherSettings) -> None:
         self.poll_seconds = settings.poll_seconds or 2.0
         self.scheduler = settings.scheduler
         self.grace_seconds = settings.grace_seconds

@@ -1,10 +1,13 @@
-"""When a scheduler that took no job is tried again, and when its silence is worth a word. Pure but for clocks."""
+"""What is waited for, and how long: a scheduler that takes no job, one that says nothing, results that come late."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 
 from ax_mo.errors import StudyStopped
 from ax_mo.runner.job import JobState, Phase
+
+# Of the grace of a job that ended well: one that failed may well have no result to wait for.
+_SHARE_OF_THE_FAILED = 0.25
 
 
 class Submissions:
@@ -69,3 +72,24 @@ class Silence:
     def answered(self) -> str | None:
         told, self._told, self._since = self._told, False, None
         return "The scheduler answers again." if told else None
+
+
+class ResultGrace:
+    """Waits for the results of ended jobs, for ``grace_seconds`` each (``Scheduler.result_grace_seconds``)."""
+
+    def __init__(self, grace_seconds: float, clock: Callable[[], float] = time.monotonic) -> None:
+        self._grace_seconds = grace_seconds
+        self._clock = clock
+        self._ended: dict[Hashable, float] = {}
+
+    def expired(self, key: Hashable, state: JobState, has_result: bool) -> bool:
+        """Whether the job ``key``, which was seen to have ended, has left all that it will leave.
+
+        Its files may be late: a network file system shows them when it likes.
+        """
+        since = self._ended.setdefault(key, self._clock())
+        grace = self._grace_seconds * (1.0 if state.exit_code == 0 else _SHARE_OF_THE_FAILED)
+        if not has_result and self._clock() - since < grace:
+            return False
+        del self._ended[key]  # another attempt has its own time
+        return True

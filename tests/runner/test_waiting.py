@@ -1,7 +1,7 @@
 """Pauses between submissions, and words about silence, by a clock that the test moves."""
 
 from ax_mo.runner.job import JobState, Phase
-from ax_mo.runner.retry import Silence, Submissions
+from ax_mo.runner.waiting import Silence, Submissions
 
 
 class Clock:

@@ -10,9 +10,9 @@ from urllib.parse import urlparse
 from ax_mo.core.process import Identity, alive, end, identity, recorded, this_process
 from ax_mo.runner.elsewhere import Elsewhere, out_of_reach
 from ax_mo.runner.gpus import GpuPool, visible_gpus
-from ax_mo.runner.job import Job, JobSpec, JobState, Phase
+from ax_mo.runner.job import Job, JobSpec, JobState, Phase, Scheduler
 from ax_mo.runner.scheduler_args import check_arguments
-from ax_mo.runner.torchx_app import LOCAL, ROLE, TorchXSettings, app_of, open_runner, own_signal_handlers
+from ax_mo.runner.torchx_app import LOCAL, ROLE, LauncherSettings, app_of, open_runner, own_signal_handlers
 from ax_mo.trial.files import write_atomically
 from ax_mo.trial.untrusted import Unusable, parse_json, read_text
 
@@ -20,14 +20,13 @@ _LOGS = ".torchx"
 _GPUS = ".gpus"
 
 
-class LocalJobs:
+class LocalScheduler(Scheduler):
     """Processes of this machine. They outlive a sweeper that is killed, and the next one adopts them."""
 
-    result_grace_seconds = 0.0
     has_queue = False
     scheduler = LOCAL
 
-    def __init__(self, settings: TorchXSettings) -> None:
+    def __init__(self, settings: LauncherSettings) -> None:
         self.poll_seconds = settings.poll_seconds or 0.05
         self.grace_seconds = settings.grace_seconds
         self._settings = settings
@@ -48,10 +47,6 @@ class LocalJobs:
         """Raises ConfigError for ``scheduler_args`` that TorchX would ignore or refuse."""
         with own_signal_handlers():
             check_arguments(LOCAL, self._settings.scheduler_args, self._runner.scheduler_run_opts(LOCAL))
-
-    def find(self, name: str, directory: Path) -> str | None:
-        """None: a local job is known by what it leaves in its directory."""
-        return None
 
     def submit(self, spec: JobSpec) -> str:
         env = {**self._settings.env, **spec.env}

@@ -13,22 +13,22 @@ import pytest
 from ax_mo.core.process import alive, end, identity
 from ax_mo.errors import ConfigError
 from ax_mo.runner.job import Job, JobSpec, JobState, Phase
-from ax_mo.runner.local_jobs import LocalJobs
-from ax_mo.runner.torchx_app import TorchXSettings
-from ax_mo.runner.torchx_jobs import torchx_jobs
+from ax_mo.runner.local_scheduler import LocalScheduler
+from ax_mo.runner.schedulers import open_scheduler
+from ax_mo.runner.torchx_app import LauncherSettings
 from ax_mo.trial.files import PID
 
-Open = Callable[..., LocalJobs]
+Open = Callable[..., LocalScheduler]
 
 
 @pytest.fixture
 def open_jobs(tmp_path: Path) -> Iterator[Open]:
-    """Opens LocalJobs as a sweeper does; they are closed, and their processes ended, in the end."""
-    opened: list[LocalJobs] = []
+    """Opens LocalScheduler as a sweeper does; they are closed, and their processes ended, in the end."""
+    opened: list[LocalScheduler] = []
 
-    def open_(**settings: Any) -> LocalJobs:
-        jobs = torchx_jobs(TorchXSettings(**settings))
-        assert isinstance(jobs, LocalJobs)
+    def open_(**settings: Any) -> LocalScheduler:
+        jobs = open_scheduler(LauncherSettings(**settings))
+        assert isinstance(jobs, LocalScheduler)
         opened.append(jobs)
         return jobs
 
@@ -38,12 +38,12 @@ def open_jobs(tmp_path: Path) -> Iterator[Open]:
         jobs.close()
 
 
-def submit(jobs: LocalJobs, directory: Path, *argv: str, **env: str) -> Job:
+def submit(jobs: LocalScheduler, directory: Path, *argv: str, **env: str) -> Job:
     directory.mkdir()
     return Job(jobs.submit(JobSpec("trial-1", argv, directory, Path.cwd(), env)), directory)
 
 
-def final(jobs: LocalJobs, job: Job, seconds: float = 10.0) -> JobState:
+def final(jobs: LocalScheduler, job: Job, seconds: float = 10.0) -> JobState:
     deadline = time.monotonic() + seconds
     while True:
         (state,) = jobs.states([job])
@@ -205,9 +205,9 @@ def test_signal_handlers_are_left_as_they_were(open_jobs: Open, tmp_path: Path) 
 
 def test_unknown_scheduler_lists_what_there_is_and_the_closest() -> None:
     with pytest.raises(ConfigError) as caught:
-        torchx_jobs(TorchXSettings(scheduler="slrm"))
+        open_scheduler(LauncherSettings(scheduler="slrm"))
     message = str(caught.value)
-    assert "hydra.launcher.scheduler: TorchX has no scheduler 'slrm'; it has: " in message
+    assert "hydra.launcher.scheduler: there is no scheduler 'slrm'; there are: " in message
     assert "local_cwd" in message
     assert "Did you mean 'slurm'?" in message
 
