@@ -1,4 +1,4 @@
-"""Linear constraints between the searched parameters, with the numbers that are fixed put in. Pure."""
+"""Linear constraints between searched parameters, the fixed numbers put in; and whether they leave anything."""
 
 import math
 from collections.abc import Collection, Mapping, Sequence
@@ -7,11 +7,14 @@ from dataclasses import replace
 from ax_mo.core.linear import ROUNDING, LinearConstraint, parse_linear
 from ax_mo.errors import ConfigError, closest
 from ax_mo.hydra_project.overrides import bare
-from ax_mo.search_space.feasibility import check_feasible
 from ax_mo.search_space.grammar import FixedOverride
 from ax_mo.search_space.parameters import Choice, Condition, Parameter, Range, when_text
+from ax_mo.search_space.region import FeasibleRegion
 
 _KEY = "hydra.sweeper.param_constraints"
+
+# So many combinations of whole numbers are gone through.
+_FEW = 100_000
 
 Fixed = tuple[FixedOverride, tuple[Condition, ...]]
 """A fixed override, and when it is given."""
@@ -55,7 +58,7 @@ def constrained(
             _check_scales(constraint, list(among.values()))
             constraints.append(constraint)
     narrowed = tuple(by_key[bare(p.key)] if isinstance(p, Range) and not p.when else p for p in parameters)
-    check_feasible(constraints, [parameter for parameter in narrowed if isinstance(parameter, Range)])
+    _check_feasible(constraints, [parameter for parameter in narrowed if isinstance(parameter, Range)])
     return narrowed, tuple(constraints), hints
 
 
@@ -129,3 +132,34 @@ def _check_scales(constraint: LinearConstraint, parameters: Sequence[Range]) -> 
         f"{_KEY}: '{constraint.text}' is over '{logs[0]}', which is on a log scale. There "
         "only an order such as 'a <= b' between two log-scaled parameters is possible; otherwise drop tag(log, ...)."
     )
+
+
+def _check_feasible(constraints: Sequence[LinearConstraint], parameters: Sequence[Range]) -> None:
+    """Raises ConfigError when no point meets all constraints, or only points on the edge of what they allow.
+
+    An equality, such as weights whose sum is 1, has no volume: no random draw meets it, and so no search.
+    """
+    ranges = {parameter.key: parameter for parameter in parameters}
+    for constraint in constraints:
+        least = sum(w * (ranges[name].low if w > 0 else ranges[name].high) for name, w in constraint.terms)
+        if least > constraint.bound + 1e-9 * max(1.0, abs(constraint.bound)):
+            given = ", ".join(f"{name} is {ranges[name].low:g} to {ranges[name].high:g}" for name in constraint.names)
+            raise ConfigError(f"{_KEY}: no point meets '{constraint.text}': {given}.")
+    if not constraints:
+        return
+    texts = " and ".join(f"'{constraint.text}'" for constraint in constraints)
+    together = " together" if len(constraints) > 1 else ""
+    among = [ranges[name] for name in dict.fromkeys(name for c in constraints for name in c.names)]
+    region = FeasibleRegion(among, constraints)
+    if all(r.integral for r in among) and math.prod(len(r.values) for r in among) <= _FEW:
+        if region.points(0) == []:
+            raise ConfigError(f"{_KEY}: no point meets {texts}{together}.")
+        return
+    radius = region.radius()
+    if radius < 0:
+        raise ConfigError(f"{_KEY}: no point meets {texts}{together}.")
+    if radius < 1e-7:
+        raise ConfigError(
+            f"{_KEY}: {texts}{together} can only be met exactly, which leaves nothing to search. Fix a parameter that "
+            "has one value left; of numbers that must add up, search all but one and let the task work out the last."
+        )

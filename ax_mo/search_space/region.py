@@ -1,4 +1,4 @@
-"""Values that meet linear constraints, found by narrowing down and not by chance. Pure."""
+"""What linear constraints leave of numeric ranges: how much room, all points of it, random points of it."""
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
@@ -25,6 +25,28 @@ class FeasibleRegion:
         self._constraints = constraints
         self._whole: Bounds = {r.key: (r.low, r.high) for r in ranges}
         self._slack = [_slack(constraint, self._whole) for constraint in constraints]
+
+    def radius(self) -> float:
+        """That of the largest ball within all bounds, as a share of the ranges; negative where nothing is left.
+
+        A whole number owns the cell around it, so that a constraint which leaves only one of several has room.
+        """
+        import numpy as np
+        from scipy.optimize import linprog
+
+        half = [0.5 if r.integral else 0.0 for r in self._ranges]
+        low = np.array([r.low - h for r, h in zip(self._ranges, half, strict=True)])
+        span = np.array([r.high + h for r, h in zip(self._ranges, half, strict=True)]) - low
+        weights = np.array([[dict(c.terms).get(r.key, 0.0) for r in self._ranges] for c in self._constraints])
+        bounds = np.array([c.bound for c in self._constraints]) - weights @ low
+        scaled, unit = weights * span, np.eye(len(span))  # over u in [0, 1]: low + span * u
+        norms = np.linalg.norm(scaled, axis=1)
+        sides = np.vstack([scaled / norms[:, None], unit, -unit])
+        limits = np.concatenate([bounds / norms, np.ones(len(span)), np.zeros(len(span))])
+        found = linprog(
+            [0.0] * len(span) + [-1.0], A_ub=np.c_[sides, np.ones(len(sides))], b_ub=limits, bounds=(None, None)
+        )
+        return float(found.x[-1]) if found.status == 0 else 1.0  # anything else is for the search to find out
 
     def points(self, most: int) -> list[dict[str, int]] | None:
         """All points of ranges of whole numbers; None where they are more than ``most``, or too hard to count."""
