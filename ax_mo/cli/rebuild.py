@@ -1,4 +1,4 @@
-"""``rebuild``: a study's database from the trials' directories."""
+"""``rebuild``: a study's database from its dump, ``study.json``."""
 
 import shlex
 from argparse import Namespace
@@ -7,7 +7,7 @@ from pathlib import Path
 from ax_mo.cli.shared import one_line, say
 from ax_mo.core.urls import STUDY, is_redacted, redacted, sqlite_url
 from ax_mo.errors import AxMoError, StudyLost
-from ax_mo.storage.description import DESCRIPTION, read_description
+from ax_mo.storage.dump import DUMP, read_dump
 from ax_mo.storage.location import whole_path
 from ax_mo.storage.lock import sole_sweeper
 from ax_mo.storage.snapshot import read_record
@@ -18,20 +18,20 @@ def run(arguments: Namespace) -> None:
     directory = whole_path(arguments.source)
     if not directory.is_dir():
         raise AxMoError(f"There is no directory {directory}.")
-    description = read_description(directory)
-    if description is None:
-        raise AxMoError(f"{directory} holds no {DESCRIPTION}, which says what the study was; it cannot be rebuilt.")
-    if description.storage is not None and arguments.storage is None:
+    dump = read_dump(directory)
+    if dump is None:
+        raise AxMoError(f"{directory} holds no {DUMP}, which says what the study was; it cannot be rebuilt.")
+    if dump.storage is not None and arguments.storage is None:
         raise AxMoError(
-            f"This study was kept in {description.storage}. To write it there again: "
-            f"ax-mo rebuild {shlex.quote(str(directory))} --storage {_to_write(description.storage)}"
+            f"This study was kept in {dump.storage}. To write it there again: "
+            f"ax-mo rebuild {shlex.quote(str(directory))} --storage {_to_write(dump.storage)}"
         )
-    if description.storage is None and arguments.storage is not None:
+    if dump.storage is None and arguments.storage is not None:
         raise AxMoError(f"This study was kept in {STUDY}, and a resume looks for it there; leave out --storage.")
     with sole_sweeper(directory):  # refuses while the study runs
         if arguments.storage is None and not arguments.force:
             _check_lost(directory)
-        rebuilt = rebuild(directory, description, arguments.storage)
+        rebuilt = rebuild(directory, dump, arguments.storage)
     url = arguments.storage or sqlite_url(directory / STUDY)
     say(f"Rebuilt {redacted(url)}: {rebuilt.describe()}")
     for remark in rebuilt.remarks:

@@ -13,7 +13,7 @@ from ax_mo.core.urls import STUDY
 from ax_mo.errors import AxMoError, StudyLost
 from ax_mo.results.files import TRIALS
 from ax_mo.results.select import candidates
-from ax_mo.storage.description import DESCRIPTION, rebuild_hint
+from ax_mo.storage.dump import DUMP, rebuild_hint
 from ax_mo.storage.location import whole_path
 from ax_mo.storage.snapshot import StudyRecord, read_record
 from ax_mo.terminal import NONE_MEETS, printable
@@ -37,7 +37,7 @@ def study_at(source: str | None) -> StudyRecord:
 def _newest_sweep() -> str:
     """The directory below ./multirun, where Hydra puts sweeps by their time, whose study has changed last."""
     # A study that is stored elsewhere has its description and its table there all the same.
-    names = (STUDY, DESCRIPTION, TRIALS)
+    names = (STUDY, DUMP, TRIALS)
     found = [path for depth in ("*", "*/*") for name in names for path in Path("multirun").glob(f"{depth}/{name}")]
     if not found:
         raise AxMoError(f"Name a study: there is no sweep below {Path.cwd() / 'multirun'}.")

@@ -201,6 +201,13 @@ class TrialRun(Trial):
         name = super().label
         return name if self.repeat is None else f"{name} repeat {self.repeat}"
 
+    def next_attempt(self, attempt: int, lost_attempts: int) -> "TrialRun":
+        """The run as it is before that attempt is submitted."""
+        return replace(
+            self, status=Status.ASKED, attempt=attempt, lost_attempts=lost_attempts, handle=None, reason=None,
+            submitted=None, started=None, ended=None,
+        )  # fmt: skip
+
     def ended_by(self, outcome: Outcome) -> "TrialRun":
         """The run as the outcome leaves it."""
         return replace(

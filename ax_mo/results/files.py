@@ -113,10 +113,10 @@ class ResultFiles:
     def changed(self) -> None:
         self._stale = True
 
-    def refresh(self, runs: Mapping[Key, TrialRun], trials: Mapping[int, Trial], at_once: bool = False) -> None:
-        """Write what has changed, at most once a second unless ``at_once``."""
+    def refresh(self, runs: Mapping[Key, TrialRun], trials: Mapping[int, Trial], at_once: bool = False) -> bool:
+        """Write what has changed, at most once a second unless ``at_once``; returns whether it did."""
         if not self._stale or not (at_once or time.monotonic() - self._written_at >= 1.0):
-            return
+            return False
         ordered = [trials[number] for number in sorted(trials)]
         of_trials = by_trial(runs.values())
         lines = [run for trial in ordered for run in of_trials.get(trial.number, ())]
@@ -125,6 +125,7 @@ class ResultFiles:
         self._write_pareto(pareto_front(ordered, self._goals))
         self._stale = False
         self._written_at = time.monotonic()
+        return True
 
     def _write_pareto(self, front: Sequence[Trial]) -> None:
         folder = self._dir / PARETO

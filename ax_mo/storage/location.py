@@ -7,7 +7,7 @@ from urllib.parse import unquote
 
 from ax_mo.core.urls import STUDY, is_redacted, redacted, sqlite_url
 from ax_mo.errors import AxMoError, ConfigError
-from ax_mo.storage.description import read_description
+from ax_mo.storage.dump import read_dump
 from ax_mo.storage.store import StoredStudy, read_studies
 
 
@@ -61,10 +61,10 @@ def locate(origin: str, key: str = "") -> Location:
         return Location(str(path), sqlite_url(path), None, path.parent)
     if (path / STUDY).is_file():
         return Location(str(path), sqlite_url(path / STUDY), None, path)
-    description = read_description(path)
-    if description is not None and description.storage is not None:
-        source = f"{description.storage}/{description.study.name}"
-        if is_redacted(description.storage):
+    dump = read_dump(path)
+    if dump is not None and dump.storage is not None:
+        source = f"{dump.storage}/{dump.study.name}"
+        if is_redacted(dump.storage):
             raise ConfigError(f"{key}{path} is of a study that is in {source}; name that URL, with its password.")
         return locate(source, key)
     raise ConfigError(

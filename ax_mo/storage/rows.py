@@ -1,7 +1,11 @@
-"""A study's rows in a database: its two tables, and how values become rows and rows values."""
+"""A study's two tables in a database, and the one way in which a study and its runs become rows and come back.
+
+The rows are those of the database and of its dump (``study.json``) alike; their columns are called as they were when
+the first studies were written.
+"""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import sqlalchemy as sa
@@ -11,6 +15,8 @@ from ax_mo.core.trial import Status, TrialRun
 from ax_mo.errors import ConfigError
 from ax_mo.storage.damage import CHECKSUM, Damaged, check_row, sealed, sealed_by
 from ax_mo.storage.definition import Definition, StoredStudy
+
+Row = Mapping[Any, Any]
 
 SCHEMA = 3
 
@@ -62,6 +68,12 @@ TRIALS = sa.Table(
     sa.Column(CHECKSUM, sa.String(16)),
 )
 
+# Columns that hold the value of the run's field of the same name, as it is.
+_AS_IT_IS = (
+    "number", "directory", "generator", "position", "attempt", "handle", "reason", "stderr_tail",
+    "asked", "submitted", "started", "ended",
+)  # fmt: skip
+
 
 def create_tables(connection: Connection) -> None:
     """Make the tables, and in those of earlier versions the column that they had not."""
@@ -95,109 +107,103 @@ def _has_checksums(connection: Connection, table: sa.Table) -> bool:
         return True  # whoever reads it is told by the database
 
 
-# Files get damaged; servers look after theirs.
+def stored_study(connection: Connection, row: Row) -> StoredStudy:
+    """The study of that row with all its runs, by number and repeat.
+
+    Raises Damaged when a row is not as it was written, ConfigError for a study of another version.
+    """
+    is_file = connection.dialect.name == "sqlite"
+    query = all_columns(connection, TRIALS).where(TRIALS.c.study_id == row["id"])
+    rows = connection.execute(query.order_by(TRIALS.c.number, TRIALS.c.repeat)).mappings()
+    return study_from_rows(row, [dict(run) for run in rows], is_file)
 
 
-def check_study(connection: Connection, row: Mapping[Any, Any]) -> None:
+def study_from_rows(row: Row, runs: Sequence[Row], is_file: bool = True) -> StoredStudy:
+    """The study that its row and those of its runs are.
+
+    Files get damaged, servers look after theirs: ``is_file`` checks each row's checksum and types. Raises Damaged when
+    a row is not as it was written, ConfigError for a study of another version.
+    """
+    check_study(row, is_file)
+    try:
+        return StoredStudy(
+            name=str(row["name"]),
+            sweep_dir=str(row["sweep_dir"]),
+            definition=Definition(
+                json.loads(row["params"]), json.loads(row["objectives"]), tuple(json.loads(row["fixed"]))
+            ),
+            runs=tuple(run_from_row(run, is_file) for run in runs),
+            seed=int(row["seed"]),
+            created=str(row["created"]),
+            about=str(row["about"]),
+        )
+    except (ValueError, TypeError, RecursionError) as error:
+        raise Damaged(str(error)) from None
+
+
+def check_study(row: Row, is_file: bool) -> None:
     """Raises Damaged for a row that is not as it was written, ConfigError for one of another version."""
     if row["schema"] != SCHEMA and sealed_by(row, row["schema"]):
         raise ConfigError(
             f"The study '{row['name']}' was written by another version of ax_mo "
             f"(schema {row['schema']}; this one reads {SCHEMA})."
         )
-    if connection.dialect.name == "sqlite":
+    if is_file:
         check_row(row, STUDIES, f"the row of the study '{row['name']}'")
 
 
-def check_trial(connection: Connection, row: Mapping[Any, Any]) -> None:
-    """Raises Damaged for a row that is not as it was written."""
-    if connection.dialect.name == "sqlite":
-        check_row(row, TRIALS, f"the row of trial {row['number']}")
-
-
 def study_row(study: StoredStudy) -> dict[str, Any]:
+    """The study's own row, without its runs."""
     definition = study.definition
     return sealed({
         "name": study.name,
         "schema": SCHEMA,
         "sweep_dir": study.sweep_dir,
         "seed": study.seed,
-        "params": dump(dict(definition.params)),
-        "objectives": dump(dict(definition.objectives)),
-        "fixed": dump(list(definition.fixed)),
+        "params": _dump(dict(definition.params)),
+        "objectives": _dump(dict(definition.objectives)),
+        "fixed": _dump(list(definition.fixed)),
         "created": study.created,
         "about": study.about,
     })  # fmt: skip
 
 
-def stored_study(connection: Connection, row: Any) -> StoredStudy:
-    """Raises Damaged when a row is not as it was written, ConfigError for a study of another version."""
-    check_study(connection, row._mapping)
-    query = all_columns(connection, TRIALS).where(TRIALS.c.study_id == row.id)
-    runs = connection.execute(query.order_by(TRIALS.c.number, TRIALS.c.repeat)).all()
-    for run in runs:
-        check_trial(connection, run._asdict())
-    try:
-        definition = Definition(json.loads(row.params), json.loads(row.objectives), tuple(json.loads(row.fixed)))
-        trials = tuple(to_run(run) for run in runs)
-    except (ValueError, TypeError, RecursionError) as error:
-        raise Damaged(str(error)) from None
-    return StoredStudy(
-        str(row.name), str(row.sweep_dir), definition, trials, int(row.seed), str(row.created), str(row.about)
-    )
-
-
-def dump(value: Any) -> str:
-    return json.dumps(value, allow_nan=False)
-
-
-def to_row(run: TrialRun, study_id: int) -> dict[str, Any]:
+def run_as_row(run: TrialRun, study_id: int) -> dict[str, Any]:
+    """A run's row, with its checksum."""
     seconds = run.suggestion_seconds
     return sealed({
+        **{name: getattr(run, name) for name in _AS_IT_IS},
         "study_id": study_id,
-        "number": run.number,
         "repeat": NO_REPEAT if run.repeat is None else run.repeat,
         "status": run.status.value,
         "params": json.dumps(dict(run.point)),  # a choice may hold NaN
-        "overrides": dump(list(run.overrides)),
-        "directory": run.directory,
-        "generator": run.generator,
-        "position": run.position,
+        "overrides": _dump(list(run.overrides)),
         "suggestion_seconds": None if seconds is None else float(seconds),
-        "attempt": run.attempt,
         "deaths": run.lost_attempts,
-        "handle": run.handle,
-        "metrics": dump(dict(run.metrics)),
-        "reason": run.reason,
+        "metrics": _dump(dict(run.metrics)),
         "signature": run.error_fingerprint,
-        "stderr_tail": run.stderr_tail,
-        "asked": run.asked,
-        "submitted": run.submitted,
-        "started": run.started,
-        "ended": run.ended,
     })  # fmt: skip
 
 
-def to_run(row: Any) -> TrialRun:
-    return TrialRun(
-        number=row.number,
-        repeat=None if row.repeat == NO_REPEAT else row.repeat,
-        status=Status(row.status),
-        point=json.loads(row.params),
-        overrides=tuple(json.loads(row.overrides)),
-        directory=row.directory,
-        generator=row.generator,
-        position=row.position,
-        suggestion_seconds=row.suggestion_seconds,
-        attempt=row.attempt,
-        lost_attempts=row.deaths,
-        handle=row.handle,
-        metrics=json.loads(row.metrics),
-        reason=row.reason,
-        error_fingerprint=row.signature,
-        stderr_tail=row.stderr_tail,
-        asked=row.asked,
-        submitted=row.submitted,
-        started=row.started,
-        ended=row.ended,
-    )
+def run_from_row(row: Row, is_file: bool) -> TrialRun:
+    """The run that a row is; with ``is_file``, its checksum and types are checked. Raises Damaged."""
+    if is_file:
+        check_row(row, TRIALS, f"the row of trial {row['number']}")
+    try:
+        return TrialRun(
+            **{name: row[name] for name in _AS_IT_IS},
+            repeat=None if row["repeat"] == NO_REPEAT else row["repeat"],
+            status=Status(row["status"]),
+            point=json.loads(row["params"]),
+            overrides=tuple(json.loads(row["overrides"])),
+            suggestion_seconds=row["suggestion_seconds"],
+            lost_attempts=row["deaths"],
+            metrics=json.loads(row["metrics"]),
+            error_fingerprint=row["signature"],
+        )
+    except (ValueError, TypeError, RecursionError) as error:
+        raise Damaged(str(error)) from None
+
+
+def _dump(value: Any) -> str:
+    return json.dumps(value, allow_nan=False)

@@ -6,6 +6,7 @@ is killed at any moment finds on its return what it had decided.
 
 import json
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -27,19 +28,16 @@ from ax_mo.storage.rows import (
     all_columns,
     check_study,
     check_tables,
-    check_trial,
     create_tables,
-    dump,
+    run_as_row,
+    run_from_row,
     stored_study,
     study_row,
-    to_row,
 )
 
 __all__ = ["Definition", "Store", "StoredStudy", "check_welcome", "differences", "now", "read_studies", "write_study"]
 
 T = TypeVar("T")
-
-_ENDED = tuple(status for status in Status if status.ended)
 
 # How long a command that only reads waits for a database in use, in seconds.
 _READERS_PATIENCE = 15.0
@@ -108,7 +106,7 @@ class Store:
     def stored(self) -> "StoredStudy":
         """The study as its readers see it."""
         query = sa.select(STUDIES).where(STUDIES.c.id == self._study_id)
-        return self._do(lambda connection: stored_study(connection, connection.execute(query).one()))
+        return self._do(lambda connection: stored_study(connection, connection.execute(query).mappings().one()))
 
     def tell(self, about: str) -> None:
         """What the study's readers are to know from now on, as JSON."""
@@ -119,7 +117,7 @@ class Store:
 
         Raises StudyStopped when there are others of the same numbers.
         """
-        rows = [to_row(run, self._study_id) for run in runs]
+        rows = [run_as_row(run, self._study_id) for run in runs]
         numbers = {run.number for run in runs}
         known = sa.select(TRIALS).where(TRIALS.c.study_id == self._study_id, TRIALS.c.number.in_(numbers))
 
@@ -131,56 +129,51 @@ class Store:
         if rows:
             self._do(insert)
 
-    def retry(self, key: Key, attempt: int, lost_attempts: int) -> None:
-        """The run will be submitted once more, under the same number."""
-        self._update(
-            key, status=Status.ASKED.value, attempt=attempt, deaths=lost_attempts, handle=None, reason=None,
-            submitted=None, started=None, ended=None,
-        )  # fmt: skip
-
     def submitted(self, key: Key, handle: str, moment: str, started: str | None) -> None:
         """The job has been handed over, and ``started`` unless it waits for its turn."""
-        self._update(key, status=Status.RUNNING.value, handle=handle, submitted=moment, started=started)
+        self._change(
+            key, lambda run: replace(run, status=Status.RUNNING, handle=handle, submitted=moment, started=started)
+        )
 
     def started(self, key: Key, moment: str | None) -> None:
         """When the job began to run; None while it waits for its turn."""
-        self._update(key, unless=_ENDED, started=moment)
+        self._change(key, lambda run: replace(run, started=moment), unless_ended=True)
 
     def ended(self, key: Key, outcome: Outcome) -> None:
-        """Record how a trial ended; a second call for the same trial changes nothing."""
-        self._update(
-            key,
-            unless=_ENDED,
-            status=outcome.status.value,
-            metrics=dump(dict(outcome.metrics)),
-            reason=outcome.reason,
-            signature=outcome.error_fingerprint,
-            stderr_tail=outcome.stderr_tail,
-            started=outcome.started,
-            ended=outcome.ended or now(),
-        )
+        """Record how a run ended; a second call for the same run changes nothing."""
+        moment = outcome.ended or now()
+        self._change(key, lambda run: replace(run.ended_by(outcome), ended=moment), unless_ended=True)
+
+    def retry(self, key: Key, attempt: int, lost_attempts: int) -> None:
+        """The run will be submitted once more, under the same number."""
+        self._change(key, lambda run: run.next_attempt(attempt, lost_attempts))
 
     def asked_to_stop(self, key: Key, reason: str) -> None:
         """The run is to end early; what it leaves decides whether it did."""
-        self._update(key, unless=_ENDED, reason=reason)
+        self._change(key, lambda run: replace(run, reason=reason), unless_ended=True)
 
     def cancelled(self, key: Key) -> None:
-        """The user stopped the trial; a result that it left after all may still end it."""
-        self._update(key, unless=_ENDED, status=Status.CANCELLED.value, reason="cancelled", ended=now())
+        """The user stopped the run; a result that it left after all may still end it."""
+        moment = now()
+        self._change(
+            key,
+            lambda run: replace(run, status=Status.CANCELLED, reason="cancelled", ended=moment),
+            unless_ended=True,
+        )
 
-    def _update(self, key: Key, unless: tuple[Status, ...] = (), **values: Any) -> None:
+    def _change(self, key: Key, change: Callable[[TrialRun], TrialRun], unless_ended: bool = False) -> None:
         number, repeat = key[0], NO_REPEAT if key[1] is None else key[1]
         this = (TRIALS.c.study_id == self._study_id) & (TRIALS.c.number == number) & (TRIALS.c.repeat == repeat)
 
-        def change(connection: Connection) -> None:
+        def update(connection: Connection) -> None:
             row = connection.execute(sa.select(TRIALS).where(this)).mappings().one_or_none()
             if row is None:
                 raise Damaged(f"the row of trial {number} is gone")
-            check_trial(connection, row)
-            if row["status"] not in [status.value for status in unless]:
-                connection.execute(TRIALS.update().where(this).values(sealed({**row, **values})))
+            run = run_from_row(dict(row), connection.dialect.name == "sqlite")
+            if not (unless_ended and run.status.ended):
+                connection.execute(TRIALS.update().where(this).values(run_as_row(change(run), self._study_id)))
 
-        self._do(change)
+        self._do(update)
 
     def _do(self, work: Callable[[Connection], T]) -> T:
         return _persistently(self._access, self.patience, work, self._guard)
@@ -230,7 +223,7 @@ def _found_or_made(connection: Connection, new: StoredStudy, owner: str, known: 
 def _found(connection: Connection, name: str, sweep_dir: Path | None, definition: Definition) -> StoredStudy | None:
     """The study, if the database holds it. Raises ConfigError when it is, or the directory's is, another one."""
     names = sa.select(STUDIES.c.name)
-    row = connection.execute(all_columns(connection, STUDIES).where(STUDIES.c.name == name)).one_or_none()
+    row = connection.execute(all_columns(connection, STUDIES).where(STUDIES.c.name == name)).mappings().one_or_none()
     if row is None:
         other = None if sweep_dir is not None else connection.execute(names).scalar()
         if other is not None:
@@ -304,7 +297,7 @@ def read_studies(url: str, name: str | None = None, may_be_new: bool = False) ->
         check_file(connection)
         query = all_columns(connection, STUDIES)
         query = query if name is None else query.where(STUDIES.c.name == name)
-        return [stored_study(connection, row) for row in connection.execute(query).all()]
+        return [stored_study(connection, row) for row in connection.execute(query).mappings().all()]
 
     return _read(engine, look)
 
@@ -320,7 +313,7 @@ def write_study(url: str, study: StoredStudy) -> None:
                 raise AxMoError(f"{redacted(url)} holds a study '{study.name}' already.")
             connection.execute(STUDIES.insert().values(**study_row(study)))
             study_id = connection.execute(known).scalar_one()
-            rows = [to_row(run, study_id) for run in study.runs]
+            rows = [run_as_row(run, study_id) for run in study.runs]
             if rows:
                 connection.execute(TRIALS.insert(), rows)
     except FAULTS as error:
@@ -331,5 +324,5 @@ def write_study(url: str, study: StoredStudy) -> None:
 
 def _change_study(connection: Connection, this: "sa.ColumnElement[bool]", **values: Any) -> None:
     row = connection.execute(sa.select(STUDIES).where(this)).mappings().one()
-    check_study(connection, row)
+    check_study(dict(row), connection.dialect.name == "sqlite")
     connection.execute(STUDIES.update().where(this).values(sealed({**row, **values})))

@@ -1,6 +1,7 @@
 """Who is told of what happens in a study: the screen, the files, the report, the trackers, early stopping."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from typing import Protocol
 
@@ -9,6 +10,7 @@ from ax_mo.core.pareto import best_per_objective, hypervolume, pareto_front, ref
 from ax_mo.core.trial import Key, Status, Trial, TrialRun, Value
 from ax_mo.early_stopping.monitor import CurveWatch
 from ax_mo.early_stopping.stop_request import overdue
+from ax_mo.errors import StudyStopped
 from ax_mo.html_report.writer import ReportWriter
 from ax_mo.results.files import ResultFiles
 from ax_mo.runner.runner import EndCause
@@ -168,8 +170,10 @@ class ScreenCallback(Quiet):
 class FilesCallback(Quiet):
     """The files in the sweep directory, at most once a second."""
 
-    def __init__(self, files: ResultFiles) -> None:
+    def __init__(self, files: ResultFiles, dump: Callable[[], object]) -> None:
+        """``dump`` writes the study's rows beside its database."""
         self._files = files
+        self._dump = dump
         self._written: dict[Key, TrialRun] = {}
 
     def tick(self, study: Study) -> None:
@@ -185,7 +189,9 @@ class FilesCallback(Quiet):
             self._written = dict(study.runs)
             self._files.changed()
         try:
-            self._files.refresh(study.runs, study.trials, at_once)
+            if self._files.refresh(study.runs, study.trials, at_once):
+                with suppress(StudyStopped):  # whoever uses the database next is told the same
+                    self._dump()
         except OSError as error:
             raise cannot_write(study.spec.sweep_dir, error) from None
 

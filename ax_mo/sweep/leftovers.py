@@ -7,13 +7,13 @@ from pathlib import Path
 from ax_mo.html_report import REPORT
 from ax_mo.hydra_project.saved import MULTIRUN
 from ax_mo.results.files import PARETO, RESULTS, TRIALS
-from ax_mo.storage.description import DESCRIPTION
+from ax_mo.storage.dump import DUMP
 from ax_mo.storage.home import HOME
 from ax_mo.trackers import FOLDER
 from ax_mo.trial.files import OF_A_TRIAL
 from ax_mo.trial.temporary import remove_left
 
-_OF_A_SWEEP = (MULTIRUN, TRIALS, RESULTS, DESCRIPTION, REPORT, HOME, HOME.lstrip("."))
+_OF_A_SWEEP = (MULTIRUN, TRIALS, RESULTS, DUMP, REPORT, HOME, HOME.lstrip("."))
 _OF_PARETO = re.compile(r"(trial|imported)_\d+\.yaml")
 
 

@@ -1,4 +1,4 @@
-"""A lost or damaged ``study.db`` is made anew from the trials' directories; what was there is kept beside it."""
+"""A lost or damaged ``study.db`` is made anew from ``study.json``; what was there is kept beside it."""
 
 import os
 import shutil
@@ -9,9 +9,9 @@ from pathlib import Path
 
 from ax_mo.core.urls import STUDY, sqlite_url
 from ax_mo.errors import AxMoError, StudyLost, StudyStopped
-from ax_mo.storage.description import Description, read_description
+from ax_mo.storage.dump import DUMP, Dump, read_dump
 from ax_mo.storage.store import Store, StoredStudy, write_study
-from ax_mo.sweep.recovery import recovered
+from ax_mo.sweep.recovery import with_runs_of_directories
 
 # With SQLite's journal: left behind, it would be rolled back into the new database.
 _PARTS = ("-journal", "-wal", "-shm")
@@ -35,24 +35,24 @@ class Rebuilt:
         return f"{runs} {'run' if runs == 1 else 'runs'} ({listed})"
 
 
-def rebuild(directory: Path, description: Description, url: str | None = None) -> Rebuilt:
+def rebuild(directory: Path, dump: Dump, url: str | None = None) -> Rebuilt:
     """Make the study's database anew: at ``url``, or in its directory, whose lock must be held.
 
     However this ends, either what was there or the whole of the new database is in its place. Raises AxMoError where
-    the directory does not say what the study was, OSError where it cannot be written.
+    two directories claim to be the same run, OSError where it cannot be written.
     """
-    found = recovered(directory, description)
+    study, remarks = with_runs_of_directories(dump.study, directory)
     if url is not None:
-        write_study(url, replace(found.study, sweep_dir=str(directory)))
-        return Rebuilt(found.study, found.remarks, None)
+        write_study(url, replace(study, sweep_dir=str(directory)))
+        return Rebuilt(study, tuple(remarks), None)
     new = directory / _NEW
     for part in ("", *_PARTS):
         Path(f"{new}{part}").unlink(missing_ok=True)
     # The directory's own database moves with it, and says nothing of where it is.
-    write_study(sqlite_url(new), replace(found.study, sweep_dir=""))
+    write_study(sqlite_url(new), replace(study, sweep_dir=""))
     kept = _kept(directory)
     new.replace(directory / STUDY)
-    return Rebuilt(found.study, found.remarks, kept)
+    return Rebuilt(study, tuple(remarks), kept)
 
 
 def open_or_rebuild(
@@ -63,21 +63,21 @@ def open_or_rebuild(
     ``open_store`` is told whether there was a study before. Raises StudyLost where nothing says what it was.
     """
     try:
-        description = read_description(directory)
+        dump = read_dump(directory)
     except AxMoError:  # it is written again if the database is sound
-        description = None
-    if description is None or description.storage is not None or description.study.name != name:
+        dump = None
+    if dump is None or dump.storage is not None or dump.study.name != name:
         return open_store(False)
     try:
         return open_store(True)
     except StudyLost as error:
         try:
-            rebuilt = rebuild(directory, description)
+            rebuilt = rebuild(directory, dump)
         except AxMoError as reason:
             raise StudyStopped(f"{error} It cannot be rebuilt: {reason}") from None
         kept = "" if rebuilt.kept is None else f" What was there is kept as {rebuilt.kept.name}."
         remarks = "".join(f" {remark}" for remark in rebuilt.remarks)
-        notice(f"{error} It was made anew from the trials' directories: {rebuilt.describe()}.{kept}{remarks}")
+        notice(f"{error} It was made anew from {DUMP}: {rebuilt.describe()}.{kept}{remarks}")
     return open_store(True)
 
 

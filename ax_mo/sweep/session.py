@@ -28,7 +28,7 @@ from ax_mo.runner.job import Scheduler
 from ax_mo.runner.launcher_runner import LauncherRunner
 from ax_mo.runner.runner import Runner
 from ax_mo.runner.scheduler_runner import SchedulerRunner
-from ax_mo.storage.description import rebuild_hint, write_description
+from ax_mo.storage.dump import rebuild_hint, write_dump
 from ax_mo.storage.home import enter_home
 from ax_mo.storage.lock import SweepLock
 from ax_mo.storage.patience import Patience
@@ -108,7 +108,7 @@ class Session:
             why = study.stop_reason or (ending.value if ending is Ending.EXHAUSTED else None)
             if why is not None and ending in (Ending.EXHAUSTED, Ending.CLOSED):
                 store.tell(json.dumps(self._spec.about(why)))
-                self._describe(store)
+                self._dump(store)
             self._conclude(study, loop.callbacks, ending)
             idle = optimizer.close(2.0 if ending is Ending.CANCELLED else 60.0)
         if ending is Ending.CANCELLED:
@@ -161,7 +161,7 @@ class Session:
         save_sweep(self._spec.config, self._sweep_dir)
         home = enter_home(self._sweep_dir)
         store.add(new_imports(self._spec.plan.imports, store.runs(), self._spec.plan.space))
-        described = self._describe(store)
+        described = self._dump(store)
         job_name = job_name_of(self._spec.config)
         tag = study_tag(self._settings.study_name, job_name, described.name, described.created, described.seed)
         names = parse_trackers(self._settings.trackers)
@@ -185,7 +185,7 @@ class Session:
             study,
             Suggestions(optimizer, study, pace, notice),
             self._runner(study, early_stopping, interrupts, wake),
-            Callbacks(self._callbacks(early_stopping)),
+            Callbacks(self._callbacks(study.store, early_stopping)),
             interrupts,
             notice,
         )
@@ -204,7 +204,7 @@ class Session:
         meanwhile = None if early_stopping is None else lambda: early_stopping.tick(study)
         return LauncherRunner(workers, n_jobs, self._sweep_dir, interrupts, meanwhile)
 
-    def _callbacks(self, early_stopping: Callback | None) -> list[Callback]:
+    def _callbacks(self, store: Store, early_stopping: Callback | None) -> list[Callback]:
         """In the order in which they are told: what ends a study comes before what shows it."""
         settings, plan, notice = self._settings, self._spec.plan, self._screen.notice
         launches = isinstance(self._workers, Launcher)
@@ -217,7 +217,7 @@ class Session:
             TimeLimit(limits, notice, ends_runs=not launches),
             None if plan.stop_when is None else GainLimit(plan.stop_when),
             early_stopping,
-            FilesCallback(files),
+            FilesCallback(files, lambda: self._dump(store)),
             ScreenCallback(self._screen, self._progress, self._spec.own_point()),
             None if self.report is None else ReportCallback(self.report),
             TrackersCallback(self._trackers),
@@ -236,10 +236,10 @@ class Session:
 
     # The store
 
-    def _describe(self, store: Store) -> StoredStudy:
-        """Write down what the study is, and return it."""
+    def _dump(self, store: Store) -> StoredStudy:
+        """Write the study's rows beside its database, and return it."""
         storage, stored = self._settings.storage, store.stored()
-        write_description(self._sweep_dir, stored, storage and with_absolute_path(storage))
+        write_dump(self._sweep_dir, stored, storage and with_absolute_path(storage))
         return stored
 
     @contextmanager

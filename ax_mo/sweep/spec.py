@@ -31,7 +31,7 @@ from ax_mo.search_space.sample import covering_points
 from ax_mo.search_space.space import SearchSpace
 from ax_mo.search_space.start import config_point, initial_points, own_values
 from ax_mo.storage.definition import Definition, described_goals
-from ax_mo.storage.description import rebuild_hint
+from ax_mo.storage.dump import rebuild_hint
 from ax_mo.storage.snapshot import about, curve_of
 from ax_mo.storage.store import check_welcome
 from ax_mo.sweep.settings import Settings, ignored_sampler

@@ -165,12 +165,7 @@ class Study:
         self.creator.clear(run)  # first, lest a sweeper that ends here leave the old process to the new attempt
         attempt, lost_attempts = run.attempt + 1, run.lost_attempts + died
         self.store.retry(run.key, attempt, lost_attempts)
-        self._set(
-            replace(
-                run, status=Status.ASKED, attempt=attempt, lost_attempts=lost_attempts, handle=None, reason=None,
-                submitted=None, started=None, ended=None,
-            )
-        )  # fmt: skip
+        self._set(run.next_attempt(attempt, lost_attempts))
         self.check()
         self.creator.prepare(self.runs[run.key])
         return self.runs[run.key]

@@ -11,7 +11,7 @@ from typing import Any
 
 import yaml
 
-from ax_mo.storage.description import read_description
+from ax_mo.storage.dump import read_dump
 from tests.chaos.study import Study
 
 _TEMPORARY = re.compile(r"\..+\.tmp|.+-journal|\.torchx")
@@ -146,7 +146,7 @@ def _dominates(one: Sequence[float], other: Sequence[float]) -> bool:
 
 
 def _check_description(folder: Path) -> None:
-    description = read_description(folder)
+    description = read_dump(folder)
     assert description is not None and description.study.seed == 7
     assert _yaml(folder / "multirun.yaml")["hydra"]["sweep"]["dir"] == str(folder)
 

@@ -115,7 +115,7 @@ def test_damaged_database_is_found_out_and_made_anew(copy: Sweep, seed: int) -> 
     assert told(resumed(copy.dir, before, notices)) == told(before), how
     assert bool(list(copy.dir.glob("study.db.old*"))) == bool(notices), how
     for line in notices:
-        assert "It was made anew from the trials' directories: 12 runs" in line
+        assert "It was made anew from study.json: 12 runs" in line
         assert "What was there is kept as study.db.old1." in line
 
 

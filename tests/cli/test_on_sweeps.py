@@ -181,24 +181,31 @@ def test_nothing_is_rebuilt_that_can_be_read_or_is_in_use(cli: Cli, copy: Sweep)
 
 def test_trials_are_rebuilt_without_their_table_and_without_their_directories(cli: Cli, copy: Sweep) -> None:
     before = read_record(copy.dir)
-    (copy.dir / "trials.csv").rename(copy.dir / "aside.csv")
-    assert "trials that left no result count as interrupted" in cli("rebuild", copy.dir, "--force").out
+    (copy.dir / "trials.csv").unlink()
+    for number in (0, 3):
+        shutil.rmtree(copy.dir / str(number))
+    compare_rebuilt(cli, copy, before, "--force")
+
+
+def test_study_whose_dump_is_of_the_version_before_is_rebuilt_from_its_trials(cli: Cli, copy: Sweep) -> None:
+    before, (study,) = read_record(copy.dir), read_studies(f"sqlite:///{copy.dir}/study.db")
+    definition = study.definition
+    dump = {
+        "schema": 1, "name": study.name, "storage": None, "sweep_dir": "", "created": study.created, "seed": study.seed,
+        "params": definition.params, "objectives": definition.objectives, "fixed": definition.fixed,
+        "about": json.loads(study.about), "imported": [],
+    }  # fmt: skip
+    (copy.dir / "study.json").write_text(json.dumps(dump))
+    assert cli("rebuild", copy.dir, "--force").code == 0
     after = read_record(copy.dir)
     for old, new in zip(before.runs, after.runs, strict=True):
         assert (new.point, new.overrides, new.metrics) == (old.point, old.overrides, old.metrics)
-        killed = "SIGKILL" in (old.reason or "")
+        killed = "SIGKILL" in (old.reason or "")  # which its directory does not say
         assert new.status is (Status.ASKED if killed else old.status)
-    (copy.dir / "aside.csv").rename(copy.dir / "trials.csv")
-    shutil.rmtree(copy.dir / "0")
-    shutil.rmtree(copy.dir / "3")
-    assert cli("rebuild", copy.dir, "--force").code == 0
-    bare = read_record(copy.dir).runs
-    assert [(r.number, r.status, r.point, r.overrides, r.metrics) for r in bare] == [
-        (r.number, r.status, r.point, r.overrides, r.metrics) for r in before.runs
-    ]
-    shutil.rmtree(copy.dir / "4")
-    (copy.dir / "trials.csv").unlink()
-    assert "Nothing is left of the trials 0, 3, 4." in cli("rebuild", copy.dir, "--force").out
+    (copy.dir / "study.json").write_text(json.dumps(dump))
+    for number in (0, 3):
+        shutil.rmtree(copy.dir / str(number))
+    assert "Nothing is left of the trials 0, 3." in cli("rebuild", copy.dir, "--force").out
 
 
 def test_imported_and_repeated_trials_are_rebuilt(cli: Cli, ended: Sweep, tmp_path: Path) -> None:

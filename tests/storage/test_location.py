@@ -10,7 +10,7 @@ from ax_mo.cli.main import main
 from ax_mo.core.trial import Status, TrialRun
 from ax_mo.core.urls import sqlite_url
 from ax_mo.errors import AxMoError, StudyLost
-from ax_mo.storage.description import write_description
+from ax_mo.storage.dump import write_dump
 from ax_mo.storage.location import locate
 from ax_mo.storage.snapshot import about, read_record
 from ax_mo.storage.store import Definition, Store, StoredStudy, read_studies
@@ -30,7 +30,7 @@ def make(directory: Path, url: str | None = None, name: str = "study") -> Stored
         store.add([TrialRun(number=0, status=Status.ASKED, point={"x": 0.5}, overrides=("x=0.5",), directory="0")])
     stored = store.stored()
     store.close()
-    write_description(directory, stored, url)
+    write_dump(directory, stored, url)
     return stored
 
 
@@ -76,7 +76,7 @@ def test_only_study_of_a_database_need_not_be_named(tmp_path: Path) -> None:
 
 def test_directory_of_a_study_that_is_in_a_server_says_so(tmp_path: Path) -> None:
     stored = make(tmp_path / "a", sqlite_url(tmp_path / "all.db"), "nas")
-    write_description(tmp_path / "a", stored, "postgresql://u:secret@host/db")
+    write_dump(tmp_path / "a", stored, "postgresql://u:secret@host/db")
     with pytest.raises(AxMoError, match=r"is in postgresql://u:\*\*\*@host/db/nas; name that URL, with its password"):
         locate(str(tmp_path / "a"))
 

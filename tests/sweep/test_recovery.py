@@ -8,10 +8,9 @@ from typing import Any
 import pytest
 
 from ax_mo.storage.definition import Definition, StoredStudy
-from ax_mo.storage.description import Description
 from ax_mo.storage.snapshot import about
 from ax_mo.storage.store import read_studies, write_study
-from ax_mo.sweep.recovery import recovered
+from ax_mo.sweep.recovery import with_runs_of_directories
 from ax_mo.trial.files import SPEC
 from ax_mo.trial.numbers import as_json
 from tests.support import studies
@@ -27,13 +26,13 @@ POISONS: dict[str, dict[str, Any]] = {
     "params are empty": {"params": {}},
     "overrides are a number": {"overrides": 7},
     "overrides hold a number": {"overrides": [7]},
-    "asked is no time": {"asked": "yesterday"},
     "levels": {"more": json.loads("[" * 200 + "]" * 200)},
     "too large": {"more": "x" * 2_000_000},
 }
 HARMLESS: dict[str, dict[str, Any]] = {
     "generator": {"generator": "x\0" * 50},
     "position": {"position": {}},
+    "asked": {"asked": "yesterday"},
     "seconds": {"suggestion_seconds": "soon"},
     "overrides": {"overrides": ["a=\ud800"]},
 }
@@ -59,14 +58,14 @@ def test_trial_whose_description_is_poisoned_is_left_out_with_a_remark(tmp_path:
     told = json.dumps(about(record.space, record.goals, {}, {}))
     study = StoredStudy(record.name, "", Definition({}, {}), (), record.seed, record.created, told)
 
-    found = recovered(record.directory, Description(study, None))
+    found, remarks = with_runs_of_directories(study, record.directory)
 
-    assert [run.number for run in found.study.runs] == list(range(len(POISONS), len(changes)))
+    assert [run.number for run in found.runs] == list(range(len(POISONS), len(changes)))
     for number in range(len(POISONS)):
-        said = [remark for remark in found.remarks if remark.startswith((f"{number}/{SPEC} is", f"Trial {number} is"))]
-        assert len(said) == 1, (list(POISONS)[number], found.remarks)
-    assert f"pipe/{SPEC} is damaged." in found.remarks
+        said = [remark for remark in remarks if remark.startswith(f"{number}/{SPEC} is")]
+        assert len(said) == 1, (list(POISONS)[number], remarks)
+    assert f"pipe/{SPEC} is damaged." in remarks
     url = f"sqlite:///{tmp_path}/study.db"
-    write_study(url, found.study)
+    write_study(url, found)
     (again,) = read_studies(url)
-    assert again.runs == found.study.runs
+    assert again.runs == found.runs
