@@ -1,48 +1,13 @@
-"""Learning curves as values: what a trial has reported so far, and how it compares at an earlier step. Pure."""
+"""Learning curves of whole trials: the mean of a trial's runs, and how far a trial has come."""
 
 import math
-from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
 
+from ax_mo.trial.curve import Curve
+
 _Point = TypeVar("_Point")
-
-
-@dataclass(frozen=True)
-class Curve:
-    """One metric over the steps of one trial: at least one point, rising steps, finite values.
-
-    ``steps`` and ``values`` may be lists that grow at their ends while the trial runs.
-    """
-
-    steps: Sequence[int]
-    values: Sequence[float]
-    _highest: list[float] = field(default_factory=list, init=False, repr=False, compare=False)
-    _lowest: list[float] = field(default_factory=list, init=False, repr=False, compare=False)
-
-    def at(self, step: int) -> float | None:
-        """The value at ``step``, on a straight line between the points around it; None before the first and after the
-        last point. As in Ax's ``align_partial_results``, so that trials that report at different steps compare.
-        """
-        index = bisect_right(self.steps, step) - 1
-        if index < 0 or step > self.steps[-1]:
-            return None
-        left, value = self.steps[index], self.values[index]
-        if left == step:
-            return value
-        return value + (self.values[index + 1] - value) * (step - left) / (self.steps[index + 1] - left)
-
-    def best(self, step: int, maximize: bool) -> float | None:
-        """The best value of any point up to ``step``; None before the first point."""
-        index = bisect_right(self.steps, step) - 1
-        if index < 0:
-            return None
-        best, better = (self._highest, max) if maximize else (self._lowest, min)
-        for at in range(len(best), index + 1):  # what has come since the last question
-            value = self.values[at]
-            best.append(better(best[-1], value) if best else value)
-        return best[index]
 
 
 class MeanCurve:

@@ -7,7 +7,7 @@ slowly is bad, and spreads the model's scale over values that no finished trial 
 import statistics
 from collections.abc import Iterable
 
-from ax_mo.core.curve import Curve
+from ax_mo.trial.curve import Curve
 
 # A single neighbour is noise; with more, the few trials that a young study has would all be neighbours of each other.
 _NEIGHBOURS = 3

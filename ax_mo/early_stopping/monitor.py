@@ -5,14 +5,14 @@ from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from ax_mo.core.curve import Curve, MeanCurve, Progress, mean_curves
+from ax_mo.core.curve import MeanCurve, Progress, mean_curves
 from ax_mo.core.objectives import Goals
 from ax_mo.core.repeats import by_trial
 from ax_mo.core.trial import Key, Status, Trial, TrialRun
 from ax_mo.early_stopping.rules import decide, why_undecidable
 from ax_mo.early_stopping.settings import EarlyStopping
 from ax_mo.trial.costs import recorded_costs
-from ax_mo.trial.curve import CurveReader, Series
+from ax_mo.trial.curve import Curve, CurveReader
 from ax_mo.trial.files import CONSTANT_COSTS, CURVE, LIGHTNING, SPEC, read_json
 from ax_mo.trial.untrusted import measured
 
@@ -130,7 +130,6 @@ class _Files:
         self.constants: Mapping[str, float] = {}
         self._costs: Mapping[str, float] = {}
         self._in_config: Mapping[str, float] | None = None
-        self.curves: dict[str, Curve] = {}
         self._directory = directory
         self._reader = CurveReader(directory / CURVE)
 
@@ -142,14 +141,11 @@ class _Files:
             if self._in_config is None:
                 self._in_config = _numbers((read_json(self._directory / SPEC) or {}).get("config"))
             self.constants = {**self._costs, **self._in_config}
-        if news:
-            self.curves = {name: self._curve(name, series) for name, series in self._reader.series.items()}
         return news
 
-    def _curve(self, name: str, series: Series) -> Curve:
-        """A curve keeps what is worked out of it: it is replaced only where a later fit began another."""
-        known = self.curves.get(name)
-        return known if known is not None and known.steps is series.steps else Curve(series.steps, series.values)
+    @property
+    def curves(self) -> Mapping[str, Curve]:
+        return self._reader.curves
 
 
 def _numbers(entries: object) -> dict[str, float]:

@@ -10,10 +10,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ax_mo.core.curve import Curve, Progress
+from ax_mo.core.curve import Progress
 from ax_mo.core.objectives import Goals, Objective
 from ax_mo.early_stopping.settings import EarlyStopping, Rule
 from ax_mo.errors import closest
+from ax_mo.trial.curve import Curve
 
 
 def decide(

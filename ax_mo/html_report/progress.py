@@ -7,6 +7,7 @@ import plotly.graph_objects as go
 from plotly.colors import sample_colorscale
 from plotly.subplots import make_subplots
 
+from ax_mo.core.curve import thinned
 from ax_mo.core.objectives import Goals
 from ax_mo.core.pareto import hypervolume, hypervolumes_so_far, pareto_front, reference_point
 from ax_mo.core.trial import Status, Trial, TrialRun
@@ -105,11 +106,9 @@ def curves_of(record: StudyRecord) -> dict[str, list[DrawnCurve]]:
     """The curves by metric: objectives first, then what stands for one in early stopping, then the most frequent."""
     found: dict[str, list[DrawnCurve]] = {}
     for run in _worth_drawing(record):
-        curve = read_curve(record.directory / run.directory)
-        names = dict.fromkeys(name for point in curve.points for name in point.metrics)
-        for name in names:
-            values = curve.values(name)
-            found.setdefault(name, []).append(DrawnCurve(run, *_thinned(list(values), list(values.values()))))
+        for name, curve in read_curve(record.directory / run.directory).curves.items():
+            points = thinned(list(zip(curve.steps, curve.values, strict=True)), _MOST_STEPS)
+            found.setdefault(name, []).append(DrawnCurve(run, *map(tuple, zip(*points, strict=True))))
     rule = record.settings.get("early_stopping")
     named = rule.get("curves") if isinstance(rule, Mapping) else None
     wanted = [*record.goals.required, *(named.values() if isinstance(named, Mapping) else ())]
@@ -125,14 +124,6 @@ def _worth_drawing(record: StudyRecord) -> list[TrialRun]:
     begun = [run for run in record.runs if not run.is_imported and run.submitted is not None]
     begun.sort(key=lambda run: (run.number in front, run.number), reverse=True)
     return sorted(begun[:MOST_CURVES], key=lambda run: (run.number, run.repeat or 0))
-
-
-def _thinned(steps: Sequence[int], values: Sequence[float]) -> tuple[tuple[int, ...], tuple[float, ...]]:
-    """At most so many points, evenly spaced, the last among them."""
-    if len(steps) <= _MOST_STEPS:
-        return tuple(steps), tuple(values)
-    kept = sorted({round(i * (len(steps) - 1) / (_MOST_STEPS - 1)) for i in range(_MOST_STEPS)})
-    return tuple(steps[i] for i in kept), tuple(values[i] for i in kept)
 
 
 def learning_curves(record: StudyRecord, curves: Mapping[str, Sequence[DrawnCurve]] | None = None) -> go.Figure:

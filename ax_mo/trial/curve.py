@@ -1,4 +1,4 @@
-"""A trial's learning curve: lines of JSON that its process appends and the sweeper follows.
+"""A trial's learning curve: lines of JSON that its process appends, and the one reader of them.
 
 A line is ``{"step": int, "time": seconds since the trial's start, "metrics": {name: number}}``, and a line of
 Lightning's has the number of its fit in the process as well: ``"fit": 1``.
@@ -17,6 +17,7 @@ What counts, for each metric by itself (``report()`` and Lightning may record di
 import json
 import math
 import os
+from bisect import bisect_right
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -30,7 +31,6 @@ MOST_BYTES = 64 * 2**20
 _LONGEST_LINE = 2**20
 _LARGEST_STEP = 2**53
 """Up to which a float is exact."""
-_REPORTED = math.inf
 
 
 @dataclass(frozen=True)
@@ -48,23 +48,70 @@ class CurvePoint:
     @property
     def order(self) -> float:
         """Of two curves of one metric, the one with the higher order counts."""
-        return _REPORTED if self.fit is None else self.fit
+        return math.inf if self.fit is None else self.fit
 
 
 @dataclass(frozen=True)
 class Curve:
+    """One metric over the steps of one trial: at least one point, rising steps, finite values.
+
+    The lists grow at their ends while the trial runs.
+    """
+
+    steps: list[int]
+    values: list[float]
+    _highest: list[float] = field(default_factory=list, init=False, repr=False, compare=False)
+    _lowest: list[float] = field(default_factory=list, init=False, repr=False, compare=False)
+
+    def at(self, step: int) -> float | None:
+        """The value at ``step``, on a straight line between the points around it; None before the first and after the
+        last point. As in Ax's ``align_partial_results``, so that trials that report at different steps compare.
+        """
+        index = bisect_right(self.steps, step) - 1
+        if index < 0 or step > self.steps[-1]:
+            return None
+        left, value = self.steps[index], self.values[index]
+        if left == step:
+            return value
+        return value + (self.values[index + 1] - value) * (step - left) / (self.steps[index + 1] - left)
+
+    def best(self, step: int, maximize: bool) -> float | None:
+        """The best value of any point up to ``step``; None before the first point."""
+        index = bisect_right(self.steps, step) - 1
+        if index < 0:
+            return None
+        best, better = (self._highest, max) if maximize else (self._lowest, min)
+        for at in range(len(best), index + 1):  # what has come since the last question
+            value = self.values[at]
+            best.append(better(best[-1], value) if best else value)
+        return best[index]
+
+
+@dataclass(frozen=True)
+class LearningCurve:
     """The points that count, in the order they came, and how many points or values were dropped."""
 
     points: tuple[CurvePoint, ...] = ()
     dropped: int = 0
 
-    def values(self, name: str) -> dict[int, float]:
-        """One metric's value at each of its steps, in rising order."""
-        return {point.step: point.metrics[name] for point in self.points if name in point.metrics}
+    @property
+    def curves(self) -> dict[str, Curve]:
+        """Each metric's curve."""
+        curves: dict[str, Curve] = {}
+        for point in self.points:
+            for name, value in point.metrics.items():
+                curve = curves.setdefault(name, Curve([], []))
+                curve.steps.append(point.step)
+                curve.values.append(value)
+        return curves
 
-    def reported(self) -> "Curve":
+    def reported(self) -> "LearningCurve":
         """The points of ``report()`` alone."""
-        return Curve(tuple(point for point in self.points if point.fit is None))
+        return LearningCurve(tuple(point for point in self.points if point.fit is None))
+
+    def logged(self) -> "LearningCurve":
+        """The points of Lightning alone."""
+        return LearningCurve(tuple(point for point in self.points if point.fit is not None))
 
     def last(self) -> dict[str, float]:
         """Each metric's last value."""
@@ -88,21 +135,12 @@ def append(path: Path, step: int, time: float, metrics: Mapping[str, Any], fit: 
         os.close(descriptor)
 
 
-@dataclass(frozen=True)
-class Series:
-    """One metric's curve as far as it has come. The lists grow at their ends; a later fit begins another series."""
-
-    order: float
-    steps: list[int] = field(default_factory=list)
-    values: list[float] = field(default_factory=list)
-
-
 class CurveReader:
     """Follows a curve's file while it grows. What it costs depends on what is new, not on what was read before.
 
-    ``series`` are the metrics' curves, without what later fits have replaced, and ``step`` that of the last point, None
-    before the first. ``dropped`` counts the points, and the single values of points that were kept, that are not part
-    of the curve.
+    ``curves`` are the metrics', without what later fits have replaced; a curve grows at its end, and a later fit begins
+    another. ``step`` is that of the last point, None before the first. ``dropped`` counts the points, and the single
+    values of points that were kept, that are not part of the curve.
     """
 
     def __init__(self, path: Path) -> None:
@@ -112,18 +150,18 @@ class CurveReader:
     def _forget(self) -> None:
         self.dropped = 0
         self.step: int | None = None
-        self.series: dict[str, Series] = {}
+        self.curves: dict[str, Curve] = {}
+        self._orders: dict[str, float] = {}
         self._offset = 0
         self._in_long_line = False
-        self._filter = _Filter()
 
     def new_points(self) -> list[CurvePoint]:
         """The points that were appended since the last call; reads no byte twice."""
-        points = [point for line in self._new_lines() if (point := self._filter.point(line)) is not None]
-        self.dropped = self._filter.dropped
-        for point in points:
-            self._add(point)
-        return points
+        return [point for line in self._new_lines() if (point := self._add(line)) is not None]
+
+    def last(self) -> dict[str, float]:
+        """Each metric's last value."""
+        return {name: curve.values[-1] for name, curve in self.curves.items()}
 
     def _new_lines(self) -> Iterator[bytes]:
         """The lines that were completed since the last call; counts those that are too long."""
@@ -140,44 +178,13 @@ class CurveReader:
                     if is_whole and not self._in_long_line:
                         yield line
                     elif not self._in_long_line:
-                        self._filter.dropped += 1
+                        self.dropped += 1
                     self._in_long_line = not is_whole
         except (OSError, Unusable):
             return
 
-    def _add(self, point: CurvePoint) -> None:
-        self.step = point.step
-        for name, value in point.metrics.items():
-            series = self.series.get(name)
-            if series is None or series.order < point.order:
-                self.series.pop(name, None)  # the order of the names is that of their curves' first points
-                series = self.series[name] = Series(point.order)
-            series.steps.append(point.step)
-            series.values.append(value)
-
-    def last(self) -> dict[str, float]:
-        """Each metric's last value."""
-        return {name: series.values[-1] for name, series in self.series.items()}
-
-
-def read_curve(directory: Path) -> Curve:
-    """The whole curve of the trial in ``directory``; empty where there is none."""
-    reader = CurveReader(directory / CURVE)
-    points = reader.new_points()
-    last = (read_json(directory / LIGHTNING) or {}).get("last")
-    if _is_integer(last):
-        points = [point for point in points if point.fit is None or point.fit <= last]
-    return Curve(tuple(_counting(points)), reader.dropped)
-
-
-@dataclass
-class _Filter:
-    """Tells points of the curve from those to drop. Remembers where each metric's curve has got to."""
-
-    dropped: int = 0
-    reached: dict[str, tuple[float, int]] = field(default_factory=dict)
-
-    def point(self, line: bytes) -> CurvePoint | None:
+    def _add(self, line: bytes) -> CurvePoint | None:
+        """Take a line into the curves; the point without what does not count, None for one that has nothing else."""
         if not line.strip():
             return None
         parsed = _parse(line)
@@ -185,21 +192,38 @@ class _Filter:
             self.dropped += 1
             return None
         point, unusable = parsed
-        order = point.order
         kept: dict[str, float] = {}
         late = 0
         for name, value in point.metrics.items():
-            before = self.reached.get(name)
-            if before is None or (order, point.step) > before:
-                kept[name] = value
-                self.reached[name] = (order, point.step)
-            elif order == before[0]:
+            order = self._orders.get(name)
+            if order is None or point.order > order:
+                self.curves.pop(name, None)  # the order of the names is that of their curves' first points
+                self.curves[name] = Curve([], [])
+                self._orders[name] = point.order
+            elif point.order < order:  # of an earlier fit
+                continue
+            elif point.step <= self.curves[name].steps[-1]:
                 late += 1
+                continue
+            self.curves[name].steps.append(point.step)
+            self.curves[name].values.append(value)
+            kept[name] = value
         if not kept:
             self.dropped += bool(late or unusable)
             return None
         self.dropped += late + unusable
+        self.step = point.step
         return CurvePoint(point.step, point.time, kept, point.fit)
+
+
+def read_curve(directory: Path) -> LearningCurve:
+    """The whole curve of the trial in ``directory``; empty where there is none."""
+    reader = CurveReader(directory / CURVE)
+    points = reader.new_points()
+    last = (read_json(directory / LIGHTNING) or {}).get("last")
+    if _is_integer(last):
+        points = [point for point in points if point.fit is None or point.fit <= last]
+    return LearningCurve(tuple(_counting(points)), reader.dropped)
 
 
 def _parse(line: bytes) -> tuple[CurvePoint, int] | None:

@@ -4,30 +4,8 @@ import random
 
 import pytest
 
-from ax_mo.core.curve import Curve, MeanCurve, mean_curves, thinned
-
-CURVE = Curve((1, 3, 4), (0.2, 0.6, 0.5))
-
-
-@pytest.mark.parametrize(("step", "value"), [(0, None), (1, 0.2), (2, 0.4), (3, 0.6), (4, 0.5), (5, None)])
-def test_value_between_two_points_lies_on_the_line_between_them(step: int, value: float | None) -> None:
-    assert CURVE.at(step) == (value if value is None else pytest.approx(value))
-
-
-@pytest.mark.parametrize(
-    ("step", "highest", "lowest"), [(0, None, None), (1, 0.2, 0.2), (2, 0.2, 0.2), (4, 0.6, 0.2), (9, 0.6, 0.2)]
-)
-def test_best_is_that_of_the_points_up_to_the_step(step: int, highest: float | None, lowest: float | None) -> None:
-    assert (CURVE.best(step, True), CURVE.best(step, False)) == (highest, lowest)
-
-
-def test_best_of_a_growing_curve_is_that_of_all_its_points() -> None:
-    growing = Curve([1], [0.2])
-    assert growing.best(9, True) == 0.2
-    for step, value in ((2, 0.6), (3, 0.5)):
-        growing.steps.append(step)
-        growing.values.append(value)
-    assert (growing.best(3, True), growing.best(2, False), growing.best(1, True)) == (0.6, 0.2, 0.2)
+from ax_mo.core.curve import MeanCurve, mean_curves, thinned
+from ax_mo.trial.curve import Curve
 
 
 def test_mean_curve_has_the_steps_that_all_runs_have_reached() -> None:

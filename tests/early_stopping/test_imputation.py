@@ -2,8 +2,8 @@
 
 import pytest
 
-from ax_mo.core.curve import Curve
 from ax_mo.early_stopping.imputation import expected_final
+from ax_mo.trial.curve import Curve
 
 
 def ended(*values: float) -> tuple[Curve, float]:

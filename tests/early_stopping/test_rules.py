@@ -10,10 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ax_mo.core.curve import Curve, Progress
+from ax_mo.core.curve import Progress
 from ax_mo.core.objectives import Goals, parse_goals
 from ax_mo.early_stopping.rules import decide, why_undecidable
 from ax_mo.early_stopping.settings import EarlyStopping, Rule, parse_early_stopping
+from ax_mo.trial.curve import Curve
 
 GOALS = parse_goals({"acc": "maximize", "size": "minimize"})
 TWO_CURVES = parse_goals({"acc": "maximize", "loss": "minimize"})

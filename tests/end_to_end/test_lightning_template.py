@@ -12,6 +12,7 @@ import yaml
 from ax_mo.hydra_project.command import RECORDER, prepare_directory
 from ax_mo.trial.curve import read_curve
 from ax_mo.trial.files import CURVE, LIGHTNING, RESULT, STOP, read_json, write_json
+from tests.support.curves import values
 from tests.support.sweeps import ROOT, Sweep, run
 
 pytestmark = pytest.mark.skipif(
@@ -105,5 +106,5 @@ def test_stop_ends_both_processes_at_the_same_epoch(study, tmp_path):
     assert result["stopped"] == "dominated"
     assert result["status"] == "completed" and result["error"] is None
     assert {"val/acc", "test/acc", "num_params"} <= result["metrics"].keys()
-    assert list(read_curve(tmp_path).values("val/acc")) == [0]
+    assert list(values(read_curve(tmp_path), "val/acc")) == [0]
     assert list((tmp_path / "checkpoints").glob("*.ckpt"))

@@ -3,6 +3,7 @@
 import pytest
 
 from ax_mo.trial.curve import read_curve
+from tests.support.curves import values
 from tests.support.sweeps import BUILT_IN
 
 PROJECT = """\
@@ -40,7 +41,7 @@ def test_trials_that_return_something_else_have_what_they_reported(sweep, launch
             **dict.fromkeys(["val/loss", "size"], "reported"), **dict.fromkeys(BUILT_IN, "built-in"),
         }  # fmt: skip
         curve = read_curve(sweep.dir / str(number))
-        assert curve.values("size") == pytest.approx({0: x, 1: x, 2: x})
+        assert values(curve, "size") == pytest.approx({0: x, 1: x, 2: x})
         assert curve.dropped == 0
 
 

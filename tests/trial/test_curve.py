@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 
-from ax_mo.trial.curve import CurvePoint, CurveReader, append, read_curve
+from ax_mo.trial.curve import Curve, CurvePoint, CurveReader, append, read_curve
 from ax_mo.trial.files import CURVE, LIGHTNING
 from tests.apps.poison.poisons import CURVES, LINES
+from tests.support.curves import values
 
 
 @pytest.fixture
@@ -20,11 +21,6 @@ def path(tmp_path: Path) -> Path:
 def write(path: Path, *points: tuple[Any, ...]) -> None:
     for step, metrics, *fit in points:
         append(path, step, 1.5, metrics, *fit)
-
-
-def values(reader: CurveReader, name: str) -> dict[int, float]:
-    series = reader.series[name]
-    return dict(zip(series.steps, series.values, strict=True))
 
 
 def test_line_is_one_strict_json_object(path: Path) -> None:
@@ -41,7 +37,7 @@ def test_points_come_back_in_their_order(path: Path) -> None:
     write(path, (0, {"a": 1, "b": 2}), (2, {"a": 3}), (5, {"b": 4}))
     curve = read_curve(path.parent)
     assert curve.points[0] == CurvePoint(0, 1.5, {"a": 1, "b": 2})
-    assert curve.values("a") == {0: 1, 2: 3}
+    assert values(curve, "a") == {0: 1, 2: 3}
     assert curve.last() == {"a": 3, "b": 4}
     assert curve.dropped == 0
 
@@ -54,16 +50,16 @@ def test_no_file_is_an_empty_curve(path: Path) -> None:
 def test_step_that_goes_back_or_repeats_is_dropped_and_counted(path: Path) -> None:
     write(path, (3, {"a": 1}), (2, {"a": 2}), (3, {"a": 3}), (4, {"a": 4}))
     curve = read_curve(path.parent)
-    assert (curve.values("a"), curve.dropped) == ({3: 1, 4: 4}, 2)
+    assert (values(curve, "a"), curve.dropped) == ({3: 1, 4: 4}, 2)
 
 
 def test_metrics_have_steps_of_their_own(path: Path) -> None:
     write(path, (100, {"a": 1}), (0, {"b": 2}), (100, {"c": 3}), (101, {"a": 4, "b": 5}), (1, {"a": 6, "d": 7}))
     curve = read_curve(path.parent)
-    assert curve.values("a") == {100: 1, 101: 4}
-    assert curve.values("b") == {0: 2, 101: 5}
-    assert curve.values("c") == {100: 3}
-    assert curve.values("d") == {1: 7}
+    assert values(curve, "a") == {100: 1, 101: 4}
+    assert values(curve, "b") == {0: 2, 101: 5}
+    assert values(curve, "c") == {100: 3}
+    assert values(curve, "d") == {1: 7}
     assert curve.dropped == 1
 
 
@@ -76,7 +72,7 @@ def test_number_that_is_no_float_is_dropped_and_counted(path: Path) -> None:
 def test_value_that_is_not_finite_is_dropped_and_counted(path: Path) -> None:
     write(path, (0, {"a": math.nan, "b": 1}), (1, {"a": math.inf}), (2, {"a": 2, "b": -math.inf}))
     curve = read_curve(path.parent)
-    assert (curve.values("a"), curve.values("b"), curve.dropped) == ({2: 2}, {0: 1}, 3)
+    assert (values(curve, "a"), values(curve, "b"), curve.dropped) == ({2: 2}, {0: 1}, 3)
 
 
 @pytest.mark.parametrize(
@@ -100,7 +96,7 @@ def test_line_that_is_no_point_is_dropped_and_counted(path: Path, line: str) -> 
     path.write_bytes(line.encode("utf-8", "surrogateescape") + b"\n")
     write(path, (9, {"a": 1}))
     curve = read_curve(path.parent)
-    assert (curve.values("a"), curve.dropped) == ({9: 1}, 1)
+    assert (values(curve, "a"), curve.dropped) == ({9: 1}, 1)
 
 
 def test_torn_last_line_is_ignored_until_it_is_whole(path: Path) -> None:
@@ -119,7 +115,7 @@ def test_line_after_a_torn_one_is_whole(path: Path) -> None:
     path.write_text('{"step": 0, "ti')
     write(path, (1, {"a": 1}))
     curve = read_curve(path.parent)
-    assert (curve.values("a"), curve.dropped) == ({1: 1}, 1)
+    assert (values(curve, "a"), curve.dropped) == ({1: 1}, 1)
 
 
 def test_reader_sees_each_point_once_however_the_file_grows(path: Path) -> None:
@@ -168,13 +164,13 @@ def test_file_that_was_begun_again_is_read_from_its_start(path: Path) -> None:
 
 def test_reader_tells_what_came_last_as_the_whole_curve_has_it(path: Path) -> None:
     reader = CurveReader(path)
-    assert (reader.step, reader.last(), reader.series) == (None, {}, {})
+    assert (reader.step, reader.last(), reader.curves) == (None, {}, {})
     write(path, (0, {"a": 1, "b": 2}, 1), (1, {"a": 3}, 1), (0, {"a": 4}, 2), (7, {"c": 5}))
     reader.new_points()
     curve = read_curve(path.parent)
     assert reader.step == curve.points[-1].step == 7
     assert list(reader.last().items()) == list(curve.last().items()) == [("b", 2), ("a", 4), ("c", 5)]
-    assert {name: values(reader, name) for name in "abc"} == {name: curve.values(name) for name in "abc"}
+    assert {name: values(reader, name) for name in "abc"} == {name: values(curve, name) for name in "abc"}
     write(path, (0, {"a": 9}, 1))
     reader.new_points()
     assert (reader.step, reader.last()["a"]) == (7, 4), "of an earlier fit"
@@ -198,7 +194,7 @@ def test_what_was_reported_wins_over_lightnings_curve(path: Path, first: int) ->
     points: list[tuple[Any, ...]] = [(0, {"a": 1, "b": 2}, 1), (0, {"a": 10})]
     write(path, points[first], points[1 - first], (1, {"a": 3, "b": 4}, 1), (1, {"a": 30}))
     curve = read_curve(path.parent)
-    assert (curve.values("a"), curve.values("b"), curve.dropped) == ({0: 10, 1: 30}, {0: 2, 1: 4}, 0)
+    assert (values(curve, "a"), values(curve, "b"), curve.dropped) == ({0: 10, 1: 30}, {0: 2, 1: 4}, 0)
 
 
 @pytest.mark.timeout(20)
@@ -207,7 +203,7 @@ def test_poisoned_line_is_dropped_and_counted(path: Path, line: bytes) -> None:
     path.write_bytes(line)
     write(path, (9, {"a": 1}))
     curve = read_curve(path.parent)
-    assert (curve.values("a"), curve.dropped) == ({9: 1}, 1)
+    assert (values(curve, "a"), curve.dropped) == ({9: 1}, 1)
 
 
 @pytest.mark.timeout(20)
@@ -255,3 +251,27 @@ def test_metric_of_a_curve_has_the_name_that_tables_take(path: Path) -> None:
     path.write_text('{"step": 0, "time": "x", "metrics": {"a\\u0000b\\ud800": 1}}\n')
     (point,) = read_curve(path.parent).points
     assert (point.metrics, point.time) == ({"a\ufffdb\ufffd": 1}, 0.0)
+
+
+THREE = Curve([1, 3, 4], [0.2, 0.6, 0.5])
+
+
+@pytest.mark.parametrize(("step", "value"), [(0, None), (1, 0.2), (2, 0.4), (3, 0.6), (4, 0.5), (5, None)])
+def test_value_between_two_points_lies_on_the_line_between_them(step: int, value: float | None) -> None:
+    assert THREE.at(step) == (value if value is None else pytest.approx(value))
+
+
+@pytest.mark.parametrize(
+    ("step", "highest", "lowest"), [(0, None, None), (1, 0.2, 0.2), (2, 0.2, 0.2), (4, 0.6, 0.2), (9, 0.6, 0.2)]
+)
+def test_best_is_that_of_the_points_up_to_the_step(step: int, highest: float | None, lowest: float | None) -> None:
+    assert (THREE.best(step, True), THREE.best(step, False)) == (highest, lowest)
+
+
+def test_best_of_a_growing_curve_is_that_of_all_its_points() -> None:
+    growing = Curve([1], [0.2])
+    assert growing.best(9, True) == 0.2
+    for step, value in ((2, 0.6), (3, 0.5)):
+        growing.steps.append(step)
+        growing.values.append(value)
+    assert (growing.best(3, True), growing.best(2, False), growing.best(1, True)) == (0.6, 0.2, 0.2)

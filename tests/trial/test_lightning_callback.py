@@ -14,6 +14,7 @@ import torch
 from ax_mo.trial import current, lightning_callback
 from ax_mo.trial.curve import Curve, read_curve
 from ax_mo.trial.files import CURVE, LIGHTNING, STOP, STOPPED, read_json, write_json
+from tests.support.curves import values
 
 from .lightning_task import FLAVOURS, fit, loader, module, trainer
 
@@ -54,7 +55,7 @@ def test_curve_metrics_and_costs_are_recorded(trial: Path, flavour: str) -> None
     fit(trial, flavour=flavour)
     curve = read_curve(trial)
     assert curve.dropped == 0
-    assert curve.values("val/acc") == pytest.approx({0: 0.5, 1: 0.6, 2: 0.7})
+    assert values(curve, "val/acc") == pytest.approx({0: 0.5, 1: 0.6, 2: 0.7})
     assert steps(curve, "train/loss") == [0, 1, 2]
     assert all(point.time >= 0 for point in curve.points)
     found = record(trial)
@@ -76,7 +77,7 @@ def test_train_metrics_of_a_point_are_those_of_its_epoch(trial: Path) -> None:
         self.log("late", float(self.current_epoch))
 
     fit(trial, module(on_train_epoch_end=on_train_epoch_end))
-    assert read_curve(trial).values("late") == {0: 0.0, 1: 1.0, 2: 2.0}
+    assert values(read_curve(trial), "late") == {0: 0.0, 1: 1.0, 2: 2.0}
 
 
 def test_project_without_validation_has_a_point_for_each_train_epoch(trial: Path) -> None:
@@ -145,7 +146,7 @@ def test_last_completed_fit_wins_and_the_log_says_so(trial: Path, messages: pyte
     assert record(trial)["metrics"]["val/acc"] == pytest.approx(0.1)
     assert "2 fits have been completed in this trial: the last one's metrics count.\n" in messages.text
     curve = read_curve(trial)
-    assert curve.values("val/acc") == pytest.approx({0: 0.1, 1: 0.1})
+    assert values(curve, "val/acc") == pytest.approx({0: 0.1, 1: 0.1})
     assert curve.dropped == 0
 
 
@@ -176,7 +177,7 @@ def test_fit_that_raises_does_not_win(trial: Path) -> None:
     with pytest.raises(RuntimeError, match="out of memory"):
         fit(trial, larger)
     assert record(trial) == {**before, "started": 2}
-    assert read_curve(trial).values("val/acc") == pytest.approx({0: 0.5, 1: 0.6, 2: 0.7})
+    assert values(read_curve(trial), "val/acc") == pytest.approx({0: 0.5, 1: 0.6, 2: 0.7})
 
 
 def test_costs_are_known_while_the_fit_runs(trial: Path) -> None:

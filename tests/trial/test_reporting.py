@@ -15,6 +15,7 @@ import ax_mo
 from ax_mo.trial import current, reporting
 from ax_mo.trial.curve import read_curve
 from ax_mo.trial.files import CURVE, STOP, STOPPED, read_json, write_json
+from tests.support.curves import values
 
 
 @pytest.fixture(autouse=True)
@@ -47,9 +48,9 @@ def test_reports_are_the_curve(trial: Path) -> None:
     ax_mo.report(step=torch.tensor(3), loss=0.5)
     ax_mo.report(4.0, loss=0.25)
     curve = read_curve(trial)
-    assert curve.values("loss") == {0: 2, 1: 1.5, 2: 1, 3: 0.5, 4: 0.25}
-    assert curve.values("val_acc") == {0: 0.5}
-    assert curve.values("val/acc") == {1: 0.5}
+    assert values(curve, "loss") == {0: 2, 1: 1.5, 2: 1, 3: 0.5, 4: 0.25}
+    assert values(curve, "val_acc") == {0: 0.5}
+    assert values(curve, "val/acc") == {1: 0.5}
     assert all(0 <= point.time < 60 for point in curve.points)
 
 

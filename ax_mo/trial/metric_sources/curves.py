@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from importlib.util import find_spec
 
+from ax_mo.trial.curve import LearningCurve
 from ax_mo.trial.metric_sources.source import MetricSource, NotFound, TrialOutput, checked_name
 from ax_mo.trial.untrusted import measured
 
@@ -40,7 +41,7 @@ class CurveTag(TaggedSeries):
     where = "the curve"
 
     def series(self, trial: TrialOutput) -> Series:
-        return _series_of(trial, lightning_alone=False)
+        return _values(trial.curve)
 
 
 class LightningTag(TaggedSeries):
@@ -57,17 +58,12 @@ class LightningTag(TaggedSeries):
         )
 
     def series(self, trial: TrialOutput) -> Series:
-        series = _series_of(trial, lightning_alone=True)
+        series = _values(trial.curve.logged())
         for name, value in trial.lightning.items():
             if measured(value) is not None:
                 series.setdefault(name, []).append(value)
         return series
 
 
-def _series_of(trial: TrialOutput, lightning_alone: bool) -> dict[str, list[float]]:
-    series: dict[str, list[float]] = {}
-    for point in trial.curve.points:
-        if point.fit is not None or not lightning_alone:
-            for name, value in point.metrics.items():
-                series.setdefault(name, []).append(value)
-    return series
+def _values(curve: LearningCurve) -> dict[str, list[float]]:
+    return {name: of_metric.values for name, of_metric in curve.curves.items()}

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
-from ax_mo.trial.curve import Curve
+from ax_mo.trial.curve import LearningCurve
 from ax_mo.trial.metric_sources.files import trial_files
 
 T = TypeVar("T")
@@ -39,7 +39,7 @@ class TrialOutput:
     """The content of ``trial.json``."""
     returned: Any = None
     """What the task returned; an empty dict where it raised."""
-    curve: Curve = field(default_factory=Curve)
+    curve: LearningCurve = field(default_factory=LearningCurve)
     lightning: Mapping[str, float] = field(default_factory=dict)
     """The final metrics that Lightning logged."""
     _read: dict[object, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
