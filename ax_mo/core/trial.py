@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
 
-from ax_mo.trial.metric_sources.differences import Difference
+from ax_mo.trial.metric_sources.differences import ReturnedDifference
 from ax_mo.trial.untrusted import storable
 
 Value = Any
@@ -94,7 +94,7 @@ class Outcome:
     ended: str | None = None
     stopped: bool = False
     """Whether it was stopped early, for that reason."""
-    differences: tuple[Difference, ...] = ()
+    differences: tuple[ReturnedDifference, ...] = ()
 
     def __post_init__(self) -> None:
         for name in ("reason", "error_fingerprint", "stderr_tail"):

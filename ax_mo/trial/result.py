@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from ax_mo.trial.files import RESULT, SCHEMA
-from ax_mo.trial.metric_sources.differences import Difference
+from ax_mo.trial.metric_sources.differences import ReturnedDifference
 from ax_mo.trial.untrusted import LARGEST, Unusable, measured, parse_json, read_bytes, storable_name
 
 _EARLIEST, _LATEST = 1970, 2200
@@ -36,7 +36,7 @@ class TrialResult:
     """Why it has stopped early; its metrics are those of its first steps then, and it may have an error as well."""
     value: Any = None
     """What the task returned, for sweepers that want that."""
-    differences: tuple[Difference, ...] = ()
+    differences: tuple[ReturnedDifference, ...] = ()
 
 
 def read_result(directory: Path, number: int, attempt: int) -> TrialResult | None:
@@ -96,19 +96,19 @@ def _metrics(given: Any) -> dict[str, float]:
     return metrics
 
 
-def _differences(given: Any) -> tuple[Difference, ...]:
+def _differences(given: Any) -> tuple[ReturnedDifference, ...]:
     if not isinstance(given, list):
         raise Unusable(f"differences is no list ({_shown(given)})")
     return tuple(_difference(entry) for entry in given[:_MOST_DIFFERENCES])
 
 
-def _difference(given: Any) -> Difference:
+def _difference(given: Any) -> ReturnedDifference:
     entry = given if isinstance(given, dict) else {}
     metric, source, used, returned = (entry.get(name) for name in ("metric", "source", "used", "returned"))
     number, other = measured(used), float(returned) if returned in _NOT_FINITE else measured(returned)
     if not (isinstance(metric, str) and isinstance(source, str)) or number is None or other is None:
         raise Unusable(f"differences holds what is none ({_shown(given)})")
-    return Difference(storable_name(metric), number, storable_name(source), other)
+    return ReturnedDifference(storable_name(metric), number, storable_name(source), other)
 
 
 def _error(given: Any) -> TrialError:

@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from ax_mo.trial import current, lightning_callback
-from ax_mo.trial.curve import Curve, read_curve
+from ax_mo.trial.curve import LearningCurve, read_curve
 from ax_mo.trial.files import CURVE, LIGHTNING, STOP, STOPPED, read_json, write_json
 from tests.support.curves import values
 
@@ -42,8 +42,8 @@ def record(trial: Path) -> dict[str, Any]:
     return found
 
 
-def steps(curve: Curve, name: str = "val/acc") -> list[int]:
-    return list(curve.values(name))
+def steps(curve: LearningCurve, name: str = "val/acc") -> list[int]:
+    return curve.curves[name].steps
 
 
 def ours(made: Any) -> list[Any]:

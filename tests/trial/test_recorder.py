@@ -19,7 +19,7 @@ from ax_mo.runner.job import JobState, Phase
 from ax_mo.runner.outcome import outcome_of
 from ax_mo.trial import current
 from ax_mo.trial.files import CURVE, HEARTBEAT, LIGHTNING, RESULT, SPEC, STDERR, STOP, read_json, write_json
-from ax_mo.trial.metric_sources.differences import Difference
+from ax_mo.trial.metric_sources.differences import ReturnedDifference
 from ax_mo.trial.metric_sources.tables import CsvColumn
 from ax_mo.trial.recorder import ResultRecorder
 
@@ -408,7 +408,7 @@ def test_number_that_replaces_nothing_is_told_first_and_kept_with_both_values(
     first, *_ = [entry.getMessage() for entry in caplog.records]
     assert first.startswith("the task returned 0.5 for 'val/acc', which is 0.9 (Lightning)")
     outcome = outcome_of(trial, TRIAL["trial"], TRIAL["attempt"], JobState(Phase.ENDED, 0))
-    assert outcome.differences == (Difference("val/acc", 0.9, "lightning", 0.5),)
+    assert outcome.differences == (ReturnedDifference("val/acc", 0.9, "lightning", 0.5),)
     (trial / RESULT).unlink()
     result = record(trial, 0.9, work)
     assert result is not None and "differences" not in result

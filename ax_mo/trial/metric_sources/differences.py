@@ -16,7 +16,7 @@ _DIGITS = range(3, 8)
 
 
 @dataclass(frozen=True)
-class Difference:
+class ReturnedDifference:
     """A metric whose value the task ``returned``, by name or position, while what is ``used`` is from ``source``."""
 
     metric: str
@@ -56,7 +56,7 @@ def _shortened(number: float) -> set[float]:
 _SHOWN = {"lightning": "Lightning", "reported": "ax_mo.report", "returned": "the returned dict", "built-in": "built in"}
 
 
-def describe_differences(differences: Sequence[Difference]) -> str:
+def describe_differences(differences: Sequence[ReturnedDifference]) -> str:
     """What was returned, what is used instead, and how to have it otherwise; for people."""
     parts = [
         f"{_shown(d.returned, d.used)} for '{d.metric}', which is {_shown(d.used, d.returned)} "

@@ -5,9 +5,9 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from ax_mo.trial.metric_sources.dotted_keys import ABSENT, keys_in, value_at
-from ax_mo.trial.metric_sources.file_source import FileSource, FoundInFile, listed
-from ax_mo.trial.metric_sources.files import lines_of
+from ax_mo.trial.metric_sources.dotted_keys import ABSENT, keys_in, value_by_key
+from ax_mo.trial.metric_sources.file_source import FileSource, FoundInFile, first_names
+from ax_mo.trial.metric_sources.files import file_lines
 from ax_mo.trial.metric_sources.source import TrialOutput, checked_name
 from ax_mo.trial.numbers import finite_number, finite_numbers, in_order
 from ax_mo.trial.untrusted import MOST_BYTES, Unusable, parse_json, read_bytes
@@ -19,32 +19,31 @@ _MOST_NAMES = 100
 class JsonFile(FileSource):
     """A ``key`` of a JSON document. If that is a list, its entries may be what has the key."""
 
+    example = "results.json"
     tag: str
 
     def __init__(self, metric: str, *, key: Any = None, path: Any = None) -> None:
         self.tag = checked_name("key", metric if key is None else key)
-        super().__init__(path, "results.json")
+        super().__init__(path)
 
     def read(self, path: Path, name: str, trial: TrialOutput) -> Any:
         return parse_json(read_bytes(path, _MOST_OF_JSON), strict=False)
 
     def find(self, content: Any, name: str) -> FoundInFile:
         rows = content if isinstance(content, list) else [content]
-        entries = [value_at(content, self.tag)]
+        entries = [value_by_key(content, self.tag)]
         if entries[0] is ABSENT and isinstance(content, list):
-            entries = [value_at(row, self.tag) for row in rows]
+            entries = [value_by_key(row, self.tag) for row in rows]
         entries = [entry for entry in entries if entry is not ABSENT]
         names = tuple(dict.fromkeys(islice((key for row in rows[-_MOST_NAMES:] for key in keys_in(row)), _MOST_NAMES)))
-        instead = f"what {name} has there is no number" if entries else f"{name} has the keys {listed(names)}"
+        instead = f"what {name} has there is no number" if entries else f"{name} has the keys {first_names(names)}"
         return FoundInFile([value for entry in entries for value in finite_numbers(entry)], instead, names)
 
 
 class YamlFile(JsonFile):
     """A ``key`` of a YAML document."""
 
-    def __init__(self, metric: str, *, key: Any = None, path: Any = None) -> None:
-        self.tag = checked_name("key", metric if key is None else key)
-        FileSource.__init__(self, path, "results.yaml")
+    example = "results.yaml"
 
     def read(self, path: Path, name: str, trial: TrialOutput) -> Any:
         import yaml  # Hydra brings it, and most trials have no need of it
@@ -60,11 +59,12 @@ class YamlFile(JsonFile):
 class JsonLines(FileSource):
     """A ``key`` of the JSON documents that a file has, one a line; ``step_key`` puts them in order."""
 
+    example = "logs/*.jsonl"
     tag: str
 
     def __init__(self, metric: str, *, key: Any = None, path: Any = None, step_key: Any = None) -> None:
         self.tag = checked_name("key", metric if key is None else key)
-        super().__init__(path, "logs/*.jsonl")
+        super().__init__(path)
         self._step = None if step_key is None else str(step_key)
 
     def reading(self) -> tuple[str, str | None]:  # only the metric's own values are kept
@@ -76,25 +76,22 @@ class JsonLines(FileSource):
         names: dict[str, None] = {}
         was_there = False
         for index, row in enumerate(_rows(path)):
-            entry = value_at(row, self.tag)
-            step = index if self._step is None else finite_number(value_at(row, self._step))
+            entry = value_by_key(row, self.tag)
+            step = index if self._step is None else finite_number(value_by_key(row, self._step))
             was_there |= entry is not ABSENT
             if step is not None:
                 pairs += [(step, value) for value in finite_numbers(entry)]
             if not pairs and len(names) < _MOST_NAMES:
                 names.update(dict.fromkeys(islice(keys_in(row), _MOST_NAMES)))
-        instead = f"{name} has the keys {listed(tuple(names))}"
+        instead = f"{name} has the keys {first_names(tuple(names))}"
         if was_there:
             step_is_there = self._step is None or self._step in names
             instead = f"what {name} has there is no number" if step_is_there else f"{instead}, and no '{self._step}'"
         return FoundInFile(in_order(pairs), instead, tuple(names))
 
-    def find(self, content: FoundInFile, name: str) -> FoundInFile:
-        return content
-
 
 def _rows(path: Path) -> Iterator[Any]:
-    for line in lines_of(path):
+    for line in file_lines(path):
         try:
             yield parse_json(line, strict=False)
         except Unusable:  # an empty line, or one that is torn

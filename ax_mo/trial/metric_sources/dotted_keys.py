@@ -11,7 +11,7 @@ ABSENT = object()
 _DEEPEST = 10
 
 
-def value_at(value: Any, key: str) -> Any:
+def value_by_key(value: Any, key: str) -> Any:
     """What a dotted key leads to in mappings and lists, else ABSENT. Names that have dots themselves are found too."""
     if not key:
         return value
@@ -21,13 +21,13 @@ def value_at(value: Any, key: str) -> Any:
             return entries[key]
         for index in (index for index, letter in enumerate(key) if letter == "."):
             if key[:index] in entries:
-                found = value_at(entries[key[:index]], key[index + 1 :])
+                found = value_by_key(entries[key[:index]], key[index + 1 :])
                 if found is not ABSENT:
                     return found
     if isinstance(value, list | tuple):
         first, _, rest = key.partition(".")
         if first.removeprefix("-").isdecimal() and -len(value) <= int(first) < len(value):
-            return value_at(value[int(first)], rest)
+            return value_by_key(value[int(first)], rest)
     return ABSENT
 
 

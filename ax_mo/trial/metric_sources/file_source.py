@@ -29,9 +29,12 @@ class FileSource(MetricSource):
     tag: str | int
     """What the metric is called in the file."""
 
-    def __init__(self, path: Any, example: str = "") -> None:
+    example = ""
+    """A path."""
+
+    def __init__(self, path: Any) -> None:
         if path is None:
-            raise ValueError(f"path is missing: name the file in the trial's directory, such as '{example}'.")
+            raise ValueError(f"path is missing: name the file in the trial's directory, such as '{self.example}'.")
         if not isinstance(path, str) or not path.strip():
             raise ValueError(f"path: {path!r:.100} is not the name of a file.")
         if path.startswith(("/", "~")) or ".." in PurePosixPath(path).parts:
@@ -50,8 +53,9 @@ class FileSource(MetricSource):
         raise NotImplementedError
 
     def find(self, content: Any, name: str) -> FoundInFile:
-        """The metric in what ``read`` has returned."""
-        raise NotImplementedError
+        """The metric in what ``read`` has returned; that itself, where the file was read for this metric alone."""
+        found: FoundInFile = content
+        return found
 
     def nothing_there(self, trial: TrialOutput) -> str:
         """What to say beside what the files have; may be empty."""
@@ -89,7 +93,7 @@ class FileSource(MetricSource):
         return contents, problems
 
 
-def listed(names: tuple[str | int, ...]) -> str:
+def first_names(names: tuple[str | int, ...]) -> str:
     """The first of the names, and how many more there are."""
     more = f" and {len(names) - _MOST_SHOWN} more" if len(names) > _MOST_SHOWN else ""
     return ", ".join(map(str, names[:_MOST_SHOWN])) + more if names else "(none)"

@@ -59,7 +59,7 @@ def what_is_there(directory: Path, glob: str) -> str:
     return f"{there} (what a task writes where it was started is there with hydra.job.chdir=true)"
 
 
-def lines_of(path: Path, begin: int = 0) -> Iterator[str]:
+def file_lines(path: Path, begin: int = 0) -> Iterator[str]:
     """The lines of a text from a byte on, in pieces of at most 1 MiB. Raises OSError and Unusable."""
     with open_regular(path) as file:
         file.seek(begin)

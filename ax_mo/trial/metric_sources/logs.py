@@ -6,7 +6,7 @@ from pathlib import Path
 
 from ax_mo.trial.files import STDOUT
 from ax_mo.trial.metric_sources.file_source import FileSource, FoundInFile
-from ax_mo.trial.metric_sources.files import lines_of, written_before
+from ax_mo.trial.metric_sources.files import file_lines, written_before
 from ax_mo.trial.metric_sources.source import TrialOutput
 from ax_mo.trial.numbers import finite_numbers
 from ax_mo.trial.untrusted import without_escapes
@@ -43,15 +43,12 @@ class LogPattern(FileSource):
         before = trial.read_once("written_before", lambda: written_before(trial.directory))
         find: Callable[[str], list[str]] = re.compile(str(self.tag)).findall
         # A progress bar writes its states on one line; colours are between the words.
-        lines = (part for line in lines_of(path, before.get(name, 0)) for part in without_escapes(line).splitlines())
+        lines = (part for line in file_lines(path, before.get(name, 0)) for part in without_escapes(line).splitlines())
         texts = [text for line in lines for text in find(line)]
         instead = f"no line of {name} matches"
         if texts:
             instead = f"what matches in {name} is no number but {texts[-1]!r:.100}"
         return FoundInFile(finite_numbers(texts), instead)
-
-    def find(self, content: FoundInFile, name: str) -> FoundInFile:
-        return content
 
     def nothing_there(self, trial: TrialOutput) -> str:
         if (trial.directory / STDOUT).exists():

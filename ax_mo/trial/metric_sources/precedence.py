@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from ax_mo.trial.metric_sources.differences import Difference, same_number
+from ax_mo.trial.metric_sources.differences import ReturnedDifference, same_number
 from ax_mo.trial.metric_sources.returned import Returned
 from ax_mo.trial.metric_sources.source import MetricError, NotFound
 from ax_mo.trial.numbers import as_number
@@ -61,7 +61,7 @@ class ChosenMetrics:
     metrics: dict[str, float]
     sources: dict[str, str]
     unnamed: float | None = None
-    differences: tuple[Difference, ...] = ()
+    differences: tuple[ReturnedDifference, ...] = ()
     """Where the task returned another number than that which is used for a required metric."""
 
 
@@ -116,12 +116,12 @@ def choose_metrics(candidates: Candidates, required: Sequence[str], stopped: boo
 
 def _differences(
     returned: Returned, metrics: Mapping[str, float], sources: Mapping[str, str], required: Iterable[str]
-) -> Iterator[Difference]:
+) -> Iterator[ReturnedDifference]:
     values = {**returned.by_position, **returned.named}
     for name in required:
         number = as_number(values.get(name))
         if number is not None and sources[name] != RETURNED and not same_number(number, metrics[name]):
-            yield Difference(name, metrics[name], sources[name], number)
+            yield ReturnedDifference(name, metrics[name], sources[name], number)
 
 
 def _missing(name: str, candidates: Candidates, required: Sequence[str]) -> str:

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from ax_mo.trial.metric_sources.dotted_keys import ABSENT, keys_in, value_at
+from ax_mo.trial.metric_sources.dotted_keys import ABSENT, keys_in, value_by_key
 from ax_mo.trial.metric_sources.source import MetricSource, NotFound, TrialOutput, checked_name
 from ax_mo.trial.numbers import as_number
 
@@ -62,7 +62,7 @@ class ReturnedValue(MetricSource):
         if not key and isinstance(returned, Mapping):
             key = self._metric
         by_position = {} if key else by_name(returned, trial.spec["objectives"]).by_position
-        found = by_position[self._metric] if self._metric in by_position else value_at(returned, key)
+        found = by_position[self._metric] if self._metric in by_position else value_by_key(returned, key)
         if found is not ABSENT and as_number(found) is not None:
             return [found]
         names = tuple(keys_in(returned))

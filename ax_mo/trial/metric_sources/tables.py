@@ -7,8 +7,8 @@ from array import array
 from pathlib import Path
 from typing import Any
 
-from ax_mo.trial.metric_sources.file_source import FileSource, FoundInFile, listed
-from ax_mo.trial.metric_sources.files import lines_of
+from ax_mo.trial.metric_sources.file_source import FileSource, FoundInFile, first_names
+from ax_mo.trial.metric_sources.files import file_lines
 from ax_mo.trial.metric_sources.source import TrialOutput
 from ax_mo.trial.numbers import finite_number, in_order
 
@@ -43,7 +43,7 @@ class CsvColumn(FileSource):
     def read(self, path: Path, name: str, trial: TrialOutput) -> Table:
         """A damaged table is read as far as it goes."""
         table: Table = {}
-        reader = csv.reader(lines_of(path))
+        reader = csv.reader(file_lines(path))
         length = 0
         try:
             names: list[str | int] = [column.strip() for column in next(reader, [])] if self._header else []
@@ -72,9 +72,9 @@ class CsvColumn(FileSource):
             there = {0: "no column", 1: "one column, which is 0"}
             return f"{name} has {there.get(len(table), f'the columns 0 to {len(table) - 1}')}"
         if self.tag not in table:
-            return f"{name} has the columns {listed(tuple(table))}"
+            return f"{name} has the columns {first_names(tuple(table))}"
         if self._step is not None and self._step not in table:
-            return f"{name} has no '{self._step}' but the columns {listed(tuple(table))}"
+            return f"{name} has no '{self._step}' but the columns {first_names(tuple(table))}"
         return f"that column of {name} has no number"
 
 

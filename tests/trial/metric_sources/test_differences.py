@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from ax_mo.trial.metric_sources.differences import Difference, describe_differences, same_number
+from ax_mo.trial.metric_sources.differences import ReturnedDifference, describe_differences, same_number
 
 
 @pytest.mark.parametrize(
@@ -43,10 +43,10 @@ def test_other_numbers_differ(a: float, b: float) -> None:
 
 
 def test_sentence_has_both_numbers_where_few_digits_do_not_show_them() -> None:
-    assert describe_differences([Difference("val/loss", 0.35, "lightning", 0.875)]) == (
+    assert describe_differences([ReturnedDifference("val/loss", 0.35, "lightning", 0.875)]) == (
         "the task returned 0.875 for 'val/loss', which is 0.35 (Lightning); that is used. "
         "If what it returns is meant, write 'val/loss: {source: returned}' under hydra.sweeper.metrics"
     )
     assert "returned 1000.0002 for 'a', which is 1000.0001 (csv)" in describe_differences(
-        [Difference("a", 1000.0001, "csv", 1000.0002)]
+        [ReturnedDifference("a", 1000.0001, "csv", 1000.0002)]
     )

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from ax_mo.trial.metric_sources.differences import Difference, describe_differences
+from ax_mo.trial.metric_sources.differences import ReturnedDifference, describe_differences
 from ax_mo.trial.metric_sources.precedence import Candidates, ChosenMetrics
 from ax_mo.trial.metric_sources.precedence import choose_metrics as choose
 from ax_mo.trial.metric_sources.returned import by_name
@@ -58,7 +58,10 @@ def test_tuple_goes_by_position_where_nothing_has_a_name() -> None:
 def test_tuple_in_another_order_than_the_objectives_is_caught() -> None:
     merged = choose(Candidates(by_name((7, 0.9), TWO), lightning={"acc": 0.9}, costs={"size": 7}), TWO)
     assert (merged.metrics, merged.sources) == ({"acc": 0.9, "size": 7}, {"acc": "lightning", "size": "built-in"})
-    assert merged.differences == (Difference("acc", 0.9, "lightning", 7), Difference("size", 7, "built-in", 0.9))
+    assert merged.differences == (
+        ReturnedDifference("acc", 0.9, "lightning", 7),
+        ReturnedDifference("size", 7, "built-in", 0.9),
+    )
     assert describe_differences(merged.differences) == (
         "the task returned 7 for 'acc', which is 0.9 (Lightning), and 0.9 for 'size', which is 7 (built in); "
         "those are used. If what it returns is meant, write 'acc: {source: returned}' under hydra.sweeper.metrics"
@@ -78,12 +81,12 @@ def test_tuple_of_other_things_than_numbers_gives_way() -> None:
 def test_number_without_a_name_never_replaces_one_that_has_it(source: str, named: dict[str, Any]) -> None:
     merged = choose(Candidates(by_name(0.875, ["val/loss"]), **named), ["val/loss"])
     assert (merged.metrics, merged.sources) == ({"val/loss": 0.25}, {"val/loss": source})
-    assert merged.differences == (Difference("val/loss", 0.25, source, 0.875),)
+    assert merged.differences == (ReturnedDifference("val/loss", 0.25, source, 0.875),)
 
 
 def test_returned_dict_that_says_otherwise_is_a_difference_in_what_is_required() -> None:
     said = Candidates(by_name({"acc": 0.5, "loss": 2}, TWO), lightning={"acc": 0.9, "loss": 1, "size": 1})
-    assert choose(said, TWO).differences == (Difference("acc", 0.9, "lightning", 0.5),)
+    assert choose(said, TWO).differences == (ReturnedDifference("acc", 0.9, "lightning", 0.5),)
 
 
 def test_number_without_a_name_counts_where_nothing_has_one() -> None:
