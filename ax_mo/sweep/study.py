@@ -18,7 +18,7 @@ from ax_mo.sweep.create_trial import DoesNotCompose, TrialCreator, cannot_write
 from ax_mo.sweep.spec import StudySpec
 from ax_mo.sweep.termination import Ending
 from ax_mo.sweep.time_limits import RunTimes
-from ax_mo.trial.metric_sources.differences import Difference
+from ax_mo.trial.metric_sources.differences import ReturnedDifference
 
 
 class Study:
@@ -56,7 +56,7 @@ class Study:
         self._ready: list[TrialRun] = []
         self._again: list[tuple[TrialRun, bool]] = []
         self._to_end: list[tuple[Key, EndCause]] = []
-        self._differences: list[tuple[TrialRun, Sequence[Difference]]] = []
+        self._differences: list[tuple[TrialRun, Sequence[ReturnedDifference]]] = []
 
     # What is to be done
 
@@ -117,7 +117,7 @@ class Study:
         requests, self._to_end = self._to_end, []
         return iter(requests)
 
-    def take_differences(self) -> Iterator[tuple[TrialRun, Sequence[Difference]]]:
+    def take_differences(self) -> Iterator[tuple[TrialRun, Sequence[ReturnedDifference]]]:
         """What the tasks of runs that have ended returned and is not used, once each."""
         differences, self._differences = self._differences, []
         return iter(differences)

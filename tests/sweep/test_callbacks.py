@@ -13,7 +13,7 @@ from ax_mo.early_stopping.settings import parse_early_stopping
 from ax_mo.runner.runner import EndCause
 from ax_mo.sweep.callbacks import EarlyStoppingCallback, ProgressTracker, ScreenCallback
 from ax_mo.trial.files import LIGHTNING, STOP
-from ax_mo.trial.metric_sources.differences import Difference
+from ax_mo.trial.metric_sources.differences import ReturnedDifference
 from tests.support.trials import make_run
 from tests.sweep.running import GOALS, Recording, running, study_of
 
@@ -38,7 +38,7 @@ def test_number_that_replaces_nothing_is_told_once_a_study(tmp_path: Path) -> No
     screen: Any = Recording()
     screen.notice = notices.append
     callback = ScreenCallback(screen, ProgressTracker(), {})
-    loss, acc = Difference("loss", 0.5, "lightning", 0.9), Difference("acc", 0.25, "csv", 7.0)
+    loss, acc = ReturnedDifference("loss", 0.5, "lightning", 0.9), ReturnedDifference("acc", 0.25, "csv", 7.0)
     for key, found in zip(list(study.runs), [(loss,), (loss,), (loss, acc)], strict=True):
         study.finish(key, Outcome({"acc": 0.25}, differences=found))
         callback.tick(study)
