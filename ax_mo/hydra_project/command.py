@@ -29,12 +29,12 @@ from ax_mo.trial.files import (
     STDERR,
     STDOUT,
     remove,
+    remove_unfinished,
     remove_unless_file,
     write_atomically,
     write_json,
 )
 from ax_mo.trial.metric_sources.files import sizes_of_logs
-from ax_mo.trial.temporary import remove_left
 
 RECORDER = "ax_mo.trial.recorder.ResultRecorder"
 
@@ -201,7 +201,7 @@ def prepare_directory(directory: Path, spec: dict[str, Any], argv: Sequence[str]
         remove(directory / name)
     for name in (SPEC, COMMAND, STDOUT, STDERR):
         remove_unless_file(directory / name)
-    remove_left(directory, OF_A_TRIAL.__contains__)
+    remove_unfinished(directory, OF_A_TRIAL.__contains__)
     logs = sizes_of_logs(directory)
     write_json(directory / SPEC, {"schema": SCHEMA, **spec, **({"logs": logs} if logs else {})})
     if argv is not None:

@@ -10,8 +10,7 @@ from ax_mo.results.files import PARETO, RESULTS, TRIALS
 from ax_mo.storage.dump import DUMP
 from ax_mo.storage.home import HOME
 from ax_mo.trackers import FOLDER
-from ax_mo.trial.files import OF_A_TRIAL
-from ax_mo.trial.temporary import remove_left
+from ax_mo.trial.files import OF_A_TRIAL, remove_unfinished
 
 _OF_A_SWEEP = (MULTIRUN, TRIALS, RESULTS, DUMP, REPORT, HOME, HOME.lstrip("."))
 _OF_PARETO = re.compile(r"(trial|imported)_\d+\.yaml")
@@ -19,8 +18,8 @@ _OF_PARETO = re.compile(r"(trial|imported)_\d+\.yaml")
 
 def remove_leftovers(sweep_dir: Path, ended: Iterable[str]) -> None:
     """For the one that holds the directory's lock; ``ended`` are the directories of runs that nobody writes in."""
-    remove_left(sweep_dir, _OF_A_SWEEP.__contains__)
-    remove_left(sweep_dir / PARETO, lambda name: _OF_PARETO.fullmatch(name) is not None)
-    remove_left(sweep_dir / FOLDER, lambda name: name.endswith(".json"))
+    remove_unfinished(sweep_dir, _OF_A_SWEEP.__contains__)
+    remove_unfinished(sweep_dir / PARETO, lambda name: _OF_PARETO.fullmatch(name) is not None)
+    remove_unfinished(sweep_dir / FOLDER, lambda name: name.endswith(".json"))
     for directory in ended:
-        remove_left(sweep_dir / directory, OF_A_TRIAL.__contains__)
+        remove_unfinished(sweep_dir / directory, OF_A_TRIAL.__contains__)

@@ -1,13 +1,15 @@
-"""The files of a trial's directory: their names, and how they are written and read."""
+"""The files of a trial's directory: their names, and how files of ours are written, read and removed."""
 
 import json
 import os
+import re
 import shutil
 import stat
+import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from ax_mo.trial.temporary import temporary
 from ax_mo.trial.untrusted import MOST_BYTES, Unusable, parse_json, read_bytes
 
 SPEC = "trial.json"
@@ -39,6 +41,12 @@ OF_A_TRIAL = (SPEC, COMMAND, RESULT, LIGHTNING, STOP, STOPPED, HEARTBEAT.lstrip(
 """What is written under other names first in a trial's directory, and what those are made of."""
 
 SCHEMA = 1
+
+_UNFINISHED = re.compile(r"\.(?P<of>.+)\.(?P<pid>\d+)-[0-9a-f]{8}\.tmp")
+_UNFINISHED_BEFORE = re.compile(r"\.(?P<of>.+)\.[a-z0-9_]{8}")
+"""As Python's tempfile named them, for earlier versions."""
+_LONG_AGO = 3600.0
+"""Seconds in which any file is written: the process that has that number now is another one."""
 
 
 class HeldOpen:
@@ -76,7 +84,7 @@ def write_atomically(path: Path, text: str) -> None:
 
 
 def _replace(path: Path, text: str) -> None:
-    unfinished = temporary(path)
+    unfinished = _temporary(path)
     # Not tempfile: what it makes is its owner's alone, and the umask can only be read by changing it for all threads.
     descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
     try:
@@ -125,3 +133,50 @@ def read_json(path: Path, most: int = MOST_BYTES) -> dict[str, Any] | None:
     except (OSError, Unusable):
         return None
     return value if isinstance(value, dict) else None
+
+
+def _temporary(path: Path) -> Path:
+    """A new name beside ``path``."""
+    return path.with_name(f".{path.name}.{os.getpid()}-{os.urandom(4).hex()}.tmp")
+
+
+def remove_unfinished(directory: Path, is_ours: Callable[[str], bool]) -> None:
+    """Remove what processes that were killed have left in the directory of files whose names are ours."""
+    try:
+        entries = [path for path in directory.iterdir() if path.name.startswith(".")]
+    except OSError:
+        return
+    for path in entries:
+        if _is_left(path, is_ours):
+            try:
+                path.unlink()
+            except OSError:
+                continue
+
+
+def _is_left(path: Path, is_ours: Callable[[str], bool]) -> bool:
+    named = _UNFINISHED.fullmatch(path.name)
+    if named is None:
+        old = _UNFINISHED_BEFORE.fullmatch(path.name)
+        return old is not None and is_ours(old["of"])
+    return is_ours(named["of"]) and not _is_being_written(path, int(named["pid"]))
+
+
+def _is_being_written(path: Path, pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+        if _is_zombie(pid):
+            return False
+        return time.time() - path.lstat().st_mtime < _LONG_AGO
+    except (ProcessLookupError, FileNotFoundError, OverflowError):
+        return False
+    except OSError:
+        return True
+
+
+def _is_zombie(pid: int) -> bool:
+    """Whether the process has ended and nobody has taken note of it, as in a container without an init."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] in ("Z", "X")
+    except (OSError, IndexError):
+        return False

@@ -1,15 +1,44 @@
-"""``result.json`` as its readers see it: of known types throughout, or refused with what is wrong in it."""
+"""``result.json``: what a trial writes of its end, and what its readers see.
 
+Readers see known types throughout, or refuse the file with what is wrong in it.
+"""
+
+import json
+import logging
+import sys
+import traceback
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from ax_mo.trial import current
 from ax_mo.trial.files import RESULT, SCHEMA
-from ax_mo.trial.metric_sources.differences import ReturnedDifference
-from ax_mo.trial.untrusted import LARGEST, Unusable, measured, parse_json, read_bytes, storable_name
+from ax_mo.trial.metric_sources.differences import ReturnedDifference, describe_differences
+from ax_mo.trial.metric_sources.gather import gather, trial_output
+from ax_mo.trial.metric_sources.precedence import choose_metrics
+from ax_mo.trial.metric_sources.source import MetricError
+from ax_mo.trial.numbers import as_json
+from ax_mo.trial.untrusted import (
+    LARGEST,
+    MOST_BYTES,
+    Unusable,
+    is_too_deep,
+    measured,
+    parse_json,
+    read_bytes,
+    storable,
+    storable_name,
+)  # fmt: skip
 
+log = logging.getLogger("ax_mo")
+
+_LONGEST_MESSAGE = 10_000
+_LONGEST_ENTRY = 4000
+"""Of a traceback: a line of code or a message."""
+_LONGEST_TRACEBACK = 40_000
 _EARLIEST, _LATEST = 1970, 2200
 """Years that any reader of times can handle."""
 _MOST_DIFFERENCES = 100
@@ -140,3 +169,102 @@ def _shown(value: Any) -> str:
         return "an object" if isinstance(value, dict) else "a list"
     text = repr(value)
     return text if len(text) <= 60 else f"{text[:57]}..."
+
+
+def recorded_result(
+    job_return: Any, spec: dict[str, Any], started: str, directory: Path, built_in: Mapping[str, float] | None = None
+) -> dict[str, Any]:
+    """The content of ``result.json`` for a job that has returned or raised and whose files are in ``directory``.
+
+    ``built_in`` are the costs that every trial has, where the job itself is asked.
+    """
+    value = job_return._return_value  # .return_value would raise the job's own exception
+    error: dict[str, str] | None = None
+    metrics: dict[str, float] = {}
+    extra: dict[str, Any] = {}
+    stopped: str | None = None
+    if isinstance(value, BaseException):
+        error = _error_content(value)
+    try:
+        if "objectives" not in spec:  # a job of another sweeper, which wants the value itself
+            if error is None:
+                extra["value"] = as_json(value)
+        else:
+            stopped = current.acknowledged(directory)
+            if error is None or stopped is not None:
+                metrics, extra = _chosen_metrics(value, spec, directory, stopped, built_in)
+    except MetricError as problem:
+        error = error or {"type": "MetricError", "message": storable(str(problem), _LONGEST_MESSAGE), "traceback": ""}
+    except Exception as problem:  # of a value that nobody thought of: Hydra's warning alone would not reach the sweeper
+        error = error or _error_content(problem, "what the task gave cannot be recorded: ")
+    return _within_limits({
+        "schema": SCHEMA,
+        "trial": spec.get("trial"),
+        "attempt": spec.get("attempt"),
+        "status": "failed" if error and stopped is None else "completed",
+        "metrics": metrics,
+        "error": error,
+        "started": started,
+        "ended": now(),
+        **extra,
+        **({} if stopped is None else {"stopped": stopped}),
+    }, spec)  # fmt: skip
+
+
+def _within_limits(result: dict[str, Any], spec: Mapping[str, Any]) -> dict[str, Any]:
+    """The result without what would make it larger or deeper than its reader takes."""
+    text = json.dumps(result, ensure_ascii=False)
+    if len(text.encode("utf-8", "replace")) <= MOST_BYTES * 0.9 and not is_too_deep(text):
+        return result
+    log.warning("What the task gave is too much to be recorded: only the metrics that the study needs are.")
+    metrics = {name: value for name, value in result["metrics"].items() if name in list(spec.get("required", ()))}
+    small = {name: value for name, value in result.items() if name not in ("value", "sources", "differences")}
+    return {**small, "metrics": metrics}
+
+
+def _error_content(error: BaseException, before: str = "") -> dict[str, str]:
+    """Whatever the exception is: its texts may be long, or raise exceptions themselves."""
+    try:
+        message = str(error)
+    except Exception as problem:
+        message = f"(its message cannot be shown: {type(problem).__name__})"
+    try:
+        entries = traceback.format_exception(type(error), error, error.__traceback__)
+    except Exception:
+        entries = []
+    trace = "".join(storable(entry, _LONGEST_ENTRY) for entry in entries)[-_LONGEST_TRACEBACK:]
+    return {
+        "type": storable_name(type(error).__name__),
+        "message": storable(f"{before}{message}", _LONGEST_MESSAGE),
+        "traceback": trace,
+    }
+
+
+def _chosen_metrics(
+    value: Any, spec: dict[str, Any], directory: Path, stopped: str | None, built_in: Mapping[str, float] | None
+) -> tuple[dict[str, float], dict[str, Any]]:
+    """The trial's metrics, and what ``result.json`` says about them. Raises MetricError."""
+    required = spec.get("required", [])
+    for stream in (sys.stdout, sys.stderr):  # what the task has printed may be where its metrics are
+        with suppress(AttributeError, OSError, ValueError):  # they may be closed, or none
+            stream.flush()
+    trial = trial_output(directory, spec, value)
+    candidates = gather(trial, required if stopped is None else (), built_in)
+    merged = choose_metrics(candidates, required, stopped is not None)
+    curve = trial.curve
+    about: dict[str, Any] = {"sources": merged.sources}
+    if merged.differences:
+        log.warning("%s.", describe_differences(merged.differences))
+        about["differences"] = [difference.as_json() for difference in merged.differences]
+    if curve.dropped:
+        log.warning("%d points or values of the learning curve were dropped: repeated or not finite.", curve.dropped)
+    if merged.unnamed is not None:
+        about["value"] = merged.unnamed
+    if curve.dropped:
+        about["dropped"] = curve.dropped
+    return {storable_name(name): value for name, value in merged.metrics.items()}, about
+
+
+def now() -> str:
+    """In ISO 8601 and UTC."""
+    return datetime.now(UTC).isoformat()

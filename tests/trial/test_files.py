@@ -10,8 +10,7 @@ from typing import Any
 import pytest
 
 from ax_mo.trial.curve import append
-from ax_mo.trial.files import HeldOpen, read_json, write_atomically, write_json
-from ax_mo.trial.temporary import remove_left
+from ax_mo.trial.files import HeldOpen, read_json, remove_unfinished, write_atomically, write_json
 
 
 def names(directory: Path) -> list[str]:
@@ -150,6 +149,6 @@ def test_what_a_process_that_nobody_has_reaped_was_writing_is_left(tmp_path: Pat
         time.sleep(0.01)
     (tmp_path / f".result.json.{ended.pid}-0123abcd.tmp").touch()
     (tmp_path / f".result.json.{os.getpid()}-0123abcd.tmp").touch()
-    remove_left(tmp_path, {"result.json"}.__contains__)
+    remove_unfinished(tmp_path, {"result.json"}.__contains__)
     assert [path.name for path in tmp_path.iterdir()] == [f".result.json.{os.getpid()}-0123abcd.tmp"]
     ended.wait()

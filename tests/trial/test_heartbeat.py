@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from ax_mo.trial.files import HEARTBEAT
-from ax_mo.trial.heartbeat import Heartbeat
+from ax_mo.trial.watches import Heartbeat
 
 LONG_AGO = 1_000_000_000.0
 
@@ -66,7 +66,7 @@ def test_directory_that_is_gone_is_no_trials_problem(tmp_path: Path) -> None:
 
 
 def test_process_ends_while_its_heart_beats(tmp_path: Path) -> None:
-    code = f"from ax_mo.trial.heartbeat import Heartbeat; from pathlib import Path; Heartbeat(Path({str(tmp_path)!r}))"
+    code = f"from ax_mo.trial.watches import Heartbeat; from pathlib import Path; Heartbeat(Path({str(tmp_path)!r}))"
     done = subprocess.run([sys.executable, "-c", code], timeout=30, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
     assert (tmp_path / HEARTBEAT).exists()

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from ax_mo.trial import memory
+from ax_mo.trial import watches
 
 MIB = 2**20
 PROC = pytest.mark.skipif(not Path("/proc/self/smaps_rollup").exists(), reason="what Linux tells of processes")
@@ -17,7 +17,7 @@ PROC = pytest.mark.skipif(not Path("/proc/self/smaps_rollup").exists(), reason="
 
 def run(code: str) -> int:
     """What a process of its own prints after it has set up ``watch``."""
-    begin = "import subprocess, sys; from ax_mo.trial.memory import MemoryWatch; watch = MemoryWatch(every=60); "
+    begin = "import subprocess, sys; from ax_mo.trial.watches import MemoryWatch; watch = MemoryWatch(every=60); "
     return int(subprocess.check_output([sys.executable, "-c", begin + code], text=True))
 
 
@@ -25,7 +25,7 @@ def run(code: str) -> int:
 def test_peak_is_not_that_of_the_process_that_started_the_trial() -> None:
     peak = run(
         "block = bytearray(300 * 2**20); print(subprocess.check_output([sys.executable, '-c', "
-        "'from ax_mo.trial.memory import MemoryWatch; print(MemoryWatch().peak())'], text=True))"
+        "'from ax_mo.trial.watches import MemoryWatch; print(MemoryWatch().peak())'], text=True))"
     )
     assert 2 * MIB < peak < 200 * MIB
 
@@ -71,7 +71,7 @@ def test_trial_in_a_process_that_had_others_before_has_its_own_peak() -> None:
 
 
 def test_watch_ends_with_its_trial() -> None:
-    watch = memory.MemoryWatch(every=0.01)
+    watch = watches.MemoryWatch(every=0.01)
     watch.stop()
     assert watch._thread.join(60) is None and not watch._thread.is_alive()
 
@@ -95,9 +95,9 @@ def gpus(*peaks: int, initialized: bool = True) -> Any:
 )  # fmt: skip
 def test_gpu_is_asked_where_the_task_has_used_it(monkeypatch: pytest.MonkeyPatch, torch: Any, peak: int | None) -> None:
     monkeypatch.setitem(sys.modules, "torch", torch)
-    assert memory.peak_of_gpu() == peak
+    assert watches.peak_of_gpu() == peak
 
 
 def test_nothing_of_torch_is_imported() -> None:
-    code = "import ax_mo.trial.memory as m, sys; m.peak_of_gpu(); assert 'torch' not in sys.modules"
+    code = "import ax_mo.trial.watches as m, sys; m.peak_of_gpu(); assert 'torch' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True, env=dict(os.environ))

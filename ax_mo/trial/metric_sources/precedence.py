@@ -5,12 +5,12 @@ the costs that every trial has for free. A number that was returned without a na
 metric it is goes by its place alone, and many a ``main`` returns one for another purpose.
 """
 
-import difflib
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from ax_mo.errors import closest
 from ax_mo.trial.metric_sources.differences import ReturnedDifference, same_number
 from ax_mo.trial.metric_sources.returned import Returned
 from ax_mo.trial.metric_sources.source import MetricError, NotFound
@@ -173,10 +173,10 @@ def _what_to_do(required: Sequence[str], number: Any) -> str:
     )
 
 
-def _hint(name: str, seen: Iterable[str]) -> str:
-    names = list(dict.fromkeys(seen))
-    alike = [other for other in names if name.lower() in other.lower() or other.lower() in name.lower()]
-    near = difflib.get_close_matches(name, alike, n=1, cutoff=0.0) or difflib.get_close_matches(
-        name, names, n=1, cutoff=0.5
-    )
-    return f" Did you mean '{near[0]}'?" if near else ""
+def _hint(name: str, names: Iterable[str]) -> str:
+    """Names the likeliest one that was meant: one that holds ``name`` or is part of it, else one spelled alike."""
+    known = list(dict.fromkeys(names))
+    parts = [other for other in known if name.lower() in other.lower() or other.lower() in name.lower()]
+    if parts:
+        return f" Did you mean '{min(parts, key=lambda other: abs(len(other) - len(name)))}'?"
+    return closest(name, known)

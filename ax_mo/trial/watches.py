@@ -1,4 +1,4 @@
-"""The most memory that a trial's processes have had at once, its children's included, and that of its GPU."""
+"""Two threads beside a trial's task: one gives its sign of life, the other follows the memory of its processes."""
 
 import os
 import sys
@@ -9,10 +9,40 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from ax_mo.trial.files import HEARTBEAT, HeldOpen
+
+HEARTBEAT_SECONDS = 10.0
 _EVERY = 1.0
 """Seconds between two looks at the children, where a look takes no time."""
 _SHARE = 50
 """A look is followed by at least so many times its own length: adding up shared pages takes a while."""
+
+
+class Heartbeat:
+    """Touches ``.heartbeat`` in the trial's directory every ten seconds, for sweepers on other machines, until stopped.
+
+    Its thread does not keep the process alive and does not survive a fork: only the trial's own process beats.
+    """
+
+    def __init__(self, directory: Path, every: float = HEARTBEAT_SECONDS) -> None:
+        self._every = every
+        self._over = threading.Event()
+        try:
+            # Held open: the directory may be moved, and a file that a next attempt removes is ours no more.
+            self._file = HeldOpen(os.open(directory / HEARTBEAT, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o666))
+        except OSError:
+            return  # nothing that a trial should suffer from
+        threading.Thread(target=self._run, name="ax_mo-heartbeat", daemon=True).start()
+
+    def stop(self) -> None:
+        self._over.set()
+
+    def _run(self) -> None:
+        while not self._over.is_set() and self._file.is_open:
+            with suppress(OSError):  # a file server may be away for a moment
+                os.utime(self._file.descriptor)  # no time of ours: it takes its own, to which the reader compares it
+            self._over.wait(self._every)
+        self._file.close()
 
 
 class MemoryWatch:
