@@ -6,6 +6,7 @@ import signal
 import subprocess
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -28,8 +29,23 @@ STRIDE = int(os.environ.get("AX_MO_TEST_CHAOS_STRIDE", "1"))
 full = pytest.mark.skipif(not FULL, reason="make test-chaos")
 
 
+def kind_of(step: str) -> str:
+    """What is alike for a sweeper that is killed there: numbers and names of temporary files are not looked at."""
+    _, kind, target = step.split(" ", 2)
+    where = ".torchx" if "/.torchx/" in target else "temporary" if target.endswith(".tmp") else Path(target).name
+    return f"{kind} {where if not where.isdigit() else 'trial'}"
+
+
+def chosen(steps: list[str]) -> list[int]:
+    """The numbers of the steps to try: all, or each transaction and the first of every other kind."""
+    if FULL:
+        return list(range(1, len(steps) + 1, STRIDE))
+    first = {kind_of(step): number for number, step in reversed(list(enumerate(steps, 1)))}
+    return sorted({*first.values(), *(number for number, step in enumerate(steps, 1) if " commit" in step)})
+
+
 def check_points(check: Callable[[int], None], steps: list[str]) -> int:
-    """``check`` each step by its number, and name those at which it failed; returns how many there were."""
+    """``check`` the chosen steps by number, and name those at which it failed; returns how many there were."""
 
     def failure(number: int) -> str | None:
         try:
@@ -38,7 +54,7 @@ def check_points(check: Callable[[int], None], steps: list[str]) -> int:
             return f"step {steps[number - 1]}: {type(error).__name__}: {error}"
         return None
 
-    numbers = range(1, len(steps) + 1, STRIDE)
+    numbers = chosen(steps)
     with ThreadPoolExecutor(AT_ONCE) as pool:
         failures = [text for text in pool.map(failure, numbers) if text]
     assert not failures, "\n\n".join([f"{len(failures)} of {len(numbers)} points", *failures])

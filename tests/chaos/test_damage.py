@@ -4,7 +4,6 @@ import os
 import random
 import shutil
 import signal
-import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,6 +16,7 @@ from ax_mo.storage.snapshot import read_record
 from ax_mo.storage.store import Store, StoredStudy, read_studies
 from ax_mo.sweep.rebuild import open_or_rebuild
 from tests.support.sweeps import Sweep
+from tests.support.waiting import wait_until
 
 COUNT = 500 if os.environ.get("AX_MO_TEST_CHAOS") else 25
 PAGE = 4096
@@ -161,9 +161,7 @@ def test_running_trials_are_adopted_after_the_database_was_made_anew(tmp_path: P
     sweep = Sweep(tmp_path)
     argv = [*SPACE, sweep.held, "hydra.sweeper.n_trials=3", "hydra.sweeper.n_jobs=2", f"journal={tmp_path}/journal"]
     process = sweep.start(*argv)
-    deadline = time.monotonic() + 120.0
-    while not (sweep.dir / "1" / ".pid").exists() and time.monotonic() < deadline:
-        time.sleep(0.05)
+    wait_until(lambda: sweep.under_way(2))
     process.send_signal(signal.SIGKILL)
     process.communicate()
     (sweep.dir / "study.db").write_bytes(b"nothing" * 1000)

@@ -41,7 +41,7 @@ def test_disk_fails_at_every_step(what: str, lasting: bool, make_study: MakeStud
     assert undisturbed.fork(fault={}).finish().returncode == 0
     steps = undisturbed.taken_steps()
     if not FULL:
-        steps = steps[:: len(steps) // 8]
+        steps = steps[:: len(steps) // 4]
     studies = [make_study() for _ in steps]
 
     def check(index: int) -> None:
@@ -104,7 +104,7 @@ def test_disk_that_is_full_at_any_size(
     make_study: MakeStudy, small_disk: Callable[[Path, int], None], survived: Tell
 ) -> None:
     """Trials find the disk full as well: those that cannot leave a result have failed."""
-    sizes = range(8, 260, 8) if FULL else range(16, 260, 60)
+    sizes = range(8, 260, 8) if FULL else range(16, 260, 100)
     for size in sizes:
         study = make_study(
             n_trials=3, overrides=("hydra.sweeper.method=random_search", "hydra.sweeper.max_failure_rate=1.0")

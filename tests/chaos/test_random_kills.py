@@ -16,8 +16,8 @@ from tests.chaos.study import Study
 MakeStudy = Callable[..., Study]
 
 SEED = int(os.environ.get("AX_MO_TEST_CHAOS_SEED", random.randrange(10**6)))
-KILLS = 50 if FULL else 10
-RACES = 30 if FULL else 5
+KILLS = 50 if FULL else 5
+RACES = 30 if FULL else 2
 
 
 @pytest.mark.timeout(3600)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.sweeps import Finished, Sweep, run
+from tests.support.sweeps import Finished, Live, Sweep, run
 
 
 @pytest.fixture
@@ -17,6 +17,11 @@ def sweep(tmp_path: Path) -> Iterator[Sweep]:
     page = sweep.dir / "report.html"
     if page.is_file():
         page.unlink()  # who would add its model ends
+
+
+@pytest.fixture
+def live(sweep: Sweep) -> Live:
+    return Live(sweep)
 
 
 @pytest.fixture(autouse=True)

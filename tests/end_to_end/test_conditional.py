@@ -1,9 +1,10 @@
-"""A study whose parameters depend on its config groups, on the example project as it is."""
+"""A study whose parameters depend on its config groups, on the example project as it is but for its training."""
 
 import csv
 import json
 import os
 import shlex
+import shutil
 import sys
 
 import pytest
@@ -12,9 +13,14 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 
 from tests.support.sweeps import ROOT, run
 
-# `make test-long` runs the whole study; each trial imports Lightning.
-TRIALS = 30 if os.environ.get("AX_MO_TEST_LONG") else 12
-TRAIN = ROOT / "example_project" / "train.py"
+LONG = bool(os.environ.get("AX_MO_TEST_LONG"))
+"""`make test-long` trains, in a longer study: each trial imports Lightning."""
+TRIALS = 30 if LONG else 10
+TRAINED = "    metrics = train(cfg)\n"
+UNTRAINED = """\
+    sizes = [cfg.model.get(name, 0) for name in ("hidden1", "hidden")]
+    metrics = {"val_acc": 1 - cfg.model.dropout, "num_params": sum(sizes)}
+"""
 
 OF_MODEL = {
     "mlp": {"model.hidden1", "model.hidden2", "model.dropout"},
@@ -27,7 +33,18 @@ LR = {"adam": (1e-4, 1e-2), "sgd": (1e-2, 1.0)}
 @pytest.fixture(scope="module")
 def study(tmp_path_factory):
     directory = tmp_path_factory.mktemp("conditional")
-    argv = [sys.executable, str(TRAIN), "-m", "+experiment=architectures", f"hydra.sweep.dir={directory / 'sweep'}"]
+    project = shutil.copytree(ROOT / "example_project", directory / "project")
+    if not LONG:
+        text = (project / "train.py").read_text()
+        assert TRAINED in text
+        (project / "train.py").write_text(text.replace(TRAINED, UNTRAINED))
+    argv = [
+        sys.executable,
+        str(project / "train.py"),
+        "-m",
+        "+experiment=architectures",
+        f"hydra.sweep.dir={directory / 'sweep'}",
+    ]
     # One epoch each: what is looked at here are the command lines.
     settings = [f"hydra.sweeper.n_trials={TRIALS}", "hydra.sweeper.n_startup_trials=8", "hydra.sweeper.seed=1"]
     done = run([*argv, *settings, "trainer.max_epochs=1"], cwd=directory, timeout=800)

@@ -2,7 +2,6 @@
 
 import csv
 import shlex
-import time
 
 import yaml
 
@@ -22,10 +21,7 @@ def test_sweep_directory_that_cannot_be_made(sweep):
 
 def test_sweep_directory_that_disappears_stops_the_study(sweep):
     process = sweep.start(*SPACE, "sleep=1", "hydra.sweeper.n_trials=100")
-    deadline = time.monotonic() + 60
-    while not (sweep.dir / "trials.csv").exists():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
+    wait_until((sweep.dir / "trials.csv").exists)
     sweep.dir.rename(sweep.tmp_path / "moved")
     output, _ = process.communicate(timeout=60)
     assert process.returncode == 1
@@ -68,7 +64,7 @@ def test_disk_trouble_leaves_the_running_trials_to_a_resume(sweep):
                f"hydra.sweeper.initial_trials={trials}", "hydra.sweeper.start_from_config=false",
                "hydra.sweeper.n_jobs=2", f"journal={sweep.tmp_path / 'journal'}")  # fmt: skip
     process = sweep.start(*options)
-    wait_until(lambda: all((sweep.dir / number / ".pid").exists() for number in "01"))
+    wait_until(lambda: sweep.under_way(2))
     (sweep.dir / "trials.csv").unlink()
     (sweep.dir / "trials.csv").mkdir()  # which no file can replace, when trial 1 has ended
     process.wait(60)

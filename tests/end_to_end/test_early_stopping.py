@@ -3,12 +3,12 @@
 import json
 import os
 import signal
-import time
 
 import pytest
 
 from ax_mo.storage.snapshot import read_record
 from tests.support.sweeps import APPS, Sweep
+from tests.support.waiting import wait_until
 
 # (quality, size): a good front, trials that are dominated in everything, and a small one of low quality.
 GOOD, SMALL, LARGE = (0.8, 40), (0.3, 5), (0.9, 90)
@@ -54,17 +54,14 @@ def test_known_bad_trial_is_stopped_and_a_known_good_one_is_not(curves, rule):
     assert f"ax_mo: trial 3 stopped early: {bad['reason']}" in done.output
     assert "ax_mo: done: 4 completed, 1 stopped early, 0 failed of 5 trials" in done.output
     assert [solution["trial"] for solution in curves.solutions()] == [2, 4]
-
-
-def test_stopped_trial_keeps_its_checkpoints_and_partial_metrics(curves):
-    assert curves.run(*trials(*COMPLETED_FIRST, BAD, rule=RULES["dominated"])).returncode == 0
-    result = curves.result(3)
-    steps = int(result["metrics"]["steps"])
+    # It keeps its checkpoints and what it had by then.
+    steps = int(bad["metrics.steps"])
     assert (curves.dir / "3/checkpoint.txt").read_text().split() == [str(step) for step in range(steps)]
+    result = curves.result(3)
     assert result["metrics"]["acc"] == pytest.approx(0.2 * (1 - 0.5**steps))
     points = [json.loads(line) for line in (curves.dir / "3/curve.jsonl").read_text().splitlines()]
     assert [point["step"] for point in points] == list(range(steps))
-    assert result["stopped"] == curves.trials()[3]["reason"]
+    assert result["stopped"] == bad["reason"]
 
 
 @pytest.mark.parametrize(
@@ -100,22 +97,19 @@ def test_all_runs_of_a_repeated_trial_are_stopped(curves):
 
 def test_decision_survives_a_resume(curves):
     options = trials(*COMPLETED_FIRST, BAD, rule=RULES["dominated"] + ", grace_seconds: 100")
-    sweeper = curves.start(*options, "deaf=true", "steps=30", "seconds=0.1")
+    sweeper = curves.start(*options, "deaf=true", "steps=20", "seconds=0.1")
     stop = curves.dir / "3/stop.json"
-    deadline = time.monotonic() + 90
-    while not stop.exists():
-        assert time.monotonic() < deadline and sweeper.poll() is None
-        time.sleep(0.05)
+    wait_until(stop.exists)
     os.killpg(sweeper.pid, signal.SIGKILL)
     sweeper.communicate()
     asked = json.loads(stop.read_text())["reason"]
     pid = int((curves.dir / "3/.pid").read_text().split()[0])
     os.kill(pid, signal.SIGKILL)  # its trial, too: nobody saw it end
-    resumed = curves.run(*options, "deaf=true", "steps=30", "seconds=0.1")
+    resumed = curves.run(*options, "deaf=true", "steps=20", "seconds=0.1")
     assert resumed.returncode == 0, resumed.output
     (bad,) = curves.trials()[3:]
     assert (bad["status"], bad["reason"], bad["attempt"]) == ("early_stopped", asked, "1")
-    again = curves.run(*options, "deaf=true", "steps=30", "seconds=0.1")
+    again = curves.run(*options, "deaf=true", "steps=20", "seconds=0.1")
     assert "resuming after 4 ended trials" in again.output
     assert curves.trials()[3] == bad
 
@@ -131,13 +125,13 @@ def test_study_without_curves_says_that_nothing_will_be_stopped(sweep):
 
 
 def test_study_ends_after_its_hours_and_can_be_resumed(sweep):
-    options = ("x=interval(0,1)", "sleep=0.3", "hydra.sweeper.n_jobs=1")
-    done = sweep.run(*options, "hydra.sweeper.n_trials=50", "hydra.sweeper.timeout_hours=0.004")
+    options = ("x=interval(0,1)", "sleep=1", "hydra.sweeper.n_jobs=1", "hydra.sweeper.method=random_search")
+    done = sweep.run(*options, "hydra.sweeper.n_trials=50", "hydra.sweeper.timeout_hours=0.002")
     assert done.returncode == 0, done.output
-    assert "ax_mo: ended before its last trial (timeout_hours=0.004 are over): " in done.output
+    assert "ax_mo: ended before its last trial (timeout_hours=0.002 are over): " in done.output
     before = sweep.trials()
     record = read_record(sweep.dir)
-    assert (record.state, record.ending) == ("ended", "timeout_hours=0.004 are over")
+    assert (record.state, record.ending) == ("ended", "timeout_hours=0.002 are over")
     assert 1 <= len(before) < 50
     assert {trial["status"] for trial in before} == {"completed"}, "running trials are finished"
     assert sweep.run(*options, f"hydra.sweeper.n_trials={len(before) + 1}").returncode == 0
@@ -148,7 +142,8 @@ def test_study_ends_after_its_hours_and_can_be_resumed(sweep):
 @pytest.mark.parametrize("launcher", ["torchx", "basic"])
 def test_study_ends_when_its_front_stands_still(sweep, launcher):
     sweep.objectives = "{loss: {goal: minimize, threshold: 1}, size: {goal: minimize, threshold: 100}}"
-    options = ("y=interval(0,1)", "x=0.3", "hydra.sweeper.initial_trials=[{y: 0.5}, {y: 0}]")
+    options = ("y=interval(0,1)", "x=0.3", "hydra.sweeper.initial_trials=[{y: 0.5}, {y: 0}]",
+               "hydra.sweeper.method=random_search")  # fmt: skip
     done = sweep.run(
         *options, "hydra.sweeper.n_trials=30", f"hydra/launcher={launcher}",
         "hydra.sweeper.stop_when={hypervolume_gain: 0.01, over_trials: 4}",

@@ -13,9 +13,8 @@ from ax_mo.core.process import identity
 from ax_mo.trial.files import HEARTBEAT, PID
 from tests.core.test_process import in_a_container, needs_containers
 from tests.end_to_end.test_moved_and_copied import journal, left_by_a_killed_sweeper, options_of, ran  # noqa: F401
-from tests.end_to_end.test_resume import rows
 from tests.support.sweeps import environment
-from tests.support.waiting import wait_until
+from tests.support.waiting import read_until, wait_until
 
 
 def as_if_elsewhere(sweep, *numbers):
@@ -28,14 +27,6 @@ def as_if_elsewhere(sweep, *numbers):
 
 def adopt(sweep, *arguments):
     return sweep.run(argv=[sys.executable, "-m", "ax_mo", "adopt", str(sweep.dir), *arguments])
-
-
-def line_with(process, words):
-    """The next line of the sweep's output that contains ``words``."""
-    for line in process.stdout:
-        if words in line:
-            return line
-    raise AssertionError(f"it ended without '{words}'")
 
 
 @pytest.fixture
@@ -70,14 +61,14 @@ def test_trial_of_another_host_that_the_user_declares_lost_runs_once_more_at_onc
             "update ax_mo_trial set overrides = replace(overrides, 'sleep=90', 'sleep=0'), checksum=null"
         )
     second = sweep.start(*short)
-    line_with(second, "Trial 0 was started on host gpu07")
-    line_with(second, "Trial 1 is still running; watching it again.")
+    read_until(second, "Trial 0 was started on host gpu07")
+    read_until(second, "Trial 1 is still running; watching it again.")
     assert "trial 0: was started on host gpu07" in adopt(sweep).output
     refused = adopt(sweep, "--lost", "1")
     assert refused.returncode == 1 and "Trial 1 runs on this machine" in refused.output
     assert adopt(sweep, "--lost", "0").returncode == 0
-    line_with(second, "as ax-mo adopt was told; it runs once more.")
-    wait_until(lambda: (0, "completed") in rows(sweep))
+    read_until(second, "as ax-mo adopt was told; it runs once more.")
+    wait_until(lambda: (0, "completed") in sweep.rows())
     os.killpg(processes[1].pid, signal.SIGKILL)
     second.communicate(timeout=60)
     assert second.returncode == 0
@@ -109,16 +100,16 @@ def test_cancelled_sweep_leaves_the_trials_of_another_host_to_a_resume(sweep, jo
     ended += [process.pid for process in processes]
     as_if_elsewhere(sweep, "0")
     second = sweep.start(*options)
-    line_with(second, "Trial 1 is still running")
+    read_until(second, "Trial 1 is still running")
     second.send_signal(signal.SIGINT)
-    line_with(second, "Ctrl-C again cancels them")
+    read_until(second, "Ctrl-C again cancels them")
     second.send_signal(signal.SIGINT)
     output, _ = second.communicate(timeout=60)
     assert second.returncode == 130
     assert "Trial 0 goes on on host gpu07" in output
     assert identity(sweep.dir / "0").pid == processes[0].pid
     assert Path(f"/proc/{processes[0].pid}/cmdline").read_bytes(), "it runs"
-    assert sorted(rows(sweep)) == [(0, "running"), (1, "cancelled")]
+    assert sorted(sweep.rows()) == [(0, "running"), (1, "cancelled")]
 
 
 @needs_containers
@@ -128,7 +119,7 @@ def test_trials_of_another_container_are_awaited_and_not_run_twice(sweep, journa
     inside = in_a_container("sh", "-c", line, "sh", str(sweep.tmp_path / "out"), *sweep.argv(*options))
     with subprocess.Popen(inside, cwd=sweep.tmp_path, env=environment(), start_new_session=True) as container:
         ended.append(container.pid)
-        wait_until(lambda: ran(journal).total() == 2)
+        wait_until(lambda: sweep.under_way(2))
         init = Path(f"/proc/{container.pid}/task/{container.pid}/children").read_text().split()[0]
         first = (sweep.tmp_path / "out.pid").read_text().strip()
         subprocess.run(["nsenter", "--target", init, "--pid", "--mount", "kill", "-KILL", first], check=True)

@@ -21,6 +21,7 @@ def test_every_way_to_fail_is_a_failed_trial_with_its_reason(sweep):
     modes = ",".join([*MODES, "fine"])
     done = sweep.run(
         f"mode={modes}", f"hydra.sweeper.n_trials={len(MODES) + 1}", "hydra.sweeper.max_failure_rate=1.0",
+        "hydra.sweeper.method=random_search",
         "hydra.sweeper.n_jobs=3",
     )  # fmt: skip
     assert done.returncode == 0, done.output
@@ -50,6 +51,7 @@ def test_too_many_failures_stop_the_study(sweep):
     modes = "exception,sigkill,os_exit,text,infinite,nothing,misspelled,fine"
     done = sweep.run(
         f"mode={modes}", "hydra.sweeper.n_trials=8", "hydra.sweeper.n_jobs=1", "hydra.sweeper.max_failure_rate=0.5",
+        "hydra.sweeper.method=random_search",
         "hydra.sweeper.seed=3",
     )  # fmt: skip
     assert done.returncode == 1
@@ -65,7 +67,12 @@ def test_a_short_study_whose_trials_all_fail_exits_with_1(sweep):
 
 
 def test_broken_environment_ends_the_study_and_burns_no_trials(sweep):
-    options = ("x=interval(0,1)", "hydra.sweeper.n_jobs=1", "hydra.sweeper.seed=1")
+    options = (
+        "x=interval(0,1)",
+        "hydra.sweeper.n_jobs=1",
+        "hydra.sweeper.seed=1",
+        "hydra.sweeper.method=random_search",
+    )
     assert sweep.run(*options, "hydra.sweeper.n_trials=2").returncode == 0
     broken = sweep.run(*options, "mode=exception", "hydra.sweeper.n_trials=9", "hydra.sweeper.max_same_failures=4")
     assert broken.returncode == 1
@@ -84,6 +91,7 @@ def test_same_error_in_a_row_ends_a_study_in_which_trials_have_succeeded(sweep):
         "x=interval(0,1)",
         "hydra.sweeper.n_jobs=2",
         "hydra.sweeper.seed=1",
+        "hydra.sweeper.method=random_search",
         "hydra.sweeper.max_failure_rate=0.9",
     )
     script = sweep.script.read_text()

@@ -18,10 +18,6 @@ from tests.support.waiting import wait_until
 SLOW = ("x=interval(0,1)", "hydra.sweeper.n_trials=2", "hydra.sweeper.n_jobs=2", "hydra.sweeper.seed=1")
 
 
-def both_trials_run(sweep):
-    return lambda: all((sweep.dir / str(number) / ".pid").exists() for number in (0, 1))
-
-
 def assert_nothing_was_lost(sweep, *options):
     """The jobs that the first sweeper started are the ones that the resume counts."""
     journal = sweep.tmp_path / "journal"
@@ -51,7 +47,7 @@ def exit_code(pid, seconds=60):
 def test_closed_terminal_leaves_the_jobs_to_a_resume(sweep):
     options = (*SLOW, sweep.held, f"journal={sweep.tmp_path / 'journal'}")
     pid, master = on_a_terminal(sweep, sweep.argv(*options))
-    wait_until(both_trials_run(sweep))
+    wait_until(lambda: sweep.under_way(2))
     os.close(master)
     assert exit_code(pid) == 128 + signal.SIGHUP
     assert_nothing_was_lost(sweep, *options)
@@ -60,8 +56,9 @@ def test_closed_terminal_leaves_the_jobs_to_a_resume(sweep):
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
 def test_signal_after_the_reader_of_a_pipe_has_gone_leaves_the_jobs(sweep, number):
     options = (*SLOW, sweep.held, f"journal={sweep.tmp_path / 'journal'}")
+    sweep.forked = False
     process = sweep.start(*options)
-    wait_until(both_trials_run(sweep))
+    wait_until(lambda: sweep.under_way(2))
     process.stdout.close()
     process.send_signal(number)
     assert process.wait(60) == 128 + number
@@ -72,7 +69,7 @@ def test_sweep_under_nohup_goes_on_without_its_terminal(sweep):
     options = (*SLOW, sweep.held, f"journal={sweep.tmp_path / 'journal'}")
     shell = ["/bin/sh", "-c", "trap '' HUP; exec " + shlex.join(sweep.argv(*options))]
     pid, master = on_a_terminal(sweep, shell)
-    wait_until(both_trials_run(sweep))
+    wait_until(lambda: sweep.under_way(2))
     os.close(master)
     sweep.gate.touch()
     exit_code(pid)
@@ -88,7 +85,7 @@ def test_killed_tmux_server_leaves_the_jobs_to_a_resume(sweep, tmp_path_factory)
     # Left to tmux, the session would have the environment of a server that was there before.
     command = shlex.join(["env", "-C", str(sweep.tmp_path), *sweep.argv(*options)])
     subprocess.run([*tmux, "new-session", "-d", "-x", "200", "-y", "40", command], env=environment(), check=True)
-    wait_until(both_trials_run(sweep))
+    wait_until(lambda: sweep.under_way(2))
     subprocess.run([*tmux, "kill-server"], check=True)
     wait_until(lambda: not _sweepers(sweep.dir))
     assert_nothing_was_lost(sweep, *options)

@@ -6,6 +6,8 @@ import time
 import pytest
 import yaml
 
+from tests.support.waiting import wait_until
+
 SPACE = ("x=interval(0,1)", "hydra.sweeper.n_trials=5", "hydra.sweeper.n_jobs=2")
 
 
@@ -75,10 +77,7 @@ def test_second_interrupt_cancels_the_batch_and_keeps_what_had_ended(sweep):
     journal = sweep.tmp_path / "journal"
     options = ("x=interval(0,1)", f"journal={journal}", "sleep=5", "hydra/launcher=basic", "hydra.sweeper.n_trials=2")
     process = sweep.start(*options)
-    deadline = time.monotonic() + 60
-    while not journal.exists() or len(journal.read_text().split()) < 2:
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
+    wait_until(lambda: journal.exists() and len(journal.read_text().split()) == 2)
     process.send_signal(signal.SIGINT)
     time.sleep(0.3)
     process.send_signal(signal.SIGINT)
@@ -95,11 +94,7 @@ def test_second_interrupt_cancels_the_batch_and_keeps_what_had_ended(sweep):
 def test_jobs_that_another_launcher_cannot_see_are_not_run_beside(sweep):
     options = ("x=interval(0,1)", sweep.held, "hydra.sweeper.n_trials=1", "hydra.sweeper.n_jobs=1")
     first = sweep.start(*options)
-    deadline = time.monotonic() + 60
-    while not (sweep.dir / "0" / ".pid").exists():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
-    time.sleep(1)
+    wait_until(lambda: sweep.under_way(1))
     first.kill()
     first.wait()
     refused = sweep.run(*options, "hydra/launcher=basic")

@@ -24,7 +24,7 @@ def ran(journal):
 def left_by_a_killed_sweeper(sweep, journal, *options):
     """Start a sweep and kill its sweeper as soon as two of its trials run; returns the processes of the two."""
     first = sweep.start(*options)
-    wait_until(lambda: ran(journal).total() == 2)
+    wait_until(lambda: sweep.under_way(2) and ran(journal).total() == 2)
     first.send_signal(signal.SIGKILL)
     first.wait()
     processes = [identity(sweep.dir / number) for number in ("0", "1")]

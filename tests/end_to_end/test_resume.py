@@ -13,25 +13,14 @@ import pytest
 
 from tests.support.waiting import wait_until
 
-SPACE = ("x=interval(0,1)", "y=interval(0,1)")
-
-
-def rows(sweep, query="select number, status from ax_mo_trial"):
-    path = sweep.dir / "study.db"
-    if not path.exists():
-        return []
-    try:
-        with sqlite3.connect(f"file:{path}?mode=ro", uri=True) as connection:
-            return connection.execute(query).fetchall()
-    except sqlite3.OperationalError:
-        return []
+SPACE = ("x=interval(0,1)", "y=interval(0,1)", "hydra.sweeper.method=random_search")
 
 
 def test_killed_sweeper_resumes_and_adopts_its_live_jobs(sweep):
     journal = sweep.tmp_path / "journal"
     options = (*SPACE, f"journal={journal}", sweep.held, "hydra.sweeper.n_trials=5", "hydra.sweeper.n_jobs=3")
     first = sweep.start(*options)
-    wait_until(lambda: journal.exists() and len(journal.read_text().split()) == 3)
+    wait_until(lambda: sweep.under_way(3))
     first.send_signal(signal.SIGKILL)
     first.wait()
     done = sweep.run_and_release("Trial 0 is still running; watching it again.", *options)
@@ -44,7 +33,7 @@ def test_result_that_came_while_no_sweeper_ran_is_used(sweep):
     journal = sweep.tmp_path / "journal"
     options = (*SPACE, f"journal={journal}", sweep.held, "hydra.sweeper.n_trials=3", "hydra.sweeper.n_jobs=2")
     first = sweep.start(*options)
-    wait_until(lambda: journal.exists() and len(journal.read_text().split()) == 2)
+    wait_until(lambda: sweep.under_way(2))
     first.send_signal(signal.SIGKILL)
     first.wait()
     sweep.gate.touch()
@@ -57,15 +46,16 @@ def test_result_that_came_while_no_sweeper_ran_is_used(sweep):
 
 def test_study_killed_again_and_again_ends_with_exactly_its_trials(sweep):
     journal = sweep.tmp_path / "journal"
-    options = (*SPACE, f"journal={journal}", "sleep=0.3", "hydra.sweeper.n_trials=10", "hydra.sweeper.n_jobs=2")
+    options = ("x=interval(0,1)", "y=interval(0,1)", "hydra.sweeper.n_startup_trials=4", f"journal={journal}",
+               "sleep=0.3", "hydra.sweeper.n_trials=8", "hydra.sweeper.n_jobs=2")  # fmt: skip
     chance = random.Random(5)
-    for _ in range(4):
-        before = sum(status in ("completed", "failed") for _, status in rows(sweep))
+    for _ in range(3):
+        before = sum(status in ("completed", "failed") for _, status in sweep.rows())
         process = sweep.start(*options)
         wait_until(
             lambda process=process, before=before: (
                 process.poll() is not None
-                or sum(status in ("completed", "failed") for _, status in rows(sweep)) > before
+                or sum(status in ("completed", "failed") for _, status in sweep.rows()) > before
             )
         )
         time.sleep(chance.uniform(0.0, 0.7))
@@ -74,12 +64,12 @@ def test_study_killed_again_and_again_ends_with_exactly_its_trials(sweep):
     done = sweep.run(*options)
     assert done.returncode == 0, done.output
     trials = sweep.trials()
-    assert [int(trial["trial"]) for trial in trials] == list(range(10))
+    assert [int(trial["trial"]) for trial in trials] == list(range(8))
     assert all(trial["status"] == "completed" for trial in trials)
     ran = Counter(journal.read_text().split())
     # An attempt may have been killed before its task began; none ran that was not one.
     assert all(1 <= ran[trial["trial"]] <= int(trial["attempt"]) for trial in trials), (ran, trials)
-    assert sum(ran.values()) <= 10 + 4 * 2, "each kill costs the jobs that ran then, at most"
+    assert sum(ran.values()) <= 8 + 3 * 2, "each kill costs the jobs that ran then, at most"
 
 
 def test_trial_written_but_never_started_is_started_by_the_resume(sweep):
@@ -98,7 +88,7 @@ def test_job_that_died_unseen_without_a_result_runs_once_more(sweep):
     journal = sweep.tmp_path / "journal"
     options = (*SPACE, f"journal={journal}", "sleep=30", "hydra.sweeper.n_jobs=1", "hydra.sweeper.n_trials=1")
     first = sweep.start(*options)
-    wait_until(journal.exists)
+    wait_until(lambda: sweep.under_way(1))
     first.send_signal(signal.SIGKILL)
     first.wait()
     os.kill(int((sweep.dir / "0" / ".pid").read_text().split()[0]), signal.SIGKILL)
@@ -119,7 +109,7 @@ def test_adopted_job_that_dies_under_watch_runs_once_more_and_the_second_death_c
     options = (*options, "hydra.sweeper.max_failure_rate=1.0")
 
     def under_way(count):
-        wait_until(lambda: journal.exists() and len(journal.read_text().split()) == count)
+        wait_until(lambda: sweep.under_way(1) and journal.exists() and len(journal.read_text().split()) == count)
         return int((sweep.dir / "0" / ".pid").read_text().split()[0])
 
     def adopt(pid):
@@ -186,7 +176,7 @@ def test_second_sweeper_is_refused_naming_the_first(sweep):
 def test_terminated_sweeper_leaves_its_jobs_to_the_next(sweep, number):
     options = (*SPACE, sweep.held, "hydra.sweeper.n_trials=2", "hydra.sweeper.n_jobs=2")
     first = sweep.start(*options)
-    wait_until(lambda: len([row for row in rows(sweep) if row[1] == "running"]) == 2)
+    wait_until(lambda: sweep.under_way(2))
     first.send_signal(number)
     output, _ = first.communicate(timeout=30)
     assert first.returncode == 128 + number

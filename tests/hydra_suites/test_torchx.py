@@ -7,7 +7,6 @@ Their sweeps run inside the pytest process, which nothing can start again for a 
 import inspect
 import json
 import pickle
-import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -27,6 +26,7 @@ from omegaconf import OmegaConf
 
 from ax_mo.errors import NotRerunnableError
 from ax_mo.hydra_project.command import RECORDER
+from tests.support.sweeps import Finished, run
 
 TIMEOUT = 60
 HYDRA = tuple(int(part) for part in __version__.split(".")[:2])
@@ -160,9 +160,10 @@ class ProgramSweep:
         script = directory / "a_module.py"
         text = SUITE_PROGRAM.format(task=self._source, returns=str(returns), config=self._config_name)
         script.write_text(text)
-        done = run(script, ["-m", *self._overrides, f"hydra.sweep.dir={self.temp_dir}"])
+        argv = [sys.executable, str(script), "-m", *self._overrides, f"hydra.sweep.dir={self.temp_dir}"]
+        done = run(argv, directory, TIMEOUT, forked=True)
         if done.returncode != 0:
-            raise HydraException(done.stderr)
+            raise HydraException(done.output)
         self.returns = pickle.loads(returns.read_bytes())
         return self
 
@@ -172,17 +173,6 @@ class ProgramSweep:
 
 def returns_100(_: Any) -> Any:
     return 100
-
-
-def run(script: Path, arguments: Sequence[str]) -> "subprocess.CompletedProcess[str]":
-    return subprocess.run(
-        [sys.executable, str(script), *arguments],
-        cwd=script.parent,
-        capture_output=True,
-        text=True,
-        timeout=TIMEOUT,
-        check=False,
-    )
 
 
 @pytest.fixture
@@ -258,11 +248,16 @@ from ax_mo.runner import launch as jobs
 launch = jobs.launch
 
 
+def value_of(job):
+    try:
+        return str(job.return_value)
+    except Exception as error:  # what a failed job has instead
+        return str(error)
+
+
 def recorded(*arguments):
     returns = launch(*arguments)
-    Path("returns.json").write_text(
-        json.dumps([[r.status.name, list(r.overrides), str(r._return_value)] for r in returns])
-    )
+    Path("returns.json").write_text(json.dumps([[r.status.name, list(r.overrides), value_of(r)] for r in returns]))
     return returns
 
 
@@ -292,8 +287,11 @@ class Program:
         self.script = directory / "train.py"
         self.script.write_text(PROGRAM)
 
-    def sweep(self, *overrides: str) -> "subprocess.CompletedProcess[str]":
-        return run(self.script, ["-m", "hydra/launcher=torchx", "hydra.sweep.dir=sweep", *overrides])
+    def sweep(self, *overrides: str) -> Finished:
+        return self.run("-m", "hydra/launcher=torchx", "hydra.sweep.dir=sweep", *overrides)
+
+    def run(self, *arguments: str) -> Finished:
+        return run([sys.executable, str(self.script), *arguments], self.directory, TIMEOUT, forked=True)
 
     @property
     def launched(self) -> Sequence[tuple[str, list[str], str]]:
@@ -309,8 +307,8 @@ def program(tmp_path: Path) -> Program:
 @pytest.mark.skipif(HYDRA < (1, 4), reason="Hydra 1.3 wants all overrides on one side of its flags")
 def test_overrides_before_and_after_flags_reach_the_job(program: Program) -> None:
     arguments = ["+ends=normally", "-m", "hydra/launcher=torchx", "hydra.sweep.dir=sweep", "+job=7"]
-    done = run(program.script, arguments)
-    assert done.returncode == 0, done.stderr
+    done = program.run(*arguments)
+    assert done.returncode == 0, done.output
     assert program.launched == [("COMPLETED", ["+ends=normally", "+job=7"], "result of 7")]
 
 
@@ -320,29 +318,29 @@ def test_alias_of_an_override_reaches_the_job_as_what_it_stands_for(program: Pro
         "hydra: {aliases: {j: job, loud: hydra.verbose=true}}\njob: 0\nends: normally\n"
     )
     done = program.sweep("--config-dir=.", "--config-name=aliased", "j=7", "loud")
-    assert done.returncode == 0, done.stderr
+    assert done.returncode == 0, done.output
     assert program.launched == [("COMPLETED", ["job=7"], "result of 7")]
     assert "hydra.verbose=true" in (program.directory / "sweep/0/command.sh").read_text()
 
 
 @pytest.mark.skipif(HYDRA < (1, 4), reason="Hydra 1.3 has no execution whitelist")
 def test_execution_whitelist_of_the_program_must_name_the_recorder(program: Program) -> None:
-    def sweep_with(*whitelist: str) -> "subprocess.CompletedProcess[str]":
+    def sweep_with(*whitelist: str) -> Finished:
         settings = f"config_path=None, execution_whitelist={list(whitelist)}"
         program.script.write_text(PROGRAM.replace("config_path=None", settings))
         return program.sweep("+ends=normally", "+job=7")
 
     done = sweep_with("train.*")
     assert done.returncode == 1
-    assert f"Target '{RECORDER}' is not in the Hydra execution whitelist" in done.stderr
+    assert f"Target '{RECORDER}' is not in the Hydra execution whitelist" in done.output
     done = sweep_with("train.*", RECORDER)
-    assert done.returncode == 0, done.stderr
+    assert done.returncode == 0, done.output
     assert program.launched == [("COMPLETED", ["+ends=normally", "+job=7"], "result of 7")]
 
 
 def test_returns_are_in_the_order_of_the_jobs_and_not_of_their_ends(program: Program) -> None:
     done = program.sweep("hydra.launcher.n_jobs=2", "+ends=first_after_second", "+job=0,1,2")
-    assert done.returncode == 0, done.stderr
+    assert done.returncode == 0, done.output
     assert program.launched == [
         ("COMPLETED", ["+ends=first_after_second", f"+job={number}"], f"result of {number}") for number in range(3)
     ]
@@ -359,20 +357,20 @@ def test_dead_worker_is_a_failed_return_that_names_its_job(program: Program) -> 
     assert values[2].startswith("Job 2 failed: killed by SIGKILL (out of memory?)")
     assert str(program.directory / "sweep/2") in values[2]
     assert done.returncode == 1
-    assert "Job 1 failed: ended with exit code 1" in done.stderr
-    assert "Traceback" not in done.stdout + done.stderr
+    assert "Job 1 failed: ended with exit code 1" in done.output
+    assert "Traceback" not in done.output
 
 
 def test_jobs_are_where_the_programs_own_node_says_and_never_share_a_directory(program: Program) -> None:
     name = "hydra.sweep.subdir=${hydra:job.name}_${hydra:runtime.choices.hydra/launcher}"
     done = program.sweep("+job=0,1", "+ends=normally", name, "hydra.job.name=job_${hydra:job.num}")
-    assert done.returncode == 0, done.stderr
+    assert done.returncode == 0, done.output
     assert [value for _, _, value in program.launched] == ["result of 0", "result of 1"]
     assert {path.parent.name for path in program.directory.glob("sweep/*/result.json")} == {
         "job_0_torchx", "job_1_torchx",
     }  # fmt: skip
     done = program.sweep("+job=0,1", "+ends=normally", "hydra.sweep.subdir=same", "hydra.sweep.dir=other")
-    assert [value for _, _, value in program.launched] == ["result of 0", "result of 1"], done.stderr
+    assert [value for _, _, value in program.launched] == ["result of 0", "result of 1"], done.output
     assert {path.parent.name for path in program.directory.glob("other/*/result.json")} == {"same", "same_1"}
 
 
@@ -409,7 +407,7 @@ def test_program_that_changes_directory_means_the_same_in_its_jobs(tmp_path: Pat
         (tmp_path / name).write_text(text)
     argv = [sys.executable, *program, "-m", "where=here,there", "other=mine", "hydra.sweep.dir=out",
             "hydra/launcher=torchx", "--config-dir", "more"]  # fmt: skip
-    done = subprocess.run(argv, cwd=tmp_path, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
+    done = run(argv, tmp_path)  # started: what Python notes at its start is what is tested
+    assert done.returncode == 0, done.output
     values = [json.loads((tmp_path / f"work/out/{n}/result.json").read_text())["value"] for n in range(2)]
     assert values == [f"{where} mine {tmp_path / 'work'}" for where in ("here", "there")]

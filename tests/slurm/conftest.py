@@ -74,10 +74,6 @@ def output_of(*argv: str) -> str:
     return subprocess.run(argv, capture_output=True, text=True, check=True).stdout.strip()
 
 
-def started(sweep: Sweep, *trials: int) -> bool:
-    return all((sweep.dir / str(trial) / ".pid").exists() for trial in trials)
-
-
 def job_of(sweep: Sweep, trial: int) -> str:
     """The id of the trial's job that has not ended."""
     token = json.loads((sweep.dir / HOME).read_text())["token"]

@@ -1,10 +1,10 @@
 """Trials as real Slurm jobs. Runs where a Slurm answers (``make test-slurm`` insists on one)."""
 
 import signal
-import subprocess
 import time
 
-from tests.slurm.conftest import needs_slurm
+from tests.slurm.conftest import needs_slurm, output_of
+from tests.support.waiting import wait_until
 
 OPTIONS = ("x=interval(0,1)", "hydra.launcher.scheduler=slurm", "hydra.sweeper.n_jobs=2")
 
@@ -27,10 +27,7 @@ def test_study_runs_as_slurm_jobs_with_reasons_for_failures(sweep):
 def test_killed_sweeper_adopts_its_slurm_jobs(sweep):
     options = (*OPTIONS, "sleep=15", "hydra.sweeper.n_trials=2")
     first = sweep.start(*options)
-    deadline = time.monotonic() + 60
-    while not (sweep.dir / "1" / ".pid").exists():
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
+    wait_until(lambda: sweep.under_way(2))
     first.send_signal(signal.SIGKILL)
     first.wait()
     done = sweep.run(*options)
@@ -42,17 +39,11 @@ def test_killed_sweeper_adopts_its_slurm_jobs(sweep):
 @needs_slurm
 def test_second_interrupt_cancels_the_slurm_jobs(sweep):
     process = sweep.start(*OPTIONS, "sleep=600", "hydra.sweeper.n_trials=2")
-    deadline = time.monotonic() + 60
-    while not (sweep.dir / "1" / ".pid").exists():
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
+    wait_until(lambda: sweep.under_way(2))
     process.send_signal(signal.SIGINT)
     time.sleep(3)
     process.send_signal(signal.SIGINT)
     output, _ = process.communicate(timeout=60)
     assert process.returncode == 130, output
     assert [trial["status"] for trial in sweep.trials()] == ["cancelled"] * 2
-    deadline = time.monotonic() + 30
-    while subprocess.run(["squeue", "-h", "-t", "R"], capture_output=True, text=True, check=True).stdout.strip():
-        assert time.monotonic() < deadline
-        time.sleep(0.5)
+    wait_until(lambda: not output_of("squeue", "-h", "-t", "R"), 30)

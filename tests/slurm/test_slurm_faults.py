@@ -23,21 +23,14 @@ from tests.slurm.conftest import (
     owns_slurm,
     runs,
     start_controller,
-    started,
     stop_controller,
 )  # fmt: skip
 from tests.support.sweeps import Sweep, environment
-from tests.support.waiting import wait_until
+from tests.support.waiting import read_until, wait_until
 
 pytestmark = pytest.mark.timeout(400)
 
 OPTIONS = ("x=interval(0,1)", "hydra.launcher.scheduler=slurm", "hydra.sweeper.n_jobs=2", "hydra.sweeper.seed=1")
-
-
-def all_noted(sweep: Sweep) -> bool:
-    """Whether the sweeper has noted the job of each trial, which may have started before."""
-    with sweep.database() as connection:
-        return not connection.execute("select 1 from ax_mo_trial where handle is null").fetchone()
 
 
 def finish(process: "subprocess.Popen[str]") -> str:
@@ -49,7 +42,7 @@ def finish(process: "subprocess.Popen[str]") -> str:
 @pytest.mark.usefixtures("any_slurm")
 def test_cancelled_job_is_a_trial_that_says_so_and_the_study_goes_on(sweep: Sweep) -> None:
     process = sweep.start(*OPTIONS, "sleep=8", "hydra.sweeper.n_trials=3", "hydra.sweeper.max_failure_rate=1.0")
-    wait_until(lambda: started(sweep, 0, 1))
+    wait_until(lambda: sweep.under_way(2))
     subprocess.run(["scancel", job_of(sweep, 0)], check=True)
     finish(process)
     trials = {trial["trial"]: trial for trial in sweep.trials()}
@@ -62,7 +55,7 @@ def test_cancelled_job_is_a_trial_that_says_so_and_the_study_goes_on(sweep: Swee
 @owns_slurm
 def test_requeued_job_runs_again_and_is_one_trial(sweep: Sweep) -> None:
     process = sweep.start(*OPTIONS, "sleep=8", "hydra.sweeper.n_trials=2")
-    wait_until(lambda: started(sweep, 0, 1))
+    wait_until(lambda: sweep.under_way(2))
     job = job_of(sweep, 0)
     subprocess.run(["scontrol", "requeue", job], check=True)
     wait_until(lambda: output_of("squeue", "-h", "-j", job, "-o", "%T") == "PENDING")
@@ -96,7 +89,7 @@ def test_job_of_a_node_that_fails_has_the_cause(tmp_path: Path, monkeypatch: pyt
 def test_controller_that_is_away_for_a_minute_costs_nothing(sweep: Sweep) -> None:
     journal = sweep.tmp_path / "journal"
     process = sweep.start(*OPTIONS, "sleep=10", f"journal={journal}", "hydra.sweeper.n_trials=4")
-    wait_until(lambda: started(sweep, 0, 1))
+    wait_until(lambda: sweep.under_way(2))
     stop_controller()
     try:
         time.sleep(60)
@@ -112,8 +105,7 @@ def test_controller_that_is_away_for_a_minute_costs_nothing(sweep: Sweep) -> Non
 
 def interrupted_twice(process: "subprocess.Popen[str]") -> str:
     process.send_signal(signal.SIGINT)
-    assert process.stdout is not None
-    said = next(line for line in process.stdout if "Ctrl-C again cancels them" in line)
+    said = read_until(process, "Ctrl-C again cancels them")
     process.send_signal(signal.SIGINT)
     output, _ = process.communicate(timeout=100)
     assert process.returncode == 130, output
@@ -122,16 +114,16 @@ def interrupted_twice(process: "subprocess.Popen[str]") -> str:
 
 def test_jobs_that_could_not_be_cancelled_are_adopted_and_not_run_twice(sweep: Sweep, toy_slurm: Path) -> None:
     journal = sweep.tmp_path / "journal"
-    options = (*OPTIONS, "sleep=30", f"journal={journal}", "hydra.sweeper.n_trials=2")
+    options = (*OPTIONS, sweep.held, f"journal={journal}", "hydra.sweeper.n_trials=2")
     process = sweep.start(*options)
-    wait_until(lambda: started(sweep, 0, 1))
+    wait_until(lambda: sweep.under_way(2))
     (toy_slurm / "down").touch()
     output = interrupted_twice(process)
     assert "Could not be cancelled, and may go on, until a resume adopts it: trial 0, 1." in output
     assert "scancel: error: Unable to contact slurm controller" in output
     assert {trial["status"] for trial in sweep.trials()} == {"running"}
     (toy_slurm / "down").unlink()
-    done = sweep.run(*options, timeout=200)
+    done = sweep.run_and_release("Trial 1 is still running", *options)
     assert done.returncode == 0, done.output
     assert [(trial["status"], trial["attempt"]) for trial in sweep.trials()] == [("completed", "1")] * 2
     assert runs(journal) == {"0": 1, "1": 1}
@@ -140,7 +132,7 @@ def test_jobs_that_could_not_be_cancelled_are_adopted_and_not_run_twice(sweep: S
 def test_cancelled_job_that_has_not_ended_is_ended_before_its_trial_runs_again(sweep: Sweep, toy_slurm: Path) -> None:
     options = (*OPTIONS, "sleep=90", "hydra.sweeper.n_trials=1")
     process = sweep.start(*options)
-    wait_until(lambda: started(sweep, 0))
+    wait_until(lambda: sweep.under_way(1))
     (toy_slurm / "deaf").touch()
     interrupted_twice(process)
     assert [trial["status"] for trial in sweep.trials()] == ["cancelled"]
@@ -162,16 +154,16 @@ def test_resume_with_another_scheduler_is_refused_while_jobs_of_the_first_may_ru
 ) -> None:
     journal = sweep.tmp_path / "journal"
     space, *others = OPTIONS
-    options = (space, "sleep=25", f"journal={journal}", "hydra.sweeper.n_jobs=2", "hydra.sweeper.n_trials=2")
+    options = (space, sweep.held, f"journal={journal}", "hydra.sweeper.n_jobs=2", "hydra.sweeper.n_trials=2")
     first = sweep.start(*options, *others)
-    wait_until(lambda: started(sweep, 0, 1) and all_noted(sweep))
+    wait_until(lambda: sweep.under_way(2))
     first.kill()
     first.wait()
     refused = sweep.run(*options, launcher, timeout=100)
     assert refused.returncode == 1
     assert "Submitted to the scheduler 'slurm', and not known to have ended: trial 0, 1." in refused.output
     assert f"ax-mo adopt {sweep.dir} --lost 0 1" in refused.output
-    done = sweep.run(*options, *others, timeout=200)
+    done = sweep.run_and_release("Trial 1 is still running", *options, *others)
     assert done.returncode == 0, done.output
     assert [(trial["status"], trial["attempt"]) for trial in sweep.trials()] == [("completed", "1")] * 2
     assert runs(journal) == {"0": 1, "1": 1}
@@ -227,10 +219,8 @@ def test_sweeper_killed_around_sbatch_runs_no_trial_twice_and_loses_none(sweep: 
     env = with_sbatch(sweep, around)
     first = subprocess.run(argv, cwd=sweep.tmp_path, env=env, capture_output=True, text=True, check=False, timeout=200)
     assert first.returncode == -signal.SIGKILL, first.stdout + first.stderr
-    started_again = time.monotonic()
     done = sweep.run(argv=argv, timeout=200)
     assert done.returncode == 0, done.output
-    assert time.monotonic() - started_again < 120, "the trial was waited for and given up"
     assert [(trial["status"], trial["attempt"]) for trial in sweep.trials()] == [("completed", "1")] * 3
     assert runs(journal) == {str(number): 1 for number in range(3)}
 
@@ -278,13 +268,11 @@ def test_resume_waits_for_a_controller_that_does_not_answer(sweep: Sweep) -> Non
 
 @needs_slurm
 def test_partition_that_does_not_exist_is_said_in_slurms_words_before_the_first_trial(sweep: Sweep) -> None:
-    began = time.monotonic()
     done = sweep.run(*OPTIONS, "hydra.launcher.scheduler_args.partition=gpuu", "hydra.sweeper.n_trials=2", timeout=100)
     assert done.returncode == 1
     assert "sbatch: error: invalid partition specified: gpuu" in done.output
     assert "hydra.launcher.scheduler_args.partition" in done.output
     assert not (sweep.dir / "0").exists()
-    assert time.monotonic() - began < 40
 
 
 @pytest.mark.usefixtures("any_slurm")

@@ -190,10 +190,10 @@ def _become(request: dict[str, Any], output: int) -> None:
         faults.install(request["fault"])
     if request["descriptors"] is not None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (request["descriptors"],) * 2)
-    sys.modules["__main__"] = main = types.ModuleType("__main__")
     if is_module:
-        runpy._run_module_as_main(argv[1])  # type: ignore[attr-defined]
+        runpy.run_module(argv[1], run_name="__main__", alter_sys=True)
         return
+    sys.modules["__main__"] = main = types.ModuleType("__main__")
     main.__file__ = os.path.join(request["cwd"], argv[0])  # noqa: PTH118  as Python has it, dots and all
     exec(compile(script.read_bytes(), main.__file__, "exec"), vars(main))
 

@@ -7,6 +7,7 @@ import shutil
 import sqlite3
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -90,8 +91,37 @@ class Sweep:
     def database(self) -> sqlite3.Connection:
         return sqlite3.connect(self.dir / "study.db")
 
+    def rows(self, query: str = "select number, status from ax_mo_trial") -> list[tuple[Any, ...]]:
+        """What the database says, which may not be there or not be ready yet."""
+        try:
+            with sqlite3.connect(f"file:{self.dir / 'study.db'}?mode=ro", uri=True) as connection:
+                return connection.execute(query).fetchall()
+        except sqlite3.OperationalError:
+            return []
+
+    def under_way(self, jobs: int) -> bool:
+        """Whether so many jobs run and the sweeper has noted each: a job may begin before it is noted."""
+        noted = self.rows("select directory from ax_mo_trial where status = 'running' and handle is not null")
+        return len(noted) == jobs and all((self.dir / directory / ".pid").exists() for (directory,) in noted)
+
     def result(self, trial: int | str) -> dict[str, Any]:
         return json.loads((self.dir / str(trial) / "result.json").read_text())
+
+
+class Live:
+    """Overrides of a study of three trials: one ends when ``first`` is there, one when the gate is, and one at once."""
+
+    def __init__(self, sweep: Sweep) -> None:
+        self.first, self.journal = sweep.tmp_path / "first", sweep.tmp_path / "journal"
+        trials = f"[{{until: {self.first}, x: 0.1}}, {{until: {sweep.gate}, x: 0.2}}, {{until: '', x: 0.3}}]"
+        self.options = (
+            "x=interval(0,1)", f"until=choice({self.first},{sweep.gate},'')", f"hydra.sweeper.initial_trials={trials}",
+            "hydra.sweeper.n_jobs=2", "hydra.sweeper.start_from_config=false", "hydra.sweeper.n_trials=3",
+            "hydra.sweeper.method=random_search", f"journal={self.journal}",
+        )  # fmt: skip
+
+    def ran(self) -> Counter[str]:
+        return Counter(self.journal.read_text().split())
 
 
 def environment(**extra: str) -> dict[str, str]:

@@ -1,7 +1,10 @@
 """Waiting for what another process does."""
 
+import subprocess
 import time
 from collections.abc import Callable
+
+from tests.support.fork_server import Forked
 
 
 def wait_until(condition: Callable[[], object], seconds: float = 90.0) -> None:
@@ -10,3 +13,13 @@ def wait_until(condition: Callable[[], object], seconds: float = 90.0) -> None:
     while not condition():
         assert time.monotonic() < deadline, f"still not so after {seconds} s"
         time.sleep(0.02)
+
+
+def read_until(process: "Forked | subprocess.Popen[str]", words: str) -> str:
+    """The next line of what the process prints that holds the words; the test fails when it ends without one."""
+    lines: list[str] = []
+    for line in process.stdout or ():
+        if words in line:
+            return line
+        lines.append(line)
+    raise AssertionError(f"it ended without '{words}': {''.join(lines)}")

@@ -59,7 +59,7 @@ def main(cfg: DictConfig) -> object:
     number, directory = hydra_config.job.num, Path(hydra_config.runtime.output_dir)
     for step in range(3):
         ax_mo.report(step, loss=cfg.x / (step + 1))
-    which = number // 2
+    which = cfg.every * (number // 2)
     if cfg.spoils:
         if number % 2 == 0:
             (spoil if cfg.at_once else lambda *given: atexit.register(spoil, *given))(which, directory)
