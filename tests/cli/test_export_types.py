@@ -18,6 +18,7 @@ from ax_mo.search_space.parameters import Choice, Condition, Option
 from ax_mo.search_space.space import SearchSpace
 from tests.cli.conftest import Cli, Make, stored
 from tests.support import studies
+from tests.support.trials import make_run
 
 pd = pytest.importorskip("pandas")
 
@@ -35,13 +36,8 @@ POINTS = [
 
 
 def trial(number: int, point: dict[str, Any], metrics: dict[str, float]) -> TrialRun:
-    return TrialRun(
-        number=number,
-        status=Status.COMPLETED,
-        point=point,
-        overrides=tuple(SPACE.overrides(point)),
-        directory=str(number),
-        metrics=metrics,
+    return make_run(
+        number, status=Status.COMPLETED, point=point, overrides=tuple(SPACE.overrides(point)), metrics=metrics
     )
 
 

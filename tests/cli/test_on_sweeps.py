@@ -6,7 +6,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -23,6 +22,7 @@ from ax_mo.storage.store import read_studies
 from ax_mo.trial.files import SCHEMA
 from ax_mo.trial.recorder import ResultRecorder
 from tests.support.sweeps import ROOT, Sweep, run, without_built_in
+from tests.support.waiting import wait_until
 
 from .conftest import Cli
 
@@ -229,7 +229,7 @@ def test_sweep_whose_sweeper_was_killed_and_whose_database_was_lost_is_resumed(c
     sweep = Sweep(tmp_path)
     argv = [*FAST, "sleep=0.7", "hydra.sweeper.n_trials=4", "hydra.sweeper.n_jobs=2", f"journal={tmp_path}/journal"]
     process = sweep.start(*argv)
-    _wait_for(lambda: (sweep.dir / "2" / ".pid").exists())
+    wait_until(lambda: (sweep.dir / "2" / ".pid").exists())
     process.send_signal(signal.SIGKILL)
     process.communicate()
     (sweep.dir / "study.db").unlink()
@@ -244,20 +244,13 @@ def test_sweep_whose_sweeper_was_killed_and_whose_database_was_lost_is_resumed(c
     assert sorted((tmp_path / "journal").read_text().split()) == ["0", "1", "2", "3"]
 
 
-def _wait_for(condition: Any, seconds: float = 60.0) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
-
-
 # While it runs
 
 
 def test_running_study_is_read_ten_times_and_does_not_notice(ended: Sweep, tmp_path: Path, capsys: Any) -> None:
     sweep = Sweep(tmp_path)
     process = sweep.start(*MIXED, "hydra.sweeper.n_trials=9", "hydra.sweeper.n_jobs=2", "sleep=0.5")
-    _wait_for(lambda: (sweep.dir / "0" / "result.json").exists())
+    wait_until(lambda: (sweep.dir / "0" / "result.json").exists())
     states: list[str] = []
     for count in range(10):
         for line in (["status", "--json"], ["pareto", "--json"], ["export", "--to", str(tmp_path / f"{count}.csv")]):

@@ -6,17 +6,15 @@ import pytest
 
 from ax_mo.core.failures import FailurePolicy, first_alike, too_many, uncounted
 from ax_mo.core.trial import Status, Trial
+from tests.support.trials import make_trial
 
 
 def trials(line: str) -> list[Trial]:
     """One for each letter: ``.`` completed, ``F`` failed like no other, any other letter failed by its own error."""
     return [
-        Trial(
-            number=n,
+        make_trial(
+            n,
             status=Status.COMPLETED if letter == "." else Status.FAILED,
-            point={},
-            overrides=(),
-            directory=str(n),
             reason=f"ValueError: {letter} at {n}",
             error_fingerprint=f"unlike {chr(ord('a') + n)}" if letter == "F" else letter,
         )

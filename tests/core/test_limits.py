@@ -3,13 +3,14 @@
 from ax_mo.core.limits import Limit, limits, none_feasible
 from ax_mo.core.objectives import parse_goals
 from ax_mo.core.trial import Status, Trial
+from tests.support.trials import make_trial
 
 GOALS = parse_goals({"loss": {"goal": "minimize", "threshold": 2}}, None, ["a <= 1", "b <= 1"])
 
 
 def trial(number: int, a: float, b: float, **changes: object) -> Trial:
-    content = {"status": Status.COMPLETED, "metrics": {"loss": 1.0, "a": a, "b": b}, **changes}
-    return Trial(number=number, point={}, overrides=(), directory=str(number), **content)  # type: ignore[arg-type]
+    content = {"metrics": {"loss": 1.0, "a": a, "b": b}, **changes}
+    return make_trial(number, **content)
 
 
 def test_each_constraint_and_threshold_is_counted() -> None:

@@ -27,12 +27,6 @@ def trial(number: int, acc: float, size: float, status: Status = Status.COMPLETE
     return make_trial(number, status=status, metrics={"acc": acc, "size": size, **extra})
 
 
-def make(number: int, **values: Any) -> Trial:
-    return Trial(
-        **{"number": number, "status": Status.COMPLETED, "point": {}, "overrides": (), "directory": "", **values}
-    )
-
-
 def numbers(trials: list[Trial]) -> list[int]:
     return [t.number for t in trials]
 

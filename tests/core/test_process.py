@@ -19,6 +19,7 @@ import pytest
 from ax_mo.core import process as process_module
 from ax_mo.core.process import Identity, Whereabouts, alive, end, identity, recorded, this_process, whereabouts
 from ax_mo.trial.files import PID, STDERR, STDOUT
+from tests.support.waiting import wait_until
 
 Start = Callable[..., "subprocess.Popen[bytes]"]
 
@@ -43,15 +44,8 @@ def start(tmp_path: Path) -> Iterator[Start]:
         yield started
 
 
-def wait_for(condition: Callable[[], bool], seconds: float = 10.0) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "waited in vain"
-        time.sleep(0.01)
-
-
 def known(directory: Path) -> Identity:
-    wait_for(lambda: identity(directory) is not None)
+    wait_until(lambda: identity(directory) is not None)
     found = identity(directory)
     assert found is not None
     return found
@@ -71,7 +65,7 @@ def test_identity_is_the_pid_of_the_command_itself_and_its_start(start: Start, t
     assert found.pid == process.pid
     ticks = int(Path(f"/proc/{process.pid}/stat").read_text().rpartition(")")[2].split()[19])
     assert found.started == ticks
-    wait_for(lambda: Path(f"/proc/{process.pid}/comm").read_text() == "sleep\n")
+    wait_until(lambda: Path(f"/proc/{process.pid}/comm").read_text() == "sleep\n")
     assert identity(tmp_path) == found
     assert alive(found)
 
@@ -146,7 +140,7 @@ def test_process_in_another_container_is_neither_alive_nor_dead_and_is_not_ended
     inside = recorded(("sh", "-c", "trap '' TERM; echo ready; while :; do sleep 0.1; done"), tmp_path)
     with subprocess.Popen(in_a_container(*inside), start_new_session=True) as process:
         try:
-            wait_for(lambda: (tmp_path / STDOUT).exists() and "ready" in (tmp_path / STDOUT).read_text())
+            wait_until(lambda: (tmp_path / STDOUT).exists() and "ready" in (tmp_path / STDOUT).read_text())
             found = known(tmp_path)
             assert found.pid == 1, "as it is called in there"
             assert whereabouts(found) is Whereabouts.ELSEWHERE
@@ -246,7 +240,7 @@ def test_missing_command_is_told_in_stderr(start: Start, tmp_path: Path) -> None
 
 def test_end_lets_a_process_finish_in_its_own_way(start: Start, tmp_path: Path) -> None:
     process = start("sh", "-c", "trap 'echo bye; exit 3' TERM; echo ready; while :; do sleep 0.05; done")
-    wait_for(lambda: (tmp_path / STDOUT).exists() and "ready" in (tmp_path / STDOUT).read_text())
+    wait_until(lambda: (tmp_path / STDOUT).exists() and "ready" in (tmp_path / STDOUT).read_text())
     end([known(tmp_path)], patience=10.0)
     assert process.wait() == 3
     assert "bye" in (tmp_path / STDOUT).read_text()
@@ -261,7 +255,7 @@ def test_end_returns_as_soon_as_all_have_ended(start: Start, tmp_path: Path) -> 
 
 def family(directory: Path) -> tuple[int, int]:
     """The pids that a shell wrote: its own and its child's."""
-    wait_for(lambda: len((directory / "pids").read_text().split()) == 2 if (directory / "pids").exists() else False)
+    wait_until(lambda: len((directory / "pids").read_text().split()) == 2 if (directory / "pids").exists() else False)
     parent, child = (directory / "pids").read_text().split()
     return int(parent), int(child)
 
@@ -272,7 +266,7 @@ def test_end_kills_a_process_that_ignores_sigterm_and_its_children(start: Start,
     assert parent == process.pid and runs(child)
     end([known(tmp_path)], patience=0.3)
     assert process.wait() == -signal.SIGKILL
-    wait_for(lambda: not runs(child), 2.0)
+    wait_until(lambda: not runs(child), 2.0)
 
 
 # BUG: SIGKILL goes only to sessions whose leader still lives; a data loader or a rank that ignores SIGTERM survives.
@@ -280,11 +274,11 @@ def test_end_kills_a_child_that_ignores_sigterm_after_its_parent_has_ended(start
     script = f"(trap '' TERM; exec sleep 60) & echo $$ $! > {tmp_path}/pids; trap 'exit 0' TERM; while :; do wait; done"
     process = start("sh", "-c", script)
     _, child = family(tmp_path)
-    wait_for(lambda: Path(f"/proc/{child}/comm").read_text() == "sleep\n")
+    wait_until(lambda: Path(f"/proc/{child}/comm").read_text() == "sleep\n")
     end([known(tmp_path)], patience=0.3)
     process.wait()
     try:
-        wait_for(lambda: not runs(child), 2.0)
+        wait_until(lambda: not runs(child), 2.0)
     finally:
         with suppress(ProcessLookupError):
             os.kill(child, signal.SIGKILL)

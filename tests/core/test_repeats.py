@@ -10,10 +10,11 @@ from hypothesis import strategies as st
 
 from ax_mo.core.repeats import Repeats, aggregate_repeats, deviation, means, standard_error, standard_errors
 from ax_mo.core.trial import Status, Trial, TrialRun
+from tests.support.trials import make_run
 
 THREE = Repeats(3, "seed", 7)
-TRIAL = TrialRun(
-    number=4,
+TRIAL = make_run(
+    4,
     status=Status.ASKED,
     point={"x": 0.5},
     overrides=("model=mlp", "x=0.5"),

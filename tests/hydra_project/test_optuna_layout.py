@@ -15,12 +15,12 @@ from hydra.types import RunMode
 from omegaconf import OmegaConf
 
 from ax_mo.core.objectives import parse_goals
-from ax_mo.core.trial import Status, Trial
 from ax_mo.errors import ConfigError
 from ax_mo.hydra_project.project import Project, task_overrides, without_hydra
 from ax_mo.results.promote import Recipes
 from ax_mo.sweep.settings import parse_settings
 from ax_mo.sweep.spec import Plan, make_plan
+from tests.support.trials import make_trial
 
 OPTUNA = Path(__file__).parents[1] / "apps/optuna_sweeper/hydra_plugins/hydra_optuna_sweeper/config.py"
 
@@ -129,14 +129,7 @@ def test_point_of_the_front_brings_the_primary_config_that_hydra_would_drop(
     (conf / "config.yaml").write_text(PRIMARY.format(first=first))
     project = project_of(conf, config_name, "hydra/sweeper=ax_mo")
     overrides = ("x=0.25", "y=2.0")
-    trial = Trial(
-        number=0,
-        status=Status.COMPLETED,
-        point={"x": 0.25},
-        overrides=overrides,
-        directory="0",
-        metrics={"loss": 1.0, "cost": 1.0},
-    )
+    trial = make_trial(point={"x": 0.25}, overrides=overrides, metrics={"loss": 1.0, "cost": 1.0})
     text = Recipes(project, parse_goals({"loss": "minimize"}), None, conf).text(trial)
     assert text is not None
     (conf / "pareto").mkdir()

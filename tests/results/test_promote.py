@@ -14,10 +14,11 @@ from hydra.types import RunMode
 from omegaconf import OmegaConf
 
 from ax_mo.core.objectives import parse_goals
-from ax_mo.core.trial import Status, Trial
+from ax_mo.core.trial import Status
 from ax_mo.hydra_project.project import Project, without_hydra
 from ax_mo.results.promote import Recipes
 from tests.search_space.conftest import project_in
+from tests.support.trials import make_trial
 
 GOALS = parse_goals({"acc": "maximize"})
 SWEEP = """
@@ -73,9 +74,7 @@ ConfigStore.instance().store(group="kind", name="typed", node=Kind)
 
 def promoted(directory: Path, project: Project, overrides: Sequence[str]) -> tuple[dict[str, Any], list[str]]:
     """The content of the point's file, and the overrides of the command that runs it."""
-    trial = Trial(
-        number=7, status=Status.COMPLETED, point={}, overrides=tuple(overrides), directory="7", metrics={"acc": 0.5}
-    )
+    trial = make_trial(7, overrides=tuple(overrides), metrics={"acc": 0.5})
     recipes = Recipes(project, GOALS, None, directory / "sweep")
     text = recipes.text(trial)
     assert text is not None
@@ -180,13 +179,8 @@ def test_imported_trial_is_promoted_with_the_configuration_that_it_ran_with(tmp_
     ran = tmp_path / "earlier/3"
     (ran / ".hydra").mkdir(parents=True)
     OmegaConf.save(without_hydra(project.compose(["lr=0.5", "epochs=9"])), ran / ".hydra/config.yaml")
-    trial = Trial(
-        number=-1,
-        status=Status.IMPORTED,
-        point={"lr": 0.5},
-        overrides=("lr=0.5",),
-        directory=str(ran),
-        metrics={"acc": 0.5},
+    trial = make_trial(
+        -1, status=Status.IMPORTED, point={"lr": 0.5}, overrides=("lr=0.5",), directory=str(ran), metrics={"acc": 0.5}
     )
     recipes = Recipes(project, GOALS, None, tmp_path / "sweep")
     assert yaml.safe_load(recipes.text(trial) or "") == {"epochs": 9, "lr": 0.5}
@@ -218,9 +212,7 @@ def test_searched_values_stay_when_the_projects_own_change(tmp_path: Path) -> No
 
 def test_trial_that_hydra_composes_no_more_has_a_command_and_no_file(tmp_path: Path) -> None:
     recipes = Recipes(project_in(tmp_path, FILES, []), GOALS, None, tmp_path / "sweep")
-    refused = Trial(
-        number=7, status=Status.COMPLETED, point={}, overrides=("o=50",), directory="7", metrics={"acc": 0.5}
-    )  # with a plain ValueError
+    refused = make_trial(7, overrides=("o=50",), metrics={"acc": 0.5})  # with a plain ValueError
     assert recipes.text(refused) is None
     assert shlex.split(recipes.command(refused))[2:] == ["+pareto=trial_7"]
 

@@ -5,11 +5,12 @@ from typing import Any
 import pytest
 
 from ax_mo.core.objectives import parse_goals
-from ax_mo.core.trial import Status, Trial
+from ax_mo.core.trial import Trial
 from ax_mo.errors import AxMoError
 from ax_mo.results.query import names_of, parse_condition
 from ax_mo.search_space.parameters import Choice, Option, Range
 from ax_mo.search_space.space import SearchSpace
+from tests.support.trials import make_trial
 
 GOALS = parse_goals({"acc": "maximize", "size": "minimize"})
 SPACE = SearchSpace((
@@ -26,14 +27,7 @@ POINT = {"model": "mlp", "flag": True, "layers": [64, 128], "batch": 64, "optim.
 def trial(point: dict[str, Any] | None = None, **metrics: float) -> Trial:
     given = {**POINT, **(point or {})}
     values = {"acc": 0.1 + 0.2, "size": 100.0, **metrics}
-    return Trial(
-        number=0,
-        status=Status.COMPLETED,
-        point={k: v for k, v in given.items() if v is not ...},
-        overrides=(),
-        directory="0",
-        metrics=values,
-    )
+    return make_trial(point={k: v for k, v in given.items() if v is not ...}, metrics=values)
 
 
 def holds(text: str, of: Trial) -> bool:

@@ -16,6 +16,7 @@ from ax_mo.core.trial import Status, TrialRun
 from ax_mo.results import files
 from ax_mo.results.files import ResultFiles, results_yaml, trials_csv
 from tests.support.cost import bytecodes
+from tests.support.trials import make_run
 
 GOALS = parse_goals({"acc": "maximize", "size": "minimize"}, None, ["seconds <= 60"])
 KEYS = ("model", "optim.lr")
@@ -24,14 +25,8 @@ KEYS = ("model", "optim.lr")
 def trial(number: int, acc: float, size: float) -> TrialRun:
     point = {"model": "mlp", "optim.lr": 0.1}
     metrics = {"acc": acc, "size": size, "seconds": 1}
-    return TrialRun(
-        number=number,
-        status=Status.COMPLETED,
-        point=point,
-        overrides=("model=mlp",),
-        directory=str(number),
-        generator="sobol",
-        metrics=metrics,
+    return make_run(
+        number, status=Status.COMPLETED, point=point, overrides=("model=mlp",), generator="sobol", metrics=metrics
     )
 
 
@@ -48,14 +43,8 @@ def rows(*trials: TrialRun) -> list[dict[str, str]]:
 
 def test_csv_holds_every_trial_with_parameters_metrics_and_times() -> None:
     done = replace(trial(0, 0.9, 10), attempt=2, asked="t0", submitted="t1", started="t2", ended="t3")
-    failed = TrialRun(
-        number=1,
-        status=Status.FAILED,
-        point={"model": "cnn", "optim.lr": 0.5},
-        overrides=(),
-        directory="1",
-        generator="model",
-        reason="killed by SIGKILL",
+    failed = make_run(
+        1, status=Status.FAILED, point={"model": "cnn", "optim.lr": 0.5}, generator="model", reason="killed by SIGKILL"
     )
     first, second = rows(done, failed)
     assert first == {

@@ -7,20 +7,14 @@ from ax_mo.core.trial import Status, Trial
 from ax_mo.results.query import Condition, names_of, parse_condition
 from ax_mo.results.select import best, knee
 from ax_mo.search_space.space import SearchSpace
+from tests.support.trials import make_trial
 
 TWO = parse_goals({"acc": "maximize", "size": "minimize"}, None, ["cost <= 5"])
 
 
 def trials(*values: tuple[float, float, float], status: Status = Status.COMPLETED) -> list[Trial]:
     return [
-        Trial(
-            number=n,
-            status=status,
-            point={},
-            overrides=(),
-            directory=str(n),
-            metrics={"acc": acc, "size": size, "cost": cost},
-        )
+        make_trial(n, status=status, metrics={"acc": acc, "size": size, "cost": cost})
         for n, (acc, size, cost) in enumerate(values)
     ]
 
@@ -52,22 +46,8 @@ def test_second_metric_decides_between_equal_ones_then_dominance_then_age() -> N
 def test_trials_without_a_result_or_the_metric_do_not_count() -> None:
     assert pick(trials((0.9, 1, 1), status=Status.FAILED), [("acc", True)]) is None
     known = trials((0.9, 1, 1), (0.5, 2, 1))
-    known[0] = Trial(
-        number=0,
-        status=Status.COMPLETED,
-        point={},
-        overrides=(),
-        directory="0",
-        metrics={"acc": 0.9, "size": 1, "cost": 1},
-    )
-    known[1] = Trial(
-        number=1,
-        status=Status.COMPLETED,
-        point={},
-        overrides=(),
-        directory="1",
-        metrics={"acc": 0.5, "size": 2, "cost": 1, "extra": 1},
-    )
+    known[0] = make_trial(metrics={"acc": 0.9, "size": 1, "cost": 1})
+    known[1] = make_trial(1, metrics={"acc": 0.5, "size": 2, "cost": 1, "extra": 1})
     assert pick(known, [("acc", True)], "extra <= 1") == 1
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from ax_mo.core.objectives import parse_goals
-from ax_mo.core.trial import Outcome, Status, TrialRun
+from ax_mo.core.trial import Outcome, Status
 from ax_mo.results.files import trials_csv
 from ax_mo.runner.job import JobState, Phase
 from ax_mo.runner.outcome import has_result, outcome_of
@@ -17,6 +17,7 @@ from ax_mo.storage.definition import Definition
 from ax_mo.storage.store import Store
 from ax_mo.trial.files import RESULT, SPEC, STDERR, write_atomically
 from tests.apps.poison.poisons import RESULTS, Poison
+from tests.support.trials import make_run
 
 GOOD: dict[str, Any] = {
     "schema": 1,
@@ -137,12 +138,7 @@ def test_postgresql_and_every_file_take_what_became_of_all_poisons(store: Store,
     outcomes.append(
         leave(odd, metrics={"loss": 1, "size": 1, "a\0b\ud800": 1}, started=f"2026-01-01T01:00:00.{'0' * 90}Z")
     )
-    store.add(
-        [
-            TrialRun(number=number, status=Status.ASKED, point={"x": 0.5}, overrides=(), directory=str(number))
-            for number in range(len(outcomes))
-        ]
-    )
+    store.add([make_run(number, status=Status.ASKED, point={"x": 0.5}) for number in range(len(outcomes))])
     for number, outcome in enumerate(outcomes):
         store.ended((number, None), outcome)
     trials = store.runs()

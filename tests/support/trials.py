@@ -18,8 +18,10 @@ def make_trial(number: int = 0, **content: Any) -> Trial:
 
 
 def make_run(number: int = 0, **content: Any) -> TrialRun:
-    """A running run of a trial, with the handle ``job``, unless ``content`` says otherwise."""
-    return _made(TrialRun, number, {"status": Status.RUNNING, "handle": "job", **content})
+    """A run of a trial: a running one with the handle ``job``, unless ``content`` says otherwise."""
+    if "status" not in content:
+        content = {"status": Status.RUNNING, "handle": "job", **content}
+    return _made(TrialRun, number, content)
 
 
 def make_goals(constraints: tuple[str, ...] = (), **objectives: Any) -> Goals:

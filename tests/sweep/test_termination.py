@@ -12,6 +12,7 @@ from ax_mo.sweep.termination import (
     hypervolume_gain,
     time_is_up,
 )
+from tests.support.trials import make_trial
 
 WITH_THRESHOLDS = parse_goals(
     {"acc": {"goal": "maximize", "threshold": 0.0}, "size": {"goal": "minimize", "threshold": 100}}
@@ -22,7 +23,7 @@ SINGLE = parse_goals({"acc": {"goal": "maximize", "threshold": 0.5}})
 
 def trials_of(*points: tuple[float, float], status: Status = Status.COMPLETED) -> list[Trial]:
     return [
-        Trial(number=number, status=status, point={}, overrides=(), directory="", metrics={"acc": acc, "size": size})
+        make_trial(number, status=status, metrics={"acc": acc, "size": size})
         for number, (acc, size) in enumerate(points)
     ]
 
@@ -79,9 +80,7 @@ def test_both_hypervolumes_have_the_reference_point_of_now() -> None:
 
 
 def test_trial_that_was_stopped_early_counts_as_one_without_gain() -> None:
-    stopped = Trial(
-        number=9, status=Status.FAILED, point={}, overrides=(), directory=""
-    )  # no metrics of its own on the front
+    stopped = make_trial(9, status=Status.FAILED)  # no metrics of its own on the front
     trials = [*trials_of((0.5, 50)), stopped, stopped]
     assert hypervolume_gain(trials, WITH_THRESHOLDS, 2) == 0.0
 
@@ -94,10 +93,7 @@ def test_trials_of_earlier_studies_are_there_from_the_start() -> None:
 
 
 def test_gain_of_a_single_objective_is_that_past_the_reference() -> None:
-    trials = [
-        Trial(number=n, status=Status.COMPLETED, point={}, overrides=(), directory="", metrics={"acc": acc})
-        for n, acc in enumerate((0.6, 0.4, 0.62))
-    ]
+    trials = [make_trial(n, metrics={"acc": acc}) for n, acc in enumerate((0.6, 0.4, 0.62))]
     assert hypervolume_gain(trials, SINGLE, 1) == pytest.approx(0.2)
 
 

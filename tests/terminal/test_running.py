@@ -13,13 +13,12 @@ from ax_mo.terminal.running import RunningTrials
 from ax_mo.trial.curve import append
 from ax_mo.trial.files import CURVE
 from tests.support.cost import bytecodes
+from tests.support.trials import make_run
 
-RUN = TrialRun(
-    number=3,
-    status=Status.RUNNING,
+RUN = make_run(
+    3,
     point={"x": 0.25, "model": "cnn", "lr": None},
     overrides=("seed=1", "x=0.25", "model=cnn"),
-    directory="3",
     started="2026-11-02T10:15:00+00:00",
 )
 

@@ -13,6 +13,7 @@ from ax_mo.core.trial import Status, Trial
 from ax_mo.terminal import Conclusion, PlainScreen, Progress, Running, screen_for_this_terminal
 from ax_mo.terminal.block import block
 from ax_mo.terminal.live import LiveScreen
+from tests.support.trials import make_trial
 
 GOALS = parse_goals({"val_acc": {"goal": "maximize", "threshold": 0.8}, "num_params": "minimize"})
 KEYS = ("model.hidden1", "optim.lr", "data.batch_size", "note")
@@ -23,14 +24,7 @@ CONTROL = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f]")
 def trial(number: int, accuracy: float, params: float, **values: object) -> Trial:
     point = {"model.hidden1": 16 * (number + 1), "optim.lr": 0.001, "data.batch_size": 64, "note": EVIL}
     content = {"metrics": {"val_acc": accuracy, "num_params": params}, **values}
-    return Trial(
-        number=number,
-        status=Status.COMPLETED,
-        point=point,
-        overrides=(f"note={EVIL}",),
-        directory=str(number),
-        **content,
-    )  # type: ignore[arg-type]
+    return make_trial(number, point=point, overrides=(f"note={EVIL}",), **content)
 
 
 FRONT = (trial(1, 0.75, 1000), trial(2, 0.875, 2000), trial(4, 0.9375, 4000))

@@ -19,6 +19,7 @@ from ax_mo.search_space.space import SearchSpace
 from ax_mo.storage.snapshot import StudyRecord
 from ax_mo.trackers import Tracker
 from ax_mo.trackers.env import StudyTag
+from tests.support.trials import make_run
 
 SPACE = SearchSpace(
     (Range("optim.lr", 1e-4, 0.1, log=True), Choice("+model@net", (Option("a", "a"), Option(None, "null"))))
@@ -34,9 +35,7 @@ def trial(number: int, status: Status = Status.COMPLETED, **values: object) -> T
         "started": f"2026-01-01T00:00:0{number}+00:00", "ended": f"2026-01-01T00:01:0{number}+00:00",
     }  # fmt: skip
     point = {"optim.lr": 0.01 * (number + 1), "+model@net": "a" if number % 2 else None}
-    return TrialRun(
-        number=number, status=status, point=point, overrides=(), directory=str(number), **{**content, **values}
-    )  # type: ignore[arg-type]
+    return make_run(number, status=status, point=point, **{**content, **values})
 
 
 def record(directory: Path, *trials: TrialRun) -> StudyRecord:
