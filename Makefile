@@ -69,9 +69,10 @@ test-sqlalchemy14: env
 	PYTHONPATH=$(SQLALCHEMY14) $(BIN)/python -m pytest tests/storage/test_store.py tests/core/test_urls.py \
 	  tests/storage/test_damage.py tests/storage/test_snapshot.py tests/end_to_end/test_resume.py
 
-# The same tests with their studies at full length, and more points of more spaces.
+# The same tests with their studies at full length, every poison, and more points of more spaces.
 test-long: env browser
-	AX_MO_TEST_LONG=1 $(BIN)/python -m pytest tests/end_to_end/test_conditional.py tests/search_space/test_round_trip_composed.py
+	AX_MO_TEST_LONG=1 $(BIN)/python -m pytest tests/end_to_end/test_conditional.py \
+	  tests/end_to_end/test_poisons.py tests/search_space/test_round_trip_composed.py
 
 # On a Slurm, which root starts here where none answers; `make test` leaves these tests out where none does.
 test-slurm: env
