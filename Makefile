@@ -32,7 +32,7 @@ types: env
 	$(BIN)/mypy
 
 unit: env browser
-	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile
+	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder --durations=30
 
 # For the tests of report.html and of closed terminals, which are left out where these are missing; only root can install.
 browser:

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -9,6 +10,14 @@ from tests.support.postgresql import PostgreSQL, own_postgresql
 
 # Each sweep of a test would fit a model for its page at its end: seconds of work that hundreds of tests do not look at.
 os.environ.setdefault("AX_MO_REPORT", "0")
+
+LONG = ("slurm", "chaos", "end_to_end", "shapes", "hydra_suites", "optimizer", "html_report")
+"""Directories whose files take longest."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """They come first, so that what is left at the end is short, and all workers end together."""
+    items.sort(key=lambda item: item.path.relative_to(Path(__file__).parent).parts[0] not in LONG)
 
 
 @pytest.fixture(scope="module")
