@@ -162,7 +162,9 @@ def _tell_of_ended(running: dict[int, socket.socket]) -> None:
 
 def _become(request: dict[str, Any], output: int) -> None:
     os.setsid()
-    signal.signal(signal.SIGHUP, signal.SIG_DFL)  # also where the tests were started under nohup
+    # Also where the tests were started under nohup, or in the background of a shell.
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     null = os.open(os.devnull, os.O_RDONLY)
     for source, target in ((null, 0), (output, 1), (output, 2)):
         os.dup2(source, target)
@@ -216,5 +218,6 @@ def _preload() -> None:
 
 if __name__ == "__main__":
     _preload()
+    assert threading.active_count() == 1, threading.enumerate()  # a fork has none of the other threads
     gc.freeze()
     _become(*_serve(socket.socket(fileno=int(sys.argv[1]))))
