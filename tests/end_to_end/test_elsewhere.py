@@ -76,19 +76,16 @@ def test_trial_of_another_host_that_the_user_declares_lost_runs_once_more_at_onc
 
 
 def test_trial_of_another_host_that_fell_silent_runs_once_more(sweep, journal):  # noqa: F811
-    long, short = options_of(journal, "sleep=90"), options_of(journal, "sleep=0")
-    for process in left_by_a_killed_sweeper(sweep, journal, *long):
+    options = options_of(journal, sweep.held)
+    for process in left_by_a_killed_sweeper(sweep, journal, *options):
         os.killpg(process.pid, signal.SIGKILL)
     as_if_elsewhere(sweep, "0", "1")
     for number in ("0", "1"):
         heartbeat = sweep.dir / number / HEARTBEAT
         moment = heartbeat.stat().st_mtime - 601
         os.utime(heartbeat, (moment, moment))
-    with sweep.database() as connection:
-        connection.execute(
-            "update ax_mo_trial set overrides = replace(overrides, 'sleep=90', 'sleep=0'), checksum=null"
-        )
-    done = sweep.run(*short)
+    sweep.gate.touch()
+    done = sweep.run(*options)
     assert done.returncode == 0, done.output
     assert "Trial 0 was lost on host gpu07 (pid " in done.output
     assert [(trial["status"], trial["attempt"]) for trial in sweep.trials()] == [("completed", "2")] * 2

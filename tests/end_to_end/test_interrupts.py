@@ -34,9 +34,8 @@ def test_once_lets_the_running_trials_finish(sweep, terminal):
 
 @pytest.mark.parametrize("mode", ["ok", "raises_when_ended"])
 def test_twice_cancels_them_and_exits_with_130(sweep, terminal, mode):
-    child = terminal(
-        "x=interval(0,1)", "sleep=600", f"mode={mode}", "hydra.sweeper.n_trials=50", "hydra.sweeper.n_jobs=2"
-    )
+    options = ("x=interval(0,1)", sweep.held, f"mode={mode}", "hydra.sweeper.n_jobs=2")
+    child = terminal(*options, "hydra.sweeper.n_trials=50")
     child.expect("2/2 running")
     child.sendintr()
     child.expect("Ctrl-C again cancels them")
@@ -48,13 +47,8 @@ def test_twice_cancels_them_and_exits_with_130(sweep, terminal, mode):
     assert child.exitstatus == 130
     assert [trial["status"] for trial in sweep.trials()] == ["cancelled", "cancelled"]
     # A cancelled trial is nobody's fault: the resume runs it again, under its number.
-    with sweep.database() as connection:
-        connection.execute(
-            "update ax_mo_trial set overrides = replace(overrides, 'sleep=600', 'sleep=0'), checksum=null"
-        )
-    resumed = sweep.run(
-        "x=interval(0,1)", "sleep=0", f"mode={mode}", "hydra.sweeper.n_trials=2", "hydra.sweeper.n_jobs=2"
-    )
+    sweep.gate.touch()
+    resumed = sweep.run(*options, "hydra.sweeper.n_trials=2")
     assert resumed.returncode == 0, resumed.output
     assert [(trial["status"], trial["attempt"]) for trial in sweep.trials()] == [("completed", "2")] * 2
 
