@@ -18,8 +18,8 @@ from ax_mo.errors import AxMoError
 from ax_mo.hydra_project.config_diff import Composed, Difference, differences, saved
 from ax_mo.hydra_project.project import Project
 from ax_mo.hydra_project.saved import REGISTERED, why_not
-from ax_mo.results.files import PARETO
-from ax_mo.results.promote import Recipes, recipe_name
+from ax_mo.results.files import PARETO, recipe_name
+from ax_mo.results.promote import Recipes
 from ax_mo.storage.snapshot import StudyRecord
 from ax_mo.terminal import printable
 from ax_mo.trial.files import write_atomically

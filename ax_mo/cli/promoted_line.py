@@ -13,12 +13,12 @@ from hydra.types import RunMode
 from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
-from ax_mo.cli.lines import working_directory
 from ax_mo.errors import AxMoError
 from ax_mo.hydra_project.command import split_argv
 from ax_mo.hydra_project.config_diff import Difference, Ran, differences, text
 from ax_mo.hydra_project.project import active_groups, chosen_option, reason
 from ax_mo.hydra_project.saved import SavedProject, SavedSweep, saved_project, saved_sweep, why_not
+from ax_mo.results.commands import working_directory
 from ax_mo.storage.snapshot import StudyRecord
 
 _OPTION = re.compile(r"[A-Za-z_][\w.-]*", re.ASCII)

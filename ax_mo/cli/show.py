@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from ax_mo.cli.lines import again, as_it_ran, from_anywhere, from_here, point_command
+from ax_mo.cli.lines import from_anywhere, from_here, line_that_ran, point_command, rerun_line
 from ax_mo.cli.shared import UNFINISHED, number, say, say_json, standing, study_at, trial_named
 from ax_mo.core.repeats import standard_errors
 from ax_mo.core.trial import Trial, TrialRun
@@ -37,26 +37,27 @@ def _as_json(record: StudyRecord, trial: Trial, runs: list[TrialRun], count: int
     """What a run left is the trial's own; of a repeated trial, each of its ``runs`` has what it left."""
     front = front_numbers(record)
     whole = trial_as_json(trial, record, front)
-    short, safe = point_command(record, trial, front), again(record, trial)
+    short, safe = point_command(record, trial, front), rerun_line(record, trial)
     whole["pareto_command"] = None if short is None else from_anywhere(record, short)
     whole["run_again"] = safe
     if not _repeated(runs):
-        return {**whole, **_left(record.directory / runs[0].directory, count)}
+        return {**whole, **_left(record, runs[0], count)}
     each = [
         {
             **trial_as_json(run, record, front),
             "repeat": run.repeat,
-            **_left(record.directory / run.directory, count),
+            **_left(record, run, count),
         }
         for run in runs
     ]
     return {**whole, "runs": each}
 
 
-def _left(directory: Path, count: int) -> dict[str, Any]:
+def _left(record: StudyRecord, run: TrialRun, count: int) -> dict[str, Any]:
+    directory = record.directory / run.directory
     points = read_curve(directory).points
     return {
-        "command": as_it_ran(directory),
+        "command": line_that_ran(record, run),
         "config": _config(directory),
         "curve": [{"step": point.step, "time": point.time, "metrics": point.metrics} for point in points],
         "logs": {path.name: tail(path, count) for path in _logs(directory)},
@@ -127,7 +128,7 @@ def _curve(points: Sequence[CurvePoint]) -> list[str]:
 
 def _commands(record: StudyRecord, trial: Trial, runs: Sequence[TrialRun], front: frozenset[int]) -> list[str]:
     lines: list[str] = []
-    safe, short = again(record, trial), point_command(record, trial, front)
+    safe, short = rerun_line(record, trial), point_command(record, trial, front)
     if safe is None:
         lines += _section("command", ["not known: it did not run as a command"])
     else:

@@ -4,11 +4,12 @@ from argparse import Namespace
 from dataclasses import dataclass
 from typing import Any
 
-from ax_mo.cli.lines import from_here, working_directory
+from ax_mo.cli.lines import from_here
 from ax_mo.cli.shared import WORDS, number, one_line, say, say_json, study_at, unfinished
 from ax_mo.core.limits import limits, none_feasible
 from ax_mo.core.pareto import best_per_objective, hypervolume, pareto_front, reference_point
 from ax_mo.core.trial import Status, Trial
+from ax_mo.results.commands import working_directory
 from ax_mo.storage.snapshot import StudyRecord, StudyState
 from ax_mo.terminal import MISSES, folded
 

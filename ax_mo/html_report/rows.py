@@ -3,7 +3,7 @@
 import os
 import shlex
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -12,8 +12,8 @@ from urllib.parse import quote
 from ax_mo.core.pareto import pareto_front
 from ax_mo.core.repeats import standard_errors
 from ax_mo.core.trial import Trial
-from ax_mo.html_report.commands import exact_command, front_command
 from ax_mo.html_report.text import clean, shortened, shown
+from ax_mo.results.commands import first_run, pareto_command, program_of, rerun
 from ax_mo.storage.snapshot import StudyRecord
 from ax_mo.trial.untrusted import Unusable, read_text
 
@@ -77,6 +77,7 @@ class Table:
 
 def table_of(record: StudyRecord, page: Path) -> Table:
     """``page`` is the file in which it will be, from which the directories are linked."""
+    record = replace(record, program=program_of(record))  # looked up once
     goals = record.goals
     named = dict.fromkeys([*goals.required, *(name for trial in record.trials for name in trial.metrics)])
     front = {trial.number for trial in pareto_front(record.trials, goals)}
@@ -91,7 +92,7 @@ def _row(
     record: StudyRecord, trial: Trial, names: Sequence[str], front: bool, config: str, page: Path, commands: list[str]
 ) -> Row:
     errors = standard_errors(trial, names)
-    command, overrides = _template(exact_command(record, trial), record, trial)
+    command, overrides = _command(record, trial), first_run(record, trial).overrides
     if command not in commands:
         commands.append(command)
     return Row(
@@ -112,14 +113,18 @@ def _row(
         dir=str(record.directory / trial.directory),
         href=link(record.directory / trial.directory, page),
         command=commands.index(command),
-        short=(front_command(record, trial) or "") if front else "",
+        short=(pareto_command(record, trial) or "") if front else "",
         config=config,
     )
 
 
-def _template(command: str, record: StudyRecord, trial: Trial) -> tuple[str, tuple[str, ...]]:
-    run = next((run for run in record.runs if run.number == trial.number), trial)
-    return command.replace(shlex.join(run.overrides), _HERE, 1) if run.overrides else command, run.overrides
+def _command(record: StudyRecord, trial: Trial) -> str:
+    """The trial's command without its overrides; of one that did not run as a command, nothing but their place."""
+    found = rerun(record, trial)
+    if found is None:
+        return _HERE
+    before, after = shlex.join(found.before), shlex.join(found.after)
+    return f"cd {shlex.quote(str(found.cwd))} && {before} {_HERE} {after}"
 
 
 def link(directory: Path, page: Path) -> str:
@@ -143,9 +148,8 @@ def _seconds(trial: Trial) -> str:
 
 def _config(record: StudyRecord, trial: Trial) -> str:
     """What Hydra composed for the trial."""
-    run = next((run for run in record.runs if run.number == trial.number), trial)
     try:
-        text = read_text(record.directory / run.directory / _CONFIG, errors="replace")
+        text = read_text(record.directory / first_run(record, trial).directory / _CONFIG, errors="replace")
     except (OSError, Unusable):
         return ""
     return clean(text) if len(text) <= _LONGEST_CONFIG else ""

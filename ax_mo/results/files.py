@@ -15,7 +15,6 @@ from ax_mo.core.objectives import Goals
 from ax_mo.core.pareto import pareto_front
 from ax_mo.core.repeats import by_trial, standard_errors
 from ax_mo.core.trial import Key, Trial, TrialRun
-from ax_mo.results.promote import recipe_name
 from ax_mo.trial.files import write_atomically
 
 TRIALS = "trials.csv"
@@ -87,6 +86,11 @@ class _Dumper(yaml.SafeDumper):
 
     def ignore_aliases(self, data: Any) -> bool:
         return True
+
+
+def recipe_name(trial: Trial) -> str:
+    """The name of the trial's file under ``pareto/``; Hydra takes no bare number for an option."""
+    return f"trial_{trial.number}" if not trial.is_imported else f"imported_{-trial.number}"
 
 
 class ResultFiles:

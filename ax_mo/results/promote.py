@@ -20,6 +20,7 @@ from ax_mo.core.trial import Trial
 from ax_mo.hydra_project.command import Program
 from ax_mo.hydra_project.overrides import as_text
 from ax_mo.hydra_project.project import Project, without_hydra
+from ax_mo.results.files import recipe_name
 from ax_mo.trial.untrusted import read_text
 
 _MISSING = object()
@@ -115,11 +116,6 @@ class Recipes:
     def _sets_mode(self) -> bool:
         # hydra-core 1.4.0rc3 refuses hydra.mode in any file but the primary config.
         return self._project_sweeps() and hydra.__version__.startswith("1.3")
-
-
-def recipe_name(trial: Trial) -> str:
-    """The name of the trial's file under ``pareto/``; Hydra takes no bare number for an option."""
-    return f"trial_{trial.number}" if not trial.is_imported else f"imported_{-trial.number}"
 
 
 def recipe(

@@ -11,9 +11,10 @@ from omegaconf.errors import OmegaConfBaseException
 
 from ax_mo.core.trial import Status, Suggestion, TrialRun
 from ax_mo.errors import StudyStopped
-from ax_mo.hydra_project.command import Program, make_room, prepare_directory
+from ax_mo.hydra_project.command import make_room, prepare_directory
 from ax_mo.hydra_project.hydra_node import job_name_of, number_job, subdir_of
 from ax_mo.hydra_project.project import Project, reason, without_hydra
+from ax_mo.results.commands import command_of
 from ax_mo.runner.job import JobSpec, job_name
 from ax_mo.search_space.config_metrics import config_metrics
 from ax_mo.search_space.space import SearchSpace
@@ -42,12 +43,6 @@ def first_attempt(space: SearchSpace, number: int, suggestion: Suggestion, subdi
         position=suggestion.position,
         suggestion_seconds=suggestion.seconds,
     )
-
-
-def command_of(program: Program, run: TrialRun, sweep_dir: Path) -> list[str]:
-    """The argv of one run."""
-    job_id = f"{run.number}" if run.repeat is None else f"{run.number}.{run.repeat}"
-    return program.command(run.overrides, sweep_dir / run.directory, sweep_dir, run.directory, run.number, job_id)
 
 
 class DoesNotCompose(Exception):

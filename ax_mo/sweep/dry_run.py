@@ -20,11 +20,12 @@ from ax_mo.hydra_project.overrides import bare
 from ax_mo.hydra_project.project import reason, without_hydra
 from ax_mo.hydra_project.shared_directories import shared_directories
 from ax_mo.optimizer.untried import SpaceExhausted
+from ax_mo.results.commands import command_of
 from ax_mo.search_space.parameters import Choice, Parameter, Range, when_text
 from ax_mo.search_space.sample import covering_points
 from ax_mo.search_space.space import SearchSpace
 from ax_mo.storage.store import StoredStudy, read_studies
-from ax_mo.sweep.create_trial import command_of, compose_trial, first_attempt
+from ax_mo.sweep.create_trial import compose_trial, first_attempt
 from ax_mo.sweep.messages import notices
 from ax_mo.sweep.spec import StudySpec
 from ax_mo.terminal import text_table

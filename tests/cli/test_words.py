@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from ax_mo.core.trial import Status
-from ax_mo.hydra_project.command import write_command
+from ax_mo.hydra_project.command import Program
 from ax_mo.storage.lock import sole_sweeper
 from ax_mo.storage.snapshot import StudyRecord
 from ax_mo.trial.curve import append
@@ -120,14 +120,14 @@ def test_constrained_metric_is_a_column(cli: Cli, make: Make) -> None:
 
 
 def with_commands(record: StudyRecord, place: Path) -> StudyRecord:
-    """Each trial's ``command.sh``, as the torchx launcher leaves it in a project at ``place``."""
+    """The study of a project at ``place``, whose trials ran as commands, as with the torchx launcher."""
     place.mkdir(exist_ok=True)
+    program = Program(("python", "train.py"), ("--config-name", "a b's"), (), (), place, None, "python")
     for trial in record.trials:
-        directory = record.directory / str(trial.number)
-        directory.mkdir()
-        argv = ["python", "train.py", "kind='a b'", *trial.overrides, f"hydra.run.dir={directory}", "hydra.job.num=1"]
-        write_command(directory, argv, place, f"Trial {trial.label}")
-    return record
+        (record.directory / str(trial.number)).mkdir()
+        (record.directory / str(trial.number) / "command.sh").touch()
+    (record.directory / "study.db").unlink()
+    return stored(replace(record, program=program))
 
 
 def test_commands_bring_the_directory_that_they_need(
@@ -157,8 +157,9 @@ def test_shown_command_leaves_the_trials_files_alone_and_reads_well(cli: Cli, ma
     out = cli("show", record.directory, 3).out
     again = out.partition("run it again:\n  ")[2].splitlines()[0]
     words = shlex.split(again)
-    assert again.startswith(f"cd {tmp_path}/p && python train.py \"kind='a b'\" ")
-    assert words[3:6] == ["python", "train.py", "kind='a b'"] and not any("hydra." in word for word in words)
+    assert again.startswith(f'cd {tmp_path}/p && python train.py --config-name "a b\'s" ')
+    assert words[3:7] == ["python", "train.py", "--config-name", "a b's"]
+    assert [word for word in words if "hydra." in word] == ["hydra.mode=RUN"]
     assert "started again, it writes into the trial's directory" in out
     found = json.loads(cli("show", record.directory, 3, "--json").out)
     assert found["run_again"] == again and f"hydra.run.dir={record.directory}/3" in found["command"]

@@ -12,13 +12,12 @@ from ax_mo.core.objectives import parse_goals
 from ax_mo.core.repeats import Repeats, aggregate_trials
 from ax_mo.core.trial import Status
 from ax_mo.html_report import page as page_module
-from ax_mo.html_report.commands import exact_command
 from ax_mo.html_report.document import script_json
 from ax_mo.html_report.page import write_report
 from ax_mo.html_report.rows import table_of
 from ax_mo.html_report.state import titles_of
 from ax_mo.html_report.text import clean
-from ax_mo.hydra_project.command import write_command
+from ax_mo.hydra_project.command import Program
 from ax_mo.trial.curve import append
 from tests.support.studies import CONDITIONAL, FLAT, failed, record, study, trial
 
@@ -142,25 +141,20 @@ def test_repeats_have_their_spread_and_the_first_runs_command(tmp_path):
     assert written(of, tmp_path, fitted=True)
 
 
+PROGRAM = Program(
+    ("/usr/bin/python", "my train.py"), (), ("hydra.job.chdir=true",), (), Path("/the place"), None, "python"
+)
+
+
 def test_command_is_the_trials_own_without_its_place(tmp_path):
-    of = study(tmp_path, 3, mixed=False)
+    of = replace(study(tmp_path, 3, mixed=False), program=PROGRAM)
     (tmp_path / "1").mkdir()
-    inside = [
-        "hydra.mode=RUN",
-        f"hydra.run.dir={tmp_path}/1",
-        f"hydra.sweep.dir={tmp_path}",
-        "hydra.sweep.subdir=1",
-        "hydra.job.num=1",
-        "hydra.job.id=1",
-        "++hydra.callbacks.ax_mo._target_=ax_mo.trial.recorder.ResultRecorder",
-    ]
-    argv = ["/usr/bin/python", "my train.py", *of.trials[1].overrides, "hydra.job.chdir=true", *inside]
-    write_command(tmp_path / "1", argv, Path("/the place"), "Trial 1")
-    expected = ["/usr/bin/python", "my train.py", *of.trials[1].overrides, "hydra.job.chdir=true", "hydra.mode=RUN"]
-    assert exact_command(of, of.trials[1]) == f"cd '/the place' && {shlex.join(expected)}"
-    assert exact_command(of, of.trials[2]) == shlex.join(of.trials[2].overrides)  # no command.sh
+    (tmp_path / "1" / "command.sh").touch()
     table = table_of(of, tmp_path / "report.html")
-    assert table.commands[table.rows[1].command].count("\x00") == 1
+    filled = [table.commands[row.command].replace("\0", shlex.join(row.overrides)) for row in table.rows]
+    words = ["/usr/bin/python", "my train.py", *of.trials[1].overrides, "hydra.job.chdir=true", "hydra.mode=RUN"]
+    assert filled[1] == f"cd '/the place' && {shlex.join(words)}"
+    assert filled[2] == shlex.join(of.trials[2].overrides)  # ran as no command
 
 
 def test_directories_are_linked_from_where_the_page_is(tmp_path):
@@ -287,12 +281,10 @@ def test_running_trials_are_rows(tmp_path):
 
 @pytest.mark.timeout(600)
 def test_page_of_500_trials_is_small(tmp_path):
-    of = study(tmp_path, 500, 4)
+    of = replace(study(tmp_path, 500, 4), program=PROGRAM)
     for number in range(500):
         (tmp_path / str(number) / ".hydra").mkdir(parents=True)
-        argv = ["/home/somebody/project/.venv/bin/python", "/home/somebody/project/train.py", "+experiment=nas",
-                *of.runs[number].overrides, "hydra.mode=RUN"]  # fmt: skip
-        write_command(tmp_path / str(number), argv, Path("/home/somebody/project"), f"Trial {number}")
+        (tmp_path / str(number) / "command.sh").touch()
         for step in range(100):
             append(tmp_path / str(number) / "curve.jsonl", step, step, {"val_acc": step / 7, "loss": 1 / (1 + step)})
     write_report(of, tmp_path / "report.html")
