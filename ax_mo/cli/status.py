@@ -69,8 +69,8 @@ def _screen(record: StudyRecord, state: State) -> str:
         folded(f"{record.name}: {state.word}, {ended}{total} trials ended" + (f" ({counted})" if counted else "")),
         f"  directory    {record.directory}",
     ]
-    if state.word is StudyState.ENDED and record.ending:
-        lines.append(folded(f"  why          {record.ending}"))
+    if state.word is StudyState.ENDED and record.stop_reason:
+        lines.append(folded(f"  why          {record.stop_reason}"))
     if uncounted:
         which = ", ".join(map(str, sorted(uncounted)))
         lines.append(folded(f"  not counted  {len(uncounted)} trials that failed by the same error: {which}"))
@@ -120,7 +120,7 @@ def _as_json(record: StudyRecord, state: State) -> dict[str, Any]:
     return {
         "study": record.name,
         "state": state.word.value,
-        "ending": record.ending,
+        "ending": None if record.stop_reason is None else record.stop_reason.text,
         "directory": str(record.directory),
         "created": record.created,
         "n_trials": record.n_trials,

@@ -56,7 +56,7 @@ def state_of(record: StudyRecord) -> State:
         return State(True, False, f"{state}: {counts}" + (f", of {total} trials" if total else ""))
     of = f"{done} of {total} trials" if total else f"{done} trials"
     if state is StudyState.ENDED:
-        early = f" after {of} ({record.ending})" if record.ending else ""
+        early = f" after {of} ({record.stop_reason})" if record.stop_reason else ""
         return State(False, True, f"{state}{early}: {counts}")
     return State(False, False, f"{state}, {of} ended: {counts}")
 

@@ -13,6 +13,7 @@ from hydra.errors import HydraException
 from ax_mo.core.failures import FailurePolicy, in_order_of_end, uncounted
 from ax_mo.core.objectives import Goals, parse_goals
 from ax_mo.core.repeats import aggregate_trials
+from ax_mo.core.stop_reason import StopKind, StopReason
 from ax_mo.core.trial import Status, Trial, TrialRun
 from ax_mo.errors import AxMoError
 from ax_mo.hydra_project.command import Program, override_value
@@ -24,6 +25,15 @@ from ax_mo.trial.curve import CurvePoint, read_curve
 
 # Stands for {name} where a command is taken apart into words, which the shell's quotes would change.
 _NAME = "AX_MO_NAME"
+
+
+# What makes a study go on that has ended so.
+_WAYS_ON = {
+    None: "go on, with more n_trials",
+    StopKind.TIMEOUT: "go on",
+    StopKind.STALL: "go on, with another stop_when",
+    StopKind.EXHAUSTED: None,
+}
 
 
 class StudyState(StrEnum):
@@ -56,7 +66,7 @@ class StudyRecord:
     """What the latest sweeper was asked for, by its names under ``hydra.sweeper``: n_trials, n_jobs, method, ..."""
     commands: Mapping[str, str] = field(default_factory=dict)
     """Lines for a shell: ``resume``; and ``pareto``, in which ``{name}`` is the file's name under ``pareto/``."""
-    ending: str | None = None
+    stop_reason: StopReason | None = None
     """Why the latest sweeper ended before ``n_trials``, where it was by the study's own rules."""
     is_running: bool = False
     """Whether a sweeper held the directory when the trials were read."""
@@ -82,11 +92,7 @@ class StudyRecord:
         """What the ``resume`` command would take to do more, in words; None where nothing would."""
         if self.state is not StudyState.ENDED:
             return "resume with"
-        if self.ending is None:
-            return "go on, with more n_trials"
-        if self.ending.startswith("timeout_hours"):
-            return "go on"
-        return "go on, with another stop_when" if "stop_when" in self.ending else None
+        return _WAYS_ON[None if self.stop_reason is None else self.stop_reason.kind]
 
     @property
     def state(self) -> StudyState:
@@ -94,7 +100,7 @@ class StudyRecord:
             return StudyState.RUNNING
         own = [trial for trial in self.trials if not trial.is_imported]
         counted = len(own) - len(self.uncounted)
-        all_there = self.n_trials is None or counted >= self.n_trials or self.ending is not None
+        all_there = self.n_trials is None or counted >= self.n_trials or self.stop_reason is not None
         return StudyState.ENDED if all_there and all(t.status.ended for t in own) else StudyState.NOT_RUNNING
 
     def curve_of(self, trial: Trial) -> tuple[CurvePoint, ...]:
@@ -114,7 +120,7 @@ def about(
     settings: Mapping[str, Any],
     commands: Mapping[str, str],
     directory: Path | None = None,
-    ending: str | None = None,
+    stop_reason: StopReason | None = None,
     program: Program | None = None,
 ) -> dict[str, Any]:
     """What a sweeper leaves in the study's database for its readers, as JSON.
@@ -129,7 +135,7 @@ def about(
         "settings": dict(settings),
         "commands": dict(commands),
         "directory": "" if directory is None else str(directory),
-        "ending": ending,
+        "ending": None if stop_reason is None else stop_reason.as_json(),
         "program": None if program is None else program.as_json(),
     }
 
@@ -169,6 +175,7 @@ def record_of(study: StoredStudy, directory: Path, is_running: bool = False) -> 
         space = space_from_json(known["space"])
         goals = parse_goals(known["objectives"], None, known["constraints"])
         settings, commands = known["settings"], known["commands"]
+        stop_reason = StopReason.from_json(known.get("ending"))
         program = Program.from_json(known["program"]) if known.get("program") else None
         if known.get("directory"):
             commands = {name: moved(line, known["directory"], str(directory)) for name, line in commands.items()}
@@ -177,5 +184,5 @@ def record_of(study: StoredStudy, directory: Path, is_running: bool = False) -> 
     trials = sorted(aggregate_trials(study.runs), key=lambda trial: trial.number)
     return StudyRecord(
         study.name, directory, space, goals, study.seed, study.created, tuple(trials), study.runs, settings, commands,
-        known.get("ending"), is_running, program,
+        stop_reason, is_running, program,
     )  # fmt: skip

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 from ax_mo.core.failures import FailurePolicy, TooMany, too_many, uncounted
+from ax_mo.core.stop_reason import StopKind, StopReason
 from ax_mo.core.trial import Status, Trial
 from ax_mo.errors import StudyStopped
 from ax_mo.runner.runner import EndCause
@@ -84,7 +85,8 @@ class TimeLimit(Quiet):
 
     def _stop_when_over(self, study: Study) -> None:
         if study.stop_reason is None and time_is_up(study.times.of_study, self._limits.timeout_hours):
-            study.stop_reason = f"timeout_hours={self._limits.timeout_hours:g} are over"
+            over = f"timeout_hours={self._limits.timeout_hours:g} are over"
+            study.stop_reason = StopReason(StopKind.TIMEOUT, over)
 
 
 class GainLimit(Quiet):

@@ -13,6 +13,7 @@ from hydra.core.utils import JobReturn
 from hydra.plugins.launcher import Launcher
 
 from ax_mo.core.failures import FailurePolicy
+from ax_mo.core.stop_reason import StopKind, StopReason
 from ax_mo.core.trial import Status
 from ax_mo.core.urls import with_absolute_path
 from ax_mo.early_stopping.monitor import CurveWatch
@@ -105,8 +106,8 @@ class Session:
             assert self._trackers is not None
             self._trackers.settle(_TRACKERS_PATIENCE)
             ending = self._run(study, loop, optimizer)
-            why = study.stop_reason or (ending.value if ending is Ending.EXHAUSTED else None)
-            if why is not None and ending in (Ending.EXHAUSTED, Ending.CLOSED):
+            if ending in (Ending.EXHAUSTED, Ending.CLOSED):
+                why = study.stop_reason or StopReason(StopKind.EXHAUSTED, ending.value)
                 store.tell(json.dumps(self._spec.about(why)))
                 self._dump(store)
             self._conclude(study, loop.callbacks, ending)

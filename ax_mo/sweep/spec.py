@@ -13,6 +13,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from ax_mo.core.objectives import Goals, doubts, parse_goals
 from ax_mo.core.repeats import Repeats
+from ax_mo.core.stop_reason import StopReason
 from ax_mo.core.trial import Suggestion, Value
 from ax_mo.core.urls import STUDY, sqlite_url
 from ax_mo.early_stopping.settings import EarlyStopping, parse_early_stopping
@@ -114,7 +115,7 @@ class StudySpec:
         objectives = described_goals(goals)
         return Definition({**space.describe(), **self.plan.repeats.describe()}, objectives, space.fixed)
 
-    def about(self, ending: str | None = None) -> dict[str, Any]:
+    def about(self, stop_reason: StopReason | None = None) -> dict[str, Any]:
         """What the study's readers are told of it."""
         settings = self.settings
         blocks = {name: given_values(getattr(settings, name)) for name in ("early_stopping", "stop_when")}
@@ -124,7 +125,7 @@ class StudySpec:
         if self.program is not None:
             line = self.program.pareto_command(self.sweep_dir, "NAME")
             commands["pareto"] = line.removesuffix("NAME") + "{name}"
-        return about(self.plan.space, self.plan.goals, kept, commands, self.sweep_dir, ending, self.program)
+        return about(self.plan.space, self.plan.goals, kept, commands, self.sweep_dir, stop_reason, self.program)
 
     @property
     def how_to_resume(self) -> str:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from ax_mo.core.failures import in_order_of_end
 from ax_mo.core.repeats import aggregate_repeats
+from ax_mo.core.stop_reason import StopReason
 from ax_mo.core.trial import Key, Outcome, Status, Suggestion, Trial, TrialRun, now, seconds_between
 from ax_mo.early_stopping.stop_request import ask_to_stop, stopped_outcome
 from ax_mo.errors import StudyStopped
@@ -45,7 +46,7 @@ class Study:
         self.ended_before = len(self.ended)
         self.uncounted: frozenset[int] = frozenset()
         """Trials that do not count towards ``n_trials``."""
-        self.stop_reason: str | None = None
+        self.stop_reason: StopReason | None = None
         """Why no more trials are asked for, although there would be room."""
         self.exhausted = False
         """Whether there is no other point to try."""

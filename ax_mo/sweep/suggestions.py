@@ -5,6 +5,7 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass
 
+from ax_mo.core.stop_reason import StopKind, StopReason
 from ax_mo.core.trial import Suggestion, Trial
 from ax_mo.errors import AxMoError, StudyStopped
 from ax_mo.optimizer.async_optimizer import AsyncOptimizer
@@ -57,7 +58,7 @@ class Suggestions:
         except NoNewPoint as error:
             if not self._study.trials:
                 raise
-            self._study.stop_reason = str(error)  # what runs is no worse for it
+            self._study.stop_reason = StopReason(StopKind.EXHAUSTED, str(error))  # what runs is no worse for it
         except AxMoError:
             raise
         except Exception as error:

@@ -6,6 +6,7 @@ from enum import StrEnum
 
 from ax_mo.core.objectives import Goals
 from ax_mo.core.pareto import hypervolume, pareto_front, reference_point
+from ax_mo.core.stop_reason import StopKind, StopReason
 from ax_mo.core.trial import Status, Trial
 
 
@@ -60,14 +61,15 @@ def hypervolume_gain(trials: Sequence[Trial], goals: Goals, over_trials: int) ->
     return hypervolume(pareto_front(trials, goals), goals, reference) / before - 1.0
 
 
-def gain_is_small(trials: Sequence[Trial], goals: Goals, stop_when: StopWhen | None) -> str | None:
-    """Why the study ends now, in one line; None when it goes on. ``trials`` as for ``hypervolume_gain``."""
+def gain_is_small(trials: Sequence[Trial], goals: Goals, stop_when: StopWhen | None) -> StopReason | None:
+    """Why the study ends now; None when it goes on. ``trials`` as for ``hypervolume_gain``."""
     if stop_when is None:
         return None
     gain = hypervolume_gain(trials, goals, stop_when.over_trials)
     if gain is None or gain > stop_when.hypervolume_gain:
         return None
-    return (
+    return StopReason(
+        StopKind.STALL,
         f"the last {stop_when.over_trials} trials have enlarged the hypervolume by {100 * gain:.2g} % "
-        f"(stop_when: at most {100 * stop_when.hypervolume_gain:.2g} %)"
+        f"(stop_when: at most {100 * stop_when.hypervolume_gain:.2g} %)",
     )

@@ -131,12 +131,12 @@ def test_study_ends_after_its_hours_and_can_be_resumed(sweep):
     assert "ax_mo: ended before its last trial (timeout_hours=0.002 are over): " in done.output
     before = sweep.trials()
     record = read_record(sweep.dir)
-    assert (record.state, record.ending) == ("ended", "timeout_hours=0.002 are over")
+    assert (record.state, str(record.stop_reason)) == ("ended", "timeout_hours=0.002 are over")
     assert 1 <= len(before) < 50
     assert {trial["status"] for trial in before} == {"completed"}, "running trials are finished"
     assert sweep.run(*options, f"hydra.sweeper.n_trials={len(before) + 1}").returncode == 0
     assert len(sweep.trials()) == len(before) + 1
-    assert read_record(sweep.dir).ending is None
+    assert read_record(sweep.dir).stop_reason is None
 
 
 @pytest.mark.parametrize("launcher", ["torchx", "basic"])

@@ -10,6 +10,7 @@ import pytest
 
 from ax_mo.core.objectives import parse_goals
 from ax_mo.core.repeats import Repeats, aggregate_trials
+from ax_mo.core.stop_reason import StopKind, StopReason
 from ax_mo.core.trial import Status
 from ax_mo.html_report import page as page_module
 from ax_mo.html_report.document import script_json
@@ -191,7 +192,7 @@ def test_study_with_all_its_trials_has_ended(tmp_path):
 
 def test_study_that_ended_by_its_own_rules_says_which(tmp_path):
     done = study(tmp_path, 20, mixed=False, settings={"n_trials": 50})
-    done = replace(done, ending="timeout_hours=2 are over")
+    done = replace(done, stop_reason=StopReason(StopKind.TIMEOUT, "timeout_hours=2 are over"))
     page = head(written(done, tmp_path))
     assert "ended after 20 of 50 trials (timeout_hours=2 are over): 20 completed" in page
     assert "Resume" not in page

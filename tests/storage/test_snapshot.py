@@ -2,10 +2,12 @@
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from ax_mo.core.objectives import parse_goals
+from ax_mo.core.stop_reason import StopReason
 from ax_mo.core.trial import Outcome, Status, TrialRun
 from ax_mo.errors import AxMoError
 from ax_mo.search_space.parameters import Range
@@ -85,9 +87,12 @@ def test_reader_sees_a_sweeper_and_does_not_get_in_its_way(tmp_path: Path) -> No
             "go on, with another stop_when",
         ),
         ("the whole space was tried", None),
+        ({"kind": "timeout", "text": "time is up"}, "go on"),
+        ({"kind": "stall", "text": "no gain"}, "go on, with another stop_when"),
+        ({"kind": "exhausted", "text": "tried"}, None),
     ],
 )
-def test_study_that_ended_early_says_what_would_go_on(tmp_path: Path, ending: str | None, way_on: str | None) -> None:
+def test_study_that_ended_early_says_what_would_go_on(tmp_path: Path, ending: Any, way_on: str | None) -> None:
     trials = (
         TrialRun(
             number=0,
@@ -98,9 +103,10 @@ def test_study_that_ended_early_says_what_would_go_on(tmp_path: Path, ending: st
             metrics={"loss": 1.0, "size": 1.0},
         ),
     )
-    record = StudyRecord("s", tmp_path, SPACE, GOALS, 1, "", trials, trials, {"n_trials": 9}, {}, ending)
+    why = StopReason.from_json(ending)
+    record = StudyRecord("s", tmp_path, SPACE, GOALS, 1, "", trials, trials, {"n_trials": 9}, {}, why)
     assert record.way_on == way_on
-    assert replace(record, settings={"n_trials": 1}, ending=None).way_on == "go on, with more n_trials"
+    assert replace(record, settings={"n_trials": 1}, stop_reason=None).way_on == "go on, with more n_trials"
 
 
 def test_study_that_ends_while_it_is_read_has_left_nothing_unfinished(

@@ -83,7 +83,7 @@ def test_time_that_is_up_stops_the_study_and_what_has_not_begun(tmp_path: Path, 
     clock.now += 1.0
     limit.tick(study)
     limit.tick(study)
-    assert study.stop_reason == "timeout_hours=1 are over" and study.remaining_trials == 0
+    assert str(study.stop_reason) == "timeout_hours=1 are over" and study.remaining_trials == 0
     requests = [((0, None), EndCause.STUDY_TIMEOUT)] * 2
     assert list(study.take_end_requests()) == (requests if ends_runs else [])
     assert len(told) == ends_runs

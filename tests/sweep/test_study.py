@@ -9,6 +9,7 @@ from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 
 from ax_mo.core.repeats import Repeats
+from ax_mo.core.stop_reason import StopKind, StopReason
 from ax_mo.core.trial import Outcome, Status
 from ax_mo.runner.job import JobState, Phase
 from ax_mo.trial.files import SPEC, STOP
@@ -142,7 +143,7 @@ def test_study_that_stops_submits_what_is_ready_and_repeats_nothing(tmp_path: Pa
     study = study_of(tmp_path, running(number=1), running(number=2), n_trials=5)
     study.run_again(study.runs[1, None])
     study.put_back(study.runs[2, None])
-    study.stop_reason = "timeout_hours=1 are over"
+    study.stop_reason = StopReason(StopKind.TIMEOUT, "timeout_hours=1 are over")
     ready = study.next_run()
     assert ready is not None and ready.number == 2
     assert study.next_run() is None and not study.wants_more

@@ -39,7 +39,7 @@ def test_gain_is_the_share_by_which_the_last_trials_enlarged_the_hypervolume() -
 
 def test_study_ends_when_the_gain_is_small_and_says_why() -> None:
     trials = trials_of((0.5, 50), (0.4, 60), (0.502, 50))
-    assert gain_is_small(trials, WITH_THRESHOLDS, StopWhen(0.01, 2)) == (
+    assert str(gain_is_small(trials, WITH_THRESHOLDS, StopWhen(0.01, 2))) == (
         "the last 2 trials have enlarged the hypervolume by 0.4 % (stop_when: at most 1 %)"
     )
 
