@@ -1,30 +1,40 @@
-"""``promote``: a trial as an experiment file of the user's project."""
+"""``promote``: a trial as an experiment file of the user's project, and the command that was found to run it."""
 
-import re
 import shlex
 from argparse import Namespace
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
 
 import yaml
+from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import HydraException
-from omegaconf.errors import OmegaConfBaseException
+from omegaconf import DictConfig, OmegaConf
 
 from ax_mo.cli.lines import from_here
-from ax_mo.cli.promoted_line import Found, Place, Reference, Tried, best, find, lines, place_of
+from ax_mo.cli.promoted_place import Found, Place, find, keys_for, place_of
 from ax_mo.cli.shared import UNFINISHED, new_file, one_line, say, standing, study_at, trial_named
 from ax_mo.core.trial import Status, Trial
 from ax_mo.errors import AxMoError
-from ax_mo.hydra_project.config_diff import Composed, Difference, differences, saved
-from ax_mo.hydra_project.project import Project
-from ax_mo.hydra_project.saved import REGISTERED, why_not
+from ax_mo.hydra_project.config_diff import Difference, Ran, composed_run, differences, saved, text
 from ax_mo.results.files import PARETO, recipe_name
-from ax_mo.results.promote import Recipes
+from ax_mo.results.promote import (
+    DOES_NOT_COMPOSE,
+    Recipe,
+    dropped_primary,
+    experiment_file,
+    recipe,
+    sweeps,
+    take_additions,
+)
 from ax_mo.storage.snapshot import StudyRecord
 from ax_mo.terminal import printable
 from ax_mo.trial.files import write_atomically
 
 _SHOWN = 3
+_SETTINGS = ("chdir", "env_set", "env_copy")
+"""Of ``hydra.job``: what a task may depend on."""
 
 
 def run(arguments: Namespace) -> None:
@@ -34,18 +44,24 @@ def run(arguments: Namespace) -> None:
         raise AxMoError(f"{_what_became(trial, record)}. Only a trial with metrics is promoted.")
     target = new_file(arguments.to, arguments.force)
     place_of(target, ())  # a name that cannot be is told first
-    found = find(record, target)
-    body = _body(record, trial, found)
+    found = find(record, trial, target)
     place = place_of(target, found.roots)
-    reference = _reference(record, trial, found)
-    candidates = lines(record, place, body.beside, found)
-    content = f"# @package _global_\n{body.text}"
-    tried = best(candidates, place, content, found, reference)
+    promoted = Promoted(record, trial, found, place)
+    doubts = promoted.doubts()  # before the file is there, which may be one that the trial itself names
+    tried = promoted.tried(target)
     notes = [*_repeats(record, trial), *_warnings(tried, place, found)]
-    write_atomically(target, _text(record, trial, body, tried, notes))
+    comments = [
+        f"Trial {trial.label} of {record.directory}"
+        + (" (stopped early: these metrics are of fewer steps)" if trial.status is Status.EARLY_STOPPED else ""),
+        ", ".join(f"{name} = {value:g}" for name, value in trial.metrics.items()),
+        *(f"  {one_line(line)}" for line in trial.overrides),
+        f"Run it: {shlex.join(tried.words)}",
+        *map(one_line, notes),
+    ]
+    write_atomically(target, experiment_file(list(map(printable, comments)), tried.beside, tried.body))
     say(f"Trial {trial.label} is in {target}")
-    say(f"Run it: {from_here(record, str(tried.line))}")
-    for line in [*notes, *_doubts(record, trial, found, reference)]:
+    say(f"Run it: {from_here(record, shlex.join(tried.words))}")
+    for line in [*notes, *doubts]:
         say(line)
 
 
@@ -57,93 +73,174 @@ def _what_became(trial: Trial, record: StudyRecord) -> str:
 
 
 @dataclass(frozen=True)
-class _Body:
-    text: str
+class Tried:
+    """A command with the content of the file that it names, and what it gives against the trial."""
+
+    words: tuple[str, ...]
+    body: str
     """The file without its comments."""
     beside: tuple[str, ...]
-    """Overrides that do what the trial did and a file cannot: ``~key``, and ``+key`` where the configs have a type."""
+    """Overrides of the command that do what the trial did and a file cannot."""
+    wrong: tuple[Difference, ...] = ()
+    """Keys that are not as in the trial, ``there``."""
+    problem: str = ""
+    """Why nothing is known of that: nothing to compare with, or the program does not compose the command."""
+    rejected: tuple[Difference, ...] = ()
+    """What the plain form of the command gave wrong, for which this one was taken."""
+
+    @property
+    def right(self) -> bool:
+        return not (self.wrong or self.problem)
 
 
-def _body(record: StudyRecord, trial: Trial, found: Found) -> _Body:
-    """Composed anew where the project composes; for a trial of the front, else from ``pareto/``.
+class Promoted:
+    """A trial in its project: what it runs with there, and how a file and a command give the same."""
 
-    Raises AxMoError where neither can be.
-    """
-    why = found.problem
-    if found.project is not None:
-        project = found.project.project
-        text = None if found.problem else Recipes(project, record.goals, None, record.directory).text(trial)
-        if text is not None:
-            return _without_comments(text)
-        why = f"{why} {REGISTERED}" if why else _composing_problem(project, trial)
+    def __init__(self, record: StudyRecord, trial: Trial, found: Found, place: Place) -> None:
+        self._record, self._trial, self._found, self._place = record, trial, found, place
+        self._run = next(run for run in record.runs if run.number == trial.number)
+        self._ran = saved(record.directory / self._run.directory)
+        self._composed: DictConfig | None = None
+        self._why = found.problem
+        if found.plain is not None and found.project is not None:
+            try:
+                self._composed = found.project.compose(trial.overrides)
+            except HydraException as error:
+                self._why = f"the project does not compose it any more: {error}"
+
+    @property
+    def _is_as_it_ran(self) -> bool:
+        """Whether the trial's own record is what the file shall give: it may be one of another project."""
+        return self._ran is not None and (self._trial.is_imported or self._composed is None)
+
+    def doubts(self) -> list[str]:
+        """What the person should know: the project is not what the trial ran with, or it could not be looked at."""
+        if self._found.problem or self._found.project is None:
+            return [
+                f"(It was not compared with what the trial ran with, nor was the command tried: {self._found.problem})"
+            ]
+        if self._ran is None:
+            gone = "its .hydra/ is gone"
+            if self._composed is None:
+                return [f"(It was not compared with what the trial ran with, nor was the command tried: {gone}.)"]
+            return [f"(It was not compared with what the trial ran with: {gone}.)"]
+        if self._is_as_it_ran:  # then the command itself is compared with it
+            return []
+        try:
+            here = composed_run(self._found.project.compose(self._run.overrides))
+        except HydraException as error:
+            return [f"(It was not compared with what the trial ran with: {error})"]
+        counted, _ = differences(self._ran, here)
+        if not counted:
+            return []
+        shown = ", ".join(f"{d.key} was {d.there} and is {d.here}" for d in counted[:_SHOWN])
+        return [f"The project has changed since the trial ran, and so will the result: {shown}{_more(counted)}."]
+
+    def tried(self, target: Path) -> Tried:
+        """Write the file and ask the program what the command gives, in one form after the other until one is right.
+
+        Raises AxMoError where no file can be made.
+        """
+        keys = keys_for(self._place, self._found, self._trial, self._record.space.fixed)
+        made = self._recipe()
+        if made is None or self._found.project is None:
+            body, beside = _kept(self._record, self._trial, self._ran, self._why)
+            write_atomically(target, experiment_file([], beside, body))
+            return self._asked(keys[0], body, beside)
+        primary = dropped_primary(self._found.project, self._found.plain) if self._found.plain is not None else None
+        tried = self._best(target, keys, made, primary)
+        if tried.problem and (added := take_additions(self._trial.overrides, made.values, lambda _: True)):
+            # Where the project's configs have a type, no file can add a key to them.
+            tried = self._best(target, keys, replace(made, beside=(*made.beside, *added)), primary)
+        return tried
+
+    def _best(self, target: Path, keys: Sequence[str], made: Recipe, primary: str | None) -> Tried:
+        body = made.body(primary if keys[0].startswith("+") else None)
+        write_atomically(target, experiment_file([], made.beside, body))
+        tried: list[Tried] = []
+        for key in keys:
+            tried.append(self._asked(key, body, made.beside))
+            if tried[-1].right:
+                break
+        first, nearest = tried[0], min(tried, key=lambda one: (bool(one.problem), len(one.wrong)))
+        return nearest if nearest is first else replace(nearest, rejected=first.wrong)
+
+    def _asked(self, key: str, body: str, beside: Sequence[str]) -> Tried:
+        found, program = self._found, self._found.program
+        searched = [] if found.plain is None else [str(path) for path in found.plain.hydra.searchpath]
+        # No experiment can undo ``hydra.mode: MULTIRUN`` of the project's plain config in Hydra 1.4.
+        mode = ["hydra.mode=RUN"] if found.plain is not None and sweeps(found.plain) else []
+        words = program.words([f"{key}={self._place.option}", *beside, *mode], self._place.config_dir, searched)
+        tried = Tried(tuple(words), body, tuple(beside))
+        if found.project is None or found.plain is None:
+            return replace(tried, problem=found.problem)
+        try:
+            config = found.project.answer(words[len(program.prefix) :])
+        except HydraException as error:
+            return replace(tried, problem=f"the project does not compose with it: {error}")
+        return self._compared(tried, config)
+
+    def _compared(self, tried: Tried, config: DictConfig) -> Tried:
+        here = composed_run(config)
+        if self._is_as_it_ran and self._ran is not None:
+            apart = [_key(line) for line in self._run.overrides[len(self._trial.overrides) :]]
+            return replace(tried, wrong=tuple(differences(_by_value(self._ran), _by_value(here), apart)[0]))
+        if self._composed is None:
+            return replace(tried, problem="nothing says what the trial ran with.")
+        wrong, _ = differences(_by_value(composed_run(self._composed)), _by_value(here))
+        pairs = [(key, self._composed.hydra.job[key], config.hydra.job[key]) for key in _SETTINGS]
+        wrong += [Difference(f"hydra.job.{key}", text(old), text(new)) for key, old, new in pairs if old != new]
+        return replace(tried, wrong=tuple(wrong))
+
+    def _recipe(self) -> Recipe | None:
+        found = self._found
+        if found.project is None or found.plain is None or self._composed is None:
+            return None
+        ran_with = self._ran.config if self._is_as_it_ran and self._ran is not None else None
+        try:
+            return recipe(found.project, self._trial.overrides, found.plain, ran_with, self._place.group)
+        except DOES_NOT_COMPOSE as error:
+            self._why = f"its configuration cannot be written as YAML ({type(error).__name__})."
+            return None
+
+
+def _by_value(run: Ran) -> Ran:
+    """To be compared value by value, whatever options they are from."""
+    return replace(run, choices={})
+
+
+def _kept(record: StudyRecord, trial: Trial, ran: Ran | None, why: str) -> tuple[str, tuple[str, ...]]:
+    """The trial's file of the front, without comments, and the overrides that it needs beside it. Raises AxMoError."""
     path = record.directory / PARETO / f"{recipe_name(trial)}.yaml"
     if not path.is_file():
-        so = "so has no file there." if found.project is None else ""
-        raise AxMoError(f"Trial {trial.label} is not on the front, and {f'{so} {why}'.strip()}")
+        raise AxMoError(f"Trial {trial.label} is not on the front, so has no file there, and {why}")
     try:
-        body = _without_comments(path.read_text(encoding="utf-8"))
-        content = yaml.safe_load(body.text)
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise AxMoError(f"{path} cannot be read ({type(error).__name__}), and no new one made: {why}") from None
     if not isinstance(content, dict) or (trial.point and not content):
         raise AxMoError(f"{path} holds no configuration, and no new one can be made: {why}")
-    return body
+    groups = () if ran is None else ran.choices
+    beside = [
+        str(override.input_line)
+        for override in OverridesParser.create().parse_overrides(list(trial.overrides))
+        if override.is_delete()
+        or ((override.is_add() or override.is_force_add()) and not _holds(content, override.get_key_element(), groups))
+    ]
+    return OmegaConf.to_yaml(OmegaConf.create(content)) if content else "{}\n", tuple(beside)
 
 
-def _composing_problem(project: Project, trial: Trial) -> str:
-    try:
-        project.compose(trial.overrides)
-    except (HydraException, OmegaConfBaseException) as error:
-        return f"{why_not(error)} {REGISTERED}"
-    return "its configuration cannot be written as YAML."
-
-
-def _without_comments(text: str) -> _Body:
-    head, _, body = text.partition("\n\n")
-    note = re.search(r"^# \(with (.*): a file cannot do that\)$", head, re.MULTILINE)
-    return _Body(body, tuple(shlex.split(note[1])) if note else ())
-
-
-def _reference(record: StudyRecord, trial: Trial, found: Found) -> Reference | None:
-    """What the promoted file shall compose to: the trial as the project composes it now, or as it ran.
-
-    An imported trial is promoted as it ran, in a project that may have been another.
-    """
-    run = _run(record, trial)
-    ran = saved(record.directory / run.directory)
-    if found.project is not None and (not trial.is_imported or ran is None):
-        try:
-            config = found.project.project.compose(trial.overrides)
-            return Reference(found.project.as_run(config), config)
-        except (HydraException, OmegaConfBaseException):
-            pass
-    if ran is None:
-        return None
-    return Reference(replace(ran, choices={}), None, tuple(map(_key, run.overrides[len(trial.overrides) :])))
-
-
-def _run(record: StudyRecord, trial: Trial) -> Trial:
-    return next(run for run in record.runs if run.number == trial.number)
+def _holds(content: Any, key: str, groups: Any) -> bool:
+    """Whether an experiment file sets what is added as ``key``, or it is a config group."""
+    for part in key.lstrip("+").split("."):
+        if not isinstance(content, dict) or part not in content:
+            return key.lstrip("+") in groups
+        content = content[part]
+    return True
 
 
 def _key(override: str) -> str:
     return override.partition("=")[0].lstrip("+")
-
-
-def _text(record: StudyRecord, trial: Trial, body: _Body, tried: Tried, notes: Sequence[str]) -> str:
-    metrics = ", ".join(f"{name} = {value:g}" for name, value in trial.metrics.items())
-    lines = [
-        "# @package _global_",
-        f"# Trial {trial.label} of {record.directory}"
-        + (" (stopped early: these metrics are of fewer steps)" if trial.status is Status.EARLY_STOPPED else ""),
-        f"# {metrics}",
-        *(f"#   {one_line(line)}" for line in trial.overrides),
-        f"# Run it: {tried.line}",
-        *(f"# {one_line(note)}" for note in notes),
-    ]
-    if body.beside:
-        lines.append(f"# (with {shlex.join(body.beside)}: a file cannot do that)")
-    return "\n".join(map(printable, lines)) + "\n\n" + body.text
 
 
 def _repeats(record: StudyRecord, trial: Trial) -> list[str]:
@@ -187,29 +284,8 @@ def _differences(found: Sequence[Difference]) -> str:
         f"{'was not there' if d.there is None else f'was {d.there}'} in the trial"
         for d in found[:_SHOWN]
     ]
-    return ", ".join(shown) + (f", and {len(found) - _SHOWN} more" if len(found) > _SHOWN else "")
+    return ", ".join(shown) + _more(found)
 
 
-def _doubts(record: StudyRecord, trial: Trial, found: Found, reference: Reference | None) -> list[str]:
-    """What the person should know: the project is not what the trial ran with, or it could not be looked at."""
-    run = _run(record, trial)
-    ran = saved(record.directory / run.directory)
-    unknown = "(It was not compared with what the trial ran with, nor was the command tried: "
-    if found.project is None or found.problem:
-        return [f"{unknown}{found.problem})"]
-    if reference is None:
-        return [f"{unknown}its .hydra/ is gone, and the project does not compose it any more.)"]
-    if ran is None:
-        return ["(It was not compared with what the trial ran with: its .hydra/ is gone.)"]
-    if reference.composed is None:  # then the command itself was compared with it
-        return []
-    try:
-        here = Composed(found.project.project).run(run.overrides)
-    except (HydraException, OmegaConfBaseException) as error:
-        return [f"(It was not compared with what the trial ran with: {why_not(error)})"]
-    counted, _ = differences(ran, here, [])
-    if not counted:
-        return []
-    shown = ", ".join(f"{d.key} was {d.there} and is {d.here}" for d in counted[:_SHOWN])
-    more = f", and {len(counted) - _SHOWN} more" if len(counted) > _SHOWN else ""
-    return [f"The project has changed since the trial ran, and so will the result: {shown}{more}."]
+def _more(found: Sequence[Difference]) -> str:
+    return f", and {len(found) - _SHOWN} more" if len(found) > _SHOWN else ""

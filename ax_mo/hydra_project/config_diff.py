@@ -68,6 +68,12 @@ def _read(path: Path) -> Any:
         return OmegaConf.to_container(OmegaConf.load(StringIO(read_text(path))), resolve=False)
 
 
+def composed_run(config: DictConfig) -> Ran:
+    """A composed configuration, Hydra's node included, as the run that it would be."""
+    runtime: Any = OmegaConf.to_container(config.hydra.runtime, resolve=False)
+    return _ran(without_hydra(config), runtime)
+
+
 def _ran(task: DictConfig, runtime: Mapping[str, Any]) -> Ran:
     choices = {str(group): option for group, option in runtime["choices"].items()}
     sources = [source for source in runtime.get("config_sources", ()) if source["provider"] == "main"]
@@ -113,9 +119,7 @@ class Composed:
 
     def _base(self, overrides: tuple[str, ...]) -> Ran:
         if overrides not in self._known:
-            config = self._project.compose(overrides)
-            runtime: Any = OmegaConf.to_container(config.hydra.runtime, resolve=False)
-            ran = _ran(without_hydra(config), runtime)
+            ran = composed_run(self._project.compose(overrides))
             OmegaConf.set_struct(ran.config, True)  # as Hydra has it: an override without + is of a key that exists
             self._known[overrides] = ran
         return self._known[overrides]

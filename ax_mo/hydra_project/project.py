@@ -41,11 +41,6 @@ class Project:
         return None if name is None else str(name)
 
     @property
-    def search_path(self) -> list[str]:
-        """``hydra.searchpath`` of the sweep's own configuration."""
-        return [str(path) for path in self._master.hydra.searchpath]
-
-    @property
     def trials_are_elsewhere(self) -> bool:
         """Whether they run in another environment than this one, of which nobody knows here what is installed."""
         return any(OmegaConf.select(self._master, f"hydra.launcher.{key}") for key in ("python", "image"))

@@ -1,9 +1,8 @@
-"""A Pareto point as a Hydra config that can be run by name."""
+"""A trial as an experiment file of the project, ``pareto/trial_<n>.yaml``, and the command that runs it."""
 
 import shlex
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from io import StringIO
 from pathlib import Path
 from typing import Any
 
@@ -11,26 +10,25 @@ import hydra
 import yaml
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import HydraException
-from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from ax_mo.core.objectives import Goals
 from ax_mo.core.trial import Trial
+from ax_mo.hydra_project.ask import AskedProject
 from ax_mo.hydra_project.command import Program
+from ax_mo.hydra_project.config_diff import saved
 from ax_mo.hydra_project.overrides import as_text
 from ax_mo.hydra_project.project import Project, without_hydra
 from ax_mo.results.files import recipe_name
-from ax_mo.trial.untrusted import read_text
 
 _MISSING = object()
 
-_DOES_NOT_COMPOSE = (HydraException, OmegaConfBaseException, yaml.YAMLError, TypeError, ValueError)
+DOES_NOT_COMPOSE = (HydraException, OmegaConfBaseException, yaml.YAMLError, TypeError, ValueError)
 """What composing may raise: Hydra lets some of Python's own errors through."""
 
 # Besides one for each group. Groups that groups bring, and so on: no project nests them deeper.
 _MOST_ROUNDS = 10
-
 
 Option = str | list[str] | None
 """Of a config group: one, several, or none."""
@@ -38,23 +36,26 @@ Option = str | list[str] | None
 
 @dataclass(frozen=True)
 class Recipe:
-    """How to get from the project's plain config to a trial's: group choices, then values."""
+    """What changes in the project's plain config to make a trial's: options of config groups, then values."""
 
-    choices: dict[str, Option]
+    choices: Mapping[str, Option]
     values: dict[str, Any]
-    hydra: dict[str, Any]
+    hydra: Mapping[str, Any]
     """Settings of Hydra's own node that a run depends on, such as ``job.chdir``."""
-    removed: tuple[str, ...]
-    """Keys that the trial deleted, which a config file cannot do."""
-    appended: tuple[str, ...] = ()
-    """Overrides that add a key where the project's configs have a type, which a config file cannot do either."""
-    added: dict[str, Option] = field(default_factory=dict)
+    beside: tuple[str, ...]
+    """Overrides that do what a file cannot: delete a key, or add one where the project's configs have a type."""
+    added: Mapping[str, Option]
     """Groups that the plain config has not, and their options; with them come the types of their configs."""
 
-    @property
-    def beside(self) -> tuple[str, ...]:
-        """What the command line must say beside the file."""
-        return (*(f"~{key}" for key in self.removed), *self.appended)
+    def body(self, primary: str | None = None) -> str:
+        """The experiment file as YAML; it brings the ``primary`` config where Hydra would leave that out."""
+        defaults: list[Any] = [] if primary is None else [f"/{primary}"]
+        defaults += [{f"/{group}": option} for group, option in self.added.items()]
+        defaults += ["_self_"] if defaults else []
+        defaults += [{f"override /{group}": option} for group, option in self.choices.items()]  # Hydra wants them last
+        body = {"defaults": defaults, "hydra": self.hydra}
+        content = {**{name: part for name, part in body.items() if part}, **self.values}
+        return OmegaConf.to_yaml(OmegaConf.create(content)) if content else "{}\n"
 
 
 class Recipes:
@@ -66,13 +67,13 @@ class Recipes:
         self._program = program
         self._sweep_dir = sweep_dir
         self._plain_config: DictConfig | None = None
-        self._dropped: bool | None = None
+        self._primary: str | None = None
 
     def command(self, trial: Trial) -> str:
         """The line that runs the trial's point again, once and not as a sweep."""
         try:
             return self._command(trial, self._recipe(trial))
-        except _DOES_NOT_COMPOSE:
+        except DOES_NOT_COMPOSE:
             return self._command(trial, None)
 
     def text(self, trial: Trial) -> str | None:
@@ -80,102 +81,134 @@ class Recipes:
         try:
             found = self._recipe(trial)
             command = self._command(trial, found)
-            return experiment_yaml(trial, self._goals, found, command, self._sets_mode(), self._primary())
-        except _DOES_NOT_COMPOSE:
+            body = found.body(self._primary)
+        except DOES_NOT_COMPOSE:
             return None
+        metrics = ", ".join(f"{name} = {trial.metrics[name]:g}" for name in self._goals.names if name in trial.metrics)
+        return experiment_file([f"Trial {trial.label}: {metrics}", f"Run it again: {command}"], found.beside, body)
 
     def _recipe(self, trial: Trial) -> Recipe:
-        ran_with = _saved(Path(trial.directory)) if trial.is_imported else None
-        return recipe(self._project, trial.overrides, self._plain(), ran_with)
+        ran = saved(Path(trial.directory)) if trial.is_imported else None
+        return recipe(self._project, trial.overrides, self._plain(), None if ran is None else ran.config)
 
     def _command(self, trial: Trial, found: Recipe | None) -> str:
         more = [] if found is None else list(found.beside)
-        if self._project_sweeps():
-            more.append("hydra.mode=RUN")
+        more += ["hydra.mode=RUN"] if sweeps(self._plain()) else []
         if self._program is not None:
-            searched = self._project.search_path
+            searched = [str(path) for path in self._plain().hydra.searchpath]
             return self._program.pareto_command(self._sweep_dir, recipe_name(trial), more, searched)
         return shlex.join(["--config-dir", str(self._sweep_dir), f"+pareto={recipe_name(trial)}", *more])
-
-    def _project_sweeps(self) -> bool:
-        """Whether the project's plain config says ``hydra.mode: MULTIRUN``."""
-        return bool(self._plain().hydra.mode == RunMode.MULTIRUN)
 
     def _plain(self) -> DictConfig:
         if self._plain_config is None:
             self._plain_config = self._project.compose_plain([], tolerant=True)
+            self._primary = dropped_primary(self._project, self._plain_config)
         return self._plain_config
 
-    def _primary(self) -> str | None:
-        """The primary config, where a file that is added to it must bring it along."""
-        if self._dropped is None:
-            self._dropped = self._project.primary_is_dropped()
-        name = self._project.config_name
-        return name.removesuffix(".yaml") if name is not None and self._dropped else None
 
-    def _sets_mode(self) -> bool:
-        # hydra-core 1.4.0rc3 refuses hydra.mode in any file but the primary config.
-        return self._project_sweeps() and hydra.__version__.startswith("1.3")
+def experiment_file(comments: Sequence[str], beside: Sequence[str], body: str) -> str:
+    """The text of an experiment file with what is to be known of it, a line each."""
+    note = [f"(with {shlex.join(beside)}: a file cannot do that)"] if beside else []
+    return "\n".join(["# @package _global_", *(f"# {line}" for line in [*comments, *note])]) + f"\n\n{body}"
+
+
+def dropped_primary(project: Project | AskedProject, plain: DictConfig) -> str | None:
+    """The name of the primary config where Hydra would leave it out for ``+group=option``."""
+    name = plain.hydra.job.config_name
+    return str(name).removesuffix(".yaml") if name is not None and project.primary_is_dropped() else None
+
+
+def sweeps(plain: DictConfig) -> bool:
+    """Whether the project's plain config says ``hydra.mode: MULTIRUN``."""
+    return bool(_hydra(plain)["mode"] == "MULTIRUN")
 
 
 def recipe(
-    project: Project, overrides: Sequence[str], plain: DictConfig, ran_with: dict[str, Any] | None = None
+    project: Project | AskedProject,
+    overrides: Sequence[str],
+    plain: DictConfig,
+    ran_with: DictConfig | None = None,
+    group: str | None = None,
 ) -> Recipe:
     """What must change in the project's plain config to give the trial's, experiment files included.
 
     The trial's own experiment files are not named: they would bring the sweep back. Their choices and values are.
     ``ran_with`` is the configuration that the trial ran with where that may be another than its overrides give here.
+    ``group`` is the one that the file shall be an option of, which can be no other option then.
     What the overrides name is written even where the plain config says the same: it may say something else one day.
     Raises Hydra's exceptions when the trial itself no longer composes.
     """
     trial = project.compose(overrides)
-    wanted = _choices(trial)
-    chosen = _with_lists(project, _chosen(project, plain, wanted), overrides)
-    content = _content(trial) if ran_with is None else ran_with
+    wanted = choices_of(trial)
+    content = _content(trial if ran_with is None else ran_with)
+    chosen = _chosen(project, plain, wanted, _lists(trial, overrides), group)
     values, removed = _difference(_content(chosen.config), content)
-    named = _named(overrides)
-    there = _choices(chosen.config)
+    named = named_in(overrides)
+    there = choices_of(chosen.config)
     agreed = {g: there[g] for g in named if g in there and there[g] == wanted.get(g) and g not in chosen.added}
+    agreed.pop(group or "", None)
     for key in named:
         if key not in wanted and key not in chosen.choices:
             _pin(values, content, key.split("."))
-    choices = {**agreed, **chosen.choices}
-    appended = _appended(chosen.config, overrides, values)
-    return Recipe(choices, values, _run_settings(plain, trial), tuple(removed), appended, chosen.added)
+    of_hydra = _difference(_run_settings(plain), _run_settings(trial))[0]
+    if sweeps(plain) and hydra.__version__.startswith("1.3"):  # 1.4.0rc3 refuses it in any file but the primary config
+        of_hydra["mode"] = "RUN"
+    appended = take_additions(overrides, values, _is_refused_by(chosen.config))
+    beside = (*(f"~{key}" for key in removed), *appended)
+    return Recipe({**agreed, **chosen.choices}, values, of_hydra, beside, chosen.added)
 
 
-def _appended(config: DictConfig, overrides: Sequence[str], values: dict[str, Any]) -> tuple[str, ...]:
-    """The overrides that add a key to a node with a type; takes their values out of ``values``."""
-    open_config = without_hydra(config).copy()
-    OmegaConf.set_struct(open_config, None)  # a type is still closed
-    lines: list[str] = []
-    for override in OverridesParser.create().parse_overrides(list(overrides)):
-        *path, key = override.key_or_group.split(".")
-        nodes: list[Any] = [values]
-        for part in path:
-            nodes.append(nodes[-1].get(part) if isinstance(nodes[-1], dict) else None)
-        added = override.is_add() or override.is_force_add()
-        if not added or not isinstance(nodes[-1], dict) or key not in nodes[-1]:
-            continue
-        alone: Any = nodes[-1][key]
-        for part in reversed([*path, key]):
-            alone = {part: alone}
-        try:
-            OmegaConf.merge(open_config, alone)
-        except OmegaConfBaseException:
-            lines.append(str(override.input_line))
-            for node, part in zip(reversed(nodes), reversed([*path, key]), strict=True):
-                del node[part]
-                if node:
-                    break
-    return tuple(lines)
-
-
-def _named(overrides: Sequence[str]) -> list[str]:
+def named_in(overrides: Sequence[str]) -> list[str]:
     """The keys and groups of the task's overrides; deletions and Hydra's own settings apart."""
     parsed = OverridesParser.create().parse_overrides(list(overrides))
     keys = [override.get_key_element().lstrip("+") for override in parsed if not override.is_delete()]
     return [key for key in keys if not key.startswith(("hydra.", "hydra/"))]
+
+
+def choices_of(config: DictConfig) -> dict[str, Option]:
+    """The task's config groups and their options; Hydra's own groups apart."""
+    chosen = OmegaConf.to_container(config.hydra.runtime.choices)
+    assert isinstance(chosen, dict)
+    return {str(k): v for k, v in chosen.items() if not str(k).startswith("hydra/")}
+
+
+def take_additions(
+    overrides: Sequence[str], values: dict[str, Any], is_refused: Callable[[dict[str, Any]], bool]
+) -> list[str]:
+    """The overrides that add a key whose value alone ``is_refused``; takes it out of ``values``."""
+    lines: list[str] = []
+    for override in OverridesParser.create().parse_overrides(list(overrides)):
+        path = override.key_or_group.split(".")
+        nodes: list[Any] = [values]
+        for part in path[:-1]:
+            nodes.append(nodes[-1].get(part) if isinstance(nodes[-1], dict) else None)
+        added = override.is_add() or override.is_force_add()
+        if not added or not isinstance(nodes[-1], dict) or path[-1] not in nodes[-1]:
+            continue
+        alone: Any = nodes[-1][path[-1]]
+        for part in reversed(path):
+            alone = {part: alone}
+        if is_refused(alone):
+            lines.append(str(override.input_line))
+            for node, part in zip(reversed(nodes), reversed(path), strict=True):
+                del node[part]
+                if node:
+                    break
+    return lines
+
+
+def _is_refused_by(config: DictConfig) -> Callable[[dict[str, Any]], bool]:
+    open_config = without_hydra(config).copy()
+    OmegaConf.set_struct(open_config, None)  # a type is still closed
+
+    def is_refused(value: dict[str, Any]) -> bool:
+        try:
+            OmegaConf.merge(open_config, value)
+        except OmegaConfBaseException:
+            return True
+        return False
+
+    return is_refused
 
 
 def _pin(values: dict[str, Any], content: dict[str, Any], path: Sequence[str]) -> None:
@@ -196,134 +229,98 @@ def _pin(values: dict[str, Any], content: dict[str, Any], path: Sequence[str]) -
 
 @dataclass(frozen=True)
 class _Chosen:
-    """Groups that are there and stand elsewhere, groups that are not there, and what they compose to."""
+    """Options of groups that are there and of groups that are not, and what they compose to."""
 
     config: DictConfig
-    choices: dict[str, Option] = field(default_factory=dict)
-    added: dict[str, Option] = field(default_factory=dict)
+    choices: Mapping[str, Option] = field(default_factory=dict)
+    added: Mapping[str, Option] = field(default_factory=dict)
 
 
-def _chosen(project: Project, plain: DictConfig, wanted: dict[str, Option]) -> _Chosen:
-    """The choices that bring the plain config to the trial's groups and options.
+def _chosen(
+    project: Project | AskedProject,
+    plain: DictConfig,
+    wanted: Mapping[str, Option],
+    lists: Mapping[str, Option],
+    apart: str | None,
+) -> _Chosen:
+    """The choices that bring the plain config to the trial's groups and options, ``apart`` not among them.
 
     A choice may bring groups of its own, and change others (``override /optim: sgd`` in a preset): composed again
-    until all groups agree.
+    until all groups agree. ``lists`` are options that Hydra does not note.
     """
-    chosen = _Chosen(plain)
-    left_out: set[str] = set()  # groups whose options are experiment files of sweeps, or do not compose here
+
+    def extended(choices: Mapping[str, Option], added: Mapping[str, Option]) -> _Chosen | None:
+        """None where that does not compose without the trial's other overrides, or brings the sweep back."""
+        choices, added = {**chosen.choices, **choices}, {**chosen.added, **added}
+        lines = [f"{g}={_option(option)}" for g, option in choices.items() if g not in added]
+        lines += [f"+{g}={_option(choices.get(g, option))}" for g, option in added.items()]
+        try:
+            config = project.compose_plain([*without, *lines], tolerant=True)
+        except DOES_NOT_COMPOSE:
+            return None
+        found = _Chosen(config, {g: option for g, option in choices.items() if g not in added}, added)
+        return found if _sweep(config) == _sweep(plain) else None
+
+    own = choices_of(plain).get(apart or "")
+    without = [f"~{apart}"] if own not in (None, "???") else []
+    chosen = _Chosen(project.compose_plain(without, tolerant=True) if without else plain)
+    left_out = {apart}  # and groups whose options are experiment files of sweeps, or do not compose here
     for _ in range(_MOST_ROUNDS + len(wanted)):
-        there = _choices(chosen.config)
+        there = choices_of(chosen.config)
         wrong = {g: o for g, o in wanted.items() if g in there and there[g] != o and g not in left_out}
         absent = {g: o for g, o in wanted.items() if g not in there and o is not None and g not in left_out}
         if wrong:
-            candidates = [_with(project, chosen, wrong, {})]
-            candidates += [_with(project, chosen, {group: option}, {}) for group, option in wrong.items()]
+            usable = extended(wrong, {}) or next(filter(None, (extended({g: o}, {}) for g, o in wrong.items())), None)
         elif absent:
-            outer = min(absent, key=lambda group: group.count("/"))
+            outer = min(absent, key=lambda name: name.count("/"))
             wrong = {outer: absent[outer]}
-            candidates = [_with(project, chosen, {}, wrong)]
+            usable = extended({}, wrong)
         else:
             break
-        usable = [c for c in candidates if c is not None and _sweep(c.config) == _sweep(plain)]
-        if usable:
-            chosen = usable[0]
-        else:
+        if usable is None:
             left_out.update(wrong)
-    return chosen
+        else:
+            chosen = usable
+    return (extended(lists, {}) if lists else None) or chosen
 
 
-def _with(project: Project, chosen: _Chosen, choices: dict[str, Option], added: dict[str, Option]) -> _Chosen | None:
-    """With more choices; None when that does not compose without the trial's other overrides."""
-    choices, added = {**chosen.choices, **choices}, {**chosen.added, **added}
-    lines = [f"{group}={_option(option)}" for group, option in choices.items() if group not in added]
-    lines += [f"+{group}={_option(choices.get(group, option))}" for group, option in added.items()]
-    try:
-        config = project.compose_plain(lines, tolerant=True)
-    except _DOES_NOT_COMPOSE:
-        return None
-    return _Chosen(config, {g: o for g, o in choices.items() if g not in added}, added)
-
-
-def _with_lists(project: Project, chosen: _Chosen, overrides: Sequence[str]) -> _Chosen:
-    """With the lists of options that the trial was given, such as ``callbacks=[a,b]``, which Hydra does not note."""
+def _lists(trial: DictConfig, overrides: Sequence[str]) -> dict[str, Option]:
+    """The lists of options that the trial was given, such as ``callbacks=[a,b]``: of a key, a list is its value."""
     lists: dict[str, Any] = {}
+    content: Any = _content(trial)
     for override in OverridesParser.create().parse_overrides(list(overrides)):
-        value = override.value()
-        if isinstance(value, list) and not override.is_add() and project.group_options(override.key_or_group):
-            lists[override.get_key_element()] = value
-    found = _with(project, chosen, lists, {}) if lists else None
-    return chosen if found is None or _sweep(found.config) != _sweep(chosen.config) else found
+        value, node = override.value(), content
+        if isinstance(value, list) and not override.is_add():
+            for part in override.key_or_group.replace("/", ".").split("."):
+                node = node.get(part) if isinstance(node, dict) else None
+            if not isinstance(node, list):
+                lists[override.get_key_element()] = value
+    return lists
+
+
+def _hydra(config: DictConfig) -> dict[Any, Any]:
+    content = OmegaConf.to_container(config.hydra, resolve=False, enum_to_str=True)
+    assert isinstance(content, dict)
+    return content
 
 
 def _sweep(config: DictConfig) -> list[Any]:
     """What a config says of how to sweep."""
-    content = OmegaConf.to_container(config.hydra, resolve=False, enum_to_str=True)
-    assert isinstance(content, dict)
+    content = _hydra(config)
     return [content[key] for key in ("mode", "sweeper", "launcher", "sweep")]
 
 
-def experiment_yaml(
-    trial: Trial, goals: Goals, found: Recipe, command: str, sets_mode: bool, primary: str | None = None
-) -> str:
-    """The text of ``pareto/trial_<n>.yaml``, which brings the ``primary`` config where Hydra would leave that out."""
-    metrics = ", ".join(f"{name} = {trial.metrics[name]:g}" for name in goals.names if name in trial.metrics)
-    lines = [
-        "# @package _global_",
-        f"# Trial {trial.label}: {metrics}",
-        f"# Run it again: {command}",
-    ]
-    if found.beside:
-        lines.append(f"# (with {shlex.join(found.beside)}: a file cannot do that)")
-    body: dict[str, Any] = {}
-    defaults: list[Any] = [] if primary is None else [f"/{primary}"]
-    defaults += [{f"/{group}": option} for group, option in found.added.items()]
-    defaults += ["_self_"] if defaults else []
-    defaults += [{f"override /{group}": option} for group, option in found.choices.items()]  # Hydra wants them last
-    if defaults:
-        body["defaults"] = defaults
-    of_hydra: dict[str, Any] = dict(found.hydra)
-    if sets_mode:
-        of_hydra["mode"] = "RUN"
-    if of_hydra:
-        body["hydra"] = of_hydra
-    body.update(found.values)
-    text = OmegaConf.to_yaml(OmegaConf.create(body)) if body else "{}\n"
-    return "\n".join(lines) + "\n\n" + text
-
-
-def _run_settings(plain: DictConfig, trial: DictConfig) -> dict[str, Any]:
-    """What the sweep's files and command line changed of how Hydra runs a job; the recorder apart."""
-    before, after = _settings(plain), _settings(trial)
-    return _difference(before, after)[0]
-
-
-def _settings(config: DictConfig) -> dict[str, Any]:
-    hydra_node = OmegaConf.to_container(config.hydra, resolve=False, enum_to_str=True)
-    assert isinstance(hydra_node, dict)
-    job = {key: hydra_node["job"][key] for key in ("chdir", "env_set", "env_copy")}
-    callbacks = {name: value for name, value in hydra_node["callbacks"].items() if name != "ax_mo"}
+def _run_settings(config: DictConfig) -> dict[str, Any]:
+    """What a config says of how Hydra runs a job; the recorder apart."""
+    content = _hydra(config)
+    job = {key: content["job"][key] for key in ("chdir", "env_set", "env_copy")}
+    callbacks = {name: value for name, value in content["callbacks"].items() if name != "ax_mo"}
     return {"job": job, "callbacks": callbacks}
-
-
-def _choices(config: DictConfig) -> dict[str, Option]:
-    """The task's config groups and their options; Hydra's own groups apart."""
-    chosen = OmegaConf.to_container(config.hydra.runtime.choices)
-    assert isinstance(chosen, dict)
-    return {str(k): v for k, v in chosen.items() if not str(k).startswith("hydra/")}
 
 
 def _option(option: Option) -> str:
     """The option as an override has it; Hydra takes null in a file alone."""
     return "[]" if option is None else as_text(option)
-
-
-def _saved(directory: Path) -> dict[str, Any] | None:
-    """The configuration that Hydra saved for a run; None where it is gone."""
-    try:
-        saved = OmegaConf.load(StringIO(read_text(directory / ".hydra" / "config.yaml")))
-    except (OSError, ValueError, RecursionError, yaml.YAMLError, OmegaConfBaseException):
-        return None
-    return _content(saved) if isinstance(saved, DictConfig) else None
 
 
 def _content(config: DictConfig) -> dict[str, Any]:

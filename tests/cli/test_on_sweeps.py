@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 from ax_mo.cli.main import main
 from ax_mo.core.trial import Status
@@ -106,33 +105,14 @@ def test_promote_says_where_a_file_would_be_of_no_use(cli: Cli, ended: Sweep) ->
     assert "'model' is a config group of which the project needs an option (small)" in done.err
 
 
-def test_promote_says_that_the_project_has_changed(cli: Cli, copy: Sweep) -> None:
-    text = (copy.dir / "multirun.yaml").read_text()
-    (copy.dir / "multirun.yaml").write_text(text.replace(str(_project_of(text)), str(copy.project / "conf")))
-    config = copy.project / "conf" / "config.yaml"
-    config.write_text(config.read_text().replace("noise: 0.0", "noise: 0.5"))
-    done = cli("promote", copy.dir, 0, "--to", copy.tmp_path / "best.yaml")
+def test_promote_says_that_the_project_has_changed(cli: Cli, ended: Sweep, tmp_path: Path) -> None:
+    config = ended.project / "conf" / "config.yaml"
+    before = config.read_text()
+    config.write_text(before.replace("noise: 0.0", "noise: 0.5"))
+    done = cli("promote", ended.dir, 0, "--to", tmp_path / "best.yaml")
+    config.write_text(before)
     assert done.code == 0
     assert "The project has changed since the trial ran, and so will the result: noise was 0.0 and is 0.5." in done.out
-
-
-def _project_of(multirun: str) -> str:
-    sources = yaml.safe_load(multirun)["hydra"]["runtime"]["config_sources"]
-    return str(next(source["path"] for source in sources if source["provider"] == "main"))
-
-
-def test_project_that_its_script_registers_is_told_in_one_line(cli: Cli, copy: Sweep) -> None:
-    sweep = yaml.safe_load((copy.dir / "multirun.yaml").read_text())
-    runtime = sweep["hydra"]["runtime"]
-    runtime["config_sources"] = [source for source in runtime["config_sources"] if source["provider"] != "main"]
-    (copy.dir / "multirun.yaml").write_text(yaml.safe_dump(sweep))
-    front = {int(path.stem.removeprefix("trial_")) for path in (copy.dir / "pareto").iterdir()}
-    completed = [trial.number for trial in read_record(copy.dir).trials if trial.status is Status.COMPLETED]
-    other = next(number for number in completed if number not in front)
-    done = cli("promote", copy.dir, other, "--to", copy.tmp_path / "best.yaml")
-    assert done.code == 1 and "registers in Hydra's ConfigStore" in done.err and done.err.count("\n") == 1
-    done = cli("promote", copy.dir, min(front), "--to", copy.tmp_path / "best.yaml")
-    assert done.code == 0 and "It was not compared with what the trial ran with" in done.out
 
 
 # rebuild

@@ -3,6 +3,7 @@
 import shlex
 import shutil
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -41,7 +42,7 @@ def swept(directory: Path, config: str = EARLY, conf: str = "conf", *more: str) 
     project = directory / "project"
     configs = project / conf.removeprefix("pkg://").replace(".", "/")
     for folder in ("model", "experiment"):
-        (configs / folder).mkdir(parents=True)
+        (configs / folder).mkdir(parents=True, exist_ok=True)
     if conf.startswith("pkg://"):
         (configs / "__init__.py").touch()
         (configs.parent / "__init__.py").touch()
@@ -55,9 +56,24 @@ def swept(directory: Path, config: str = EARLY, conf: str = "conf", *more: str) 
 
 
 @pytest.fixture(scope="module")
-def early(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A project whose primary config counts more than its experiments."""
-    return swept(tmp_path_factory.mktemp("early"))
+def kept(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A project whose primary config counts more than its experiments: what was swept in ``early``'s place."""
+    study = swept(tmp_path_factory.mktemp("early") / "study")
+    return Path(shutil.copytree(study, study.with_name("kept"), symlinks=True))
+
+
+@pytest.fixture
+def early(kept: Path) -> Iterator[Path]:
+    """That project and its study where they were swept, to be changed."""
+    study = kept.with_name("study")
+    shutil.rmtree(study, ignore_errors=True)
+    yield Path(shutil.copytree(kept, study, symlinks=True))
+
+
+@pytest.fixture
+def copy(early: Path, tmp_path: Path) -> Path:
+    """That project and its study in another place; nothing is left of them in the first."""
+    return Path(shutil.move(early, tmp_path / "moved"))
 
 
 @pytest.fixture(scope="module")
@@ -65,25 +81,6 @@ def packaged(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Its configs are in a package that only its own directory makes importable."""
     config = EARLY.replace("{experiment: null}, _self_", "_self_, {experiment: null}")
     return swept(tmp_path_factory.mktemp("packaged"), config, "pkg://pk_of_promote.conf")
-
-
-@pytest.fixture
-def own(early: Path, tmp_path: Path) -> Path:
-    """That project and its study, as if swept in another place, to be changed."""
-    return _copied(early, tmp_path / "own", tmp_path / "own")
-
-
-@pytest.fixture
-def copy(early: Path, tmp_path: Path) -> Path:
-    """That project and its study in another place, where nothing is left of the first."""
-    return _copied(early, tmp_path / "moved", tmp_path / "gone")
-
-
-def _copied(study: Path, to: Path, as_from: Path) -> Path:
-    shutil.copytree(study, to, symlinks=True)
-    multirun = to / "sweep" / "multirun.yaml"
-    multirun.write_text(multirun.read_text().replace(str(study), str(as_from)))
-    return to
 
 
 def searched(study: Path, number: int) -> Any:
@@ -103,7 +100,7 @@ def composed(line: str, cwd: Path) -> dict[str, Any]:
     argv = [*words[: at + 1], "--cfg", "job", *words[at + 1 :]]
     done = run(argv, cwd=cwd, env={"PYTHONWARNINGS": "ignore"})
     assert done.returncode == 0, done.output
-    content: dict[str, Any] = yaml.safe_load(done.output)
+    content: dict[str, Any] = yaml.safe_load(done.output.removeprefix("importing: a: b\n").removesuffix("done\n"))
     return content
 
 
@@ -112,14 +109,14 @@ def composed(line: str, cwd: Path) -> dict[str, Any]:
 
 @pytest.mark.parametrize("defaults", [EARLY, EARLY.replace(", _self_", "")], ids=["_self_ last", "no _self_"])
 def test_command_gives_the_trial_where_the_primary_config_overrides_experiments(
-    cli: Cli, own: Path, defaults: str
+    cli: Cli, early: Path, defaults: str
 ) -> None:
-    target = own / "project" / "conf" / "experiment" / "b1.yaml"
-    (own / "project" / "conf" / "config.yaml").write_text(defaults)
-    done = cli("promote", own / "sweep", 1, "--to", target)
-    assert composed(line_of(done), own / "project")["x"] == searched(own, 1) != 0.5
+    target = early / "project" / "conf" / "experiment" / "b1.yaml"
+    (early / "project" / "conf" / "config.yaml").write_text(defaults)
+    done = cli("promote", early / "sweep", 1, "--to", target)
+    assert composed(line_of(done), early / "project")["x"] == searched(early, 1) != 0.5
     for text in (done.out, target.read_text()):
-        assert "experiment=b1 would not do" in text and f"x is 0.5 and was {searched(own, 1)} in the trial" in text
+        assert "experiment=b1 would not do" in text and f"x is 0.5 and was {searched(early, 1)} in the trial" in text
         assert "if `- experiment: null` stood last in that list, after `- _self_`" in text
     assert "Warning" not in done.out and "changed" not in done.out
 
@@ -133,25 +130,137 @@ def test_plain_command_is_told_where_it_gives_the_trial(cli: Cli, packaged: Path
     assert not [name for name in sys.modules if name.startswith("pk_of_promote")], "the user's code was not run"
 
 
-def test_file_that_another_one_hides_is_told(cli: Cli, own: Path, tmp_path: Path) -> None:
-    hiding = own / "project" / "conf" / "found" / "best.yaml"
+def test_file_that_another_one_hides_is_told(cli: Cli, early: Path, tmp_path: Path) -> None:
+    hiding = early / "project" / "conf" / "found" / "best.yaml"
     hiding.parent.mkdir()
     hiding.write_text("# @package _global_\nx: 0.9\n")
     (tmp_path / "found").mkdir()
-    done = cli("promote", own / "sweep", 1, "--to", tmp_path / "found" / "best.yaml")
-    assert composed(line_of(done), own / "project")["x"] == 0.9
+    done = cli("promote", early / "sweep", 1, "--to", tmp_path / "found" / "best.yaml")
+    assert composed(line_of(done), early / "project")["x"] == 0.9
     for text in (done.out, (tmp_path / "found" / "best.yaml").read_text()):
         assert "Warning: this command does not give the trial's configuration" in text
-        assert f"x is 0.9 and was {searched(own, 1)} in the trial" in text
+        assert f"x is 0.9 and was {searched(early, 1)} in the trial" in text
 
 
-def test_change_of_the_project_is_told_apart_from_what_the_command_gives(cli: Cli, own: Path) -> None:
-    project = own / "project"
+def test_change_of_the_project_is_told_apart_from_what_the_command_gives(cli: Cli, early: Path) -> None:
+    project = early / "project"
     (project / "conf" / "model" / "small.yaml").write_text("w: 7\n")
-    done = cli("promote", own / "sweep", 1, "--to", project / "conf" / "experiment" / "later.yaml")
+    done = cli("promote", early / "sweep", 1, "--to", project / "conf" / "experiment" / "later.yaml")
     assert "The project has changed since the trial ran, and so will the result: model.w was 1 and is 7." in done.out
     assert "Warning" not in done.out
-    assert f"so that x is 0.5 and was {searched(own, 1)} in the trial." in done.out
+    assert f"so that x is 0.5 and was {searched(early, 1)} in the trial." in done.out
+
+
+# what only the program itself knows
+
+REGISTERED = """
+from dataclasses import dataclass, field
+from typing import Any
+
+import hydra
+from hydra.core.config_store import ConfigStore
+from omegaconf import OmegaConf
+
+print("importing: a: b")
+OmegaConf.register_new_resolver("half", lambda value: value / 2)
+
+@dataclass
+class Model:
+    width: int = 8
+    act: str = "relu"
+
+@dataclass
+class Config:
+    defaults: list[Any] = field(default_factory=lambda: [{"model": "narrow"}, {"experiment": None}, "_self_"])
+    x: float = 0.4
+    depth: int = 1
+    half: float = "${half:${x}}"
+    seen: dict[str, int] = field(default_factory=dict)
+
+ConfigStore.instance().store(name="config", node=Config)
+ConfigStore.instance().store(group="model", name="narrow", node=Model)
+ConfigStore.instance().store(group="model", name="wide", node=Model(width=64))
+
+@hydra.main(version_base="1.3", config_path=None, config_name="config")
+def main(cfg):
+    return {"loss": (cfg.x - 0.3) ** 2 + cfg.model.width}
+
+if __name__ == "__main__":
+    main()
+    print("done")
+"""
+
+
+@pytest.fixture(scope="module")
+def registered(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """All its configs but the experiments are registered by the script; an experiment counts less than ``_self_``."""
+    study = tmp_path_factory.mktemp("registered")
+    folder = study / "project" / "search" / "experiment"
+    folder.mkdir(parents=True)
+    (study / "project" / "train.py").write_text(REGISTERED)
+    (folder / "nas.yaml").write_text(
+        "# @package _global_\ndefaults: [{override /model: wide}, {override /hydra/sweeper: ax_mo}]\n"
+        "hydra: {mode: MULTIRUN, sweeper: {objectives: {loss: minimize}}}\nmodel: {act: gelu}\n"
+    )
+    argv = ["--config-dir", "search", *SWEEP, "experiment=nas", "+seen.more=1", "hydra.sweeper.start_from_config=false"]
+    done = run([sys.executable, "train.py", *argv], cwd=study / "project")
+    assert done.returncode == 0, done.output
+    return study
+
+
+@pytest.mark.parametrize("on_front", [True, False])
+def test_trial_of_registered_configs_is_promoted_beside_the_experiment_that_it_was_swept_with(
+    cli: Cli, registered: Path, on_front: bool
+) -> None:
+    number = _on_front(registered) if on_front else 1 - _on_front(registered)
+    target = registered / "project" / "search" / "experiment" / f"best{number}.yaml"
+    done = cli("promote", registered / "sweep", number, "--to", target)
+    line = line_of(done)
+    assert line.endswith(f"--config-dir {registered}/project/search +experiment@_global_=best{number}")
+    assert f"experiment=best{number} would not do" in done.out and "Warning" not in done.out
+    assert "compared" not in done.out and "changed" not in done.out
+    ran = yaml.safe_load((registered / "sweep" / str(number) / ".hydra" / "config.yaml").read_text())
+    assert composed(line, registered / "project") == ran
+    assert (ran["model"], ran["x"]) == ({"width": 64, "act": "gelu"}, searched(registered, number))
+
+
+def test_key_that_the_trial_added_to_a_registered_type_is_in_the_command(cli: Cli, tmp_path: Path) -> None:
+    (tmp_path / "project").mkdir()
+    (tmp_path / "project" / "train.py").write_text(REGISTERED)
+    argv = [*SWEEP, "+note='a b'", "hydra.sweeper.n_trials=1"]
+    done = run([sys.executable, "train.py", *argv], cwd=tmp_path / "project")
+    assert done.returncode == 0, done.output
+    (tmp_path / "found").mkdir()
+    done = cli("promote", tmp_path / "sweep", 0, "--to", tmp_path / "found" / "best.yaml")
+    line = line_of(done)
+    assert shlex.split(line)[-2:] == ["+found=best", "+note='a b'"] and "Warning" not in done.out
+    assert composed(line, tmp_path / "project")["note"] == "a b"
+
+
+@pytest.mark.parametrize("plain", ["null", "base"])
+def test_trial_of_an_experiment_is_promoted_into_its_group(cli: Cli, tmp_path: Path, plain: str) -> None:
+    config = EARLY.replace("{experiment: null}, _self_", f"_self_, {{experiment: {plain}}}")
+    folder = tmp_path / "project" / "conf" / "experiment"
+    folder.mkdir(parents=True)
+    (folder / "base.yaml").write_text("# @package _global_\nof_base: 1\n")
+    (folder / "other.yaml").write_text(
+        "# @package _global_\ndefaults: [{override /model: large}]\nseed: 3\nof_other: 2\n"
+    )
+    swept(tmp_path, config, "conf", "experiment=other", "hydra.sweeper.n_trials=1")
+    done = cli("promote", tmp_path / "sweep", 0, "--to", folder / "best.yaml")
+    line = line_of(done)
+    assert line.endswith("train.py experiment=best") and "Warning" not in done.out
+    ran = yaml.safe_load((tmp_path / "sweep" / "0" / ".hydra" / "config.yaml").read_text())
+    assert composed(line, tmp_path / "project") == ran
+    assert (ran["of_other"], ran["seed"], ran["model"]) == (2, 3, {"w": 2}) and "of_base" not in ran
+
+
+def test_mandatory_group_is_chosen_in_the_file(cli: Cli, tmp_path: Path) -> None:
+    config = EARLY.replace("{model: small}", "{model: '???'}")
+    swept(tmp_path, config, "conf", "model=large", "hydra.sweeper.n_trials=1")
+    done = cli("promote", tmp_path / "sweep", 0, "--to", tmp_path / "project" / "conf" / "experiment" / "best.yaml")
+    assert "Warning" not in done.out
+    assert composed(line_of(done), tmp_path / "project")["model"] == {"w": 2}
 
 
 # projects that are elsewhere
@@ -170,7 +279,8 @@ def test_group_in_the_defaults_of_a_project_that_is_gone_is_known_from_the_sweep
     line = line_of(done)
     assert line.endswith(f"--config-dir {copy}/conf experiment=b1")
     composed(line, copy / "project")  # Hydra takes no +experiment=b1 here
-    assert "nor was the command tried: The project's config directory" in done.out and "is gone" in done.out
+    gone = "where the program was started, is gone; was the project moved?"
+    assert "nor was the command tried: " in done.out and gone in done.out
     done = cli("promote", copy / "sweep", _on_front(copy), "--to", copy / "conf" / "found" / "b1.yaml")
     assert line_of(done).endswith("+found=b1")
     done = cli("promote", copy / "sweep", _on_front(copy), "--to", copy / "conf" / "found" / "b1.yaml", "--force")

@@ -19,6 +19,7 @@ from ax_mo.hydra_project.project import Project, without_hydra
 from ax_mo.results.promote import Recipes
 from tests.search_space.conftest import project_in
 from tests.support.trials import make_trial
+from tests.warm_start.studies import record
 
 GOALS = parse_goals({"acc": "maximize"})
 SWEEP = """
@@ -177,8 +178,7 @@ def test_group_that_only_the_experiment_brings_keeps_its_types(tmp_path: Path) -
 def test_imported_trial_is_promoted_with_the_configuration_that_it_ran_with(tmp_path: Path) -> None:
     project = project_in(tmp_path, FILES, [])
     ran = tmp_path / "earlier/3"
-    (ran / ".hydra").mkdir(parents=True)
-    OmegaConf.save(without_hydra(project.compose(["lr=0.5", "epochs=9"])), ran / ".hydra/config.yaml")
+    record(ran, project, "lr=0.5", "epochs=9")
     trial = make_trial(
         -1, status=Status.IMPORTED, point={"lr": 0.5}, overrides=("lr=0.5",), directory=str(ran), metrics={"acc": 0.5}
     )
