@@ -15,7 +15,7 @@ from ax_mo.hydra_project.ask import AskedProject
 from ax_mo.hydra_project.command import Program
 from ax_mo.hydra_project.project import active_groups, chosen_option
 from ax_mo.hydra_project.saved import SavedSweep, config_directories, found_again, saved_sweep, sources_of
-from ax_mo.results.commands import working_directory
+from ax_mo.results.commands import program_of
 from ax_mo.results.promote import choices_of, named_in
 from ax_mo.storage.snapshot import StudyRecord
 
@@ -49,13 +49,14 @@ def find(record: StudyRecord, trial: Trial, target: Path) -> Found:
         sweep = saved_sweep(record.directory)
     except AxMoError as error:
         problem = str(error)
-    program = record.program or _earlier_program(record, sweep)
+    program = program_of(record)
+    if program is None:
+        shown = Program(("python", "train.py"), (), (), (), python="python")
+        return Found(shown, sweep, problem=problem or "its program cannot be started from a command line.")
     try:
         program = found_again(program, sweep, target) if sweep is not None else program
     except AxMoError as error:
         problem = str(error)
-    if "pareto" not in record.commands:
-        problem = problem or "its program cannot be started from a command line."
     if problem and not program.cwd.is_dir():
         return Found(program, sweep, problem=problem)
     project = AskedProject(program, {} if sweep is None else sweep.environment, trial.overrides)
@@ -63,13 +64,6 @@ def find(record: StudyRecord, trial: Trial, target: Path) -> Found:
         return Found(program, sweep, project, project.compose_plain([]))
     except HydraException as error:
         return Found(program, sweep, project, problem=f"the project does not compose: {error}")
-
-
-def _earlier_program(record: StudyRecord, sweep: SavedSweep | None) -> Program:
-    """Of a study of an earlier version, or of one whose program cannot be started from a command line."""
-    cwd = working_directory(record) or (Path.cwd() if sweep is None else sweep.cwd)
-    line = record.commands.get("pareto", "python train.py --config-dir x +pareto={name}")
-    return Program.from_line(line, Path(cwd))
 
 
 @dataclass(frozen=True)
