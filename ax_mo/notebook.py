@@ -6,7 +6,7 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
-from ax_mo.core.pareto import hypervolume, pareto_front, reference_point
+from ax_mo.core.pareto import by_first_objective, hypervolume, pareto_front, reference_point
 from ax_mo.core.trial import Trial, Value
 from ax_mo.errors import AxMoError, closest
 from ax_mo.results.query import names_of, parse_condition
@@ -20,22 +20,22 @@ _ROWS = 20
 """Of the front, that a notebook shows by itself."""
 
 
-def load(source: str | Path) -> "Study":
+def load(source: str | Path) -> "LoadedStudy":
     """The study of a sweep directory, or of ``<SQLAlchemy URL>/<study name>``, also while it runs.
 
     Raises AxMoError when there is none, or it cannot be read.
     """
-    return Study(source)
+    return LoadedStudy(source)
 
 
-class Study:
+class LoadedStudy:
     """A study as it was when it was loaded, or last refreshed."""
 
     def __init__(self, source: str | Path) -> None:
         self._source = source
         self._record = read_record(source)
 
-    def refresh(self) -> "Study":
+    def refresh(self) -> "LoadedStudy":
         """Read the study again; returns it, for a chain of calls."""
         self._record = read_record(self._source)
         self.__dict__.pop("_fitted", None)
@@ -60,10 +60,8 @@ class Study:
     def pareto(self) -> Any:
         """The front as a pandas DataFrame with the columns of ``trials``, from the best in the first objective."""
         record = self._record
-        first = record.goals.objectives[0]
         front = pareto_front(record.trials, record.goals)
-        ordered = sorted(front, key=lambda trial: trial.metrics[first.name], reverse=first.maximize)
-        return frame(ordered, record)
+        return frame(by_first_objective(front, record.goals), record)
 
     @property
     def hypervolume(self) -> float:

@@ -21,7 +21,7 @@ from omegaconf import OmegaConf
 import ax_mo
 from ax_mo.cli.main import main
 from ax_mo.core.objectives import parse_goals
-from ax_mo.notebook import Study
+from ax_mo.notebook import LoadedStudy
 from ax_mo.sweep.settings import Settings
 from ax_mo.trial.metric_sources.settings import parse_metric_sources
 from hydra_plugins.ax_mo_sweeper.config import AxMoSweeperConf
@@ -124,7 +124,7 @@ def test_python_calls_what_there_is(block: Block) -> None:
     for node in ast.walk(ast.parse(block.text, block.where)):
         if isinstance(node, ast.ImportFrom):
             exec(compile(ast.Module([node], []), block.where, "exec"), {})
-        for name, owner in (("ax_mo", ax_mo), ("study", Study.__new__(Study))):
+        for name, owner in (("ax_mo", ax_mo), ("study", LoadedStudy.__new__(LoadedStudy))):
             if isinstance(node, ast.Attribute) and ast.unparse(node.value) == name:
                 assert hasattr(type(owner) if name == "study" else owner, node.attr), node.attr
             if isinstance(node, ast.Call) and ast.unparse(node.func).startswith(f"{name}."):

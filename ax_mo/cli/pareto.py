@@ -5,14 +5,14 @@ from collections.abc import Sequence
 
 from ax_mo.cli.lines import from_here, point_command
 from ax_mo.cli.shared import say, say_exactly, say_json, study_at, thresholds_note
-from ax_mo.core.pareto import pareto_front
+from ax_mo.core.pareto import by_first_objective, pareto_front
 from ax_mo.core.trial import Trial
 from ax_mo.errors import AxMoError
 from ax_mo.results.query import names_of, parse_condition
 from ax_mo.results.select import best, candidates, knee, why_none
 from ax_mo.results.tables import csv_text, front_numbers, trial_as_json
 from ax_mo.storage.snapshot import StudyRecord, StudyState
-from ax_mo.terminal import by_first_objective, draw, folded, front_table, plain, printable, terminal_width
+from ax_mo.terminal import draw, folded, front_table, printable, terminal_width, value_text
 
 
 def run(arguments: Namespace) -> None:
@@ -113,7 +113,7 @@ def _markdown(trials: Sequence[Trial], record: StudyRecord) -> str:
 
 
 def _cell(value: object) -> str:
-    return f"{value:.6g}" if isinstance(value, float) else plain(value)
+    return f"{value:.6g}" if isinstance(value, float) else value_text(value)
 
 
 def _escaped(text: str) -> str:

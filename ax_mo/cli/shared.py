@@ -139,11 +139,7 @@ def unfinished(record: StudyRecord) -> list[Trial]:
 def thresholds_note(trial: Trial, record: StudyRecord) -> str | None:
     """What to say of a trial that was chosen and misses a threshold; None of one that meets all."""
     goals = record.goals
-    missed = [
-        f"{o.name} {'>=' if o.maximize else '<='} {number(o.threshold)}"
-        for o in goals.objectives
-        if o.threshold is not None and o.better(o.threshold, trial.metrics[o.name])
-    ]
+    missed = [o.limit for o in goals.objectives if o.misses(trial.metrics[o.name])]
     if not missed:
         return None
     known = candidates(record.trials, goals)

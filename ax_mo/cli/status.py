@@ -18,7 +18,7 @@ _FAILURES = 3
 
 def run(arguments: Namespace) -> None:
     record = study_at(arguments.source)
-    state = state_of(record)
+    state = summary_of(record)
     if arguments.json:
         say_json(_as_json(record, state))
     else:
@@ -26,7 +26,7 @@ def run(arguments: Namespace) -> None:
 
 
 @dataclass(frozen=True)
-class State:
+class Summary:
     """A study at one moment."""
 
     word: StudyState
@@ -42,12 +42,12 @@ class State:
     """The latest, the last one first."""
 
 
-def state_of(record: StudyRecord) -> State:
+def summary_of(record: StudyRecord) -> Summary:
     own = [trial for trial in record.trials if not trial.is_imported]
     front = pareto_front(record.trials, record.goals)
     reference = reference_point(record.trials, record.goals)
     failed = [trial for trial in own if trial.status is Status.FAILED]
-    return State(
+    return Summary(
         word=record.state,
         counts={status.value: sum(t.status is status for t in record.trials) for status in Status},
         unfinished=unfinished(record),
@@ -59,7 +59,7 @@ def state_of(record: StudyRecord) -> State:
     )
 
 
-def _screen(record: StudyRecord, state: State) -> str:
+def _screen(record: StudyRecord, state: Summary) -> str:
     own = [trial for trial in record.trials if not trial.is_imported]
     uncounted = record.uncounted
     ended = sum(trial.status.ended for trial in own) - len(uncounted)
@@ -81,9 +81,8 @@ def _screen(record: StudyRecord, state: State) -> str:
     for o in record.goals.objectives:
         of_best = state.best.get(o.name)
         value = "no result yet" if of_best is None else f"{number(of_best.metrics[o.name])}  (trial {of_best.label})"
-        threshold = "" if o.threshold is None else f", threshold {number(o.threshold)}"
         short = of_best is not None and not record.goals.meets_thresholds(of_best.metrics)
-        lines.append(folded(f"  best {o.name}  {value}  {o.goal}{threshold}" + (f"; {MISSES}" if short else "")))
+        lines.append(folded(f"  best {o.name}  {value}  {o.described}" + (f"; {MISSES}" if short else "")))
     none = none_feasible(record.trials, record.goals)
     if none is not None:
         lines.append(folded(f"  constraints  {one_line(none)}"))
@@ -100,7 +99,7 @@ def _screen(record: StudyRecord, state: State) -> str:
     return "\n".join(lines)
 
 
-def _counted(record: StudyRecord, state: State) -> str:
+def _counted(record: StudyRecord, state: Summary) -> str:
     left = {trial.number for trial in state.unfinished}
     pieces = []
     pending = {trial.number for trial in record.trials if trial.is_pending and trial.number not in left}
@@ -116,7 +115,7 @@ def _counted(record: StudyRecord, state: State) -> str:
     return ", ".join(pieces)
 
 
-def _as_json(record: StudyRecord, state: State) -> dict[str, Any]:
+def _as_json(record: StudyRecord, state: Summary) -> dict[str, Any]:
     return {
         "study": record.name,
         "state": state.word.value,

@@ -1,4 +1,4 @@
-"""Arithmetic on values of a configuration: ``model.width * model.depth``, ``sum(model.layers)``. Pure."""
+"""Arithmetic on values of a configuration: ``model.width * model.depth``, ``sum(model.layers)``."""
 
 import ast
 import math
@@ -40,7 +40,7 @@ def evaluate(text: str, value_of: Callable[[str], Any]) -> float:
     if not any(isinstance(node, ast.Name) and node.id not in _FUNCTIONS for node in ast.walk(tree)):
         raise ExpressionError("names no key of the configuration, and would be the same in every trial")
     try:
-        return number(_value(tree.body, value_of), text)
+        return checked_number(_value(tree.body, value_of), text)
     except ExpressionError:
         raise
     except (ArithmeticError, ValueError) as error:
@@ -79,14 +79,14 @@ def _call(name: str, arguments: list[Any]) -> Any:
         return len(of)
     if name in ("min", "max") and not of:
         raise ExpressionError(f"has {name}() of an empty list")
-    return _FUNCTIONS[name](number(entry, "") for entry in of)
+    return _FUNCTIONS[name](checked_number(entry, "") for entry in of)
 
 
 def _numeric(node: ast.expr, value_of: Callable[[str], Any]) -> float:
-    return number(_value(node, value_of), ast.unparse(node))
+    return checked_number(_value(node, value_of), ast.unparse(node))
 
 
-def number(value: Any, text: str) -> float:
+def checked_number(value: Any, text: str) -> float:
     """The value, which ``text`` stands for, if it is a finite number. Raises ExpressionError."""
     if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
         of = f"'{text:.50}' is" if text else "a list holds"

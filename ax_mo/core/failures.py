@@ -1,4 +1,4 @@
-"""When failures end a study: too many of them, or several in a row that are all alike. Pure."""
+"""When failures end a study: too many of them, or several in a row that are all alike."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""How many trials meet each constraint and threshold. Pure."""
+"""How many trials meet each constraint and threshold."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -26,9 +26,8 @@ def limits(trials: Sequence[Trial], goals: Goals) -> list[Limit]:
     ]
     for o in goals.objectives:
         if o.threshold is not None:
-            met = sum(not o.better(o.threshold, metrics[o.name]) for metrics in known)
-            text = f"{o.name} {'>=' if o.maximize else '<='} {o.threshold:g}"
-            found.append(Limit(text, "threshold", met, len(known)))
+            met = sum(not o.misses(metrics[o.name]) for metrics in known)
+            found.append(Limit(o.limit, "threshold", met, len(known)))
     if len(found) > 1:
         met = sum(goals.feasible(metrics) and goals.meets_thresholds(metrics) for metrics in known)
         found.append(Limit("all of them", "", met, len(known)))

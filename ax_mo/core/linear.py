@@ -1,4 +1,4 @@
-"""Linear inequalities as people write them: ``2*a.b + c.d <= 10``. Pure."""
+"""Linear inequalities as people write them: ``2*a.b + c.d <= 10``."""
 
 import math
 import re
@@ -55,7 +55,7 @@ class _Token:
 
 
 @dataclass(frozen=True)
-class Comparison:
+class LinearComparison:
     """``sum(weight * name) <relation> bound``, the relation as it was written."""
 
     terms: tuple[tuple[str, float], ...]
@@ -79,7 +79,7 @@ def parse_linear(text: str, key: str, node: str = "hydra.sweeper.", known: Colle
 
 def parse_comparison(
     text: str, where: str, relations: Sequence[str], examples: str, known: Collection[str] = ()
-) -> Comparison:
+) -> LinearComparison:
     """Parse one linear comparison by one of ``relations``. Raises ConfigError, which begins with ``where``.
 
     What is ``known`` is that of ``parse_linear``.
@@ -116,10 +116,10 @@ def parse_comparison(
     terms = tuple((name, weight) for name, weight in weights.items() if weight != 0.0)
     if not terms:
         raise wrong("names nothing to constrain")
-    return Comparison(terms, relation, right_constant - left_constant)
+    return LinearComparison(terms, relation, right_constant - left_constant)
 
 
-def quoted(name: str) -> str:
+def in_quotes(name: str) -> str:
     """The name in the first quotes that it does not hold itself."""
     quote = next((quote for quote in _QUOTES if quote not in name), "")
     return f"{quote}{name}{quote}"
@@ -154,8 +154,8 @@ def _refuse_pieces(tokens: Sequence[_Token], known: Collection[str], where: str)
             pieces = list(_tokens(name))
             if len(pieces) > 1 and token in pieces:
                 raise ConfigError(
-                    f"{where} names '{token.text}', which is a part of the name '{name}'. Write {quoted(name)} for the "
-                    f"whole name, or {quoted(token.text)} for a metric that is called so."
+                    f"{where} names '{token.text}', which is a part of the name '{name}'. Write {in_quotes(name)} for "
+                    f"the whole name, or {in_quotes(token.text)} for a metric that is called so."
                 )
 
 

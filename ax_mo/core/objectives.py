@@ -1,4 +1,4 @@
-"""What a study is after: objectives, thresholds and constraints on metrics. Pure."""
+"""What a study is after: objectives, thresholds and constraints on metrics."""
 
 import math
 import re
@@ -26,6 +26,20 @@ class Objective:
     @property
     def goal(self) -> str:
         return "maximize" if self.maximize else "minimize"
+
+    @property
+    def described(self) -> str:
+        """``maximize, threshold 0.9``, for people."""
+        return self.goal if self.threshold is None else f"{self.goal}, threshold {self.threshold:g}"
+
+    @property
+    def limit(self) -> str:
+        """The threshold as a condition, ``val_acc >= 0.9``; empty where there is none."""
+        return "" if self.threshold is None else f"{self.name} {'>=' if self.maximize else '<='} {self.threshold:g}"
+
+    def misses(self, value: float) -> bool:
+        """Whether the value is short of the threshold."""
+        return self.threshold is not None and self.better(self.threshold, value)
 
     def better(self, a: float, b: float) -> bool:
         return a > b if self.maximize else a < b
@@ -56,10 +70,7 @@ class Goals:
         return all(constraint.holds(metrics) for constraint in self.constraints)
 
     def meets_thresholds(self, metrics: Mapping[str, float]) -> bool:
-        return all(
-            objective.threshold is None or not objective.better(objective.threshold, metrics[objective.name])
-            for objective in self.objectives
-        )
+        return not any(objective.misses(metrics[objective.name]) for objective in self.objectives)
 
 
 def parse_goals(

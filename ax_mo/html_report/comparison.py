@@ -11,8 +11,8 @@ from ax_mo.core.trial import Trial
 from ax_mo.html_report.comparison_figures import Look, fronts, hypervolumes_by_trial, listed, look
 from ax_mo.html_report.document import Content, figure_json, rendered
 from ax_mo.html_report.rows import link
-from ax_mo.html_report.state import State, state_of, titles_of
-from ax_mo.html_report.text import clean, distinct, shown
+from ax_mo.html_report.state import StateText, state_of, titles_of
+from ax_mo.html_report.text import clean, distinct_labels, shown
 from ax_mo.results.comparison import Comparison, Side
 from ax_mo.trial.files import write_atomically
 
@@ -27,7 +27,7 @@ class Shown:
     title: str
     side: Side
     look: Look
-    state: State
+    state: StateText
     best: Mapping[str, Trial]
     settings: Mapping[str, str]
     """By what they are called; the same for all studies, empty where one has it not."""
@@ -51,7 +51,7 @@ def write_comparison(comparison: Comparison, path: Path) -> None:
 def comparison_html(comparison: Comparison, path: Path) -> str:
     """The page as text; ``path`` is where it will be, from which it links to the trials' directories."""
     titles = titles_of([side.record for side in comparison.sides])
-    names = distinct([clean(title) for title in titles], _NAME)
+    names = distinct_labels([clean(title) for title in titles], _NAME)
     content = Content()
     with content.part("tradeoff"):
         content.figures["tradeoff"] = figure_json(fronts(comparison, names))

@@ -8,7 +8,7 @@ from typing import Any
 from markupsafe import Markup
 
 from ax_mo.core.limits import Limit, counted, limits, none_feasible
-from ax_mo.core.pareto import pareto_front
+from ax_mo.core.pareto import by_first_objective, pareto_front
 from ax_mo.core.trial import Status, Trial
 from ax_mo.html_report.document import Content, figure_json, rendered
 from ax_mo.html_report.rows import Table, table_of
@@ -75,7 +75,7 @@ def report_html(record: StudyRecord, path: Path, fitted: bool = True, note: str 
     front: list[Trial] = []
     met: list[Limit] = []
     with content.part("front"):
-        front = _front(record)
+        front = by_first_objective(pareto_front(record.trials, record.goals), record.goals)
     with content.part("limits"):
         met = limits(record.trials, record.goals)
     return rendered(
@@ -163,21 +163,11 @@ def _model(record: StudyRecord, content: Content, fitted: bool, note: str) -> li
 # What the template shows as text
 
 
-def _front(record: StudyRecord) -> list[Trial]:
-    """From the best of the first objective."""
-    first = record.goals.objectives[0]
-    front = pareto_front(record.trials, record.goals)
-    return sorted(front, key=lambda trial: trial.metrics[first.name], reverse=first.maximize)
-
-
 _SHOWN = ("method", "n_trials", "n_jobs", "repeats", "early_stopping", "stop_when", "timeout_hours", "metrics")
 
 
 def _settings(record: StudyRecord) -> list[Setting]:
-    lines = [
-        Setting(o.name, f"{o.goal}{'' if o.threshold is None else f', threshold {o.threshold:g}'}")
-        for o in record.goals.objectives
-    ]
+    lines = [Setting(o.name, o.described) for o in record.goals.objectives]
     lines += [Setting("constraint", constraint.text) for constraint in record.goals.constraints]
     for name in _SHOWN:
         value = record.settings.get(name)

@@ -39,7 +39,7 @@ def titles_of(records: Sequence[StudyRecord]) -> list[str]:
 
 
 @dataclass(frozen=True)
-class State:
+class StateText:
     """How far a study is; neither ``running`` nor ``ended`` when something is left and nobody does it."""
 
     running: bool
@@ -47,18 +47,18 @@ class State:
     text: str
 
 
-def state_of(record: StudyRecord) -> State:
+def state_of(record: StudyRecord) -> StateText:
     state, total = record.state, record.n_trials
     own = [trial for trial in record.trials if not trial.is_imported]
     done = sum(trial.status.ended for trial in own) - len(record.uncounted)
     counts = _counts(record.trials, state)
     if state is StudyState.RUNNING:
-        return State(True, False, f"{state}: {counts}" + (f", of {total} trials" if total else ""))
+        return StateText(True, False, f"{state}: {counts}" + (f", of {total} trials" if total else ""))
     of = f"{done} of {total} trials" if total else f"{done} trials"
     if state is StudyState.ENDED:
         early = f" after {of} ({record.stop_reason})" if record.stop_reason else ""
-        return State(False, True, f"{state}{early}: {counts}")
-    return State(False, False, f"{state}, {of} ended: {counts}")
+        return StateText(False, True, f"{state}{early}: {counts}")
+    return StateText(False, False, f"{state}, {of} ended: {counts}")
 
 
 def _counts(trials: Sequence[Trial], state: StudyState) -> str:

@@ -1,4 +1,4 @@
-"""What trials returned, as text that is safe to show. Pure."""
+"""What trials returned, as text that is safe to show."""
 
 import html
 from collections.abc import Sequence
@@ -29,7 +29,7 @@ def shortened(text: str, most: int = _MOST) -> str:
     return text if len(text) <= most else text[: most - 1] + "…"
 
 
-def distinct(texts: Sequence[str], most: int) -> list[str]:
+def distinct_labels(texts: Sequence[str], most: int) -> list[str]:
     """The texts, each shortened so that no two are the same: with their ends, where their beginnings are alike."""
     short = [shortened(text, most) for text in texts]
     half = (most - 1) // 2

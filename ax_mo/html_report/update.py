@@ -37,10 +37,10 @@ def update_report(read: Callable[[], StudyRecord], path: Path, fitted: bool = Tr
     raises.
     """
     for _ in range(_MOST_TRIES):
-        before = identity(path)
+        before = file_version(path)
         whole = fitted or (note is None and has_model(path))
         text = report_html(read(), path, whole, note)
-        if replace_page(path, text, lambda before=before: identity(path) == before):  # type: ignore[misc]
+        if replace_page(path, text, lambda before=before: file_version(path) == before):  # type: ignore[misc]
             return
     replace_page(path, text, lambda: whole or note is not None or not has_model(path))
 
@@ -65,7 +65,7 @@ def has_model(path: Path) -> bool:
         return False
 
 
-def identity(path: Path) -> tuple[int, int, int] | None:
+def file_version(path: Path) -> tuple[int, int, int] | None:
     """Another one whenever the file was replaced."""
     try:
         about = path.stat()
@@ -124,10 +124,10 @@ def add_model(read: Callable[[], StudyRecord], path: Path) -> None:
 
     Ends this process, by SIGTERM to itself, once that or the page's directory is gone. Raises as ``write_plain``.
     """
-    plain = identity(path)
+    plain = file_version(path)
 
     def is_wanted() -> bool:
-        return plain is not None and identity(path) == plain and not is_held(path.parent)
+        return plain is not None and file_version(path) == plain and not is_held(path.parent)
 
     if is_wanted():
         with _only_while(is_wanted):

@@ -1,4 +1,4 @@
-"""Several studies of the same objectives, measured alike. Pure."""
+"""Several studies of the same objectives, measured alike."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace

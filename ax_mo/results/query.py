@@ -1,4 +1,4 @@
-"""Conditions on trials as people write them: ``num_params <= 50000``, ``model = cnn``. Pure."""
+"""Conditions on trials as people write them: ``num_params <= 50000``, ``model = cnn``."""
 
 import re
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""Taking one trial from many: the best in a metric under conditions, or the knee of the front. Pure."""
+"""Taking one trial from many: the best in a metric under conditions, or the knee of the front."""
 
 from collections.abc import Sequence
 from dataclasses import replace

@@ -8,7 +8,7 @@ from hydra.errors import HydraException
 from omegaconf import DictConfig, ListConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from ax_mo.core.expression import ExpressionError, evaluate, number
+from ax_mo.core.expression import ExpressionError, checked_number, evaluate
 from ax_mo.errors import ConfigError, closest
 from ax_mo.hydra_project.project import Project, all_keys, has_key, reason
 from ax_mo.search_space.sample import covering_points
@@ -81,6 +81,6 @@ def _value(name: str, key: str, config: DictConfig) -> float:
 
     try:
         # A key may hold signs that an expression would take apart.
-        return number(value_of(key), key) if has_key(config, key) else evaluate(key, value_of)
+        return checked_number(value_of(key), key) if has_key(config, key) else evaluate(key, value_of)
     except ExpressionError as error:
         raise ConfigError(f"{where}: '{key}' {error}.") from None

@@ -16,7 +16,7 @@ from ax_mo.results.files import ResultFiles
 from ax_mo.runner.runner import EndCause
 from ax_mo.sweep.create_trial import cannot_write
 from ax_mo.sweep.study import Study
-from ax_mo.terminal import Progress, Screen
+from ax_mo.terminal import Screen, StudyProgress
 from ax_mo.terminal.running import RunningTrials
 from ax_mo.trackers.process import Trackers
 from ax_mo.trial.metric_sources.differences import describe_differences
@@ -101,14 +101,14 @@ class ProgressTracker:
         self._best: dict[str, tuple[float, int]] = {}
         self._falls_short = False
 
-    def of(self, study: Study) -> Progress:
+    def of(self, study: Study) -> StudyProgress:
         trials = [study.trials[number] for number in sorted(study.trials)]
         known = sum(trial.status.has_metrics for trial in trials)
         if known and known != self._known:
             self._look(study, trials)
             self._known = known
         counts = {status: sum(trial.status is status for trial in trials) for status in Status}
-        return Progress(
+        return StudyProgress(
             n_trials=study.spec.settings.n_trials,
             completed=counts[Status.COMPLETED],
             failed=counts[Status.FAILED],

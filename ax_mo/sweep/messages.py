@@ -4,7 +4,7 @@ import shlex
 from collections.abc import Iterable, Sequence
 
 from ax_mo.core.limits import none_feasible
-from ax_mo.core.pareto import pareto_front
+from ax_mo.core.pareto import by_first_objective, pareto_front
 from ax_mo.core.trial import Trial
 from ax_mo.core.urls import redacted
 from ax_mo.results.files import PARETO, RESULTS, TRIALS
@@ -13,8 +13,7 @@ from ax_mo.storage.store import differences
 from ax_mo.sweep.spec import StudySpec
 from ax_mo.sweep.study import Study
 from ax_mo.sweep.termination import Ending
-from ax_mo.terminal import Conclusion, Progress
-from ax_mo.terminal.text import by_first_objective
+from ax_mo.terminal import Conclusion, StudyProgress
 
 
 def announcement(study: Study) -> str:
@@ -43,7 +42,7 @@ def notices(spec: StudySpec, trials: Iterable[int], fixed: Sequence[str]) -> lis
     return lines + [f"an override of every trial differs from the study's earlier trials: {line}" for line in changes]
 
 
-def conclusion(study: Study, progress: Progress, recipes: Recipes, ending: Ending | None) -> Conclusion:
+def conclusion(study: Study, progress: StudyProgress, recipes: Recipes, ending: Ending | None) -> Conclusion:
     """How the study ended, where its results are and how to go on."""
     spec, trials = study.spec, [study.trials[number] for number in sorted(study.trials)]
     front = pareto_front(trials, study.goals)
@@ -86,7 +85,7 @@ def _own(spec: StudySpec, study: Study) -> Trial | None:
     return next((t for t in known if t.generator == "config" or space.identity(t.point) in points), None)
 
 
-def _counts(progress: Progress) -> str:
+def _counts(progress: StudyProgress) -> str:
     stopped = f"{progress.stopped} stopped early, " if progress.stopped else ""
     return f"{progress.completed} completed, {stopped}{progress.failed} failed"
 

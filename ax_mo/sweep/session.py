@@ -59,7 +59,7 @@ from ax_mo.sweep.suggestions import Pace, Suggestions
 from ax_mo.sweep.termination import Ending
 from ax_mo.sweep.time_limits import TimeLimits
 from ax_mo.terminal import Screen
-from ax_mo.trackers import State, parse_trackers
+from ax_mo.trackers import StudyEnd, parse_trackers
 from ax_mo.trackers.env import study_tag, trial_environment
 from ax_mo.trackers.process import Trackers
 from ax_mo.warm_start.reader import new_imports
@@ -275,7 +275,7 @@ class Session:
             return
         report = self._sweep_dir / REPORT
         patience = _TRACKERS_PATIENCE_CANCELLED if self._ending is Ending.CANCELLED else _TRACKERS_PATIENCE
-        self._trackers.finish(report if report.exists() else None, _state(self._ending), patience)
+        self._trackers.finish(report if report.exists() else None, _study_end(self._ending), patience)
         self._trackers = None
 
     def write_report(self) -> None:
@@ -285,7 +285,7 @@ class Session:
             self._screen.header(f"ax_mo: {self.report.finish()}")
 
 
-def _state(ending: Ending | None) -> State:
+def _study_end(ending: Ending | None) -> StudyEnd:
     if ending is None:
-        return State.STOPPED
-    return State.INTERRUPTED if ending in (Ending.DRAINED, Ending.CANCELLED) else State.FINISHED
+        return StudyEnd.STOPPED
+    return StudyEnd.INTERRUPTED if ending in (Ending.DRAINED, Ending.CANCELLED) else StudyEnd.FINISHED

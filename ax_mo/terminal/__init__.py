@@ -8,24 +8,39 @@ from ax_mo.core.objectives import Goals
 from ax_mo.core.trial import Trial
 from ax_mo.terminal.conclusion import Conclusion
 from ax_mo.terminal.plain import PlainScreen
-from ax_mo.terminal.progress import Progress, Running
+from ax_mo.terminal.progress import Running, StudyProgress
 from ax_mo.terminal.terminal import draw, folded, table_lines, terminal_width, write_from_a_handler
 from ax_mo.terminal.text import (
     MISSES,
     NONE_MEETS,
-    by_first_objective,
     clock,
     front_table,
-    plain,
     printable,
     text_table,
+    value_text,
     values_of,
 )
 
 __all__ = [
-    "MISSES", "NONE_MEETS", "Conclusion", "PlainScreen", "Progress", "Running", "Screen", "by_first_objective", "clock",
-    "draw", "folded", "front_table", "plain", "printable", "screen_for_this_terminal", "table_lines",
-    "terminal_width", "text_table", "values_of", "write_from_a_handler",
+    "MISSES",
+    "NONE_MEETS",
+    "Conclusion",
+    "PlainScreen",
+    "Running",
+    "Screen",
+    "StudyProgress",
+    "clock",
+    "draw",
+    "folded",
+    "front_table",
+    "printable",
+    "screen_for_this_terminal",
+    "table_lines",
+    "terminal_width",
+    "text_table",
+    "value_text",
+    "values_of",
+    "write_from_a_handler",
 ]  # fmt: skip
 
 
@@ -41,7 +56,7 @@ class Screen(Protocol):
     def ended(self, trial: Trial, goals: Goals, alike: Trial | None = None) -> None:
         """``alike`` is a trial that was shown before and failed by the same error."""
 
-    def update(self, progress: Progress) -> None: ...
+    def update(self, progress: StudyProgress) -> None: ...
     def close(self) -> None: ...
     def conclude(self, conclusion: Conclusion) -> None: ...
 

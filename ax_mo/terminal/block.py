@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from rich.text import Text
 
 from ax_mo.core.objectives import Goals
-from ax_mo.terminal.progress import Progress, Running
+from ax_mo.terminal.progress import Running, StudyProgress
 from ax_mo.terminal.text import NONE_MEETS, clock, printable
 
 _WIDEST_BAR = 24
@@ -13,7 +13,9 @@ _MOST_RUNNING = 8
 _MOST_METRICS = 3
 
 
-def block(progress: Progress, elapsed: float, eta: float | None, width: int, height: int, goals: Goals | None) -> Text:
+def block(
+    progress: StudyProgress, elapsed: float, eta: float | None, width: int, height: int, goals: Goals | None
+) -> Text:
     """``goals`` decides which metrics of a running trial come first."""
     lines = [_bar(progress, elapsed, eta, width), *_results(progress)]
     room = max(1, min(_MOST_RUNNING, height - len(lines) - 3))
@@ -26,7 +28,7 @@ def block(progress: Progress, elapsed: float, eta: float | None, width: int, hei
     return Text("\n").join(lines)
 
 
-def _bar(progress: Progress, elapsed: float, eta: float | None, width: int) -> Text:
+def _bar(progress: StudyProgress, elapsed: float, eta: float | None, width: int) -> Text:
     """The pieces that fit, the most important first; the bar takes what is left."""
     workers = "" if progress.workers is None else f"/{progress.workers}"
     pieces = [
@@ -56,7 +58,7 @@ def _bar(progress: Progress, elapsed: float, eta: float | None, width: int) -> T
     return line
 
 
-def _results(progress: Progress) -> list[Text]:
+def _results(progress: StudyProgress) -> list[Text]:
     if progress.hypervolume is None:
         return []
     if not progress.front:

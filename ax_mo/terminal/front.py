@@ -7,10 +7,11 @@ from rich.console import RenderableType
 from rich.text import Text
 
 from ax_mo.core.objectives import Goals, Objective
+from ax_mo.core.pareto import by_first_objective
 from ax_mo.core.repeats import standard_errors
 from ax_mo.core.trial import Trial
 from ax_mo.terminal.columns import Column, fitted
-from ax_mo.terminal.text import by_first_objective, printable, short
+from ax_mo.terminal.text import printable, short
 
 
 def rich_front(
@@ -26,7 +27,7 @@ def rich_front(
     rows = [*ordered, *below]
     columns = [Column("trial", [_label(trial, own) for trial in rows])]
     columns += [Column(_title(o), [_objective(trial, o, front) for trial in rows]) for o in goals.objectives]
-    thresholds = [_limit(o) for o in goals.objectives if o.threshold is not None]
+    thresholds = [printable(o.limit) for o in goals.objectives if o.threshold is not None]
     if thresholds:
         columns.append(Column("ok", [_mark(trial, goals) for trial in rows], right=False))
     constrained = goals.required[len(goals.objectives) :]
@@ -41,10 +42,6 @@ def rich_front(
 
 def _title(objective: Objective) -> str:
     return f"{printable(objective.name)} {'↑' if objective.maximize else '↓'}"
-
-
-def _limit(objective: Objective) -> str:
-    return f"{printable(objective.name)} {'≥' if objective.maximize else '≤'} {objective.threshold:g}"
 
 
 def _is_numeric(key: str, trials: Sequence[Trial]) -> bool:
@@ -67,8 +64,7 @@ def _objective(trial: Trial, objective: Objective, front: Sequence[Trial]) -> Te
     text = _number(trial, objective.name)
     if not any(objective.better(other.metrics[objective.name], value) for other in front):
         return Text(text, style="bold green")
-    missed = objective.threshold is not None and objective.better(objective.threshold, value)
-    return Text(text, style="dim" if missed else "")
+    return Text(text, style="dim" if objective.misses(value) else "")
 
 
 def _number(trial: Trial, name: str) -> str:

@@ -16,7 +16,7 @@ from ax_mo.core.trial import Status, Trial
 from ax_mo.terminal.block import block
 from ax_mo.terminal.conclusion import Conclusion
 from ax_mo.terminal.front import rich_front
-from ax_mo.terminal.progress import Progress
+from ax_mo.terminal.progress import StudyProgress
 from ax_mo.terminal.text import printable, printable_lines
 
 
@@ -66,7 +66,7 @@ class LiveScreen:
         for line in trial.stderr_tail.splitlines()[-5:]:
             self._print(f"  {printable(line)}", style="dim")
 
-    def update(self, progress: Progress) -> None:
+    def update(self, progress: StudyProgress) -> None:
         now = time.monotonic()
         if self._ended_before is None:
             self._ended_before = progress.ended
@@ -109,6 +109,6 @@ class LiveScreen:
         with suppress(OSError, ValueError):
             draw()
 
-    def _eta(self, progress: Progress, elapsed: float) -> float | None:
+    def _eta(self, progress: StudyProgress, elapsed: float) -> float | None:
         here = progress.ended - (self._ended_before or 0)
         return elapsed / here * (progress.n_trials - progress.ended) if here > 0 else None

@@ -5,7 +5,7 @@ import sys
 from ax_mo.core.objectives import Goals
 from ax_mo.core.trial import Status, Trial
 from ax_mo.terminal.conclusion import Conclusion
-from ax_mo.terminal.progress import Progress
+from ax_mo.terminal.progress import StudyProgress
 from ax_mo.terminal.text import front_table, printable, printable_lines, values_of
 
 
@@ -47,7 +47,7 @@ class PlainScreen:
             for line in trial.stderr_tail.splitlines()[-5:]:
                 _say(f"ax_mo:   {printable(line)}")
 
-    def update(self, progress: Progress) -> None:
+    def update(self, progress: StudyProgress) -> None:
         pass
 
     def close(self) -> None:

@@ -20,7 +20,7 @@ class Running:
 
 
 @dataclass(frozen=True)
-class Progress:
+class StudyProgress:
     """How far a study is. ``best`` holds value and trial number per objective.
 
     ``best_falls_short``: no trial meets every threshold, and so those of ``best`` do not either.

@@ -1,9 +1,10 @@
-"""Values, tables and times as text. Pure."""
+"""Values, tables and times as text."""
 
 from collections.abc import Sequence
 from typing import Any
 
 from ax_mo.core.objectives import Goals
+from ax_mo.core.pareto import by_first_objective
 from ax_mo.core.repeats import standard_errors
 from ax_mo.core.trial import Trial
 from ax_mo.hydra_project.overrides import as_text
@@ -40,12 +41,6 @@ def clock(seconds: float) -> str:
     return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
 
 
-def by_first_objective(front: Sequence[Trial], goals: Goals) -> list[Trial]:
-    """From the best value of the first objective to its worst."""
-    first = goals.objectives[0]
-    return sorted(front, key=lambda trial: trial.metrics[first.name], reverse=first.maximize)
-
-
 def front_table(front: Sequence[Trial], goals: Goals, keys: Sequence[str]) -> str:
     """The Pareto front as a table, sorted by the first objective from its best; constrained metrics come second."""
     rows = [
@@ -72,7 +67,7 @@ def text_table(header: Sequence[str], rows: Sequence[Sequence[str]], right: bool
     )
 
 
-def plain(value: Any) -> str:
+def value_text(value: Any) -> str:
     """A parameter's value as Hydra writes it: true, null, and text without quotes."""
     if isinstance(value, bool):
         return str(value).lower()
@@ -81,5 +76,5 @@ def plain(value: Any) -> str:
 
 def short(value: Any) -> str:
     """A parameter's value in at most a few letters."""
-    text = f"{value:.4g}" if isinstance(value, float) else printable(plain(value))
+    text = f"{value:.4g}" if isinstance(value, float) else printable(value_text(value))
     return text if len(text) <= _LONGEST_VALUE else text[: _LONGEST_VALUE - 1] + "…"

@@ -33,7 +33,7 @@ _MOST_BYTES = 64 * 2**20
 """A line for each trial."""
 
 
-class State(StrEnum):
+class StudyEnd(StrEnum):
     """How a sweeper has left its study."""
 
     FINISHED = "finished"
@@ -58,7 +58,7 @@ class Tracker(Protocol):
     def front(self, numbers: Sequence[int], hypervolume: float) -> None:
         """The Pareto front has changed: it holds the trials of these numbers, and no others."""
 
-    def finished(self, record: "StudyRecord", report: Path | None, state: State) -> None:
+    def finished(self, record: "StudyRecord", report: Path | None, state: StudyEnd) -> None:
         """The sweeper ends, and every trial was told of. ``report`` is the study's page, where there is one."""
 
 

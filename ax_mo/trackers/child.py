@@ -18,7 +18,7 @@ from ax_mo.core.failures import in_order_of_end
 from ax_mo.core.pareto import hypervolume, pareto_front, reference_point
 from ax_mo.storage.snapshot import StudyRecord, record_of
 from ax_mo.storage.store import read_studies
-from ax_mo.trackers import TRACKERS, State, Tracker
+from ax_mo.trackers import TRACKERS, StudyEnd, Tracker
 from ax_mo.trackers.env import StudyTag
 
 # After an error, single trials wait: a server that does not answer must not hold the end up.
@@ -33,7 +33,7 @@ _LASTING = (errno.EEXIST, errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.EACCE
 _PASSING = ("INTERNAL_ERROR", "TEMPORARILY_UNAVAILABLE", "REQUEST_LIMIT_EXCEEDED")
 
 
-def main() -> None:
+def run_tracker() -> None:
     """The first line says of which study; each further one that it has changed, and the last how it has ended."""
     os.nice(5)  # trials first
     answers = os.fdopen(os.dup(1), "w", buffering=1)
@@ -85,7 +85,7 @@ class _Child:
         while True:
             try:
                 tracker, record = self._log()
-                tracker.finished(record, report, State(end["state"]))
+                tracker.finished(record, report, StudyEnd(end["state"]))
             except Exception as error:
                 self._is_behind = True
                 if not _may_pass(error) or time.monotonic() + 2 * _TRY_AGAIN_SECONDS > end["deadline"]:

@@ -1,4 +1,4 @@
-"""What a trial's own loggers find in its environment, so that their runs are grouped by study. Pure."""
+"""What a trial's own loggers find in its environment, so that their runs are grouped by study."""
 
 import hashlib
 import json

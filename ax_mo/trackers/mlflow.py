@@ -19,10 +19,9 @@ import mlflow
 from mlflow.entities import Metric, Param, RunTag
 from mlflow.exceptions import MlflowException
 
-from ax_mo.core.objectives import Objective
 from ax_mo.core.trial import Status, Trial
 from ax_mo.storage.snapshot import StudyRecord
-from ax_mo.trackers import Kept, State
+from ax_mo.trackers import Kept, StudyEnd
 from ax_mo.trackers.env import (
     ATTEMPT_TAG,
     MLFLOW_PARENT,
@@ -39,7 +38,7 @@ PARETO_TAG = "ax_mo.pareto"
 STATUS_TAG = "ax_mo.status"
 
 _STATUS = {Status.COMPLETED: "FINISHED", Status.FAILED: "FAILED", Status.EARLY_STOPPED: "KILLED"}
-_STATE = {State.FINISHED: "FINISHED", State.INTERRUPTED: "KILLED", State.STOPPED: "FAILED"}
+_STATE = {StudyEnd.FINISHED: "FINISHED", StudyEnd.INTERRUPTED: "KILLED", StudyEnd.STOPPED: "FAILED"}
 # MLflow's limits: of a param's value in its oldest servers that matter, and of what one request may hold.
 _LONGEST_PARAM = 500
 _MOST_AT_ONCE = 100
@@ -79,7 +78,7 @@ class MlflowTracker:
     def started(self, record: StudyRecord) -> str | None:
         parent = self._parent()
         self._client.update_run(parent, status="RUNNING")
-        asked = {f"objective {o.name}": _goal(o) for o in record.goals.objectives}
+        asked = {f"objective {o.name}": o.described for o in record.goals.objectives}
         asked |= {f"space {key}": text for key, text in record.space.describe().items()}
         constraints = [constraint.text for constraint in record.goals.constraints]
         if constraints:
@@ -117,7 +116,7 @@ class MlflowTracker:
         metrics = {"pareto_points": float(len(numbers)), "hypervolume": hypervolume}
         self._log(self._parent(), {}, metrics, step=len(runs))
 
-    def finished(self, record: StudyRecord, report: Path | None, state: State) -> None:
+    def finished(self, record: StudyRecord, report: Path | None, state: StudyEnd) -> None:
         parent = self._parent()
         self._adopt(parent)
         if report is not None:
@@ -279,7 +278,3 @@ def _text(value: Any) -> str:
 
 def _milliseconds(moment: str | None) -> int | None:
     return None if moment is None else int(datetime.fromisoformat(moment).timestamp() * 1000)
-
-
-def _goal(objective: Objective) -> str:
-    return objective.goal if objective.threshold is None else f"{objective.goal}, threshold {objective.threshold:g}"

@@ -11,14 +11,14 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from ax_mo.trackers import FOLDER, State
+from ax_mo.trackers import FOLDER, StudyEnd
 from ax_mo.trackers.env import StudyTag
 
 # What a process inherits from a sweeper that runs inside a W&B run of its own: whose connection it must not share.
 _NOT_INHERITED = ("WANDB_SERVICE",)
 
 # Where this package is found here, it is found there, too.
-_CHILD = "import sys; sys.path.append(sys.argv[1]); from ax_mo.trackers.child import main; main()"
+_CHILD = "import sys; sys.path.append(sys.argv[1]); from ax_mo.trackers.child import run_tracker; run_tracker()"
 
 
 class Trackers:
@@ -68,7 +68,7 @@ class Trackers:
         for child in self._children:
             child.read()
 
-    def finish(self, report: Path | None, state: State, patience: float) -> None:
+    def finish(self, report: Path | None, state: StudyEnd, patience: float) -> None:
         """Let them finish for ``patience`` seconds in all, or until Ctrl-C; then they are ended."""
         deadline = time.monotonic() + patience
         end = {"report": None if report is None else str(report), "state": state.value, "deadline": deadline}

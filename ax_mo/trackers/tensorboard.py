@@ -23,7 +23,7 @@ from tensorboard.summary.writer.record_writer import RecordWriter
 from ax_mo.core.trial import Status, Trial
 from ax_mo.search_space.parameters import Choice, Parameter, Range
 from ax_mo.storage.snapshot import StudyRecord
-from ax_mo.trackers import Kept, State
+from ax_mo.trackers import Kept, StudyEnd
 from ax_mo.trackers.env import StudyTag
 
 FOLDER = "tensorboard"
@@ -76,7 +76,7 @@ class TensorBoardTracker:
             self._kept.save(front=sorted(self._front))
         self._write("", [_scalar("ax_mo/hypervolume", hypervolume)], len(self._logged))
 
-    def finished(self, record: StudyRecord, report: Path | None, state: State) -> None:
+    def finished(self, record: StudyRecord, report: Path | None, state: StudyEnd) -> None:
         pass
 
     def _write(self, folder: str, summaries: Sequence[Summary], step: int = 0) -> None:

@@ -15,7 +15,7 @@ import wandb
 from ax_mo.core.pareto import pareto_front
 from ax_mo.core.trial import Trial
 from ax_mo.storage.snapshot import StudyRecord
-from ax_mo.trackers import Kept, State
+from ax_mo.trackers import Kept, StudyEnd
 from ax_mo.trackers.env import StudyTag
 
 
@@ -47,7 +47,7 @@ class WandbTracker:
     def front(self, numbers: Sequence[int], hypervolume: float) -> None:
         self._run().log({"pareto_points": len(numbers), "hypervolume": hypervolume})
 
-    def finished(self, record: StudyRecord, report: Path | None, state: State) -> None:
+    def finished(self, record: StudyRecord, report: Path | None, state: StudyEnd) -> None:
         run = self._run()
         run.log({"trials": _table(record)})
         run.summary["state"] = state.value
@@ -55,7 +55,7 @@ class WandbTracker:
             artifact = wandb.Artifact(f"report-{self._tag.id}", type="report")
             artifact.add_file(str(report))
             run.log_artifact(artifact)
-        run.finish(exit_code=1 if state is State.STOPPED else 0)
+        run.finish(exit_code=1 if state is StudyEnd.STOPPED else 0)
 
     def _run(self) -> Any:
         """The study's run; the one of an earlier sweeper goes on."""

@@ -6,7 +6,7 @@ import pytest
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import OmegaConf
 
-from ax_mo.core.linear import LinearConstraint, parse_linear, quoted
+from ax_mo.core.linear import LinearConstraint, in_quotes, parse_linear
 from ax_mo.errors import ConfigError
 
 
@@ -145,7 +145,7 @@ def test_any_name_may_be_quoted(name: str, quote: str) -> None:
 
 @pytest.mark.parametrize("name", ["a`b", "it's", 'the "best"', "it's `so`", "plain"])
 def test_quoted_is_read_back_as_the_name(name: str) -> None:
-    assert parsed(f"{quoted(name)} <= 3") == ({name: 1.0}, 3.0)
+    assert parsed(f"{in_quotes(name)} <= 3") == ({name: 1.0}, 3.0)
 
 
 @pytest.mark.parametrize("name", ["ünï", "größe", "精度", "R²", "val/acc@1", "η.0"])

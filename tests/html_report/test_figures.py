@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from ax_mo.cli.status import state_of
+from ax_mo.cli.status import summary_of
 from ax_mo.core.objectives import parse_goals
 from ax_mo.core.pareto import hypervolume, hypervolumes_so_far, pareto_front, reference_point
 from ax_mo.core.trial import Status
@@ -144,7 +144,7 @@ def test_hypervolume_after_each_trial_is_the_exact_one(objectives):
 def test_hypervolume_of_the_page_is_that_of_the_status(objectives):
     of = study(NOWHERE, 40, objectives)
     drawn = figures.hypervolume_trace(of).data[0]
-    assert drawn.y[-1] == pytest.approx(state_of(of).hypervolume, rel=1e-12)
+    assert drawn.y[-1] == pytest.approx(summary_of(of).hypervolume, rel=1e-12)
 
 
 def test_configuration_is_a_line_on_the_hypervolume():

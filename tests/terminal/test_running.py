@@ -8,7 +8,7 @@ import pytest
 from ax_mo.core.trial import Status, TrialRun
 from ax_mo.terminal import running
 from ax_mo.terminal.block import block
-from ax_mo.terminal.progress import Progress
+from ax_mo.terminal.progress import StudyProgress
 from ax_mo.terminal.running import RunningTrials
 from ax_mo.trial.curve import append
 from ax_mo.trial.files import CURVE
@@ -73,6 +73,6 @@ def test_run_that_waits_for_its_turn_is_pending(tmp_path: Path) -> None:
     view = RunningTrials(lambda run: tmp_path / run.directory, {})
     (shown,) = view.look([replace(RUN, started=None)])
     assert shown.is_pending
-    progress = Progress(n_trials=4, completed=0, failed=0, running=2, pending=1, workers=2, trials=(shown,))
+    progress = StudyProgress(n_trials=4, completed=0, failed=0, running=2, pending=1, workers=2, trials=(shown,))
     drawn = block(progress, 1.0, None, 120, 40, None).plain
     assert "1/2 running  1 pending" in drawn and "trial 3  pending" in drawn

@@ -10,7 +10,7 @@ from rich.console import Console
 
 from ax_mo.core.objectives import parse_goals
 from ax_mo.core.trial import Status, Trial
-from ax_mo.terminal import Conclusion, PlainScreen, Progress, Running, screen_for_this_terminal
+from ax_mo.terminal import Conclusion, PlainScreen, Running, StudyProgress, screen_for_this_terminal
 from ax_mo.terminal.block import block
 from ax_mo.terminal.live import LiveScreen
 from tests.support.trials import make_trial
@@ -65,7 +65,7 @@ def test_table_is_aligned_and_marks_thresholds_and_the_projects_own_configuratio
     assert [line.split()[:4] for line in (best, second, third)] == [
         ["4", "0.9375", "4000", "✓"], ["2", "0.875", "2000", "✓"], ["1", "0.75", "1000", "·"],
     ]  # fmt: skip
-    assert "ok: val_acc ≥ 0.8" in lines
+    assert "ok: val_acc >= 0.8" in lines
     assert set(rule) == {"─", " "}
     assert own.split()[:4] == ["start", "0", "0.85", "3000"]
     end = header.index("num_params ↓") + len("num_params ↓")
@@ -122,7 +122,7 @@ def test_constraints_that_no_trial_meets_are_said_at_the_end(capsys: pytest.Capt
     assert f"\nNo Pareto front: {none}\n" in capsys.readouterr().out
 
 
-PROGRESS = Progress(
+PROGRESS = StudyProgress(
     48, 11, 1, 3, 2, 4, 0.125, {"val_acc": (0.9375, 4), "num_params": (1000.0, -1)}, 4,
     (
         Running("12", ("model.hidden1=128", "optim.lr=0.01"), {"loss": 0.5, "val_acc": 0.91}, 3, 31.0),

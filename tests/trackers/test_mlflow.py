@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from ax_mo.trackers import State
+from ax_mo.trackers import StudyEnd
 from ax_mo.trackers.env import StudyTag, trial_environment
 
 from .conftest import begin, record, trial
@@ -49,7 +49,7 @@ def test_resume_goes_on_with_the_same_run_and_makes_up_for_what_is_missing(tmp_p
     again = tracker(tmp_path, experiment)
     assert begin(again, tmp_path, trial(0), trial(1)) == parent
     again.front([1], 0.2)
-    again.finished(record(tmp_path, trial(0), trial(1)), None, State.INTERRUPTED)
+    again.finished(record(tmp_path, trial(0), trial(1)), None, StudyEnd.INTERRUPTED)
     found = runs(experiment)
     assert set(found) == {"nas", "trial 0", "trial 1"}
     assert found["nas"].info.status == "KILLED"
@@ -105,7 +105,7 @@ def test_run_that_was_made_without_an_answer_is_not_made_again(
         with pytest.raises(ConnectionError):
             step()
         step()
-    log.finished(record(tmp_path, done), None, State.FINISHED)
+    log.finished(record(tmp_path, done), None, StudyEnd.FINISHED)
     found = runs(experiment)
     assert set(found) == {"nas", "trial 0"}
     assert found["trial 0"].data.metrics == done.metrics and found["trial 0"].info.status == "FINISHED"
@@ -129,7 +129,7 @@ def test_run_that_the_trial_made_itself_is_completed_and_not_doubled(
             with mlflow.start_run(run_name=f"fold {attempt}", nested=True):
                 pass
     log.ended(replace(trial(0), attempt=2, samples=()))
-    log.finished(record(tmp_path, trial(0)), None, State.FINISHED)
+    log.finished(record(tmp_path, trial(0)), None, StudyEnd.FINISHED)
     found = runs(experiment)
     # The nested run has the trial's tags, too: then none of the two is the trial's alone.
     assert found["fold 2"].data.tags["mlflow.parentRunId"] == found["mine 2"].info.run_id
@@ -150,7 +150,7 @@ def test_all_runs_are_found_however_many_there_are(
         monkeypatch.delenv("MLFLOW_RUN_CONTEXT")
     log = tracker(tmp_path, experiment)
     parent = log.started(record(tmp_path))
-    log.finished(record(tmp_path), None, State.FINISHED)
+    log.finished(record(tmp_path), None, StudyEnd.FINISHED)
     found = runs(experiment)
     assert {found[f"mine {number}"].data.tags["mlflow.parentRunId"] for number in range(5)} == {parent}
 

@@ -13,7 +13,7 @@ import pytest
 from ax_mo.core.trial import Status
 from ax_mo.storage.snapshot import about
 from ax_mo.storage.store import Definition, Store
-from ax_mo.trackers import State
+from ax_mo.trackers import StudyEnd
 from ax_mo.trackers.env import StudyTag
 from ax_mo.trackers.process import Trackers
 
@@ -94,7 +94,7 @@ def test_study_is_a_run_with_one_for_each_trial_below_it(
         log.ended(ended)
     log.front([1], 0.25)
     (tmp_path / "report.html").write_text("<p>")
-    log.finished(record(tmp_path, done, failed, stopped), tmp_path / "report.html", State.FINISHED)
+    log.finished(record(tmp_path, done, failed, stopped), tmp_path / "report.html", StudyEnd.FINISHED)
     found = runs(server)
     assert found["nas"].info.run_id == parent and found["nas"].info.status == "FINISHED"
     params = found["nas"].data.params
@@ -121,14 +121,14 @@ def test_outage_costs_nothing_that_the_end_or_a_resume_cannot_make_up_for(server
     study.ended(1)
     wait_for(lambda: study.log.tick() or study.notices)
     assert "the study goes on" in study.notices[0]
-    study.log.finish(None, State.FINISHED, 3.0)
+    study.log.finish(None, StudyEnd.FINISHED, 3.0)
     assert study.notices[-1].endswith("a resume logs what is missing") and len(study.notices) <= 3
 
     study.sweeper()
     study.ended(2)
     wait_for(lambda: study.log.tick() or len(study.notices) > 3)
     threading.Timer(1.0, server.start).start()
-    study.log.finish(None, State.FINISHED, 180.0)
+    study.log.finish(None, StudyEnd.FINISHED, 180.0)
     assert states(server) == {
         "nas": ("FINISHED", None), "trial 0": ("FINISHED", "false"), "trial 1": ("FINISHED", None),
         "trial 2": ("FINISHED", "true"),
@@ -143,10 +143,10 @@ def test_password_of_the_server_is_in_no_file_and_no_notice(
     monkeypatch.setenv("MLFLOW_TRACKING_URI", server.address.replace("//", "//someone:s3%2Fcret@"))
     study = Study(tmp_path / "sweep")
     study.ended(0)
-    study.log.finish(None, State.FINISHED, 60.0)
+    study.log.finish(None, StudyEnd.FINISHED, 60.0)
     assert states(server)["trial 0"] == ("FINISHED", "true") and study.notices == []
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://someone:s3%2Fcret@127.0.0.1:9")  # where nobody answers
-    study.sweeper().finish(None, State.FINISHED, 3.0)
+    study.sweeper().finish(None, StudyEnd.FINISHED, 3.0)
     assert study.notices
     files = [path for path in study.directory.rglob("*") if path.is_file()]
     assert any(path.name == "mlflow.json" for path in files)

@@ -12,7 +12,7 @@ from ax_mo.core.trial import TrialRun
 from ax_mo.errors import ConfigError
 from ax_mo.storage.snapshot import about
 from ax_mo.storage.store import Definition, Store
-from ax_mo.trackers import State, parse_trackers
+from ax_mo.trackers import StudyEnd, parse_trackers
 from ax_mo.trackers.process import Trackers
 
 from .conftest import GOALS, SPACE, TAG, trial
@@ -40,7 +40,7 @@ def test_what_happens_reaches_the_tracker(tmp_path: Path) -> None:
     for number in (1, 2):
         add(tmp_path, trial(number))
         log.changed()
-    log.finish(None, State.FINISHED, 60.0)
+    log.finish(None, StudyEnd.FINISHED, 60.0)
     assert notices == []
     assert {path.name for path in (tmp_path / "tensorboard").glob("trial_*")} == {"trial_0", "trial_1", "trial_2"}
 
@@ -51,7 +51,7 @@ def test_failure_is_told_once(tmp_path: Path) -> None:
     log = trackers(tmp_path, notices, "tensorboard")
     for _ in range(2):
         log.changed()
-    log.finish(None, State.FINISHED, 60.0)
+    log.finish(None, StudyEnd.FINISHED, 60.0)
     first, last = notices
     assert first.startswith("tensorboard: ") and "the study goes on" in first
     assert last.startswith("tensorboard: ") and last.endswith("a resume logs what is missing")
@@ -64,7 +64,7 @@ def test_tracker_that_hangs_is_ended(tmp_path: Path) -> None:
     process.suspend()
     for _ in range(30_000):  # more than a pipe holds
         log.changed()
-    log.finish(None, State.FINISHED, 1.0)
+    log.finish(None, StudyEnd.FINISHED, 1.0)
     assert notices == ["tensorboard: did not finish in time and was left; a resume logs what is missing"]
 
 

@@ -8,7 +8,7 @@ from tensorboard.plugins.hparams import api_pb2, metadata
 from tensorboard.plugins.hparams.plugin_data_pb2 import HParamsPluginData
 
 from ax_mo.core.trial import Status
-from ax_mo.trackers import State
+from ax_mo.trackers import StudyEnd
 from ax_mo.trackers.tensorboard import PARETO, TensorBoardTracker
 
 from .conftest import TAG, begin, record, trial
@@ -29,7 +29,7 @@ def test_tab_is_filled(tmp_path: Path) -> None:
     log.ended(trial(0))
     log.ended(trial(1, Status.FAILED))
     log.front([0], 0.25)
-    log.finished(record(tmp_path, trial(0), trial(1, Status.FAILED)), None, State.FINISHED)
+    log.finished(record(tmp_path, trial(0), trial(1, Status.FAILED)), None, StudyEnd.FINISHED)
 
     study = read(tmp_path / "tensorboard")
     experiment = plugin_data(study, metadata.EXPERIMENT_TAG).experiment

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from ax_mo.core.trial import Status
-from ax_mo.trackers import State
+from ax_mo.trackers import StudyEnd
 
 from .conftest import TAG, begin, record, trial
 
@@ -78,12 +78,12 @@ def test_study_is_a_run_of_its_group_and_goes_on_after_a_resume(tmp_path: Path) 
     first.started(record(tmp_path))
     first.ended(trial(0))
     first.front([0], 0.25)
-    first.finished(record(tmp_path, trial(0)), None, State.INTERRUPTED)
+    first.finished(record(tmp_path, trial(0)), None, StudyEnd.INTERRUPTED)
     time.sleep(1.1)  # W&B names an offline run's folder by the second
     again = WandbTracker(TAG, tmp_path)
     begin(again, tmp_path, trial(0), trial(1, Status.FAILED))
     (tmp_path / "report.html").write_text("<p>")
-    again.finished(record(tmp_path, trial(0), trial(1, Status.FAILED)), tmp_path / "report.html", State.FINISHED)
+    again.finished(record(tmp_path, trial(0), trial(1, Status.FAILED)), tmp_path / "report.html", StudyEnd.FINISHED)
 
     records = written(tmp_path)
     started = [record.run for record in records if record.WhichOneof("record_type") == "run"]
