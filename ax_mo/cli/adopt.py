@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
-from ax_mo.cli.shared import say, standing, study_at, trial_named
+from ax_mo.cli.shared import say, study_at, trial_named
 from ax_mo.core.process import Identity, alive, identity
 from ax_mo.core.trial import Status, TrialRun
 from ax_mo.errors import AxMoError
+from ax_mo.results.standing import standing
 from ax_mo.runner.elsewhere import declare_lost, out_of_reach, silence
 from ax_mo.runner.outcome import result_of
 from ax_mo.runner.torchx_app import LOCAL

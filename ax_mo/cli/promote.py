@@ -14,7 +14,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from ax_mo.cli.lines import from_here
 from ax_mo.cli.promoted_place import Found, Place, find, keys_for, place_of
-from ax_mo.cli.shared import UNFINISHED, new_file, one_line, say, standing, study_at, trial_named
+from ax_mo.cli.shared import new_file, one_line, say, study_at, trial_named
 from ax_mo.core.trial import Status, Trial
 from ax_mo.errors import AxMoError
 from ax_mo.hydra_project.config_diff import Difference, Ran, composed_run, differences, saved, text
@@ -28,6 +28,7 @@ from ax_mo.results.promote import (
     sweeps,
     take_additions,
 )
+from ax_mo.results.standing import UNFINISHED, standing
 from ax_mo.storage.snapshot import StudyRecord
 from ax_mo.terminal import printable
 from ax_mo.trial.files import write_atomically

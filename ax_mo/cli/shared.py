@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from ax_mo.core.trial import Status, Trial
+from ax_mo.core.trial import Trial
 from ax_mo.core.urls import STUDY
 from ax_mo.errors import AxMoError, StudyLost
 from ax_mo.results.files import TRIALS
@@ -116,24 +116,6 @@ def say_exactly(text: str) -> None:
 
 def number(value: float) -> str:
     return f"{value:.6g}"
-
-
-def standing(trial: Trial, is_running: bool) -> str:
-    """Where a trial stands, in words. Without a sweeper, nobody knows what runs."""
-    if trial.status in (Status.ASKED, Status.RUNNING) and not is_running:
-        return UNFINISHED
-    return WORDS.get(trial.status, trial.status.value)
-
-
-WORDS = {Status.EARLY_STOPPED: "stopped early", Status.ASKED: "about to start"}
-UNFINISHED = "unfinished"
-
-
-def unfinished(record: StudyRecord) -> list[Trial]:
-    """The trials that a sweeper which is gone has left."""
-    if record.is_running:
-        return []
-    return [trial for trial in record.trials if trial.status in (Status.ASKED, Status.RUNNING)]
 
 
 def thresholds_note(trial: Trial, record: StudyRecord) -> str | None:

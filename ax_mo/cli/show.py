@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from ax_mo.cli.lines import from_anywhere, from_here, line_that_ran, point_command, rerun_line
-from ax_mo.cli.shared import UNFINISHED, number, say, say_json, standing, study_at, trial_named
+from ax_mo.cli.shared import number, say, say_json, study_at, trial_named
 from ax_mo.core.repeats import standard_errors
 from ax_mo.core.trial import Trial, TrialRun
+from ax_mo.results.standing import UNFINISHED, standing
 from ax_mo.results.tables import TIMES, front_numbers, trial_as_json
 from ax_mo.storage.snapshot import StudyRecord
 from ax_mo.terminal import folded, printable, table_lines

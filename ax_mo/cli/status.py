@@ -5,11 +5,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from ax_mo.cli.lines import from_here
-from ax_mo.cli.shared import WORDS, number, one_line, say, say_json, study_at, unfinished
+from ax_mo.cli.shared import number, one_line, say, say_json, study_at
 from ax_mo.core.limits import limits, none_feasible
 from ax_mo.core.pareto import best_per_objective, hypervolume, pareto_front, reference_point
 from ax_mo.core.trial import Status, Trial
 from ax_mo.results.commands import working_directory
+from ax_mo.results.standing import counted, unfinished
 from ax_mo.storage.snapshot import StudyRecord, StudyState
 from ax_mo.terminal import MISSES, folded
 
@@ -64,9 +65,11 @@ def _screen(record: StudyRecord, state: Summary) -> str:
     uncounted = record.uncounted
     ended = sum(trial.status.ended for trial in own) - len(uncounted)
     total = "" if record.n_trials is None else f" of {record.n_trials}"
-    counted = _counted(record, state)
     lines = [
-        folded(f"{record.name}: {state.word}, {ended}{total} trials ended" + (f" ({counted})" if counted else "")),
+        folded(
+            f"{record.name}: {state.word}, {ended}{total} trials ended"
+            + (f" ({counted(record)})" if record.trials else "")
+        ),
         f"  directory    {record.directory}",
     ]
     if state.word is StudyState.ENDED and record.stop_reason:
@@ -97,22 +100,6 @@ def _screen(record: StudyRecord, state: Summary) -> str:
     if resume and record.way_on and state.word is not StudyState.RUNNING:
         lines.append(f"  {record.way_on}: {from_here(record, resume)}")
     return "\n".join(lines)
-
-
-def _counted(record: StudyRecord, state: Summary) -> str:
-    left = {trial.number for trial in state.unfinished}
-    pieces = []
-    pending = {trial.number for trial in record.trials if trial.is_pending and trial.number not in left}
-    for status in Status:
-        apart = left | pending if status is Status.RUNNING else left
-        count = sum(trial.status is status and trial.number not in apart for trial in record.trials)
-        if count:
-            pieces.append(f"{count} {WORDS.get(status, status.value)}")
-    if pending:
-        pieces.append(f"{len(pending)} pending")
-    if left:
-        pieces.append(f"{len(left)} unfinished")
-    return ", ".join(pieces)
 
 
 def _as_json(record: StudyRecord, state: Summary) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from ax_mo.core.repeats import standard_errors
 from ax_mo.core.trial import Trial
 from ax_mo.html_report.text import clean, shortened, shown
 from ax_mo.results.commands import first_run, pareto_command, program_of, rerun
+from ax_mo.results.standing import status_text
 from ax_mo.storage.snapshot import StudyRecord
 from ax_mo.trial.untrusted import Unusable, read_text
 
@@ -98,7 +99,7 @@ def _row(
     return Row(
         number=trial.number,
         label=trial.label,
-        status=trial.status.value.replace("_", " "),
+        status=status_text(trial.status),
         front=front,
         metrics=[shown(float(trial.metrics[name])) if name in trial.metrics else "" for name in names],
         params=[shown(trial.point[key]) if key in trial.point else "" for key in record.space.keys],

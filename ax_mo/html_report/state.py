@@ -1,11 +1,10 @@
 """What a study is called, and how far it is, in words."""
 
 import re
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ax_mo.core.trial import Status, Trial
+from ax_mo.results.standing import counted
 from ax_mo.storage.snapshot import StudyRecord, StudyState
 
 _UNNAMED = "study"
@@ -51,7 +50,7 @@ def state_of(record: StudyRecord) -> StateText:
     state, total = record.state, record.n_trials
     own = [trial for trial in record.trials if not trial.is_imported]
     done = sum(trial.status.ended for trial in own) - len(record.uncounted)
-    counts = _counts(record.trials, state)
+    counts = counted(record) or "no trials yet"
     if state is StudyState.RUNNING:
         return StateText(True, False, f"{state}: {counts}" + (f", of {total} trials" if total else ""))
     of = f"{done} of {total} trials" if total else f"{done} trials"
@@ -59,16 +58,3 @@ def state_of(record: StudyRecord) -> StateText:
         early = f" after {of} ({record.stop_reason})" if record.stop_reason else ""
         return StateText(False, True, f"{state}{early}: {counts}")
     return StateText(False, False, f"{state}, {of} ended: {counts}")
-
-
-def _counts(trials: Sequence[Trial], state: StudyState) -> str:
-    words = Counter(_word(trial.status, state) for trial in trials)
-    order = dict.fromkeys(_word(status, state) for status in sorted(Status, key=lambda status: not status.ended))
-    return ", ".join(f"{words[word]} {word}" for word in order if words[word]) or "no trials yet"
-
-
-def _word(status: Status, state: StudyState) -> str:
-    """What people call it; where nobody sweeps, a trial that has not ended was left so."""
-    if status is Status.EARLY_STOPPED:
-        return "stopped early"
-    return status.value if status.ended or state is StudyState.RUNNING else "unfinished"

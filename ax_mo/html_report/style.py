@@ -10,6 +10,7 @@ from ax_mo.core.objectives import Goals
 from ax_mo.core.repeats import standard_errors
 from ax_mo.core.trial import Status, Trial
 from ax_mo.html_report.text import in_figure, shown
+from ax_mo.results.standing import status_text
 from ax_mo.storage.snapshot import StudyRecord
 
 # Okabe and Ito's palette: the colour-blind can tell its colours apart, and all are seen on white and on black.
@@ -100,7 +101,7 @@ def legend_entry(figure: go.Figure, kind: Kind, label: str) -> None:
 def hover(trial: Trial, goals: Goals) -> str:
     """A trial's name, how it ended, its metrics and its overrides, a line each."""
     errors = standard_errors(trial, goals.required)
-    lines = [f"<b>trial {trial.label}</b> {trial.status.value.replace('_', ' ')}"]
+    lines = [f"<b>trial {trial.label}</b> {status_text(trial.status)}"]
     for name in goals.required:
         if name in trial.metrics:
             error = f" ± {errors[name]:.2g}" if errors.get(name) else ""

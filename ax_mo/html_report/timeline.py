@@ -12,6 +12,7 @@ import plotly.graph_objects as go
 from ax_mo.core.trial import Key, Status, TrialRun
 from ax_mo.html_report.style import BLUE, GREY, ORANGE, PINK, RED, SKY, layout, note
 from ax_mo.html_report.tradeoff import NOTHING
+from ax_mo.results.standing import status_text
 from ax_mo.storage.snapshot import StudyRecord
 
 PATIENCE = 30.0
@@ -188,7 +189,7 @@ def timeline(record: StudyRecord, known: Schedule | None = None) -> go.Figure:
                 y=[f"worker {number}" for number, _ in stays],
                 base=[found.swept(stay.start) / length for _, stay in stays],
                 x=[(stay.end - stay.start) / length for _, stay in stays],
-                name=status.value.replace("_", " "),
+                name=status_text(status),
                 marker={"color": color, "line": {"width": 1, "color": "rgba(255,255,255,0.7)"}},
                 customdata=[[stay.run.number] for _, stay in stays],
                 hovertext=[

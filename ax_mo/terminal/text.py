@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from typing import Any
+from unicodedata import combining, east_asian_width
 
 from ax_mo.core.objectives import Goals
 from ax_mo.core.pareto import by_first_objective
@@ -60,11 +61,18 @@ def front_table(front: Sequence[Trial], goals: Goals, keys: Sequence[str]) -> st
 def text_table(header: Sequence[str], rows: Sequence[Sequence[str]], right: bool = False) -> str:
     """Columns of equal width, two spaces apart, under their names."""
     lines = [list(header), *map(list, rows)]
-    widths = [max(len(line[column]) for line in lines) for column in range(len(header))]
-    aligned = str.rjust if right else str.ljust
-    return "\n".join(
-        "  ".join(aligned(cell, width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in lines
-    )
+    widths = [max(cells(line[column]) for line in lines) for column in range(len(header))]
+
+    def aligned(cell: str, width: int) -> str:
+        blanks = " " * (width - cells(cell))
+        return blanks + cell if right else cell + blanks
+
+    return "\n".join("  ".join(map(aligned, line, widths)).rstrip() for line in lines)
+
+
+def cells(text: str) -> int:
+    """How many cells of a terminal the text takes: two for a wide character, none for one that combines."""
+    return sum(2 if east_asian_width(c) in "WF" else not combining(c) for c in text)
 
 
 def value_text(value: Any) -> str:

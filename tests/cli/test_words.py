@@ -47,7 +47,7 @@ def test_trials_of_a_running_sweeper_run(cli: Cli, tmp_path: Path) -> None:
     directory = half_done(tmp_path / "s").directory
     with sole_sweeper(directory):
         out = cli("status", directory).out
-        assert "study: running, 4 of 20 trials ended (1 about to start, 1 running, 4 completed)" in out
+        assert "study: running, 4 of 20 trials ended (4 completed, 1 about to start, 1 running)" in out
         assert "resume" not in out and "unfinished" not in out
         assert "(The study is running; 4 of 20 trials have ended.)" in cli("pareto", directory).out
         assert cli("show", directory, 4).out.startswith("trial 4: running\n")
@@ -203,5 +203,5 @@ def test_status_tells_what_runs_from_what_waits_in_a_queue(cli: Cli, tmp_path: P
     runs[5] = replace(runs[5], status=Status.RUNNING, handle="slurm://ax_mo/1")
     directory = stored(studies.record(tmp_path / "t", runs)).directory
     with sole_sweeper(directory):
-        assert "(1 running, 4 completed, 1 pending)" in cli("status", directory).out
+        assert "(4 completed, 1 running, 1 pending)" in cli("status", directory).out
         assert json.loads(cli("status", directory, "--json").out)["pending"] == [5]
