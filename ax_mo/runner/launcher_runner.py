@@ -43,6 +43,7 @@ class LauncherRunner:
     """
 
     has_queue = False
+    submits_to: str | None = None
     outlives_sweeper = False
 
     def __init__(

@@ -58,6 +58,8 @@ class Runner(Protocol):
 
     has_queue: bool
     """Whether a job may wait for its turn."""
+    submits_to: str | None
+    """What handles of its jobs begin with, where one may be waiting that nobody has noted; None where none can be."""
     outlives_sweeper: bool
     """Whether its jobs go on when the sweeper's process ends."""
 

@@ -17,6 +17,11 @@ from ax_mo.runner.waiting import ResultGrace, Silence, Submissions
 _OVER = JobState(Phase.ENDED)
 
 
+def is_intention(handle: str | None) -> bool:
+    """Whether the handle only says which scheduler was to be given the job: its sweeper did not live to note more."""
+    return handle is not None and handle.endswith("://")
+
+
 @dataclass(frozen=True)
 class _Watched:
     """A job that runs, as far as is known."""
@@ -51,6 +56,7 @@ class SchedulerRunner:
     def __init__(self, jobs: Scheduler, n_jobs: int, wake: threading.Event, notice: Callable[[str], None]) -> None:
         self._jobs = jobs
         self.has_queue = jobs.has_queue
+        self.submits_to = f"{jobs.scheduler}://" if jobs.has_queue else None
         self._n_jobs = n_jobs
         self._wake = wake
         self._notice = notice
@@ -137,11 +143,11 @@ class SchedulerRunner:
     def _look_at(self, left: _LeftOpen) -> JobChange:
         """Raises NoAnswer where the scheduler does not say whether there is a job."""
         run, cancelled = left.run, left.run.status is Status.CANCELLED
-        found = None
-        if not (run.handle or cancelled):  # it may never have been noted
+        known, found = "" if is_intention(run.handle) else run.handle or "", None
+        if not (known or cancelled):  # it may never have been noted
             found = self._jobs.find(left.name, left.directory)
             self._say(self._silence.answered())
-        job = Job(run.handle or found or "", left.directory)
+        job = Job(known or found or "", left.directory)
         watched = _Watched(run.key, run.attempt, job, adopted=True)
         began = bool(job.handle) or identity(left.directory) is not None
         state = _OVER

@@ -129,6 +129,10 @@ class Store:
         if rows:
             self._do(insert)
 
+    def submitting(self, key: Key, handle: str) -> None:
+        """The job is about to be handed over; ``handle`` names the scheduler and no job yet."""
+        self._change(key, lambda run: replace(run, handle=handle), unless_ended=True)
+
     def submitted(self, key: Key, handle: str, moment: str, started: str | None) -> None:
         """The job has been handed over, and ``started`` unless it waits for its turn."""
         self._change(

@@ -1,16 +1,14 @@
 """Who is told of what happens in a study: the screen, the files, the report, the trackers, early stopping."""
 
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Protocol
 
 from ax_mo.core.failures import first_alike
 from ax_mo.core.pareto import best_per_objective, hypervolume, pareto_front, reference_point
 from ax_mo.core.trial import Key, Status, Trial, TrialRun, Value
-from ax_mo.early_stopping.monitor import CurveMonitor
+from ax_mo.early_stopping.monitor import CurveWatch
 from ax_mo.early_stopping.stop_request import overdue
-from ax_mo.errors import StudyStopped
 from ax_mo.html_report.writer import ReportWriter
 from ax_mo.results.files import ResultFiles
 from ax_mo.runner.runner import EndCause
@@ -170,8 +168,8 @@ class ScreenCallback(Quiet):
 class FilesCallback(Quiet):
     """The files in the sweep directory, at most once a second."""
 
-    def __init__(self, files: ResultFiles, dump: Callable[[], object]) -> None:
-        """``dump`` writes the study's rows beside its database."""
+    def __init__(self, files: ResultFiles, dump: Callable[[Iterable[TrialRun]], None]) -> None:
+        """``dump`` writes the study's rows, made of these runs, beside its database."""
         self._files = files
         self._dump = dump
         self._written: dict[Key, TrialRun] = {}
@@ -190,8 +188,7 @@ class FilesCallback(Quiet):
             self._files.changed()
         try:
             if self._files.refresh(study.runs, study.trials, at_once):
-                with suppress(StudyStopped):  # whoever uses the database next is told the same
-                    self._dump()
+                self._dump(study.runs.values())
         except OSError as error:
             raise cannot_write(study.spec.sweep_dir, error) from None
 
@@ -228,18 +225,18 @@ class TrackersCallback(Quiet):
 class EarlyStoppingCallback(Quiet):
     """Asks trials to stop whose curves say that they are not worth going on, and has those ended that do not."""
 
-    def __init__(self, monitor: CurveMonitor, screen: Screen) -> None:
-        self._monitor = monitor
+    def __init__(self, watch: CurveWatch, screen: Screen) -> None:
+        self._watch = watch
         self._screen = screen
 
     def tick(self, study: Study) -> None:
-        for decision in self._monitor.decisions(study.trials, study.runs.values(), study.active):
-            for run in study.open_runs_of(decision.trial):
-                study.ask_to_stop(run, str(decision))
-        explanation = self._monitor.explanation()
+        for number, why in self._watch.to_stop(study.trials, study.runs.values(), study.active).items():
+            for run in study.open_runs_of(number):
+                study.ask_to_stop(run, why)
+        explanation = self._watch.explanation()
         if explanation is not None:
             self._screen.notice(explanation)
         for key in study.active:
             run = study.runs[key]
-            if run.asked_to_stop and overdue(study.directory(run), self._monitor.grace_seconds):
+            if run.asked_to_stop and overdue(study.directory(run), self._watch.grace_seconds):
                 study.request_end(key, EndCause.GOES_ON)

@@ -69,8 +69,11 @@ class Interrupts:
 
     def check_while_waiting(self, notice: Callable[[str], None]) -> None:
         """For the time in which the study's database is away: nothing can be recorded, so that Ctrl-C can neither
-        drain nor cancel, and a second one ends this sweeper. Raises StudyStopped then.
+        drain nor cancel, and a second one ends this sweeper. Raises StudyStopped then, and KeyboardInterrupt where
+        the jobs end with it.
         """
+        if self.count > 1 and self._farewell is None:
+            raise KeyboardInterrupt
         if self.count > 1 + self.cancelling:
             what = "The running trials were cancelled; a resume sees that" if self.cancelling else "What runs goes on"
             raise StudyStopped(f"Interrupted while the study's database is away. {what}.", leaves_jobs=True)

@@ -68,6 +68,8 @@ class Loop:
 
     def _submit(self, run: TrialRun) -> bool:
         """Whether a worker has taken the run."""
+        if self.runner.submits_to is not None:
+            run = self.study.submitting(run.key, self.runner.submits_to)
         handle = self.runner.submit(self.study.creator.job(run))
         if handle is None:
             self.study.put_back(run)

@@ -1,18 +1,38 @@
-"""What a sweep does first with the runs that an earlier sweeper has left open, on this scheduler or another one."""
+"""What a sweep does first with what an earlier one has left: files half written, and runs that are still open."""
 
+import re
 import shlex
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from ax_mo.core.process import alive, identity
 from ax_mo.core.trial import Status, Trial, TrialRun
 from ax_mo.errors import StudyStopped
+from ax_mo.html_report import REPORT
+from ax_mo.hydra_project.saved import MULTIRUN
+from ax_mo.results.files import PARETO, RESULTS, TRIALS
 from ax_mo.runner.elsewhere import declared_lost, out_of_reach
 from ax_mo.runner.job import JobState, Phase
 from ax_mo.runner.runner import Runner
 from ax_mo.runner.torchx_app import LOCAL
+from ax_mo.storage.dump import DUMP
+from ax_mo.storage.home import HOME
 from ax_mo.sweep.settle import Resumption, settle_orphan
 from ax_mo.sweep.study import Study
+from ax_mo.trackers import FOLDER
+from ax_mo.trial.files import OF_A_TRIAL, remove_unfinished
+
+_OF_A_SWEEP = (MULTIRUN, TRIALS, RESULTS, DUMP, REPORT, HOME, HOME.lstrip("."))
+_OF_PARETO = re.compile(r"(trial|imported)_\d+\.yaml")
+
+
+def remove_leftovers(sweep_dir: Path, ended: Iterable[str]) -> None:
+    """For the one that holds the directory's lock; ``ended`` are the directories of runs that nobody writes in."""
+    remove_unfinished(sweep_dir, _OF_A_SWEEP.__contains__)
+    remove_unfinished(sweep_dir / PARETO, lambda name: _OF_PARETO.fullmatch(name) is not None)
+    remove_unfinished(sweep_dir / FOLDER, lambda name: name.endswith(".json"))
+    for directory in ended:
+        remove_unfinished(sweep_dir / directory, OF_A_TRIAL.__contains__)
 
 
 def resume(study: Study, runner: Runner, notice: Callable[[str], None]) -> list[Trial]:
@@ -54,12 +74,19 @@ def refuse_jobs_of_another(study: Study, scheduler: str | None) -> None:
         return  # no job of an open trial is ours
     by_scheduler: dict[str, list[TrialRun]] = {}
     for run in study.open_runs():
-        whose, is_handle, _ = (run.handle or "").partition("://")
+        whose, is_handle, _ = _handle(study, run).partition("://")
         if is_handle and whose != scheduler and run.status is not Status.CANCELLED and _may_go_on(study, run, whose):
             by_scheduler.setdefault(whose, []).append(run)
     if by_scheduler:
         told = [_told(study.spec.sweep_dir, runs, whose, scheduler) for whose, runs in by_scheduler.items()]
         raise StudyStopped("\n".join(told), leaves_jobs=True)
+
+
+def _handle(study: Study, run: TrialRun) -> str:
+    """The run's handle; of a process that nobody lived to note one of, what it would begin with."""
+    if run.handle is None and identity(study.directory(run)) is not None:
+        return f"{LOCAL}://"
+    return run.handle or ""
 
 
 def _may_go_on(study: Study, run: TrialRun, whose: str) -> bool:

@@ -5,18 +5,18 @@ import os
 import secrets
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 
-from hydra.core.utils import JobReturn
+from hydra.core.utils import JobReturn, JobStatus
 from hydra.plugins.launcher import Launcher
 
 from ax_mo.core.failures import FailurePolicy
 from ax_mo.core.stop_reason import StopKind, StopReason
-from ax_mo.core.trial import Status
+from ax_mo.core.trial import Status, Trial, TrialRun
 from ax_mo.core.urls import with_absolute_path
-from ax_mo.early_stopping.monitor import CurveMonitor
+from ax_mo.early_stopping.monitor import CurveWatch
 from ax_mo.errors import StudyLost, StudyStopped
 from ax_mo.html_report import REPORT
 from ax_mo.html_report.writer import report_writer
@@ -26,6 +26,7 @@ from ax_mo.optimizer.async_optimizer import AsyncOptimizer
 from ax_mo.results.files import ResultFiles
 from ax_mo.results.promote import Recipes
 from ax_mo.runner.job import Scheduler
+from ax_mo.runner.launch import JobFailure
 from ax_mo.runner.launcher_runner import LauncherRunner
 from ax_mo.runner.runner import Runner
 from ax_mo.runner.scheduler_runner import SchedulerRunner
@@ -46,13 +47,11 @@ from ax_mo.sweep.callbacks import (
 )
 from ax_mo.sweep.create_trial import TrialCreator
 from ax_mo.sweep.interrupts import Interrupts
-from ax_mo.sweep.leftovers import remove_leftovers
 from ax_mo.sweep.limits import FailureLimit, GainLimit, TimeLimit
 from ax_mo.sweep.loop import Loop, optimize
 from ax_mo.sweep.messages import announcement, conclusion, notices
 from ax_mo.sweep.rebuild import open_or_rebuild
-from ax_mo.sweep.resume import refuse_jobs_of_another
-from ax_mo.sweep.returns import job_returns
+from ax_mo.sweep.resume import refuse_jobs_of_another, remove_leftovers
 from ax_mo.sweep.spec import StudySpec
 from ax_mo.sweep.study import Study
 from ax_mo.sweep.suggestions import Pace, Suggestions
@@ -85,6 +84,8 @@ class Session:
         self._progress = ProgressTracker()
         self._trackers: Trackers | None = None
         self._ending: Ending | None = None
+        self._patience = Patience(spec.settings.storage_timeout, screen.notice)
+        self._stored: StoredStudy | None = None
         self._is_ours = False  # until the study has been opened, nothing of it may change
         url, name = spec.database
         source = str(spec.sweep_dir) if spec.settings.storage is None else f"{url}/{name}"
@@ -186,7 +187,7 @@ class Session:
             study,
             Suggestions(optimizer, study, pace, notice),
             self._runner(study, early_stopping, interrupts, wake),
-            Callbacks(self._callbacks(study.store, early_stopping)),
+            Callbacks(self._callbacks(early_stopping)),
             interrupts,
             notice,
         )
@@ -205,7 +206,7 @@ class Session:
         meanwhile = None if early_stopping is None else lambda: early_stopping.tick(study)
         return LauncherRunner(workers, n_jobs, self._sweep_dir, interrupts, meanwhile)
 
-    def _callbacks(self, store: Store, early_stopping: Callback | None) -> list[Callback]:
+    def _callbacks(self, early_stopping: Callback | None) -> list[Callback]:
         """In the order in which they are told: what ends a study comes before what shows it."""
         settings, plan, notice = self._settings, self._spec.plan, self._screen.notice
         launches = isinstance(self._workers, Launcher)
@@ -218,7 +219,7 @@ class Session:
             TimeLimit(limits, notice, ends_runs=not launches),
             None if plan.stop_when is None else GainLimit(plan.stop_when),
             early_stopping,
-            FilesCallback(files, lambda: self._dump(store)),
+            FilesCallback(files, self._dump_runs),
             ScreenCallback(self._screen, self._progress, self._spec.own_point()),
             None if self.report is None else ReportCallback(self.report),
             TrackersCallback(self._trackers),
@@ -226,20 +227,29 @@ class Session:
         return [callback for callback in found if callback is not None]
 
     def _early_stopping(self) -> Callback | None:
-        rule = self._spec.plan.early_stopping
-        if rule is None:
+        plan = self._spec.plan
+        if plan.early_stopping is None:
             return None
         every = _CURVE_SECONDS if isinstance(self._workers, Launcher) else self._workers.poll_seconds
-        monitor = CurveMonitor(rule, lambda run: self._sweep_dir / run.directory, max(_CURVE_SECONDS, every))
-        return EarlyStoppingCallback(monitor, self._screen)
+        watch = CurveWatch(
+            plan.early_stopping, plan.goals, lambda run: self._sweep_dir / run.directory, max(_CURVE_SECONDS, every)
+        )
+        return EarlyStoppingCallback(watch, self._screen)
 
     # The store
 
     def _dump(self, store: Store) -> StoredStudy:
         """Write the study's rows beside its database, and return it."""
-        storage, stored = self._settings.storage, store.stored()
+        self._stored = store.stored()
+        self._dump_runs(self._stored.runs)
+        return self._stored
+
+    def _dump_runs(self, runs: Iterable[TrialRun]) -> None:
+        """The same with these runs, without asking a database that may be away. Raises OSError."""
+        assert self._stored is not None
+        storage = self._settings.storage
+        stored = replace(self._stored, runs=tuple(runs))
         write_dump(self._sweep_dir, stored, storage and with_absolute_path(storage))
-        return stored
 
     @contextmanager
     def _open_store(self, lock: SweepLock) -> Iterator[Store]:
@@ -248,10 +258,9 @@ class Session:
         definition = replace(self._spec.definition, about=json.dumps(self._spec.about()))
         # The directory's own database: whatever the directory is called now, this is its study.
         sweep_dir = None if settings.storage is None else self._sweep_dir
-        patience = Patience(settings.storage_timeout, self._screen.notice)
 
         def open_store(known: bool) -> Store:
-            return Store.open(*self._spec.database, sweep_dir, definition, seed, known, patience, lock.check)
+            return Store.open(*self._spec.database, sweep_dir, definition, seed, known, self._patience, lock.check)
 
         try:
             if sweep_dir is None:
@@ -277,8 +286,8 @@ class Session:
         self._trackers = None
 
     def write_report(self) -> None:
-        """The last page of a study that has ended, and where it is."""
-        if self._is_ours and self.report is not None:
+        """The last page of a study that has ended, and where it is; none while its database is away."""
+        if self._is_ours and self.report is not None and not self._patience.waits:
             self._screen.header("ax_mo: writing the report; Ctrl-C does not wait for it")
             self._screen.header(f"ax_mo: {self.report.finish()}")
 
@@ -287,3 +296,26 @@ def _study_end(ending: Ending | None) -> StudyEnd:
     if ending is None:
         return StudyEnd.STOPPED
     return StudyEnd.INTERRUPTED if ending in (Ending.DRAINED, Ending.CANCELLED) else StudyEnd.FINISHED
+
+
+def job_returns(study: Study) -> list[JobReturn]:
+    """What a sweep hands back to Hydra: one for each trial, in order; a failed one raises ``JobFailure`` when read.
+
+    Those of trials that an earlier sweeper has composed are without ``cfg`` and ``task_name``.
+    """
+    return [_job_return(study, study.trials[number]) for number in sorted(study.trials) if number >= 0]
+
+
+def _job_return(study: Study, trial: Trial) -> JobReturn:
+    returned = JobReturn(overrides=list(trial.overrides), working_dir=str(study.directory(trial)))
+    composed = study.creator.composed.get(trial.number)
+    if composed is not None:
+        returned.cfg = composed.config
+        returned.task_name = composed.name
+    if trial.status is Status.COMPLETED:
+        returned.status = JobStatus.COMPLETED
+        returned.return_value = dict(trial.metrics)
+    else:
+        returned.status = JobStatus.FAILED
+        returned.return_value = JobFailure(trial.reason or trial.status.value)
+    return returned

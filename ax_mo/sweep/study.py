@@ -173,6 +173,13 @@ class Study:
 
     # Jobs
 
+    def submitting(self, key: Key, handle: str) -> TrialRun:
+        """The run is about to be given to the scheduler that ``handle`` names, where it may be found by its name."""
+        if self.runs[key].handle != handle:
+            self.store.submitting(key, handle)
+            self._set(replace(self.runs[key], handle=handle))
+        return self.runs[key]
+
     def submitted(self, key: Key, handle: str, waits: bool) -> None:
         """The run has a job now, which ``waits`` for its turn or runs at once."""
         moment = now()
@@ -240,10 +247,10 @@ class Study:
         run = self.runs[key]
         if run.status.ended:
             return None
-        self.active.discard(key)
         outcome = with_required(outcome, self.goals.required)
         outcome = replace(outcome, started=outcome.started or run.started, ended=outcome.ended or now())
         self.store.ended(key, outcome)
+        self.active.discard(key)
         self._set(run.ended_by(outcome))
         self._differences.append((self.runs[key], outcome.differences))
         trial = self.trials[run.number]

@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 
 from ax_mo.core.linear import parse_linear
 from ax_mo.optimizer.ax_space import AxSpace
-from ax_mo.optimizer.compat import experiment_of
 from ax_mo.search_space.parameters import Choice, Condition, Option, Parameter, Range
 from ax_mo.search_space.sample import QuasiRandomPoints
 from ax_mo.search_space.space import SearchSpace
@@ -45,7 +44,7 @@ units = st.lists(st.floats(0, 1, exclude_max=True), min_size=len(PARAMETERS), ma
 
 
 def names(ax_space: AxSpace, key: str) -> list[str]:
-    return [variant.name for variants in ax_space.variants for variant in variants if variant.parameter.key == key]
+    return [copy.name for copies in ax_space.copies for copy in copies if copy.parameter.key == key]
 
 
 def dependents(space: SearchSpace) -> dict[str, dict[Any, list[str]]]:
@@ -82,11 +81,11 @@ def test_place_that_another_condition_rules_out_is_no_copy() -> None:
     assert tree["block (cnn)"] == {"wide": ["width (wide)"]}
 
 
-def test_parameter_that_needs_two_choices_is_one_of_axs_in_several_variants() -> None:
+def test_parameter_that_needs_two_choices_is_one_of_axs_in_several_copies() -> None:
     ax_space = AxSpace(SPACE)
     assert names(ax_space, "clip") == ["clip", "clip"]
-    (variants,) = [variants for variants in ax_space.variants if variants[0].parameter.key == "clip"]
-    assert [{level.name: level.index for level in variant.path} for variant in variants] == [
+    (copies,) = [copies for copies in ax_space.copies if copies[0].parameter.key == "clip"]
+    assert [{level.name: level.index for level in copy.path} for copy in copies] == [
         {"model": 0, "optim": 1},
         {"model": 1, "optim": 1},
     ]
@@ -161,7 +160,7 @@ def decoded(space: SearchSpace, *values: float) -> dict[str, Any]:
 
 
 def names_of_all(space: SearchSpace) -> list[str]:
-    return [variants[0].name for variants in AxSpace(space).variants]
+    return [copies[0].name for copies in AxSpace(space).copies]
 
 
 # BUG: 1e-11 between two logarithms is 1e-7 of two numbers, and a suggestion violated the order by so much.
@@ -203,7 +202,7 @@ def test_ax_takes_points_of_the_space_and_suggests_others(client: Any) -> None:
     ax_space = AxSpace(SPACE)
     for point in islice(QuasiRandomPoints(SPACE, 1), 30):
         index = client.attach_trial(parameters=ax_space.encode(point))
-        kept = experiment_of(client).trials[index].arm.parameters
+        kept = client._experiment.trials[index].arm.parameters
         assert ax_space.decode(kept) == pytest.approx(point)
     seen = set()
     for _ in range(30):

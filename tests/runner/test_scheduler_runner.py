@@ -22,6 +22,7 @@ ENDED, RUNNING, PENDING = JobState(Phase.ENDED, 0), JobState(Phase.RUNNING), Job
 class Scheduler:
     """Says ``state`` of every job, and takes those for which ``submissions`` has no error left."""
 
+    scheduler = "slurm"
     poll_seconds = result_grace_seconds = grace_seconds = 0.0
     has_room = True
 
@@ -154,11 +155,14 @@ def test_cancelled_process_was_seen_to_end(tmp_path: Path) -> None:
     assert change.state.phase is Phase.ENDED
 
 
-def test_run_whose_submission_is_not_known_is_asked_for_until_the_scheduler_answers(tmp_path: Path) -> None:
+@pytest.mark.parametrize("handle", [None, "slurm://"])
+def test_run_whose_submission_is_not_known_is_asked_for_until_the_scheduler_answers(
+    tmp_path: Path, handle: str | None
+) -> None:
     scheduler = Scheduler()
     scheduler.found = [NoAnswer("down"), NoAnswer("down"), "slurm://ax_mo/17"]
     runner = runner_of(scheduler)
-    runner.adopt(make_run(1, status=Status.ASKED, handle=None), "ax-1", tmp_path)
+    runner.adopt(make_run(1, status=Status.ASKED, handle=handle), "ax-1", tmp_path)
     assert runner.collect() == runner.collect() == []
     assert (runner.busy, runner.capacity) == (True, 1), "its worker is not given to another"
     found, begun = runner.collect()

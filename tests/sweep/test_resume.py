@@ -38,8 +38,22 @@ def test_local_trials_that_may_run_are_not_given_to_a_cluster(tmp_path: Path, te
         refuse_jobs_of_another(study, "slurm")
 
 
+def test_run_whose_sweeper_died_while_it_submitted_is_not_given_to_another_scheduler(tmp_path: Path) -> None:
+    study = study_of(tmp_path, running(status=Status.ASKED, handle=None))
+    study.submitting((1, None), "slurm://")
+    with pytest.raises(StudyStopped, match=r"Submitted to the scheduler 'slurm'.*: trial 1\."):
+        refuse_jobs_of_another(study, "local_cwd")
+
+
+def test_process_that_nobody_lived_to_note_is_not_started_on_a_cluster_as_well(tmp_path: Path) -> None:
+    study = study_of(tmp_path, running(status=Status.ASKED, handle=None))
+    (tmp_path / "1" / PID).write_text(HERE)
+    with pytest.raises(StudyStopped, match=r"Submitted to the scheduler 'local_cwd'.*: trial 1\."):
+        refuse_jobs_of_another(study, "slurm")
+
+
 @pytest.mark.parametrize(
-    ("handle", "scheduler"), [(SLURM, "slurm"), (LOCAL, "local_cwd"), ("launcher", "slurm"), (None, "slurm")]
+    ("handle", "scheduler"), [(SLURM, "slurm"), (LOCAL, "local_cwd"), ("launcher", "slurm"), (None, "local_cwd")]
 )
 def test_jobs_of_the_same_scheduler_and_those_without_one_are_adopted(
     tmp_path: Path, handle: str | None, scheduler: str
