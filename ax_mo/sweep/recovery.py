@@ -1,7 +1,7 @@
-"""Runs that only their own directories know: the database was lost, and its dump was written before they began.
+"""What the trials' directories know and a dump does not: runs that began, or recorded a result, after it was written.
 
-So are all runs of a study whose dump an earlier version wrote. What such a run left, and was not recorded as its
-result, the next resume takes up as it does for any open run.
+All runs of a study whose dump an earlier version wrote are such. How one ended that has recorded no result, the next
+resume finds out as it does for any open run.
 """
 
 import os
@@ -28,7 +28,7 @@ _LONGEST_GENERATOR = 32
 
 
 def with_runs_of_directories(study: StoredStudy, sweep_dir: Path) -> tuple[StoredStudy, list[str]]:
-    """The study with those runs, or later attempts of its open ones, that only ``trial.json`` knows; and remarks.
+    """The study with what only ``trial.json`` and ``result.json`` know of its open runs and of others; and remarks.
 
     Raises AxMoError where two directories claim to be the same run, or the study has no readable space.
     """
@@ -46,10 +46,12 @@ def with_runs_of_directories(study: StoredStudy, sweep_dir: Path) -> tuple[Store
                     "away."
                 )
             found[key] = directory
-            known = runs.get(key)
-            if known is None or (not known.status.ended and known.attempt < attempt):
+            run = runs.get(key)
+            if run is None or not run.status.ended:
                 record = record or record_of(study, sweep_dir)
-                runs[key] = _run(key, attempt, directory, spec, record)
+                if run is None or run.attempt < attempt:
+                    run = _run(key, attempt, directory, spec, record)
+                runs[key] = _with_result(run, record)
         except (KeyError, ValueError, TypeError, AttributeError) as error:
             remarks.append(f"{directory}/{SPEC} is damaged, and its trial is left out: {error!r}.")
     ordered = sorted(runs.values(), key=lambda run: (run.number, -1 if run.repeat is None else run.repeat))
@@ -77,7 +79,7 @@ def _specs(sweep_dir: Path, remarks: list[str]) -> Iterator[tuple[str, Mapping[s
 
 
 def _run(key: Key, attempt: int, directory: str, spec: Mapping[str, Any], record: StudyRecord) -> TrialRun:
-    """The run with its result, where it has recorded one. Raises KeyError, ValueError, TypeError or AttributeError."""
+    """The run as it was begun. Raises KeyError, ValueError, TypeError or AttributeError."""
     given, overrides, position = spec["params"], spec["overrides"], spec.get("position")
     if not isinstance(overrides, list):
         raise TypeError(f"overrides={overrides!r}")
@@ -96,12 +98,19 @@ def _run(key: Key, attempt: int, directory: str, spec: Mapping[str, Any], record
         asked=_moment(spec.get("asked")),
     )
     run = run_from_row(run_as_row(run, 0), is_file=True)
-    place = record.directory / directory
-    if has_result(place, run.number, attempt):
-        outcome = outcome_of(place, run.number, attempt, JobState(Phase.ENDED))
-        return run.ended_by(with_required(outcome, record.goals.required))
-    stop = read_json(place / STOP)
+    stop = read_json(record.directory / directory / STOP)
     return run if stop is None else replace(run, reason=storable(str(stop.get("reason"))))
+
+
+def _with_result(run: TrialRun, record: StudyRecord) -> TrialRun:
+    """The run as its ``result.json`` says that it ended; as it is where that says nothing."""
+    place = record.directory / run.directory
+    if not has_result(place, run.number, run.attempt):
+        return run
+    outcome = outcome_of(place, run.number, run.attempt, JobState(Phase.ENDED))
+    if run.status is Status.CANCELLED and outcome.status is Status.FAILED:  # which it did of being cancelled
+        return run
+    return run.ended_by(with_required(outcome, record.goals.required))
 
 
 def _value(parameter: Parameter, written: Any) -> Value:
