@@ -3,7 +3,7 @@
 The sentences about a wrong setting are made here, since OmegaConf's own do not say what there is instead.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, TypeVar, get_args, get_type_hints
 
 from omegaconf import OmegaConf
@@ -16,9 +16,17 @@ T = TypeVar("T")
 _WORDS = {int: "a whole number", float: "a number", str: "a text", bool: "true or false", dict: "a mapping"}
 
 
-def plain(value: Any) -> Any:
+def to_python(value: Any) -> Any:
     """OmegaConf's containers as Python's own, with interpolations resolved."""
     return OmegaConf.to_container(value, resolve=True) if OmegaConf.is_config(value) else value
+
+
+def check_names(node: str, given: Iterable[str], settings: type) -> None:
+    """Raises ConfigError for a name that the dataclass ``settings`` has not."""
+    known = list(get_type_hints(settings))
+    for name in given:
+        if name not in known:
+            raise ConfigError(f"{node} has no setting '{name}'.{closest(name, known)}")
 
 
 def parse_block(block: type[T], given: Any, where: str, example: str) -> T:
@@ -26,7 +34,7 @@ def parse_block(block: type[T], given: Any, where: str, example: str) -> T:
 
     Raises ConfigError, which names ``where`` and the setting.
     """
-    given = {} if given is None else plain(given)
+    given = {} if given is None else to_python(given)
     if not isinstance(given, Mapping):
         raise ConfigError(f"{where} must be a mapping, not {given!r}; write {example}.")
     try:

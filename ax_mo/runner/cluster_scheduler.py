@@ -28,7 +28,8 @@ from ax_mo.runner.job import (
 )
 from ax_mo.runner.refusal import Refusal, refusal, words_of
 from ax_mo.runner.scheduler_args import check_arguments
-from ax_mo.runner.torchx_app import SESSION, LauncherSettings, app_of, open_runner, own_signal_handlers
+from ax_mo.runner.settings import LauncherSettings
+from ax_mo.runner.torchx_app import SESSION, app_of, open_runner, own_signal_handlers
 
 # What TorchX 0.7.0's list raises where it cannot list: no such call, no client, a context without a namespace.
 _CANNOT_LIST = (NotImplementedError, ImportError, NameError, KeyError, TypeError, AttributeError)

@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from ax_mo.errors import ConfigError
-from ax_mo.runner.torchx_app import LOCAL, LauncherSettings
+from ax_mo.runner.settings import LOCAL, LauncherSettings
 
 CONTAINERS = (
     "local_docker", "kubernetes", "kubernetes_mcad", "aws_batch", "aws_sagemaker", "gcp_batch", "lsf"

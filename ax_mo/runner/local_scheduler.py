@@ -12,7 +12,8 @@ from ax_mo.runner.elsewhere import Elsewhere, out_of_reach
 from ax_mo.runner.gpus import GpuPool, visible_gpus
 from ax_mo.runner.job import Job, JobSpec, JobState, Phase, Scheduler
 from ax_mo.runner.scheduler_args import check_arguments
-from ax_mo.runner.torchx_app import LOCAL, ROLE, LauncherSettings, app_of, open_runner, own_signal_handlers
+from ax_mo.runner.settings import LOCAL, LauncherSettings
+from ax_mo.runner.torchx_app import ROLE, app_of, open_runner, own_signal_handlers
 from ax_mo.trial.files import write_atomically
 from ax_mo.trial.untrusted import Unusable, parse_json, read_text
 

@@ -7,7 +7,7 @@ from ax_mo.errors import ConfigError, closest
 from ax_mo.runner.cluster_scheduler import ClusterScheduler
 from ax_mo.runner.image import check_image
 from ax_mo.runner.job import Scheduler
-from ax_mo.runner.torchx_app import LOCAL, LauncherSettings
+from ax_mo.runner.settings import LOCAL, LauncherSettings
 from ax_mo.trial.registry import Registry
 
 SCHEDULERS = Registry("ax_mo.runners", {LOCAL: "ax_mo.runner.local_scheduler:LocalScheduler"})

@@ -1,23 +1,62 @@
-"""The launcher's configuration as checked values."""
+"""Every setting below ``hydra.launcher``, with its default, and the checks of their values.
+
+The dataclass is Hydra's structured config of the launcher, so that Hydra imports this module at every start.
+"""
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-from ax_mo.hydra_project.settings import check_bounds, plain
-from ax_mo.runner.image import CONTAINERS
-from ax_mo.runner.interpreter import trials_python
-from ax_mo.runner.torchx_app import LauncherSettings
+from ax_mo.hydra_project.settings import check_bounds, check_names, to_python
+
+LOCAL = "local_cwd"
+
+
+@dataclass
+class LauncherSettings:
+    """In TorchX's own terms."""
+
+    # local_cwd, slurm, kubernetes, ... : any that the installed TorchX has.
+    scheduler: str = LOCAL
+    # Run options of that scheduler ("torchx runopts <scheduler>"), for example {partition: gpu, time: "02:00:00"}
+    scheduler_args: dict[str, Any] = field(default_factory=dict)
+
+    # Resources of one job. The local scheduler holds jobs to their number of GPUs; CPUs and memory it does not.
+    cpu: int = 1
+    gpu: int = 0
+    memMB: int = -1
+
+    # The interpreter of the jobs, where it is not the sweep's own: /path/to/project/.venv/bin/python
+    python: str = ""
+    # Container image, for schedulers that run containers.
+    image: str = ""
+    # Environment variables of the jobs, on top of this process's own.
+    env: dict[str, str] = field(default_factory=dict)
+
+    # Jobs at once when a whole batch is launched (hydra/sweeper=basic); ax_mo has an n_jobs of its own.
+    # Default: as many as this machine has CPUs for; on a cluster, all.
+    n_jobs: int | None = None
+    # How often to ask for the jobs' states. Default: 0.05 on this machine, 2 on a cluster.
+    poll_seconds: float | None = None
+    # How long, in seconds, a scheduler that answers may not know a job, or a job of another machine may give no sign of
+    # life, before it counts as lost. A scheduler that does not answer is waited for.
+    unknown_timeout: float = 600.0
+    # How long a job that is told to end may take before it is killed, in seconds. Clusters have their own.
+    grace_seconds: float = 10.0
+
 
 _AT_LEAST = {"n_jobs": 1, "cpu": 1, "gpu": 0, "grace_seconds": 0}
 _ABOVE_ZERO = {"poll_seconds": "seconds", "unknown_timeout": "seconds"}
 
 
-def launcher_settings(settings: Mapping[str, Any]) -> LauncherSettings:
-    """``hydra.launcher`` parsed; raises ConfigError."""
-    values = {name: plain(value) for name, value in settings.items()}
+def launcher_settings(given: Mapping[str, Any]) -> LauncherSettings:
+    """The settings as plain values. Raises ConfigError for one that is wrong whatever the others are."""
+    from ax_mo.runner.image import CONTAINERS
+    from ax_mo.runner.interpreter import trials_python
+
+    values = {name: to_python(value) for name, value in given.items()}
+    check_names("hydra.launcher", values, LauncherSettings)
     check_bounds("hydra.launcher", values, _AT_LEAST, _ABOVE_ZERO)
-    values.pop("n_jobs", None)
     parsed = LauncherSettings(**values)
     # What is in a container's image cannot be looked at from here.
     if parsed.python and parsed.scheduler not in CONTAINERS:

@@ -1,35 +1,16 @@
-"""What all jobs through TorchX share: the settings, TorchX's runner, and a command as one of its apps."""
+"""What all jobs through TorchX share: TorchX's runner, and a command as one of its apps."""
 
 import signal
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 from ax_mo.runner.job import JobSpec
+from ax_mo.runner.settings import LOCAL, LauncherSettings
 
-LOCAL = "local_cwd"
 ROLE = "trial"
 SESSION = "ax_mo"
-
-
-@dataclass(frozen=True)
-class LauncherSettings:
-    """``hydra.launcher`` as values, in TorchX's own terms."""
-
-    scheduler: str = LOCAL
-    scheduler_args: Mapping[str, Any] = field(default_factory=dict)
-    cpu: int = 1
-    gpu: int = 0
-    memMB: int = -1
-    image: str = ""
-    python: str = ""
-    """The interpreter of the jobs, where it is not this one."""
-    env: Mapping[str, str] = field(default_factory=dict)
-    poll_seconds: float | None = None
-    unknown_timeout: float = 600.0
-    grace_seconds: float = 10.0
 
 
 def open_runner(scheduler: str, **parameters: Any) -> Any:

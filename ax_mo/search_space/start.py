@@ -117,13 +117,13 @@ def values_in(config: DictConfig, space: SearchSpace) -> dict[str, Value]:
                 values[parameter.key] = [] if option is None else option  # both leave the group out
         elif has_key(config, key):
             try:
-                values[parameter.key] = value_at(config, key)
+                values[parameter.key] = config_value(config, key)
             except OmegaConfBaseException:  # missing, or an interpolation that only a run can resolve
                 continue
     return values
 
 
-def value_at(config: DictConfig, key: str) -> Value:
+def config_value(config: DictConfig, key: str) -> Value:
     """The value of a key as a point holds it. Raises OmegaConf's exceptions for one that has none."""
     value = OmegaConf.select(config, key, throw_on_missing=True)
     if OmegaConf.is_config(value):

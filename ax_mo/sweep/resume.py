@@ -14,7 +14,7 @@ from ax_mo.results.files import PARETO, RESULTS, TRIALS
 from ax_mo.runner.elsewhere import declared_lost, out_of_reach
 from ax_mo.runner.job import JobState, Phase
 from ax_mo.runner.runner import Runner
-from ax_mo.runner.torchx_app import LOCAL
+from ax_mo.runner.settings import LOCAL
 from ax_mo.storage.dump import DUMP
 from ax_mo.storage.home import HOME
 from ax_mo.sweep.settle import Resumption, settle_orphan

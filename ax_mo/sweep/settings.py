@@ -5,15 +5,15 @@ These dataclasses are Hydra's structured config of the sweeper, so that Hydra im
 
 import importlib.util
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from ax_mo.core.urls import is_redacted
-from ax_mo.errors import ConfigError, closest
-from ax_mo.hydra_project.settings import check_bounds, parse_block, plain
+from ax_mo.errors import ConfigError
+from ax_mo.hydra_project.settings import check_bounds, check_names, parse_block, to_python
 
 
 @dataclass
@@ -157,12 +157,9 @@ _ABOVE_ZERO = {"trial_timeout": "seconds", "suggestion_timeout": "seconds", "tim
 def parse_settings(given: Mapping[str, Any]) -> Settings:
     """The settings as plain values. Raises ConfigError for one that is wrong whatever the others are."""
     values: dict[str, Any] = {
-        name: _params(value) if name == "params" else plain(value) for name, value in given.items()
+        name: _params(value) if name == "params" else to_python(value) for name, value in given.items()
     }
-    known = [field.name for field in fields(Settings)]
-    for name in values:
-        if name not in known:
-            raise ConfigError(f"hydra.sweeper has no setting '{name}'.{closest(name, known)}")
+    check_names("hydra.sweeper", values, Settings)
     for name, (block, example) in _BLOCKS.items():
         values[name] = parse_block(block, values.get(name), f"hydra.sweeper.{name}", example)
     settings = Settings(**values)
@@ -225,7 +222,7 @@ def _params(params: Any) -> dict[str, Any]:
     values: dict[str, Any] = {}
     for key in params:
         try:
-            values[str(key)] = plain(params[key])
+            values[str(key)] = to_python(params[key])
         except OmegaConfBaseException:
             values[str(key)] = OmegaConf.to_container(params, resolve=False)[key]  # type: ignore[index]
     return values

@@ -21,7 +21,7 @@ from ax_mo.runner.job import (
     job_name,
 )
 from ax_mo.runner.schedulers import open_scheduler
-from ax_mo.runner.torchx_app import LauncherSettings
+from ax_mo.runner.settings import LauncherSettings
 
 needs_ray_scheduler = pytest.mark.skipif(
     "ray" not in DEFAULT_SCHEDULER_MODULES, reason="later TorchX's have no Ray scheduler"

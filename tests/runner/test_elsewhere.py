@@ -10,7 +10,7 @@ from ax_mo.core.process import identity
 from ax_mo.runner.elsewhere import Elsewhere, declare_lost, out_of_reach, silence
 from ax_mo.runner.job import Cause, Job, JobState, Phase
 from ax_mo.runner.local_scheduler import LocalScheduler
-from ax_mo.runner.torchx_app import LauncherSettings
+from ax_mo.runner.settings import LauncherSettings
 from ax_mo.trial.files import HEARTBEAT, PID
 
 STAT = Path("/proc/self/stat").read_text().strip()

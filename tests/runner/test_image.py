@@ -14,7 +14,7 @@ from torchx.schedulers import DEFAULT_SCHEDULER_MODULES
 from ax_mo.errors import ConfigError
 from ax_mo.runner.job import JobSpec, SubmitLater
 from ax_mo.runner.schedulers import open_scheduler
-from ax_mo.runner.torchx_app import LauncherSettings
+from ax_mo.runner.settings import LauncherSettings
 
 CONTAINERS = ["local_docker", "kubernetes", "kubernetes_mcad", "aws_batch", "aws_sagemaker", "gcp_batch", "lsf"]
 

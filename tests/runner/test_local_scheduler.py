@@ -15,7 +15,7 @@ from ax_mo.errors import ConfigError
 from ax_mo.runner.job import Job, JobSpec, JobState, Phase
 from ax_mo.runner.local_scheduler import LocalScheduler
 from ax_mo.runner.schedulers import open_scheduler
-from ax_mo.runner.torchx_app import LauncherSettings
+from ax_mo.runner.settings import LauncherSettings
 from ax_mo.trial.files import PID
 
 Open = Callable[..., LocalScheduler]

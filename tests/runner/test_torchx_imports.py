@@ -12,7 +12,7 @@ class Refuse:
         assert name.split(".")[0] not in ("urllib3", "docker", "requests", "filelock", "tabulate"), name
 
 sys.meta_path.insert(0, Refuse())
-from ax_mo.runner.torchx_app import LauncherSettings
+from ax_mo.runner.settings import LauncherSettings
 from ax_mo.runner.schedulers import open_scheduler
 from ax_mo.runner.job import JobSpec, Job, Phase
 from pathlib import Path

@@ -14,7 +14,7 @@ import pytest
 
 from ax_mo.runner.job import Cause, Job, JobSpec, Phase
 from ax_mo.runner.schedulers import open_scheduler
-from ax_mo.runner.torchx_app import LauncherSettings
+from ax_mo.runner.settings import LauncherSettings
 from tests.slurm.conftest import (
     CONTROLLER_PID,
     job_of,

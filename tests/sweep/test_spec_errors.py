@@ -91,6 +91,7 @@ def test_wrong_setting_of_the_sweeper_is_refused(plan: MakePlan, override: str, 
 @pytest.mark.parametrize(
     ("override", "message"),
     [
+        ("schedulr=slurm", "hydra.launcher has no setting 'schedulr'. Did you mean 'scheduler'?"),
         ("n_jobs=0", "hydra.launcher.n_jobs must be at least 1, not 0."),
         ("cpu=0", "hydra.launcher.cpu must be at least 1, not 0."),
         ("gpu=-1", "hydra.launcher.gpu must be at least 0, not -1."),
