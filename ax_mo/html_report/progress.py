@@ -9,10 +9,11 @@ from plotly.subplots import make_subplots
 
 from ax_mo.core.curve import thinned
 from ax_mo.core.objectives import Goals
-from ax_mo.core.pareto import hypervolume, hypervolumes_so_far, pareto_front, reference_point
+from ax_mo.core.pareto import hypervolume, hypervolumes_so_far, reference_point
 from ax_mo.core.trial import Status, Trial, TrialRun
 from ax_mo.html_report.style import BLUE, ORANGE, SCALE, layout, note
 from ax_mo.html_report.text import in_figure
+from ax_mo.results.tables import front_numbers
 from ax_mo.storage.snapshot import StudyRecord
 from ax_mo.trial.curve import read_curve
 
@@ -120,7 +121,7 @@ def curves_of(record: StudyRecord) -> dict[str, list[DrawnCurve]]:
 
 def _worth_drawing(record: StudyRecord) -> list[TrialRun]:
     """The front's runs and the latest of the others that have begun; imported ones have their files elsewhere."""
-    front = {trial.number for trial in pareto_front(record.trials, record.goals)}
+    front = front_numbers(record)
     begun = [run for run in record.runs if not run.is_imported and run.submitted is not None]
     begun.sort(key=lambda run: (run.number in front, run.number), reverse=True)
     return sorted(begun[:MOST_CURVES], key=lambda run: (run.number, run.repeat or 0))

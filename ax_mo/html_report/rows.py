@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from ax_mo.core.pareto import pareto_front
 from ax_mo.core.repeats import standard_errors
 from ax_mo.core.trial import Trial
 from ax_mo.html_report.text import clean, shortened, shown
 from ax_mo.results.commands import first_run, pareto_command, program_of, rerun
 from ax_mo.results.standing import status_text
+from ax_mo.results.tables import front_numbers, metric_names
 from ax_mo.storage.snapshot import StudyRecord
 from ax_mo.trial.untrusted import Unusable, read_text
 
@@ -80,12 +80,12 @@ def table_of(record: StudyRecord, page: Path) -> Table:
     """``page`` is the file in which it will be, from which the directories are linked."""
     record = replace(record, program=program_of(record))  # looked up once
     goals = record.goals
-    named = dict.fromkeys([*goals.required, *(name for trial in record.trials for name in trial.metrics)])
-    front = {trial.number for trial in pareto_front(record.trials, goals)}
+    named = metric_names(goals, record.trials)
+    front = front_numbers(record)
     table = Table([clean(name) for name in named], [clean(key) for key in record.space.keys], len(goals.required))
     for trial in record.trials:
         config = _config(record, trial) if trial.number in front and len(front) <= _MOST_CONFIGS else ""
-        table.rows.append(_row(record, trial, list(named), trial.number in front, config, page, table.commands))
+        table.rows.append(_row(record, trial, named, trial.number in front, config, page, table.commands))
     return table
 
 

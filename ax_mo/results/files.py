@@ -1,8 +1,5 @@
 """The files in the sweep directory, rewritten atomically as trials end."""
 
-import csv
-import io
-import json
 import shlex
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -15,6 +12,7 @@ from ax_mo.core.objectives import Goals
 from ax_mo.core.pareto import pareto_front
 from ax_mo.core.repeats import by_trial, standard_errors
 from ax_mo.core.trial import Key, Trial, TrialRun
+from ax_mo.results.tables import as_csv, json_text, metric_names
 from ax_mo.trial.files import write_atomically
 
 TRIALS = "trials.csv"
@@ -25,7 +23,7 @@ PARETO = "pareto"
 def trials_csv(runs: Sequence[TrialRun], keys: Sequence[str], goals: Goals) -> str:
     """Every trial, a line each, or a line per repeat: what it was, how it ended, its parameters and metrics."""
     repeated = any(run.repeat is not None for run in runs)
-    reported = dict.fromkeys([*goals.required, *(name for run in runs for name in run.metrics)])
+    reported = metric_names(goals, runs)
     header = [
         "trial",
         *(["repeat"] if repeated else []),
@@ -34,24 +32,18 @@ def trials_csv(runs: Sequence[TrialRun], keys: Sequence[str], goals: Goals) -> s
         *(f"metrics.{name}" for name in reported),
         *("reason", "generator", "attempt", "asked", "submitted", "started", "ended", "dir"),
     ]
-    out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(header)
-    for run in runs:
-        writer.writerow([
+    rows = (
+        [
             run.number,
-            *(["" if run.repeat is None else run.repeat] if repeated else []),
+            *([run.repeat] if repeated else []),
             run.status.value,
-            *(_cell(run.point[key]) if key in run.point else "" for key in keys),
-            *(run.metrics.get(name, "") for name in reported),
-            *(run.reason or "", run.generator, run.attempt, run.asked, run.submitted),
-            *(run.started, run.ended, run.directory),
-        ])  # fmt: skip
-    return out.getvalue()
-
-
-def _cell(value: Any) -> Any:
-    return value if isinstance(value, str | int | float) and not isinstance(value, bool) else json.dumps(value)
+            *(json_text(run.point[key]) if key in run.point else None for key in keys),
+            *(run.metrics.get(name) for name in reported),
+            *(run.reason, run.generator, run.attempt, run.asked, run.submitted, run.started, run.ended, run.directory),
+        ]
+        for run in runs
+    )
+    return as_csv(header, rows)
 
 
 def results_yaml(trials: Sequence[Trial], goals: Goals) -> str:

@@ -8,6 +8,7 @@ from ax_mo.core.linear import parse_comparison
 from ax_mo.core.objectives import Goals
 from ax_mo.core.trial import Trial
 from ax_mo.errors import AxMoError, ConfigError, closest
+from ax_mo.results.tables import metric_names
 from ax_mo.search_space.parameters import Choice, Option, Parameter, Range
 from ax_mo.search_space.space import SearchSpace
 
@@ -51,7 +52,7 @@ class Names:
 
 
 def names_of(trials: Sequence[Trial], goals: Goals, space: SearchSpace) -> Names:
-    return Names(tuple(dict.fromkeys([*goals.required, *(name for trial in trials for name in trial.metrics)])), space)
+    return Names(tuple(metric_names(goals, trials)), space)
 
 
 @dataclass(frozen=True)

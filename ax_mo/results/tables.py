@@ -1,9 +1,12 @@
 """Trials as rows: for scripts as JSON and CSV, for notebooks as pandas DataFrames."""
 
+import csv
+import io
 import json
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Any
 
+from ax_mo.core.objectives import Goals
 from ax_mo.core.pareto import pareto_front
 from ax_mo.core.repeats import standard_errors
 from ax_mo.core.trial import Trial, Value
@@ -38,6 +41,11 @@ def trial_as_json(trial: Trial, record: StudyRecord, front: Collection[int]) -> 
     }
 
 
+def metric_names(goals: Goals, trials: Sequence[Trial]) -> list[str]:
+    """Objectives and constrained metrics first, then what else any trial has."""
+    return list(dict.fromkeys([*goals.required, *(name for trial in trials for name in trial.metrics)]))
+
+
 def frame(trials: Sequence[Trial], record: StudyRecord) -> Any:
     """A pandas DataFrame with a row per trial, by number.
 
@@ -48,9 +56,7 @@ def frame(trials: Sequence[Trial], record: StudyRecord) -> Any:
     import pandas as pd
 
     front = front_numbers(record)
-    metrics = list(
-        dict.fromkeys([*record.goals.required, *(name for trial in record.trials for name in trial.metrics)])
-    )
+    metrics = metric_names(record.goals, record.trials)
     columns: dict[str, Any] = {
         "status": [trial.status.value for trial in trials],
         "pareto": [trial.number in front for trial in trials],
@@ -88,11 +94,45 @@ def flat(trials: Sequence[Trial], record: StudyRecord) -> Any:
     for key in record.space.keys:
         name = f"params.{key}"
         if table[name].dtype == object:
-            options = [_as_json_text(value) for value in _options(record, key)]
-            alike = len({_text(json.loads(option)) for option in options}) < len(set(options))
-            write = _as_json_text if alike else _text
+            write = _writer(record, key)
             table[name] = [write(trial.point[key]) if key in trial.point else None for trial in trials]
     return table
+
+
+def csv_text(trials: Sequence[Trial], record: StudyRecord) -> str:
+    """What ``frame`` has, as CSV: times in ISO 8601, whole numbers without a point, nothing where there is no value."""
+    front, metrics = front_numbers(record), metric_names(record.goals, record.trials)
+    errors = {trial.number: standard_errors(trial, metrics) for trial in trials}
+    with_error = [name for name in metrics if any(name in of_trial for of_trial in errors.values())]
+    columns: dict[str, list[Any]] = {
+        "trial": [trial.number for trial in trials],
+        "status": [trial.status.value for trial in trials],
+        "pareto": [json_text(trial.number in front) for trial in trials],
+        **{f"params.{key}": _csv_values(trials, record, key) for key in record.space.keys},
+        **{f"metrics.{name}": [_number(trial.metrics.get(name)) for trial in trials] for name in metrics},
+        **{f"sem.{name}": [_number(errors[trial.number].get(name)) for trial in trials] for name in with_error},
+        **{name: [getattr(trial, name) for trial in trials] for name in ("reason", "generator", "attempt", *TIMES)},
+        "directory": [str(record.directory / trial.directory) for trial in trials],
+    }
+    return as_csv(list(columns), zip(*columns.values(), strict=True))
+
+
+def as_csv(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
+    """Lines of CSV; None is an empty cell."""
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(header)
+    writer.writerows(rows)
+    return out.getvalue()
+
+
+def json_text(value: Any) -> str:
+    """A parameter's value as text: text as it is, all else as JSON, which lacks a word for nan."""
+    return value if isinstance(value, str) else repr(value) if isinstance(value, float) else _as_json_text(value)
+
+
+def _as_json_text(value: Any) -> str:
+    return json.dumps(as_json(value))
 
 
 def _options(record: StudyRecord, key: str) -> list[Value]:
@@ -101,28 +141,24 @@ def _options(record: StudyRecord, key: str) -> list[Value]:
     return [option.value for parameter in found for option in parameter.options]
 
 
-def _text(value: Any) -> str:
-    return value if isinstance(value, str) else _as_json_text(value)
+def _writer(record: StudyRecord, key: str) -> Callable[[Any], str]:
+    """How values of a column of text are written: text as JSON too, where else two options would be alike."""
+    options = [_as_json_text(value) for value in _options(record, key)]
+    alike = len({json_text(json.loads(option)) for option in options}) < len(set(options))
+    return _as_json_text if alike else json_text
 
 
-def _as_json_text(value: Any) -> str:
-    return json.dumps(as_json(value))
+def _csv_values(trials: Sequence[Trial], record: StudyRecord, key: str) -> list[str | None]:
+    values = [trial.point[key] for trial in trials if key in trial.point]
+    are_numbers = all(isinstance(value, int | float) and not isinstance(value, bool) for value in values)
+    write = _number if are_numbers and None not in _options(record, key) else _writer(record, key)
+    return [write(trial.point[key]) if key in trial.point else None for trial in trials]
 
 
-def csv_text(trials: Sequence[Trial], record: StudyRecord) -> str:
-    """The ``flat`` frame as CSV: times in ISO 8601, whole numbers without a point, nothing where there is no value."""
-    table = flat(trials, record)
-    for name in table.columns:
-        if table[name].dtype in ("bool", "boolean"):
-            table[name] = table[name].astype("object").map({True: "true", False: "false"})
-    for name in TIMES:
-        table[name] = [getattr(trial, name) for trial in trials]
-    text: str = table.to_csv(lineterminator="\n", float_format=_number)
-    return text
-
-
-def _number(value: float) -> str:
-    return str(int(value)) if value.is_integer() and abs(value) < 2**53 else repr(float(value))
+def _number(value: float | None) -> str | None:
+    if isinstance(value, float) and value.is_integer() and abs(value) < 2**53:
+        return str(int(value))
+    return None if value is None else repr(value)
 
 
 def _column(values: list[Any], pd: Any) -> Any:

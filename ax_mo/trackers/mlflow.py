@@ -5,7 +5,6 @@ of ``MLFLOW_RUN_CONTEXT``, that one is the trial's run: it is completed, not dou
 MLflow's own variables: ``MLFLOW_TRACKING_URI``, ``MLFLOW_EXPERIMENT_NAME``, ``MLFLOW_EXPERIMENT_ID``.
 """
 
-import json
 import os
 import socket
 import time
@@ -20,6 +19,7 @@ from mlflow.entities import Metric, Param, RunTag
 from mlflow.exceptions import MlflowException
 
 from ax_mo.core.trial import Status, Trial
+from ax_mo.results.tables import json_text
 from ax_mo.storage.snapshot import StudyRecord
 from ax_mo.trackers import Kept, StudyEnd
 from ax_mo.trackers.env import (
@@ -219,7 +219,7 @@ class MlflowTracker:
     ) -> None:
         moment = int(time.time() * 1000)
         values = [Metric(key_for(name), value, moment, step) for name, value in metrics.items()]
-        texts = [Param(key_for(key), _text(value)[:_LONGEST_PARAM]) for key, value in params.items()]
+        texts = [Param(key_for(key), json_text(value)[:_LONGEST_PARAM]) for key, value in params.items()]
         labels = [RunTag(key, value) for key, value in (tags or {}).items()]
         for begin in range(0, max(len(values), len(texts), len(labels)), _MOST_AT_ONCE):
             part = slice(begin, begin + _MOST_AT_ONCE)
@@ -270,10 +270,6 @@ def _with_context(tags: dict[str, str]) -> dict[str, str]:
     from mlflow.tracking.context.registry import resolve_tags
 
     return dict(resolve_tags(tags))
-
-
-def _text(value: Any) -> str:
-    return value if isinstance(value, str) else json.dumps(value)
 
 
 def _milliseconds(moment: str | None) -> int | None:

@@ -5,15 +5,14 @@ ended trial, the hypervolume, a table of all trials at the end, and the report a
 folder are those of W&B's own variables: ``WANDB_PROJECT``, ``WANDB_MODE``, ``WANDB_DIR``, ...
 """
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import wandb
 
-from ax_mo.core.pareto import pareto_front
 from ax_mo.core.trial import Trial
+from ax_mo.results.tables import front_numbers, json_text, metric_names
 from ax_mo.storage.snapshot import StudyRecord
 from ax_mo.trackers import Kept, StudyEnd
 from ax_mo.trackers.env import StudyTag
@@ -74,8 +73,8 @@ class WandbTracker:
 def _table(record: StudyRecord) -> Any:
     """Every trial, a line each."""
     trials = [trial for trial in record.trials if not trial.is_imported]
-    names = list(dict.fromkeys([*record.goals.required, *(name for t in trials for name in t.metrics)]))
-    front = {trial.number for trial in pareto_front(record.trials, record.goals)}
+    names = metric_names(record.goals, trials)
+    front = front_numbers(record)
     keys = record.space.keys
     rows = [
         [
@@ -93,4 +92,4 @@ def _table(record: StudyRecord) -> Any:
 
 
 def _plain(value: Any) -> Any:
-    return value if isinstance(value, str | int | float) else json.dumps(value)
+    return value if isinstance(value, int | float) else json_text(value)
