@@ -5,56 +5,52 @@ from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from ax_mo.core.curve import MeanCurve, Progress, mean_curves
-from ax_mo.core.objectives import Goals
 from ax_mo.core.repeats import by_trial
 from ax_mo.core.trial import Key, Status, Trial, TrialRun
-from ax_mo.early_stopping.rules import decide, why_undecidable
-from ax_mo.early_stopping.settings import EarlyStopping
+from ax_mo.early_stopping.curves import MeanCurve, TrialCurves, mean_curves
+from ax_mo.early_stopping.rules import StopDecision, StoppingRule, decide, why_undecidable
 from ax_mo.trial.costs import recorded_costs
 from ax_mo.trial.curve import Curve, CurveReader
 from ax_mo.trial.files import CONSTANT_COSTS, CURVE, LIGHTNING, SPEC, read_json
 from ax_mo.trial.untrusted import measured
 
 
-class CurveWatch:
-    """Follows the curves of a study's trials. Holds what it has read, and nothing that a resume could not read again.
+class CurveMonitor:
+    """Follows the curves of a study's trials, and applies a stopping rule to those that run.
 
-    ``directory`` gives the place of a run's files.
+    Holds what it has read, and nothing that a resume could not read again. ``directory`` gives the place of a run's
+    files, which are looked at at most every ``every_seconds``.
     """
 
-    def __init__(
-        self, settings: EarlyStopping, goals: Goals, directory: Callable[[TrialRun], Path], every_seconds: float
-    ) -> None:
-        self._settings = settings
-        self._goals = goals
+    def __init__(self, rule: StoppingRule, directory: Callable[[TrialRun], Path], every_seconds: float) -> None:
+        self._rule = rule
         self._directory = directory
         self._every_seconds = every_seconds
         self._looked_at = float("-inf")
-        self._running: dict[int, _Followed] = {}
-        self._ended: dict[int, Progress] = {}
+        self._running: dict[int, _TrialFiles] = {}
+        self._ended: dict[int, TrialCurves] = {}
         self._explained = False
 
     @property
     def grace_seconds(self) -> float:
-        return self._settings.grace_seconds
+        """How long a trial that was asked to stop may take to do so."""
+        return self._rule.settings.grace_seconds
 
-    def to_stop(
+    def decisions(
         self, trials: Mapping[int, Trial], runs: Iterable[TrialRun], under_way: Container[Key] | None = None
-    ) -> dict[int, str]:
-        """The trials to stop now, with the reason, of all trials of the study and their runs.
+    ) -> list[StopDecision]:
+        """The trials to stop now, of all trials of the study and their runs; nothing where nothing new was reported.
 
         ``under_way`` are the runs that have a job now: one that is to run again may still count as running. None where
-        all running ones have. Looks at files at most every ``every_seconds``, and decides only when something new was
-        reported.
+        all running ones have.
         """
         now = time.monotonic()
         if now - self._looked_at < self._every_seconds:
-            return {}
+            return []
         self._looked_at = now
         news = False
-        running: list[Progress] = []
-        asked: list[Progress] = []
+        running: list[TrialCurves] = []
+        asked: list[TrialCurves] = []
         for number, of_trial in by_trial(runs).items():
             if trials[number].status.ended:
                 self._end(trials[number], of_trial)
@@ -63,27 +59,29 @@ class CurveWatch:
                 news |= followed.read() or is_new
                 # A failed run has a reason too, which is its error.
                 asks = any(run.reason for run in of_trial if run.status is not Status.FAILED)
-                (asked if asks else running).append(followed.progress(number))
+                (asked if asks else running).append(followed.curves(number))
             else:
                 self._running.pop(number, None)
-        return decide(self._settings, self._goals, running, [*self._ended.values(), *asked]) if news else {}
+        return decide(self._rule, running, [*self._ended.values(), *asked]) if news else []
 
     def explanation(self) -> str | None:
         """Once: why nothing will ever be stopped, as soon as a completed trial shows it."""
-        completed = [progress for progress in self._ended.values() if progress.completed]
+        completed = [curves for curves in self._ended.values() if curves.completed]
         if self._explained or not completed:
             return None
         self._explained = True
-        return why_undecidable(self._settings, self._goals, completed)
+        return why_undecidable(self._rule, completed)
 
-    def _follow(self, number: int, runs: Sequence[TrialRun]) -> tuple["_Followed", bool]:
+    def _follow(self, number: int, runs: Sequence[TrialRun]) -> tuple["_TrialFiles", bool]:
         """A trial's files, and whether they are others than before: what an earlier attempt reported counts no more."""
         attempts = {(run.key, run.attempt): run for run in runs if run.status is not Status.FAILED}
         known = self._running.get(number)
         if known is not None and known.files.keys() == attempts.keys():
             return known, False
         files = {} if known is None else known.files
-        followed = _Followed({key: files.get(key) or _Files(self._directory(run)) for key, run in attempts.items()})
+        followed = _TrialFiles(
+            {key: files.get(key) or _RunFiles(self._directory(run)) for key, run in attempts.items()}
+        )
         self._running[number] = followed
         return followed, True
 
@@ -93,8 +91,8 @@ class CurveWatch:
             followed, _ = self._follow(trial.number, runs)
             followed.read()
             completed = trial.status is Status.COMPLETED
-            progress = followed.progress(trial.number)
-            self._ended[trial.number] = replace(progress, completed=completed, final=trial.metrics)
+            curves = followed.curves(trial.number)
+            self._ended[trial.number] = replace(curves, completed=completed, final=trial.metrics)
         self._running.pop(trial.number, None)
 
 
@@ -103,10 +101,10 @@ def _has_curve(run: TrialRun, under_way: Container[Key] | None) -> bool:
     return run.status.ended or (run.status is Status.RUNNING and (under_way is None or run.key in under_way))
 
 
-class _Followed:
+class _TrialFiles:
     """What the runs of one trial report together. ``files`` are those of each run's attempt."""
 
-    def __init__(self, files: Mapping[tuple[Key, int], "_Files"]) -> None:
+    def __init__(self, files: Mapping[tuple[Key, int], "_RunFiles"]) -> None:
         self.files = files
         self._means: dict[str, MeanCurve] = {}
 
@@ -117,13 +115,13 @@ class _Followed:
             news |= of_run.read()
         return news
 
-    def progress(self, number: int) -> Progress:
+    def curves(self, number: int) -> TrialCurves:
         files = list(self.files.values())
         curves = mean_curves([of_run.curves for of_run in files], self._means)
-        return Progress(number, curves, files[0].constants if files else {})
+        return TrialCurves(number, curves, files[0].constants if files else {})
 
 
-class _Files:
+class _RunFiles:
     """The growing files of one run's attempt."""
 
     def __init__(self, directory: Path) -> None:

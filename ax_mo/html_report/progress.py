@@ -7,10 +7,10 @@ import plotly.graph_objects as go
 from plotly.colors import sample_colorscale
 from plotly.subplots import make_subplots
 
-from ax_mo.core.curve import thinned
 from ax_mo.core.objectives import Goals
 from ax_mo.core.pareto import hypervolume, hypervolumes_so_far, reference_point
 from ax_mo.core.trial import Status, Trial, TrialRun
+from ax_mo.early_stopping.curves import thinned
 from ax_mo.html_report.style import BLUE, ORANGE, SCALE, layout, note
 from ax_mo.html_report.text import in_figure
 from ax_mo.results.tables import front_numbers

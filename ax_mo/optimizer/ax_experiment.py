@@ -9,10 +9,10 @@ from collections.abc import Callable, Container, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from ax_mo.core.curve import thinned
 from ax_mo.core.objectives import Goals
 from ax_mo.core.repeats import deviation, means, standard_error
 from ax_mo.core.trial import Status, Suggestion, Trial
+from ax_mo.early_stopping.curves import thinned
 from ax_mo.early_stopping.imputation import expected_final
 from ax_mo.optimizer import compat
 from ax_mo.optimizer.ax_space import AxSpace

@@ -7,7 +7,7 @@ from typing import Protocol
 from ax_mo.core.failures import first_alike
 from ax_mo.core.pareto import best_per_objective, hypervolume, pareto_front, reference_point
 from ax_mo.core.trial import Key, Status, Trial, TrialRun, Value
-from ax_mo.early_stopping.monitor import CurveWatch
+from ax_mo.early_stopping.monitor import CurveMonitor
 from ax_mo.early_stopping.stop_request import overdue
 from ax_mo.html_report.writer import ReportWriter
 from ax_mo.results.files import ResultFiles
@@ -225,18 +225,18 @@ class TrackersCallback(Quiet):
 class EarlyStoppingCallback(Quiet):
     """Asks trials to stop whose curves say that they are not worth going on, and has those ended that do not."""
 
-    def __init__(self, watch: CurveWatch, screen: Screen) -> None:
-        self._watch = watch
+    def __init__(self, monitor: CurveMonitor, screen: Screen) -> None:
+        self._monitor = monitor
         self._screen = screen
 
     def tick(self, study: Study) -> None:
-        for number, why in self._watch.to_stop(study.trials, study.runs.values(), study.active).items():
-            for run in study.open_runs_of(number):
-                study.ask_to_stop(run, why)
-        explanation = self._watch.explanation()
+        for decision in self._monitor.decisions(study.trials, study.runs.values(), study.active):
+            for run in study.open_runs_of(decision.trial):
+                study.ask_to_stop(run, str(decision))
+        explanation = self._monitor.explanation()
         if explanation is not None:
             self._screen.notice(explanation)
         for key in study.active:
             run = study.runs[key]
-            if run.asked_to_stop and overdue(study.directory(run), self._watch.grace_seconds):
+            if run.asked_to_stop and overdue(study.directory(run), self._monitor.grace_seconds):
                 study.request_end(key, EndCause.GOES_ON)

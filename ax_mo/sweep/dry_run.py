@@ -84,7 +84,7 @@ def _outline(spec: StudySpec) -> str:
     if spec.plan.repeats.key is not None:
         text += f", each run {spec.plan.repeats.values()}"
     if spec.plan.early_stopping is not None:
-        text += f", bad ones stopped early (rule: {spec.plan.early_stopping.rule})"
+        text += f", bad ones stopped early (rule: {spec.plan.early_stopping.settings.rule})"
     named = ["the project's own configuration"] if "config" in first else []
     if "initial" in first:
         named.append(f"{first.count('initial')} of initial_trials")

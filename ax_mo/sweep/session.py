@@ -16,7 +16,7 @@ from ax_mo.core.failures import FailurePolicy
 from ax_mo.core.stop_reason import StopKind, StopReason
 from ax_mo.core.trial import Status, Trial, TrialRun
 from ax_mo.core.urls import with_absolute_path
-from ax_mo.early_stopping.monitor import CurveWatch
+from ax_mo.early_stopping.monitor import CurveMonitor
 from ax_mo.errors import StudyLost, StudyStopped
 from ax_mo.html_report import REPORT
 from ax_mo.html_report.writer import report_writer
@@ -227,14 +227,12 @@ class Session:
         return [callback for callback in found if callback is not None]
 
     def _early_stopping(self) -> Callback | None:
-        plan = self._spec.plan
-        if plan.early_stopping is None:
+        rule = self._spec.plan.early_stopping
+        if rule is None:
             return None
         every = _CURVE_SECONDS if isinstance(self._workers, Launcher) else self._workers.poll_seconds
-        watch = CurveWatch(
-            plan.early_stopping, plan.goals, lambda run: self._sweep_dir / run.directory, max(_CURVE_SECONDS, every)
-        )
-        return EarlyStoppingCallback(watch, self._screen)
+        monitor = CurveMonitor(rule, lambda run: self._sweep_dir / run.directory, max(_CURVE_SECONDS, every))
+        return EarlyStoppingCallback(monitor, self._screen)
 
     # The store
 

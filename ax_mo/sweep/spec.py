@@ -16,7 +16,8 @@ from ax_mo.core.repeats import Repeats
 from ax_mo.core.stop_reason import StopReason
 from ax_mo.core.trial import Suggestion, Value
 from ax_mo.core.urls import STUDY, sqlite_url
-from ax_mo.early_stopping.settings import EarlyStopping, parse_early_stopping
+from ax_mo.early_stopping.rules import StoppingRule
+from ax_mo.early_stopping.settings import parse_early_stopping
 from ax_mo.errors import ConfigError, StudyLost, closest
 from ax_mo.hydra_project.command import Program
 from ax_mo.hydra_project.hydra_node import job_name_of
@@ -62,7 +63,7 @@ class Plan:
     imports: tuple[Import, ...] = ()
     remarks: tuple[str, ...] = ()
     """Sentences on what is allowed but may not be meant."""
-    early_stopping: EarlyStopping | None = None
+    early_stopping: StoppingRule | None = None
     stop_when: StopWhen | None = None
 
 

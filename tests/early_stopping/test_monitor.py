@@ -9,7 +9,7 @@ from ax_mo.core.objectives import parse_goals
 from ax_mo.core.repeats import aggregate_trials
 from ax_mo.core.trial import Key, Status, TrialRun
 from ax_mo.early_stopping import monitor
-from ax_mo.early_stopping.monitor import CurveWatch
+from ax_mo.early_stopping.monitor import CurveMonitor
 from ax_mo.early_stopping.settings import parse_early_stopping
 from ax_mo.trial.curve import append
 from ax_mo.trial.files import CURVE, LIGHTNING, SPEC, write_json
@@ -25,12 +25,12 @@ class Study:
         self.directory = directory
         self.settings = {"rule": "dominated", "k": 1, "patience": 0, "min_trials": 1, **settings}
         self.runs: dict[tuple[int, int | None], TrialRun] = {}
-        self.watch = self.new_watch()
+        self.monitor = self.new_monitor()
 
-    def new_watch(self, every: float = 0.0) -> CurveWatch:
+    def new_monitor(self, every: float = 0.0) -> CurveMonitor:
         parsed = parse_early_stopping(self.settings, GOALS)
         assert parsed is not None
-        return CurveWatch(parsed, GOALS, self.place, every)
+        return CurveMonitor(parsed, self.place, every)
 
     def place(self, run: TrialRun) -> Path:
         return self.directory / run.directory
@@ -56,7 +56,8 @@ class Study:
 
     def stops(self, under_way: set[Key] | None = None) -> dict[int, str]:
         trials = {trial.number: trial for trial in aggregate_trials(self.runs.values())}
-        return self.watch.to_stop(trials, self.runs.values(), under_way)
+        decisions = self.monitor.decisions(trials, self.runs.values(), under_way)
+        return {decision.trial: str(decision) for decision in decisions}
 
 
 @pytest.fixture
@@ -118,13 +119,13 @@ def test_failed_and_imported_trials_stop_nobody(study: Study) -> None:
     assert study.stops() == {}
 
 
-def test_new_watch_decides_as_the_one_before_a_resume(study: Study) -> None:
+def test_new_monitor_decides_as_the_one_before_a_resume(study: Study) -> None:
     study.end(study.run(0, 0.5, 0.9, size=10), acc=0.9, num_params=10)
     study.end(study.run(1, 0.4, size=20), Status.EARLY_STOPPED, acc=0.4, num_params=20)
     assert study.stops() == {}
     study.run(2, 0.3, size=30)
     before = study.stops()
-    study.watch = study.new_watch()
+    study.monitor = study.new_monitor()
     assert study.stops() == before == {2: "dominated at step 0 by trials 0 and 1"}
 
 
@@ -213,7 +214,7 @@ def test_repeats_are_judged_by_their_mean_where_all_of_them_have_come(study: Stu
 
 def test_files_are_looked_at_no_oftener_than_asked(study: Study) -> None:
     study.end(study.run(0, 0.5, size=10), acc=0.5, num_params=10)
-    study.watch = study.new_watch(every=3600.0)
+    study.monitor = study.new_monitor(every=3600.0)
     study.run(1, 0.6, size=10)
     assert study.stops() == {}
     study.run(2, 0.1, size=20)
@@ -221,13 +222,13 @@ def test_files_are_looked_at_no_oftener_than_asked(study: Study) -> None:
 
 
 def test_study_without_curves_is_explained_once(study: Study) -> None:
-    assert study.watch.explanation() is None
+    assert study.monitor.explanation() is None
     study.end(study.run(0), acc=0.5, num_params=10)
     study.stops()
-    explanation = study.watch.explanation()
+    explanation = study.monitor.explanation()
     assert explanation is not None
     assert "no trial reports a learning curve" in explanation
-    assert study.watch.explanation() is None
+    assert study.monitor.explanation() is None
 
 
 @pytest.mark.parametrize("repeats", [(None,), (0, 1)], ids=["one run", "two repeats"])

@@ -6,17 +6,22 @@ from typing import Any
 
 import pytest
 
-from ax_mo.core.objectives import Objective, parse_goals
-from ax_mo.early_stopping.settings import EarlyStopping, Rule, parse_early_stopping
+from ax_mo.core.objectives import Goals, Objective, parse_goals
+from ax_mo.early_stopping.rules import EarlyStopping, StoppingRule
+from ax_mo.early_stopping.settings import parse_early_stopping
 from ax_mo.errors import ConfigError
 
 GOALS = parse_goals({"val_acc": "maximize", "num_params": "minimize"})
 
 
+def rule_of(goals: Goals = GOALS, **raw: Any) -> StoppingRule:
+    rule = parse_early_stopping(raw, goals)
+    assert rule is not None
+    return rule
+
+
 def parsed(**raw: Any) -> EarlyStopping:
-    settings = parse_early_stopping(raw, GOALS)
-    assert settings is not None
-    return settings
+    return rule_of(**raw).settings
 
 
 def test_early_stopping_is_off_unless_it_is_asked_for() -> None:
@@ -24,8 +29,8 @@ def test_early_stopping_is_off_unless_it_is_asked_for() -> None:
 
 
 def test_rule_alone_is_enough_for_dominated_and_all() -> None:
-    assert parsed(rule="dominated") == EarlyStopping(Rule.DOMINATED)
-    assert parsed(rule="all") == EarlyStopping(Rule.ALL)
+    assert parsed(rule="dominated") == EarlyStopping("dominated")
+    assert parsed(rule="all") == EarlyStopping("all")
 
 
 def test_every_setting_is_read() -> None:
@@ -40,7 +45,7 @@ def test_every_setting_is_read() -> None:
         curves={"val_acc": "acc"},
     )
     assert settings == EarlyStopping(
-        Rule.DOMINATED,
+        "dominated",
         k=2,
         min_steps=4,
         min_trials=6,
@@ -66,16 +71,15 @@ def test_metric_that_is_the_curve_of_an_objective_has_its_direction() -> None:
 
 
 def test_metric_that_is_an_objective_of_another_curve_is_watched_on_that_curve() -> None:
-    settings = parsed(rule="percentile", metric="val_acc", curves={"val_acc": "acc"})
-    assert settings.curve("val_acc") == "acc"
-    assert settings.watched(GOALS) == (Objective("val_acc", True),)
+    rule = rule_of(rule="percentile", metric="val_acc", curves={"val_acc": "acc"})
+    assert rule.settings.curve("val_acc") == "acc"
+    assert rule.watched == (Objective("val_acc", True),)
 
 
 def test_objective_of_the_very_name_comes_before_the_curve_of_another() -> None:
     goals = parse_goals({"a_best": "maximize", "a": "minimize"})
-    settings = parse_early_stopping({"rule": "percentile", "metric": "a", "curves": {"a_best": "a"}}, goals)
-    assert settings is not None
-    assert settings.metric == Objective("a", False)
+    rule = rule_of(goals, rule="percentile", metric="a", curves={"a_best": "a"})
+    assert rule.settings.metric == Objective("a", False)
 
 
 def test_metric_that_is_no_objective_takes_its_direction_from_goal() -> None:
@@ -89,7 +93,7 @@ def test_metric_that_is_no_objective_takes_its_direction_from_goal() -> None:
     ("raw", "key", "advice"),
     [
         ({"k": 3}, ".rule", "write percentile, all or dominated"),
-        ({"rule": "median"}, ".rule", "'median' is no rule; write percentile, all or dominated."),
+        ({"rule": "median"}, ".rule", "'median' is not known; there are percentile, all, dominated."),
         ({"rule": "Dominate"}, ".rule", "Did you mean 'dominated'?"),
         ({"rule": "all", "k": 2}, ".k", "no meaning for rule: all; delete it, or write rule: dominated."),
         ({"rule": "dominated", "percentile": 20}, ".percentile", "write rule: percentile or all."),
@@ -120,7 +124,7 @@ def test_bad_setting_is_refused_with_what_to_write(raw: Any, key: str, advice: s
 
 def test_settings_are_read_without_anything_heavy() -> None:
     code = (
-        "import sys, ax_mo.core.curve, ax_mo.early_stopping.settings, ax_mo.sweep.termination; "
+        "import sys, ax_mo.early_stopping.curves, ax_mo.early_stopping.settings, ax_mo.sweep.termination; "
         "print(*sorted({'ax', 'botorch', 'numpy', 'torch'} & set(sys.modules)))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

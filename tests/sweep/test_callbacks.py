@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from ax_mo.core.trial import Outcome, Status
-from ax_mo.early_stopping.monitor import CurveWatch
+from ax_mo.early_stopping.monitor import CurveMonitor
 from ax_mo.early_stopping.settings import parse_early_stopping
 from ax_mo.runner.runner import EndCause
 from ax_mo.sweep.callbacks import EarlyStoppingCallback, ProgressTracker, ScreenCallback
@@ -55,10 +55,10 @@ def test_job_that_does_not_stop_is_told_to_end_unless_its_fit_is_complete(
     tmp_path: Path, record: dict[str, int] | None, is_ended: bool
 ) -> None:
     study = study_of(tmp_path, running(reason="dominated at step 3 by trial 0"))
-    settings = parse_early_stopping({"rule": "all", "grace_seconds": 0.0}, GOALS)
-    assert settings is not None
+    rule = parse_early_stopping({"rule": "all", "grace_seconds": 0.0}, GOALS)
+    assert rule is not None
     screen: Any = Recording()
-    callback = EarlyStoppingCallback(CurveWatch(settings, GOALS, study.directory, 0.0), screen)
+    callback = EarlyStoppingCallback(CurveMonitor(rule, study.directory, 0.0), screen)
     study.adopted((1, None))
     os.utime(tmp_path / "1" / STOP, (1.0, 1.0))
     if record is not None:

@@ -142,4 +142,4 @@ def test_part_of_a_block_has_the_defaults_of_the_rest(plan: MakePlan) -> None:
     )
     assert made.stop_when is not None and made.early_stopping is not None
     assert (made.stop_when.over_trials, made.stop_when.hypervolume_gain) == (7, 0.01)
-    assert (made.early_stopping.percentile, made.early_stopping.curves) == (50.0, {"loss": "l"})
+    assert (made.early_stopping.settings.percentile, made.early_stopping.settings.curves) == (50.0, {"loss": "l"})

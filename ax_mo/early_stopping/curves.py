@@ -1,4 +1,4 @@
-"""Learning curves of whole trials: the mean of a trial's runs, and how far a trial has come."""
+"""What trials have reported so far as values: the means of repeats' curves, and all that a trial is compared by."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -69,8 +69,8 @@ def thinned(points: Sequence[_Point], most: int) -> Sequence[_Point]:
 
 
 @dataclass(frozen=True)
-class Progress:
-    """How far a trial has come."""
+class TrialCurves:
+    """What a trial has reported so far, and its metrics where it has ended."""
 
     number: int
     curves: Mapping[str, Curve] = field(default_factory=dict)

@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from ax_mo.core.curve import MeanCurve, mean_curves, thinned
+from ax_mo.early_stopping.curves import MeanCurve, mean_curves, thinned
 from ax_mo.trial.curve import Curve
 
 
