@@ -1,6 +1,5 @@
 """Each workaround's fault, shown on the library itself: a test that fails here says that the workaround can go."""
 
-import inspect
 import logging
 import signal
 import subprocess
@@ -8,6 +7,8 @@ import sys
 import warnings
 
 import pytest
+
+from ax_mo.optimizer import compat
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -25,9 +26,8 @@ def quiet():
 def client(constraints=(), parameter_constraints=(), scaling=None):
     from ax.api.client import Client
     from ax.api.configs import RangeParameterConfig
-    from botorch.acquisition.multi_objective import logei
 
-    logei._load_attempted = True
+    compat.never_compile_kernels()
     made = Client(random_seed=0)
     parameters = [
         RangeParameterConfig(name=name, bounds=(1.0, 2.0), parameter_type="float", scaling=scaling) for name in "xy"
@@ -41,7 +41,7 @@ def play(made, metrics, count=7):
     for _ in range(count):
         ((index, point),) = made.get_next_trials(1).items()
         made.complete_trial(index, raw_data=metrics(point))
-    return made._experiment.trials[index].generator_run._generation_node_name
+    return compat.node_name(compat.experiment_of(made).trials[index].generator_run)
 
 
 def test_ax_refuses_constraints_between_log_scaled_parameters():
@@ -71,22 +71,34 @@ def test_scipy_fails_beside_a_torch_that_is_imported_by_half():
     assert done.returncode == 1 and "module 'torch' has no attribute 'Tensor'" in done.stderr
 
 
-def test_botorch_compiles_a_kernel_at_first_use():
+def test_botorch_compiles_a_kernel_at_first_use(monkeypatch):
     """botorch 0.18.1; switched off in ax_mo/optimizer/compat.py, which sets a private name."""
+    import torch.utils.cpp_extension
     from botorch.acquisition.multi_objective import logei
 
-    source = inspect.getsource(logei._try_load_fused_kernel)
-    assert "cpp_extension" in source and "_load_attempted" in source
+    compiled = []
+    monkeypatch.setattr(torch.utils.cpp_extension, "load", lambda **what: compiled.append(what["name"]))
+    monkeypatch.setattr(logei, "_C", logei._C)
+    monkeypatch.setattr(logei, "_load_attempted", False)
+    logei._try_load_fused_kernel()
+    assert compiled == ["logei_fused_ext"]
+    monkeypatch.setattr(logei, "_load_attempted", False)
+    compat.never_compile_kernels()
+    logei._try_load_fused_kernel()
+    assert compiled == ["logei_fused_ext"]
 
 
 def test_private_names_of_ax_are_where_we_look_for_them():
     """ax-platform 1.3.1; used in ax_mo/optimizer/compat.py, for want of public ones."""
     made = client()
     ((index, _),) = made.get_next_trials(1).items()
-    run = made._experiment.trials[index].generator_run
-    assert run._generation_node_name == "CenterOfSearchSpace"
+    run = compat.experiment_of(made).trials[index].generator_run
+    assert compat.node_name(run) == "CenterOfSearchSpace"
     assert "_candidate_metadata_by_arm_signature" in vars(run)
-    assert "MBM" in made._generation_strategy.nodes_by_name and made._maybe_generation_strategy is not None
+    assert "MBM" in compat.strategy_of(made).nodes_by_name
+    compat.drop_strategy(made)
+    with pytest.raises(AssertionError):
+        compat.strategy_of(made)
 
 
 def test_torchx_local_scheduler_replaces_signal_handlers():
@@ -178,7 +190,7 @@ def test_ax_keeps_what_it_drew_for_inactive_parameters() -> None:
     client.configure_optimization(objective="m0")
     client.configure_generation_strategy(initialize_with_center=False)
     ((index, parameters),) = client.get_next_trials(max_trials=1).items()
-    (metadata,) = client._experiment.trials[index].generator_run.candidate_metadata_by_arm_signature.values()
+    (metadata,) = compat.experiment_of(client).trials[index].generator_run.candidate_metadata_by_arm_signature.values()
     assert len(parameters) == 2
     assert set(metadata["full_parameterization"]) == {"model", "hidden", "channels"}
 
@@ -205,6 +217,6 @@ def test_ax_untransforms_what_was_never_transformed_in_its_fast_cross_validation
     from ax_mo.optimizer.diagnostics import Fitted
     from tests.support.studies import study
 
-    _, adapter = Fitted(study(Path("/nowhere"), 8, mixed=False))._fit
+    _, adapter = Fitted(study(Path("/nowhere"), 8, mixed=False)).fit
     with pytest.raises(TypeError, match="not an instance"):
         _efficient_loo_cross_validate(adapter)

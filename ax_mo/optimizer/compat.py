@@ -98,12 +98,12 @@ def never_compile_kernels() -> None:
     try:
         from botorch.acquisition.multi_objective import logei
     except ImportError:
-        _warn("botorch", "acquisition.multi_objective.logei", _COMPILED)
+        warn_once("botorch", "acquisition.multi_objective.logei", _COMPILED)
         return
     if hasattr(logei, "_load_attempted"):
         logei._load_attempted = True
     else:
-        _warn("botorch", "logei._load_attempted", _COMPILED)
+        warn_once("botorch", "logei._load_attempted", _COMPILED)
 
 
 _COMPILED = "its kernel may be compiled once, for half a minute, before the model's first suggestion"
@@ -113,13 +113,13 @@ def node_name(run: Any) -> str:
     """The name of the strategy's node that made a generator run."""
     name = getattr(run, "_generation_node_name", None)
     if name is None:
-        _warn("ax-platform", "GeneratorRun._generation_node_name", "what made a suggestion is not known")
+        warn_once("ax-platform", "GeneratorRun._generation_node_name", "what made a suggestion is not known")
     return str(name or "unknown")
 
 
 @cache
-def _warn(package: str, name: str, instead: str) -> None:
-    """Once a process."""
+def warn_once(package: str, name: str, instead: str) -> None:
+    """Say, once a process, what a version lacks and what that means."""
     logging.getLogger(__name__).warning(
         "%s %s has no %s, unlike the version that this release was tested with: %s.",
         package,

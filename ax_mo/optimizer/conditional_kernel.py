@@ -25,15 +25,19 @@ _INACTIVE = 0.5
 
 
 @dataclass(frozen=True)
-class Place:
-    """The columns of a block's parameters among the features, and the (column, position, width) that activate them."""
+class ActiveColumns:
+    """Where a block's parameters stand among the features, and the gates that make them active there.
+
+    A gate is (column, position, width): it is open where the column's feature is at the position, and closed from the
+    width on.
+    """
 
     columns: tuple[int, ...]
     gates: tuple[tuple[int, float, float], ...] = ()
 
 
-Block = Sequence[Place]
-"""Parameters that are active together: a place for each set of options that makes them so, of which one holds."""
+Block = Sequence[ActiveColumns]
+"""Parameters that are active together: the columns for each set of options that makes them so, of which one holds."""
 
 
 class ConditionalKernel(Kernel):  # type: ignore[misc]
@@ -62,23 +66,23 @@ class ConditionalKernel(Kernel):  # type: ignore[misc]
         """``... x n1 x d`` and ``... x n2 x d`` to ``... x n1 x n2``, or to ``... x n`` with ``diag``."""
         total: Any = 0.0
         for block, kernel in zip(self._blocks, self.kernels, strict=True):
-            (features1, active1), (features2, active2) = _seen(block, x1), _seen(block, x2)
+            (features1, active1), (features2, active2) = block_features(block, x1), block_features(block, x2)
             part = kernel.forward(features1, features2, diag=diag, **params)
             both = active1 * active2 if diag else active1.unsqueeze(-1) * active2.unsqueeze(-2)
             total = total + part * both
         return total
 
 
-def _seen(block: Block, x: Tensor) -> tuple[Tensor, Tensor]:
-    """The block's features, ``... x n x k``, and how active it is, ``... x n``."""
+def block_features(block: Block, x: Tensor) -> tuple[Tensor, Tensor]:
+    """Of points ``... x n x d``, the block's features, ``... x n x k``, and how active it is, ``... x n`` in [0, 1]."""
     active = torch.zeros_like(x[..., 0])
     features = torch.full_like(x[..., list(block[0].columns)], _INACTIVE)
-    for place in block:
+    for where in block:
         weight = torch.ones_like(active)
-        for column, position, width in place.gates:
+        for column, position, width in where.gates:
             weight = weight * (1.0 - (x[..., column] - position).abs() / width).clamp(0.0, 1.0)
         active = active + weight
-        features = features + weight.unsqueeze(-1) * (x[..., list(place.columns)] - _INACTIVE)
+        features = features + weight.unsqueeze(-1) * (x[..., list(where.columns)] - _INACTIVE)
     return features, active.clamp(0.0, 1.0)
 
 
@@ -96,7 +100,7 @@ class ConditionalGP(SingleTaskGP):  # type: ignore[misc]
         return inputs
 
 
-def blocks_of(copies: Sequence[Sequence[AxParameter]], names: Sequence[str]) -> list[list[Place]]:
+def blocks_of(copies: Sequence[Sequence[AxParameter]], names: Sequence[str]) -> list[list[ActiveColumns]]:
     """The parameters of the space by what makes them active; ``names`` are the model's features."""
     column = {name: index for index, name in enumerate(names)}
     together: dict[Any, list[Sequence[AxParameter]]] = {}
@@ -104,7 +108,7 @@ def blocks_of(copies: Sequence[Sequence[AxParameter]], names: Sequence[str]) -> 
         together.setdefault(tuple(copy.path for copy in of_one), []).append(of_one)
     return [
         [
-            Place(
+            ActiveColumns(
                 tuple(column[name] for of_one in members for name in of_one[index].columns),
                 tuple(_gate(level, column) for level in path),
             )

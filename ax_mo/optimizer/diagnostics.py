@@ -79,7 +79,7 @@ class Fitted:
                 raise AxMoError(f"The point {dict(point)} is not in the study's space: {why}.")
         if not points:
             return []
-        _, adapter = self._fit
+        _, adapter = self.fit
         with self._translated("predict"):
             from ax.core.observation import ObservationFeatures
 
@@ -100,7 +100,7 @@ class Fitted:
 
         Not those that were stopped early: what they would have come to, which the model predicts, nobody has seen.
         """
-        experiment, adapter = self._fit
+        experiment, adapter = self.fit
         stopped = {trial.number for trial in self.trials if trial.status is Status.EARLY_STOPPED}
         observed = {trial.number: experiment.values(trial.metrics) for trial in self.trials}
         found: dict[str, list[LeftOut]] = {metric.name: [] for metric in self._metrics}
@@ -121,7 +121,7 @@ class Fitted:
         Total-order Sobol' indices of the model's mean, as by Ax, those of one parameter's columns added up. All are 0
         where the model sees no effect of anything.
         """
-        _, adapter = self._fit
+        _, adapter = self.fit
         with self._translated("tell what matters"):
             indices = _total_indices(adapter)
             return {metric.name: self._shares(indices[metric.alias]) for metric in self._metrics}
@@ -138,7 +138,8 @@ class Fitted:
         return {key: value / total if total > 0 else 0.0 for key, value in sums.items()}
 
     @cached_property
-    def _fit(self) -> tuple[AxExperiment, Any]:
+    def fit(self) -> tuple[AxExperiment, Any]:
+        """The study in Ax's hands, and Ax's adapter of the model."""
         if len(self.trials) < FEWEST_TRIALS:
             raise AxMoError(f"A model needs {FEWEST_TRIALS} trials with metrics; this study has {len(self.trials)}.")
         with self._translated("be fitted"):

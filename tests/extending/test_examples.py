@@ -10,6 +10,7 @@ import pytest
 from ax_mo.errors import ConfigError
 from ax_mo.trial.metric_sources.settings import parse_metric_sources
 from tests.extending.conftest import PAGE, ExampleSweep
+from tests.support.sweeps import APPS
 
 Example = Callable[[str], ExampleSweep]
 
@@ -48,3 +49,26 @@ def test_runner_runs_the_trials(example: Example) -> None:
     with sweep.database() as connection:
         handles = [handle for (handle,) in connection.execute("select handle from ax_mo_trial")]
     assert all(handle.startswith("children://") for handle in handles)
+
+
+def test_stopping_rule(example: Example) -> None:
+    sweep = example("A stopping rule")
+    sweep.script = APPS / "curves" / "task.py"
+    points = [(0.8, 40), (0.5, 5), (0.9, 90), (0.2, 60)]
+    named = ",".join(f"{{quality: {quality}, size: {size}}}" for quality, size in points)
+    done = sweep.run(
+        "quality=interval(0.1,0.9)", "size=range(1,101)", "hydra.sweeper.start_from_config=false",
+        f"hydra.sweeper.initial_trials=[{named}]", "hydra.sweeper.n_trials=4", "hydra.sweeper.n_jobs=1",
+    )  # fmt: skip
+    assert done.returncode == 0, done.output
+    assert [trial["status"] for trial in sweep.trials()] == ["completed"] * 3 + ["early_stopped"], done.output
+    assert re.fullmatch(r"acc 0\.\d+ at step \d is the worst of 4 trials", sweep.trials()[3]["reason"])
+
+
+def test_optimizer_suggests_points_and_goes_on_after_a_resume(example: Example) -> None:
+    sweep = example("An optimizer")
+    for trials in (6, 9):
+        sweep.completed("y=interval(0,1)", "hydra.sweeper.n_jobs=1", "hydra.sweeper.seed=1", trials=trials)
+    generators = [trial["generator"] for trial in sweep.trials()]
+    assert generators[:3] == ["config", "sobol", "sobol"] and generators.count("mutation") >= 4
+    assert len({(trial["params.x"], trial["params.y"]) for trial in sweep.trials()}) == 9

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from ax_mo.core.linear import parse_linear
 from ax_mo.optimizer.ax_space import AxSpace
+from ax_mo.optimizer.compat import experiment_of
 from ax_mo.search_space.parameters import Choice, Condition, Option, Parameter, Range
 from ax_mo.search_space.sample import QuasiRandomPoints
 from ax_mo.search_space.space import SearchSpace
@@ -202,7 +203,7 @@ def test_ax_takes_points_of_the_space_and_suggests_others(client: Any) -> None:
     ax_space = AxSpace(SPACE)
     for point in islice(QuasiRandomPoints(SPACE, 1), 30):
         index = client.attach_trial(parameters=ax_space.encode(point))
-        kept = client._experiment.trials[index].arm.parameters
+        kept = experiment_of(client).trials[index].arm.parameters
         assert ax_space.decode(kept) == pytest.approx(point)
     seen = set()
     for _ in range(30):

@@ -18,9 +18,9 @@ GOALS = parse_goals({"f": "minimize", "g": "minimize"})
 
 @pytest.fixture(autouse=True)
 def not_warned_yet() -> Iterator[None]:
-    compat._warn.cache_clear()
+    compat.warn_once.cache_clear()
     yield
-    compat._warn.cache_clear()
+    compat.warn_once.cache_clear()
 
 
 def metrics(point: Any) -> dict[str, float]:

@@ -8,9 +8,8 @@ import pytest
 import torch
 
 from ax_mo.core.objectives import parse_goals
-from ax_mo.optimizer import conditional_kernel
 from ax_mo.optimizer.ax_space import AxSpace
-from ax_mo.optimizer.conditional_kernel import ConditionalGP, ConditionalKernel, blocks_of
+from ax_mo.optimizer.conditional_kernel import ConditionalGP, ConditionalKernel, block_features, blocks_of
 from ax_mo.search_space.parameters import Choice, Condition, Option, Parameter, Range
 from ax_mo.search_space.sample import QuasiRandomPoints
 from ax_mo.search_space.space import SearchSpace
@@ -146,7 +145,7 @@ def test_what_ax_gives_the_model_says_which_parameters_are_active(seen_by_ax: li
     for copies in AX_SPACE.copies:
         together.setdefault(tuple(copy.path for copy in copies), []).append(copies[0].parameter.key)
     for block, keys in zip(blocks, together.values(), strict=True):
-        features, active = conditional_kernel._seen(block, data.X)
+        features, active = block_features(block, data.X)
         expected = torch.tensor([float(keys[0] in point) for point in tried], dtype=data.X.dtype)
         assert torch.allclose(active, expected), keys
         if keys in (["hidden"], ["width"], ["clip"], ["gate"]):  # a float in [0, 1] is its own feature
