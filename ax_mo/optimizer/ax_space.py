@@ -27,7 +27,7 @@ class AxParameter:
 
     Ax's dependent parameters form a tree, so that a parameter that is active under several options is several of
     Ax's. ``tree`` holds the choices above it there, from the root; ``path`` all that it depends on, which is more
-    where choices that do not depend on each other decide together. It is then one of Ax's in several copies.
+    where choices that do not depend on each other decide together. It is then one of Ax's in several variants.
     """
 
     name: str
@@ -62,10 +62,10 @@ class AxSpace:
         self._ranges = {p.key: p for p in space.parameters if isinstance(p, Range) and p.key in constrained}
         self._as_log = {key for key, parameter in self._ranges.items() if parameter.log}
         self._orders = [order for order in map(_order, space.constraints) if order is not None]
-        self.copies: list[list[AxParameter]] = []  # of each parameter, in the space's order
+        self.variants: list[list[AxParameter]] = []  # of each parameter, in the space's order
         self._by_name: dict[str, AxParameter] = {}
         for parameter in space.parameters:
-            self.copies.append(self._copies(parameter))
+            self.variants.append(self._variants_of(parameter))
 
     @property
     def conditional(self) -> bool:
@@ -73,11 +73,11 @@ class AxSpace:
 
     def configs(self) -> list[Any]:
         dependents: dict[str, dict[Any, list[str]]] = {}
-        for copy in self._by_name.values():
-            if copy.tree:
-                above = copy.tree[-1]
-                dependents.setdefault(above.name, {}).setdefault(self._value(above), []).append(copy.name)
-        return [self._config(copy, dependents.get(copy.name)) for copy in self._by_name.values()]
+        for variant in self._by_name.values():
+            if variant.tree:
+                above = variant.tree[-1]
+                dependents.setdefault(above.name, {}).setdefault(self._value(above), []).append(variant.name)
+        return [self._config(variant, dependents.get(variant.name)) for variant in self._by_name.values()]
 
     def constraints(self) -> list[str]:
         lines: list[str] = []
@@ -96,22 +96,22 @@ class AxSpace:
         """A point as Ax's parameterization: the parameters that are active in Ax's tree."""
         active = {id(parameter) for parameter in self.space.active(point)}
         encoded: dict[str, Any] = {}
-        for copy in self._by_name.values():
-            if self._is_at(copy.tree, encoded):
-                given = id(copy.parameter) in active
-                value = point[copy.parameter.key] if given else _middle(copy.parameter)
-                encoded[copy.name] = self._encode(copy.parameter, value)
+        for variant in self._by_name.values():
+            if self._is_at(variant.tree, encoded):
+                given = id(variant.parameter) in active
+                value = point[variant.parameter.key] if given else _middle(variant.parameter)
+                encoded[variant.name] = self._encode(variant.parameter, value)
         return encoded
 
     def decode(self, parameterization: Mapping[str, Any]) -> dict[str, Any]:
         """Ax's parameterization as a point; numbers become plain Python numbers in their bounds and exact orders."""
         chosen: dict[str, str] = {}
         point: dict[str, Any] = {}
-        for parameter, copies in zip(self.space.parameters, self.copies, strict=True):
+        for parameter, variants in zip(self.space.parameters, self.variants, strict=True):
             if not all(condition.holds(chosen) for condition in parameter.when):
                 continue
-            copy = next(copy for copy in copies if self._is_at(copy.path, parameterization))
-            point[parameter.key] = self._decode(parameter, parameterization[copy.name])
+            variant = next(variant for variant in variants if self._is_at(variant.path, parameterization))
+            point[parameter.key] = self._decode(parameter, parameterization[variant.name])
             if isinstance(parameter, Choice):
                 chosen[parameter.key] = parameter.text(point[parameter.key])
         self._put_in_order(point)
@@ -138,9 +138,9 @@ class AxSpace:
         assert isinstance(choice, Choice)
         return _choice_values(choice)[1][level.index]
 
-    def _copies(self, parameter: Parameter) -> list[AxParameter]:
+    def _variants_of(self, parameter: Parameter) -> list[AxParameter]:
         if not parameter.when:
-            return [self._copy(self._aliases.get(parameter.key, self._free_name(parameter.key)), parameter, (), ())]
+            return [self._add(self._aliases.get(parameter.key, self._free_name(parameter.key)), parameter, (), ())]
         # With conditions on choices that do not depend on each other, Ax's tree follows the last.
         *others, last = parameter.when
         texts: dict[tuple[AxBranch, ...], str] = {}
@@ -155,29 +155,29 @@ class AxSpace:
                 joined = [_joined(way, place) for way in ways for place in places]
                 paths[tree] = list(dict.fromkeys(path for path in joined if path is not None))
         reached = [tree for tree, ways in paths.items() if ways]
-        copies: list[AxParameter] = []
+        variants: list[AxParameter] = []
         for tree in reached:
             name = self._free_name(parameter.key if len(reached) == 1 else f"{parameter.key} ({texts[tree]})")
-            copies += [self._copy(name, parameter, tree, path) for path in paths[tree]]
-        return copies
+            variants += [self._add(name, parameter, tree, path) for path in paths[tree]]
+        return variants
 
-    def _copy(
+    def _add(
         self, name: str, parameter: Parameter, tree: tuple[AxBranch, ...], path: tuple[AxBranch, ...]
     ) -> AxParameter:
-        copy = AxParameter(name, parameter, tree, path)
-        self._by_name.setdefault(name, copy)
-        return copy
+        variant = AxParameter(name, parameter, tree, path)
+        self._by_name.setdefault(name, variant)
+        return variant
 
     def _places(self, condition: Condition) -> Iterator[tuple[AxParameter, AxBranch, str]]:
-        """Where the condition holds: a copy of its choice, the level at which it stands, and the option's text."""
-        for copy in [copy for of_one in self.copies for copy in of_one]:
-            choice = copy.parameter
+        """Where the condition holds: a variant of its choice, the level at which it stands, and the option's text."""
+        for variant in [variant for of_one in self.variants for variant in of_one]:
+            choice = variant.parameter
             if choice.key == condition.key and isinstance(choice, Choice):
                 # Ax 1.3.1 sorts numbers and truth values, and keeps their distances: a level says nothing of either.
                 assert _choice_values(choice)[0] == "str", f"conditions are on choices of texts, not on {choice.key}"
                 for index, option in enumerate(choice.options):
                     if option.text in condition.texts:
-                        yield copy, AxBranch(copy.name, index, len(choice.options), _one_hot(choice)), option.text
+                        yield variant, AxBranch(variant.name, index, len(choice.options), _one_hot(choice)), option.text
 
     def _free_name(self, wanted: str) -> str:
         taken = {*self._by_name, *self._aliases.values()}
@@ -186,14 +186,14 @@ class AxSpace:
             name, number = f"{wanted} #{number}", number + 1
         return name
 
-    def _config(self, copy: AxParameter, dependents: Mapping[Any, list[str]] | None) -> Any:
+    def _config(self, variant: AxParameter, dependents: Mapping[Any, list[str]] | None) -> Any:
         from ax.api.configs import ChoiceParameterConfig, RangeParameterConfig
 
-        parameter = copy.parameter
+        parameter = variant.parameter
         if isinstance(parameter, Choice):
             kind, values = _choice_values(parameter)
             return ChoiceParameterConfig(
-                name=copy.name,
+                name=variant.name,
                 values=values,
                 parameter_type=kind,
                 is_ordered=parameter.ordered,
@@ -201,9 +201,9 @@ class AxSpace:
             )
         if parameter.key in self._as_log:
             bounds = (math.log10(parameter.low), math.log10(parameter.high))
-            return RangeParameterConfig(name=copy.name, bounds=bounds, parameter_type="float")
+            return RangeParameterConfig(name=variant.name, bounds=bounds, parameter_type="float")
         return RangeParameterConfig(
-            name=copy.name,
+            name=variant.name,
             bounds=(parameter.low, parameter.high),
             parameter_type="int" if parameter.integral else "float",
             scaling="log" if parameter.log else "linear",

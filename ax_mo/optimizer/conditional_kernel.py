@@ -90,22 +90,24 @@ class ConditionalGP(SingleTaskGP):  # type: ignore[misc]
     """BoTorch's default model but for its kernel."""
 
     @classmethod
-    def construct_inputs(cls, training_data: Any, copies: Sequence[Sequence[AxParameter]], **_: Any) -> dict[str, Any]:
-        """Ax's way to make a model; ``copies`` holds Ax's parameters by parameter of the space."""
+    def construct_inputs(
+        cls, training_data: Any, variants: Sequence[Sequence[AxParameter]], **_: Any
+    ) -> dict[str, Any]:
+        """Ax's way to make a model; ``variants`` holds Ax's parameters by parameter of the space."""
         inputs: dict[str, Any] = super().construct_inputs(training_data=training_data)
         outputs = training_data.Y.shape[-1]
         inputs["covar_module"] = ConditionalKernel(
-            blocks_of(copies, list(training_data.feature_names)), torch.Size([outputs] if outputs > 1 else [])
+            blocks_of(variants, list(training_data.feature_names)), torch.Size([outputs] if outputs > 1 else [])
         )
         return inputs
 
 
-def blocks_of(copies: Sequence[Sequence[AxParameter]], names: Sequence[str]) -> list[list[ActiveColumns]]:
+def blocks_of(variants: Sequence[Sequence[AxParameter]], names: Sequence[str]) -> list[list[ActiveColumns]]:
     """The parameters of the space by what makes them active; ``names`` are the model's features."""
     column = {name: index for index, name in enumerate(names)}
     together: dict[Any, list[Sequence[AxParameter]]] = {}
-    for of_one in copies:
-        together.setdefault(tuple(copy.path for copy in of_one), []).append(of_one)
+    for of_one in variants:
+        together.setdefault(tuple(variant.path for variant in of_one), []).append(of_one)
     return [
         [
             ActiveColumns(
@@ -129,5 +131,5 @@ def surrogate_spec(ax_space: AxSpace) -> Any:
     """Ax's description of the model for this space."""
     from ax.generators.torch.botorch_modular.surrogate import ModelConfig, SurrogateSpec
 
-    options = {"copies": tuple(map(tuple, ax_space.copies))}
+    options = {"variants": tuple(map(tuple, ax_space.variants))}
     return SurrogateSpec(model_configs=[ModelConfig(botorch_model_class=ConditionalGP, model_options=options)])

@@ -128,7 +128,10 @@ class Fitted:
 
     def _shares(self, indices: Mapping[str, float]) -> dict[str, float]:
         key_of = {
-            column: copy.parameter.key for copies in self._space.copies for copy in copies for column in copy.columns
+            column: variant.parameter.key
+            for variants in self._space.variants
+            for variant in variants
+            for column in variant.columns
         }
         sums = dict.fromkeys(self.record.space.keys, 0.0)
         for column, index in indices.items():

@@ -45,7 +45,7 @@ units = st.lists(st.floats(0, 1, exclude_max=True), min_size=len(PARAMETERS), ma
 
 
 def names(ax_space: AxSpace, key: str) -> list[str]:
-    return [copy.name for copies in ax_space.copies for copy in copies if copy.parameter.key == key]
+    return [variant.name for variants in ax_space.variants for variant in variants if variant.parameter.key == key]
 
 
 def dependents(space: SearchSpace) -> dict[str, dict[Any, list[str]]]:
@@ -82,11 +82,11 @@ def test_place_that_another_condition_rules_out_is_no_copy() -> None:
     assert tree["block (cnn)"] == {"wide": ["width (wide)"]}
 
 
-def test_parameter_that_needs_two_choices_is_one_of_axs_in_several_copies() -> None:
+def test_parameter_that_needs_two_choices_is_one_of_axs_in_several_variants() -> None:
     ax_space = AxSpace(SPACE)
     assert names(ax_space, "clip") == ["clip", "clip"]
-    (copies,) = [copies for copies in ax_space.copies if copies[0].parameter.key == "clip"]
-    assert [{level.name: level.index for level in copy.path} for copy in copies] == [
+    (variants,) = [variants for variants in ax_space.variants if variants[0].parameter.key == "clip"]
+    assert [{level.name: level.index for level in variant.path} for variant in variants] == [
         {"model": 0, "optim": 1},
         {"model": 1, "optim": 1},
     ]
@@ -161,7 +161,7 @@ def decoded(space: SearchSpace, *values: float) -> dict[str, Any]:
 
 
 def names_of_all(space: SearchSpace) -> list[str]:
-    return [copies[0].name for copies in AxSpace(space).copies]
+    return [variants[0].name for variants in AxSpace(space).variants]
 
 
 # BUG: 1e-11 between two logarithms is 1e-7 of two numbers, and a suggestion violated the order by so much.

@@ -32,7 +32,9 @@ PARAMETERS: tuple[Parameter, ...] = (
 )
 SPACE = SearchSpace(PARAMETERS)
 AX_SPACE = AxSpace(SPACE)
-FEATURES = list(dict.fromkeys(column for copies in AX_SPACE.copies for copy in copies for column in copy.columns))
+FEATURES = list(
+    dict.fromkeys(column for variants in AX_SPACE.variants for variant in variants for column in variant.columns)
+)
 
 
 def row(point: Mapping[str, Any], inactive: float) -> list[float]:
@@ -41,22 +43,22 @@ def row(point: Mapping[str, Any], inactive: float) -> list[float]:
     if "clip" not in point:
         encoded.pop("clip", None)  # in Ax's tree, but inactive
     features = dict.fromkeys(FEATURES, inactive)
-    for copy in {copy.name: copy for copies in AX_SPACE.copies for copy in copies}.values():
-        if copy.name not in encoded:
+    for variant in {variant.name: variant for variants in AX_SPACE.variants for variant in variants}.values():
+        if variant.name not in encoded:
             continue
-        if isinstance(copy.parameter, Range):
-            features[copy.name] = encoded[copy.name]
+        if isinstance(variant.parameter, Range):
+            features[variant.name] = encoded[variant.name]
             continue
-        index = [option.value for option in copy.parameter.options].index(encoded[copy.name])
-        if len(copy.columns) == 1:
-            features[copy.name] = index / (len(copy.parameter.options) - 1)
+        index = [option.value for option in variant.parameter.options].index(encoded[variant.name])
+        if len(variant.columns) == 1:
+            features[variant.name] = index / (len(variant.parameter.options) - 1)
         else:
-            features.update({column: float(number == index) for number, column in enumerate(copy.columns)})
+            features.update({column: float(number == index) for number, column in enumerate(variant.columns)})
     return [features[name] for name in FEATURES]
 
 
 def kernel() -> ConditionalKernel:
-    made = ConditionalKernel(blocks_of(AX_SPACE.copies, FEATURES), torch.Size([])).double()
+    made = ConditionalKernel(blocks_of(AX_SPACE.variants, FEATURES), torch.Size([])).double()
     return made.eval()
 
 
@@ -98,7 +100,7 @@ def test_parameter_that_is_active_under_several_options_is_one(one: dict[str, st
 
 
 def test_each_parameter_stands_in_one_block_once() -> None:
-    blocks = blocks_of(AX_SPACE.copies, FEATURES)
+    blocks = blocks_of(AX_SPACE.variants, FEATURES)
     assert sum(len(block[0].columns) for block in blocks) == 3 + 2 - 1 + 3 + 4
     for block in blocks:
         assert len({len(place.columns) for place in block}) == 1
@@ -140,10 +142,10 @@ def test_what_ax_gives_the_model_says_which_parameters_are_active(seen_by_ax: li
     data = seen_by_ax[0]
     assert data.X.shape[0] == len(tried)
     assert float(data.X.min()) >= 0.0 and float(data.X.max()) <= 1.0
-    blocks = blocks_of(AX_SPACE.copies, data.feature_names)
+    blocks = blocks_of(AX_SPACE.variants, data.feature_names)
     together: dict[Any, list[str]] = {}
-    for copies in AX_SPACE.copies:
-        together.setdefault(tuple(copy.path for copy in copies), []).append(copies[0].parameter.key)
+    for variants in AX_SPACE.variants:
+        together.setdefault(tuple(variant.path for variant in variants), []).append(variants[0].parameter.key)
     for block, keys in zip(blocks, together.values(), strict=True):
         features, active = block_features(block, data.X)
         expected = torch.tensor([float(keys[0] in point) for point in tried], dtype=data.X.dtype)
