@@ -3,6 +3,7 @@
 import math
 from itertools import pairwise
 
+import pytest
 from ax.api.client import Client
 from ax.core.trial_status import TrialStatus
 
@@ -43,6 +44,11 @@ def played(with_curves, stop=()):
     return study
 
 
+@pytest.fixture(scope="module")
+def with_curves():
+    return played(with_curves=True)
+
+
 def rows(study, name):
     """What Ax knows of a metric: trial, step (None for the result) and value."""
     known = study.experiment.lookup_data().full_df
@@ -61,18 +67,17 @@ def of_trial(study, name, number):
     return [(step, value) for trial, step, value in rows(study, name) if trial == number]
 
 
-def test_curve_of_a_goal_is_ax_data_with_progression_beside_the_result():
-    study = played(with_curves=True)
-    acc = study.trials[0].metrics["acc"]
+def test_curve_of_a_goal_is_ax_data_with_progression_beside_the_result(with_curves):
+    acc = with_curves.trials[0].metrics["acc"]
     curve = [(0.0, acc / 8), (1.0, acc / 4), (2.0, acc * 3 / 8), (3.0, acc / 2)]
-    assert of_trial(study, "m0", 0) == [*curve, (None, acc)]
-    assert [step for step, _ in of_trial(study, "m1", 0)] == [None]
+    assert of_trial(with_curves, "m0", 0) == [*curve, (None, acc)]
+    assert [step for step, _ in of_trial(with_curves, "m1", 0)] == [None]
 
 
-def test_curves_change_no_suggestion():
-    with_curves, without = played(True).ask(), played(False).ask()
-    assert with_curves == without
-    assert with_curves.generator == "model"
+def test_curves_change_no_suggestion(with_curves):
+    suggestion = with_curves.ask()
+    assert suggestion == played(with_curves=False).ask()
+    assert suggestion.generator == "model"
 
 
 def test_resumed_optimizer_knows_the_same_curves():
