@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import replace
+from importlib import import_module
 
 from ax_mo.core.trial import Suggestion, Trial
 from ax_mo.optimizer.protocol import Optimizer
@@ -28,6 +29,8 @@ class AsyncOptimizer:
         self._calls: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
         self._error: BaseException | None = None
         self._prepared = False
+        # Whole before there is another thread: of two that import NumPy at once, one may see it by half.
+        import_module("numpy")
         # A daemon: a model that is still being fitted must not keep an interrupted program from ending.
         self._thread = threading.Thread(target=self._work, name="ax_mo-suggestions", daemon=True)
         self._thread.start()
