@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
@@ -15,11 +15,6 @@ Value = Any
 
 Point = Mapping[str, Value]
 """One value per active parameter, by its key on the command line."""
-
-
-def now() -> str:
-    """The present moment, ISO 8601 in UTC with microseconds."""
-    return datetime.now(UTC).isoformat()
 
 
 def seconds_between(begin: str, end: str) -> float:

@@ -10,14 +10,14 @@ from typing import Any, Protocol
 from hydra.core.utils import JobReturn
 from hydra.plugins.launcher import Launcher
 
-from ax_mo.core.trial import Key, TrialRun, now
+from ax_mo.core.trial import Key, TrialRun
 from ax_mo.errors import AxMoError
 from ax_mo.hydra_project.command import override_value
 from ax_mo.runner.job import JobSpec, JobState, Phase
 from ax_mo.runner.outcome import destroyed_directory, has_result
 from ax_mo.runner.runner import Cancelled, EndCause, JobChange
 from ax_mo.trial.files import RESULT, SPEC, STOP, read_json, write_json
-from ax_mo.trial.result import recorded_result
+from ax_mo.trial.result import now, recorded_result
 
 _RETURNED = JobState(Phase.ENDED, 0)
 _DIED = JobState(Phase.ENDED, message="the sweep's own process died while it ran this trial, twice")

@@ -11,9 +11,9 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
 
-from ax_mo.core.trial import now
 from ax_mo.errors import AxMoError, StudyStopped
 from ax_mo.storage.rows import STUDIES
+from ax_mo.trial.result import now
 
 # How long another holder may need to go: a sweeper that was just refused, or was killed and the server has not noticed.
 _HANDOVER_SECONDS = 2.0

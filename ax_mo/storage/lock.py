@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from ax_mo.core.trial import now
 from ax_mo.errors import AxMoError, StudyStopped
+from ax_mo.trial.result import now
 
 _LOCK = ".sweeper.lock"
 

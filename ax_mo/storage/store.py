@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
 
-from ax_mo.core.trial import Key, Outcome, Status, TrialRun, now
+from ax_mo.core.trial import Key, Outcome, Status, TrialRun
 from ax_mo.core.urls import redacted, sqlite_path
 from ax_mo.errors import AxMoError, ConfigError
 from ax_mo.storage.claim import Access
@@ -34,6 +34,7 @@ from ax_mo.storage.rows import (
     stored_study,
     study_row,
 )
+from ax_mo.trial.result import now
 
 __all__ = ["Definition", "Store", "StoredStudy", "check_welcome", "differences", "now", "read_studies", "write_study"]
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from ax_mo.core.failures import in_order_of_end
 from ax_mo.core.repeats import aggregate_repeats
 from ax_mo.core.stop_reason import StopReason
-from ax_mo.core.trial import Key, Outcome, Status, Suggestion, Trial, TrialRun, now, seconds_between
+from ax_mo.core.trial import Key, Outcome, Status, Suggestion, Trial, TrialRun, seconds_between
 from ax_mo.early_stopping.stop_request import ask_to_stop, stopped_outcome
 from ax_mo.errors import StudyStopped
 from ax_mo.runner.job import JobState, Phase
@@ -20,6 +20,7 @@ from ax_mo.sweep.spec import StudySpec
 from ax_mo.sweep.termination import Ending
 from ax_mo.sweep.time_limits import RunTimes
 from ax_mo.trial.metric_sources.differences import ReturnedDifference
+from ax_mo.trial.result import now
 
 
 class Study:

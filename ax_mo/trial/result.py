@@ -266,5 +266,5 @@ def _chosen_metrics(
 
 
 def now() -> str:
-    """In ISO 8601 and UTC."""
+    """The present moment, ISO 8601 in UTC with microseconds."""
     return datetime.now(UTC).isoformat()
