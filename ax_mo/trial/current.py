@@ -32,14 +32,14 @@ RANKS = {
     "LOCAL_RANK": ("TORCHELASTIC_RUN_ID",),
     "NODE_RANK": (),
 }
-"""By each variable that may hold a rank, those that tell one launch which sets it from another."""
+"""Each variable that may hold a rank, and those that tell two launches apart which both set it."""
 
 
 _open: tuple[Path, HeldOpen] | None = None
 
 
 def enter(directory: Path, environment: Mapping[str, str] | None = None) -> None:
-    """``environment`` is for the trial's own loggers; what is set already, stays."""
+    """Make ``directory`` the current trial's. Variables of ``environment`` are set unless they are set already."""
     global _open
     os.environ[DIRECTORY] = str(directory.absolute())
     with suppress(OSError):
@@ -52,6 +52,7 @@ def enter(directory: Path, environment: Mapping[str, str] | None = None) -> None
 
 
 def leave() -> None:
+    """End the current trial, if any, and take its variables away again."""
     global _open
     if _open is not None:
         _open[1].close()
@@ -67,7 +68,7 @@ def directory() -> Path | None:
 
 
 def present(directory: Path) -> Path:
-    """Where ``directory`` is now if it is the current trial's; the same path on systems without /proc."""
+    """The path of ``directory`` now, which may have been moved since ``enter``; as given on systems without /proc."""
     if _open is None or _open[0] != directory or not _open[1].is_open:  # a daemon closes what it finds open
         return directory
     with suppress(OSError):
@@ -82,7 +83,7 @@ def present(directory: Path) -> Path:
 
 
 def seconds() -> float:
-    """Since the trial started."""
+    """Seconds since the trial started; 0 outside a trial."""
     try:
         return max(0.0, time.time() - float(os.environ[STARTED]))
     except (KeyError, ValueError):
@@ -90,7 +91,7 @@ def seconds() -> float:
 
 
 def disown_ranks() -> None:
-    """Say that the ranks which this process, a sweeper, has in its environment are none of its trials'.
+    """Note in the environment that the ranks which this process, a sweeper, finds there are none of its trials'.
 
     A sweep under srun, or in a pod of several workers, may be the second of its kind; its trials, which inherit the
     variables, are not. This goes by the environment too, and so exactly as far as they do.

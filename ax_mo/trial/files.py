@@ -38,19 +38,19 @@ LOST = ".lost"
 OF_AN_ATTEMPT = (RESULT, CURVE, LIGHTNING, STOP, STOPPED, PID, HEARTBEAT, LOST)
 """What one attempt leaves and the next must not find."""
 OF_A_TRIAL = (SPEC, COMMAND, RESULT, LIGHTNING, STOP, STOPPED, HEARTBEAT.lstrip("."))
-"""What is written under other names first in a trial's directory, and what those are made of."""
+"""Files of a trial's directory that are written under another, temporary name first; the names of those hold these."""
 
 SCHEMA = 1
 
 _UNFINISHED = re.compile(r"\.(?P<of>.+)\.(?P<pid>\d+)-[0-9a-f]{8}\.tmp")
 _UNFINISHED_BEFORE = re.compile(r"\.(?P<of>.+)\.[a-z0-9_]{8}")
-"""As Python's tempfile named them, for earlier versions."""
+"""How earlier versions named their temporary files: as Python's tempfile does."""
 _LONG_AGO = 3600.0
-"""Seconds in which any file is written: the process that has that number now is another one."""
+"""Seconds after which no file is still being written: a process of that number is another one then."""
 
 
 class HeldOpen:
-    """A descriptor that somebody's task may close without knowing of it, and whose number it may use again."""
+    """An open descriptor. The user's task may close it (a daemon closes all) and open another file under its number."""
 
     def __init__(self, descriptor: int) -> None:
         self.descriptor = descriptor
@@ -58,13 +58,14 @@ class HeldOpen:
 
     @property
     def is_open(self) -> bool:
-        """Whether it still is the file that it was."""
+        """Whether the descriptor still is that of the file for which it was opened."""
         try:
             return os.path.samestat(os.fstat(self.descriptor), self._stat)
         except OSError:
             return False
 
     def close(self) -> None:
+        """Close the descriptor, unless it is another file's by now."""
         if self.is_open:
             os.close(self.descriptor)
 
@@ -99,12 +100,12 @@ def _replace(path: Path, text: str) -> None:
 
 
 def write_json(path: Path, value: Any) -> None:
-    """Strict JSON: raises ValueError for NaN and infinities."""
+    """Replace the file by strict JSON, as ``write_atomically``. Raises ValueError for NaN and infinities."""
     write_atomically(path, json.dumps(value, indent=2, allow_nan=False, ensure_ascii=False) + "\n")
 
 
 def remove(path: Path) -> None:
-    """Remove whatever a run has left under a name of ours. Raises OSError."""
+    """Remove the file, link or directory of that name, if there is one. Raises OSError."""
     try:
         path.unlink(missing_ok=True)
     except (IsADirectoryError, PermissionError):
@@ -114,7 +115,7 @@ def remove(path: Path) -> None:
 
 
 def remove_unless_file(path: Path) -> None:
-    """Remove what is no file, although it bears the name of one: a pipe keeps everybody waiting who opens it."""
+    """Remove whatever has the name of a file of ours and is none, such as a pipe. Raises OSError."""
     try:
         if stat.S_ISREG(path.lstat().st_mode):
             return
@@ -141,7 +142,7 @@ def _temporary(path: Path) -> Path:
 
 
 def remove_unfinished(directory: Path, is_ours: Callable[[str], bool]) -> None:
-    """Remove what processes that were killed have left in the directory of files whose names are ours."""
+    """Remove temporary files that killed processes have left, of files for whose names ``is_ours`` is true."""
     try:
         entries = [path for path in directory.iterdir() if path.name.startswith(".")]
     except OSError:

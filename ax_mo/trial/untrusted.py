@@ -1,4 +1,4 @@
-"""What anybody may have written: files opened without following links or waiting, JSON within bounds, storable text.
+"""Reading what any program may have written: no link is followed, no pipe waited for; JSON and texts within bounds.
 
 A trial's process can leave anything under the names that the sweeper reads, and raise or return anything at all.
 """
@@ -91,7 +91,7 @@ def parse_json(text: str | bytes, strict: bool = True) -> Any:
 
 
 def is_too_deep(json_text: str) -> bool:
-    """Whether its brackets are nested deeper than those who walk through it can follow."""
+    """Whether brackets are nested deeper than 100 levels."""
     if json_text.count("[") + json_text.count("{") <= _DEEPEST:
         return False
     depth = 0
@@ -103,31 +103,31 @@ def is_too_deep(json_text: str) -> bool:
 
 
 def measured(value: Any) -> float | None:
-    """The number that a JSON value is, if every part of a study can hold it; None for true, NaN, 1e999 and the like."""
+    """A JSON value as a number of at most 1e100 either way; None for anything else, such as true, NaN and 1e999."""
     if isinstance(value, bool) or not isinstance(value, int | float) or not -LARGEST <= value <= LARGEST:
         return None
     return value if isinstance(value, float) or abs(value) < 2**63 else float(value)
 
 
 def without_escapes(text: str) -> str:
-    """The text without what it would tell a terminal, as a traceback does that a library has coloured."""
+    """The text without its ANSI escapes, such as colours."""
     return _ESCAPES.sub("", text)
 
 
 def storable(text: str, longest: int = _LONGEST_TEXT) -> str:
-    """The text as every database, file and screen takes it, and no longer than that."""
+    """The text without escapes and without what a database cannot hold, cut to ``longest`` characters."""
     text = without_escapes(text)
     shortened = text if len(text) <= longest else text[: longest - 1] + "…"
     return storable_value(shortened)
 
 
 def storable_value(text: str) -> str:
-    """What is no text for people but a value, as every database takes it and otherwise as it is."""
+    """The text with U+FFFD for what PostgreSQL and UTF-8 cannot hold: NUL and halves of surrogate pairs."""
     return _UNSTORABLE.sub("\ufffd", text)
 
 
 def storable_name(text: str) -> str:
-    """A metric's name, which is also the head of a column."""
+    """A metric's name as it can be the head of a column: one line, at most 1000 characters, without escapes."""
     if text.isprintable() and len(text) <= _LONGEST_NAME:  # for every point of every curve
         return text
     return _UNSTORABLE_IN_NAMES.sub("\ufffd", storable(text, _LONGEST_NAME))

@@ -71,7 +71,7 @@ class MemoryWatch:
         self._over.set()
 
     def peak(self) -> int:
-        """Bytes."""
+        """The most bytes so far, of this process and its children together."""
         self._look()
         of_children = _largest_child()
         return max(_own_peak(), self._together, of_children if of_children > self._children_before else 0)

@@ -1,4 +1,4 @@
-"""Numbers that a task returned and that are not those which were used, because another source has the metric's name."""
+"""Numbers that a task returned and that differ from those that were used, from a source that counts before it."""
 
 import math
 import struct
@@ -10,7 +10,7 @@ from typing import Any
 from ax_mo.trial.numbers import as_json
 
 _CLOSE = 1e-5
-"""Relative: what sums in single precision differ by in another order."""
+"""Relative tolerance: by so much sums in single precision differ when added in another order."""
 _DIGITS = range(3, 8)
 """As many significant digits a rounded number has."""
 
@@ -30,7 +30,7 @@ class ReturnedDifference:
 
 
 def same_number(a: float, b: float) -> bool:
-    """Whether two numbers are one, but for what rounding and half precision take from it."""
+    """Whether two numbers are equal, apart from rounding to few digits or to 16 bits."""
     if a == b or math.isclose(a, b, rel_tol=_CLOSE):
         return True
     if not (math.isfinite(a) and math.isfinite(b)):
@@ -39,7 +39,7 @@ def same_number(a: float, b: float) -> bool:
 
 
 def _shortened(number: float) -> set[float]:
-    """What the number becomes where it is printed with few digits, or held in 16 bits."""
+    """The number rounded to 3 to 7 digits, to float16 and to bfloat16."""
     if number == 0:
         return {0.0}
     first = math.floor(math.log10(abs(number)))
@@ -57,7 +57,7 @@ _SHOWN = {"lightning": "Lightning", "reported": "ax_mo.report", "returned": "the
 
 
 def describe_differences(differences: Sequence[ReturnedDifference]) -> str:
-    """What was returned, what is used instead, and how to have it otherwise; for people."""
+    """The notice to the user: what was returned, what is used instead, and what to write if the first is meant."""
     parts = [
         f"{_shown(d.returned, d.used)} for '{d.metric}', which is {_shown(d.used, d.returned)} "
         f"({_SHOWN.get(d.source, d.source)})"
