@@ -85,6 +85,8 @@ def _parse(key: str, name: str, entry: Any) -> MetricSetting:
         raise ConfigError(f"{key}.source is missing: choose one of {', '.join(SOURCES.names)}.")
     kind = str(given.pop("source"))
     make = SOURCES.load(kind, f"{key}.source")
+    if not issubclass(make if isinstance(make, type) else object, MetricSource):
+        raise ConfigError(f"{key}.source: '{kind}' is {make!r:.100}, and no subclass of MetricSource.")
     settings = dict(list(inspect.signature(make).parameters.items())[1:])
     known = ["source", *settings, *(["take"] if make.has_many_values else [])]
     for unknown in given.keys() - set(known):
@@ -100,6 +102,8 @@ def _parse(key: str, name: str, entry: Any) -> MetricSetting:
         return MetricSetting(kind, make(name, **given), take)
     except ValueError as error:
         raise ConfigError(f"{key}.{error}") from None
+    except Exception as error:  # of somebody else's constructor
+        raise ConfigError(f"{key}: 'source: {kind}' does not take this: {type(error).__name__}: {error}") from error
 
 
 def _take(key: str, value: Any) -> Take:

@@ -46,8 +46,18 @@ def test_source_of_a_package_says_what_is_wrong_in_its_settings(monkeypatch: pyt
         with pytest.raises(ConfigError) as caught:
             parse_metric_sources({"acc": {"source": "ini", **entry}})
         assert str(caught.value) == f"hydra.sweeper.metrics.acc.{message}"
+    with pytest.raises(ConfigError, match="'source: ini' does not take this: AttributeError: 'int' object has no"):
+        parse_metric_sources({"acc": {"source": "ini", "section": "a", "path": 3}})
     (setting,) = parse_metric_sources({"acc": {"source": "ini", "section": "a"}}).values()
     assert setting.value(TrialOutput(Path())) == NotFound("value", "", "'source: ini'", "there is none")
+
+
+def test_entry_point_that_leads_to_something_else_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(SOURCES, "load", lambda *_: len)
+    with pytest.raises(
+        ConfigError, match=r"^hydra\.sweeper\.metrics\.a\.source: 'x' is <built-in function len>, and no"
+    ):
+        parse_metric_sources({"a": "x"})
 
 
 @pytest.mark.parametrize(
