@@ -139,22 +139,6 @@ def test_hydra_ignores_its_searchpath_for_group_options_without_a_config_name(tm
         assert loader.get_group_options("db", config_name="config") == ["one", "two"]
 
 
-def test_hydra_callbacks_of_a_sweep_are_a_list_that_can_be_added_to():
-    """No public way to add a callback to a sweep's context; ax_mo/sweep/run.py appends to this attribute."""
-    from hydra._internal.callbacks import Callbacks
-
-    assert Callbacks().callbacks == []
-    assert "hydra._internal.callbacks" in sys.modules
-
-
-def test_hydras_argument_parser_is_where_the_launcher_looks_for_it():
-    """No public way to parse Hydra's flags; ax_mo/hydra_project/command.py uses this."""
-    from hydra._internal.utils import get_args_parser
-
-    parsed = get_args_parser().parse_args(["-m", "--config-name", "c", "a=1"])
-    assert (parsed.config_name, parsed.overrides, parsed.multirun) == ("c", ["a=1"], True)
-
-
 def conditional_client(shared: bool = False):
     """Two models, each with a parameter of its own, or with one that both have."""
     from ax.api.client import Client

@@ -18,6 +18,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 
 from ax_mo.core.urls import redacted_words
 from ax_mo.errors import NotRerunnableError
+from ax_mo.hydra_project.compat import flags_parser
 from ax_mo.hydra_project.overrides import quoted
 from ax_mo.hydra_project.start import start_of
 from ax_mo.trial.files import (
@@ -261,9 +262,7 @@ def _short_options(word: str) -> tuple[bool, bool]:
 
 
 def _parse(arguments: Sequence[str]) -> Namespace | None:
-    from hydra._internal.utils import get_args_parser
-
-    parser = get_args_parser()
+    parser = flags_parser()
     try:
         # Hydra 1.4 takes overrides before and after flags; 1.3 has refused such a line before it comes to us.
         known, unknown = parser.parse_known_intermixed_args(list(arguments))

@@ -3,7 +3,9 @@
 import re
 from typing import Any
 
-from hydra.core.override_parser.types import Override, Quote, QuotedString
+from hydra.core.override_parser.types import Quote, QuotedString
+
+from ax_mo.hydra_project.compat import element_as_text
 
 _PLAIN = re.compile(r"[A-Za-z_][\w./-]*", re.ASCII)
 _WORDS = ("true", "false", "null", "nan", "inf")
@@ -25,8 +27,8 @@ def as_text(element: Any) -> str:
     if isinstance(element, list):
         return "[" + ",".join(map(as_text, element)) + "]"
     if isinstance(element, dict):
-        return "{" + ",".join(f"{Override._get_value_element_as_str(k)}:{as_text(v)}" for k, v in element.items()) + "}"
-    return Override._get_value_element_as_str(element)
+        return "{" + ",".join(f"{element_as_text(k)}:{as_text(v)}" for k, v in element.items()) + "}"
+    return element_as_text(element)
 
 
 def quoted(text: str) -> str:

@@ -13,6 +13,8 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, ListConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from ax_mo.hydra_project.compat import defaults_of, has_content, node_of
+
 
 @contextmanager
 def hydras_errors() -> Iterator[None]:
@@ -82,10 +84,8 @@ class Project:
 
         It does where that one's defaults list holds nothing but overrides, no ``_self_`` either.
         """
-        loader: Any = self._loader
         with hydras_errors():
-            loaded = None if self.config_name is None else loader.repository.load_config(self.config_name)
-        defaults = [] if loaded is None else loaded.defaults_list or []
+            defaults = [] if self.config_name is None else defaults_of(self._loader, self.config_name)
         return bool(defaults) and all(default.is_override() for default in defaults)
 
     def left_out(self) -> str | None:
@@ -192,7 +192,7 @@ def node_at(config: DictConfig, key: str) -> Any:
     """The OmegaConf node at a dotted key that ``has_key``, unresolved."""
     parent_key, _, name = key.rpartition(".")
     parent: Any = OmegaConf.select(config, parent_key) if parent_key else config
-    return parent._get_node(int(name) if isinstance(parent, ListConfig) else name)
+    return node_of(parent, int(name) if isinstance(parent, ListConfig) else name)
 
 
 def all_keys(config: DictConfig, prefix: str = "") -> Iterator[str]:
@@ -202,6 +202,6 @@ def all_keys(config: DictConfig, prefix: str = "") -> Iterator[str]:
         if not prefix and key == "hydra":
             continue
         yield key
-        node = config._get_node(name)
-        if isinstance(node, DictConfig) and not (node._is_none() or node._is_missing() or node._is_interpolation()):
+        node = node_of(config, name)
+        if isinstance(node, DictConfig) and has_content(node) and not OmegaConf.is_interpolation(node):
             yield from all_keys(node, f"{key}.")

@@ -11,6 +11,7 @@ from omegaconf import AnyNode, DictConfig, IntegerNode
 from omegaconf.errors import OmegaConfBaseException
 
 from ax_mo.errors import ConfigError, closest
+from ax_mo.hydra_project.compat import has_content, written_value
 from ax_mo.hydra_project.overrides import bare
 from ax_mo.hydra_project.project import all_keys, has_key, node_at, reason
 from ax_mo.search_space.activity import When, conditions
@@ -169,7 +170,7 @@ def _merging(parameter: Choice, entry: Entry, scan: GroupScan) -> list[str]:
     kept: set[str] = set()
     for context in scan.where_given(entry.given):
         node = node_at(context.config, parameter.key) if has_key(context.config, parameter.key) else None
-        if isinstance(node, DictConfig) and not (node._is_none() or node._is_missing()):
+        if isinstance(node, DictConfig) and has_content(node):
             kept.update(map(str, node))
     for option in parameter.options:
         left = sorted(kept - set(map(str, option.value))) if isinstance(option.value, dict) else []
@@ -196,7 +197,7 @@ def _typed(parameter: Range, entry: Entry, scan: GroupScan) -> tuple[Range, list
                 f"{parameter.describe()} is not a whole number."
             )
         return replace(parameter, low=int(low), high=int(high), integral=True), []
-    values = [node._value() for node in nodes if isinstance(node, AnyNode)]
+    values = [written_value(node) for node in nodes if isinstance(node, AnyNode)]
     whole_bounds = parameter.low == int(parameter.low) and parameter.high == int(parameter.high)
     if whole_bounds and any(isinstance(value, int) and not isinstance(value, bool) for value in values):
         whole = replace(parameter, integral=True).describe()

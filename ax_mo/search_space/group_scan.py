@@ -11,10 +11,11 @@ from itertools import combinations
 from typing import Protocol
 
 from hydra.errors import HydraException
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from ax_mo.errors import ConfigError
+from ax_mo.hydra_project.compat import written_value
 from ax_mo.hydra_project.overrides import as_text
 from ax_mo.hydra_project.project import active_groups, chosen_option, has_key, missing_groups, node_at, reason
 from ax_mo.search_space.entries import Entry, first_of
@@ -123,8 +124,8 @@ def alias(config: DictConfig, key: str) -> tuple[str, str] | None:
         if not has_key(config, above):
             return None
         node = node_at(config, above)
-        if node._is_interpolation():
-            return above, str(node._value())
+        if OmegaConf.is_interpolation(node):
+            return above, str(written_value(node))
     return None
 
 

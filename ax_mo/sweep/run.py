@@ -12,6 +12,7 @@ from omegaconf import DictConfig
 
 from ax_mo.errors import AxMoError, ConfigError, NotRerunnableError, StudyStopped
 from ax_mo.hydra_project.command import Program, this_program
+from ax_mo.hydra_project.compat import add_callback
 from ax_mo.hydra_project.hydra_node import in_force, sweep_dir_of
 from ax_mo.hydra_project.project import Project, hydra_overrides
 from ax_mo.results.files import TRIALS
@@ -76,7 +77,7 @@ def _sweep(
     sweep_dir = sweep_dir_of(config)
     plan = make_plan(settings, arguments, project, resuming=(sweep_dir / TRIALS).exists())
     # Batches run wherever their launcher likes: the recorder goes there with Hydra's own callbacks.
-    context.callbacks.callbacks.append(ResultRecorder(gives_environment=True))
+    add_callback(context, ResultRecorder(gives_environment=True))
     launcher = Plugins.instance().instantiate_launcher(
         hydra_context=context, task_function=task_function, config=config
     )

@@ -1,0 +1,49 @@
+"""Every private name of Hydra and OmegaConf that we use, for want of a public one; a test pins each."""
+
+from argparse import ArgumentParser
+from typing import Any
+
+from hydra.core.config_loader import ConfigLoader
+from hydra.core.override_parser.types import Override
+from hydra.experimental.callback import Callback
+from hydra.types import HydraContext
+from omegaconf import Container, Node
+
+
+def flags_parser() -> ArgumentParser:
+    """Hydra's parser of its own command line."""
+    from hydra._internal.utils import get_args_parser
+
+    return get_args_parser()
+
+
+def add_callback(context: HydraContext, callback: Callback) -> None:
+    """Have a sweep's callback told of its jobs, as those of the configuration are."""
+    context.callbacks.callbacks.append(callback)
+
+
+def element_as_text(element: Any) -> str:
+    """A value of an override in Hydra's grammar: a number, null, or the key of a mapping."""
+    return Override._get_value_element_as_str(element)
+
+
+def defaults_of(loader: ConfigLoader, config_name: str) -> list[Any]:
+    """The entries of a primary config's defaults list. Raises Hydra's exceptions."""
+    repository: Any = loader.repository  # type: ignore[attr-defined]
+    loaded = repository.load_config(config_name)
+    return [] if loaded is None else loaded.defaults_list or []
+
+
+def node_of(parent: Container, key: Any) -> Any:
+    """The node itself at a key or an index, where indexing resolves an interpolation."""
+    return parent._get_node(key)
+
+
+def written_value(node: Node) -> Any:
+    """A node's value as it is written, an interpolation as its text."""
+    return node._value()
+
+
+def has_content(node: Node) -> bool:
+    """Whether a mapping is there: neither null nor ``???``."""
+    return not (node._is_none() or node._is_missing())
