@@ -214,7 +214,7 @@ def completed(space: SearchSpace, given: Mapping[str, Value], start: Mapping[str
             continue
         why = parameter.outside(values[parameter.key])
         if why is not None:
-            raise AxMoError(f"{why}.")
+            raise AxMoError(f"{parameter.key}={values[parameter.key]!r} {why}.")
         point[parameter.key] = parameter.cast(values[parameter.key])
         if isinstance(parameter, Choice):
             chosen[parameter.key] = parameter.text(point[parameter.key])

@@ -6,19 +6,17 @@ they were composed from only explains a difference: two experiment files that am
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from copy import deepcopy
 from dataclasses import dataclass
 from io import StringIO
 from pathlib import Path, PurePath
 from typing import Any
 
 import yaml
-from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import DictConfig, OmegaConf, SCMode
 from omegaconf.errors import OmegaConfBaseException
 
 from ax_mo.hydra_project.overrides import as_text, bare
-from ax_mo.hydra_project.project import Project, without_hydra
+from ax_mo.hydra_project.project import without_hydra
 from ax_mo.trial.untrusted import read_bytes, read_text
 
 _ABSENT = object()
@@ -82,47 +80,6 @@ def _ran(task: DictConfig, runtime: Mapping[str, Any]) -> Ran:
     OmegaConf.set_struct(task, False)
     task["hydra"] = {"runtime": {"choices": choices}}
     return Ran(task, choices, roots)
-
-
-class Composed:
-    """Runs of this project by their overrides, composed once for all that differ in values alone.
-
-    Hydra takes 40 ms or more to compose a configuration, nearly all of it for the config groups.
-    """
-
-    def __init__(self, project: Project) -> None:
-        self._project = project
-        self._parser = OverridesParser.create()
-        self._known: dict[tuple[str, ...], Ran] = {}
-        self._groups: dict[str, bool] = {}
-
-    def run(self, overrides: Sequence[str]) -> Ran:
-        """What Hydra would give a job. Raises its exceptions, and OmegaConf's."""
-        parsed = self._parser.parse_overrides(list(overrides))
-        first = len(parsed)  # of those that only set values; Hydra, too, applies them in order and after all groups
-        while first and not self._is_structural(parsed[first - 1]):
-            first -= 1
-        base = self._base(tuple(overrides[:first]))
-        config = deepcopy(base.config)
-        for override in parsed[first:]:
-            added = override.is_add() or override.is_force_add()
-            OmegaConf.update(config, override.key_or_group, override.value(), merge=True, force_add=added)
-        return Ran(config, base.choices, base.roots)
-
-    def _is_structural(self, override: Any) -> bool:
-        key = override.key_or_group
-        if override.is_delete() or override.package is not None or within(key, "hydra"):
-            return True
-        if key not in self._groups:
-            self._groups[key] = bool(self._project.group_options(key))
-        return self._groups[key]
-
-    def _base(self, overrides: tuple[str, ...]) -> Ran:
-        if overrides not in self._known:
-            ran = composed_run(self._project.compose(overrides))
-            OmegaConf.set_struct(ran.config, True)  # as Hydra has it: an override without + is of a key that exists
-            self._known[overrides] = ran
-        return self._known[overrides]
 
 
 def differences(there: Ran, here: Ran, apart: Sequence[str] = ()) -> tuple[list[Difference], list[Difference]]:

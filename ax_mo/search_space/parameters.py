@@ -68,11 +68,11 @@ class Choice:
         return self._option(value).value
 
     def outside(self, value: Value) -> str | None:
-        """Why the value is not among the options; None when it is."""
+        """What is wrong with a value that is not among the options, as "is not among ..."; None for one that is."""
         try:
             self._option(value)
         except ValueError:
-            return f"{self.key}={value!r} is not among {', '.join(option.text for option in self.options)}"
+            return f"is not among {', '.join(option.text for option in self.options)}"
         return None
 
     def _option(self, value: Value) -> Option:
@@ -134,15 +134,15 @@ class Range:
         return int(value) if self.integral else float(value) + 0.0
 
     def outside(self, value: Value) -> str | None:
-        """Why the value is not between the bounds; None when it is."""
+        """What is wrong with a value that is not between the bounds, as "is below ..."; None for one that is."""
         if isinstance(value, bool) or not isinstance(value, int | float) or math.isnan(value):
-            return f"{self.key}={value!r} is not a number"
+            return "is not a number"
         if value < self.low:
-            return f"{self.key}={value!r} is below its lower bound {self.low:g}"
+            return f"is below its lower bound {self.low:g}"
         if value > self.high:
-            return f"{self.key}={value!r} is above its upper bound {self.high:g}"
+            return f"is above its upper bound {self.high:g}"
         if self.integral and value != int(value):
-            return f"{self.key}={value!r} is not a whole number"
+            return "is not a whole number"
         return None
 
     def describe(self) -> str:

@@ -28,13 +28,19 @@ class ConditionalOverride:
 
 @dataclass(frozen=True)
 class Outside:
-    """Why a point is not in the space; ``key`` is the parameter's whose value is to blame, None for a constraint."""
+    """Why a point is not in the space: the parameter to blame, None for a constraint, its value, and what is wrong."""
 
-    text: str
+    problem: str
     key: str | None = None
+    value: Value = NOTHING
+
+    @property
+    def kind(self) -> str:
+        """For people, the same for all values of a parameter that are wrong in the same way."""
+        return self.problem if self.value is NOTHING else f"{self.key} {self.problem}"
 
     def __str__(self) -> str:
-        return self.text
+        return self.problem if self.value is NOTHING else f"{self.key}={self.value!r} {self.problem}"
 
 
 @dataclass(frozen=True)
@@ -112,7 +118,7 @@ class SearchSpace:
                 return Outside(f"it gives no value for {parameter.key}", parameter.key)
             why = parameter.outside(value)
             if why is not None:
-                return Outside(why, parameter.key)
+                return Outside(why, parameter.key, value)
         broken = next((constraint for constraint in self.constraints if not constraint.holds(values)), None)
         return None if broken is None else Outside(f"it violates {broken.text}")
 

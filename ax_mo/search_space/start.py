@@ -25,7 +25,7 @@ def config_point(space: SearchSpace, project: Composer) -> tuple[dict[str, Value
     except (HydraException, OmegaConfBaseException) as error:
         return None, reason(error)
     why = space.outside(values)
-    return (None, why.text) if why else (space.restricted(values), "")
+    return (None, str(why)) if why else (space.restricted(values), "")
 
 
 def initial_points(space: SearchSpace, given: Sequence[Any], project: Composer) -> list[dict[str, Value]]:

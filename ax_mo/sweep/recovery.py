@@ -122,7 +122,7 @@ def _value(parameter: Parameter, written: Any) -> Value:
     value = parameter.cast(written)
     why = parameter.outside(value)
     if why is not None:
-        raise ValueError(why)
+        raise ValueError(f"{parameter.key}={value!r} {why}")
     return value
 
 

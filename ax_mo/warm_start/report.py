@@ -1,12 +1,11 @@
 """What a new study has of an earlier one, and how its user is told."""
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 from ax_mo.core.trial import TrialRun
 from ax_mo.hydra_project.config_diff import Difference
+from ax_mo.search_space.space import Outside
 from ax_mo.storage.location import Location
 
 _KINDS = 5
@@ -29,13 +28,22 @@ class Source:
 
 @dataclass(frozen=True)
 class Reason:
-    """Why a trial is left out: in words, or by what is not in its configuration as it would be here."""
+    """Why a trial is left out: in words, as a point outside the space, or by what is not as it would be here."""
 
     words: str = ""
     differences: tuple[Difference, ...] = ()
+    outside: Outside | None = None
+    can_be_ignored: bool = True
+    """Whether the trial would be taken with the keys of the differences under ``ignore``."""
+
+    @property
+    def kind(self) -> tuple[object, ...]:
+        """Equal for reasons that are alike but for a value."""
+        keys = tuple((difference.key, difference.here, difference.there is None) for difference in self.differences)
+        return self.words, keys, self.outside and self.outside.kind
 
     def __str__(self) -> str:
-        return self.words or _told([self.differences])
+        return str(self.outside) if self.outside is not None else self.words or _told([self.differences])
 
 
 @dataclass(frozen=True)
@@ -68,7 +76,8 @@ class Import:
         return "; ".join(parts) + self._way_out()
 
     def _way_out(self) -> str:
-        keys = list(dict.fromkeys(difference.key for reason in self.left_out for difference in reason.differences))
+        reasons = [reason for reason in self.left_out if reason.can_be_ignored]
+        keys = list(dict.fromkeys(difference.key for reason in reasons for difference in reason.differences))
         if not keys:
             return ""
         ignore = ", ".join([*self.source.ignore, *keys[:_KINDS]])
@@ -80,12 +89,10 @@ class Import:
 
 def _listing(reasons: Sequence[Reason]) -> str:
     """The reasons, those that are alike but for a value as one, with their numbers where there are several."""
-    alike: dict[Any, list[Reason]] = {}
+    alike: dict[object, list[Reason]] = {}
     for reason in reasons:
-        words = re.sub(r"=.*? is ", " is ", reason.words)  # whatever the value was
-        keys = tuple((difference.key, difference.here, difference.there is None) for difference in reason.differences)
-        alike.setdefault((words, keys), []).append(reason)
-    kinds = [(len(members), words or _told([r.differences for r in members])) for (words, _), members in alike.items()]
+        alike.setdefault(reason.kind, []).append(reason)
+    kinds = [(len(members), _alike(members)) for members in alike.values()]
     if len(kinds) == 1:
         return f" {kinds[0][1]}"
     kinds.sort(key=lambda kind: -kind[0])
@@ -93,6 +100,12 @@ def _listing(reasons: Sequence[Reason]) -> str:
     if len(kinds) > _KINDS:
         lines.append(f"and {sum(count for count, _ in kinds[_KINDS:])} more")
     return "".join(f"\n  {line}" for line in lines)
+
+
+def _alike(reasons: Sequence[Reason]) -> str:
+    """Reasons of one kind."""
+    first = reasons[0]
+    return first.outside.kind if first.outside else first.words or _told([reason.differences for reason in reasons])
 
 
 def _told(trials: Sequence[tuple[Difference, ...]]) -> str:

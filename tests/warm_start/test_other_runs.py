@@ -7,13 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hydra.errors import HydraException
-from omegaconf.errors import OmegaConfBaseException
 
 from ax_mo.core.repeats import Repeats
 from ax_mo.errors import ConfigError
-from ax_mo.hydra_project.config_diff import Composed
-from ax_mo.hydra_project.project import Project, without_hydra
+from ax_mo.hydra_project.project import Project
 from ax_mo.warm_start.reader import Entry, entries_of, read_source, source_of
 from tests.warm_start.studies import (
     GOALS,
@@ -187,36 +184,6 @@ def test_entries_may_be_alone_or_in_a_list() -> None:
     assert entries_of(None) == entries_of([]) == []
     assert entries_of("a") == entries_of(["a"]) == entries_of({"from": "a"}) == [Entry("a")]
     assert entries_of([{"from": "a", "ignore": ["b", "c.d"]}]) == [Entry("a", ("b", "c.d"))]
-
-
-# How configurations are composed for it
-
-
-@pytest.mark.parametrize(
-    "overrides",
-    [
-        ["x=0.25"],
-        ["model=cnn", "y=1", "x=0.25", "model.kernel=7"],
-        ["y=1", "model=cnn", "x=0.25"],
-        ["x=0.25", "model=cnn"],
-        ["layers=[1,{a: b}]", "needed='a, b'", "colour=BLUE", "y=null"],
-        ["+a.b=1", "++a.c='${x}'", "++x=3"],
-        ["~y", "++y=3"],
-        ["+layers={a: 1}"],
-        ["x=1", "hydra.job.name=a"],
-        ["+extra=logger"],
-    ],
-)
-def test_configurations_that_share_their_options_are_those_of_hydra(project: Project, overrides: list[str]) -> None:
-    composed = Composed(project)
-    try:
-        expected = without_hydra(project.compose(overrides))
-    except (HydraException, OmegaConfBaseException):
-        with pytest.raises((HydraException, OmegaConfBaseException)):
-            composed.run(overrides)
-        return
-    for _ in range(2):
-        assert without_hydra(composed.run(overrides).config) == expected
 
 
 def test_many_trials_are_compared_in_little_time(earlier: Path, project: Project) -> None:
