@@ -32,6 +32,8 @@ full = pytest.mark.skipif(not FULL, reason="make test-chaos")
 def kind_of(step: str) -> str:
     """What is alike for a sweeper that is killed there: numbers and names of temporary files are not looked at."""
     _, kind, target = step.split(" ", 2)
+    if "/.hydra" in target or target.endswith("/task.log"):
+        return "what Hydra writes of a trial"
     where = ".torchx" if "/.torchx/" in target else "temporary" if target.endswith(".tmp") else Path(target).name
     return f"{kind} {where if not where.isdigit() else 'trial'}"
 
