@@ -12,7 +12,7 @@ from ax_mo.html_report.comparison_figures import Look, fronts, hypervolumes_by_t
 from ax_mo.html_report.document import Content, figure_json, rendered
 from ax_mo.html_report.rows import link
 from ax_mo.html_report.state import StateText, state_of, titles_of
-from ax_mo.html_report.text import clean, distinct_labels, shown
+from ax_mo.html_report.text import clean, distinct_labels, setting_text, shown
 from ax_mo.results.comparison import Comparison, Side
 from ax_mo.trial.files import write_atomically
 
@@ -88,7 +88,7 @@ def _settings(side: Side) -> dict[str, str]:
     """What may make one study better than another."""
     record = side.record
     told = {name: record.settings.get(name) for name in ("method", "n_trials", "n_jobs", "repeats", "early_stopping")}
-    lines = {name: _setting(value) for name, value in told.items() if value not in (None, {}, "")}
+    lines = {name: setting_text(value) for name, value in told.items() if value not in (None, {}, "")}
     lines["seed"] = str(record.seed)
     for o in record.goals.objectives:
         lines[f"threshold of {o.name}"] = "none" if o.threshold is None else f"{o.threshold:g}"
@@ -97,12 +97,6 @@ def _settings(side: Side) -> dict[str, str]:
     if record.space.fixed:
         lines["in every trial"] = " ".join(record.space.fixed)
     return lines
-
-
-def _setting(value: Any) -> str:
-    if isinstance(value, Mapping):
-        return ", ".join(f"{name}: {shown(inner)}" for name, inner in value.items())
-    return shown(value)
 
 
 def _names(studies: list[Shown]) -> list[str]:

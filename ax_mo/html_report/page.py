@@ -1,6 +1,6 @@
 """``report.html``: one page that shows a study. A part of it that cannot be made is a note on the page."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ from ax_mo.html_report.document import Content, figure_json, rendered
 from ax_mo.html_report.rows import Table, table_of
 from ax_mo.html_report.state import state_of, title_of
 from ax_mo.html_report.suggestions import computed
-from ax_mo.html_report.text import shown
+from ax_mo.html_report.text import setting_text
 from ax_mo.html_report.timeline import duration, schedule
 from ax_mo.storage.snapshot import StudyRecord
 from ax_mo.trial.files import write_atomically
@@ -172,17 +172,11 @@ def _settings(record: StudyRecord) -> list[Setting]:
     for name in _SHOWN:
         value = record.settings.get(name)
         if value not in (None, {}, [], "") and (name, value) != ("repeats", 1):
-            lines.append(Setting(name, _setting(value)))
+            lines.append(Setting(name, setting_text(value)))
     lines.append(Setting("seed", str(record.seed)))
     if record.space.fixed:
         lines.append(Setting("in every trial", " ".join(record.space.fixed)))
     return lines
-
-
-def _setting(value: Any) -> str:
-    if isinstance(value, Mapping):
-        return ", ".join(f"{name}: {shown(inner)}" for name, inner in value.items())
-    return shown(value)
 
 
 def _failures(record: StudyRecord) -> list[FailureGroup]:

@@ -6,9 +6,8 @@ from typing import Protocol
 
 from ax_mo.core.objectives import Goals
 from ax_mo.core.trial import Trial
-from ax_mo.terminal.conclusion import Conclusion
 from ax_mo.terminal.plain import PlainScreen
-from ax_mo.terminal.progress import Running, StudyProgress
+from ax_mo.terminal.progress import Conclusion, Running, StudyProgress
 from ax_mo.terminal.terminal import draw, folded, table_lines, terminal_width, write_from_a_handler
 from ax_mo.terminal.text import (
     MISSES,

@@ -14,9 +14,8 @@ from rich.text import Text
 from ax_mo.core.objectives import Goals
 from ax_mo.core.trial import Status, Trial
 from ax_mo.terminal.block import block
-from ax_mo.terminal.conclusion import Conclusion
 from ax_mo.terminal.front import rich_front
-from ax_mo.terminal.progress import StudyProgress
+from ax_mo.terminal.progress import Conclusion, StudyProgress
 from ax_mo.terminal.text import printable, printable_lines
 
 

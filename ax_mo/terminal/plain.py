@@ -4,8 +4,7 @@ import sys
 
 from ax_mo.core.objectives import Goals
 from ax_mo.core.trial import Status, Trial
-from ax_mo.terminal.conclusion import Conclusion
-from ax_mo.terminal.progress import StudyProgress
+from ax_mo.terminal.progress import Conclusion, StudyProgress
 from ax_mo.terminal.text import front_table, printable, printable_lines, values_of
 
 

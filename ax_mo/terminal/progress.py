@@ -1,7 +1,10 @@
-"""How far a study is, as values for a screen."""
+"""How far a study is and how it ended, as values for a screen."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+
+from ax_mo.core.objectives import Goals
+from ax_mo.core.trial import Trial
 
 
 @dataclass(frozen=True)
@@ -48,3 +51,23 @@ class StudyProgress:
     def ended(self) -> int:
         """How many of the ``n_trials`` have ended."""
         return self.completed + self.failed + self.stopped - self.uncounted
+
+
+@dataclass(frozen=True)
+class Conclusion:
+    """What is said at the end."""
+
+    headline: str
+    goals: Goals
+    keys: Sequence[str]
+    front: Sequence[Trial]
+    known: int
+    """How many trials have a result, imported ones among them."""
+    hypervolume: float | None
+    own: Trial | None
+    """The trial of the project's own configuration."""
+    place: str
+    next: Sequence[tuple[str, str]]
+    """What can be done now: what a command is for, and the command."""
+    none_feasible: str | None = None
+    """What to say where no trial meets all constraints, so that there is no front."""
