@@ -26,7 +26,7 @@ from ax_mo.runner.job import (
     SubmitLater,
     SubmitRefused,
 )
-from ax_mo.runner.refusal import Refusal, refusal, words_of
+from ax_mo.runner.refusal import SubmissionRefusal, refusal, words_of
 from ax_mo.runner.scheduler_args import check_arguments
 from ax_mo.runner.settings import LauncherSettings
 from ax_mo.runner.torchx_app import SESSION, app_of, open_runner, own_signal_handlers
@@ -83,7 +83,7 @@ class ClusterScheduler(Scheduler):
 
     def find(self, name: str, directory: Path) -> str | None:
         if self._slurm:
-            job_id = slurm.find(_slurm_name(name), directory)
+            job_id = slurm.find_job(_slurm_name(name), directory)
             return None if job_id is None else _handle("slurm", job_id)
         # TorchX appends an identifier to the name, and puts an address, a namespace or a queue before it.
         own = re.compile(rf"(^|[^a-z0-9]){re.escape(name)}-[a-z0-9]+$", re.IGNORECASE)
@@ -166,7 +166,7 @@ class ClusterScheduler(Scheduler):
             app = app_of(spec, argv, self._settings, env, image)
             yield self._runner.dryrun(app, scheduler, dict(self._settings.scheduler_args))
 
-    def _refusal(self, refused: Refusal) -> str:
+    def _refusal(self, refused: SubmissionRefusal) -> str:
         return f"The scheduler '{self._settings.scheduler}' takes no such job: {refused.text}"
 
     def _ray_address(self) -> str | None:

@@ -65,10 +65,10 @@ def launch(
     disown_ranks()
     try:
         log.info("Launching %d jobs with TorchX (%s)", len(job_overrides), values.scheduler)
-        batch = secrets.token_hex(4)
+        batch = _Batch(program, context, config, secrets.token_hex(4))
         prepared: list[_Prepared] = []
         for number, overrides in enumerate(job_overrides, initial_job_idx):
-            prepared.append(_prepare(program, context, config, list(overrides), number, batch, prepared))
+            prepared.append(batch.prepare(number, list(overrides), prepared))
         n_jobs = parallel_jobs(settings.get("n_jobs"), values, jobs)
         states = run_jobs(SchedulerRunner(jobs, n_jobs, threading.Event(), log.warning), [job.spec for job in prepared])
         return [_job_return(job, states[job.number]) for job in prepared]
@@ -76,30 +76,31 @@ def launch(
         jobs.close()
 
 
-def _prepare(
-    program: Program,
-    context: HydraContext,
-    config: DictConfig,
-    overrides: list[str],
-    number: int,
-    batch: str,
-    others: Sequence[_Prepared],
-) -> _Prepared:
-    """Compose the job and write what it needs into its directory, which none of the ``others`` has."""
-    job_config = context.config_loader.load_sweep_config(config, overrides)
-    number_job(job_config, number)
-    sweep_dir = sweep_dir_of(job_config)
-    taken = [os.path.relpath(other.directory, sweep_dir) for other in others]
-    subdir = subdir_of(job_config, number, taken)
-    directory = sweep_dir / subdir
-    with read_write(job_config.hydra.runtime), open_dict(job_config.hydra.runtime):
-        job_config.hydra.runtime.output_dir = str(directory)
-    argv = program.command(overrides, directory, sweep_dir, subdir, number, str(number))
-    content = {"trial": number, "attempt": 1, "overrides": overrides}
-    prepare_directory(directory, content, argv, program.cwd, f"Job {number}")
-    name, lines = job_name(batch, number), tuple(overrides)
-    spec = JobSpec(name, tuple(argv), directory, program.cwd, key=(number, None), overrides=lines)
-    return _Prepared(number, lines, job_config, directory, spec)
+@dataclass(frozen=True)
+class _Batch:
+    """Jobs of one ``launch``; ``token`` tells their names from those of others."""
+
+    program: Program
+    context: HydraContext
+    config: DictConfig
+    token: str
+
+    def prepare(self, number: int, overrides: list[str], others: Sequence[_Prepared]) -> _Prepared:
+        """Compose the job and write what it needs into its directory, which none of the ``others`` has."""
+        config = self.context.config_loader.load_sweep_config(self.config, overrides)
+        number_job(config, number)
+        sweep_dir = sweep_dir_of(config)
+        taken = [os.path.relpath(other.directory, sweep_dir) for other in others]
+        subdir = subdir_of(config, number, taken)
+        directory = sweep_dir / subdir
+        with read_write(config.hydra.runtime), open_dict(config.hydra.runtime):
+            config.hydra.runtime.output_dir = str(directory)
+        argv = self.program.command(overrides, directory, sweep_dir, subdir, number, str(number))
+        content = {"trial": number, "attempt": 1, "overrides": overrides}
+        prepare_directory(directory, content, argv, self.program.cwd, f"Job {number}")
+        name, lines = job_name(self.token, number), tuple(overrides)
+        spec = JobSpec(name, tuple(argv), directory, self.program.cwd, key=(number, None), overrides=lines)
+        return _Prepared(number, lines, config, directory, spec)
 
 
 def run_jobs(runner: SchedulerRunner, specs: Sequence[JobSpec]) -> dict[int, JobState]:

@@ -26,7 +26,7 @@ _WATCH_SECONDS = 0.2
 _IDLE_SECONDS = 0.05
 
 
-class Interrupts(Protocol):
+class _Interrupts(Protocol):
     """What Ctrl-C has meant so far."""
 
     count: int
@@ -51,7 +51,7 @@ class LauncherRunner:
         launcher: Launcher,
         n_jobs: int,
         sweep_dir: Path,
-        interrupts: Interrupts,
+        interrupts: _Interrupts,
         meanwhile: Callable[[], None] | None = None,
     ) -> None:
         self._launcher = launcher

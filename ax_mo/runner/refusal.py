@@ -42,22 +42,22 @@ _TRY_AGAIN = re.compile(r"throttl|too ?many ?requests|limit ?exceeded|slow ?down
 
 
 @dataclass(frozen=True)
-class Refusal:
+class SubmissionRefusal:
     """``permanent``: no such job will ever be taken. ``text`` is for the user."""
 
     permanent: bool
     text: str
 
 
-def refusal(scheduler: str, error: Exception) -> Refusal:
+def refusal(scheduler: str, error: Exception) -> SubmissionRefusal:
     """What the error means that came instead of a submitted job."""
     words = words_of(error)
     if isinstance(error, ImportError | NameError):  # TorchX leaves an import that failed as a name that is missing
         package = _PACKAGES.get(scheduler)
         advice = f"Install its client: pip install {package}" if package else "Its client library is missing."
-        return Refusal(True, f"{words}. {advice}")
+        return SubmissionRefusal(True, f"{words}. {advice}")
     if isinstance(error, FileNotFoundError | PermissionError) and error.filename and "/" not in str(error.filename):
-        return Refusal(
+        return SubmissionRefusal(
             True,
             f"the command '{error.filename}' is not there to be run: start the sweep on a machine that has the "
             "scheduler's commands (a login node), or choose another hydra.launcher.scheduler",
@@ -65,10 +65,10 @@ def refusal(scheduler: str, error: Exception) -> Refusal:
     if scheduler == "slurm":
         for pattern, advice in _SBATCH:
             if re.search(pattern, words, re.IGNORECASE):
-                return Refusal(True, f"{words}. {advice}".rstrip(". ") + ".")
-        return Refusal(False, words)
+                return SubmissionRefusal(True, f"{words}. {advice}".rstrip(". ") + ".")
+        return SubmissionRefusal(False, words)
     permanent = type(error).__name__ in _PERMANENT_TYPES or _is_permanent_reply(error, words)
-    return Refusal(permanent, words)
+    return SubmissionRefusal(permanent, words)
 
 
 def words_of(error: Exception) -> str:

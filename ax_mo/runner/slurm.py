@@ -61,7 +61,7 @@ def slurm_states(ids: Sequence[str]) -> list[JobState]:
     return [_state(words.get(job_id, "")) for job_id in ids]
 
 
-def find(name: str, directory: Path) -> str | None:
+def find_job(name: str, directory: Path) -> str | None:
     """The id of the job that was submitted by this name, to write into ``directory``. Raises NoAnswer.
 
     ``squeue`` shows a job as soon as ``sbatch`` has returned, so one that neither knows was never submitted, or ended

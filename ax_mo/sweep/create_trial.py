@@ -50,7 +50,7 @@ class DoesNotCompose(Exception):
 
 
 @dataclass(frozen=True)
-class Composed:
+class ComposedTrial:
     """What Hydra makes of a trial's overrides. ``config`` is the task's alone, ``name`` its job's."""
 
     config: DictConfig
@@ -69,7 +69,7 @@ class TrialCreator:
         self._metrics: Mapping[str, Any] = spec.settings.metrics or {}
         self._of_config = config_metrics(self._metrics, spec.plan.goals.required)
         self._config_values: dict[int, dict[str, float]] = {}
-        self.composed: dict[int, Composed] = {}
+        self.composed: dict[int, ComposedTrial] = {}
         """The trials that were composed by this sweeper."""
 
     def first_run(self, number: int, suggestion: Suggestion, taken: Collection[str]) -> TrialRun:
@@ -89,7 +89,7 @@ class TrialCreator:
                 f"{self._spec.sweep_dir / subdir} holds a trial that this study does not know. Choose another "
                 "hydra.sweep.dir, or move that directory away."
             )
-        self.composed[number] = Composed(without_hydra(config), job_name_of(config), subdir)
+        self.composed[number] = ComposedTrial(without_hydra(config), job_name_of(config), subdir)
         return self.uncomposed(number, suggestion, subdir)
 
     def uncomposed(self, number: int, suggestion: Suggestion, subdir: str) -> TrialRun:

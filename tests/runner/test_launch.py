@@ -28,6 +28,7 @@ main()
 class LateJobs:
     """A cluster whose jobs are over at once; the files of each are seen ``late`` looks later."""
 
+    scheduler = "late"
     poll_seconds = 0.001
     grace_seconds = 0.0
     has_queue = has_room = True

@@ -78,24 +78,24 @@ def test_accounting_that_is_away_is_no_answer_and_accounting_that_is_not_there_i
     command("sacct", DATABASE_AWAY)
     assert "Connection refused" in slurm_states(["7"])[0].message
     with pytest.raises(NoAnswer, match="Connection refused"):
-        slurm.find("ax-0", Path("/nonexistent"))
+        slurm.find_job("ax-0", Path("/nonexistent"))
     command("sacct", NO_ACCOUNTING)
     assert slurm_states(["7"]) == [JobState(Phase.UNKNOWN)]
-    assert slurm.find("ax-0", Path("/nonexistent")) is None
+    assert slurm.find_job("ax-0", Path("/nonexistent")) is None
 
 
 def test_job_is_found_by_its_name_in_the_queue_and_then_in_the_accounting(command: Command, tmp_path: Path) -> None:
     command("squeue", 'case "$*" in *"--name ax-1-a1-0"*) echo "12|PENDING";; esac')
     command("sacct", 'case "$*" in *"--name ax-2-a1-0 -S "*) echo "9|FAILED"; echo "13|COMPLETED";; esac')
-    assert slurm.find("ax-1-a1-0", tmp_path) == "12"
-    assert slurm.find("ax-2-a1-0", tmp_path) == "13"
-    assert slurm.find("ax-3-a1-0", tmp_path) is None
+    assert slurm.find_job("ax-1-a1-0", tmp_path) == "12"
+    assert slurm.find_job("ax-2-a1-0", tmp_path) == "13"
+    assert slurm.find_job("ax-3-a1-0", tmp_path) is None
 
 
 def test_slurm_that_does_not_answer_is_no_reason_to_submit_again(command: Command, tmp_path: Path) -> None:
     command("squeue", CONNECT_FAILURE)
     with pytest.raises(NoAnswer, match="Unable to contact slurm controller"):
-        slurm.find("ax-1-a1-0", tmp_path)
+        slurm.find_job("ax-1-a1-0", tmp_path)
 
 
 def test_jobs_that_may_not_have_heard_of_their_end_are_no_cancelled_jobs(command: Command) -> None:
@@ -154,11 +154,11 @@ def test_submission_that_outlives_its_sweeper_is_waited_for(command: Command, tm
     sweeper.kill()
     sweeper.wait()
     with pytest.raises(NoAnswer, match="an earlier sweeper's sbatch has not ended yet"):
-        slurm.find("ax-0-a1-0", trial)
+        slurm.find_job("ax-0-a1-0", trial)
     (tmp_path / "go").touch()
     while True:
         try:
-            found = slurm.find("ax-0-a1-0", trial)
+            found = slurm.find_job("ax-0-a1-0", trial)
             break
         except NoAnswer:
             assert time.monotonic() < deadline
