@@ -13,11 +13,11 @@ from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 
 from ax_mo.cli.lines import from_here
-from ax_mo.cli.promoted_place import Found, Place, find, keys_for, place_of
+from ax_mo.cli.promoted_place import Found, Place, find_project, keys_for, place_of
 from ax_mo.cli.shared import new_file, one_line, say, study_at, trial_named
 from ax_mo.core.trial import Status, Trial
 from ax_mo.errors import AxMoError
-from ax_mo.hydra_project.config_diff import Difference, Ran, composed_run, differences, saved, text
+from ax_mo.hydra_project.config_diff import Difference, Ran, composed_run, config_differences, saved, text
 from ax_mo.results.files import PARETO, recipe_name
 from ax_mo.results.promote import (
     DOES_NOT_COMPOSE,
@@ -45,7 +45,7 @@ def run(arguments: Namespace) -> None:
         raise AxMoError(f"{_what_became(trial, record)}. Only a trial with metrics is promoted.")
     target = new_file(arguments.to, arguments.force)
     place_of(target, ())  # a name that cannot be is told first
-    found = find(record, trial, target)
+    found = find_project(record, trial, target)
     place = place_of(target, found.roots)
     promoted = Promoted(record, trial, found, place)
     doubts = promoted.doubts()  # before the file is there, which may be one that the trial itself names
@@ -131,7 +131,7 @@ class Promoted:
             here = composed_run(self._found.project.compose(self._run.overrides))
         except HydraException as error:
             return [f"(It was not compared with what the trial ran with: {error})"]
-        counted, _ = differences(self._ran, here)
+        counted, _ = config_differences(self._ran, here)
         if not counted:
             return []
         shown = ", ".join(f"{d.key} was {d.there} and is {d.here}" for d in counted[:_SHOWN])
@@ -185,10 +185,10 @@ class Promoted:
         here = composed_run(config)
         if self._is_as_it_ran and self._ran is not None:
             apart = [_key(line) for line in self._run.overrides[len(self._trial.overrides) :]]
-            return replace(tried, wrong=tuple(differences(_by_value(self._ran), _by_value(here), apart)[0]))
+            return replace(tried, wrong=tuple(config_differences(_by_value(self._ran), _by_value(here), apart)[0]))
         if self._composed is None:
             return replace(tried, problem="nothing says what the trial ran with.")
-        wrong, _ = differences(_by_value(composed_run(self._composed)), _by_value(here))
+        wrong, _ = config_differences(_by_value(composed_run(self._composed)), _by_value(here))
         pairs = [(key, self._composed.hydra.job[key], config.hydra.job[key]) for key in _SETTINGS]
         wrong += [Difference(f"hydra.job.{key}", text(old), text(new)) for key, old, new in pairs if old != new]
         return replace(tried, wrong=tuple(wrong))

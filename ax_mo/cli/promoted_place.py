@@ -42,7 +42,7 @@ class Found:
         return () if self.sweep is None else config_directories(self.sweep.sources, self.program)
 
 
-def find(record: StudyRecord, trial: Trial, target: Path) -> Found:
+def find_project(record: StudyRecord, trial: Trial, target: Path) -> Found:
     """The project of a study, of which a file shall be written at ``target``; asked for the trial and without it."""
     sweep, problem = None, ""
     try:

@@ -1,4 +1,4 @@
-"""Command lines for a shell, quoted so that people can read them. Pure."""
+"""Command lines for a shell, quoted so that people can read them."""
 
 import re
 import shlex

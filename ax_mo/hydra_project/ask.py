@@ -33,7 +33,7 @@ _LENGTH = 500
 """Of a program's complaint."""
 
 
-class Refusal(HydraException):
+class NotComposed(HydraException):
     """The program gave no configuration; the text is what it said instead.
 
     ``missing`` is the config group of which an option must be chosen (``model: ???``), where it is that.
@@ -64,7 +64,7 @@ class AskedProject:
                 self._answers[line] = self._processes.submit(_ask, self._program, self._environment, line)
 
     def answer(self, line: Sequence[str]) -> DictConfig:
-        """The whole configuration, Hydra's own node included. Raises Refusal."""
+        """The whole configuration, Hydra's own node included. Raises NotComposed."""
         self.begin(line)
         return self._answers[tuple(line)].result()
 
@@ -73,11 +73,11 @@ class AskedProject:
         return [*self._program.flags, *overrides, *self._program.hydra_overrides]
 
     def compose(self, overrides: Sequence[str]) -> DictConfig:
-        """What a trial of these overrides would run with. Raises Refusal."""
+        """What a trial of these overrides would run with. Raises NotComposed."""
         return self.answer(self.of_trial(overrides))
 
     def compose_plain(self, overrides: Sequence[str], tolerant: bool = True) -> DictConfig:
-        """What the program composes without the sweep's own command line, as ``Project`` does it. Raises Refusal."""
+        """What the program composes without the sweep's own command line, as ``Project`` does. Raises NotComposed."""
         search = [line for line in self._program.hydra_overrides if line.startswith("hydra.searchpath=")]
         missing: dict[str, Any] = {}
         while True:
@@ -85,8 +85,8 @@ class AskedProject:
             try:
                 config = self.answer([*self._program.flags, *search, *chosen, *overrides])
                 break
-            except Refusal as refusal:
-                group = refusal.missing
+            except NotComposed as answer:
+                group = answer.missing
                 option = None if group is None or not tolerant else chosen_option(self.compose(self._trial), group)
                 if group is None or group in missing or option is None:
                     raise
@@ -121,12 +121,12 @@ def _ask(program: Program, environment: Mapping[str, str], line: Sequence[str]) 
             timeout=_PATIENCE, check=False,
         )  # fmt: skip
     except OSError as error:
-        raise Refusal(f"the program cannot be started in {program.cwd}: {error.strerror}") from None
+        raise NotComposed(f"the program cannot be started in {program.cwd}: {error.strerror}") from None
     except subprocess.TimeoutExpired:
-        raise Refusal(f"the program has not answered within {_PATIENCE:g} s") from None
+        raise NotComposed(f"the program has not answered within {_PATIENCE:g} s") from None
     config = _config_in(done.stdout)
     if config is None:
-        raise _refusal(done.stderr.strip() or done.stdout.strip() or f"it ended with {done.returncode}")
+        raise _not_composed(done.stderr.strip() or done.stdout.strip() or f"it ended with {done.returncode}")
     return config
 
 
@@ -143,9 +143,9 @@ def _config_in(output: str) -> DictConfig | None:
     return None
 
 
-def _refusal(said: str) -> Refusal:
+def _not_composed(said: str) -> NotComposed:
     missing = re.search(r"You must specify '([^']+)'", said)
     if "Traceback (most recent call last)" in said:  # not of Hydra, which explains itself in a few lines
         said = said.splitlines()[-1]
     said = re.split(r"\n\s*(?:Config s|S)earch path:|\nSet the environment variable HYDRA_FULL_ERROR", said)[0]
-    return Refusal(" ".join(said.split())[-_LENGTH:], None if missing is None else missing[1])
+    return NotComposed(" ".join(said.split())[-_LENGTH:], None if missing is None else missing[1])

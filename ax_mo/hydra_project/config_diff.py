@@ -82,7 +82,7 @@ def _ran(task: DictConfig, runtime: Mapping[str, Any]) -> Ran:
     return Ran(task, choices, roots)
 
 
-def differences(there: Ran, here: Ran, apart: Sequence[str] = ()) -> tuple[list[Difference], list[Difference]]:
+def config_differences(there: Ran, here: Ran, apart: Sequence[str] = ()) -> tuple[list[Difference], list[Difference]]:
     """Those that count, and those at or below the keys in ``apart``.
 
     What an option brought is one difference, that of its config group. A path inside the project is the same one in

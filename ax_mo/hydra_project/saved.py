@@ -20,7 +20,7 @@ from ax_mo.trial.files import write_atomically
 MULTIRUN = "multirun.yaml"
 
 
-class Source(NamedTuple):
+class ConfigPlace(NamedTuple):
     """A place of configs, as Hydra notes it."""
 
     provider: str
@@ -28,10 +28,10 @@ class Source(NamedTuple):
     path: str
 
 
-def sources_of(config: DictConfig) -> list[Source]:
+def sources_of(config: DictConfig) -> list[ConfigPlace]:
     """The places of a project's own configs in a composed configuration: the program's, then ``--config-dir``'s."""
     content: Any = OmegaConf.to_container(config.hydra.runtime, resolve=False)
-    found = [Source(s["provider"], s["schema"], s["path"]) for s in content["config_sources"]]
+    found = [ConfigPlace(s["provider"], s["schema"], s["path"]) for s in content["config_sources"]]
     return [s for s in found if s.provider in ("main", "command-line") and s.schema in ("file", "pkg")]
 
 
@@ -41,7 +41,7 @@ class SavedSweep:
 
     master: DictConfig
     """The sweep's own configuration."""
-    sources: tuple[Source, ...]
+    sources: tuple[ConfigPlace, ...]
     cwd: Path
     """Where Hydra was called."""
 
@@ -99,7 +99,7 @@ def saved_sweep(sweep_dir: Path) -> SavedSweep:
         raise AxMoError(f"{path} does not say where the project's configs are ({why}).") from None
 
 
-def config_directories(sources: Sequence[Source], program: Program) -> tuple[Path, ...]:
+def config_directories(sources: Sequence[ConfigPlace], program: Program) -> tuple[Path, ...]:
     """The directories of a project's own configs. Packages are found without importing them, which would run code."""
     script = Path(program.prefix[-1])
     places = [program.cwd, (program.cwd / script).parent, *map(Path, sys.path)]

@@ -1,4 +1,4 @@
-"""Directories into which all trials would write, as far as a trial's configuration says so for certain. Pure."""
+"""Directories into which all trials would write, as far as a trial's configuration says so for certain."""
 
 import re
 from collections.abc import Collection, Iterator, Mapping

@@ -20,7 +20,7 @@ from ax_mo.hydra_project.config_diff import (
     Difference,
     Ran,
     composed_run,
-    differences,
+    config_differences,
     package_of,
     saved,
     unlike_groups,
@@ -33,18 +33,18 @@ from ax_mo.search_space.space import PointIdentity, SearchSpace
 from ax_mo.search_space.start import values_in
 from ax_mo.storage.location import locate
 from ax_mo.storage.store import StoredStudy
-from ax_mo.warm_start.report import Import, Reason, Source
+from ax_mo.warm_start.report import EarlierStudy, Import, Reason
 
 
 @dataclass(frozen=True)
-class Entry:
+class WarmStartEntry:
     """An entry of ``warm_start``: where an earlier study is, and the keys that may differ in its trials."""
 
     origin: str
     ignore: tuple[str, ...] = ()
 
 
-def entries_of(given: Any) -> list[Entry]:
+def entries_of(given: Any) -> list[WarmStartEntry]:
     """What ``warm_start`` names: one entry or a list of them. Raises ConfigError for one that is neither."""
     if given is None:
         return []
@@ -54,9 +54,9 @@ def entries_of(given: Any) -> list[Entry]:
     return [_entry(entry, f"{where}[{index}]") for index, entry in enumerate(given)]
 
 
-def _entry(given: Any, where: str) -> Entry:
+def _entry(given: Any, where: str) -> WarmStartEntry:
     if isinstance(given, str | Path):
-        return Entry(str(given))
+        return WarmStartEntry(str(given))
     form = "Write a sweep directory, <storage>/<study_name>, or {from: <one of these>, ignore: [<key>, ...]}."
     if not isinstance(given, Mapping):
         raise ConfigError(f"{where}: {given!r} names no earlier study. {form}")
@@ -78,10 +78,10 @@ def _entry(given: Any, where: str) -> Entry:
                 f"{where}.ignore: {key!r} is no key of the configuration. Write keys without values, such as "
                 "ignore: [trainer.log_every, logger]."
             )
-    return Entry(str(given["from"]), tuple(ignore))
+    return WarmStartEntry(str(given["from"]), tuple(ignore))
 
 
-def source_of(entry: Entry) -> Source:
+def source_of(entry: WarmStartEntry) -> EarlierStudy:
     """Find the study that an entry names. Raises ConfigError when there is none."""
     key = "hydra.sweeper.warm_start: "
     location = locate(entry.origin, key)
@@ -90,10 +90,12 @@ def source_of(entry: Entry) -> Source:
             f"{key}'{location.label}' names no study in a database; write "
             "<storage>/<study_name>, such as sqlite:////data/studies.db/nas."
         )
-    return Source(location, entry.ignore)
+    return EarlierStudy(location, entry.ignore)
 
 
-def read_source(source: Source, space: SearchSpace, goals: Goals, project: Project, repeat_key: str = "seed") -> Import:
+def read_source(
+    source: EarlierStudy, space: SearchSpace, goals: Goals, project: Project, repeat_key: str = "seed"
+) -> Import:
     """The source's finished trials in terms of this study; what is under ``repeat_key`` makes no other experiment.
 
     Raises ConfigError where it cannot be read or its objectives are others.
@@ -144,7 +146,7 @@ def new_imports(imports: Sequence[Import], known: Sequence[TrialRun], space: Sea
     return added
 
 
-def _check_objectives(study: StoredStudy, goals: Goals, source: Source) -> None:
+def _check_objectives(study: StoredStudy, goals: Goals, source: EarlierStudy) -> None:
     """Every objective here must have been one there, in the same direction; thresholds may differ."""
     theirs = {
         name: goal.split(",")[0]
@@ -174,7 +176,9 @@ class _LeftOut(Exception):
 class _Importer:
     """Reads the trials of one source, one by one, and keeps what becomes of each."""
 
-    def __init__(self, source: Source, space: SearchSpace, goals: Goals, project: Project, repeat_key: str) -> None:
+    def __init__(
+        self, source: EarlierStudy, space: SearchSpace, goals: Goals, project: Project, repeat_key: str
+    ) -> None:
         self._source = source
         self._space = space
         self._goals = goals
@@ -304,7 +308,7 @@ class _Importer:
             here = self._run(lines[: len(lines) - len(values)], values)
         except (HydraException, OmegaConfBaseException):
             raise _LeftOut(Reason("it does not compose here")) from None
-        counted, passed = differences(ran, here, [*seeds, *self._source.ignore])
+        counted, passed = config_differences(ran, here, [*seeds, *self._source.ignore])
         if counted:
             raise _LeftOut(Reason(differences=tuple(counted)))
         return [difference for difference in passed if not any(within(difference.key, bare(seed)) for seed in seeds)]

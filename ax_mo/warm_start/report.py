@@ -15,7 +15,7 @@ _LISTED = 3
 
 
 @dataclass(frozen=True)
-class Source:
+class EarlierStudy:
     """Where an earlier study is, and the keys that may differ in its trials."""
 
     location: Location
@@ -50,7 +50,7 @@ class Reason:
 class Import:
     """What one source gives: trials that lie in the space, not numbered yet, and what was left out and why."""
 
-    source: Source
+    source: EarlierStudy
     trials: tuple[TrialRun, ...]
     left_out: tuple[Reason, ...] = ()
     ignored: Mapping[str, Reason] = field(default_factory=dict)

@@ -17,7 +17,7 @@ from ax_mo.search_space.parameters import Choice, Range
 from ax_mo.search_space.space import SearchSpace
 from ax_mo.storage.location import Location
 from ax_mo.warm_start.reader import distinct, new_imports
-from ax_mo.warm_start.report import Import, Source
+from ax_mo.warm_start.report import EarlierStudy, Import
 from tests.warm_start.studies import (
     plan,
     ran,
@@ -30,7 +30,7 @@ from tests.warm_start.studies import (
 
 
 def imports(*sources: Sequence[TrialRun]) -> list[Import]:
-    return [Import(Source(Location("a", "sqlite:///a.db", None, None)), tuple(trials), ()) for trials in sources]
+    return [Import(EarlierStudy(Location("a", "sqlite:///a.db", None, None)), tuple(trials), ()) for trials in sources]
 
 
 def imported(handle: str, x: Any = 0.25, number: int = 0) -> TrialRun:

@@ -11,7 +11,7 @@ import pytest
 from ax_mo.core.repeats import Repeats
 from ax_mo.errors import ConfigError
 from ax_mo.hydra_project.project import Project
-from ax_mo.warm_start.reader import Entry, entries_of, read_source, source_of
+from ax_mo.warm_start.reader import WarmStartEntry, entries_of, read_source, source_of
 from tests.warm_start.studies import (
     GOALS,
     plan,
@@ -93,7 +93,7 @@ def test_key_of_the_repeats_makes_no_other_experiment(earlier: Path, project: Pr
     for run in runs:
         record(earlier / run.directory, project, *run.overrides, "seed=4")
     assert points(read(earlier, project)) == [{"x": 0.25}]
-    source = source_of(Entry(str(earlier)))
+    source = source_of(WarmStartEntry(str(earlier)))
     found = read_source(source, space_of(project), GOALS, project, "layers")
     assert why_left_out(found) == ["seed was 4 there and is 0 here"]
 
@@ -182,8 +182,8 @@ def test_entry_of_another_form_is_refused(project: Project, given: Any, message:
 
 def test_entries_may_be_alone_or_in_a_list() -> None:
     assert entries_of(None) == entries_of([]) == []
-    assert entries_of("a") == entries_of(["a"]) == entries_of({"from": "a"}) == [Entry("a")]
-    assert entries_of([{"from": "a", "ignore": ["b", "c.d"]}]) == [Entry("a", ("b", "c.d"))]
+    assert entries_of("a") == entries_of(["a"]) == entries_of({"from": "a"}) == [WarmStartEntry("a")]
+    assert entries_of([{"from": "a", "ignore": ["b", "c.d"]}]) == [WarmStartEntry("a", ("b", "c.d"))]
 
 
 def test_many_trials_are_compared_in_little_time(earlier: Path, project: Project) -> None:

@@ -10,7 +10,7 @@ from ax_mo.core.objectives import parse_goals
 from ax_mo.errors import ConfigError
 from ax_mo.hydra_project.project import Project
 from ax_mo.storage.definition import described_goals
-from ax_mo.warm_start.reader import Entry, new_imports, read_source, source_of
+from ax_mo.warm_start.reader import WarmStartEntry, new_imports, read_source, source_of
 from tests.warm_start.studies import OBJECTIVES, points, ran, read, record, space_of, spoil, write
 
 # Objectives
@@ -35,7 +35,7 @@ def test_objective_may_be_called_like_a_constraint(earlier: Path, project: Proje
     metrics = {"constraint 0": 1.0, "constraint x": 2.0, "seconds": 3.0}
     write(earlier, replace(ran(0), metrics=metrics), objectives=described_goals(goals))
     space = space_of(project)
-    assert points(read_source(source_of(Entry(str(earlier))), space, goals, project)) == [{"x": 0.25}]
+    assert points(read_source(source_of(WarmStartEntry(str(earlier))), space, goals, project)) == [{"x": 0.25}]
 
 
 @pytest.mark.parametrize(
@@ -115,7 +115,7 @@ def test_directory_is_relative_to_where_the_sweep_starts(
 
 def test_directory_without_a_study_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ConfigError) as caught:
-        source_of(Entry(str(tmp_path)))
+        source_of(WarmStartEntry(str(tmp_path)))
     assert str(caught.value).startswith(f"hydra.sweeper.warm_start: {tmp_path} holds no study.db. Name the sweep")
     assert "sqlite:////data/studies.db/nas" in str(caught.value)
     assert list(tmp_path.iterdir()) == []
@@ -123,7 +123,7 @@ def test_directory_without_a_study_is_refused(tmp_path: Path) -> None:
 
 def test_database_that_is_not_there_is_refused_and_not_made(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="there is no database in 'sqlite:///"):
-        source_of(Entry(f"sqlite:///{tmp_path}/studies.db/nas"))
+        source_of(WarmStartEntry(f"sqlite:///{tmp_path}/studies.db/nas"))
     assert list(tmp_path.iterdir()) == []
 
 
@@ -132,7 +132,7 @@ def test_database_without_a_study_name_is_refused(earlier: Path, tail: str) -> N
     write(earlier, ran(0))
     for entry in (f"sqlite:///{earlier}/study.db{tail}", f"postgresql+psycopg://u@host/db{tail}"):
         with pytest.raises(ConfigError, match="names no study in a database; write <storage>/<study_name>"):
-            source_of(Entry(entry))
+            source_of(WarmStartEntry(entry))
 
 
 @pytest.mark.parametrize(
