@@ -10,7 +10,7 @@ from ax_mo.core.limits import limits, none_feasible
 from ax_mo.core.pareto import best_per_objective, hypervolume, pareto_front, reference_point
 from ax_mo.core.trial import Status, Trial
 from ax_mo.results.commands import working_directory
-from ax_mo.results.standing import counted, unfinished
+from ax_mo.results.standing import standings, unfinished
 from ax_mo.storage.snapshot import StudyRecord, StudyState
 from ax_mo.terminal import MISSES, folded
 
@@ -68,7 +68,7 @@ def _screen(record: StudyRecord, state: Summary) -> str:
     lines = [
         folded(
             f"{record.name}: {state.word}, {ended}{total} trials ended"
-            + (f" ({counted(record)})" if record.trials else "")
+            + (f" ({standings(record)})" if record.trials else "")
         ),
         f"  directory    {record.directory}",
     ]

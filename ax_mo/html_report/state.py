@@ -4,7 +4,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ax_mo.results.standing import counted
+from ax_mo.results.standing import standings
 from ax_mo.storage.snapshot import StudyRecord, StudyState
 
 _UNNAMED = "study"
@@ -50,7 +50,7 @@ def state_of(record: StudyRecord) -> StateText:
     state, total = record.state, record.n_trials
     own = [trial for trial in record.trials if not trial.is_imported]
     done = sum(trial.status.ended for trial in own) - len(record.uncounted)
-    counts = counted(record) or "no trials yet"
+    counts = standings(record) or "no trials yet"
     if state is StudyState.RUNNING:
         return StateText(True, False, f"{state}: {counts}" + (f", of {total} trials" if total else ""))
     of = f"{done} of {total} trials" if total else f"{done} trials"

@@ -25,7 +25,7 @@ def unfinished(record: StudyRecord) -> list[Trial]:
     return [trial for trial in record.trials if standing(trial, record.is_running) == UNFINISHED]
 
 
-def counted(record: StudyRecord) -> str:
+def standings(record: StudyRecord) -> str:
     """How many trials stand where, those that have ended first; empty without trials."""
     counts: Counter[str] = Counter()
     for trial in sorted(record.trials, key=lambda trial: (not trial.status.ended, list(Status).index(trial.status))):

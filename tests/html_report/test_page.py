@@ -116,7 +116,7 @@ def test_part_that_fails_is_a_note(tmp_path, monkeypatch):
 
     for name in ("tradeoff", "hypervolume_trace", "parallel_coordinates", "timeline"):
         monkeypatch.setattr(figures, name, broken)
-    for name in ("table_of", "limits", "_front"):
+    for name in ("table_of", "limits", "by_first_objective"):
         monkeypatch.setattr(page_module, name, broken)
     page = own_part(written(study(tmp_path, 12), tmp_path))
     assert page.count("This part could not be made: RuntimeError: no &lt;b&gt;such&lt;/b&gt; thing") == 7
@@ -198,7 +198,7 @@ def test_study_that_ended_by_its_own_rules_says_which(tmp_path):
     assert "Resume" not in page
     left = replace(done.trials[0], number=20, status=Status.CANCELLED)
     page = head(written(replace(done, trials=(*done.trials, left), runs=(*done.runs, left)), tmp_path))
-    assert "not running, 20 of 50 trials ended: 20 completed, 1 unfinished" in page and "Resume with" in page
+    assert "not running, 20 of 50 trials ended: 20 completed, 1 cancelled" in page and "Resume with" in page
 
 
 def test_page_of_a_running_study_says_when_it_was_written(tmp_path):
