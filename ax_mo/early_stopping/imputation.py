@@ -1,4 +1,4 @@
-"""What a trial that was stopped early would have reached, judged by those that ran to their end. Pure.
+"""What a trial that was stopped early would have reached, judged by those that ran to their end.
 
 The model compares final values. The last value of a stopped trial is none: told as one, it says that whatever learns
 slowly is bad, and spreads the model's scale over values that no finished trial has.
