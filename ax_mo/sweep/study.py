@@ -187,6 +187,8 @@ class Study:
         started = None if waits else moment
         self.store.submitted(key, handle, moment, started)
         self.active.add(key)
+        if not waits:
+            self.times.begun(key)
         self._set(replace(self.runs[key], status=Status.RUNNING, handle=handle, submitted=moment, started=started))
 
     def adopted(self, key: Key) -> None:

@@ -87,3 +87,13 @@ def test_time_that_is_up_stops_the_study_and_what_has_not_begun(tmp_path: Path, 
     requests = [((0, None), EndCause.STUDY_TIMEOUT)] * 2
     assert list(study.take_end_requests()) == (requests if ends_runs else [])
     assert len(told) == ends_runs
+
+
+def test_run_that_was_submitted_just_before_the_time_is_up_is_finished(tmp_path: Path) -> None:
+    clock = Clock()
+    study = study_of(tmp_path, running(0))
+    study.times = RunTimes(clock)
+    clock.now += 3600.0
+    study.submitted((0, None), "local_cwd://ax_mo/x", waits=False)
+    TimeLimit(TimeLimits(timeout_hours=1.0), lambda _: None, ends_runs=True).tick(study)
+    assert list(study.take_end_requests()) == []
