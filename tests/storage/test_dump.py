@@ -19,7 +19,7 @@ from tests.support.trials import make_run
 GOALS = parse_goals({"loss": "minimize", "top 5 (%)": "maximize"}, None, ["cost <= 1e-11"])
 IMPORTED = make_run(
     -1, status=Status.IMPORTED, point={"lr": float("nan"), "layers": [64, 64]}, directory="/elsewhere/3",
-    generator="imported", metrics={"loss": 1, "cost": 0.5}, started=now(),
+    generator="imported", handle="job", metrics={"loss": 1, "cost": 0.5}, started=now(),
 )  # fmt: skip
 FAILED = make_run(0, status=Status.FAILED, reason="é", error_fingerprint="#", lost_attempts=1, suggestion_seconds=1)
 STUDY = StoredStudy(
