@@ -12,8 +12,8 @@ from ax_mo.errors import AxMoError, closest
 from ax_mo.results.query import names_of, parse_condition
 from ax_mo.results.select import best, why_none
 from ax_mo.results.tables import frame
-from ax_mo.search_space.parameters import Choice
-from ax_mo.search_space.space import SearchSpace
+from ax_mo.search_space.parameters import Parameter
+from ax_mo.search_space.space import NOTHING, SearchSpace
 from ax_mo.storage.snapshot import StudyRecord, StudyState, read_record
 
 _ROWS = 20
@@ -203,21 +203,18 @@ def completed(space: SearchSpace, given: Mapping[str, Value], start: Mapping[str
                 f"The study has no parameter '{key}'.{closest(key, space.keys)} It has: {', '.join(space.keys)}."
             )
     values = {**start, **given}
-    chosen: dict[str, str] = {}
-    point: dict[str, Value] = {}
     missing: list[str] = []
-    for parameter in space.parameters:
-        if not all(condition.holds(chosen) for condition in parameter.when):
-            continue
+
+    def value_of(parameter: Parameter) -> Value:
         if parameter.key not in values:
             missing.append(parameter.key)
-            continue
+            return NOTHING
         why = parameter.outside(values[parameter.key])
         if why is not None:
             raise AxMoError(f"{parameter.key}={values[parameter.key]!r} {why}.")
-        point[parameter.key] = parameter.cast(values[parameter.key])
-        if isinstance(parameter, Choice):
-            chosen[parameter.key] = parameter.text(point[parameter.key])
+        return parameter.cast(values[parameter.key])
+
+    point = space.point(value_of)
     if missing:
         raise AxMoError(
             f"The point gives no value for {', '.join(missing)}. Give one, or take a trial's with like=<its number>."

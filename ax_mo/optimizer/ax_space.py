@@ -105,15 +105,14 @@ class AxSpace:
 
     def decode(self, parameterization: Mapping[str, Any]) -> dict[str, Any]:
         """Ax's parameterization as a point; numbers become plain Python numbers in their bounds and exact orders."""
-        chosen: dict[str, str] = {}
-        point: dict[str, Any] = {}
-        for parameter, variants in zip(self.space.parameters, self.variants, strict=True):
-            if not all(condition.holds(chosen) for condition in parameter.when):
-                continue
+        variants_of = {id(parameter): of for parameter, of in zip(self.space.parameters, self.variants, strict=True)}
+
+        def value_of(parameter: Parameter) -> Any:
+            variants = variants_of[id(parameter)]
             variant = next(variant for variant in variants if self._is_at(variant.path, parameterization))
-            point[parameter.key] = self._decode(parameter, parameterization[variant.name])
-            if isinstance(parameter, Choice):
-                chosen[parameter.key] = parameter.text(point[parameter.key])
+            return self._decode(parameter, parameterization[variant.name])
+
+        point = self.space.point(value_of)
         self._put_in_order(point)
         return point
 
