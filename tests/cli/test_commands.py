@@ -182,7 +182,7 @@ def test_one_point_is_picked(cli: Cli, make: Make) -> None:
         ("promote {s} 1 --to {t}/best.yml", "best.yml is no name for an experiment"),
         ("promote {s} 1 --to {t}/7.yaml", "7.yaml is no name for an experiment"),
         ("promote {s} 1 --to {t}/no/best.yaml", "There is no directory"),
-        ("promote {s} 1 --to {t}/best.yaml", "Trial 1 is not on the front, and so has no file there."),
+        ("promote {s} 1 --to {t}/best.yaml", "Trial 1 is not on the front, so has no file there, and the project does"),
         ("rebuild {s}", "holds no study.json"),
         ("rebuild {t}/nothing", "There is no directory"),
         ("compare {s} {t}/nothing", "nothing holds no study.db"),
