@@ -1,12 +1,15 @@
 """Lines for a shell as a command prints them: quoted for people, and with the directory that they need."""
 
-from collections.abc import Collection
+import re
+import shlex
+from collections.abc import Collection, Iterable
 from pathlib import Path
 
-from ax_mo.core.shell import in_directory, joined, requoted
 from ax_mo.core.trial import Trial, TrialRun
 from ax_mo.results.commands import command_of, pareto_command, program_of, rerun, working_directory
 from ax_mo.storage.snapshot import StudyRecord
+
+_SPECIAL = re.compile(r"[$`\"\\!]")  # what double quotes do not protect; the last is a shell's history
 
 
 def point_command(record: StudyRecord, trial: Trial, front: Collection[int]) -> str | None:
@@ -45,3 +48,31 @@ def rerun_line(record: StudyRecord, trial: Trial) -> str | None:
     """The line that runs a trial again without touching its files; None for one that did not run as a command."""
     found = rerun(record, trial)
     return None if found is None else in_directory(str(found.cwd), joined(found.words))
+
+
+def quoted_word(word: str) -> str:
+    """One word as a POSIX shell reads it: ``"kind='a b'"`` where shlex.quote writes ``'kind='"'"'a b'"'"''``."""
+    if "'" in word and not _SPECIAL.search(word):
+        return f'"{word}"'
+    return shlex.quote(word)
+
+
+def joined(words: Iterable[str]) -> str:
+    """The words as one command line; ``shlex.split`` gives them again."""
+    return " ".join(map(quoted_word, words))
+
+
+def requoted(line: str) -> str:
+    """A line that shlex.join made, with ``cd <directory> &&`` before it or without, in these quotes."""
+    try:
+        words = shlex.split(line)
+    except ValueError:
+        return line
+    if len(words) > 3 and words[0] == "cd" and words[2] == "&&":
+        return in_directory(words[1], joined(words[3:]))
+    return joined(words)
+
+
+def in_directory(directory: str, line: str) -> str:
+    """The line, run in that directory."""
+    return f"cd {quoted_word(directory)} && {line}"

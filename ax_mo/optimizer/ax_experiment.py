@@ -12,8 +12,7 @@ from typing import Any
 from ax_mo.core.objectives import Goals
 from ax_mo.core.repeats import deviation, means, standard_error
 from ax_mo.core.trial import Status, Suggestion, Trial
-from ax_mo.early_stopping.curves import thinned
-from ax_mo.early_stopping.imputation import expected_final
+from ax_mo.early_stopping.curves import expected_final, thinned
 from ax_mo.optimizer import compat
 from ax_mo.optimizer.ax_space import AxSpace
 from ax_mo.search_space.space import PointIdentity
@@ -29,7 +28,7 @@ class AxExperiment:
     """One study in an Ax client of its own. ``curve_of`` reads the curve of a trial that has ended.
 
     ``impute``: where comparable trials tell what a trial that was stopped early would have come to, Ax is given that in
-    place of its last metrics (``ax_mo.early_stopping.imputation``).
+    place of its last metrics (``ax_mo.early_stopping.curves``).
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""Whether a scheduler that did not take a job ever will, and what its user can do about it. Pure.
+"""Whether a scheduler that did not take a job ever will, and what its user can do about it.
 
 TorchX's schedulers raise whatever their clients raise. What is not recognised here is tried again for some minutes.
 """

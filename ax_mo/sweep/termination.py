@@ -1,4 +1,4 @@
-"""When a whole study ends before its last trial: by time, and when more trials hardly move the front. Pure."""
+"""When a whole study ends before its last trial: by time, and when more trials hardly move the front."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -5,7 +5,7 @@ import subprocess
 
 import pytest
 
-from ax_mo.core.shell import in_directory, joined, quoted_word, requoted
+from ax_mo.cli.lines import in_directory, joined, quoted_word, requoted
 
 NASTY = [
     "", " ", "a b", "kind='a b'", "it's", 'say "hi"', "it's \"both\"", "$HOME", "'$HOME'", "`id`", "'`id`'", "a\\b",

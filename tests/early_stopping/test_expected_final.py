@@ -2,7 +2,7 @@
 
 import pytest
 
-from ax_mo.early_stopping.imputation import expected_final
+from ax_mo.early_stopping.curves import expected_final
 from ax_mo.trial.curve import Curve
 
 
