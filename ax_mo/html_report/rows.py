@@ -84,14 +84,16 @@ def table_of(record: StudyRecord, page: Path) -> Table:
     front = front_numbers(record)
     table = Table([clean(name) for name in named], [clean(key) for key in record.space.keys], len(goals.required))
     for trial in record.trials:
-        config = _config(record, trial) if trial.number in front and len(front) <= _MOST_CONFIGS else ""
-        table.rows.append(_row(record, trial, named, trial.number in front, config, page, table.commands))
+        row = _row(record, trial, named, page, table.commands)
+        if trial.number in front:
+            config = _config(record, trial) if len(front) <= _MOST_CONFIGS else ""
+            row = replace(row, front=True, short=pareto_command(record, trial) or "", config=config)
+        table.rows.append(row)
     return table
 
 
-def _row(
-    record: StudyRecord, trial: Trial, names: Sequence[str], front: bool, config: str, page: Path, commands: list[str]
-) -> Row:
+def _row(record: StudyRecord, trial: Trial, names: Sequence[str], page: Path, commands: list[str]) -> Row:
+    """Of a trial that is not on the front. ``commands`` are the table's, to which its own is added where it is new."""
     errors = standard_errors(trial, names)
     command, overrides = _command(record, trial), first_run(record, trial).overrides
     if command not in commands:
@@ -100,7 +102,7 @@ def _row(
         number=trial.number,
         label=trial.label,
         status=status_text(trial.status),
-        front=front,
+        front=False,
         metrics=[shown(float(trial.metrics[name])) if name in trial.metrics else "" for name in names],
         params=[shown(trial.point[key]) if key in trial.point else "" for key in record.space.keys],
         errors=[f"{errors[name]:.2g}" if name in errors else "" for name in names] if errors else [],
@@ -114,8 +116,8 @@ def _row(
         dir=str(record.directory / trial.directory),
         href=link(record.directory / trial.directory, page),
         command=commands.index(command),
-        short=(pareto_command(record, trial) or "") if front else "",
-        config=config,
+        short="",
+        config="",
     )
 
 

@@ -121,7 +121,6 @@ def about(
     commands: Mapping[str, str],
     directory: Path | None = None,
     stop_reason: StopReason | None = None,
-    program: Program | None = None,
 ) -> dict[str, Any]:
     """What a sweeper leaves in the study's database for its readers, as JSON.
 
@@ -136,7 +135,6 @@ def about(
         "commands": dict(commands),
         "directory": "" if directory is None else str(directory),
         "ending": None if stop_reason is None else stop_reason.as_json(),
-        "program": None if program is None else program.as_json(),
     }
 
 

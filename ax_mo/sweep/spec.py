@@ -126,7 +126,8 @@ class StudySpec:
         if self.program is not None:
             line = self.program.pareto_command(self.sweep_dir, "NAME")
             commands["pareto"] = line.removesuffix("NAME") + "{name}"
-        return about(self.plan.space, self.plan.goals, kept, commands, self.sweep_dir, stop_reason, self.program)
+        told = about(self.plan.space, self.plan.goals, kept, commands, self.sweep_dir, stop_reason)
+        return {**told, "program": None if self.program is None else self.program.as_json()}
 
     @property
     def how_to_resume(self) -> str:

@@ -39,7 +39,8 @@ def cli(capsys: pytest.CaptureFixture[str]) -> Cli:
 def stored(record: StudyRecord) -> StudyRecord:
     """Write the study to the database of its directory."""
     record.directory.mkdir(parents=True, exist_ok=True)
-    told = json.dumps(about(record.space, record.goals, record.settings, record.commands, program=record.program))
+    program = record.program and record.program.as_json()
+    told = json.dumps({**about(record.space, record.goals, record.settings, record.commands), "program": program})
     study = StoredStudy(record.name, "", Definition({}, {}), record.runs, record.seed, record.created, told)
     write_study(f"sqlite:///{record.directory}/study.db", study)
     return record
