@@ -51,7 +51,7 @@ class Loop:
                 self.callbacks.ended(self.study, trial)
 
     def _fill_free_workers(self) -> None:
-        while self.runner.capacity > 0:
+        while self.runner.capacity > 0 and not self.interrupts.count:
             run = self.study.next_run()
             if run is not None:
                 if not self._submit(run):
