@@ -12,7 +12,7 @@ from types import SimpleNamespace
 import pytest
 
 from ax_mo.html_report.page import write_report
-from ax_mo.hydra_project.command import write_command
+from ax_mo.hydra_project.command import Program
 from ax_mo.search_space.parameters import Choice, Option
 from ax_mo.search_space.space import SearchSpace
 from ax_mo.trial.curve import append
@@ -22,20 +22,23 @@ from tests.support.studies import FLAT, record, study, trial
 
 pytestmark = needs_browser
 
+PROGRAM = Program(("python", "train.py"), (), (), (), Path("/home/somebody"), None, "python")
+
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory):
     """A study with everything, and its page."""
     directory = tmp_path_factory.mktemp("a sweep")
     of = study(directory, 30, settings={"early_stopping": {"rule": "dominated"}})
+    noted = {run.key: replace(run, overrides=(*run.overrides, "note='it is'")) for run in of.runs}
+    of = replace(of, runs=tuple(noted.values()), trials=tuple(noted[trial.key] for trial in of.trials), program=PROGRAM)
     for run in of.runs:
         place = directory / run.directory
         if run.is_imported or not run.number % 7:
             continue
         (place / ".hydra").mkdir(parents=True)
         (place / ".hydra" / "config.yaml").write_text(f"number: {run.number}\n")
-        argv = ["python", "train.py", *run.overrides, "note='it is'", "hydra.mode=RUN", f"hydra.run.dir={place}"]
-        write_command(place, argv, Path("/home/somebody"), f"Trial {run.number}")
+        (place / "command.sh").touch()
         for step in range(12):
             append(place / "curve.jsonl", step, step, {"val_acc": run.metrics.get("val_acc", 0.5) * (1 - 0.8**step)})
     write_report(of, directory / "report.html")
@@ -97,8 +100,7 @@ def test_click_on_a_point_fills_the_panel(page, made):
     assert str(made.directory / "12") in text
     shown = page.locator("#panel .command code").last.text_content()
     overrides = next(run.overrides for run in made.record.runs if run.number == 12)
-    expected = [*overrides, "note='it is'", "hydra.mode=RUN"]
-    assert shown == f"cd /home/somebody && {shlex.join(['python', 'train.py', *expected])}"
+    assert shown == f"cd /home/somebody && {shlex.join(['python', 'train.py', *overrides, 'hydra.mode=RUN'])}"
     assert page.locator("#panel a").first.get_attribute("href") == "./12/"
     assert page.said == []
 
