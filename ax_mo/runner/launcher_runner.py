@@ -103,8 +103,9 @@ class LauncherRunner:
         try:
             with self._interrupts.raising():
                 error = self._launch()
-        except KeyboardInterrupt:
-            return  # the second one, which cancels
+        except KeyboardInterrupt:  # the second Ctrl-C, or one that the task itself has raised
+            self._interrupts.count = max(2, self._interrupts.count)
+            return
         batch, self._batch, self._is_full = self._batch, [], False
         lost = [spec for spec in batch if not _has_ended(spec)]
         self._changes += [JobChange(spec.key, _RETURNED) for spec in batch if spec not in lost]
