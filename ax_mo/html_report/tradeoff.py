@@ -106,15 +106,7 @@ def _pair(record: StudyRecord, placed: dict[Kind, list[Trial]]) -> go.Figure:
             hoverinfo="skip",
         )
     for kind, trials in placed.items():
-        figure.add_scatter(
-            x=points([t.metrics[x.name] for t in trials]),
-            y=points([t.metrics[y.name] for t in trials]),
-            mode="markers",
-            legendgroup=kind.label,
-            showlegend=False,
-            marker=marker(kind, trials),
-            **of_trials(trials, record.goals),
-        )
+        figure.add_scatter(**_markers(kind, trials, (x, y), record.goals), marker=marker(kind, trials))
     _legend(figure, record, placed)
     thresholds(figure, x, y)
     layout(figure, 520)
@@ -122,6 +114,19 @@ def _pair(record: StudyRecord, placed: dict[Kind, list[Trial]]) -> go.Figure:
     figure.update_xaxes(title_text=axis_title(x))
     figure.update_yaxes(title_text=axis_title(y))
     return figure
+
+
+def _markers(kind: Kind, trials: Sequence[Trial], axes: tuple[Objective, Objective], goals: Goals) -> dict[str, Any]:
+    """The trials of a kind as points, but for how these look."""
+    x, y = axes
+    return {
+        "x": points([t.metrics[x.name] for t in trials]),
+        "y": points([t.metrics[y.name] for t in trials]),
+        "mode": "markers",
+        "legendgroup": kind.label,
+        "showlegend": False,
+        **of_trials(trials, goals),
+    }
 
 
 def thresholds(figure: go.Figure, x: Objective, y: Objective, **where: Any) -> None:
@@ -177,16 +182,8 @@ def _matrix(record: StudyRecord, placed: dict[Kind, list[Trial]]) -> go.Figure:
             where = {"row": row + 1, "col": column + 1}
             first = row == column == 0
             for kind, trials in placed.items():
-                figure.add_scatter(
-                    x=points([t.metrics[x.name] for t in trials]),
-                    y=points([t.metrics[y.name] for t in trials]),
-                    mode="markers",
-                    legendgroup=kind.label,
-                    showlegend=False,
-                    marker=marker(kind, trials, _SMALL),
-                    **of_trials(trials, record.goals),
-                    **where,
-                )
+                shown = _markers(kind, trials, (x, y), record.goals)
+                figure.add_scatter(**shown, marker=marker(kind, trials, _SMALL), **where)
             figure.add_scatter(
                 x=points([t.metrics[x.name] for t in front]),
                 y=points([t.metrics[y.name] for t in front]),

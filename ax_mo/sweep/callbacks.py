@@ -1,8 +1,8 @@
 """Who is told of what happens in a study: the screen, the files, the report, the trackers, early stopping."""
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
-from typing import Protocol
 
 from ax_mo.core.failures import first_alike
 from ax_mo.core.pareto import best_per_objective, hypervolume, pareto_front, reference_point
@@ -20,8 +20,8 @@ from ax_mo.trackers.process import Trackers
 from ax_mo.trial.metric_sources.differences import describe_differences
 
 
-class Callback(Protocol):
-    """Is told of a study on the loop's own thread. What it does there must be quick.
+class Callback:
+    """Is told of a study on the loop's own thread. What it does there must be quick; where nothing is written, nothing.
 
     It may stop the study (``stop_reason``), pause it, ask runs to stop and have their jobs told to end. Only
     StudyStopped may be raised, which ends the sweep.
@@ -43,26 +43,7 @@ class Callback(Protocol):
         """Nothing runs and nothing more will."""
 
 
-class Quiet:
-    """A callback that does nothing; others override what concerns them."""
-
-    def started(self, study: Study) -> None:
-        pass
-
-    def submitted(self, study: Study, run: TrialRun) -> None:
-        pass
-
-    def ended(self, study: Study, trial: Trial) -> None:
-        pass
-
-    def tick(self, study: Study) -> None:
-        pass
-
-    def closed(self, study: Study) -> None:
-        pass
-
-
-class Callbacks(Quiet):
+class Callbacks(Callback):
     """Several, as one."""
 
     def __init__(self, callbacks: Sequence[Callback]) -> None:
@@ -105,7 +86,7 @@ class ProgressTracker:
         if known and known != self._known:
             self._look(study, trials)
             self._known = known
-        counts = {status: sum(trial.status is status for trial in trials) for status in Status}
+        counts = Counter(trial.status for trial in trials)
         return StudyProgress(
             n_trials=study.spec.settings.n_trials,
             completed=counts[Status.COMPLETED],
@@ -130,7 +111,7 @@ class ProgressTracker:
         self._falls_short = any(not goals.meets_thresholds(trial.metrics) for trial in best.values())
 
 
-class ScreenCallback(Quiet):
+class ScreenCallback(Callback):
     """What the person at the terminal sees. ``own`` is the project's own configuration as a point."""
 
     def __init__(self, screen: Screen, progress: ProgressTracker, own: Mapping[str, Value]) -> None:
@@ -165,7 +146,7 @@ class ScreenCallback(Quiet):
                 self._screen.notice(f"trial {run.label}: {describe_differences(news)}")
 
 
-class FilesCallback(Quiet):
+class FilesCallback(Callback):
     """The files in the sweep directory, at most once a second."""
 
     def __init__(self, files: ResultFiles, dump: Callable[[Iterable[TrialRun]], None]) -> None:
@@ -193,7 +174,7 @@ class FilesCallback(Quiet):
             raise cannot_write(study.spec.sweep_dir, error) from None
 
 
-class ReportCallback(Quiet):
+class ReportCallback(Callback):
     """The page ``report.html``."""
 
     def __init__(self, report: ReportWriter) -> None:
@@ -209,7 +190,7 @@ class ReportCallback(Quiet):
         self._report.tick()
 
 
-class TrackersCallback(Quiet):
+class TrackersCallback(Callback):
     """MLflow and others, which read the study's database themselves."""
 
     def __init__(self, trackers: Trackers) -> None:
@@ -222,7 +203,7 @@ class TrackersCallback(Quiet):
         self._trackers.tick()
 
 
-class EarlyStoppingCallback(Quiet):
+class EarlyStoppingCallback(Callback):
     """Asks trials to stop whose curves say that they are not worth going on, and has those ended that do not."""
 
     def __init__(self, monitor: CurveMonitor, screen: Screen) -> None:

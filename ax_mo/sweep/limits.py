@@ -7,14 +7,14 @@ from ax_mo.core.stop_reason import StopKind, StopReason
 from ax_mo.core.trial import Status, Trial
 from ax_mo.errors import StudyStopped
 from ax_mo.runner.runner import EndCause
-from ax_mo.sweep.callbacks import Quiet
+from ax_mo.sweep.callbacks import Callback
 from ax_mo.sweep.study import Study
 from ax_mo.sweep.termination import StopWhen, gain_is_small, time_is_up
 from ax_mo.sweep.time_limits import TimeLimits
 from ax_mo.terminal import clock
 
 
-class FailureLimit(Quiet):
+class FailureLimit(Callback):
     """Starts nothing more when too many trials fail, or several by the same fault, and ends the study when none runs.
 
     Only trials that ended under this sweeper are judged, so that a study whose fault was mended can be resumed.
@@ -56,7 +56,7 @@ class FailureLimit(Quiet):
         study.paused = self._fault is not None
 
 
-class TimeLimit(Quiet):
+class TimeLimit(Callback):
     """Ends the study when this sweeper has run for its hours, and ``ends_runs`` that have outlasted their time."""
 
     def __init__(self, limits: TimeLimits, notice: Callable[[str], None], ends_runs: bool) -> None:
@@ -89,7 +89,7 @@ class TimeLimit(Quiet):
             study.stop_reason = StopReason(StopKind.TIMEOUT, over)
 
 
-class GainLimit(Quiet):
+class GainLimit(Callback):
     """Ends the study when its last trials have hardly moved the front."""
 
     def __init__(self, stop_when: StopWhen) -> None:
