@@ -14,7 +14,7 @@ from ax_mo.results.select import best, why_none
 from ax_mo.results.tables import frame
 from ax_mo.search_space.parameters import Parameter
 from ax_mo.search_space.space import NOTHING, SearchSpace
-from ax_mo.storage.snapshot import StudyRecord, StudyState, read_record
+from ax_mo.storage.snapshot import StudySnapshot, StudyState, read_snapshot
 
 _ROWS = 20
 """Of the front, that a notebook shows by itself."""
@@ -33,16 +33,16 @@ class LoadedStudy:
 
     def __init__(self, source: str | Path) -> None:
         self._source = source
-        self._record = read_record(source)
+        self._record = read_snapshot(source)
 
     def refresh(self) -> "LoadedStudy":
         """Read the study again; returns it, for a chain of calls."""
-        self._record = read_record(self._source)
+        self._record = read_snapshot(self._source)
         self.__dict__.pop("_fitted", None)
         return self
 
     @property
-    def record(self) -> StudyRecord:
+    def record(self) -> StudySnapshot:
         """All that is known of the study, as values."""
         return self._record
 

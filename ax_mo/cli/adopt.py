@@ -16,7 +16,7 @@ from ax_mo.runner.elsewhere import declare_lost, out_of_reach, silence
 from ax_mo.runner.outcome import result_of
 from ax_mo.runner.settings import LOCAL
 from ax_mo.storage.home import original_of
-from ax_mo.storage.snapshot import StudyRecord
+from ax_mo.storage.snapshot import StudySnapshot
 
 
 def run(arguments: Namespace) -> None:
@@ -79,7 +79,7 @@ def _where(run: TrialRun, directory: Path, process: Identity | None) -> _Where:
     return _Where.ELSEWHERE if out_of_reach(directory, process) else _Where.GONE
 
 
-def _listed(runs: Sequence[_Run], record: StudyRecord) -> list[str]:
+def _listed(runs: Sequence[_Run], record: StudySnapshot) -> list[str]:
     if not runs:
         return ["No trial is open."]
     lines = [f"trial {run.trial.label}: {_told(run)}" for run in runs]
@@ -113,7 +113,7 @@ def _all_elsewhere(runs: Sequence[_Run]) -> list[_Run]:
     return found
 
 
-def _named(names: Sequence[str], runs: Sequence[_Run], record: StudyRecord) -> list[_Run]:
+def _named(names: Sequence[str], runs: Sequence[_Run], record: StudySnapshot) -> list[_Run]:
     """The runs of those trials that may be lost. Raises AxMoError for a trial of which more is known."""
     found: list[_Run] = []
     for name in names:

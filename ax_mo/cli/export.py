@@ -9,7 +9,7 @@ from pathlib import Path
 from ax_mo.cli.shared import new_file, say, study_at
 from ax_mo.errors import AxMoError
 from ax_mo.results.tables import csv_text, flat, front_numbers, trial_as_json
-from ax_mo.storage.snapshot import StudyRecord
+from ax_mo.storage.snapshot import StudySnapshot
 from ax_mo.trial.files import write_atomically
 
 
@@ -23,11 +23,11 @@ def run(arguments: Namespace) -> None:
     say(f"Wrote {len(record.trials)} trials to {path}")
 
 
-def _csv(record: StudyRecord, path: Path) -> None:
+def _csv(record: StudySnapshot, path: Path) -> None:
     write_atomically(path, csv_text(record.trials, record))
 
 
-def _json(record: StudyRecord, path: Path) -> None:
+def _json(record: StudySnapshot, path: Path) -> None:
     front = front_numbers(record)
     content = {
         "study": record.name,
@@ -41,7 +41,7 @@ def _json(record: StudyRecord, path: Path) -> None:
     write_atomically(path, json.dumps(content, indent=2, allow_nan=False) + "\n")
 
 
-def _parquet(record: StudyRecord, path: Path) -> None:
+def _parquet(record: StudySnapshot, path: Path) -> None:
     try:
         import pyarrow  # noqa: F401
     except ImportError:
@@ -50,7 +50,7 @@ def _parquet(record: StudyRecord, path: Path) -> None:
     _whole(path, lambda part: table.to_parquet(part))
 
 
-def _ax(record: StudyRecord, path: Path) -> None:
+def _ax(record: StudySnapshot, path: Path) -> None:
     from ax_mo.optimizer.ax import METHODS, AxOptimizer
     from ax_mo.optimizer.protocol import OptimizerOptions
 
@@ -74,7 +74,7 @@ def _whole(path: Path, write: Callable[[Path], None]) -> None:
         part.unlink(missing_ok=True)
 
 
-WRITERS: dict[str, Callable[[StudyRecord, Path], None]] = {
+WRITERS: dict[str, Callable[[StudySnapshot, Path], None]] = {
     ".ax.json": _ax,  # before .json
     ".csv": _csv,
     ".json": _json,

@@ -11,7 +11,7 @@ from ax_mo.errors import AxMoError
 from ax_mo.results.query import names_of, parse_condition
 from ax_mo.results.select import best, candidates, knee, why_none
 from ax_mo.results.tables import csv_text, front_numbers, trial_as_json
-from ax_mo.storage.snapshot import StudyRecord, StudyState
+from ax_mo.storage.snapshot import StudySnapshot, StudyState
 from ax_mo.terminal import draw, folded, front_table, printable, terminal_width, value_text
 
 
@@ -40,7 +40,9 @@ def run(arguments: Namespace) -> None:
         _tell_state(record)
 
 
-def chosen(record: StudyRecord, order: Sequence[tuple[str, bool]], at_knee: bool, where: Sequence[str]) -> list[Trial]:
+def chosen(
+    record: StudySnapshot, order: Sequence[tuple[str, bool]], at_knee: bool, where: Sequence[str]
+) -> list[Trial]:
     """What was asked for, from the best in the first objective.
 
     Raises AxMoError for an unknown name, and where one trial was wanted and there is none.
@@ -58,12 +60,12 @@ def chosen(record: StudyRecord, order: Sequence[tuple[str, bool]], at_knee: bool
     return [trial]
 
 
-def _why_empty(record: StudyRecord, where: Sequence[str]) -> str:
+def _why_empty(record: StudySnapshot, where: Sequence[str]) -> str:
     names = names_of(record.trials, record.goals, record.space)
     return why_none(record.trials, record.goals, [parse_condition(text, names) for text in where])
 
 
-def _tell(trials: Sequence[Trial], record: StudyRecord) -> None:
+def _tell(trials: Sequence[Trial], record: StudySnapshot) -> None:
     width = terminal_width()
     if width is None:
         say(front_table(trials, record.goals, record.space.keys))
@@ -73,7 +75,7 @@ def _tell(trials: Sequence[Trial], record: StudyRecord) -> None:
     draw(rich_front(trials, None, record.goals, record.space.keys, width))
 
 
-def _tell_one(trial: Trial, record: StudyRecord) -> None:
+def _tell_one(trial: Trial, record: StudySnapshot) -> None:
     say()
     for name, value in trial.metrics.items():
         if name not in record.goals.required:
@@ -89,7 +91,7 @@ def _tell_one(trial: Trial, record: StudyRecord) -> None:
         say(f"Run it again: {from_here(record, again)}")
 
 
-def _tell_state(record: StudyRecord) -> None:
+def _tell_state(record: StudySnapshot) -> None:
     """A front that may still change is not taken for the study's last."""
     state = record.state
     if state is not StudyState.ENDED:
@@ -98,7 +100,7 @@ def _tell_state(record: StudyRecord) -> None:
         say(folded(f"(The study is {state}; {ended}{of} trials have ended.)"))
 
 
-def _markdown(trials: Sequence[Trial], record: StudyRecord) -> str:
+def _markdown(trials: Sequence[Trial], record: StudySnapshot) -> str:
     header = ["trial", *record.goals.required, *record.space.keys]
     rows = [
         [

@@ -29,7 +29,7 @@ from ax_mo.results.promote import (
     take_additions,
 )
 from ax_mo.results.standing import UNFINISHED, standing
-from ax_mo.storage.snapshot import StudyRecord
+from ax_mo.storage.snapshot import StudySnapshot
 from ax_mo.terminal import printable
 from ax_mo.trial.files import write_atomically
 
@@ -66,7 +66,7 @@ def run(arguments: Namespace) -> None:
         say(line)
 
 
-def _what_became(trial: Trial, record: StudyRecord) -> str:
+def _what_became(trial: Trial, record: StudySnapshot) -> str:
     stands = standing(trial, record.is_running)
     verb = {"running": "is still running", "failed": "failed", UNFINISHED: "was left unfinished"}
     why = f": {one_line(trial.reason)}" if trial.reason and trial.reason != stands else ""
@@ -97,7 +97,7 @@ class Tried:
 class Promoted:
     """A trial in its project: what it runs with there, and how a file and a command give the same."""
 
-    def __init__(self, record: StudyRecord, trial: Trial, found: Found, place: Place) -> None:
+    def __init__(self, record: StudySnapshot, trial: Trial, found: Found, place: Place) -> None:
         self._record, self._trial, self._found, self._place = record, trial, found, place
         self._run = next(run for run in record.runs if run.number == trial.number)
         self._ran = saved(record.directory / self._run.directory)
@@ -210,7 +210,7 @@ def _by_value(run: Ran) -> Ran:
     return replace(run, choices={})
 
 
-def _kept(record: StudyRecord, trial: Trial, ran: Ran | None, why: str) -> tuple[str, tuple[str, ...]]:
+def _kept(record: StudySnapshot, trial: Trial, ran: Ran | None, why: str) -> tuple[str, tuple[str, ...]]:
     """The trial's file of the front, without comments, and the overrides that it needs beside it. Raises AxMoError."""
     path = record.directory / PARETO / f"{recipe_name(trial)}.yaml"
     if not path.is_file():
@@ -244,7 +244,7 @@ def _key(override: str) -> str:
     return override.partition("=")[0].lstrip("+")
 
 
-def _repeats(record: StudyRecord, trial: Trial) -> list[str]:
+def _repeats(record: StudySnapshot, trial: Trial) -> list[str]:
     """That the metrics are means of several runs, and the file is one."""
     if not trial.samples:
         return []

@@ -17,7 +17,7 @@ from ax_mo.hydra_project.project import active_groups, chosen_option
 from ax_mo.hydra_project.saved import SavedSweep, config_directories, found_again, saved_sweep, sources_of
 from ax_mo.results.commands import program_of
 from ax_mo.results.promote import choices_of, named_in
-from ax_mo.storage.snapshot import StudyRecord
+from ax_mo.storage.snapshot import StudySnapshot
 
 _OPTION = re.compile(r"[A-Za-z_][\w.-]*", re.ASCII)
 
@@ -42,7 +42,7 @@ class Found:
         return () if self.sweep is None else config_directories(self.sweep.sources, self.program)
 
 
-def find_project(record: StudyRecord, trial: Trial, target: Path) -> Found:
+def find_project(record: StudySnapshot, trial: Trial, target: Path) -> Found:
     """The project of a study, of which a file shall be written at ``target``; asked for the trial and without it."""
     sweep, problem = None, ""
     try:

@@ -10,7 +10,7 @@ from ax_mo.errors import AxMoError, StudyLost
 from ax_mo.storage.dump import DUMP, read_dump
 from ax_mo.storage.location import whole_path
 from ax_mo.storage.lock import sole_sweeper
-from ax_mo.storage.snapshot import read_record
+from ax_mo.storage.snapshot import read_snapshot
 from ax_mo.sweep.rebuild import rebuild
 
 
@@ -49,7 +49,7 @@ def _check_lost(directory: Path) -> None:
     if not (directory / STUDY).exists():
         return
     try:
-        record = read_record(directory)
+        record = read_snapshot(directory)
     except StudyLost:
         return
     raise AxMoError(

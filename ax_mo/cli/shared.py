@@ -15,11 +15,11 @@ from ax_mo.results.files import TRIALS
 from ax_mo.results.select import candidates
 from ax_mo.storage.dump import DUMP, rebuild_hint
 from ax_mo.storage.location import whole_path
-from ax_mo.storage.snapshot import StudyRecord, read_record
+from ax_mo.storage.snapshot import StudySnapshot, read_snapshot
 from ax_mo.terminal import NONE_MEETS, printable
 
 
-def study_at(source: str | None) -> StudyRecord:
+def study_at(source: str | None) -> StudySnapshot:
     """The study that ``source`` names; None for that of the newest sweep, which is told on stderr.
 
     Raises AxMoError, with the way out where there is one.
@@ -28,7 +28,7 @@ def study_at(source: str | None) -> StudyRecord:
         source = _newest_sweep()
         print(f"ax-mo: {printable(source)}", file=sys.stderr)
     try:
-        return read_record(source)
+        return read_snapshot(source)
     except AxMoError as error:
         # The settings that a sweep's reader would look up are an argument here.
         raise AxMoError(str(error).removeprefix("hydra.sweeper.storage: ") + _way_out(source, error)) from None
@@ -53,7 +53,7 @@ def _way_out(source: str, error: AxMoError) -> str:
     return rebuild_hint(directory)
 
 
-def trial_named(record: StudyRecord, text: str) -> Trial:
+def trial_named(record: StudySnapshot, text: str) -> Trial:
     """The trial that the user calls so: ``7``, ``trial_7``, ``imported_2`` or ``-2``. Raises AxMoError."""
     match = re.fullmatch(r"(?:trial[_ ])?(-?\d+)|imported[_ ](\d+)", text.strip())
     if match is None:
@@ -118,7 +118,7 @@ def number(value: float) -> str:
     return f"{value:.6g}"
 
 
-def thresholds_note(trial: Trial, record: StudyRecord) -> str | None:
+def thresholds_note(trial: Trial, record: StudySnapshot) -> str | None:
     """What to say of a trial that was chosen and misses a threshold; None of one that meets all."""
     goals = record.goals
     missed = [o.limit for o in goals.objectives if o.misses(trial.metrics[o.name])]

@@ -12,7 +12,7 @@ from ax_mo.core.repeats import standard_errors
 from ax_mo.core.trial import Trial, TrialRun
 from ax_mo.results.standing import UNFINISHED, standing
 from ax_mo.results.tables import TIMES, front_numbers, trial_as_json
-from ax_mo.storage.snapshot import StudyRecord
+from ax_mo.storage.snapshot import StudySnapshot
 from ax_mo.terminal import folded, printable, table_lines
 from ax_mo.trial.curve import CurvePoint, read_curve
 from ax_mo.trial.files import COMMAND, STDERR, STDOUT
@@ -34,7 +34,7 @@ def run(arguments: Namespace) -> None:
             say(line)
 
 
-def _as_json(record: StudyRecord, trial: Trial, runs: list[TrialRun], count: int) -> dict[str, Any]:
+def _as_json(record: StudySnapshot, trial: Trial, runs: list[TrialRun], count: int) -> dict[str, Any]:
     """What a run left is the trial's own; of a repeated trial, each of its ``runs`` has what it left."""
     front = front_numbers(record)
     whole = trial_as_json(trial, record, front)
@@ -54,7 +54,7 @@ def _as_json(record: StudyRecord, trial: Trial, runs: list[TrialRun], count: int
     return {**whole, "runs": each}
 
 
-def _left(record: StudyRecord, run: TrialRun, count: int) -> dict[str, Any]:
+def _left(record: StudySnapshot, run: TrialRun, count: int) -> dict[str, Any]:
     directory = record.directory / run.directory
     points = read_curve(directory).points
     return {
@@ -69,7 +69,7 @@ def _repeated(runs: Sequence[TrialRun]) -> bool:
     return runs[0].repeat is not None
 
 
-def _text(record: StudyRecord, trial: Trial, runs: list[TrialRun], count: int) -> list[str]:
+def _text(record: StudySnapshot, trial: Trial, runs: list[TrialRun], count: int) -> list[str]:
     front = front_numbers(record)
     is_running = record.is_running
     stands = standing(trial, is_running)
@@ -127,7 +127,7 @@ def _curve(points: Sequence[CurvePoint]) -> list[str]:
     return [f"({earlier} earlier ones)", *lines] if earlier else lines
 
 
-def _commands(record: StudyRecord, trial: Trial, runs: Sequence[TrialRun], front: frozenset[int]) -> list[str]:
+def _commands(record: StudySnapshot, trial: Trial, runs: Sequence[TrialRun], front: frozenset[int]) -> list[str]:
     lines: list[str] = []
     safe, short = rerun_line(record, trial), point_command(record, trial, front)
     if safe is None:

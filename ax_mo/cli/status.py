@@ -11,7 +11,7 @@ from ax_mo.core.pareto import best_per_objective, hypervolume, pareto_front, ref
 from ax_mo.core.trial import Status, Trial
 from ax_mo.results.commands import working_directory
 from ax_mo.results.standing import standings, unfinished
-from ax_mo.storage.snapshot import StudyRecord, StudyState
+from ax_mo.storage.snapshot import StudySnapshot, StudyState
 from ax_mo.terminal import MISSES, folded
 
 _FAILURES = 3
@@ -43,7 +43,7 @@ class Summary:
     """The latest, the last one first."""
 
 
-def summary_of(record: StudyRecord) -> Summary:
+def summary_of(record: StudySnapshot) -> Summary:
     own = [trial for trial in record.trials if not trial.is_imported]
     front = pareto_front(record.trials, record.goals)
     reference = reference_point(record.trials, record.goals)
@@ -60,7 +60,7 @@ def summary_of(record: StudyRecord) -> Summary:
     )
 
 
-def _screen(record: StudyRecord, state: Summary) -> str:
+def _screen(record: StudySnapshot, state: Summary) -> str:
     own = [trial for trial in record.trials if not trial.is_imported]
     uncounted = record.uncounted
     ended = sum(trial.status.ended for trial in own) - len(uncounted)
@@ -102,7 +102,7 @@ def _screen(record: StudyRecord, state: Summary) -> str:
     return "\n".join(lines)
 
 
-def _as_json(record: StudyRecord, state: Summary) -> dict[str, Any]:
+def _as_json(record: StudySnapshot, state: Summary) -> dict[str, Any]:
     return {
         "study": record.name,
         "state": state.word.value,

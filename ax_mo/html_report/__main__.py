@@ -12,7 +12,7 @@ from ax_mo.errors import AxMoError
 from ax_mo.html_report import REPORT
 
 if TYPE_CHECKING:
-    from ax_mo.storage.snapshot import StudyRecord
+    from ax_mo.storage.snapshot import StudySnapshot
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -40,17 +40,17 @@ def _written(given: argparse.Namespace) -> Path:
     # A URL may hold a password, and a command line is everybody's to see.
     source = sys.stdin.readline().strip() if given.study == "-" else given.study
     from ax_mo.html_report.update import update_report
-    from ax_mo.storage.snapshot import read_record
+    from ax_mo.storage.snapshot import read_snapshot
 
-    path: Path = (given.to or read_record(source).directory / REPORT).absolute()
+    path: Path = (given.to or read_snapshot(source).directory / REPORT).absolute()
     if given.last:
-        _write_last(lambda: read_record(source), path)
+        _write_last(lambda: read_snapshot(source), path)
     else:
-        update_report(lambda: read_record(source), path, fitted=not given.quick)
+        update_report(lambda: read_snapshot(source), path, fitted=not given.quick)
     return path
 
 
-def _write_last(read: "Callable[[], StudyRecord]", path: Path) -> None:
+def _write_last(read: "Callable[[], StudySnapshot]", path: Path) -> None:
     """Write the page, and leave it to a process that outlives this one, and the sweep, to add the model's parts."""
     from ax_mo.html_report.update import add_model, write_plain
 

@@ -16,7 +16,7 @@ from ax_mo.html_report.state import state_of, title_of
 from ax_mo.html_report.suggestions import computed
 from ax_mo.html_report.text import setting_text
 from ax_mo.html_report.timeline import duration, schedule
-from ax_mo.storage.snapshot import StudyRecord
+from ax_mo.storage.snapshot import StudySnapshot
 from ax_mo.trial.files import write_atomically
 
 MOST_FITTED = 100
@@ -53,7 +53,7 @@ class Panel:
     metric: str
 
 
-def write_report(record: StudyRecord, path: Path, fitted: bool = True) -> None:
+def write_report(record: StudySnapshot, path: Path, fitted: bool = True) -> None:
     """Write the page atomically; without ``fitted`` without the parts of a model, which take the most time.
 
     Raises OSError when it cannot be written.
@@ -61,7 +61,7 @@ def write_report(record: StudyRecord, path: Path, fitted: bool = True) -> None:
     write_atomically(path, report_html(record, path, fitted))
 
 
-def report_html(record: StudyRecord, path: Path, fitted: bool = True, note: str | None = None) -> str:
+def report_html(record: StudySnapshot, path: Path, fitted: bool = True, note: str | None = None) -> str:
     """The page as text; ``path`` is where it will be, from which it links to the trials' directories.
 
     ``note`` says why it has no model, where it is not ``fitted``.
@@ -103,10 +103,10 @@ def report_html(record: StudyRecord, path: Path, fitted: bool = True, note: str 
 # Figures
 
 
-def _figures(record: StudyRecord, content: Content) -> None:
+def _figures(record: StudySnapshot, content: Content) -> None:
     from ax_mo.html_report import figures, progress
 
-    plain: dict[str, Callable[[StudyRecord], Any]] = {
+    plain: dict[str, Callable[[StudySnapshot], Any]] = {
         "tradeoff": figures.tradeoff,
         "hypervolume": figures.hypervolume_trace,
         "parallel": figures.parallel_coordinates,
@@ -132,7 +132,7 @@ def _figures(record: StudyRecord, content: Content) -> None:
             content.figures["suggestions"] = figure_json(figures.suggestion_seconds(record))
 
 
-def _model(record: StudyRecord, content: Content, fitted: bool, note: str) -> list[Panel]:
+def _model(record: StudySnapshot, content: Content, fitted: bool, note: str) -> list[Panel]:
     """Adds the parts of the model, and returns the panels of its validation."""
     places = ("sensitivity", "validation")
     if not fitted:
@@ -166,7 +166,7 @@ def _model(record: StudyRecord, content: Content, fitted: bool, note: str) -> li
 _SHOWN = ("method", "n_trials", "n_jobs", "repeats", "early_stopping", "stop_when", "timeout_hours", "metrics")
 
 
-def _settings(record: StudyRecord) -> list[Setting]:
+def _settings(record: StudySnapshot) -> list[Setting]:
     lines = [Setting(o.name, o.described) for o in record.goals.objectives]
     lines += [Setting("constraint", constraint.text) for constraint in record.goals.constraints]
     for name in _SHOWN:
@@ -179,7 +179,7 @@ def _settings(record: StudyRecord) -> list[Setting]:
     return lines
 
 
-def _failures(record: StudyRecord) -> list[FailureGroup]:
+def _failures(record: StudySnapshot) -> list[FailureGroup]:
     groups: dict[str, list[Trial]] = {}
     for trial in record.trials:
         if trial.status is Status.FAILED:

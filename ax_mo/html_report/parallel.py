@@ -11,14 +11,14 @@ from ax_mo.core.trial import Trial
 from ax_mo.html_report.style import PINK, SCALE, color_range, layout, note
 from ax_mo.html_report.text import distinct_labels, in_figure, shown
 from ax_mo.search_space.parameters import Choice, Range
-from ax_mo.storage.snapshot import StudyRecord
+from ax_mo.storage.snapshot import StudySnapshot
 
 _LABEL = 18
 _IMPORTED = 0.06
 """The share of the scale of colours that is for imported trials."""
 
 
-def parallel_coordinates(record: StudyRecord) -> go.Figure:
+def parallel_coordinates(record: StudySnapshot) -> go.Figure:
     """Every trial with metrics, coloured by its number; a parameter that a trial does not have is below its axis."""
     goals = record.goals
     trials = [t for t in record.trials if t.status.has_metrics and all(name in t.metrics for name in goals.names)]
@@ -41,7 +41,7 @@ def parallel_coordinates(record: StudyRecord) -> go.Figure:
     return figure
 
 
-def _colors(record: StudyRecord, trials: Sequence[Trial]) -> dict[str, Any]:
+def _colors(record: StudySnapshot, trials: Sequence[Trial]) -> dict[str, Any]:
     """By number; imported trials, which are older than the study, have a colour of their own below the scale."""
     colors: dict[str, Any] = {
         "color": [trial.number for trial in trials],
@@ -65,7 +65,7 @@ def _colors(record: StudyRecord, trials: Sequence[Trial]) -> dict[str, Any]:
     }
 
 
-def _parameter(record: StudyRecord, key: str, trials: Sequence[Trial]) -> dict[str, Any]:
+def _parameter(record: StudySnapshot, key: str, trials: Sequence[Trial]) -> dict[str, Any]:
     """One axis for a key, which may be several parameters under several options."""
     parameters = [parameter for parameter in record.space.parameters if parameter.key == key]
     values = [trial.point.get(key, _ABSENT) for trial in trials]

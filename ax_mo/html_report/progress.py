@@ -14,7 +14,7 @@ from ax_mo.early_stopping.curves import thinned
 from ax_mo.html_report.style import BLUE, ORANGE, SCALE, layout, note
 from ax_mo.html_report.text import in_figure
 from ax_mo.results.tables import front_numbers
-from ax_mo.storage.snapshot import StudyRecord
+from ax_mo.storage.snapshot import StudySnapshot
 from ax_mo.trial.curve import read_curve
 
 MOST_CURVES = 60
@@ -32,7 +32,7 @@ class Step:
     volume: float
 
 
-def hypervolume_steps(record: StudyRecord, reference: Mapping[str, float]) -> list[Step]:
+def hypervolume_steps(record: StudySnapshot, reference: Mapping[str, float]) -> list[Step]:
     """From ``reference``, after each trial in the order in which they ended; what was imported was there before."""
     goals = record.goals
     imported = [trial for trial in record.trials if trial.status is Status.IMPORTED]
@@ -59,7 +59,7 @@ def told(step: Step) -> str:
     return f"after {step.count} trials, the last was trial {step.trial.label}: {step.volume:.6g}"
 
 
-def hypervolume_trace(record: StudyRecord) -> go.Figure:
+def hypervolume_trace(record: StudySnapshot) -> go.Figure:
     """The hypervolume after each trial, and that of the project's own configuration."""
     goals = record.goals
     counting = [trial for trial in record.trials if _has_values(trial, goals)]
@@ -103,7 +103,7 @@ class DrawnCurve:
     values: tuple[float, ...]
 
 
-def curves_of(record: StudyRecord) -> dict[str, list[DrawnCurve]]:
+def curves_of(record: StudySnapshot) -> dict[str, list[DrawnCurve]]:
     """The curves by metric: objectives first, then what stands for one in early stopping, then the most frequent."""
     found: dict[str, list[DrawnCurve]] = {}
     for run in _worth_drawing(record):
@@ -119,7 +119,7 @@ def curves_of(record: StudyRecord) -> dict[str, list[DrawnCurve]]:
     return {name: found[name] for name in list(dict.fromkeys(order))[:_MOST_METRICS]}
 
 
-def _worth_drawing(record: StudyRecord) -> list[TrialRun]:
+def _worth_drawing(record: StudySnapshot) -> list[TrialRun]:
     """The front's runs and the latest of the others that have begun; imported ones have their files elsewhere."""
     front = front_numbers(record)
     begun = [run for run in record.runs if not run.is_imported and run.submitted is not None]
@@ -127,7 +127,7 @@ def _worth_drawing(record: StudyRecord) -> list[TrialRun]:
     return sorted(begun[:MOST_CURVES], key=lambda run: (run.number, run.repeat or 0))
 
 
-def learning_curves(record: StudyRecord, curves: Mapping[str, Sequence[DrawnCurve]] | None = None) -> go.Figure:
+def learning_curves(record: StudySnapshot, curves: Mapping[str, Sequence[DrawnCurve]] | None = None) -> go.Figure:
     """Each run's metrics by step, one panel a metric; those that were stopped early end in a triangle."""
     curves = curves_of(record) if curves is None else curves
     if not curves:

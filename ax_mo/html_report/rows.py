@@ -15,7 +15,7 @@ from ax_mo.html_report.text import clean, shortened, shown
 from ax_mo.results.commands import first_run, pareto_command, program_of, rerun
 from ax_mo.results.standing import status_text
 from ax_mo.results.tables import front_numbers, metric_names
-from ax_mo.storage.snapshot import StudyRecord
+from ax_mo.storage.snapshot import StudySnapshot
 from ax_mo.trial.untrusted import Unusable, read_text
 
 _CONFIG = Path(".hydra") / "config.yaml"
@@ -76,7 +76,7 @@ class Table:
         }
 
 
-def table_of(record: StudyRecord, page: Path) -> Table:
+def table_of(record: StudySnapshot, page: Path) -> Table:
     """``page`` is the file in which it will be, from which the directories are linked."""
     record = replace(record, program=program_of(record))  # looked up once
     goals = record.goals
@@ -92,7 +92,7 @@ def table_of(record: StudyRecord, page: Path) -> Table:
     return table
 
 
-def _row(record: StudyRecord, trial: Trial, names: Sequence[str], page: Path, commands: list[str]) -> Row:
+def _row(record: StudySnapshot, trial: Trial, names: Sequence[str], page: Path, commands: list[str]) -> Row:
     """Of a trial that is not on the front. ``commands`` are the table's, to which its own is added where it is new."""
     errors = standard_errors(trial, names)
     command, overrides = _command(record, trial), first_run(record, trial).overrides
@@ -121,7 +121,7 @@ def _row(record: StudyRecord, trial: Trial, names: Sequence[str], page: Path, co
     )
 
 
-def _command(record: StudyRecord, trial: Trial) -> str:
+def _command(record: StudySnapshot, trial: Trial) -> str:
     """The trial's command without its overrides; of one that did not run as a command, nothing but their place."""
     found = rerun(record, trial)
     if found is None:
@@ -149,7 +149,7 @@ def _seconds(trial: Trial) -> str:
         return ""
 
 
-def _config(record: StudyRecord, trial: Trial) -> str:
+def _config(record: StudySnapshot, trial: Trial) -> str:
     """What Hydra composed for the trial."""
     try:
         text = read_text(record.directory / first_run(record, trial).directory / _CONFIG, errors="replace")

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ax_mo.results.standing import standings
-from ax_mo.storage.snapshot import StudyRecord, StudyState
+from ax_mo.storage.snapshot import StudySnapshot, StudyState
 
 _UNNAMED = "study"
 """The name in a sweep's own database of a study that was given none."""
@@ -14,7 +14,7 @@ _UNNAMED = "study"
 _TIME = re.compile(r"\d{1,2}[-:.]\d{2}([-:.]\d{2})?")
 
 
-def title_of(record: StudyRecord) -> str:
+def title_of(record: StudySnapshot) -> str:
     """The study's own name, or that of its sweep directory."""
     # In a database of many studies, one without a name of its own is called after its directory, <job>:<directory>.
     if record.name != _UNNAMED and ":/" not in record.name:
@@ -26,7 +26,7 @@ def title_of(record: StudyRecord) -> str:
     return "/".join(parts[-2:]) if _TIME.fullmatch(directory.name) else directory.name
 
 
-def titles_of(records: Sequence[StudyRecord]) -> list[str]:
+def titles_of(records: Sequence[StudySnapshot]) -> list[str]:
     """Their titles, told apart where they are the same."""
     titles = [title_of(record) for record in records]
     if len(set(titles)) < len(titles) == len({record.directory.absolute() for record in records}):
@@ -46,7 +46,7 @@ class StateText:
     text: str
 
 
-def state_of(record: StudyRecord) -> StateText:
+def state_of(record: StudySnapshot) -> StateText:
     state, total = record.state, record.n_trials
     own = [trial for trial in record.trials if not trial.is_imported]
     done = sum(trial.status.ended for trial in own) - len(record.uncounted)

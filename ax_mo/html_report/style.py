@@ -11,7 +11,7 @@ from ax_mo.core.repeats import standard_errors
 from ax_mo.core.trial import Status, Trial
 from ax_mo.html_report.text import in_figure, shown
 from ax_mo.results.standing import status_text
-from ax_mo.storage.snapshot import StudyRecord
+from ax_mo.storage.snapshot import StudySnapshot
 
 # Okabe and Ito's palette: the colour-blind can tell its colours apart, and all are seen on white and on black.
 BLUE = "#0072B2"
@@ -144,7 +144,7 @@ def layout(figure: go.Figure, height: int = 460, legend: bool = True) -> go.Figu
     return figure
 
 
-def color_range(record: StudyRecord) -> dict[str, Any]:
+def color_range(record: StudySnapshot) -> dict[str, Any]:
     """The same colour for a trial in every figure."""
     numbers = [trial.number for trial in record.trials if not trial.is_imported]
     return {"cmin": 0, "cmax": max(1, *numbers) if numbers else 1}

@@ -7,7 +7,7 @@ import plotly.graph_objects as go
 
 from ax_mo.html_report.style import BLUE, GREEN, GREY, ORANGE, PINK, layout, note
 from ax_mo.html_report.text import in_figure
-from ax_mo.storage.snapshot import StudyRecord
+from ax_mo.storage.snapshot import StudySnapshot
 
 _COLORS = {"sobol": ORANGE, "model": BLUE}
 _OTHERS = (GREEN, PINK, GREY)
@@ -38,7 +38,7 @@ class Computed:
         return sum(self.seconds.values())
 
 
-def computed(record: StudyRecord) -> list[Computed]:
+def computed(record: StudySnapshot) -> list[Computed]:
     """By generator, in the order of their first trials; the project's own configuration was not computed."""
     found: dict[str, dict[int, float]] = {}
     for trial in record.trials:
@@ -47,7 +47,7 @@ def computed(record: StudyRecord) -> list[Computed]:
     return [Computed(generator, seconds) for generator, seconds in found.items()]
 
 
-def suggestion_seconds(record: StudyRecord) -> go.Figure:
+def suggestion_seconds(record: StudySnapshot) -> go.Figure:
     """A bar for each trial whose suggestion was computed."""
     known = computed(record)
     if not known:

@@ -13,7 +13,7 @@ from ax_mo.core.trial import Key, Status, TrialRun
 from ax_mo.html_report.style import BLUE, GREY, ORANGE, PINK, RED, SKY, layout, note
 from ax_mo.html_report.tradeoff import NOTHING
 from ax_mo.results.standing import status_text
-from ax_mo.storage.snapshot import StudyRecord
+from ax_mo.storage.snapshot import StudySnapshot
 
 PATIENCE = 30.0
 """Seconds beyond its suggestion after which a trial begins at the latest while somebody sweeps: a sweeper composes and
@@ -102,7 +102,7 @@ class Schedule:
         return text
 
 
-def schedule(record: StudyRecord) -> Schedule:
+def schedule(record: StudySnapshot) -> Schedule:
     """Who ran what, as far as can be told from the runs' times."""
     runs = [run for run in record.runs if not run.is_imported and run.submitted is not None]
     if not runs:
@@ -169,7 +169,7 @@ def duration(seconds: float) -> str:
     return f"{seconds:.0f} s" if seconds >= 10 else f"{seconds:.2g} s"
 
 
-def timeline(record: StudyRecord, known: Schedule | None = None) -> go.Figure:
+def timeline(record: StudySnapshot, known: Schedule | None = None) -> go.Figure:
     """A strip for each worker: which trial it ran when, and how that ended. Pauses take no room."""
     found = schedule(record) if known is None else known
     if not found.workers:

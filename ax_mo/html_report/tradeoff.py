@@ -24,7 +24,7 @@ from ax_mo.html_report.style import (
     points,
 )
 from ax_mo.html_report.text import in_figure
-from ax_mo.storage.snapshot import StudyRecord
+from ax_mo.storage.snapshot import StudySnapshot
 
 _STAR = {"symbol": "star", "size": 16, "color": RED, "line": {"width": 1, "color": "white"}}
 _FRONT = {"width": 2, "color": GREEN}
@@ -32,7 +32,7 @@ _SMALL = 7
 """The symbols of a matrix."""
 
 
-def tradeoff(record: StudyRecord) -> go.Figure:
+def tradeoff(record: StudySnapshot) -> go.Figure:
     """One objective: its value by trial, with the best so far. Two: against each other. More: each pair of them."""
     count = len(record.goals.objectives)
     placed = {kind: [t for t in trials if _has_place(t, record)] for kind, trials in _kinds(record).items()}
@@ -49,15 +49,15 @@ def tradeoff(record: StudyRecord) -> go.Figure:
 NOTHING = "No trial has ended yet."
 
 
-def _kinds(record: StudyRecord) -> dict[Kind, list[Trial]]:
+def _kinds(record: StudySnapshot) -> dict[Kind, list[Trial]]:
     return by_kind(record.trials, record.goals)
 
 
-def _has_place(trial: Trial, record: StudyRecord) -> bool:
+def _has_place(trial: Trial, record: StudySnapshot) -> bool:
     return all(name in trial.metrics for name in record.goals.names)
 
 
-def _label(kind: Kind, record: StudyRecord, placed: Sequence[Trial]) -> str:
+def _label(kind: Kind, record: StudySnapshot, placed: Sequence[Trial]) -> str:
     """With how many of them there are, and how many of these are not in the figure for want of values."""
     count = len(_kinds(record)[kind])
     missing = count - len(placed)
@@ -65,7 +65,7 @@ def _label(kind: Kind, record: StudyRecord, placed: Sequence[Trial]) -> str:
     return f"{kind.label} ({count}{without})" if kind is not Kind.CONFIG else kind.label
 
 
-def _legend(figure: go.Figure, record: StudyRecord, placed: dict[Kind, list[Trial]]) -> None:
+def _legend(figure: go.Figure, record: StudySnapshot, placed: dict[Kind, list[Trial]]) -> None:
     for kind, trials in placed.items():
         legend_entry(figure, kind, _label(kind, record, trials))
 
@@ -92,7 +92,7 @@ def front_shape(x: Objective) -> str:
     return "vh" if x.maximize else "hv"
 
 
-def _pair(record: StudyRecord, placed: dict[Kind, list[Trial]]) -> go.Figure:
+def _pair(record: StudySnapshot, placed: dict[Kind, list[Trial]]) -> go.Figure:
     x, y = axes_of(record.goals)
     figure = go.Figure()
     front = sorted(pareto_front(record.trials, record.goals), key=lambda t: (t.metrics[x.name], t.metrics[y.name]))
@@ -169,7 +169,7 @@ def _ring(trial: Trial, goals: Goals) -> int:
     return size + 5 if kind is Kind.COMPLETED else round(1.4 * size) + 5
 
 
-def _matrix(record: StudyRecord, placed: dict[Kind, list[Trial]]) -> go.Figure:
+def _matrix(record: StudySnapshot, placed: dict[Kind, list[Trial]]) -> go.Figure:
     """The lower half of the matrix of pairs; what is on the front has a ring, since a projected front is no line."""
     objectives = record.goals.objectives
     size = len(objectives) - 1
@@ -206,7 +206,7 @@ def _matrix(record: StudyRecord, placed: dict[Kind, list[Trial]]) -> go.Figure:
     return figure
 
 
-def _single(record: StudyRecord, placed: dict[Kind, list[Trial]]) -> go.Figure:
+def _single(record: StudySnapshot, placed: dict[Kind, list[Trial]]) -> go.Figure:
     (objective,) = record.goals.objectives
     name = objective.name
     figure = go.Figure()

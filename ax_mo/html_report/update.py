@@ -19,7 +19,7 @@ from pathlib import Path
 from ax_mo.html_report.page import FITTED, MOST_FITTED, report_html
 from ax_mo.optimizer.diagnostics import FEWEST_TRIALS, Fitted
 from ax_mo.storage.lock import is_held
-from ax_mo.storage.snapshot import StudyRecord
+from ax_mo.storage.snapshot import StudySnapshot
 from ax_mo.trial.files import write_atomically
 
 # How often a page is made anew because another one was written meanwhile.
@@ -29,7 +29,7 @@ _MOST_TRIES = 3
 _PATIENCE = 5.0
 
 
-def update_report(read: Callable[[], StudyRecord], path: Path, fitted: bool = True, note: str | None = None) -> None:
+def update_report(read: Callable[[], StudySnapshot], path: Path, fitted: bool = True, note: str | None = None) -> None:
     """Write the page of the study that ``read`` returns, which is called again where another page came between.
 
     Without ``fitted``, the model's parts, which take the most time, are made only where the page at ``path`` has them;
@@ -109,7 +109,7 @@ _LOOK_EVERY = 1.0
 """Seconds after which a page that nobody wants any more ends at the latest."""
 
 
-def write_plain(read: Callable[[], StudyRecord], path: Path) -> bool:
+def write_plain(read: Callable[[], StudySnapshot], path: Path) -> bool:
     """Write the page without the parts of a model; returns whether there are to be any.
 
     Raises OSError and what ``read`` raises.
@@ -119,7 +119,7 @@ def write_plain(read: Callable[[], StudyRecord], path: Path) -> bool:
     return coming
 
 
-def add_model(read: Callable[[], StudyRecord], path: Path) -> None:
+def add_model(read: Callable[[], StudySnapshot], path: Path) -> None:
     """Write the page once more, with the model's parts, unless it is another one by then or the study goes on.
 
     Ends this process, by SIGTERM to itself, once that or the page's directory is gone. Raises as ``write_plain``.

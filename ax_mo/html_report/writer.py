@@ -37,7 +37,7 @@ def report_writer(wanted: bool, source: str, directory: Path) -> "ReportWriter |
 
 
 class ReportWriter:
-    """Writes the page of the study that ``source`` names, as ``read_record`` understands it, to ``path``.
+    """Writes the page of the study that ``source`` names, as ``read_snapshot`` understands it, to ``path``.
 
     Nothing here raises: a study is not to end for the sake of its report. ``every`` is in seconds.
     """

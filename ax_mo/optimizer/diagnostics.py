@@ -19,7 +19,7 @@ from ax_mo.optimizer.ax_experiment import AxExperiment
 from ax_mo.optimizer.ax_space import AxSpace
 from ax_mo.optimizer.compat import limited_threads
 from ax_mo.optimizer.protocol import OptimizerOptions
-from ax_mo.storage.snapshot import StudyRecord
+from ax_mo.storage.snapshot import StudySnapshot
 
 FEWEST_TRIALS = 3
 """With fewer, a leave-one-out prediction rests on a single trial."""
@@ -55,7 +55,7 @@ class Fitted:
     with the cube of their number.
     """
 
-    def __init__(self, record: StudyRecord, most_trials: int | None = None) -> None:
+    def __init__(self, record: StudySnapshot, most_trials: int | None = None) -> None:
         self.record = record
         self.trials = _those_to_fit(record, most_trials)
         """The trials that the model is fitted to."""
@@ -275,7 +275,7 @@ def sum_text(constraint: LinearConstraint) -> str:
     return text
 
 
-def _those_to_fit(record: StudyRecord, most: int | None) -> list[Trial]:
+def _those_to_fit(record: StudySnapshot, most: int | None) -> list[Trial]:
     from ax_mo.core.pareto import pareto_front
 
     required = record.goals.required

@@ -12,7 +12,7 @@ from ax_mo.core.trial import Trial, TrialRun
 from ax_mo.hydra_project.command import Program
 from ax_mo.hydra_project.saved import MULTIRUN
 from ax_mo.results.files import recipe_name
-from ax_mo.storage.snapshot import StudyRecord
+from ax_mo.storage.snapshot import StudySnapshot
 from ax_mo.trial.files import COMMAND
 
 
@@ -36,12 +36,12 @@ class Rerun:
         return (*self.before, *self.overrides, *self.after)
 
 
-def first_run(record: StudyRecord, trial: Trial) -> Trial:
+def first_run(record: StudySnapshot, trial: Trial) -> Trial:
     """The first of the runs that a repeated trial is made of; a trial without repeats is its own."""
     return next((run for run in record.runs if run.number == trial.number), trial)
 
 
-def rerun(record: StudyRecord, trial: Trial) -> Rerun | None:
+def rerun(record: StudySnapshot, trial: Trial) -> Rerun | None:
     """How to run the trial, or the first of its repeats, again; None where it did not run as a command."""
     run, program = first_run(record, trial), program_of(record)
     if program is None or not (record.directory / run.directory / COMMAND).is_file():
@@ -50,13 +50,13 @@ def rerun(record: StudyRecord, trial: Trial) -> Rerun | None:
     return Rerun(program.cwd, before, run.overrides, (*program.hydra_overrides, "hydra.mode=RUN"))
 
 
-def pareto_command(record: StudyRecord, trial: Trial) -> str | None:
+def pareto_command(record: StudySnapshot, trial: Trial) -> str | None:
     """The short line for a point of the front, which has a config of its own; None where there is no such line."""
     line = record.commands.get("pareto")
     return None if line is None else line.replace("{name}", recipe_name(trial))
 
 
-def program_of(record: StudyRecord) -> Program | None:
+def program_of(record: StudySnapshot) -> Program | None:
     """How the study's program is started; in studies of earlier versions, as far as their line for the front says."""
     line = record.commands.get("pareto")
     if record.program is not None or line is None:
@@ -67,13 +67,13 @@ def program_of(record: StudyRecord) -> Program | None:
         return None
 
 
-def working_directory(record: StudyRecord) -> str | None:
+def working_directory(record: StudySnapshot) -> str | None:
     """Where the study's commands were given; None where nothing tells, or that is gone."""
     place = _recorded_directory(record)
     return place if place is not None and Path(place).is_dir() else None
 
 
-def _recorded_directory(record: StudyRecord) -> str | None:
+def _recorded_directory(record: StudySnapshot) -> str | None:
     if record.program is not None:
         return str(record.program.cwd)
     try:

@@ -7,7 +7,7 @@ from ax_mo.core.objectives import Goals, Objective
 from ax_mo.core.pareto import hypervolume, pareto_front, reference_point, undominated
 from ax_mo.core.trial import Trial
 from ax_mo.errors import AxMoError
-from ax_mo.storage.snapshot import StudyRecord
+from ax_mo.storage.snapshot import StudySnapshot
 
 
 @dataclass(frozen=True)
@@ -15,7 +15,7 @@ class Side:
     """One study in a comparison."""
 
     label: str
-    record: StudyRecord
+    record: StudySnapshot
     """With the study's own trials alone."""
     imported: int
     """How many trials of earlier studies it began with, which are not its own progress and do not count here."""
@@ -42,7 +42,7 @@ class Comparison:
     sides: list[Side]
 
 
-def compared(labels: Sequence[str], records: Sequence[StudyRecord]) -> Comparison:
+def compared(labels: Sequence[str], records: Sequence[StudySnapshot]) -> Comparison:
     """Raises AxMoError when the studies do not have the same objectives in the same directions."""
     first = records[0]
     wanted = {o.name: o.goal for o in first.goals.objectives}
@@ -72,12 +72,12 @@ def compared(labels: Sequence[str], records: Sequence[StudyRecord]) -> Compariso
     return Comparison(goals, reference, sides)
 
 
-def common_reference(records: Sequence[StudyRecord], goals: Goals) -> dict[str, float]:
+def common_reference(records: Sequence[StudySnapshot], goals: Goals) -> dict[str, float]:
     """The agreed thresholds; for an objective without, the worst value that any trial of any study has."""
     return reference_point([trial for record in records for trial in record.trials], goals)
 
 
-def _agreed(objective: Objective, records: Sequence[StudyRecord]) -> Objective:
+def _agreed(objective: Objective, records: Sequence[StudySnapshot]) -> Objective:
     thresholds = {o.threshold for record in records for o in record.goals.objectives if o.name == objective.name}
     return replace(objective, threshold=thresholds.pop() if len(thresholds) == 1 else None)
 

@@ -3,7 +3,7 @@
 from collections import Counter
 
 from ax_mo.core.trial import Status, Trial
-from ax_mo.storage.snapshot import StudyRecord
+from ax_mo.storage.snapshot import StudySnapshot
 
 UNFINISHED = "unfinished"
 _WORDS = {Status.EARLY_STOPPED: "stopped early", Status.ASKED: "about to start"}
@@ -20,12 +20,12 @@ def standing(trial: Trial, is_running: bool) -> str:
     return status_text(trial.status)
 
 
-def unfinished(record: StudyRecord) -> list[Trial]:
+def unfinished(record: StudySnapshot) -> list[Trial]:
     """The trials that a sweeper which is gone has left."""
     return [trial for trial in record.trials if standing(trial, record.is_running) == UNFINISHED]
 
 
-def standings(record: StudyRecord) -> str:
+def standings(record: StudySnapshot) -> str:
     """How many trials stand where, those that have ended first; empty without trials."""
     counts: Counter[str] = Counter()
     for trial in sorted(record.trials, key=lambda trial: (not trial.status.ended, list(Status).index(trial.status))):

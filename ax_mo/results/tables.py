@@ -11,18 +11,18 @@ from ax_mo.core.pareto import pareto_front
 from ax_mo.core.repeats import standard_errors
 from ax_mo.core.trial import Trial, Value
 from ax_mo.search_space.parameters import Choice
-from ax_mo.storage.snapshot import StudyRecord
+from ax_mo.storage.snapshot import StudySnapshot
 from ax_mo.trial.numbers import as_json
 
 TIMES = ("asked", "submitted", "started", "ended")
 
 
-def front_numbers(record: StudyRecord) -> frozenset[int]:
+def front_numbers(record: StudySnapshot) -> frozenset[int]:
     """The trials on the front."""
     return frozenset(trial.number for trial in pareto_front(record.trials, record.goals))
 
 
-def trial_as_json(trial: Trial, record: StudyRecord, front: Collection[int]) -> dict[str, Any]:
+def trial_as_json(trial: Trial, record: StudySnapshot, front: Collection[int]) -> dict[str, Any]:
     """One trial as strict JSON; ``front`` is the numbers of those on it."""
     return {
         "trial": trial.number,
@@ -46,7 +46,7 @@ def metric_names(goals: Goals, trials: Sequence[Trial]) -> list[str]:
     return list(dict.fromkeys([*goals.required, *(name for trial in trials for name in trial.metrics)]))
 
 
-def frame(trials: Sequence[Trial], record: StudyRecord) -> Any:
+def frame(trials: Sequence[Trial], record: StudySnapshot) -> Any:
     """A pandas DataFrame with a row per trial, by number.
 
     Columns: ``status``, ``pareto`` (whether it is on the front), ``params.<key>`` (missing where the parameter is
@@ -84,7 +84,7 @@ def frame(trials: Sequence[Trial], record: StudyRecord) -> Any:
     return made
 
 
-def flat(trials: Sequence[Trial], record: StudyRecord) -> Any:
+def flat(trials: Sequence[Trial], record: StudySnapshot) -> Any:
     """The ``frame`` with one type a column, for a file: what is neither all numbers nor all true or false is text.
 
     Text stays as it is; other values, null among them, are JSON. Where two values of a parameter would then be the same
@@ -99,7 +99,7 @@ def flat(trials: Sequence[Trial], record: StudyRecord) -> Any:
     return table
 
 
-def csv_text(trials: Sequence[Trial], record: StudyRecord) -> str:
+def csv_text(trials: Sequence[Trial], record: StudySnapshot) -> str:
     """What ``frame`` has, as CSV: times in ISO 8601, whole numbers without a point, nothing where there is no value."""
     front, metrics = front_numbers(record), metric_names(record.goals, record.trials)
     errors = {trial.number: standard_errors(trial, metrics) for trial in trials}
@@ -135,20 +135,20 @@ def _as_json_text(value: Any) -> str:
     return json.dumps(as_json(value))
 
 
-def _options(record: StudyRecord, key: str) -> list[Value]:
+def _options(record: StudySnapshot, key: str) -> list[Value]:
     """All values of a choice."""
     found = [p for p in record.space.parameters if isinstance(p, Choice) and p.key == key]
     return [option.value for parameter in found for option in parameter.options]
 
 
-def _writer(record: StudyRecord, key: str) -> Callable[[Any], str]:
+def _writer(record: StudySnapshot, key: str) -> Callable[[Any], str]:
     """How values of a column of text are written: text as JSON too, where else two options would be alike."""
     options = [_as_json_text(value) for value in _options(record, key)]
     alike = len({json_text(json.loads(option)) for option in options}) < len(set(options))
     return _as_json_text if alike else json_text
 
 
-def _csv_values(trials: Sequence[Trial], record: StudyRecord, key: str) -> list[str | None]:
+def _csv_values(trials: Sequence[Trial], record: StudySnapshot, key: str) -> list[str | None]:
     values = [trial.point[key] for trial in trials if key in trial.point]
     are_numbers = all(isinstance(value, int | float) and not isinstance(value, bool) for value in values)
     write = _number if are_numbers and None not in _options(record, key) else _writer(record, key)

@@ -47,7 +47,7 @@ class StudyState(StrEnum):
 
 
 @dataclass(frozen=True)
-class StudyRecord:
+class StudySnapshot:
     """Everything that is known of a study at one moment. Nothing here changes it or holds it up."""
 
     name: str
@@ -151,7 +151,7 @@ def moved(line: str, before: str, now: str) -> str:
     return shlex.join(changed).replace(_NAME, "{name}")
 
 
-def read_record(source: str | Path) -> StudyRecord:
+def read_snapshot(source: str | Path) -> StudySnapshot:
     """Read a study: ``source`` is its sweep directory, or ``<SQLAlchemy URL>/<study name>``.
 
     Raises AxMoError when there is none, or it cannot be read.
@@ -163,10 +163,10 @@ def read_record(source: str | Path) -> StudyRecord:
     directory = found.place_of(study)
     if not (is_held(directory) or (free and directory == found.directory)):
         study = found.the_study()
-    return record_of(study, directory, is_held(directory))
+    return snapshot_of(study, directory, is_held(directory))
 
 
-def record_of(study: StoredStudy, directory: Path, is_running: bool = False) -> StudyRecord:
+def snapshot_of(study: StoredStudy, directory: Path, is_running: bool = False) -> StudySnapshot:
     """``directory`` is where the trials are now, which the study itself may not know. Raises AxMoError."""
     try:
         known = json.loads(study.about)
@@ -180,7 +180,7 @@ def record_of(study: StoredStudy, directory: Path, is_running: bool = False) -> 
     except (ValueError, KeyError, TypeError, AttributeError, HydraException) as error:
         raise AxMoError(f"The study '{study.name}' has no readable description: {error!r}.") from None
     trials = sorted(aggregate_trials(study.runs), key=lambda trial: trial.number)
-    return StudyRecord(
+    return StudySnapshot(
         study.name, directory, space, goals, study.seed, study.created, tuple(trials), study.runs, settings, commands,
         stop_reason, is_running, program,
     )  # fmt: skip

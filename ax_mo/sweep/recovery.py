@@ -18,7 +18,7 @@ from ax_mo.runner.outcome import has_result, outcome_of, with_required
 from ax_mo.search_space.parameters import Choice, Parameter
 from ax_mo.storage.definition import StoredStudy
 from ax_mo.storage.rows import run_as_row, run_from_row
-from ax_mo.storage.snapshot import StudyRecord, record_of
+from ax_mo.storage.snapshot import StudySnapshot, snapshot_of
 from ax_mo.trial.files import SPEC, STOP, read_json
 from ax_mo.trial.numbers import as_json
 from ax_mo.trial.untrusted import measured, storable, storable_value
@@ -35,7 +35,7 @@ def with_runs_of_directories(study: StoredStudy, sweep_dir: Path) -> tuple[Store
     runs = {run.key: run for run in study.runs}
     found: dict[Key, str] = {}
     remarks: list[str] = []
-    record: StudyRecord | None = None
+    record: StudySnapshot | None = None
     for directory, spec in _specs(sweep_dir, remarks):
         try:
             number, attempt = _whole(spec["trial"]), _whole(spec["attempt"])
@@ -48,7 +48,7 @@ def with_runs_of_directories(study: StoredStudy, sweep_dir: Path) -> tuple[Store
             found[key] = directory
             run = runs.get(key)
             if run is None or not run.status.ended:
-                record = record or record_of(study, sweep_dir)
+                record = record or snapshot_of(study, sweep_dir)
                 if run is None or run.attempt < attempt:
                     run = _run(key, attempt, directory, spec, record)
                 runs[key] = _with_result(run, record)
@@ -78,7 +78,7 @@ def _specs(sweep_dir: Path, remarks: list[str]) -> Iterator[tuple[str, Mapping[s
                 yield directory, content
 
 
-def _run(key: Key, attempt: int, directory: str, spec: Mapping[str, Any], record: StudyRecord) -> TrialRun:
+def _run(key: Key, attempt: int, directory: str, spec: Mapping[str, Any], record: StudySnapshot) -> TrialRun:
     """The run as it was begun. Raises KeyError, ValueError, TypeError or AttributeError."""
     given, overrides, position = spec["params"], spec["overrides"], spec.get("position")
     if not isinstance(overrides, list):
@@ -102,7 +102,7 @@ def _run(key: Key, attempt: int, directory: str, spec: Mapping[str, Any], record
     return run if stop is None else replace(run, reason=storable(str(stop.get("reason"))))
 
 
-def _with_result(run: TrialRun, record: StudyRecord) -> TrialRun:
+def _with_result(run: TrialRun, record: StudySnapshot) -> TrialRun:
     """The run as its ``result.json`` says that it ended; as it is where that says nothing."""
     place = record.directory / run.directory
     if not has_result(place, run.number, run.attempt):

@@ -16,7 +16,7 @@ from ax_mo.trial.files import read_json, write_json
 from ax_mo.trial.registry import Registry
 
 if TYPE_CHECKING:
-    from ax_mo.storage.snapshot import StudyRecord
+    from ax_mo.storage.snapshot import StudySnapshot
 
 _BUILT_IN = {
     "mlflow": "ax_mo.trackers.mlflow:MlflowTracker",
@@ -49,7 +49,7 @@ class Tracker(Protocol):
     resume everything is called again. So what is logged already must not be logged twice.
     """
 
-    def started(self, record: "StudyRecord") -> str | None:
+    def started(self, record: "StudySnapshot") -> str | None:
         """A sweeper begins, or goes on. Returns the id of MLflow's run of the study, and None for other trackers."""
 
     def ended(self, trial: Trial) -> None:
@@ -58,7 +58,7 @@ class Tracker(Protocol):
     def front(self, numbers: Sequence[int], hypervolume: float) -> None:
         """The Pareto front has changed: it holds the trials of these numbers, and no others."""
 
-    def finished(self, record: "StudyRecord", report: Path | None, state: StudyEnd) -> None:
+    def finished(self, record: "StudySnapshot", report: Path | None, state: StudyEnd) -> None:
         """The sweeper ends, and every trial was told of. ``report`` is the study's page, where there is one."""
 
 

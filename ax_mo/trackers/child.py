@@ -16,7 +16,7 @@ from typing import IO, Any
 
 from ax_mo.core.failures import in_order_of_end
 from ax_mo.core.pareto import hypervolume, pareto_front, reference_point
-from ax_mo.storage.snapshot import StudyRecord, record_of
+from ax_mo.storage.snapshot import StudySnapshot, snapshot_of
 from ax_mo.storage.store import read_studies
 from ax_mo.trackers import TRACKERS, StudyEnd, Tracker
 from ax_mo.trackers.env import StudyTag
@@ -97,13 +97,13 @@ class _Child:
                 self._answer(finished=True)
                 return
 
-    def _log(self) -> tuple[Tracker, StudyRecord]:
+    def _log(self) -> tuple[Tracker, StudySnapshot]:
         """Log what has ended, one after the other, and how the front changes by it. Raises what the tracker raises."""
         if self._tracker is None:
             make = TRACKERS.load(self._study["tracker"], "hydra.sweeper.trackers")
             self._tracker = make(StudyTag(self._study["label"], self._study["id"]), self._directory)
         tracker: Tracker = self._tracker
-        record = record_of(read_studies(self._study["url"], self._study["name"])[0], self._directory)
+        record = snapshot_of(read_studies(self._study["url"], self._study["name"])[0], self._directory)
         catches_up, self._is_behind = self._is_behind, True
         if catches_up:
             self._logged, self._front = set(), None
@@ -119,7 +119,7 @@ class _Child:
         self._is_behind = False
         return tracker, record
 
-    def _log_front(self, tracker: Tracker, record: StudyRecord) -> None:
+    def _log_front(self, tracker: Tracker, record: StudySnapshot) -> None:
         """Unless that is what was logged last."""
         front = pareto_front(record.trials, record.goals)
         numbers = sorted(trial.number for trial in front)

@@ -20,7 +20,7 @@ from mlflow.exceptions import MlflowException
 
 from ax_mo.core.trial import Status, Trial
 from ax_mo.results.tables import json_text
-from ax_mo.storage.snapshot import StudyRecord
+from ax_mo.storage.snapshot import StudySnapshot
 from ax_mo.trackers import Kept, StudyEnd
 from ax_mo.trackers.env import (
     ATTEMPT_TAG,
@@ -75,7 +75,7 @@ class MlflowTracker:
         runs = self._kept.values.get("runs")
         return runs if isinstance(runs, dict) else {}
 
-    def started(self, record: StudyRecord) -> str | None:
+    def started(self, record: StudySnapshot) -> str | None:
         parent = self._parent()
         self._client.update_run(parent, status="RUNNING")
         asked = {f"objective {o.name}": o.described for o in record.goals.objectives}
@@ -116,7 +116,7 @@ class MlflowTracker:
         metrics = {"pareto_points": float(len(numbers)), "hypervolume": hypervolume}
         self._log(self._parent(), {}, metrics, step=len(runs))
 
-    def finished(self, record: StudyRecord, report: Path | None, state: StudyEnd) -> None:
+    def finished(self, record: StudySnapshot, report: Path | None, state: StudyEnd) -> None:
         parent = self._parent()
         self._adopt(parent)
         if report is not None:

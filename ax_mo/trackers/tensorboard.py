@@ -22,7 +22,7 @@ from tensorboard.summary.writer.record_writer import RecordWriter
 
 from ax_mo.core.trial import Status, Trial
 from ax_mo.search_space.parameters import Choice, Parameter, Range
-from ax_mo.storage.snapshot import StudyRecord
+from ax_mo.storage.snapshot import StudySnapshot
 from ax_mo.trackers import Kept, StudyEnd
 from ax_mo.trackers.env import StudyTag
 
@@ -49,7 +49,7 @@ class TensorBoardTracker:
         self._logged: set[int] = set(self._kept.values.get("logged", []))
         self._front: set[int] = set(self._kept.values.get("front", []))
 
-    def started(self, record: StudyRecord) -> str | None:
+    def started(self, record: StudySnapshot) -> str | None:
         if not self._kept.values.get("experiment"):
             self._write("", [_experiment(self._tag.label, record)])
             self._kept.save(experiment=True)
@@ -76,7 +76,7 @@ class TensorBoardTracker:
             self._kept.save(front=sorted(self._front))
         self._write("", [_scalar("ax_mo/hypervolume", hypervolume)], len(self._logged))
 
-    def finished(self, record: StudyRecord, report: Path | None, state: StudyEnd) -> None:
+    def finished(self, record: StudySnapshot, report: Path | None, state: StudyEnd) -> None:
         pass
 
     def _write(self, folder: str, summaries: Sequence[Summary], step: int = 0) -> None:
@@ -96,7 +96,7 @@ def _folder(number: int) -> str:
     return f"trial_{number}"
 
 
-def _experiment(label: str, record: StudyRecord) -> Summary:
+def _experiment(label: str, record: StudySnapshot) -> Summary:
     """What the tab's columns are."""
     experiment = api_pb2.Experiment(
         description=label,

@@ -13,7 +13,7 @@ import wandb
 
 from ax_mo.core.trial import Trial
 from ax_mo.results.tables import front_numbers, json_text, metric_names
-from ax_mo.storage.snapshot import StudyRecord
+from ax_mo.storage.snapshot import StudySnapshot
 from ax_mo.trackers import Kept, StudyEnd
 from ax_mo.trackers.env import StudyTag
 
@@ -27,7 +27,7 @@ class WandbTracker:
         self._logged: set[int] = set(self._kept.values.get("logged", []))
         self._open: Any = None
 
-    def started(self, record: StudyRecord) -> str | None:
+    def started(self, record: StudySnapshot) -> str | None:
         run = self._run()
         objectives = {o.name: {"goal": o.goal, "threshold": o.threshold} for o in record.goals.objectives}
         config = {"objectives": objectives, "space": record.space.describe(), "sweeper": dict(record.settings)}
@@ -46,7 +46,7 @@ class WandbTracker:
     def front(self, numbers: Sequence[int], hypervolume: float) -> None:
         self._run().log({"pareto_points": len(numbers), "hypervolume": hypervolume})
 
-    def finished(self, record: StudyRecord, report: Path | None, state: StudyEnd) -> None:
+    def finished(self, record: StudySnapshot, report: Path | None, state: StudyEnd) -> None:
         run = self._run()
         run.log({"trials": _table(record)})
         run.summary["state"] = state.value
@@ -70,7 +70,7 @@ class WandbTracker:
         return self._open
 
 
-def _table(record: StudyRecord) -> Any:
+def _table(record: StudySnapshot) -> Any:
     """Every trial, a line each."""
     trials = [trial for trial in record.trials if not trial.is_imported]
     names = metric_names(record.goals, trials)

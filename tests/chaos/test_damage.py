@@ -12,7 +12,7 @@ import pytest
 from ax_mo.core.trial import Status
 from ax_mo.errors import AxMoError
 from ax_mo.storage.lock import sole_sweeper
-from ax_mo.storage.snapshot import read_record
+from ax_mo.storage.snapshot import read_snapshot
 from ax_mo.storage.store import Store, StoredStudy, read_studies
 from ax_mo.sweep.rebuild import open_or_rebuild
 from tests.support.sweeps import Sweep
@@ -120,7 +120,7 @@ def test_damaged_database_is_found_out_and_made_anew(copy: Sweep, seed: int) -> 
 
 
 def test_resume_makes_a_damaged_database_anew_and_goes_on(copy: Sweep) -> None:
-    before = read_record(copy.dir)
+    before = read_snapshot(copy.dir)
     damaged = b"\0" * 5000
     (copy.dir / "study.db").write_bytes(damaged)
     done = copy.run(*MIXED, "hydra.sweeper.n_trials=13")
@@ -129,7 +129,7 @@ def test_resume_makes_a_damaged_database_anew_and_goes_on(copy: Sweep) -> None:
     assert "12 runs" in done.output and "kept as study.db.old1" in done.output
     assert "resuming after 12 ended trials" in done.output
     assert (copy.dir / "study.db.old1").read_bytes() == damaged
-    after = read_record(copy.dir)
+    after = read_snapshot(copy.dir)
     assert [(t.number, t.status, t.point, t.metrics) for t in after.trials[:12]] == [
         (t.number, t.status, t.point, t.metrics) for t in before.trials
     ]
@@ -141,7 +141,7 @@ def test_emptied_database_is_not_taken_for_a_new_study(copy: Sweep) -> None:
     done = copy.run(*MIXED, "hydra.sweeper.n_trials=12")
     assert done.returncode == 0, done.output
     assert "is damaged: it has no table ax_mo_study. It was made anew" in done.output
-    assert len(read_record(copy.dir).trials) == 12
+    assert len(read_snapshot(copy.dir).trials) == 12
 
 
 def test_what_is_damaged_beyond_repair_is_left_as_it_is(copy: Sweep) -> None:
@@ -167,5 +167,5 @@ def test_running_trials_are_adopted_after_the_database_was_made_anew(tmp_path: P
     (sweep.dir / "study.db").write_bytes(b"nothing" * 1000)
     done = sweep.run_and_release("Trial 1 is still running", *argv)
     assert done.returncode == 0 and "It was made anew" in done.output, done.output
-    assert [trial.status for trial in read_record(sweep.dir).trials] == [Status.COMPLETED] * 3
+    assert [trial.status for trial in read_snapshot(sweep.dir).trials] == [Status.COMPLETED] * 3
     assert sorted((tmp_path / "journal").read_text().split()) == ["0", "1", "2"]

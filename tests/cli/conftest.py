@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from ax_mo.cli.main import main
-from ax_mo.storage.snapshot import StudyRecord, about
+from ax_mo.storage.snapshot import StudySnapshot, about
 from ax_mo.storage.store import Definition, StoredStudy, write_study
 from tests.support import studies
 
@@ -36,7 +36,7 @@ def cli(capsys: pytest.CaptureFixture[str]) -> Cli:
     return run
 
 
-def stored(record: StudyRecord) -> StudyRecord:
+def stored(record: StudySnapshot) -> StudySnapshot:
     """Write the study to the database of its directory."""
     record.directory.mkdir(parents=True, exist_ok=True)
     program = record.program and record.program.as_json()
@@ -46,7 +46,7 @@ def stored(record: StudyRecord) -> StudyRecord:
     return record
 
 
-Make = Callable[..., StudyRecord]
+Make = Callable[..., StudySnapshot]
 
 
 @pytest.fixture
@@ -57,7 +57,7 @@ def make(tmp_path: Path) -> Make:
     )
 
 
-def all_failed(directory: Path, reasons: Sequence[str] = ("RuntimeError: out of memory",) * 4) -> StudyRecord:
+def all_failed(directory: Path, reasons: Sequence[str] = ("RuntimeError: out of memory",) * 4) -> StudySnapshot:
     points = studies.QuasiRandomPoints(studies.FLAT, 1)
     trials = [studies.failed(n, point, reason) for n, (point, reason) in enumerate(zip(points, reasons, strict=False))]
     return stored(studies.record(directory, trials))

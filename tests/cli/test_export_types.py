@@ -67,9 +67,9 @@ def test_csv_has_the_same_words_as_hydra(cli: Cli, directory: Path, tmp_path: Pa
 
 
 def test_notebook_has_the_values_themselves(directory: Path) -> None:
-    from ax_mo.storage.snapshot import read_record
+    from ax_mo.storage.snapshot import read_snapshot
 
-    record = read_record(directory)
+    record = read_snapshot(directory)
     table = frame(record.trials, record)
     assert table["params.mixed"].tolist() == [2.5, "2.5", "x"]
     assert trial_as_json(record.trials[1], record, ())["params"] == POINTS[1]

@@ -16,7 +16,7 @@ import pytest
 from ax_mo.cli.main import main
 from ax_mo.core.trial import Status
 from ax_mo.storage.lock import sole_sweeper
-from ax_mo.storage.snapshot import StudyRecord, read_record
+from ax_mo.storage.snapshot import StudySnapshot, read_snapshot
 from ax_mo.storage.store import read_studies
 from ax_mo.trial.files import SCHEMA
 from ax_mo.trial.recorder import ResultRecorder
@@ -71,7 +71,7 @@ def run_it(out: str, place: Path) -> str:
 
 @pytest.mark.parametrize("on_front", [True, False])
 def test_promoted_trial_gives_its_metrics_again(cli: Cli, ended: Sweep, tmp_path: Path, on_front: bool) -> None:
-    record = read_record(ended.dir)
+    record = read_snapshot(ended.dir)
     front = {int(path.stem.removeprefix("trial_")) for path in (ended.dir / "pareto").iterdir()}
     completed = [trial for trial in record.trials if trial.status is Status.COMPLETED]
     trial = next(trial for trial in completed[::-1] if (trial.number in front) == on_front)
@@ -90,7 +90,7 @@ def test_promoted_trial_gives_its_metrics_again(cli: Cli, ended: Sweep, tmp_path
 
 
 def test_promoted_file_may_lie_outside_of_the_project(cli: Cli, ended: Sweep, tmp_path: Path) -> None:
-    trial = next(t for t in read_record(ended.dir).trials if t.status is Status.COMPLETED)
+    trial = next(t for t in read_snapshot(ended.dir).trials if t.status is Status.COMPLETED)
     (tmp_path / "found").mkdir()
     done = cli("promote", ended.dir, trial.number, "--to", tmp_path / "found" / "best.yaml")
     line = run_it(done.out, ended.tmp_path)
@@ -118,16 +118,16 @@ def test_promote_says_that_the_project_has_changed(cli: Cli, ended: Sweep, tmp_p
 # rebuild
 
 
-def told(record: StudyRecord) -> list[Any]:
+def told(record: StudySnapshot) -> list[Any]:
     """What must survive: everything but what only served the sweeper that is gone."""
     return [replace(run, handle=None, error_fingerprint=None, stderr_tail="") for run in record.runs]
 
 
-def compare_rebuilt(cli: Cli, sweep: Sweep, before: StudyRecord, *more: str) -> str:
+def compare_rebuilt(cli: Cli, sweep: Sweep, before: StudySnapshot, *more: str) -> str:
     url = f"sqlite:///{sweep.dir}/study.db"
     done = cli("rebuild", sweep.dir, *more)
     assert (done.code, done.err) == (0, "")
-    after = read_record(sweep.dir)
+    after = read_snapshot(sweep.dir)
     assert told(after) == told(before)
     assert replace(after, runs=(), trials=()) == replace(before, runs=(), trials=())
     assert read_studies(url)[0].name == "study"
@@ -137,7 +137,7 @@ def compare_rebuilt(cli: Cli, sweep: Sweep, before: StudyRecord, *more: str) -> 
 @pytest.mark.parametrize("how", ["lost", "damaged", "forced"])
 def test_rebuilt_study_is_the_one_that_was_lost(cli: Cli, copy: Sweep, how: str) -> None:
     database = copy.dir / "study.db"
-    before, definition = read_record(copy.dir), read_studies(f"sqlite:///{database}")[0].definition
+    before, definition = read_snapshot(copy.dir), read_studies(f"sqlite:///{database}")[0].definition
     assert {run.status for run in before.runs} == {Status.COMPLETED, Status.FAILED}
     assert any("SIGKILL" in (run.reason or "") for run in before.runs)
     if how == "lost":
@@ -160,7 +160,7 @@ def test_nothing_is_rebuilt_that_can_be_read_or_is_in_use(cli: Cli, copy: Sweep)
 
 
 def test_trials_are_rebuilt_without_their_table_and_without_their_directories(cli: Cli, copy: Sweep) -> None:
-    before = read_record(copy.dir)
+    before = read_snapshot(copy.dir)
     (copy.dir / "trials.csv").unlink()
     for number in (0, 3):
         shutil.rmtree(copy.dir / str(number))
@@ -168,7 +168,7 @@ def test_trials_are_rebuilt_without_their_table_and_without_their_directories(cl
 
 
 def test_study_whose_dump_is_of_the_version_before_is_rebuilt_from_its_trials(cli: Cli, copy: Sweep) -> None:
-    before, (study,) = read_record(copy.dir), read_studies(f"sqlite:///{copy.dir}/study.db")
+    before, (study,) = read_snapshot(copy.dir), read_studies(f"sqlite:///{copy.dir}/study.db")
     definition = study.definition
     dump = {
         "schema": 1, "name": study.name, "storage": None, "sweep_dir": "", "created": study.created, "seed": study.seed,
@@ -177,7 +177,7 @@ def test_study_whose_dump_is_of_the_version_before_is_rebuilt_from_its_trials(cl
     }  # fmt: skip
     (copy.dir / "study.json").write_text(json.dumps(dump))
     assert cli("rebuild", copy.dir, "--force").code == 0
-    after = read_record(copy.dir)
+    after = read_snapshot(copy.dir)
     for old, new in zip(before.runs, after.runs, strict=True):
         assert (new.point, new.overrides, new.metrics) == (old.point, old.overrides, old.metrics)
         killed = "SIGKILL" in (old.reason or "")  # which its directory does not say
@@ -196,11 +196,11 @@ def test_imported_and_repeated_trials_are_rebuilt(cli: Cli, ended: Sweep, tmp_pa
     ]  # fmt: skip
     done = sweep.run(*argv)
     assert done.returncode == 0, done.output
-    before = read_record(sweep.dir)
+    before = read_snapshot(sweep.dir)
     assert sum(trial.status is Status.IMPORTED for trial in before.trials) > 0
     (sweep.dir / "study.db").unlink()
     compare_rebuilt(cli, sweep, before)
-    assert [run.handle for run in read_record(sweep.dir).runs if run.is_imported] == [
+    assert [run.handle for run in read_snapshot(sweep.dir).runs if run.is_imported] == [
         run.handle for run in before.runs if run.is_imported
     ]
 
@@ -215,10 +215,10 @@ def test_sweep_whose_sweeper_was_killed_and_whose_database_was_lost_is_resumed(c
     (sweep.dir / "study.db").unlink()
     assert "ax-mo rebuild" in cli("status", sweep.dir).err
     assert cli("rebuild", sweep.dir).code == 0
-    before = [run for run in told(read_record(sweep.dir)) if run.status.ended]
+    before = [run for run in told(read_snapshot(sweep.dir)) if run.status.ended]
     done = sweep.run(*argv)
     assert done.returncode == 0 and f"resuming after {len(before)} ended" in done.output, done.output
-    record = read_record(sweep.dir)
+    record = read_snapshot(sweep.dir)
     assert before and told(record)[: len(before)] == before
     assert [trial.status for trial in record.trials] == [Status.COMPLETED] * 4
     assert sorted((tmp_path / "journal").read_text().split()) == ["0", "1", "2", "3"]
@@ -250,5 +250,5 @@ def test_running_study_is_read_ten_times_and_does_not_notice(ended: Sweep, tmp_p
 
 
 def _outcome(sweep: Sweep) -> list[Any]:
-    trials = read_record(sweep.dir).trials
+    trials = read_snapshot(sweep.dir).trials
     return [(t.number, t.status, t.attempt, t.point, t.metrics.get("loss"), t.metrics.get("size")) for t in trials]

@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from ax_mo.core.trial import Status
-from ax_mo.storage.snapshot import read_record
+from ax_mo.storage.snapshot import read_snapshot
 from tests.support.sweeps import run
 
 from .conftest import Cli, Done
@@ -85,7 +85,7 @@ def packaged(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def searched(study: Path, number: int) -> Any:
     """A trial's value of x, which only the search could have found."""
-    return next(t.point["x"] for t in read_record(study / "sweep").trials if t.number == number)
+    return next(t.point["x"] for t in read_snapshot(study / "sweep").trials if t.number == number)
 
 
 def line_of(done: Done) -> str:
@@ -385,7 +385,7 @@ def test_directory_whose_name_is_no_group_is_refused(cli: Cli, early: Path, tmp_
 
 def test_means_of_repeats_are_called_so(cli: Cli, tmp_path: Path) -> None:
     swept(tmp_path, VALUES + "defaults: [{model: small}, _self_]\n", "conf", "hydra.sweeper.repeats=3", "fails=1")
-    trials = read_record(tmp_path / "sweep").trials
+    trials = read_snapshot(tmp_path / "sweep").trials
     trial = next(trial for trial in trials if trial.status is Status.COMPLETED)
     target = tmp_path / "project" / "conf" / "experiment" / "best.yaml"
     done = cli("promote", tmp_path / "sweep", trial.number, "--to", target)

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from ax_mo.core.trial import Status
-from ax_mo.storage.snapshot import read_record
+from ax_mo.storage.snapshot import read_snapshot
 from tests.support.sweeps import Finished, Sweep
 
 from .conftest import Cli
@@ -62,7 +62,7 @@ def resume(sweep: Sweep, name: str) -> Finished:
 
 
 def counts(directory: Path) -> dict[str, int]:
-    return dict(Counter(run.status.value for run in read_record(directory).runs))
+    return dict(Counter(run.status.value for run in read_snapshot(directory).runs))
 
 
 def test_study_of_an_earlier_version_is_read_by_every_command(
@@ -78,23 +78,23 @@ def test_study_of_an_earlier_version_is_read_by_every_command(
     for command in commands:
         done = cli(*command)
         assert done.code == 0, (command, done.err)
-    runs = read_record(sweep.dir).runs
+    runs = read_snapshot(sweep.dir).runs
     assert sum(run.status.ended for run in runs) == {"plain": 7, "repeats": 4}[name]
 
 
 @pytest.mark.parametrize("lost", [False, True])
 def test_study_of_an_earlier_version_is_resumed_to_its_end(cli: Cli, sweep: Sweep, name: str, lost: bool) -> None:
-    before = [run for run in read_record(sweep.dir).runs if run.status.ended]
+    before = [run for run in read_snapshot(sweep.dir).runs if run.status.ended]
     if lost:
         (sweep.dir / "study.db").unlink()
         assert cli("rebuild", sweep.dir).code == 0
-    running = {run.number for run in read_record(sweep.dir).runs if not run.status.ended}
+    running = {run.number for run in read_snapshot(sweep.dir).runs if not run.status.ended}
     for number in running:
         done = cli("adopt", sweep.dir, "--lost", number)
         assert done.code == 0, done.err
     done = resume(sweep, name)
     assert done.returncode == 0, done.output
-    record = read_record(sweep.dir)
+    record = read_snapshot(sweep.dir)
     assert counts(sweep.dir) == ENDED[name]
     told = [(run.key, run.status, run.point, run.overrides, run.metrics, run.reason) for run in before]
     after = [(run.key, run.status, run.point, run.overrides, run.metrics, run.reason) for run in record.runs]

@@ -12,14 +12,14 @@ import pytest
 from ax_mo.core.trial import Status
 from ax_mo.hydra_project.command import Program
 from ax_mo.storage.lock import sole_sweeper
-from ax_mo.storage.snapshot import StudyRecord
+from ax_mo.storage.snapshot import StudySnapshot
 from ax_mo.trial.curve import append
 from tests.support import studies
 
 from .conftest import Cli, Make, stored
 
 
-def half_done(directory: Path) -> StudyRecord:
+def half_done(directory: Path) -> StudySnapshot:
     """Six trials of 20: two that run, or ran when their sweeper was killed."""
     points = studies.QuasiRandomPoints(studies.FLAT, 1)
     trials = [studies.trial(n, point) for n, point in zip(range(6), points, strict=False)]
@@ -119,7 +119,7 @@ def test_constrained_metric_is_a_column(cli: Cli, make: Make) -> None:
 # Commands to paste
 
 
-def with_commands(record: StudyRecord, place: Path) -> StudyRecord:
+def with_commands(record: StudySnapshot, place: Path) -> StudySnapshot:
     """The study of a project at ``place``, whose trials ran as commands, as with the torchx launcher."""
     place.mkdir(exist_ok=True)
     program = Program(("python", "train.py"), ("--config-name", "a b's"), (), (), place, None, "python")

@@ -6,7 +6,7 @@ import signal
 
 import pytest
 
-from ax_mo.storage.snapshot import read_record
+from ax_mo.storage.snapshot import read_snapshot
 from tests.support.sweeps import APPS, Sweep
 from tests.support.waiting import wait_until
 
@@ -130,13 +130,13 @@ def test_study_ends_after_its_hours_and_can_be_resumed(sweep):
     assert done.returncode == 0, done.output
     assert "ax_mo: ended before its last trial (timeout_hours=0.002 are over): " in done.output
     before = sweep.trials()
-    record = read_record(sweep.dir)
+    record = read_snapshot(sweep.dir)
     assert (record.state, str(record.stop_reason)) == ("ended", "timeout_hours=0.002 are over")
     assert 1 <= len(before) < 50
     assert {trial["status"] for trial in before} == {"completed"}, "running trials are finished"
     assert sweep.run(*options, f"hydra.sweeper.n_trials={len(before) + 1}").returncode == 0
     assert len(sweep.trials()) == len(before) + 1
-    assert read_record(sweep.dir).stop_reason is None
+    assert read_snapshot(sweep.dir).stop_reason is None
 
 
 @pytest.mark.parametrize("launcher", ["torchx", "basic"])

@@ -11,7 +11,7 @@ import pytest
 from ax_mo.core.trial import Status, TrialRun
 from ax_mo.html_report.update import has_model, update_report
 from ax_mo.html_report.writer import ReportWriter
-from ax_mo.storage.snapshot import about, read_record
+from ax_mo.storage.snapshot import about, read_snapshot
 from ax_mo.storage.store import Definition, Store
 from tests.storage.test_snapshot import GOALS, SPACE
 from tests.support.studies import study
@@ -105,7 +105,7 @@ def test_page_that_took_long_does_not_replace_a_later_one(directory: Path, tmp_p
 def test_stopped_writer_does_not_hold_up_the_others(directory: Path, tmp_path: Path) -> None:
     slow = slow_report(directory, tmp_path / "place", "os", "fsync")  # it has its turn now
     try:
-        update_report(lambda: read_record(str(directory)), directory / "report.html", fitted=False)
+        update_report(lambda: read_snapshot(str(directory)), directory / "report.html", fitted=False)
         assert (directory / "report.html").exists()
     finally:
         slow.kill()

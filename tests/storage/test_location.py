@@ -12,7 +12,7 @@ from ax_mo.core.urls import sqlite_url
 from ax_mo.errors import AxMoError, StudyLost
 from ax_mo.storage.dump import write_dump
 from ax_mo.storage.location import locate
-from ax_mo.storage.snapshot import about, read_record
+from ax_mo.storage.snapshot import about, read_snapshot
 from ax_mo.storage.store import Definition, Store, StoredStudy, read_studies
 from tests.storage.test_snapshot import GOALS, SPACE
 
@@ -38,23 +38,23 @@ def make(directory: Path, url: str | None = None, name: str = "study") -> Stored
 def test_directory_may_have_any_name(tmp_path: Path, name: str) -> None:
     make(tmp_path / name)
     assert (tmp_path / name / "study.db").is_file()
-    assert read_record(tmp_path / name).directory == tmp_path / name
-    assert read_record(tmp_path / name / ".." / name).directory == tmp_path / name
-    assert read_record(f"{sqlite_url(tmp_path / name / 'study.db')}/study").directory == tmp_path / name
+    assert read_snapshot(tmp_path / name).directory == tmp_path / name
+    assert read_snapshot(tmp_path / name / ".." / name).directory == tmp_path / name
+    assert read_snapshot(f"{sqlite_url(tmp_path / name / 'study.db')}/study").directory == tmp_path / name
 
 
 def test_trials_are_looked_for_where_the_study_says_although_its_database_is_called_study_db(tmp_path: Path) -> None:
     url = sqlite_url(tmp_path / "study.db")
     for name in ("a", "b"):
         make(tmp_path / name, url, name)
-    assert read_record(f"{url}/b").directory == tmp_path / "b"
+    assert read_snapshot(f"{url}/b").directory == tmp_path / "b"
     with pytest.raises(AxMoError) as caught:
-        read_record(tmp_path)
+        read_snapshot(tmp_path)
     line = str(caught.value)
     assert "holds several studies: a, b. Name one, such as " in line
-    assert read_record(line.rpartition(" ")[2]).directory == tmp_path / "a"
+    assert read_snapshot(line.rpartition(" ")[2]).directory == tmp_path / "a"
     with pytest.raises(AxMoError, match=r"holds no study 'c'\. It holds: a, b\."):
-        read_record(f"{url}/c")
+        read_snapshot(f"{url}/c")
 
 
 def test_file_of_several_studies_says_no_more_than_that(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -71,7 +71,7 @@ def test_only_study_of_a_database_need_not_be_named(tmp_path: Path) -> None:
     url = sqlite_url(tmp_path / "all.db")
     make(tmp_path / "a", url, "nas")
     for source in (url, tmp_path / "all.db", tmp_path / "a"):
-        assert (read_record(source).name, read_record(source).directory) == ("nas", tmp_path / "a")
+        assert (read_snapshot(source).name, read_snapshot(source).directory) == ("nas", tmp_path / "a")
 
 
 def test_directory_of_a_study_that_is_in_a_server_says_so(tmp_path: Path) -> None:
@@ -86,13 +86,13 @@ def test_resumed_study_is_where_it_was_resumed(tmp_path: Path) -> None:
     make(tmp_path / "a", url, "nas")
     (tmp_path / "a").rename(tmp_path / "b")
     make(tmp_path / "b", url, "nas")
-    assert read_record(f"{url}/nas").directory == tmp_path / "b"
+    assert read_snapshot(f"{url}/nas").directory == tmp_path / "b"
 
 
 def test_commands_name_a_moved_directory_where_it_is(tmp_path: Path) -> None:
     make(tmp_path / "a")
     (tmp_path / "a").rename(tmp_path / "b c")
-    commands = read_record(tmp_path / "b c").commands
+    commands = read_snapshot(tmp_path / "b c").commands
     assert commands["resume"] == f"""python a.py -m 'hydra.sweep.dir='"'"'{tmp_path}/b c'"'"''"""
     assert commands["pareto"] == f"python a.py --config-dir '{tmp_path}/b c' +pareto={{name}}"
 
@@ -115,7 +115,7 @@ def test_locked_database_is_waited_for_and_not_lost(tmp_path: Path) -> None:
     release = threading.Timer(7.0, lambda: None)  # longer than sqlite3's own patience of 5 s
     release.start()
     waiting: list[Path] = []
-    reader = threading.Thread(target=lambda: waiting.append(read_record(tmp_path / "a").directory))
+    reader = threading.Thread(target=lambda: waiting.append(read_snapshot(tmp_path / "a").directory))
     reader.start()
     release.join()
     assert waiting == [] and reader.is_alive()

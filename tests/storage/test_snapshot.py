@@ -14,7 +14,7 @@ from ax_mo.search_space.parameters import Range
 from ax_mo.search_space.space import SearchSpace
 from ax_mo.storage.location import Location
 from ax_mo.storage.lock import is_held, sole_sweeper
-from ax_mo.storage.snapshot import StudyRecord, about, read_record
+from ax_mo.storage.snapshot import StudySnapshot, about, read_snapshot
 from ax_mo.storage.store import Definition, Store, StoredStudy, read_studies
 
 SPACE = SearchSpace((Range("x", 0.0, 1.0),))
@@ -40,7 +40,7 @@ def make(directory: Path, url: str | None = None, name: str = "study") -> None:
 
 def test_study_is_read_from_its_directory(tmp_path: Path) -> None:
     make(tmp_path / "sweep")
-    record = read_record(tmp_path / "sweep")
+    record = read_snapshot(tmp_path / "sweep")
     assert (record.space, record.goals, record.seed) == (SPACE, GOALS, 5)
     assert (record.settings, record.commands) == ({"n_trials": 9}, {"resume": "python a.py"})
     assert [(trial.number, trial.status) for trial in record.trials] == [(0, Status.COMPLETED), (1, Status.ASKED)]
@@ -50,28 +50,28 @@ def test_study_is_read_from_its_directory(tmp_path: Path) -> None:
 def test_directory_may_have_been_moved(tmp_path: Path) -> None:
     make(tmp_path / "sweep")
     (tmp_path / "sweep").rename(tmp_path / "moved")
-    assert read_record(tmp_path / "moved").directory == tmp_path / "moved"
+    assert read_snapshot(tmp_path / "moved").directory == tmp_path / "moved"
 
 
 def test_study_is_read_from_a_database_that_holds_others(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path}/all.db"
     for name in ("a", "b"):
         make(tmp_path / name, url, name)
-    assert read_record(f"{url}/b").directory == tmp_path / "b"
+    assert read_snapshot(f"{url}/b").directory == tmp_path / "b"
     with pytest.raises(AxMoError, match="c"):
-        read_record(f"{url}/c")
+        read_snapshot(f"{url}/c")
 
 
 def test_what_is_no_study_is_told(tmp_path: Path) -> None:
     with pytest.raises(AxMoError, match=r"holds no study\.db"):
-        read_record(tmp_path)
+        read_snapshot(tmp_path)
 
 
 def test_reader_sees_a_sweeper_and_does_not_get_in_its_way(tmp_path: Path) -> None:
     make(tmp_path)
-    assert not read_record(tmp_path).is_running
+    assert not read_snapshot(tmp_path).is_running
     with sole_sweeper(tmp_path):
-        assert read_record(tmp_path).is_running
+        assert read_snapshot(tmp_path).is_running
     assert not is_held(tmp_path)
     with sole_sweeper(tmp_path):
         pass
@@ -104,7 +104,7 @@ def test_study_that_ended_early_says_what_would_go_on(tmp_path: Path, ending: An
         ),
     )
     why = StopReason.from_json(ending)
-    record = StudyRecord("s", tmp_path, SPACE, GOALS, 1, "", trials, trials, {"n_trials": 9}, {}, why)
+    record = StudySnapshot("s", tmp_path, SPACE, GOALS, 1, "", trials, trials, {"n_trials": 9}, {}, why)
     assert record.way_on == way_on
     assert replace(record, settings={"n_trials": 1}, stop_reason=None).way_on == "go on, with more n_trials"
 
@@ -127,7 +127,7 @@ def test_study_that_ends_while_it_is_read_has_left_nothing_unfinished(
         return study
 
     monkeypatch.setattr(Location, "the_study", read_as_it_ends)
-    record = read_record(tmp_path)
+    record = read_snapshot(tmp_path)
     store.close()
     assert not record.is_running
     assert [trial.status for trial in record.trials] == [Status.COMPLETED] * 2

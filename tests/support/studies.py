@@ -13,7 +13,7 @@ from ax_mo.core.trial import Status, TrialRun
 from ax_mo.search_space.parameters import Choice, Condition, Option, Range
 from ax_mo.search_space.sample import QuasiRandomPoints
 from ax_mo.search_space.space import SearchSpace
-from ax_mo.storage.snapshot import StudyRecord
+from ax_mo.storage.snapshot import StudySnapshot
 from tests.support.trials import make_run
 
 FLAT = SearchSpace((
@@ -83,7 +83,7 @@ def study(
     space: SearchSpace = FLAT,
     mixed: bool = True,
     settings: dict[str, Any] | None = None,
-) -> StudyRecord:
+) -> StudySnapshot:
     """``count`` trials; where they are ``mixed``, some have failed, were stopped early or imported."""
     random.seed(1)
     trials = [trial(number, point, space) for number, point in zip(range(count), QuasiRandomPoints(space, 1))]  # noqa: B905
@@ -102,9 +102,9 @@ def record(
     of: Goals | None = None,
     space: SearchSpace = FLAT,
     settings: dict[str, Any] | None = None,
-) -> StudyRecord:
+) -> StudySnapshot:
     ordered = tuple(sorted(trials, key=lambda trial: trial.number))
-    return StudyRecord(
+    return StudySnapshot(
         "study", directory, space, of or goals(), 1, START.isoformat(), ordered, ordered,
         {"n_trials": max(20, len(ordered)), "n_jobs": 2, "method": "fast", **(settings or {})},
         {

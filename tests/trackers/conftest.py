@@ -16,7 +16,7 @@ from ax_mo.core.objectives import parse_goals
 from ax_mo.core.trial import Status, TrialRun
 from ax_mo.search_space.parameters import Choice, Option, Range
 from ax_mo.search_space.space import SearchSpace
-from ax_mo.storage.snapshot import StudyRecord
+from ax_mo.storage.snapshot import StudySnapshot
 from ax_mo.trackers import Tracker
 from ax_mo.trackers.env import StudyTag
 from tests.support.trials import make_run
@@ -38,9 +38,11 @@ def trial(number: int, status: Status = Status.COMPLETED, **values: object) -> T
     return make_run(number, status=status, point=point, **{**content, **values})
 
 
-def record(directory: Path, *trials: TrialRun) -> StudyRecord:
+def record(directory: Path, *trials: TrialRun) -> StudySnapshot:
     created = "2026-01-01T00:00:00+00:00"
-    return StudyRecord("study", directory, SPACE, GOALS, 1, created, trials, trials, {"n_trials": 4, "method": "fast"})
+    return StudySnapshot(
+        "study", directory, SPACE, GOALS, 1, created, trials, trials, {"n_trials": 4, "method": "fast"}
+    )
 
 
 def begin(tracker: Tracker, directory: Path, *trials: TrialRun) -> str | None:
