@@ -115,10 +115,11 @@ def doubts(goals: Goals) -> list[str]:
 def _positional(direction: str | Sequence[str]) -> tuple[Objective, ...]:
     directions = [direction] if isinstance(direction, str) else list(direction)
     names = ["objective"] if len(directions) == 1 else [f"objective_{i}" for i in range(len(directions))]
-    return tuple(Objective(name, _maximize(goal, "direction")) for name, goal in zip(names, directions, strict=True))
+    return tuple(Objective(name, is_maximize(goal, "direction")) for name, goal in zip(names, directions, strict=True))
 
 
-def _maximize(goal: Any, key: str) -> bool:
+def is_maximize(goal: Any, key: str) -> bool:
+    """Whether a direction is up; ``key`` is where it stands below ``hydra.sweeper``. Raises ConfigError."""
     # Optuna's configs may hold an enum whose name is the direction.
     word = str(getattr(goal, "name", goal))
     if word not in DIRECTIONS:
@@ -137,7 +138,7 @@ def _objective(name: str, spec: Any) -> Objective:
     if not isinstance(spec, Mapping):
         if spec is None:
             raise ConfigError(f"hydra.sweeper.{key} has no direction; write maximize or minimize.")
-        return Objective(name, _maximize(spec, key))
+        return Objective(name, is_maximize(spec, key))
     unknown = set(spec) - {"goal", "threshold"}
     if unknown:
         word = str(sorted(map(str, unknown))[0])
@@ -147,7 +148,7 @@ def _objective(name: str, spec: Any) -> Objective:
         )
     if "goal" not in spec:
         raise ConfigError(f"hydra.sweeper.{key} has no 'goal'; write maximize or minimize.")
-    return Objective(name, _maximize(spec["goal"], f"{key}.goal"), _threshold(spec.get("threshold"), key))
+    return Objective(name, is_maximize(spec["goal"], f"{key}.goal"), _threshold(spec.get("threshold"), key))
 
 
 def _threshold(value: Any, key: str) -> float | None:

@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ax_mo.core.objectives import Objective
+from ax_mo.core.objectives import Goals, Objective
 from ax_mo.early_stopping.curves import TrialCurves
-from ax_mo.early_stopping.rules import StoppingRule, StudyCurves, reached
+from ax_mo.early_stopping.rules import EarlyStopping, StoppingRule, StudyCurves, reached
 
 
 @dataclass(frozen=True)
@@ -35,9 +35,14 @@ class Dominated(StoppingRule):
     that they would have at the step.
     """
 
-    heeds = frozenset({"k"})
     judges_now = True
     takes_constants = True
+
+    def __init__(self, settings: EarlyStopping, goals: Goals, *, k: int = 3) -> None:
+        super().__init__(settings, goals)
+        if k < 1:
+            raise ValueError(f"k must be at least 1, not {k}.")
+        self._k = k
 
     def judge(self, trial: TrialCurves, step: int, study: StudyCurves) -> DominatedBy | None:
         mine = self._vector(trial, step, study)
@@ -48,7 +53,7 @@ class Dominated(StoppingRule):
             and self._meets_constraints(other, study)
             and _beats(self._vector(other, step, study), mine)
         ]
-        return DominatedBy(step, tuple(dominators)) if len(dominators) >= self.settings.k else None
+        return DominatedBy(step, tuple(dominators)) if len(dominators) >= self._k else None
 
     def missing(self, study: StudyCurves) -> Sequence[Objective]:
         """Objectives without a curve of which no trial knows the value before its last step, or all."""

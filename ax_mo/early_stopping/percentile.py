@@ -3,9 +3,10 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ax_mo.core.objectives import Objective
+from ax_mo.core.objectives import Goals, Objective, is_maximize
 from ax_mo.early_stopping.curves import TrialCurves
-from ax_mo.early_stopping.rules import StoppingRule, StudyCurves
+from ax_mo.early_stopping.rules import EarlyStopping, StoppingRule, StudyCurves
+from ax_mo.errors import closest
 
 
 @dataclass(frozen=True)
@@ -38,10 +39,15 @@ class AmongTheWorst:
 class AllPercentiles(StoppingRule):
     """Bad is what is in the bad percentile in each of the objectives that have curves.
 
-    The percentile is that of all trials with a value at the step, the trial itself included, however they ended.
+    ``percentile`` is the share, in percent, of the trials with a value at the step that count as the worst; the trial
+    itself is one of them, and however the others ended.
     """
 
-    heeds = frozenset({"percentile"})
+    def __init__(self, settings: EarlyStopping, goals: Goals, *, percentile: float = 50.0) -> None:
+        super().__init__(settings, goals)
+        if not 0.0 < percentile < 100.0:
+            raise ValueError(f"percentile must lie between 0 and 100, not {percentile:g}; 50 is usual.")
+        self._percentile = percentile
 
     def judge(self, trial: TrialCurves, step: int, study: StudyCurves) -> AmongTheWorst | None:
         ranks = [rank for o in study.curved if (rank := self._rank(trial, o, step, study)) is not None]
@@ -58,7 +64,7 @@ class AllPercentiles(StoppingRule):
         if value is None or len(values) < self.settings.min_trials:
             return None
         # Ax's own words, for equal results to the last bit.
-        q = self.settings.percentile / 100.0
+        q = self._percentile / 100.0
         q = q if objective.maximize else 1 - q
         bound = float(np.quantile(values, q))
         if not objective.better(bound, value):
@@ -67,7 +73,32 @@ class AllPercentiles(StoppingRule):
 
 
 class MetricPercentile(AllPercentiles):
-    """The same of one metric, as Ax's PercentileEarlyStoppingStrategy."""
+    """The same of one ``metric``, as Ax's PercentileEarlyStoppingStrategy.
 
-    heeds = frozenset({"percentile", "metric", "goal"})
-    needs_metric = True
+    The metric is an objective, the curve of one, or any other with its ``goal``, maximize or minimize.
+    """
+
+    watched_by = "metric"
+
+    def __init__(
+        self, settings: EarlyStopping, goals: Goals, *, metric: str, goal: str | None = None, percentile: float = 50.0
+    ) -> None:
+        super().__init__(settings, goals, percentile=percentile)
+        maximize = None if goal is None else is_maximize(goal, "early_stopping.goal")
+        named = {settings.curve(o.name): o for o in goals.objectives} | {o.name: o for o in goals.objectives}
+        objective = named.get(metric)
+        if objective is None and maximize is None:
+            raise ValueError(
+                f"metric: '{metric}' is no objective; name one of {', '.join(goals.names)}, or say which way is better "
+                f"with early_stopping.goal.{closest(metric, goals.names)}"
+            )
+        if objective is not None and maximize not in (objective.maximize, None):
+            raise ValueError(
+                f"goal: {goal} contradicts hydra.sweeper.objectives.{objective.name}, which is to {objective.goal}; "
+                "delete it."
+            )
+        self._metric = Objective(metric, bool(maximize) if objective is None else objective.maximize)
+
+    @property
+    def watched(self) -> tuple[Objective, ...]:
+        return (self._metric,)

@@ -5,7 +5,7 @@ stopped belongs to the ``others`` from then on, with the curve it got, and is no
 """
 
 from bisect import bisect_right
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
@@ -17,7 +17,7 @@ from ax_mo.trial.curve import Curve
 
 @dataclass(frozen=True)
 class EarlyStopping:
-    """When a running trial is stopped. Steps are counted as reports: the fifth report is the fifth step.
+    """The settings of every rule: when a running trial is stopped. The fifth report is its fifth step.
 
     A trial is looked at at its ``min_steps``-th report and at every ``interval``-th one after it, and is stopped when
     it was bad at its last ``patience + 1`` looks. Between two looks the last one stands.
@@ -29,12 +29,6 @@ class EarlyStopping:
 
     rule: str
     """By its name, which is registered."""
-    metric: Objective | None = None
-    """What ``percentile`` watches and which way is better; None where it is not given."""
-    percentile: float = 50.0
-    """Of ``percentile`` and ``all``: the share, in percent, of the trials at a step that count as the worst."""
-    k: int = 3
-    """Of ``dominated``: by how many other trials."""
     min_steps: int = 1
     min_trials: int = 5
     """How many trials must have run to their own end before any is stopped, as Ax's ``min_curves``.
@@ -45,7 +39,7 @@ class EarlyStopping:
     interval: int = 1
     grace_seconds: float = 300.0
     """How long a trial may take to end by itself, with its checkpoint, before its job is cancelled."""
-    curves: Mapping[str, str] = field(default_factory=dict)
+    curves: dict[str, str] = field(default_factory=dict)
     """Objectives whose curve has another name than the final metric: ``val/acc_best`` is ``val/acc`` in each epoch."""
 
     def curve(self, metric: str) -> str:
@@ -74,13 +68,12 @@ class StoppingRule:
     """Says which running trials are bad. The same curves must always get the same answer.
 
     A rule of your own is a subclass with another ``judge``, in the entry-point group ``ax_mo.stopping_rules``. When a
-    trial is judged, and how often it must be bad, is the same for all rules (``EarlyStopping``).
+    trial is judged, and how often it must be bad, is the same for all rules (``EarlyStopping``). The keyword-only
+    parameters of its constructor are settings of its own; it may raise ValueError, in words that begin with a setting.
     """
 
-    heeds: ClassVar[frozenset[str]] = frozenset({"metric", "goal", "percentile", "k"})
-    """Which of these settings, which are not every rule's, have a meaning for it."""
-    needs_metric: ClassVar[bool] = False
-    """Whether ``metric`` must be given."""
+    watched_by: ClassVar[str] = "curves"
+    """The setting that says which metrics' curves it compares."""
     takes_constants: ClassVar[bool] = False
     """Whether it compares objectives without a curve, too, where their values are known while a trial runs."""
     judges_now: ClassVar[bool] = False
@@ -93,7 +86,7 @@ class StoppingRule:
     @property
     def watched(self) -> tuple[Objective, ...]:
         """The metrics whose curves it compares."""
-        return self.goals.objectives if self.settings.metric is None else (self.settings.metric,)
+        return self.goals.objectives
 
     def judge(self, trial: TrialCurves, step: int, study: StudyCurves) -> Any:
         """Why the trial is bad at the step: a sentence, or a value of which ``str`` makes one; None where it is not.
@@ -196,7 +189,6 @@ def why_undecidable(rule: StoppingRule, completed: Sequence[TrialCurves]) -> str
     names = [rule.settings.curve(o.name) for o in rule.missing(study)]
     if not names:
         return _why_too_short(rule, study)
-    key = "metric" if rule.settings.metric is not None else "curves"
     if names[0] in study.once:
         what = f"'{names[0]}' is reported only {'at the end of a trial' if study.curved else 'once, which is no curve'}"
     else:
@@ -204,7 +196,7 @@ def why_undecidable(rule: StoppingRule, completed: Sequence[TrialCurves]) -> str
         quoted = " or ".join(f"'{name}'" for name in names)
         what = f"{kind} is reported for {quoted}"
     return (
-        f"hydra.sweeper.early_stopping.{key}: {what}, so nothing will be stopped; "
+        f"hydra.sweeper.early_stopping.{rule.watched_by}: {what}, so nothing will be stopped; "
         f"the curves are {', '.join(reported)}.{closest(names[0], reported)}"
     )
 

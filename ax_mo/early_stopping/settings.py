@@ -1,94 +1,66 @@
 """``hydra.sweeper.early_stopping`` as a checked stopping rule, and the rules there are, by the names of ``rule``."""
 
-from collections.abc import Mapping, Sequence
+import inspect
+from collections.abc import Mapping
+from dataclasses import MISSING, field, fields, make_dataclass
 from typing import Any
 
-from ax_mo.core.objectives import Goals, Objective
+from ax_mo.core.objectives import Goals
 from ax_mo.early_stopping.rules import EarlyStopping, StoppingRule
 from ax_mo.errors import ConfigError, closest
-from ax_mo.hydra_project.settings import check_bounds
+from ax_mo.hydra_project.settings import check_bounds, check_names, parse_block
 from ax_mo.trial.registry import Registry
 
 _KEY = "hydra.sweeper.early_stopping"
-_EXAMPLE = "for example\n  early_stopping: {rule: dominated, min_steps: 3}"
+_EXAMPLE = "early_stopping: {rule: dominated}"
+_AT_LEAST = {"min_steps": 1, "min_trials": 1, "patience": 0, "interval": 1, "grace_seconds": 0}
 
-_BUILT_IN = {
-    "percentile": "ax_mo.early_stopping.percentile:MetricPercentile",
-    "all": "ax_mo.early_stopping.percentile:AllPercentiles",
-    "dominated": "ax_mo.early_stopping.dominated:Dominated",
-}
-STOPPING_RULES = Registry("ax_mo.stopping_rules", _BUILT_IN)
-
-# A setting that is not here belongs to every rule.
-_NOT_OF_EVERY_RULE = ("metric", "goal", "percentile", "k")
-_AT_LEAST = {"k": 1, "min_steps": 1, "min_trials": 1, "patience": 0, "interval": 1, "grace_seconds": 0}
+STOPPING_RULES = Registry(
+    "ax_mo.stopping_rules",
+    {
+        "percentile": "ax_mo.early_stopping.percentile:MetricPercentile",
+        "all": "ax_mo.early_stopping.percentile:AllPercentiles",
+        "dominated": "ax_mo.early_stopping.dominated:Dominated",
+    },
+)
 
 
 def parse_early_stopping(given: Mapping[str, Any], goals: Goals) -> StoppingRule | None:
     """The rule of ``hydra.sweeper.early_stopping`` for these goals; None where nothing is ``given``, which is off.
 
-    ``given`` are the settings that are not null, their names and types checked. Raises ConfigError.
+    Raises ConfigError.
     """
     if not given:
         return None
     if "rule" not in given:
-        raise ConfigError(f"{_KEY}.rule is missing; write {_or(STOPPING_RULES.names)}, {_EXAMPLE}")
+        *most, last = STOPPING_RULES.names
+        raise ConfigError(f"{_KEY}.rule is missing; write {', '.join(most)} or {last}, for example\n  {_EXAMPLE}")
     rule = STOPPING_RULES.load(given["rule"], f"{_KEY}.rule")
-    for key in _NOT_OF_EVERY_RULE:
-        if key in given and key not in rule.heeds:
-            heeding = [name for name in _BUILT_IN if key in STOPPING_RULES.load(name, _KEY).heeds]
-            raise ConfigError(
-                f"{_KEY}.{key} has no meaning for rule: {given['rule']}; delete it, or write rule: {_or(heeding)}."
-            )
-    check_bounds(_KEY, given, _AT_LEAST)
-    if not 0.0 < given.get("percentile", 50.0) < 100.0:
-        raise ConfigError(f"{_KEY}.percentile must lie between 0 and 100, not {given['percentile']}; 50 is usual.")
-    curves = _curves(given.get("curves", {}), goals)
-    if rule.needs_metric and "metric" not in given:
-        raise ConfigError(
-            f"{_KEY}.metric is missing: rule: {given['rule']} watches one metric; name it, "
-            f"for example metric: {goals.names[0]}."
-        )
-    metric = _metric(given, goals, curves) if "metric" in given else None
-    others = {name: given[name] for name in ("percentile", *_AT_LEAST) if name in given}
-    made: StoppingRule = rule(EarlyStopping(given["rule"], metric, curves=curves, **others), goals)
-    return made
-
-
-def _curves(curves: Mapping[str, str], goals: Goals) -> Mapping[str, str]:
-    for name in curves:
+    own = [
+        each for each in inspect.signature(rule, eval_str=True).parameters.values() if each.kind is each.KEYWORD_ONLY
+    ]
+    block = make_dataclass("_", map(_as_field, own), bases=(EarlyStopping,), frozen=True, kw_only=True)
+    check_names(f"{_KEY} with rule: {given['rule']}", given, block)
+    for each in own:
+        if each.default is each.empty and each.name not in given:
+            raise ConfigError(f"{_KEY}.{each.name} is missing: rule: {given['rule']} needs it.")
+    parsed: Any = parse_block(block, given, _KEY, _EXAMPLE)
+    settings = EarlyStopping(**{each.name: getattr(parsed, each.name) for each in fields(EarlyStopping)})
+    check_bounds(_KEY, vars(settings), _AT_LEAST)
+    for name in settings.curves:
         if name not in goals.names:
             raise ConfigError(
                 f"{_KEY}.curves: '{name}' is no objective; name one of {', '.join(goals.names)}."
                 f"{closest(name, goals.names)}"
             )
-    return curves
+    try:
+        made: StoppingRule = rule(settings, goals, **{each.name: getattr(parsed, each.name) for each in own})
+    except ValueError as error:
+        raise ConfigError(f"{_KEY}.{error}") from None
+    return made
 
 
-def _metric(given: Mapping[str, Any], goals: Goals, curves: Mapping[str, str]) -> Objective:
-    """The watched metric with its direction: an objective, the curve of one, or any other metric with its ``goal``."""
-    name = given["metric"]
-    of_name = {curves[o.name]: o for o in goals.objectives if o.name in curves} | {o.name: o for o in goals.objectives}
-    objective = of_name.get(name)
-    word = None if "goal" not in given else str(given["goal"])
-    if word not in ("maximize", "minimize", None):
-        raise ConfigError(
-            f"{_KEY}.goal: '{word}' is no direction; write maximize or minimize."
-            f"{closest(word.lower(), ('maximize', 'minimize'))}"
-        )
-    if objective is None and word is None:
-        raise ConfigError(
-            f"{_KEY}.metric: '{name}' is no objective; name one of {', '.join(goals.names)}, or say which way is "
-            f"better with {_KEY}.goal.{closest(name, goals.names)}"
-        )
-    if objective is not None and word not in (objective.goal, None):
-        raise ConfigError(
-            f"{_KEY}.goal: {word} contradicts hydra.sweeper.objectives.{objective.name}, which is to "
-            f"{objective.goal}; delete {_KEY}.goal."
-        )
-    return Objective(name, word == "maximize" if objective is None else objective.maximize)
-
-
-def _or(words: Sequence[str]) -> str:
-    *most, last = words
-    return f"{', '.join(most)} or {last}" if most else last
+def _as_field(parameter: inspect.Parameter) -> tuple[str, Any, Any]:
+    """A setting that not every rule has: a keyword-only parameter of the rule's constructor."""
+    kind = Any if parameter.annotation is parameter.empty else parameter.annotation
+    return parameter.name, kind, field(default=MISSING if parameter.default is parameter.empty else parameter.default)

@@ -4,7 +4,8 @@ The sentences about a wrong setting are made here, since OmegaConf's own do not 
 """
 
 from collections.abc import Iterable, Mapping
-from typing import Any, TypeVar, get_args, get_type_hints
+from types import UnionType
+from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
 from omegaconf import OmegaConf
 from omegaconf.errors import ConfigKeyError, ValidationError
@@ -29,14 +30,23 @@ def check_names(node: str, given: Iterable[str], settings: type) -> None:
             raise ConfigError(f"{node} has no setting '{name}'.{closest(name, known)}")
 
 
-def parse_block(block: type[T], given: Any, where: str, example: str) -> T:
-    """A block of settings as the dataclass ``block``, null as its defaults; ``example`` is what could be written.
+def given_values(block: Any, where: str, example: str) -> dict[str, Any]:
+    """What is set in a block of settings, as it was read; null is not set, neither a setting nor the whole block.
+
+    Raises ConfigError for what is no block; ``example`` is what could be written.
+    """
+    if block is None:
+        return {}
+    if not isinstance(block, Mapping):
+        raise ConfigError(f"{where} must be a mapping, not {block!r}; write {example}.")
+    return {str(name): value for name, value in block.items() if value is not None}
+
+
+def parse_block(block: type[T], given: Mapping[str, Any], where: str, example: str) -> T:
+    """A block of settings as the dataclass ``block``; ``example`` is what could be written.
 
     Raises ConfigError, which names ``where`` and the setting.
     """
-    given = {} if given is None else to_python(given)
-    if not isinstance(given, Mapping):
-        raise ConfigError(f"{where} must be a mapping, not {given!r}; write {example}.")
     try:
         merged = OmegaConf.merge(OmegaConf.structured(block), given)
     except ConfigKeyError as error:
@@ -46,20 +56,12 @@ def parse_block(block: type[T], given: Any, where: str, example: str) -> T:
         ) from None
     except ValidationError as error:
         key = str(error.full_key)
-        wanted = [_WORDS[kind] for kind in get_args(get_type_hints(block).get(key)) if kind in _WORDS]
+        hint = get_type_hints(block).get(key)
+        kinds = [get_origin(kind) or kind for kind in (get_args(hint) if isinstance(hint, UnionType) else [hint])]
+        wanted = [_WORDS[kind] for kind in kinds if kind in _WORDS]
         what = f"must be {wanted[0]}, not {given[key]!r}" if wanted else str(error.msg)
         raise ConfigError(f"{where}.{key} {what}; write {example}.") from None
-    parsed: T = OmegaConf.to_object(merged)  # type: ignore[assignment]
-    return parsed
-
-
-def given_values(block: object) -> dict[str, Any]:
-    """What is set in a block of which everything is null, or empty, unless it is given."""
-    return (
-        {}
-        if block is None
-        else {name: value for name, value in vars(block).items() if value is not None and value != {}}
-    )
+    return OmegaConf.to_object(merged)  # type: ignore[return-value]
 
 
 def check_bounds(

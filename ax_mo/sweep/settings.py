@@ -13,42 +13,28 @@ from omegaconf.errors import OmegaConfBaseException
 
 from ax_mo.core.urls import is_redacted
 from ax_mo.errors import ConfigError
-from ax_mo.hydra_project.settings import check_bounds, check_names, parse_block, to_python
+from ax_mo.hydra_project.settings import check_bounds, check_names, given_values, to_python
 
-
-@dataclass
-class EarlyStoppingSettings:
-    """``hydra.sweeper.early_stopping``; null is the default of the rule, and off where all are null."""
-
-    # What makes a running trial a bad one: dominated, all or percentile.
-    rule: str | None = None
-    # Of percentile: what it watches, and maximize or minimize where that is no objective.
-    metric: str | None = None
-    goal: str | None = None
-    # Of percentile and all: the share, in percent, of the trials at a step that count as the worst; 50 by default.
-    percentile: float | None = None
+_EARLY_STOPPING = (
+    "rule",
     # Of dominated: by how many other trials; 3 by default.
-    k: int | None = None
+    "k",
+    # Of percentile and all: the share, in percent, of the trials at a step that count as the worst; 50 by default.
+    "percentile",
+    # Of percentile: what it watches, and maximize or minimize where that is no objective.
+    "metric",
+    "goal",
     # A trial is looked at from this report on, at every interval-th, and must be bad patience + 1 times: 1, 1 and 1.
-    min_steps: int | None = None
-    interval: int | None = None
-    patience: int | None = None
+    "min_steps",
+    "interval",
+    "patience",
     # How many trials must have run to their own end before any is stopped; 5 by default.
-    min_trials: int | None = None
+    "min_trials",
     # How long a trial may take to end by itself, in seconds; 300 by default.
-    grace_seconds: float | None = None
+    "grace_seconds",
     # Objectives whose curve has another name than the final metric: {val/acc_best: val/acc}
-    curves: dict[str, str] | None = field(default_factory=dict)
-
-
-@dataclass
-class StopWhenSettings:
-    """``hydra.sweeper.stop_when``; off where both are null."""
-
-    # A share of the hypervolume: 0.01, which is the default where over_trials is given, is 1 %.
-    hypervolume_gain: float | None = None
-    # 15 by default, where hypervolume_gain is given.
-    over_trials: int | None = None
+    "curves",
+)
 
 
 @dataclass
@@ -101,12 +87,13 @@ class Settings:
     max_retries: int = 0
     retry_oom: bool = False
 
-    # Ends bad trials before their last step: {rule: dominated | all | percentile, ...}; off by default.
-    early_stopping: EarlyStoppingSettings | None = field(default_factory=EarlyStoppingSettings)
+    # Ends bad trials before their last step: {rule: dominated | all | percentile, ...}; off by default. Null is the
+    # rule's default.
+    early_stopping: Any = field(default_factory=lambda: dict.fromkeys(_EARLY_STOPPING))
     # No more trials are started after so many hours; a resume has as many again.
     timeout_hours: float | None = None
     # Ends the study when trials hardly move the front any more: {hypervolume_gain: 0.01, over_trials: 15}
-    stop_when: StopWhenSettings | None = field(default_factory=StopWhenSettings)
+    stop_when: Any = field(default_factory=lambda: {"hypervolume_gain": None, "over_trials": None})
 
     # SQLAlchemy URL; <sweep dir>/study.db by default.
     storage: Any = None
@@ -141,9 +128,9 @@ class Settings:
     custom_search_space: Any = None
 
 
-_BLOCKS: dict[str, tuple[type, str]] = {
-    "early_stopping": (EarlyStoppingSettings, "early_stopping: {rule: dominated}"),
-    "stop_when": (StopWhenSettings, "stop_when: {hypervolume_gain: 0.01, over_trials: 15}"),
+_BLOCKS = {
+    "early_stopping": "early_stopping: {rule: dominated}",
+    "stop_when": "stop_when: {hypervolume_gain: 0.01, over_trials: 15}",
 }
 """The blocks that have settings of their own, and what could be written there."""
 
@@ -160,8 +147,8 @@ def parse_settings(given: Mapping[str, Any]) -> Settings:
         name: _params(value) if name == "params" else to_python(value) for name, value in given.items()
     }
     check_names("hydra.sweeper", values, Settings)
-    for name, (block, example) in _BLOCKS.items():
-        values[name] = parse_block(block, values.get(name), f"hydra.sweeper.{name}", example)
+    for name, example in _BLOCKS.items():
+        values[name] = given_values(values.get(name), f"hydra.sweeper.{name}", example)
     settings = Settings(**values)
     _refuse_what_optuna_calls(settings)
     check_bounds("hydra.sweeper", values, _AT_LEAST, _ABOVE_ZERO)

@@ -23,7 +23,7 @@ from ax_mo.hydra_project.command import Program
 from ax_mo.hydra_project.hydra_node import job_name_of
 from ax_mo.hydra_project.overrides import bare
 from ax_mo.hydra_project.project import Project, all_keys, has_key, reason
-from ax_mo.hydra_project.settings import check_bounds, given_values
+from ax_mo.hydra_project.settings import check_bounds, parse_block
 from ax_mo.optimizer.protocol import OPTIMIZERS, Optimizer, OptimizerOptions
 from ax_mo.optimizer.untried import UntriedPoints
 from ax_mo.search_space.build import BuiltSpace, build_space
@@ -119,9 +119,7 @@ class StudySpec:
     def about(self, stop_reason: StopReason | None = None) -> dict[str, Any]:
         """What the study's readers are told of it."""
         settings = self.settings
-        blocks = {name: given_values(getattr(settings, name)) for name in ("early_stopping", "stop_when")}
-        given = {**vars(settings), **blocks}
-        kept = {name: as_json(given[name]) for name in _TOLD if given[name] is not None}
+        kept = {name: as_json(value) for name in _TOLD if (value := getattr(settings, name)) is not None}
         commands = {"resume": self.resume_line if self.program is None else self.how_to_resume}
         if self.program is not None:
             line = self.program.pareto_command(self.sweep_dir, "NAME")
@@ -201,7 +199,7 @@ def _plan(settings: Settings, arguments: Sequence[str], project: Project, resumi
     built = _built(settings, arguments, project)
     space = built.space
     goals = parse_goals(settings.objectives, settings.direction, settings.constraints, space.keys)
-    early_stopping = parse_early_stopping(given_values(settings.early_stopping), goals)
+    early_stopping = parse_early_stopping(settings.early_stopping, goals)
     _check_sources(settings, project)
     config_metrics(settings.metrics, goals.required).check(space, project)
     parse_trackers(settings.trackers)
@@ -242,11 +240,10 @@ def _plan(settings: Settings, arguments: Sequence[str], project: Project, resumi
 
 
 def _stop_when(settings: Settings) -> StopWhen | None:
-    given = given_values(settings.stop_when)
+    given, where = settings.stop_when, "hydra.sweeper.stop_when"
     if not given:
         return None
-    stop_when = StopWhen(**given)
-    where = "hydra.sweeper.stop_when"
+    stop_when = parse_block(StopWhen, given, where, "stop_when: {over_trials: 15}")
     if not 0.0 <= stop_when.hypervolume_gain < 1.0:
         raise ConfigError(
             f"{where}.hypervolume_gain must be a share of at least 0 and less than 1, not "

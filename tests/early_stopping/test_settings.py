@@ -33,10 +33,9 @@ def test_rule_alone_is_enough_for_dominated_and_all() -> None:
     assert parsed(rule="all") == EarlyStopping("all")
 
 
-def test_every_setting_is_read() -> None:
+def test_every_setting_of_all_rules_is_read() -> None:
     settings = parsed(
         rule="dominated",
-        k=2,
         min_steps=4,
         min_trials=6,
         patience=7,
@@ -46,7 +45,6 @@ def test_every_setting_is_read() -> None:
     )
     assert settings == EarlyStopping(
         "dominated",
-        k=2,
         min_steps=4,
         min_trials=6,
         patience=7,
@@ -54,20 +52,23 @@ def test_every_setting_is_read() -> None:
         grace_seconds=9.0,
         curves={"val_acc": "acc"},
     )
-    assert parsed(rule="all", percentile=25).percentile == 25.0
 
 
 # The metric that percentile watches
 
 
+def watched(goals: Goals = GOALS, **raw: Any) -> Objective:
+    (metric,) = rule_of(goals, rule="percentile", **raw).watched
+    return metric
+
+
 def test_metric_that_is_an_objective_has_its_direction() -> None:
-    assert parsed(rule="percentile", metric="num_params").metric == Objective("num_params", False)
-    assert parsed(rule="percentile", metric="val_acc", goal="maximize").metric == Objective("val_acc", True)
+    assert watched(metric="num_params") == Objective("num_params", False)
+    assert watched(metric="val_acc", goal="maximize") == Objective("val_acc", True)
 
 
 def test_metric_that_is_the_curve_of_an_objective_has_its_direction() -> None:
-    settings = parsed(rule="percentile", metric="acc", curves={"val_acc": "acc"})
-    assert settings.metric == Objective("acc", True)
+    assert watched(metric="acc", curves={"val_acc": "acc"}) == Objective("acc", True)
 
 
 def test_metric_that_is_an_objective_of_another_curve_is_watched_on_that_curve() -> None:
@@ -78,12 +79,11 @@ def test_metric_that_is_an_objective_of_another_curve_is_watched_on_that_curve()
 
 def test_objective_of_the_very_name_comes_before_the_curve_of_another() -> None:
     goals = parse_goals({"a_best": "maximize", "a": "minimize"})
-    rule = rule_of(goals, rule="percentile", metric="a", curves={"a_best": "a"})
-    assert rule.settings.metric == Objective("a", False)
+    assert watched(goals, metric="a", curves={"a_best": "a"}) == Objective("a", False)
 
 
 def test_metric_that_is_no_objective_takes_its_direction_from_goal() -> None:
-    assert parsed(rule="percentile", metric="train_loss", goal="minimize").metric == Objective("train_loss", False)
+    assert watched(metric="train_loss", goal="minimize") == Objective("train_loss", False)
 
 
 # Bad values: the message names the key and what to write instead
@@ -95,10 +95,7 @@ def test_metric_that_is_no_objective_takes_its_direction_from_goal() -> None:
         ({"k": 3}, ".rule", "write percentile, all or dominated"),
         ({"rule": "median"}, ".rule", "'median' is not known; there are percentile, all, dominated."),
         ({"rule": "Dominate"}, ".rule", "Did you mean 'dominated'?"),
-        ({"rule": "all", "k": 2}, ".k", "no meaning for rule: all; delete it, or write rule: dominated."),
-        ({"rule": "dominated", "percentile": 20}, ".percentile", "write rule: percentile or all."),
-        ({"rule": "dominated", "metric": "val_acc"}, ".metric", "write rule: percentile."),
-        ({"rule": "all", "goal": "maximize"}, ".goal", "write rule: percentile."),
+        ({"rule": "all", "k": 2}, " with rule: all", "has no setting 'k'."),
         ({"rule": "dominated", "k": 0}, ".k", "at least 1, not 0"),
         ({"rule": "all", "min_steps": 0}, ".min_steps", "at least 1, not 0"),
         ({"rule": "all", "patience": -1}, ".patience", "at least 0, not -1"),
@@ -107,7 +104,9 @@ def test_metric_that_is_no_objective_takes_its_direction_from_goal() -> None:
         ({"rule": "all", "percentile": 100}, ".percentile", "between 0 and 100, not 100"),
         ({"rule": "all", "grace_seconds": -1}, ".grace_seconds", "at least 0, not -1"),
         ({"rule": "all", "curves": {"val_ac": "acc"}}, ".curves", "Did you mean 'val_acc'?"),
-        ({"rule": "percentile"}, ".metric", "for example metric: val_acc"),
+        ({"rule": "percentile"}, ".metric", "is missing: rule: percentile needs it."),
+        ({"rule": "dominated", "k": 1.5}, ".k", "must be a whole number, not 1.5; write early_stopping: {rule: "),
+        ({"rule": "all", "min_steps": "two"}, ".min_steps", "must be a whole number, not 'two'"),
         ({"rule": "percentile", "metric": "val_ac"}, ".metric", "Did you mean 'val_acc'?"),
         ({"rule": "percentile", "metric": "loss"}, ".metric", "say which way is better with"),
         ({"rule": "percentile", "metric": "loss", "goal": "min"}, ".goal", "Did you mean 'minimize'?"),

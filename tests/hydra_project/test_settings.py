@@ -8,25 +8,27 @@ import pytest
 from ax_mo.errors import ConfigError
 from ax_mo.hydra_project.settings import given_values, parse_block
 
+EXAMPLE = "block: {rule: all}"
+
 
 @dataclass
 class Block:
     rule: str | None = None
     share: float | None = None
-    count: int | None = None
-    names: dict[str, str] | None = field(default_factory=dict)
+    count: int = 1
+    names: dict[str, str] = field(default_factory=dict)
 
 
 def parsed(given: Any) -> Block:
-    return parse_block(Block, given, "hydra.sweeper.block", "block: {rule: all}")
+    where = "hydra.sweeper.block"
+    return parse_block(Block, given_values(given, where, EXAMPLE), where, EXAMPLE)
 
 
 def test_values_have_the_types_of_the_block_and_what_is_null_is_not_given() -> None:
     block = parsed({"share": 1, "count": "3", "names": {"a": "b"}})
     assert block == Block(share=1.0, count=3, names={"a": "b"})
-    assert given_values(block) == {"share": 1.0, "count": 3, "names": {"a": "b"}}
-    for nothing in (None, {}, {"rule": None}):
-        assert given_values(parsed(nothing)) == {}
+    for nothing in (None, {}, {"count": None}):
+        assert parsed(nothing) == Block()
 
 
 @pytest.mark.parametrize(
@@ -41,7 +43,7 @@ def test_values_have_the_types_of_the_block_and_what_is_null_is_not_given() -> N
         ({"count": True}, "hydra.sweeper.block.count must be a whole number, not True; write block: {rule: all}."),
         ({"share": "half"}, "hydra.sweeper.block.share must be a number, not 'half'; write block: {rule: all}."),
         ({"rule": ["a"]}, "hydra.sweeper.block.rule must be a text, not ['a']; write block: {rule: all}."),
-        ({"names": "a"}, "hydra.sweeper.block.names "),
+        ({"names": "a"}, "hydra.sweeper.block.names must be a mapping, not 'a'; write block: {rule: all}."),
     ],
 )
 def test_wrong_value_is_named_with_what_could_be_written(given: Any, message: str) -> None:

@@ -67,8 +67,9 @@ def plan() -> MakePlan:
         ("trial_timeout=0", "hydra.sweeper.trial_timeout must be above 0 seconds, not 0.0."),
         ("suggestion_timeout=0", "hydra.sweeper.suggestion_timeout must be above 0 seconds, not 0.0."),
         ("timeout_hours=nan", "hydra.sweeper.timeout_hours must be above 0 hours, not nan."),
-        ("early_stopping={rule: all, kk: 3}", "hydra.sweeper.early_stopping has no setting 'kk'. Did you mean 'k'?"),
-        ("early_stopping.rul=all", "hydra.sweeper.early_stopping has no setting 'rul'. Did you mean 'rule'?"),
+        ("early_stopping=dominated", "hydra.sweeper.early_stopping must be a mapping, not 'dominated'; write early_st"),
+        ("early_stopping={rule: dominated, kk: 3}", "hydra.sweeper.early_stopping with rule: dominated has no setting"),
+        ("early_stopping.rul=all", "hydra.sweeper.early_stopping.rule is missing; write percentile, all or dominated"),
         ("early_stopping.rule=percentile", "hydra.sweeper.early_stopping.metric is missing"),
         (
             "stop_when={over_trial: 3}",
@@ -137,9 +138,10 @@ def test_settings_that_are_null_are_off_or_their_defaults(plan: MakePlan) -> Non
 
 
 def test_part_of_a_block_has_the_defaults_of_the_rest(plan: MakePlan) -> None:
+    stopping = ("rule=all", "curves.loss=l")
     made = plan(
-        X, "hydra.sweeper.stop_when.over_trials=7", "hydra.sweeper.early_stopping={rule: all, curves: {loss: l}}"
+        X, "hydra.sweeper.stop_when.over_trials=7", *(f"hydra.sweeper.early_stopping.{one}" for one in stopping)
     )
     assert made.stop_when is not None and made.early_stopping is not None
     assert (made.stop_when.over_trials, made.stop_when.hypervolume_gain) == (7, 0.01)
-    assert (made.early_stopping.settings.percentile, made.early_stopping.settings.curves) == (50.0, {"loss": "l"})
+    assert (made.early_stopping.settings.min_trials, made.early_stopping.settings.curves) == (5, {"loss": "l"})
