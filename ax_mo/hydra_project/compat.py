@@ -1,13 +1,14 @@
 """Every private name of Hydra and OmegaConf that we use, for want of a public one; a test pins each."""
 
 from argparse import ArgumentParser
+from collections.abc import Sequence
 from typing import Any
 
 from hydra.core.config_loader import ConfigLoader
 from hydra.core.override_parser.types import Override
 from hydra.experimental.callback import Callback
 from hydra.types import HydraContext
-from omegaconf import Container, Node
+from omegaconf import Container, DictConfig, Node, OmegaConf
 
 
 def flags_parser() -> ArgumentParser:
@@ -47,3 +48,13 @@ def written_value(node: Node) -> Any:
 def has_content(node: Node) -> bool:
     """Whether a mapping is there: neither null nor ``???``."""
     return not (node._is_none() or node._is_missing())
+
+
+def note_overrides(config: DictConfig, overrides: Sequence[Override]) -> None:
+    """Have a composed configuration say that it was composed from these overrides of the task, as Hydra notes it."""
+    config.hydra.overrides.task = [override.input_line for override in overrides]
+    job = config.hydra.job
+    if not OmegaConf.is_interpolation(job, "override_dirname"):  # from Hydra 1.4 on, it is made of the overrides
+        names = job.config.override_dirname
+        lines = sorted(str(o.input_line) for o in overrides if o.key_or_group not in names.exclude_keys)
+        job.override_dirname = names.item_sep.join(lines).replace("=", names.kv_sep)

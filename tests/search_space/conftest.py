@@ -7,6 +7,7 @@ from textwrap import dedent
 
 import pytest
 from hydra import initialize_config_dir
+from hydra.core.config_loader import ConfigLoader
 from hydra.core.global_hydra import GlobalHydra
 from hydra.types import RunMode
 from omegaconf import DictConfig
@@ -54,14 +55,20 @@ class Remembering:
 def project_in(
     directory: Path, files: dict[str, str], overrides: Sequence[str], config_name: str = "config"
 ) -> Project:
+    return Project(*loaded(directory, files, overrides, config_name))
+
+
+def loaded(
+    directory: Path, files: dict[str, str], overrides: Sequence[str], config_name: str = "config"
+) -> tuple[ConfigLoader, DictConfig]:
+    """The loader of a project of these files, and the configuration of a sweep in it."""
     for name, text in files.items():
         path = directory / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(dedent(text))
     with initialize_config_dir(str(directory / "conf"), version_base=None):
         loader = GlobalHydra.instance().config_loader()
-    master = loader.load_configuration(config_name, list(overrides), run_mode=RunMode.MULTIRUN)
-    return Project(loader, master)
+    return loader, loader.load_configuration(config_name, list(overrides), run_mode=RunMode.MULTIRUN)
 
 
 @pytest.fixture
