@@ -1,17 +1,23 @@
 """What ends a study before its last trial: failures, time, and a front that no longer moves."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from ax_mo.core.failures import FailurePolicy, TooMany, too_many, uncounted
+from ax_mo.core.objectives import Goals
+from ax_mo.core.pareto import hypervolume, pareto_front, reference_point
 from ax_mo.core.stop_reason import StopKind, StopReason
-from ax_mo.core.trial import Status, Trial
+from ax_mo.core.trial import Key, Status, Trial
 from ax_mo.errors import StudyStopped
 from ax_mo.runner.runner import EndCause
 from ax_mo.sweep.callbacks import Callback
+from ax_mo.sweep.spec import StopWhen
 from ax_mo.sweep.study import Study
-from ax_mo.sweep.termination import StopWhen, gain_is_small, time_is_up
-from ax_mo.sweep.time_limits import TimeLimits
 from ax_mo.terminal import clock
+
+# When the study's time is over, a run may take so many times as long as the longest before it, and so many seconds at
+# least: whatever takes longer hangs.
+_PATIENCE = 2.0
+_LEAST_SECONDS = 30.0
 
 
 class FailureLimit(Callback):
@@ -34,59 +40,80 @@ class FailureLimit(Callback):
         self._judge(study)
 
     def tick(self, study: Study) -> None:
-        if not study.active and not study.wants_more:
-            self._judge(study, at_end=True)
+        if study.is_over:
+            self._judge(study)
         if self._fault is None:
             self._is_told = False
-            return
-        if not study.active:
+        elif not study.active:
             trial = self._fault.trial
             tail = f"{trial.stderr_tail}\n" if trial.stderr_tail else ""
             raise StudyStopped(f"{self._fault.text}\n{tail}Its files: {study.directory(trial)}")
-        if not self._is_told:
+        elif not self._is_told:
             self._is_told = True
             running = len(study.active)
             self._notice(f"{self._fault.text}\nNothing more is started while the {running} running trial(s) end.")
 
-    def _judge(self, study: Study, at_end: bool = False) -> None:
+    def _judge(self, study: Study) -> None:
         ended = study.in_order_of_end()
         before, here = ended[: study.ended_before], ended[study.ended_before :]
         succeeded_before = any(trial.status is not Status.FAILED for trial in before)
-        self._fault = too_many(here, self._policy, at_end, succeeded_before)
+        self._fault = too_many(here, self._policy, study.is_over, succeeded_before)
         study.paused = self._fault is not None
 
 
 class TimeLimit(Callback):
-    """Ends the study when this sweeper has run for its hours, and ``ends_runs`` that have outlasted their time."""
+    """Ends the study when this sweeper has run for its hours, and ``ends_runs`` that have outlasted their time.
 
-    def __init__(self, limits: TimeLimits, notice: Callable[[str], None], ends_runs: bool) -> None:
-        self._limits = limits
-        self._ends_runs = ends_runs
+    ``trial_timeout`` is in seconds from a job's start. A resume has ``timeout_hours`` again: were those of earlier
+    sweepers counted, a study that ended by time could not go on with the command that resumes every other one.
+    """
+
+    def __init__(
+        self,
+        trial_timeout: float | None,
+        timeout_hours: float | None,
+        notice: Callable[[str], None],
+        ends_runs: bool = True,
+    ) -> None:
+        self._trial_timeout = trial_timeout
+        self._timeout_hours = timeout_hours
         self._notice = notice
-        self._ended: set[tuple[int, int | None, int]] = set()
+        self._ends_runs = ends_runs
+        self._told: set[tuple[Key, int]] = set()
 
     def ended(self, study: Study, trial: Trial) -> None:
-        self._stop_when_over(study)
+        self._look(study)
 
     def tick(self, study: Study) -> None:
-        self._stop_when_over(study)
+        self._look(study)
         for key in study.active if self._ends_runs else ():
-            cause = self._limits.exceeded(key, study.times)
-            if cause is None:
-                continue
-            study.request_end(key, cause)
-            attempt = (*key, study.runs[key].attempt)
-            if cause is EndCause.STUDY_TIMEOUT and attempt not in self._ended:
-                self._ended.add(attempt)
+            cause = self._exceeded(study, key)
+            if cause is not None:
+                study.request_end(key, cause)
+            run = study.runs[key]
+            if cause is EndCause.STUDY_TIMEOUT and (key, run.attempt) not in self._told:
+                self._told.add((key, run.attempt))
                 self._notice(
-                    f"timeout_hours are over; trial {study.runs[key].label}, after {clock(study.times.seconds(key))}, "
-                    "is ended, and a resume runs it again."
+                    f"timeout_hours are over; trial {run.label}, after {clock(study.times.seconds(key))}, is ended, "
+                    "and a resume runs it again."
                 )
 
-    def _stop_when_over(self, study: Study) -> None:
-        if study.stop_reason is None and time_is_up(study.times.of_study, self._limits.timeout_hours):
-            over = f"timeout_hours={self._limits.timeout_hours:g} are over"
-            study.stop_reason = StopReason(StopKind.TIMEOUT, over)
+    def _look(self, study: Study) -> None:
+        if study.stop_reason is None and self._is_over(study):
+            study.stop_reason = StopReason(StopKind.TIMEOUT, f"timeout_hours={self._timeout_hours:g} are over")
+
+    def _is_over(self, study: Study) -> bool:
+        return self._timeout_hours is not None and study.times.of_study >= 3600.0 * self._timeout_hours
+
+    def _exceeded(self, study: Study, key: Key) -> EndCause | None:
+        """Which limit the run has outlasted; when the study's time is over, what has not begun will not."""
+        seconds, times = study.times.seconds(key), study.times
+        if self._trial_timeout is not None and seconds > self._trial_timeout:
+            return EndCause.TRIAL_TIMEOUT
+        if self._timeout_hours is None or not self._is_over(study):
+            return None
+        allowed = _PATIENCE * times.longest or 3600.0 * self._timeout_hours  # where none has ended yet
+        return EndCause.STUDY_TIMEOUT if key not in times or seconds > max(_LEAST_SECONDS, allowed) else None
 
 
 class GainLimit(Callback):
@@ -96,13 +123,40 @@ class GainLimit(Callback):
         self._stop_when = stop_when
 
     def started(self, study: Study) -> None:
-        self._stop_when_still(study)
+        self._look(study)
 
     def ended(self, study: Study, trial: Trial) -> None:
-        self._stop_when_still(study)
+        self._look(study)
 
-    def _stop_when_still(self, study: Study) -> None:
-        if study.stop_reason is None:
-            imported = [trial for trial in study.trials.values() if trial.status is Status.IMPORTED]
-            counting = [trial for trial in study.in_order_of_end() if trial.status is not Status.FAILED]
-            study.stop_reason = gain_is_small([*imported, *counting], study.goals, self._stop_when)
+    def _look(self, study: Study) -> None:
+        if study.stop_reason is not None:
+            return
+        imported = [trial for trial in study.trials.values() if trial.is_imported]
+        counting = [trial for trial in study.in_order_of_end() if trial.status is not Status.FAILED]
+        over, most = self._stop_when.over_trials, self._stop_when.hypervolume_gain
+        gain = hypervolume_gain(imported, counting, over, study.goals)
+        if gain is not None and gain <= most:
+            study.stop_reason = StopReason(
+                StopKind.STALL,
+                f"the last {over} trials have enlarged the hypervolume by {100 * gain:.2g} % "
+                f"(stop_when: at most {100 * most:.2g} %)",
+            )
+
+
+def hypervolume_gain(imported: Sequence[Trial], own: Sequence[Trial], over_trials: int, goals: Goals) -> float | None:
+    """By which share the last ``over_trials`` of the study's ``own`` trials have enlarged the hypervolume.
+
+    ``own`` are those that count, in the order in which they ended: completed, and stopped early, which are known not to
+    move the front. ``imported`` ones are there from the start. Without a threshold the reference point moves as worse
+    trials are found, and the hypervolume with it; both hypervolumes are taken with the present one.
+
+    None when there are no trials before the last ones, or none of them is past the reference point: a study that has
+    found nothing yet is not one that has found everything.
+    """
+    if len(own) < over_trials:
+        return None
+    reference = reference_point([*imported, *own], goals)
+    before = hypervolume(pareto_front([*imported, *own[:-over_trials]], goals), goals, reference)
+    if before <= 0.0:
+        return None
+    return hypervolume(pareto_front([*imported, *own], goals), goals, reference) / before - 1.0

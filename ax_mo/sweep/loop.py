@@ -9,9 +9,8 @@ from ax_mo.sweep.callbacks import Callback
 from ax_mo.sweep.interrupts import Interrupts
 from ax_mo.sweep.resume import resume
 from ax_mo.sweep.settle import settle
-from ax_mo.sweep.study import Study
+from ax_mo.sweep.study import Ending, Study
 from ax_mo.sweep.suggestions import Suggestions
-from ax_mo.sweep.termination import Ending
 
 
 @dataclass(frozen=True)
@@ -41,6 +40,7 @@ class Loop:
             for key, cause in study.take_end_requests():
                 runner.end([key], cause)
             runner.wait()
+        study.is_over = True
         self.callbacks.tick(study)
         return Ending.DRAINED if interrupts.count else study.ending
 

@@ -11,8 +11,7 @@ from ax_mo.results.files import PARETO, RESULTS, TRIALS
 from ax_mo.results.promote import Recipes
 from ax_mo.storage.store import differences
 from ax_mo.sweep.spec import StudySpec
-from ax_mo.sweep.study import Study
-from ax_mo.sweep.termination import Ending
+from ax_mo.sweep.study import Ending, Study
 from ax_mo.terminal import Conclusion, StudyProgress
 
 

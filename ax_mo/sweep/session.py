@@ -53,10 +53,8 @@ from ax_mo.sweep.messages import announcement, conclusion, notices
 from ax_mo.sweep.rebuild import open_or_rebuild
 from ax_mo.sweep.resume import refuse_jobs_of_another, remove_leftovers
 from ax_mo.sweep.spec import StudySpec
-from ax_mo.sweep.study import Study
+from ax_mo.sweep.study import Ending, Study
 from ax_mo.sweep.suggestions import Pace, Suggestions
-from ax_mo.sweep.termination import Ending
-from ax_mo.sweep.time_limits import TimeLimits
 from ax_mo.terminal import Screen
 from ax_mo.trackers import StudyEnd, parse_trackers
 from ax_mo.trackers.env import study_tag, trial_environment
@@ -210,13 +208,12 @@ class Session:
         """In the order in which they are told: what ends a study comes before what shows it."""
         settings, plan, notice = self._settings, self._spec.plan, self._screen.notice
         launches = isinstance(self._workers, Launcher)
-        limits = TimeLimits(None if launches else settings.trial_timeout, settings.timeout_hours)
         keys = plan.space.keys
         files = ResultFiles(self._sweep_dir, keys, plan.goals, self._recipes.text)
         assert self._trackers is not None
         found: list[Callback | None] = [
             FailureLimit(FailurePolicy(settings.max_failure_rate, settings.max_same_failures), notice),
-            TimeLimit(limits, notice, ends_runs=not launches),
+            TimeLimit(settings.trial_timeout, settings.timeout_hours, notice, ends_runs=not launches),
             None if plan.stop_when is None else GainLimit(plan.stop_when),
             early_stopping,
             FilesCallback(files, self._dump_runs),

@@ -37,7 +37,6 @@ from ax_mo.storage.dump import rebuild_hint
 from ax_mo.storage.snapshot import about, curve_of
 from ax_mo.storage.store import check_welcome
 from ax_mo.sweep.settings import Settings, ignored_sampler
-from ax_mo.sweep.termination import StopWhen
 from ax_mo.trackers import parse_trackers
 from ax_mo.trial.metric_sources.settings import parse_metric_sources
 from ax_mo.trial.numbers import as_json
@@ -50,6 +49,17 @@ _TOLD = (
     "early_stopping",
     "timeout_hours", "stop_when", "n_startup_trials", "start_from_config", "metrics",
 )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class StopWhen:
+    """The study ends when ``over_trials`` trials have enlarged the hypervolume by ``hypervolume_gain`` or less.
+
+    ``hypervolume_gain`` is a share of the hypervolume before them: 0.01 is 1 %.
+    """
+
+    hypervolume_gain: float = 0.01
+    over_trials: int = 15
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,9 @@
 """A study while it runs: its trials, how each of them changes, and what is still to be done."""
 
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from enum import StrEnum
 from pathlib import Path
 
 from ax_mo.core.failures import in_order_of_end
@@ -17,10 +19,55 @@ from ax_mo.storage.home import Home
 from ax_mo.storage.store import Store
 from ax_mo.sweep.create_trial import DoesNotCompose, TrialCreator, cannot_write
 from ax_mo.sweep.spec import StudySpec
-from ax_mo.sweep.termination import Ending
-from ax_mo.sweep.time_limits import RunTimes
 from ax_mo.trial.metric_sources.differences import ReturnedDifference
 from ax_mo.trial.result import now
+
+
+class Ending(StrEnum):
+    """Why a sweep ended without an error."""
+
+    DONE = "done"
+    EXHAUSTED = "the whole space was tried"
+    DRAINED = "interrupted: the running trials were finished"
+    CANCELLED = "interrupted: the running trials were cancelled"
+    CLOSED = "ended before its last trial"
+
+
+class RunTimes:
+    """Since when jobs run, by a clock that nobody sets. A job that waits for its turn takes no time."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._began = clock()
+        self._since: dict[Key, float] = {}
+        self.longest = 0.0
+        """Seconds that the longest of the ended runs took."""
+
+    @property
+    def of_study(self) -> float:
+        """Seconds since this sweeper began."""
+        return self._clock() - self._began
+
+    def __contains__(self, key: Key) -> bool:
+        """Whether the run's job is known to run."""
+        return key in self._since
+
+    def seconds(self, key: Key) -> float:
+        """How long the run's job has been running; 0 while it waits."""
+        now = self._clock()
+        return now - self._since.get(key, now)
+
+    def begun(self, key: Key, already: float = 0.0) -> None:
+        """The run's job was seen running, and had been for ``already`` seconds."""
+        self._since[key] = self._clock() - already
+
+    def waits(self, key: Key) -> None:
+        """The run's job is not running: it has not begun, or its scheduler has put it in line again."""
+        self._since.pop(key, None)
+
+    def ended(self, key: Key) -> None:
+        self.longest = max(self.longest, self.seconds(key))
+        self.waits(key)
 
 
 class Study:
@@ -55,6 +102,9 @@ class Study:
         """Whether nothing new is started, at least until more is known."""
         self.draining = False
         """Whether nothing new is started under this sweeper, since the user has interrupted it."""
+        self.is_over = False
+        """Whether nothing runs any more and nothing will, since there is nothing left to do."""
+        self._own = sum(not trial.is_imported for trial in self.trials.values())
         self._ready: list[TrialRun] = []
         self._again: list[tuple[TrialRun, bool]] = []
         self._to_end: list[tuple[Key, EndCause]] = []
@@ -67,8 +117,7 @@ class Study:
         """How many trials may still be asked for."""
         if self.exhausted or self.draining or self._starts_nothing:
             return 0
-        counted = sum(not t.is_imported and t.number not in self.uncounted for t in self.trials.values())
-        return max(0, self.spec.settings.n_trials - counted)
+        return max(0, self.spec.settings.n_trials - (self._own - len(self.uncounted)))
 
     @property
     def wants_more(self) -> bool:
@@ -141,6 +190,7 @@ class Study:
         A suggestion that Hydra cannot compose is a failed trial.
         """
         self.check()
+        self._own += 1
         number = max(0, max(self.trials, default=-1) + 1)
         taken = {trial.directory for trial in self.trials.values()}
         try:

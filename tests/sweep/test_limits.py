@@ -9,8 +9,7 @@ from ax_mo.core.trial import Outcome
 from ax_mo.errors import StudyStopped
 from ax_mo.runner.runner import EndCause
 from ax_mo.sweep.limits import FailureLimit, TimeLimit
-from ax_mo.sweep.study import Study
-from ax_mo.sweep.time_limits import RunTimes, TimeLimits
+from ax_mo.sweep.study import RunTimes, Study
 from tests.sweep.running import running, study_of
 
 CUDA_ERROR = Outcome({}, "CUDA error", "CUDA error")
@@ -60,8 +59,15 @@ def test_failure_rate_of_a_short_study_is_judged_at_its_end(tmp_path: Path) -> N
     end(study, limit, 0, CUDA_ERROR)
     limit.tick(study)
     end(study, limit, 1, Outcome({"acc": 0.5}))
+    limit.tick(study)
+    study.is_over = True
     with pytest.raises(StudyStopped, match="1 of 2 trials failed"):
         limit.tick(study)
+
+
+# Time
+
+FIRST, SECOND = (0, None), (1, None)
 
 
 class Clock:
@@ -71,29 +77,76 @@ class Clock:
         return self.now
 
 
+class Timed:
+    """A study of two runs by a clock that is set by hand."""
+
+    def __init__(self, directory: Path, *limits: float | None, ends_runs: bool = True) -> None:
+        self.study = with_runs(directory, 2)
+        self.clock = Clock()
+        self.study.times = RunTimes(self.clock)
+        self.told: list[str] = []
+        self.limit = TimeLimit(*limits, self.told.append, ends_runs)
+
+    def after(self, seconds: float) -> dict[tuple[int, int | None], EndCause]:
+        """The jobs that are told to end when so many seconds more have gone by."""
+        self.clock.now += seconds
+        self.limit.tick(self.study)
+        return dict(self.study.take_end_requests())
+
+
+def test_time_in_a_queue_does_not_count_towards_a_trials_own(tmp_path: Path) -> None:
+    timed = Timed(tmp_path, 60.0, None)
+    assert timed.after(3600.0) == {}
+    timed.study.times.begun(FIRST)
+    assert timed.after(60.0) == {}
+    assert timed.after(1.0) == {FIRST: EndCause.TRIAL_TIMEOUT}
+
+
+def test_time_before_a_resume_counts_and_a_requeue_begins_anew(tmp_path: Path) -> None:
+    timed = Timed(tmp_path, 60.0, None)
+    timed.study.times.begun(FIRST, already=59.0)
+    assert timed.after(2.0) == {FIRST: EndCause.TRIAL_TIMEOUT}
+    timed.study.times.waits(FIRST)
+    assert timed.after(100.0) == {}
+    timed.study.times.begun(FIRST)
+    assert timed.after(1.0) == {}
+
+
 @pytest.mark.parametrize("ends_runs", [True, False])
-def test_time_that_is_up_stops_the_study_and_what_has_not_begun(tmp_path: Path, ends_runs: bool) -> None:
-    clock, told = Clock(), list[str]()
-    study = with_runs(tmp_path, 1)
-    study.times = RunTimes(clock)
-    limit = TimeLimit(TimeLimits(timeout_hours=1.0), told.append, ends_runs)
-    clock.now += 3599.0
-    limit.tick(study)
-    assert study.stop_reason is None and study.remaining_trials == 1
-    clock.now += 1.0
-    limit.tick(study)
-    limit.tick(study)
-    assert str(study.stop_reason) == "timeout_hours=1 are over" and study.remaining_trials == 0
-    requests = [((0, None), EndCause.STUDY_TIMEOUT)] * 2
-    assert list(study.take_end_requests()) == (requests if ends_runs else [])
-    assert len(told) == ends_runs
+def test_when_the_studys_time_is_over_what_has_not_begun_will_not(tmp_path: Path, ends_runs: bool) -> None:
+    timed = Timed(tmp_path, None, 1.0, ends_runs=ends_runs)
+    assert timed.after(3599.0) == {} and timed.study.stop_reason is None
+    timed.study.times.begun(FIRST)
+    ended = {SECOND: EndCause.STUDY_TIMEOUT} if ends_runs else {}
+    assert timed.after(1.0) == timed.after(0.0) == ended
+    assert str(timed.study.stop_reason) == "timeout_hours=1 are over" and timed.study.remaining_trials == 0
+    assert len(timed.told) == ends_runs
+
+
+def test_when_the_studys_time_is_over_a_run_may_take_twice_as_long_as_the_longest(tmp_path: Path) -> None:
+    timed = Timed(tmp_path, None, 1.0)
+    timed.study.times.begun(FIRST)
+    timed.clock.now += 600.0
+    timed.study.times.ended(FIRST)
+    timed.study.leave(FIRST)
+    timed.clock.now += 2990.0
+    timed.study.times.begun(SECOND)
+    assert timed.after(1200.0) == {}
+    assert timed.after(1.0) == {SECOND: EndCause.STUDY_TIMEOUT}
+
+
+def test_where_no_run_has_ended_one_may_take_as_long_as_the_study(tmp_path: Path) -> None:
+    timed = Timed(tmp_path, None, 1.0)
+    timed.clock.now += 1800.0
+    timed.study.leave(SECOND)
+    timed.study.times.begun(FIRST)
+    assert timed.after(3600.0) == {}
+    assert timed.after(1.0) == {FIRST: EndCause.STUDY_TIMEOUT}
 
 
 def test_run_that_was_submitted_just_before_the_time_is_up_is_finished(tmp_path: Path) -> None:
-    clock = Clock()
-    study = study_of(tmp_path, running(0))
-    study.times = RunTimes(clock)
-    clock.now += 3600.0
-    study.submitted((0, None), "local_cwd://ax_mo/x", waits=False)
-    TimeLimit(TimeLimits(timeout_hours=1.0), lambda _: None, ends_runs=True).tick(study)
-    assert list(study.take_end_requests()) == []
+    timed = Timed(tmp_path, None, 1.0)
+    timed.clock.now += 3600.0
+    for key in (FIRST, SECOND):
+        timed.study.submitted(key, "local_cwd://ax_mo/x", waits=False)
+    assert timed.after(0.0) == {}
