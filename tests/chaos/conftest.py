@@ -17,6 +17,7 @@ from typing import Any
 
 import pytest
 
+from tests.chaos.soundness import assert_sound
 from tests.chaos.study import Study
 
 FULL = bool(os.environ.get("AX_MO_TEST_CHAOS"))
@@ -31,6 +32,22 @@ def make_study(tmp_path: Path) -> Callable[..., Study]:
         directory.mkdir()
         made.append(Study(directory, **given))
         return made[-1]
+
+    return make
+
+
+@pytest.fixture(scope="module")
+def undisturbed_of(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Study]:
+    """The study of a kind to which nothing is done; its steps, and those of its trial 0, were counted."""
+    made: dict[str, Study] = {}
+
+    def make(**given: Any) -> Study:
+        if str(given) not in made:
+            study = made[str(given)] = Study(tmp_path_factory.mktemp("undisturbed"), **given)
+            ended = study.fork(fault={}, **study.fault_of_a_trial({})).finish()
+            assert ended.returncode == 0, ended.output
+            assert_sound(study)
+        return made[str(given)]
 
     return make
 

@@ -1,6 +1,8 @@
 """A study of the suite: how its sweeper is started, in a process of its own or forked from the fork server."""
 
 import contextlib
+import json
+import os
 import subprocess
 import sys
 import uuid
@@ -9,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tests.support.fork_server import Forked, fork
+from tests.support.fork_server import FAULTS, Forked, fork
 from tests.support.sweeps import ROOT, Finished, environment
 
 TASK = ROOT / "tests" / "apps" / "chaos" / "task.py"
@@ -50,10 +52,9 @@ class Study:
     def journal(self) -> Path:
         return self.directory / "journal"
 
-    @property
-    def steps(self) -> Path:
+    def steps(self, of_trial: bool = False) -> Path:
         """Where an injected fault counts the steps of the process it was meant for."""
-        return self.directory / "steps"
+        return self.directory / ("steps of a trial" if of_trial else "steps")
 
     def argv(self, *more: str) -> list[str]:
         return [
@@ -71,7 +72,7 @@ class Study:
     ) -> "Sweeper":
         self.outputs += 1
         output = self.directory / f"output-{self.outputs}"
-        fault = None if fault is None else {"log": str(self.steps), **fault}
+        fault = None if fault is None else {"log": str(self.steps()), **fault}
         given = {"fault": fault, "descriptors": descriptors}
         return Sweeper(fork(self.argv(*more), self.directory, self.env(**extra), output, **given), output)
 
@@ -108,5 +109,12 @@ class Study:
                 found.append(Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode())
         return found
 
-    def taken_steps(self) -> list[str]:
-        return self.steps.read_text().splitlines() if self.steps.exists() else []
+    def fault_of_a_trial(self, fault: Mapping[str, Any]) -> dict[str, str]:
+        """The environment in which the process of trial 0 suffers the fault."""
+        path = os.pathsep.join(filter(None, [str(FAULTS), os.environ.get("PYTHONPATH")]))
+        told = {"trial": 0, "log": str(self.steps(of_trial=True)), **fault}
+        return {"PYTHONPATH": path, "AX_MO_CHAOS": json.dumps(told)}
+
+    def taken_steps(self, of_trial: bool = False) -> list[str]:
+        steps = self.steps(of_trial)
+        return steps.read_text().splitlines() if steps.exists() else []

@@ -18,7 +18,7 @@ from ax_mo.sweep.rebuild import open_or_rebuild
 from tests.support.sweeps import Sweep
 from tests.support.waiting import wait_until
 
-COUNT = 500 if os.environ.get("AX_MO_TEST_CHAOS") else 25
+COUNT = 500 if os.environ.get("AX_MO_TEST_CHAOS") else 10
 PAGE = 4096
 SPACE = ("hydra.sweeper.method=random_search", "hydra.sweeper.seed=1", "x=interval(0,1)", "y=interval(0,1)")
 MIXED = (
@@ -29,9 +29,9 @@ MIXED = (
 
 @pytest.fixture(scope="module")
 def ended(tmp_path_factory: pytest.TempPathFactory) -> Sweep:
-    """A sweep of 12 trials, of which some failed in several ways."""
+    """A sweep of 6 trials, of which some failed in several ways."""
     sweep = Sweep(tmp_path_factory.mktemp("ended"))
-    done = sweep.run(*MIXED, "hydra.sweeper.n_trials=12")
+    done = sweep.run(*MIXED, "hydra.sweeper.n_trials=6")
     assert done.returncode == 0, done.output
     return sweep
 
@@ -115,7 +115,7 @@ def test_damaged_database_is_found_out_and_made_anew(copy: Sweep, seed: int) -> 
     assert told(resumed(copy.dir, before, notices)) == told(before), how
     assert bool(list(copy.dir.glob("study.db.old*"))) == bool(notices), how
     for line in notices:
-        assert "It was made anew from study.json: 12 runs" in line
+        assert "It was made anew from study.json: 6 runs" in line
         assert "What was there is kept as study.db.old1." in line
 
 
@@ -123,32 +123,32 @@ def test_resume_makes_a_damaged_database_anew_and_goes_on(copy: Sweep) -> None:
     before = read_snapshot(copy.dir)
     damaged = b"\0" * 5000
     (copy.dir / "study.db").write_bytes(damaged)
-    done = copy.run(*MIXED, "hydra.sweeper.n_trials=13")
+    done = copy.run(*MIXED, "hydra.sweeper.n_trials=7")
     assert done.returncode == 0, done.output
     assert done.output.count("study.db cannot be used: file is not a database. It was made anew") == 1
-    assert "12 runs" in done.output and "kept as study.db.old1" in done.output
-    assert "resuming after 12 ended trials" in done.output
+    assert "6 runs" in done.output and "kept as study.db.old1" in done.output
+    assert "resuming after 6 ended trials" in done.output
     assert (copy.dir / "study.db.old1").read_bytes() == damaged
     after = read_snapshot(copy.dir)
-    assert [(t.number, t.status, t.point, t.metrics) for t in after.trials[:12]] == [
+    assert [(t.number, t.status, t.point, t.metrics) for t in after.trials[:6]] == [
         (t.number, t.status, t.point, t.metrics) for t in before.trials
     ]
-    assert len(after.trials) == 13
+    assert len(after.trials) == 7
 
 
 def test_emptied_database_is_not_taken_for_a_new_study(copy: Sweep) -> None:
     (copy.dir / "study.db").write_bytes(b"")
-    done = copy.run(*MIXED, "hydra.sweeper.n_trials=12")
+    done = copy.run(*MIXED, "hydra.sweeper.n_trials=6")
     assert done.returncode == 0, done.output
     assert "is damaged: it has no table ax_mo_study. It was made anew" in done.output
-    assert len(read_snapshot(copy.dir).trials) == 12
+    assert len(read_snapshot(copy.dir).trials) == 6
 
 
 def test_what_is_damaged_beyond_repair_is_left_as_it_is(copy: Sweep) -> None:
     (copy.dir / "study.db").write_bytes(b"nothing" * 1000)
     (copy.dir / "study.json").write_text("{")
     files = {path.name for path in copy.dir.iterdir()}
-    done = copy.run(*MIXED, "hydra.sweeper.n_trials=12")
+    done = copy.run(*MIXED, "hydra.sweeper.n_trials=6")
     assert done.returncode == 1
     assert "file is not a database" in done.output and "It cannot be rebuilt" in done.output
     assert (copy.dir / "study.db").read_bytes() == b"nothing" * 1000

@@ -11,7 +11,7 @@ import pytest
 from tests.chaos.conftest import FULL, Tell
 from tests.chaos.soundness import assert_nothing_runs, assert_sound, points
 from tests.chaos.study import Study
-from tests.chaos.test_crash_points import RANDOM, check_points, environment, trial_steps
+from tests.chaos.test_crash_points import RANDOM, check_points
 from tests.support.sweeps import Finished
 
 MakeStudy = Callable[..., Study]
@@ -36,23 +36,22 @@ def assert_clear(ended: Finished) -> None:
     ],
 )
 @pytest.mark.timeout(3600)
-def test_disk_fails_at_every_step(what: str, lasting: bool, make_study: MakeStudy, survived: Tell) -> None:
-    undisturbed = make_study()
-    assert undisturbed.fork(fault={}).finish().returncode == 0
+def test_disk_fails_at_every_step(
+    what: str, lasting: bool, make_study: MakeStudy, undisturbed_of: MakeStudy, survived: Tell
+) -> None:
+    undisturbed = undisturbed_of()
     steps = undisturbed.taken_steps()
-    if not FULL:
-        steps = steps[:: len(steps) // 4]
     studies = [make_study() for _ in steps]
 
-    def check(index: int) -> None:
-        study, number = studies[index - 1], int(steps[index - 1].split()[0])
+    def check(number: int) -> None:
+        study = studies[number - 1]
         fault = {"at": number, "what": what, "lasting": lasting}
         assert_clear(study.fork(PATIENCE, fault=fault).finish())
         study.resume()
         assert_sound(study)
         assert points(study) == points(undisturbed)
 
-    times = check_points(check, steps)
+    times = check_points(check, steps, [len(steps) // 3, len(steps) // 2])
     how = "from each durable step on" if lasting else "at each durable step"
     survived(f"{what}, sweeper, 1 worker", f"raised {how}", times)
 
@@ -60,22 +59,23 @@ def test_disk_fails_at_every_step(what: str, lasting: bool, make_study: MakeStud
 @pytest.mark.parametrize("lasting", [False, True])
 @pytest.mark.skipif(not FULL, reason="make test-chaos")
 @pytest.mark.timeout(3600)
-def test_disk_fails_under_a_trial(lasting: bool, make_study: MakeStudy, survived: Tell) -> None:
+def test_disk_fails_under_a_trial(
+    lasting: bool, make_study: MakeStudy, undisturbed_of: MakeStudy, survived: Tell
+) -> None:
     """The trial has failed with the reason, or does not need what it could not write; the study goes on."""
-    undisturbed = make_study()
-    steps = trial_steps(undisturbed)
+    steps = undisturbed_of().taken_steps(of_trial=True)
     studies = [make_study(overrides=(*RANDOM, "hydra.sweeper.max_failure_rate=1.0")) for _ in steps]
 
     def check(number: int) -> None:
         study = studies[number - 1]
         fault = {"at": number, "what": "EIO", "lasting": lasting}
-        ended = study.fork(**environment(study, fault)).finish()
+        ended = study.fork(**study.fault_of_a_trial(fault)).finish()
         assert ended.returncode == 0, ended.output
         failed = failures(study)
         assert set(failed) <= {0} and all(failed.values())
         assert_sound(study, failed=failed)
 
-    times = check_points(check, steps)
+    times = check_points(check, steps, ())
     how = "from each step of the trial on" if lasting else "at each step of the trial"
     survived("EIO, trial, 1 worker", f"raised {how}", times)
 
@@ -104,7 +104,7 @@ def test_disk_that_is_full_at_any_size(
     make_study: MakeStudy, small_disk: Callable[[Path, int], None], survived: Tell
 ) -> None:
     """Trials find the disk full as well: those that cannot leave a result have failed."""
-    sizes = range(8, 260, 8) if FULL else range(16, 260, 100)
+    sizes = range(8, 260, 8) if FULL else [116]
     for size in sizes:
         study = make_study(
             n_trials=3, overrides=("hydra.sweeper.method=random_search", "hydra.sweeper.max_failure_rate=1.0")
@@ -128,7 +128,7 @@ def failures(study: Study) -> dict[int, str]:
 @pytest.mark.timeout(3600)
 def test_file_descriptors_run_out(make_study: MakeStudy, survived: Tell) -> None:
     """From 9 to 12 it is the shell of each trial that has too few: all trials fail, with its words."""
-    too_few, enough = (range(4, 9), range(13, 24)) if FULL else (range(5, 8, 2), range(13, 14))
+    too_few, enough = (range(4, 9), range(13, 24)) if FULL else (range(6, 7), range(13, 14))
     for limit in (*too_few, *enough):
         study = make_study(n_jobs=2, n_trials=3)
         ended = study.fork(PATIENCE, descriptors=limit).finish()
