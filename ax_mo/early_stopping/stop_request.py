@@ -6,7 +6,7 @@ from pathlib import Path
 
 from ax_mo.core.trial import Outcome, TrialRun
 from ax_mo.trial.files import CURVE, LIGHTNING, STOP, STOPPED, read_json, write_json
-from ax_mo.trial.metric_sources.gather import partial_metrics
+from ax_mo.trial.metric_sources.precedence import partial_metrics
 from ax_mo.trial.untrusted import measured
 
 

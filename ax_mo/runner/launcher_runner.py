@@ -17,7 +17,8 @@ from ax_mo.runner.job import JobSpec, JobState, Phase
 from ax_mo.runner.outcome import destroyed_directory, has_result
 from ax_mo.runner.runner import Cancelled, EndCause, JobChange
 from ax_mo.trial.files import RESULT, SPEC, STOP, read_json, write_json
-from ax_mo.trial.result import now, recorded_result
+from ax_mo.trial.recorder import recorded_result
+from ax_mo.trial.result import now
 
 _RETURNED = JobState(Phase.ENDED, 0)
 _DIED = JobState(Phase.ENDED, message="the sweep's own process died while it ran this trial, twice")

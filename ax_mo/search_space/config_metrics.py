@@ -13,8 +13,8 @@ from ax_mo.errors import ConfigError, closest
 from ax_mo.hydra_project.project import Project, all_keys, has_key, reason
 from ax_mo.search_space.sample import covering_points
 from ax_mo.search_space.space import SearchSpace
-from ax_mo.trial.metric_sources.config import ConfigValue
 from ax_mo.trial.metric_sources.settings import parse_metric_sources
+from ax_mo.trial.metric_sources.values import ConfigValue
 
 
 @dataclass(frozen=True)

@@ -18,8 +18,8 @@ import json
 import math
 import os
 from bisect import bisect_right
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeGuard
 
@@ -91,31 +91,18 @@ class Curve:
 class LearningCurve:
     """The points that count, in the order they came, and how many points or values were dropped."""
 
-    points: tuple[CurvePoint, ...] = ()
-    dropped: int = 0
+    points: tuple[CurvePoint, ...]
+    curves: dict[str, Curve]
+    dropped: int
 
     @property
-    def curves(self) -> dict[str, Curve]:
-        """Each metric's curve."""
-        curves: dict[str, Curve] = {}
-        for point in self.points:
-            for name, value in point.metrics.items():
-                curve = curves.setdefault(name, Curve([], []))
-                curve.steps.append(point.step)
-                curve.values.append(value)
-        return curves
-
-    def reported(self) -> "LearningCurve":
-        """The points of ``report()`` alone."""
-        return LearningCurve(tuple(point for point in self.points if point.fit is None))
-
-    def logged(self) -> "LearningCurve":
-        """The points of Lightning alone."""
-        return LearningCurve(tuple(point for point in self.points if point.fit is not None))
+    def reported(self) -> set[str]:
+        """The metrics whose curves are those of ``report()``; the others' are Lightning's."""
+        return {name for point in self.points if point.fit is None for name in point.metrics}
 
     def last(self) -> dict[str, float]:
         """Each metric's last value."""
-        return {name: value for point in self.points for name, value in point.metrics.items()}
+        return {name: curve.values[-1] for name, curve in self.curves.items()}
 
 
 def append(path: Path, step: int, time: float, metrics: Mapping[str, Any], fit: int | None = None) -> None:
@@ -140,18 +127,20 @@ class CurveReader:
 
     ``curves`` are the metrics', without what later fits have replaced; a curve grows at its end, and a later fit begins
     another. ``step`` is that of the last point, None before the first. ``dropped`` counts the points, and the single
-    values of points that were kept, that are not part of the curve.
+    values of points that were kept, that are not part of the curve. Fits after ``last_fit`` are left out.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, last_fit: float = math.inf) -> None:
         self._path = path
+        self._last_fit = last_fit
         self._forget()
 
     def _forget(self) -> None:
         self.dropped = 0
         self.step: int | None = None
         self.curves: dict[str, Curve] = {}
-        self._orders: dict[str, float] = {}
+        self.orders: dict[str, float] = {}
+        """The order of the points that each metric's curve has."""
         self._offset = 0
         self._in_long_line = False
 
@@ -192,14 +181,16 @@ class CurveReader:
             self.dropped += 1
             return None
         point, unusable = parsed
+        if point.fit is not None and point.fit > self._last_fit:
+            return None
         kept: dict[str, float] = {}
         late = 0
         for name, value in point.metrics.items():
-            order = self._orders.get(name)
+            order = self.orders.get(name)
             if order is None or point.order > order:
                 self.curves.pop(name, None)  # the order of the names is that of their curves' first points
                 self.curves[name] = Curve([], [])
-                self._orders[name] = point.order
+                self.orders[name] = point.order
             elif point.order < order:  # of an earlier fit
                 continue
             elif point.step <= self.curves[name].steps[-1]:
@@ -218,12 +209,14 @@ class CurveReader:
 
 def read_curve(directory: Path) -> LearningCurve:
     """The whole curve of the trial in ``directory``; empty where there is none."""
-    reader = CurveReader(directory / CURVE)
-    points = reader.new_points()
     last = (read_json(directory / LIGHTNING) or {}).get("last")
-    if _is_integer(last):
-        points = [point for point in points if point.fit is None or point.fit <= last]
-    return LearningCurve(tuple(_counting(points)), reader.dropped)
+    reader = CurveReader(directory / CURVE, last if _is_integer(last) else math.inf)
+    points = [
+        replace(point, metrics=metrics)
+        for point in reader.new_points()
+        if (metrics := {name: of for name, of in point.metrics.items() if point.order == reader.orders[name]})
+    ]
+    return LearningCurve(tuple(points), reader.curves, reader.dropped)
 
 
 def _parse(line: bytes) -> tuple[CurvePoint, int] | None:
@@ -240,19 +233,6 @@ def _parse(line: bytes) -> tuple[CurvePoint, int] | None:
     numbers = ((storable_name(name), measured(value)) for name, value in metrics.items())
     values = {name: number for name, number in numbers if number is not None}
     return CurvePoint(step, float(measured(time) or 0.0), values, fit), len(metrics) - len(values)
-
-
-def _counting(points: Sequence[CurvePoint]) -> list[CurvePoint]:
-    """The points without what later fits have replaced."""
-    highest: dict[str, float] = {}
-    for point in points:
-        highest.update(dict.fromkeys(point.metrics, point.order))
-    counting: list[CurvePoint] = []
-    for point in points:
-        metrics = {name: value for name, value in point.metrics.items() if highest[name] == point.order}
-        if metrics:
-            counting.append(CurvePoint(point.step, point.time, metrics, point.fit))
-    return counting
 
 
 def _is_integer(value: Any) -> TypeGuard[int]:

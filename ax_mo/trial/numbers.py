@@ -52,6 +52,11 @@ def as_json(value: Any) -> Any:
     return number if math.isfinite(number) else str(number)
 
 
+def from_json(value: Any) -> Any:
+    """A value of our own files, with the numbers again that ``as_json`` has written as texts."""
+    return float(value) if value in ("nan", "inf", "-inf") else value
+
+
 def finite_number(entry: Any) -> float | None:
     """The finite number that an entry of a document is, or whose text it is; else None."""
     if isinstance(entry, str):

@@ -1,20 +1,35 @@
-"""The Hydra callback that a sweep injects into each of its trials: it records what the trial gave."""
+"""The Hydra callback that a sweep injects into each of its trials: it writes what the trial gave, ``result.json``."""
 
+import json
 import logging
 import os
+import sys
+import traceback
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from hydra.experimental.callback import Callback
 
 from ax_mo.trial import current
-from ax_mo.trial.files import CURVE, LIGHTNING, RESULT, SPEC, read_json, remove, write_json
-from ax_mo.trial.result import now, recorded_result
+from ax_mo.trial.files import CURVE, LIGHTNING, RESULT, SCHEMA, SPEC, read_json, remove, write_json
+from ax_mo.trial.metric_sources.differences import describe_differences
+from ax_mo.trial.metric_sources.precedence import choose_metrics
+from ax_mo.trial.metric_sources.source import MetricError, TrialOutput
+from ax_mo.trial.numbers import as_json
+from ax_mo.trial.result import now
+from ax_mo.trial.untrusted import MOST_BYTES, is_too_deep, storable, storable_name
 from ax_mo.trial.watches import Heartbeat, MemoryWatch, peak_of_gpu
 
 log = logging.getLogger("ax_mo")
 
 _MIB = 2**20
+_LONGEST_MESSAGE = 10_000
+_LONGEST_ENTRY = 4000
+"""Of a traceback: a line of code or a message."""
+_LONGEST_TRACEBACK = 40_000
 
 
 class ResultRecorder(Callback):
@@ -42,21 +57,23 @@ class ResultRecorder(Callback):
         self._started = now()
         self._leave()  # the job before, in the same process, may have ended by sys.exit()
         directory = Path(str(config.hydra.runtime.output_dir))
-        finished = _is_finished(directory)
-        failed_before = finished and _is_queued_again() and _has_failed(directory)
-        self._records = not finished or failed_before
+        spec, result = read_json(directory / SPEC), read_json(directory / RESULT)
+        if spec is None:
+            return  # a run that is no trial, such as one of a promoted config
+        has_result = result is not None and all(result.get(name) == spec.get(name) for name in ("trial", "attempt"))
+        failed_before = has_result and _is_queued_again() and (result or {}).get("status") == "failed"
+        self._records = not has_result or failed_before
         if not self._records:
             log.warning("This trial has its result; what this run of it gives is not recorded.")
-        elif (directory / SPEC).exists():
-            spec = read_json(directory / SPEC) or {}
-            self._attempt = spec.get("attempt")
-            current.enter(directory, spec.get("env") if self._gives_environment else None)
-            if current.rank() == 0:
-                self._heartbeat = Heartbeat(directory)
-                self._memory = MemoryWatch(shares_process=self._gives_environment)
-                if failed_before:
-                    for name in (RESULT, CURVE, LIGHTNING):
-                        remove(directory / name)
+            return
+        self._attempt = spec.get("attempt")
+        current.enter(directory, spec.get("env") if self._gives_environment else None)
+        if current.rank() == 0:
+            self._heartbeat = Heartbeat(directory)
+            self._memory = MemoryWatch(shares_process=self._gives_environment)
+            if failed_before:
+                for name in (RESULT, CURVE, LIGHTNING):
+                    remove(directory / name)
 
     def on_job_end(self, config: Any, job_return: Any, **_: Any) -> None:
         try:
@@ -105,19 +122,97 @@ class ResultRecorder(Callback):
         return costs
 
 
-def _is_finished(directory: Path) -> bool:
-    """Whether the trial's attempt has left its result before this run of it."""
-    spec, result = read_json(directory / SPEC), read_json(directory / RESULT)
-    if spec is None or result is None:
-        return False
-    return all(result.get(name) == spec.get(name) for name in ("trial", "attempt"))
-
-
 def _is_queued_again() -> bool:
     """Whether this process belongs to a Slurm job that has run before: it was preempted, or its node failed."""
     count = os.environ.get("SLURM_RESTART_COUNT", "")
     return count.isdecimal() and int(count) > 0
 
 
-def _has_failed(directory: Path) -> bool:
-    return (read_json(directory / RESULT) or {}).get("status") == "failed"
+def recorded_result(
+    job_return: Any, spec: dict[str, Any], started: str, directory: Path, built_in: Mapping[str, float] | None = None
+) -> dict[str, Any]:
+    """The content of ``result.json`` for a job that has returned or raised and whose files are in ``directory``.
+
+    ``built_in`` are the costs that every trial has, where the job itself is asked.
+    """
+    value = job_return._return_value  # .return_value would raise the job's own exception
+    error: dict[str, str] | None = None
+    metrics: dict[str, float] = {}
+    extra: dict[str, Any] = {}
+    stopped: str | None = None
+    if isinstance(value, BaseException):
+        error = _error_content(value)
+    try:
+        if "objectives" not in spec:  # a job of another sweeper, which wants the value itself
+            if error is None:
+                extra["value"] = as_json(value)
+        else:
+            stopped = current.acknowledged(directory)
+            if error is None or stopped is not None:
+                metrics, extra = _chosen_metrics(value, spec, directory, stopped, built_in)
+    except MetricError as problem:
+        error = error or {"type": "MetricError", "message": storable(str(problem), _LONGEST_MESSAGE), "traceback": ""}
+    except Exception as problem:  # of a value that nobody thought of: Hydra's warning alone would not reach the sweeper
+        error = error or _error_content(problem, "what the task gave cannot be recorded: ")
+    return _within_limits({
+        "schema": SCHEMA,
+        "trial": spec.get("trial"),
+        "attempt": spec.get("attempt"),
+        "status": "failed" if error and stopped is None else "completed",
+        "metrics": metrics,
+        "error": error,
+        "started": started,
+        "ended": now(),
+        **extra,
+        **({} if stopped is None else {"stopped": stopped}),
+    }, spec)  # fmt: skip
+
+
+def _within_limits(result: dict[str, Any], spec: Mapping[str, Any]) -> dict[str, Any]:
+    """The result without what would make it larger or deeper than its reader takes."""
+    text = json.dumps(result, ensure_ascii=False)
+    if len(text.encode("utf-8", "replace")) <= MOST_BYTES * 0.9 and not is_too_deep(text):
+        return result
+    log.warning("What the task gave is too much to be recorded: only the metrics that the study needs are.")
+    metrics = {name: value for name, value in result["metrics"].items() if name in list(spec.get("required", ()))}
+    small = {name: value for name, value in result.items() if name not in ("value", "sources", "differences")}
+    return {**small, "metrics": metrics}
+
+
+def _error_content(error: BaseException, before: str = "") -> dict[str, str]:
+    """Whatever the exception is: its texts may be long, or raise exceptions themselves."""
+    try:
+        message = str(error)
+    except Exception as problem:
+        message = f"(its message cannot be shown: {type(problem).__name__})"
+    try:
+        entries = traceback.format_exception(type(error), error, error.__traceback__)
+    except Exception:
+        entries = []
+    trace = "".join(storable(entry, _LONGEST_ENTRY) for entry in entries)[-_LONGEST_TRACEBACK:]
+    return {
+        "type": storable_name(type(error).__name__),
+        "message": storable(f"{before}{message}", _LONGEST_MESSAGE),
+        "traceback": trace,
+    }
+
+
+def _chosen_metrics(
+    value: Any, spec: dict[str, Any], directory: Path, stopped: str | None, built_in: Mapping[str, float] | None
+) -> tuple[dict[str, float], dict[str, Any]]:
+    """The trial's metrics, and what ``result.json`` says about them. Raises MetricError."""
+    for stream in (sys.stdout, sys.stderr):  # what the task has printed may be where its metrics are
+        with suppress(AttributeError, OSError, ValueError):  # they may be closed, or none
+            stream.flush()
+    trial = TrialOutput(directory, spec, {} if isinstance(value, BaseException) else value)
+    chosen = choose_metrics(trial, spec.get("required", []), stopped is not None, built_in)
+    about: dict[str, Any] = {"sources": chosen.sources}
+    if chosen.unnamed is not None:
+        about["value"] = chosen.unnamed
+    if chosen.differences:
+        log.warning("%s.", describe_differences(chosen.differences))
+        about["differences"] = [as_json(asdict(difference)) for difference in chosen.differences]
+    if dropped := trial.curve.dropped:
+        log.warning("%d points or values of the learning curve were dropped: repeated or not finite.", dropped)
+        about["dropped"] = dropped
+    return {storable_name(name): value for name, value in chosen.metrics.items()}, about

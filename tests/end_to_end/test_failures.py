@@ -12,7 +12,7 @@ MODES = {
     "not_a_number": "the metric 'loss' is not finite: nan",
     "infinite": "the metric 'loss' is not finite: inf",
     "text": "the metric 'loss' is not a number: 'low'",
-    "misspelled": "the metric 'loss' was not returned; returned were: los, size. Did you mean 'los'?",
+    "misspelled": "the metric 'loss' appeared nowhere; seen were returned: los, size. Did you mean 'los'?",
     "nothing": "the task returned nothing",
 }
 

@@ -12,8 +12,8 @@ import ax_mo
 from ax_mo.trial import current
 from ax_mo.trial.costs import ModelSize, recorded_costs, size_of
 from ax_mo.trial.files import LIGHTNING, read_json
-from ax_mo.trial.metric_sources.gather import gather, trial_output
 from ax_mo.trial.metric_sources.precedence import choose_metrics
+from ax_mo.trial.metric_sources.source import TrialOutput
 from tests.trial import lightning_task
 
 
@@ -40,9 +40,9 @@ def test_parameters_are_counted_as_lightnings_are() -> None:
 def test_reported_model_is_a_metric(trial: Path) -> None:
     ax_mo.report_model(torch.nn.Linear(1, 1))
     ax_mo.report_model(model())
-    said = gather(trial_output(trial, {"objectives": ["loss", "num_params"]}, 0.5))
-    assert choose_metrics(said, ["num_params"]).metrics == {"num_params": 8, "num_params_total": 11}
-    assert choose_metrics(said, ["num_params"]).sources["num_params"] == "built-in"
+    chosen = choose_metrics(TrialOutput(trial, {"objectives": ["loss", "num_params"]}, 0.5), ["num_params"])
+    assert chosen.metrics == {"num_params": 8, "num_params_total": 11}
+    assert chosen.sources["num_params"] == "built-in"
 
 
 def test_reported_model_and_a_trainers_record_leave_each_other_alone(trial: Path) -> None:

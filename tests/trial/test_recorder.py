@@ -137,7 +137,7 @@ def test_traceback_shows_the_cause(trial: Path) -> None:
     ("value", "message"),
     [
         ({"acc": float("nan"), "seconds": 1}, "the metric 'acc' is not finite: nan"),
-        ({"acc": 1}, "the metric 'seconds' was not returned; returned were: acc."),
+        ({"acc": 1}, "the metric 'seconds' appeared nowhere; seen were returned: acc."),
         (None, "the task returned nothing"),
     ],
 )

@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from importlib.util import find_spec
 
-from ax_mo.trial.curve import LearningCurve
 from ax_mo.trial.metric_sources.source import MetricSource, NotFound, TrialOutput, checked_name
 from ax_mo.trial.untrusted import measured
 
@@ -41,7 +40,7 @@ class CurveTag(TaggedSeries):
     where = "the curve"
 
     def series(self, trial: TrialOutput) -> Series:
-        return _values(trial.curve)
+        return {name: curve.values for name, curve in trial.curve.curves.items()}
 
 
 class LightningTag(TaggedSeries):
@@ -58,12 +57,9 @@ class LightningTag(TaggedSeries):
         )
 
     def series(self, trial: TrialOutput) -> Series:
-        series = _values(trial.curve.logged())
+        curves = trial.curve.curves.items()
+        series = {name: [*curve.values] for name, curve in curves if name not in trial.curve.reported}
         for name, value in trial.lightning.items():
             if measured(value) is not None:
                 series.setdefault(name, []).append(value)
         return series
-
-
-def _values(curve: LearningCurve) -> dict[str, list[float]]:
-    return {name: of_metric.values for name, of_metric in curve.curves.items()}

@@ -1,18 +1,15 @@
 """Numbers that a task returned and that differ from those that were used, from a source that counts before it."""
 
 import math
-import struct
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any
-
-from ax_mo.trial.numbers import as_json
 
 _CLOSE = 1e-5
 """Relative tolerance: by so much sums in single precision differ when added in another order."""
 _DIGITS = range(3, 8)
 """As many significant digits a rounded number has."""
+_BITS = (8, 11)
+"""Of the significands of bfloat16 and float16."""
 
 
 @dataclass(frozen=True)
@@ -24,9 +21,6 @@ class ReturnedDifference:
     source: str
     returned: float
     """May be no finite number."""
-
-    def as_json(self) -> dict[str, Any]:
-        return {"metric": self.metric, "used": self.used, "source": self.source, "returned": as_json(self.returned)}
 
 
 def same_number(a: float, b: float) -> bool:
@@ -40,17 +34,9 @@ def same_number(a: float, b: float) -> bool:
 
 def _shortened(number: float) -> set[float]:
     """The number rounded to 3 to 7 digits, to float16 and to bfloat16."""
-    if number == 0:
-        return {0.0}
-    first = math.floor(math.log10(abs(number)))
-    found = {round(number, digits - 1 - first) for digits in _DIGITS}
-    with suppress(OverflowError):
-        found.add(struct.unpack("e", struct.pack("e", number))[0])
-    with suppress(OverflowError, struct.error):
-        (bits,) = struct.unpack("I", struct.pack("f", number))
-        upper = bits + 0x7FFF + (bits >> 16 & 1) & 0xFFFF0000  # bfloat16 is the upper half, rounded to even
-        found.add(struct.unpack("f", struct.pack("I", upper))[0])
-    return found - {0.0}
+    significand, exponent = math.frexp(number)
+    binary = {math.ldexp(round(math.ldexp(significand, bits)), exponent - bits) for bits in _BITS}
+    return binary.union(float(f"{number:.{digits}g}") for digits in _DIGITS)
 
 
 _SHOWN = {"lightning": "Lightning", "reported": "ax_mo.report", "returned": "the returned dict", "built-in": "built in"}

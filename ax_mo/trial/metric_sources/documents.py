@@ -26,10 +26,12 @@ class JsonFile(FileSource):
         self.tag = checked_name("key", metric if key is None else key)
         super().__init__(path)
 
-    def read(self, path: Path, name: str, trial: TrialOutput) -> Any:
+    def document(self, path: Path) -> Any:
+        """What the file holds."""
         return parse_json(read_bytes(path, _MOST_OF_JSON), strict=False)
 
-    def find(self, content: Any, name: str) -> FoundInFile:
+    def look_in(self, path: Path, name: str, trial: TrialOutput) -> FoundInFile:
+        content = trial.read_once((type(self), path), lambda: self.document(path))
         rows = content if isinstance(content, list) else [content]
         entries = [value_by_key(content, self.tag)]
         if entries[0] is ABSENT and isinstance(content, list):
@@ -45,33 +47,27 @@ class YamlFile(JsonFile):
 
     example = "results.yaml"
 
-    def read(self, path: Path, name: str, trial: TrialOutput) -> Any:
+    def document(self, path: Path) -> Any:
         import yaml  # Hydra brings it, and most trials have no need of it
 
+        content = read_bytes(path)
         try:
-            return yaml.load(read_bytes(path), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+            return yaml.load(content, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
         except (yaml.YAMLError, ValueError, RecursionError) as error:
-            if isinstance(error, Unusable):
-                raise
             raise Unusable(f"is no YAML: {' '.join(str(error).split()):.200}") from None
 
 
-class JsonLines(FileSource):
+class JsonLines(JsonFile):
     """A ``key`` of the JSON documents that a file has, one a line; ``step_key`` puts them in order."""
 
     example = "logs/*.jsonl"
-    tag: str
 
     def __init__(self, metric: str, *, key: Any = None, path: Any = None, step_key: Any = None) -> None:
-        self.tag = checked_name("key", metric if key is None else key)
-        super().__init__(path)
+        super().__init__(metric, key=key, path=path)
         self._step = None if step_key is None else str(step_key)
 
-    def reading(self) -> tuple[str, str | None]:  # only the metric's own values are kept
-        return self.tag, self._step
-
-    def read(self, path: Path, name: str, trial: TrialOutput) -> FoundInFile:
-        """What is read by lines counts as far as it goes."""
+    def look_in(self, path: Path, name: str, trial: TrialOutput) -> FoundInFile:
+        """What is read by lines counts as far as it goes; of a file of any length, only the metric's own is kept."""
         pairs: list[tuple[float, float]] = []
         names: dict[str, None] = {}
         was_there = False

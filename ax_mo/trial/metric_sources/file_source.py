@@ -22,7 +22,7 @@ class FoundInFile:
 
 
 class FileSource(MetricSource):
-    """``path`` is a glob in the trial's directory. Each file is read once for all metrics that come from it."""
+    """``path`` is a glob in the trial's directory."""
 
     noun = "key"
     """What ``tag`` is."""
@@ -44,28 +44,25 @@ class FileSource(MetricSource):
             )
         self.path = str(PurePosixPath(path))
 
-    def reading(self) -> tuple[object, ...]:
-        """The settings on which it depends what ``read`` returns."""
-        return ()
-
-    def read(self, path: Path, name: str, trial: TrialOutput) -> Any:
-        """What one file holds. ``name`` is what it is called in messages. Raises OSError and Unusable."""
+    def look_in(self, path: Path, name: str, trial: TrialOutput) -> FoundInFile:
+        """What one file has. ``name`` is what it is called in messages. Raises OSError and Unusable."""
         raise NotImplementedError
-
-    def find(self, content: Any, name: str) -> FoundInFile:
-        """The metric in what ``read`` has returned; that itself, where the file was read for this metric alone."""
-        found: FoundInFile = content
-        return found
 
     def nothing_there(self, trial: TrialOutput) -> str:
         """What to say beside what the files have; may be empty."""
         return ""
 
     def values(self, trial: TrialOutput) -> list[float] | NotFound:
-        contents, problems = trial.read_once((type(self), self.path, *self.reading()), lambda: self._read_all(trial))
         others: list[FoundInFile] = []
-        for name, content in reversed(contents.items()):
-            found = self.find(content, name)
+        problems: list[str] = []
+        for path in reversed(trial.files(self.path)):
+            name = path.relative_to(trial.directory).as_posix()
+            try:
+                found = self.look_in(path, name, trial)
+            except (OSError, Unusable) as error:
+                text = str(error) if isinstance(error, Unusable) else f"cannot be read: {error.strerror or error}"
+                problems.append(f"{name} {text.removeprefix(path.name).strip()}")
+                continue
             if found.values:
                 return found.values
             others.append(found)
@@ -78,19 +75,6 @@ class FileSource(MetricSource):
             "; ".join(instead) or what_is_there(trial.directory, self.path),
             tuple(dict.fromkeys(str(name) for other in reversed(others) for name in other.names)),
         )
-
-    def _read_all(self, trial: TrialOutput) -> tuple[dict[str, Any], list[str]]:
-        """The contents, from the oldest file to the newest, and what is wrong with files that cannot be read."""
-        contents: dict[str, Any] = {}
-        problems: list[str] = []
-        for path in trial.files(self.path):
-            name = path.relative_to(trial.directory).as_posix()
-            try:
-                contents[name] = self.read(path, name, trial)
-            except (OSError, Unusable) as error:
-                text = str(error) if isinstance(error, Unusable) else f"cannot be read: {error.strerror or error}"
-                problems.append(f"{name} {text.removeprefix(path.name).strip()}")
-        return contents, problems
 
 
 def first_names(names: tuple[str | int, ...]) -> str:

@@ -3,7 +3,6 @@
 No link is followed, and what could keep its reader waiting or never come to an end is not opened.
 """
 
-import difflib
 import logging
 import os
 import stat
@@ -11,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from fnmatch import fnmatchcase
 from pathlib import Path, PurePosixPath
 
-from ax_mo.trial.files import CURVE, LIGHTNING, OF_AN_ATTEMPT, SPEC, read_json
+from ax_mo.trial.files import COMMAND, OF_AN_ATTEMPT, SPEC, read_json
 from ax_mo.trial.untrusted import open_regular
 
 log = logging.getLogger("ax_mo")
@@ -20,7 +19,7 @@ _MOST_BYTES = 2**30
 """Of a file that is read line by line."""
 _LONGEST_LINE = 2**20
 _MOST_SHOWN = 5
-_OURS = frozenset((SPEC, CURVE, LIGHTNING, *OF_AN_ATTEMPT))
+_OURS = frozenset((SPEC, *OF_AN_ATTEMPT))
 
 
 def trial_files(directory: Path, glob: str) -> list[Path]:
@@ -29,14 +28,9 @@ def trial_files(directory: Path, glob: str) -> list[Path]:
     In ``glob``, a ``*`` stands for any part of one name, and ``**`` for any number of directories.
     """
     since = _modified(directory / SPEC)
-    times = {
-        path: when
-        for path in _below(directory)
-        if _matches(path, directory, glob) and (when := _modified(path)) >= since
-    }
+    times = {path: _modified(path) for path in _below(directory) if _matches(path, directory, glob)}
+    times = {path: when for path, when in times.items() if when >= since and _is_usable(path)}
     newest: dict[Path, float] = {}
-    for path in [path for path in times if not _is_usable(path)]:
-        del times[path]
     for path, when in times.items():
         newest[path.parent] = max(when, newest.get(path.parent, when))
     return sorted(times, key=lambda path: (newest[path.parent], path.parent, times[path]))
@@ -51,7 +45,6 @@ def what_is_there(directory: Path, glob: str) -> str:
     names = [path.relative_to(directory).as_posix() for path in paths]
     wanted = PurePosixPath(glob)
     alike = [name for name in names if fnmatchcase(PurePosixPath(name).name, wanted.name)]
-    alike += difflib.get_close_matches(glob, names, n=_MOST_SHOWN, cutoff=0.6)
     alike += [name for name in names if wanted.suffix and name.endswith(wanted.suffix)]
     if alike:
         return f"there is no such file, but {_listed(list(dict.fromkeys(alike)))}"
@@ -85,8 +78,8 @@ def _below(directory: Path) -> Iterator[Path]:
 
 
 def _is_ours(path: Path, directory: Path) -> bool:
-    parts = path.relative_to(directory).parts
-    return parts[0] in _OURS or parts[0].startswith(".") or parts == ("command.sh",)
+    first, *rest = path.relative_to(directory).parts
+    return first.startswith(".") or (not rest and first in (*_OURS, COMMAND))
 
 
 def _matches(path: Path, directory: Path, glob: str) -> bool:

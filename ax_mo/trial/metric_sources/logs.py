@@ -36,11 +36,8 @@ class LogPattern(FileSource):
             )
         self.tag = pattern
 
-    def reading(self) -> tuple[str | int]:  # only what matches is kept
-        return (self.tag,)
-
-    def read(self, path: Path, name: str, trial: TrialOutput) -> FoundInFile:
-        before = trial.read_once("written_before", lambda: written_before(trial.directory))
+    def look_in(self, path: Path, name: str, trial: TrialOutput) -> FoundInFile:
+        before = written_before(trial.directory)
         find: Callable[[str], list[str]] = re.compile(str(self.tag)).findall
         # A progress bar writes its states on one line; colours are between the words.
         lines = (part for line in file_lines(path, before.get(name, 0)) for part in without_escapes(line).splitlines())

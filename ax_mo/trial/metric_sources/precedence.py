@@ -1,21 +1,28 @@
-"""In which order the sources of a metric count, and what the user is told of one that none of them has.
+"""A trial's metrics: which source of each counts, and what the user is told of one that none has.
 
 The first that has a metric wins: ``report()``, ``hydra.sweeper.metrics``, Lightning's final metrics, a returned dict,
 the costs that every trial has for free. A number that was returned without a name comes after all of those: which
 metric it is goes by its place alone, and many a ``main`` returns one for another purpose.
 """
 
+import logging
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from ax_mo.errors import closest
+from ax_mo.trial.costs import recorded_costs
+from ax_mo.trial.files import SPEC, read_json
 from ax_mo.trial.metric_sources.differences import ReturnedDifference, same_number
-from ax_mo.trial.metric_sources.returned import Returned
-from ax_mo.trial.metric_sources.source import MetricError, NotFound
+from ax_mo.trial.metric_sources.settings import MetricSetting, parse_metric_sources
+from ax_mo.trial.metric_sources.source import MetricError, NotFound, TrialOutput
+from ax_mo.trial.metric_sources.values import Returned, ReturnedValue, by_name
 from ax_mo.trial.numbers import as_number
 from ax_mo.trial.untrusted import LARGEST
+
+log = logging.getLogger("ax_mo")
 
 RETURNED = "returned"
 REPORTED = "reported"
@@ -23,35 +30,8 @@ LIGHTNING = "lightning"
 BUILT_IN = "built-in"
 CURVE = "curve"
 
-_SEEN = {REPORTED: "reported", LIGHTNING: "Lightning", BUILT_IN: "built-in"}
-
-
-@dataclass(frozen=True)
-class Candidates:
-    """Everything that may be a metric of a trial, each as name -> value; values need not be numbers."""
-
-    returned: Returned = field(default_factory=lambda: Returned({}))
-    reported: Mapping[str, Any] = field(default_factory=dict)
-    lightning: Mapping[str, Any] = field(default_factory=dict)
-    named: Mapping[str, tuple[Any, str]] = field(default_factory=dict)
-    """By ``hydra.sweeper.metrics``: value and where it is from."""
-    costs: Mapping[str, Any] = field(default_factory=dict)
-    """Of its model and its training."""
-    built_in: Mapping[str, float] = field(default_factory=dict)
-    """The costs that every trial has."""
-    curve: Mapping[str, float] = field(default_factory=dict)
-    """The last values of the learning curve: all that a trial may have that was stopped early."""
-    not_found: Mapping[str, NotFound] = field(default_factory=dict)
-    """What ``hydra.sweeper.metrics`` names and was not found; it serves the message alone."""
-
-    @property
-    def by_precedence(self) -> list[tuple[str, str, Any]]:
-        """(name, source, value) of all that has a name, the winner of each first."""
-        named = [(name, source, value) for name, (value, source) in self.named.items()]
-        costs = {**self.built_in, **self.costs}
-        groups = [(LIGHTNING, self.lightning), (RETURNED, self.returned.named), (BUILT_IN, costs)]
-        others = [(name, source, value) for source, values in groups for name, value in values.items()]
-        return [*((name, REPORTED, value) for name, value in self.reported.items()), *named, *others]
+_Entry = tuple[str, str, Any]
+"""A metric's name, its source, and its value, which need not be a number."""
 
 
 @dataclass(frozen=True)
@@ -65,91 +45,148 @@ class ChosenMetrics:
     """Where the task returned another number than that which is used for a required metric."""
 
 
-def choose_metrics(candidates: Candidates, required: Sequence[str], stopped: bool = False) -> ChosenMetrics:
-    """The metrics of one trial; raises MetricError if one of ``required`` is missing or not finite.
+def choose_metrics(
+    trial: TrialOutput, required: Sequence[str] = (), stopped: bool = False, built_in: Mapping[str, float] | None = None
+) -> ChosenMetrics:
+    """The metrics of one trial; raises MetricError if one of ``required`` is missing, unreadable or not finite.
 
     A value that is no number at all gives way to the next source's; NaN does not: it is what the project says.
     Whoever was ``stopped`` early need not have them all, and their curve's last values count where there is nothing
-    else.
+    else. ``built_in`` are the costs that every trial has.
     """
-    metrics: dict[str, float] = {}
-    sources: dict[str, str] = {}
-    not_finite: dict[str, Any] = {}
-    no_number: dict[str, Any] = {}
-
-    def take(name: str, source: str, value: Any) -> None:
-        number = as_number(value)
-        if name in metrics or name in not_finite:
-            return
-        if number is None:
-            no_number.setdefault(name, value)
-        elif abs(number) <= LARGEST:
-            metrics[name], sources[name] = number, source
-        else:
-            not_finite[name] = value
-
-    for name, source, value in candidates.by_precedence:
-        take(name, source, value)
-    if stopped:
-        for name, number in candidates.curve.items():
-            if name not in metrics:
-                metrics[name], sources[name] = number, CURVE
-    for name, value in candidates.returned.by_position.items():
-        take(name, RETURNED, value)
-    if not stopped:
-        for name in required:
-            if name in not_finite:
-                what = f"beyond {LARGEST:g}" if math.isfinite(as_number(not_finite[name]) or 0.0) else "not finite"
-                raise MetricError(f"the metric '{name}' is {what}: {not_finite[name]!r:.200}")
-            if name not in metrics and name in no_number:
-                raise MetricError(f"the metric '{name}' is not a number: {no_number[name]!r:.200}")
-        for name in required:
-            if name not in metrics:
-                raise MetricError(_missing(name, candidates, required))
-    unnamed = as_number(candidates.returned.unnamed)
-    if unnamed is not None and not math.isfinite(unnamed):
-        unnamed = None
-    # The metrics of a trial that was stopped are those of some step before its end.
-    differences = () if stopped else tuple(_differences(candidates.returned, metrics, sources, required))
-    return ChosenMetrics(metrics, sources, unnamed, differences)
-
-
-def _differences(
-    returned: Returned, metrics: Mapping[str, float], sources: Mapping[str, str], required: Iterable[str]
-) -> Iterator[ReturnedDifference]:
-    values = {**returned.by_position, **returned.named}
+    required, built_in = () if stopped else required, built_in or {}
+    returned = by_name(trial.returned, trial.spec["objectives"])
+    settings = parse_metric_sources(trial.spec.get("metrics"))
+    sources = [setting.source for setting in settings.values() if isinstance(setting.source, ReturnedValue)]
+    if any(source.key or not isinstance(trial.returned, list | tuple) for source in sources):
+        # Whoever names the number that is returned, or the places of several, has no use for positions.
+        returned = Returned(returned.named, unnamed=returned.unnamed)
+    reported = {name: value for name, value in trial.curve.last().items() if name in trial.curve.reported}
+    configured, not_found = _configured(trial, settings, reported, required)
+    entries = [
+        *_entries(REPORTED, reported),
+        *configured,
+        *_entries(LIGHTNING, trial.lightning),
+        *_entries(RETURNED, returned.named),
+        *_entries(BUILT_IN, {**built_in, **recorded_costs(trial.lightning_record)}),
+        *_entries(CURVE, trial.curve.last() if stopped else {}),
+        *_entries(RETURNED, returned.by_position),
+    ]
+    chosen, unusable = _first_numbers(entries, nan_counts=not stopped)
     for name in required:
-        number = as_number(values.get(name))
-        if number is not None and sources[name] != RETURNED and not same_number(number, metrics[name]):
-            yield ReturnedDifference(name, metrics[name], sources[name], number)
-
-
-def _missing(name: str, candidates: Candidates, required: Sequence[str]) -> str:
-    """Says what was looked for, or every name that was seen, and the closest."""
-    if name in candidates.not_found:
-        looked = candidates.not_found[name]
-        what = f"the {looked.noun} '{looked.tag}'" if looked.tag else f"a {looked.noun}"
-        hint = _hint(looked.tag, looked.names)
-        return f"the metric '{name}': looked for {what} in {looked.where}; {looked.instead}.{hint}"
-    known = {*candidates.returned.named, *candidates.built_in}
-    others = [(source, other) for other, source, _ in candidates.by_precedence if other not in known]
-    problem = candidates.returned.problem
-    if not others:
-        if problem is not None:
-            return f"{problem}\n{_what_to_do(required, candidates.returned.unnamed)}"
-        listed = ", ".join(candidates.returned.names) or "none"
-        hint = _hint(name, [*candidates.returned.names, *candidates.built_in])
-        return f"the metric '{name}' was not returned; returned were: {listed}.{hint}{_OF_COSTS.get(name, '')}"
-    seen: dict[str, list[str]] = {RETURNED: candidates.returned.names} if candidates.returned.names else {}
-    for source, other in others:
-        seen.setdefault(source, []).append(other)
-    listed = "; ".join(
-        f"{_SEEN.get(source, source)}: {', '.join(dict.fromkeys(names))}" for source, names in seen.items()
+        if name not in chosen:
+            if name in unusable:
+                raise MetricError(f"the metric '{name}' is {_why_unusable(unusable[name])}: {unusable[name]!r:.200}")
+            if name in not_found:
+                raise MetricError(f"the metric '{name}': {_what_was_there(not_found[name])}")
+            raise MetricError(_missing(name, required, returned, entries, built_in))
+    unnamed = as_number(returned.unnamed)
+    values = {**returned.by_position, **returned.named}
+    return ChosenMetrics(
+        {name: number for name, (number, _) in chosen.items()},
+        {name: source for name, (_, source) in chosen.items()},
+        unnamed if unnamed is not None and math.isfinite(unnamed) else None,
+        tuple(
+            ReturnedDifference(name, *chosen[name], number)
+            for name in required
+            if (number := as_number(values.get(name))) is not None
+            and chosen[name][1] != RETURNED
+            and not same_number(number, chosen[name][0])
+        ),
     )
-    hint = _hint(name, [*(other for names in seen.values() for other in names), *candidates.built_in])
-    unnamed = f" ({problem})" if problem else ""
-    return f"the metric '{name}' appeared nowhere{unnamed}; seen were {listed}.{hint}{_OF_COSTS.get(name, '')}"
 
+
+def partial_metrics(directory: Path) -> dict[str, float]:
+    """What a trial that ended without its result has left of metrics, as its recorder counts a stopped trial's.
+
+    Never raises: what cannot be read is left out, with a warning.
+    """
+    try:
+        spec = {"objectives": [], **(read_json(directory / SPEC) or {})}
+        return choose_metrics(TrialOutput(directory, spec, {}), stopped=True).metrics
+    except Exception as error:
+        log.warning("The metrics in %s cannot be read: %r", directory, error)
+        return {}
+
+
+def _entries(source: str, values: Mapping[str, Any]) -> list[_Entry]:
+    return [(name, source, value) for name, value in values.items()]
+
+
+def _configured(
+    trial: TrialOutput, settings: Mapping[str, MetricSetting], reported: Collection[str], required: Collection[str]
+) -> tuple[list[_Entry], dict[str, NotFound]]:
+    """What ``hydra.sweeper.metrics`` names, and what of that is not there.
+
+    Raises MetricError where the source of one of ``required`` cannot be read; others are left out then.
+    """
+    entries: list[_Entry] = []
+    not_found: dict[str, NotFound] = {}
+    for name, setting in settings.items():
+        key = f"hydra.sweeper.metrics.{name}"
+        if name in reported:
+            log.warning("%s is not used: the metric of that name is reported. Give it another name.", key)
+            continue
+        try:
+            found = setting.value(trial)
+        except Exception as error:  # files of other programs, while those may still be at work on them
+            if name not in required:
+                log.warning("%s: 'source: %s' cannot be read: %s", key, setting.kind, error)
+                continue
+            if isinstance(error, MetricError):
+                raise
+            raise MetricError(f"{key}: 'source: {setting.kind}' cannot be read: {error!r:.300}") from error
+        if isinstance(found, NotFound):
+            not_found[name] = found
+        else:
+            entries.append((name, setting.kind, found))
+    return entries, not_found
+
+
+def _first_numbers(entries: Iterable[_Entry], nan_counts: bool) -> tuple[dict[str, tuple[float, str]], dict[str, Any]]:
+    """By name, the first number and its source; and the value that keeps a metric from having one."""
+    chosen: dict[str, tuple[float, str]] = {}
+    unusable: dict[str, Any] = {}
+    for name, source, value in entries:
+        if name in chosen or (nan_counts and as_number(unusable.get(name)) is not None):
+            continue
+        number = as_number(value)
+        if number is not None and abs(number) <= LARGEST:
+            chosen[name] = number, source
+        elif number is not None or name not in unusable:
+            unusable[name] = value
+    return chosen, unusable
+
+
+def _why_unusable(value: Any) -> str:
+    number = as_number(value)
+    if number is None:
+        return "not a number"
+    return f"beyond {LARGEST:g}" if math.isfinite(number) else "not finite"
+
+
+def _what_was_there(missed: NotFound) -> str:
+    what = f"the {missed.noun} '{missed.tag}'" if missed.tag else f"a {missed.noun}"
+    return f"looked for {what} in {missed.where}; {missed.instead}.{_hint(missed.tag, missed.names)}"
+
+
+def _missing(
+    name: str, required: Sequence[str], returned: Returned, entries: Iterable[_Entry], built_in: Mapping[str, float]
+) -> str:
+    """Says every name that was seen, and the closest; or what to do where a task has none."""
+    seen: dict[str, list[str]] = {}
+    for other, source, _ in entries:
+        if other not in built_in:
+            seen.setdefault(_SHOWN.get(source, source), []).append(other)
+    if returned.problem and not seen:
+        return f"{returned.problem}\n{_what_to_do(required, returned.unnamed)}"
+    listed = "; ".join(f"{source}: {', '.join(names)}" for source, names in seen.items()) or "none"
+    hint = _hint(name, [*(other for names in seen.values() for other in names), *built_in])
+    problem = f" ({returned.problem})" if returned.problem else ""
+    return f"the metric '{name}' appeared nowhere{problem}; seen were {listed}.{hint}{_OF_COSTS.get(name, '')}"
+
+
+_SHOWN = {LIGHTNING: "Lightning"}
 
 _OF_COSTS = {
     **dict.fromkeys(

@@ -1,9 +1,8 @@
 """``hydra.sweeper.metrics`` as read: for each metric its source, and which of several values is taken."""
 
 import inspect
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import Any
 
 from ax_mo.errors import ConfigError, closest
@@ -13,8 +12,8 @@ from ax_mo.trial.registry import Registry
 SOURCES = Registry(
     "ax_mo.metric_sources",
     {
-        "returned": "ax_mo.trial.metric_sources.returned:ReturnedValue",
-        "config": "ax_mo.trial.metric_sources.config:ConfigValue",
+        "returned": "ax_mo.trial.metric_sources.values:ReturnedValue",
+        "config": "ax_mo.trial.metric_sources.values:ConfigValue",
         "csv": "ax_mo.trial.metric_sources.tables:CsvColumn",
         "json": "ax_mo.trial.metric_sources.documents:JsonFile",
         "jsonl": "ax_mo.trial.metric_sources.documents:JsonLines",
@@ -30,34 +29,23 @@ SOURCES = Registry(
 _KEY = "hydra.sweeper.metrics"
 
 
-class Take(StrEnum):
-    """Which of the values counts."""
-
-    LAST = "last"
-    MIN = "min"
-    MAX = "max"
-
-    def of(self, values: list[float]) -> float:
-        """The one of ``values`` (at least one, in the order they were recorded) that counts."""
-        if self is Take.LAST:
-            return values[-1]
-        return min(values) if self is Take.MIN else max(values)
+_TAKES: Mapping[str, Callable[[list[float]], float]] = {"last": lambda values: values[-1], "min": min, "max": max}
 
 
 @dataclass(frozen=True)
 class MetricSetting:
-    """One entry of ``hydra.sweeper.metrics``. ``kind`` is what ``source:`` says."""
+    """One entry of ``hydra.sweeper.metrics``: ``kind`` is its ``source:``, ``take`` says which of the values counts."""
 
     kind: str
     source: MetricSource
-    take: Take = Take.LAST
+    take: str = "last"
 
     def value(self, trial: TrialOutput) -> float | NotFound:
         """The metric's value, which need not be finite; or what there is instead. Raises what the source raises."""
         found = self.source.values(trial)
         if isinstance(found, NotFound):
             return found
-        return self.take.of(found) if found else NotFound("value", "", f"'source: {self.kind}'", "there is none")
+        return _TAKES[self.take](found) if found else NotFound("value", "", f"'source: {self.kind}'", "there is none")
 
 
 def parse_metric_sources(raw: Any) -> dict[str, MetricSetting]:
@@ -97,18 +85,13 @@ def _parse(key: str, name: str, entry: Any) -> MetricSetting:
     for setting, parameter in settings.items():
         if parameter.default is parameter.empty and setting not in given:
             raise ConfigError(f"{key}.{setting} is missing: 'source: {kind}' needs it.")
-    take = _take(f"{key}.take", given.pop("take", Take.LAST))
+    take = str(given.pop("take", "last"))
+    if take not in _TAKES:
+        hint = closest(take, _TAKES)
+        raise ConfigError(f"{key}.take: {take!r:.100} is not known; choose one of {', '.join(_TAKES)}.{hint}")
     try:
         return MetricSetting(kind, make(name, **given), take)
     except ValueError as error:
         raise ConfigError(f"{key}.{error}") from None
     except Exception as error:  # of somebody else's constructor
         raise ConfigError(f"{key}: 'source: {kind}' does not take this: {type(error).__name__}: {error}") from error
-
-
-def _take(key: str, value: Any) -> Take:
-    try:
-        return Take(value)
-    except ValueError:
-        hint = closest(str(value), list(Take))
-        raise ConfigError(f"{key}: {str(value)!r:.100} is not known; choose one of {', '.join(Take)}.{hint}") from None

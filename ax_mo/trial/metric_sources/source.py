@@ -2,11 +2,14 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeVar
 
-from ax_mo.trial.curve import LearningCurve
+from ax_mo.trial.curve import LearningCurve, read_curve
+from ax_mo.trial.files import LIGHTNING, read_json
 from ax_mo.trial.metric_sources.files import trial_files
+from ax_mo.trial.numbers import from_json
 
 T = TypeVar("T")
 
@@ -39,10 +42,23 @@ class TrialOutput:
     """The content of ``trial.json``."""
     returned: Any = None
     """What the task returned; an empty dict where it raised."""
-    curve: LearningCurve = field(default_factory=LearningCurve)
-    lightning: Mapping[str, float] = field(default_factory=dict)
-    """The final metrics that Lightning logged."""
     _read: dict[object, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
+
+    @cached_property
+    def curve(self) -> LearningCurve:
+        """What the trial reported, and what Lightning logged, step by step."""
+        return read_curve(self.directory)
+
+    @cached_property
+    def lightning_record(self) -> Mapping[str, Any]:
+        """The content of ``lightning.json``."""
+        return read_json(self.directory / LIGHTNING) or {}
+
+    @cached_property
+    def lightning(self) -> Mapping[str, Any]:
+        """The final metrics that Lightning logged."""
+        metrics = self.lightning_record.get("metrics")
+        return {name: from_json(value) for name, value in metrics.items()} if isinstance(metrics, dict) else {}
 
     def files(self, glob: str) -> list[Path]:
         """Files of this attempt below the directory that match ``glob``, of the newest directory last.
@@ -52,17 +68,11 @@ class TrialOutput:
         return trial_files(self.directory, glob)
 
     def read_once(self, key: object, read: Callable[[], T]) -> T:
-        """What ``read`` returns, or the exception it raised, kept under ``key`` for all metrics of the trial."""
+        """What ``read`` returns, kept under ``key`` for all metrics of the trial."""
         if key not in self._read:
-            try:
-                self._read[key] = read(), None
-            except Exception as error:
-                self._read[key] = None, error
-        value, raised = self._read[key]
-        if raised is not None:
-            raise raised
-        found: T = value
-        return found
+            self._read[key] = read()
+        value: T = self._read[key]
+        return value
 
 
 class MetricSource:

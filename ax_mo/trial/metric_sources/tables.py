@@ -2,8 +2,7 @@
 
 import csv
 import logging
-import math
-from array import array
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +12,6 @@ from ax_mo.trial.metric_sources.source import TrialOutput
 from ax_mo.trial.numbers import finite_number, in_order
 
 log = logging.getLogger("ax_mo")
-
-Table = dict[str | int, "array[float]"]
-"""Columns of one length, NaN where a row has no number; a table without a header has numbers for names, from 0."""
 
 
 class CsvColumn(FileSource):
@@ -37,45 +33,40 @@ class CsvColumn(FileSource):
             _check_column("step_column", step_column, header)
         self.tag, self._step, self._header = column, step_column, header
 
-    def reading(self) -> tuple[bool]:
-        return (self._header,)
-
-    def read(self, path: Path, name: str, trial: TrialOutput) -> Table:
-        """A damaged table is read as far as it goes."""
-        table: Table = {}
+    def look_in(self, path: Path, name: str, trial: TrialOutput) -> FoundInFile:
+        """A damaged table counts as far as it goes; one without a header has numbers for names, from 0."""
+        names: list[str | int] = []
+        pairs: list[tuple[float, float]] = []
         reader = csv.reader(file_lines(path))
-        length = 0
         try:
-            names: list[str | int] = [column.strip() for column in next(reader, [])] if self._header else []
-            table.update((column, array("d")) for column in names)
-            for row in reader:
-                for index in range(len(names), 0 if self._header else len(row)):
-                    names.append(index)
-                    table[index] = array("d", [math.nan]) * length
-                length += 1
-                for column, text in zip(names, [*row, *[""] * (len(names) - len(row))], strict=False):
-                    values = table[column]
-                    if len(values) < length:  # of two columns of one name the first counts
-                        found = finite_number(text)
-                        values.append(math.nan if found is None else found)
+            if self._header:
+                names = [column.strip() for column in next(reader, [])]
+            for index, row in enumerate(reader):
+                if not self._header:
+                    names += range(len(names), len(row))
+                step = index if self._step is None else _cell(row, names, self._step)
+                value = _cell(row, names, self.tag)
+                if step is not None and value is not None:
+                    pairs.append((step, value))
         except csv.Error as error:
             log.warning("%s is read up to line %d: %s", path, reader.line_num, error)
-        return table
+        return FoundInFile(in_order(pairs), self._instead(tuple(names), name), tuple(names))
 
-    def find(self, content: Table, name: str) -> FoundInFile:
-        column = content.get(self.tag, ())
-        steps = range(len(column)) if self._step is None else content.get(self._step, ())
-        return FoundInFile(in_order(zip(steps, column, strict=False)), self._instead(content, name), tuple(content))
-
-    def _instead(self, table: Table, name: str) -> str:
+    def _instead(self, names: tuple[str | int, ...], name: str) -> str:
         if not self._header:
             there = {0: "no column", 1: "one column, which is 0"}
-            return f"{name} has {there.get(len(table), f'the columns 0 to {len(table) - 1}')}"
-        if self.tag not in table:
-            return f"{name} has the columns {first_names(tuple(table))}"
-        if self._step is not None and self._step not in table:
-            return f"{name} has no '{self._step}' but the columns {first_names(tuple(table))}"
+            return f"{name} has {there.get(len(names), f'the columns 0 to {len(names) - 1}')}"
+        if self.tag not in names:
+            return f"{name} has the columns {first_names(names)}"
+        if self._step is not None and self._step not in names:
+            return f"{name} has no '{self._step}' but the columns {first_names(names)}"
         return f"that column of {name} has no number"
+
+
+def _cell(row: Sequence[str], names: Sequence[str | int], column: str | int) -> float | None:
+    """The number in the first column of that name; None where there is none."""
+    at = names.index(column) if column in names else len(row)
+    return finite_number(row[at]) if at < len(row) else None
 
 
 def _check_column(setting: str, column: Any, header: bool) -> None:

@@ -1,185 +1,387 @@
-"""One set of metrics from everything that a trial said."""
+"""A trial's metrics, chosen from all that it gave."""
 
+import json
 import math
+import os
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+import torch
+from omegaconf import OmegaConf
 
+from ax_mo.trial.curve import append
+from ax_mo.trial.files import CURVE, LIGHTNING, SPEC, write_json
 from ax_mo.trial.metric_sources.differences import ReturnedDifference, describe_differences
-from ax_mo.trial.metric_sources.precedence import Candidates, ChosenMetrics
-from ax_mo.trial.metric_sources.precedence import choose_metrics as choose
-from ax_mo.trial.metric_sources.returned import by_name
-from ax_mo.trial.metric_sources.source import MetricError, NotFound
+from ax_mo.trial.metric_sources.files import what_is_there
+from ax_mo.trial.metric_sources.precedence import ChosenMetrics, choose_metrics, partial_metrics
+from ax_mo.trial.metric_sources.source import MetricError, TrialOutput
+from ax_mo.trial.numbers import as_json
 
 TWO = ["acc", "size"]
+COSTS = {"trial_seconds": 3.0, "peak_memory_mb": 70.0}
 
 
-def missing(said: Candidates, required: list[str] = TWO) -> str:
+class Given:
+    """A trial's directory, and what its task returned."""
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+
+    def __call__(
+        self,
+        returned: Any = None,
+        objectives: Sequence[str] = TWO,
+        *,
+        reported: Mapping[str, float] | None = None,
+        logged: Mapping[str, float] | None = None,
+        lightning: Mapping[str, float] | None = None,
+        costs: Mapping[str, float] | None = None,
+        metrics: Mapping[str, Any] | None = None,
+    ) -> TrialOutput:
+        """``logged`` are last values of Lightning's curve, ``lightning`` its final ones."""
+        spec = {"trial": 0, "attempt": 1, "objectives": objectives, "required": objectives, "metrics": metrics or {}}
+        write_json(self.directory / SPEC, spec)
+        os.utime(self.directory / SPEC, (1000, 1000))
+        (self.directory / CURVE).unlink(missing_ok=True)
+        for values, fit in ((reported, None), (logged, 1)):
+            if values:
+                append(self.directory / CURVE, 0, 1.0, values, fit)
+        write_json(self.directory / LIGHTNING, {"metrics": as_json(lightning or {}), "costs": costs or {}})
+        return TrialOutput(self.directory, spec, returned)
+
+
+@pytest.fixture
+def given(tmp_path: Path) -> Given:
+    return Given(tmp_path)
+
+
+def missing(trial: TrialOutput, required: Sequence[str] = TWO, **options: Any) -> str:
     with pytest.raises(MetricError) as caught:
-        choose(said, required)
+        choose_metrics(trial, required, **options)
     return str(caught.value)
 
 
-def test_first_source_of_a_name_wins() -> None:
-    everything = {
+# Which source counts
+
+
+def test_first_source_of_a_name_wins(given: Given) -> None:
+    (given.directory / "metrics.csv").write_text("a,b\n1,1\n")
+    everything: dict[str, Any] = {
         "reported": dict.fromkeys("a", 0),
-        "named": dict.fromkeys("ab", (1.0, "csv")),
+        "metrics": dict.fromkeys("ab", "csv"),
+        "logged": dict.fromkeys("abcdefghi", 5),
         "lightning": dict.fromkeys("abc", 2),
         "costs": dict.fromkeys("abcdefgh", 4),
-        "curve": dict.fromkeys("abcdefghi", 5),
     }
-    merged = choose(Candidates(by_name(dict.fromkeys("abcdefg", 3), []), **everything), ["a"])
-    assert merged.metrics == {"a": 0, "b": 1, "c": 2, "d": 3, "e": 3, "f": 3, "g": 3, "h": 4}
-    assert merged.sources == {
+    trial = given(dict.fromkeys("abcdefg", 3), ["a"], **everything)
+    chosen = choose_metrics(trial, ["a"])
+    assert chosen.metrics == {"a": 0, "b": 1, "c": 2, "d": 3, "e": 3, "f": 3, "g": 3, "h": 4}
+    assert chosen.sources == {
         "a": "reported", "b": "csv", "c": "lightning", **dict.fromkeys("defg", "returned"), "h": "built-in",
     }  # fmt: skip
-    assert choose(Candidates(by_name((5, 6), ["h", "i"]), **everything), []).metrics["h"] == 4
+    assert choose_metrics(trial, stopped=True).sources == chosen.sources | {"i": "curve"}
+    by_position = choose_metrics(given((6, 7), ["h", "i"], **everything))
+    assert (by_position.metrics["h"], by_position.metrics["i"]) == (4, 7)
 
 
-def test_own_metric_wins_over_a_built_in_cost() -> None:
-    said = Candidates(by_name({"num_params": 1}, TWO), costs={"num_params": 2, "fit_seconds": 3})
-    assert choose(said, []).metrics == {"num_params": 1, "fit_seconds": 3}
-    assert choose(Candidates(lightning={"num_params": 1}, costs={"num_params": 2}), []).sources == {
-        "num_params": "lightning"
-    }
+@pytest.mark.parametrize(
+    ("value", "unnamed"), [(0.5, 0.5), (math.nan, None), (None, None), ("best.ckpt", None), ((1, 2, 3), None)]
+)
+def test_return_value_without_names_is_no_error_where_the_others_have_all(
+    given: Given, value: Any, unnamed: float | None
+) -> None:
+    chosen = choose_metrics(given(value, lightning={"acc": 0.9}, costs={"size": 7}), TWO)
+    assert chosen == ChosenMetrics({"acc": 0.9, "size": 7}, {"acc": "lightning", "size": "built-in"}, unnamed)
 
 
-@pytest.mark.parametrize(("value", "unnamed"), [(0.5, 0.5), (None, None), ("best.ckpt", None), ((1, 2, 3), None)])
-def test_return_value_without_names_is_no_error_where_the_others_have_all(value: Any, unnamed: float | None) -> None:
-    merged = choose(Candidates(by_name(value, TWO), lightning={"acc": 0.9}, costs={"size": 7}), TWO)
-    assert merged == ChosenMetrics({"acc": 0.9, "size": 7}, {"acc": "lightning", "size": "built-in"}, unnamed)
+def test_tuple_goes_by_position_where_nothing_has_a_name(given: Given) -> None:
+    chosen = choose_metrics(given((0.9, 7), lightning={"acc": 0.9}), TWO)
+    assert chosen == ChosenMetrics({"acc": 0.9, "size": 7}, {"acc": "lightning", "size": "returned"})
 
 
-def test_tuple_goes_by_position_where_nothing_has_a_name() -> None:
-    merged = choose(Candidates(by_name((0.9, 7), TWO), lightning={"acc": 0.9}), TWO)
-    assert merged == ChosenMetrics({"acc": 0.9, "size": 7}, {"acc": "lightning", "size": "returned"})
-
-
-def test_tuple_in_another_order_than_the_objectives_is_caught() -> None:
-    merged = choose(Candidates(by_name((7, 0.9), TWO), lightning={"acc": 0.9}, costs={"size": 7}), TWO)
-    assert (merged.metrics, merged.sources) == ({"acc": 0.9, "size": 7}, {"acc": "lightning", "size": "built-in"})
-    assert merged.differences == (
+def test_tuple_in_another_order_than_the_objectives_is_caught(given: Given) -> None:
+    chosen = choose_metrics(given([7, 0.9], lightning={"acc": 0.9}, costs={"size": 7}), TWO)
+    assert chosen.metrics == {"acc": 0.9, "size": 7}
+    assert chosen.differences == (
         ReturnedDifference("acc", 0.9, "lightning", 7),
         ReturnedDifference("size", 7, "built-in", 0.9),
     )
-    assert describe_differences(merged.differences) == (
+    assert describe_differences(chosen.differences) == (
         "the task returned 7 for 'acc', which is 0.9 (Lightning), and 0.9 for 'size', which is 7 (built in); "
         "those are used. If what it returns is meant, write 'acc: {source: returned}' under hydra.sweeper.metrics"
     )
 
 
-def test_tuple_of_other_things_than_numbers_gives_way() -> None:
-    merged = choose(Candidates(by_name(({"acc": 1}, object()), TWO), lightning={"acc": 0.9, "size": 7}), TWO)
-    assert merged.sources == dict.fromkeys(TWO, "lightning")
+def test_what_is_no_number_gives_way_and_nan_does_not(given: Given) -> None:
+    chosen = choose_metrics(given(({"acc": 1}, object()), lightning={"acc": 0.9, "size": 7}), TWO)
+    assert chosen.sources == dict.fromkeys(TWO, "lightning")
+    trial = given({"acc": 0.9, "size": 1}, lightning={"acc": math.nan})
+    assert missing(trial) == "the metric 'acc' is not finite: nan"
+    assert choose_metrics(trial, ["size"]).metrics == {"size": 1}
+
+
+@pytest.mark.parametrize("value", [0.875, math.nan])
+@pytest.mark.parametrize("source", ["reported", "lightning", "built-in"])
+def test_number_without_a_name_never_replaces_one_that_has_it(given: Given, source: str, value: float) -> None:
+    named: dict[str, Any] = {{"built-in": "costs"}.get(source, source): {"val/loss": 0.25}}
+    chosen = choose_metrics(given(value, ["val/loss"], **named), ["val/loss"])
+    assert (chosen.metrics, chosen.sources) == ({"val/loss": 0.25}, {"val/loss": source})
+    (difference,) = chosen.differences
+    assert (difference.used, difference.source) == (0.25, source)
+    assert difference.returned == pytest.approx(value, nan_ok=True)
+
+
+def test_number_without_a_name_counts_where_nothing_has_one(given: Given) -> None:
+    chosen = choose_metrics(given(0.5, ["loss"], lightning={"val/loss": 0.4}), ["loss"])
+    assert chosen == ChosenMetrics({"val/loss": 0.4, "loss": 0.5}, {"val/loss": "lightning", "loss": "returned"})
+
+
+def test_returned_dict_that_says_otherwise_is_a_difference_in_what_is_required(given: Given) -> None:
+    trial = given({"acc": 0.5, "loss": 2}, lightning={"acc": 0.9, "loss": 1, "size": 1})
+    assert choose_metrics(trial, TWO).differences == (ReturnedDifference("acc", 0.9, "lightning", 0.5),)
+
+
+def test_stopped_trial_has_what_there_is_and_no_differences(given: Given) -> None:
+    chosen = choose_metrics(given(costs={"size": 7}, logged={"acc": 0.4}), [*TWO, "other"], stopped=True)
+    assert chosen == ChosenMetrics({"size": 7, "acc": 0.4}, {"size": "built-in", "acc": "curve"})
+    trial = given(0.5, ["acc"], lightning={"acc": math.nan}, logged={"acc": 0.4})
+    assert choose_metrics(trial, ["acc"], stopped=True).metrics == {"acc": 0.4}
+
+
+# What is returned
 
 
 @pytest.mark.parametrize(
-    ("source", "named"),
-    [("reported", {"reported": {"val/loss": 0.25}}), ("csv", {"named": {"val/loss": (0.25, "csv")}}),
-     ("lightning", {"lightning": {"val/loss": 0.25}}), ("built-in", {"costs": {"val/loss": 0.25}})],
+    ("value", "metrics"),
+    [
+        ({"size": 100, "acc": 0.9, "epochs": 3, 7: 3}, {"size": 100, "acc": 0.9, "epochs": 3, "7": 3}),
+        ({"acc": 1, "size": 2, "name": "run", "curve": [1, 2], "bad": math.nan, "none": None}, {"acc": 1, "size": 2}),
+        (OmegaConf.create({"acc": 0.9, "size": 1}), {"acc": 0.9, "size": 1}),
+        ((0.9, 100), {"acc": 0.9, "size": 100}),
+        ([Decimal("0.5"), torch.tensor(0.5)], {"acc": 0.5, "size": 0.5}),
+    ],
+    ids=["dict", "more than numbers", "OmegaConf", "tuple", "list"],
+)
+def test_returned_values_go_by_name_or_by_place(given: Given, value: Any, metrics: dict[str, float]) -> None:
+    assert choose_metrics(given(value), TWO).metrics == metrics
+
+
+def test_one_number_is_the_only_objective(given: Given) -> None:
+    assert choose_metrics(given(np.float32(0.5), ["acc"]), ["acc"]).metrics == {"acc": 0.5}
+
+
+@pytest.mark.parametrize(
+    ("value", "metrics", "named"),
+    [
+        (0.25, {"error": "returned"}, {"error": 0.25}),
+        ((0.25, 7), {"error": {"source": "returned", "key": 0}, "n": {"source": "returned", "key": 1}},
+         {"error": 0.25, "n": 7}),
+        ({"test": {"error": 0.25}}, {"error": {"source": "returned", "key": "test.error"}}, {"error": 0.25}),
+    ],
 )  # fmt: skip
-def test_number_without_a_name_never_replaces_one_that_has_it(source: str, named: dict[str, Any]) -> None:
-    merged = choose(Candidates(by_name(0.875, ["val/loss"]), **named), ["val/loss"])
-    assert (merged.metrics, merged.sources) == ({"val/loss": 0.25}, {"val/loss": source})
-    assert merged.differences == (ReturnedDifference("val/loss", 0.25, source, 0.875),)
+def test_returned_numbers_have_the_names_that_they_are_given(
+    given: Given, value: Any, metrics: dict[str, Any], named: dict[str, float]
+) -> None:
+    assert choose_metrics(given(value, metrics=metrics)).metrics == named
 
 
-def test_returned_dict_that_says_otherwise_is_a_difference_in_what_is_required() -> None:
-    said = Candidates(by_name({"acc": 0.5, "loss": 2}, TWO), lightning={"acc": 0.9, "loss": 1, "size": 1})
-    assert choose(said, TWO).differences == (ReturnedDifference("acc", 0.9, "lightning", 0.5),)
+@pytest.mark.parametrize("value", [0.25, [0.25, 7.0], {"acc": 0.25, "size": 7}])
+def test_what_a_notice_advises_makes_what_is_returned_count(given: Given, value: Any) -> None:
+    objectives = ["acc"] if isinstance(value, float) else TWO
+    for metrics, used, differences in (({}, 0.5, 1), ({"acc": "returned"}, 0.25, 0)):
+        trial = given(value, objectives, lightning={"acc": 0.5, "size": 7}, metrics=metrics)
+        chosen = choose_metrics(trial, TWO)
+        assert (chosen.metrics, len(chosen.differences)) == ({"acc": used, "size": 7}, differences)
 
 
-def test_number_without_a_name_counts_where_nothing_has_one() -> None:
-    merged = choose(Candidates(by_name(0.5, ["loss"]), lightning={"val/loss": 0.4}), ["loss"])
-    assert merged == ChosenMetrics({"val/loss": 0.4, "loss": 0.5}, {"val/loss": "lightning", "loss": "returned"})
+# What is missing
 
 
-def test_nan_without_a_name_is_a_difference() -> None:
-    (found,) = choose(Candidates(by_name(math.nan, ["loss"]), lightning={"loss": 0.4}), ["loss"]).differences
-    assert found.used == 0.4 and math.isnan(found.returned)
+@pytest.mark.parametrize(
+    ("value", "problem"),
+    [
+        (math.nan, "not finite: nan"),
+        (np.float32("-inf"), "not finite: "),
+        (10**400, "not finite: 1000"),
+        (-1e101, "beyond 1e+100: -1e+101"),
+        ("0.9", "not a number: '0.9'"),
+        (None, "not a number: None"),
+        (torch.tensor([1.0, 2.0]), "not a number: tensor"),
+    ],
+    ids=repr,
+)
+def test_required_metric_must_be_a_finite_number(given: Given, value: Any, problem: str) -> None:
+    for returned in ({"acc": 1, "size": value}, (1, value)):
+        assert missing(given(returned)).startswith(f"the metric 'size' is {problem}")
 
 
-def test_step_at_which_a_trial_was_stopped_is_no_difference() -> None:
-    said = Candidates(by_name(0.5, ["loss"]), curve={"loss": 0.4})
-    assert choose(said, ["loss"], stopped=True) == ChosenMetrics({"loss": 0.4}, {"loss": "curve"})
+def test_long_value_is_cut_in_the_message(given: Given) -> None:
+    assert len(missing(given({"acc": "x" * 10_000, "size": 1}))) < 300
 
 
-def test_nan_does_not_give_way() -> None:
-    said = Candidates(by_name({"acc": 0.9, "size": 1}, TWO), lightning={"acc": math.nan})
-    assert missing(said) == "the metric 'acc' is not finite: nan"
-    assert choose(said, ["size"]).metrics == {"size": 1}
+def test_constrained_metric_is_required_as_the_objectives_are(given: Given) -> None:
+    trial = given({"accuracy": 0.9, "loss": 2}, ["accuracy"])
+    assert missing(trial, ["accuracy", "acc"]) == (
+        "the metric 'acc' appeared nowhere; seen were returned: accuracy, loss. Did you mean 'accuracy'?"
+    )
+    assert missing(given({})) == "the metric 'acc' appeared nowhere; seen were none."
 
 
-def test_final_value_of_lightning_that_is_not_finite_fails_the_trial() -> None:
-    assert missing(Candidates(lightning={"acc": math.inf, "size": 1})) == "the metric 'acc' is not finite: inf"
-
-
-def test_missing_metric_lists_all_names_of_all_sources_and_the_closest() -> None:
-    said = Candidates(
-        by_name({"loss": 1}, TWO),
+def test_missing_metric_lists_all_names_of_all_sources_and_the_closest(given: Given) -> None:
+    trial = given(
+        {"loss": 1},
         reported={"lr": 1},
         lightning={"val/accuracy": 0.9, "val/loss": 1},
-        named={"speed": (1, "tensorboard")},
+        metrics={"speed": {"source": "curve", "tag": "lr"}},
         costs={"num_params": 7},
-        built_in={"trial_seconds": 3},
     )
-    assert missing(said, ["val/acc"]) == (
-        "the metric 'val/acc' appeared nowhere; seen were returned: loss; reported: lr; tensorboard: speed; "
-        "Lightning: val/accuracy, val/loss; built-in: num_params. "
-        "Did you mean 'val/accuracy'?"
+    assert missing(trial, ["val/acc"], built_in=COSTS) == (
+        "the metric 'val/acc' appeared nowhere; seen were reported: lr; curve: speed; "
+        "Lightning: val/accuracy, val/loss; returned: loss; built-in: num_params. Did you mean 'val/accuracy'?"
     )
 
 
-def test_missing_metric_begins_with_what_was_looked_for_where_and_what_was_there() -> None:
-    missed = NotFound(
-        "column", "val/acc", "'*.csv' of the trial's directory", "a.csv has the columns acc, x", ("acc", "x")
-    )
-    assert missing(Candidates(by_name(0.5, TWO), lightning={"size": 1}, not_found={"acc": missed})) == (
+def test_missing_metric_begins_with_what_was_looked_for_where_and_what_was_there(given: Given) -> None:
+    (given.directory / "a.csv").write_text("acc,x\n1,2\n")
+    metrics = {"acc": {"source": "csv", "path": "*.csv", "column": "val/acc"}}
+    assert missing(given(0.5, lightning={"size": 1}, metrics=metrics)) == (
         "the metric 'acc': looked for the column 'val/acc' in '*.csv' of the trial's directory; "
         "a.csv has the columns acc, x. Did you mean 'acc'?"
     )
 
 
 @pytest.mark.parametrize(
+    ("value", "key", "text"),
+    [
+        (None, None, "looked for a number in what the task returned; it is nothing."),
+        ("0.5", None, "looked for a number in what the task returned; it is '0.5'."),
+        (
+            (1, 2, 3),
+            5,
+            "looked for the key '5' in what the task returned; it has 3 values, of which 'key: 0' is the first.",
+        ),
+        (
+            {"test": {"err": 1}},
+            "test.error",
+            "looked for the key 'test.error' in what the task returned; it has the keys test.err. "
+            "Did you mean 'test.err'?",
+        ),
+    ],
+)
+def test_number_that_is_not_among_the_returned_is_told_with_what_is(
+    given: Given, value: Any, key: Any, text: str
+) -> None:
+    trial = given(value, metrics={"acc": {"source": "returned", "key": key}})
+    assert missing(trial) == f"the metric 'acc': {text}"
+
+
+def test_curve_lightning_and_tensorboard_tell_which_names_they_have(given: Given, tmp_path: Path) -> None:
+    files = what_is_there(tmp_path, "x")
+    for metric, text in (
+        ({"source": "curve", "tag": "val/ac"}, "'val/ac' in the curve; there are val/acc. Did you mean 'val/acc'?"),
+        ("lightning", "'acc' in what Lightning logged; there are val/acc. Did you mean 'val/acc'?"),
+        ("tensorboard", f"'acc' in the event files below the trial's directory; {files}."),
+    ):
+        trial = given(logged={"val/acc": 0.5}, metrics={"acc": metric})
+        assert missing(trial) == f"the metric 'acc': looked for the name {text}"
+
+
+@pytest.mark.parametrize(
     ("name", "hint"),
     [("num_params", "report_model(model)"), ("peak_cuda_memory_mb", "a GPU"), ("fit_seconds", "trial_seconds")],
 )
-def test_cost_that_is_not_there_says_who_has_it(name: str, hint: str) -> None:
-    assert hint in missing(Candidates(by_name({"acc": 1}, [name])), [name])
-    assert hint in missing(Candidates(by_name(None, [name]), lightning={"acc": 1}), [name])
+def test_cost_that_is_not_there_says_who_has_it(given: Given, name: str, hint: str) -> None:
+    assert hint in missing(given({"acc": 1}, [name]), [name])
 
 
-def test_costs_that_every_trial_has_are_named_where_they_may_be_meant() -> None:
-    said = Candidates(by_name({"acc": 1}, TWO), built_in={"trial_seconds": 3, "peak_memory_mb": 70})
-    assert missing(said, ["acc", "trial_second"]) == (
-        "the metric 'trial_second' was not returned; returned were: acc. Did you mean 'trial_seconds'?"
+def test_costs_that_every_trial_has_are_named_where_they_may_be_meant(given: Given) -> None:
+    assert missing(given({"acc": 1}), ["acc", "trial_second"], built_in=COSTS) == (
+        "the metric 'trial_second' appeared nowhere; seen were returned: acc. Did you mean 'trial_seconds'?"
     )
 
 
 @pytest.mark.parametrize(("name", "seen"), [("acc", "val/accuracy"), ("val/acc_best", "acc"), ("num_params", "params")])
-def test_name_that_is_part_of_another_is_close_to_it(name: str, seen: str) -> None:
-    message = missing(Candidates(by_name({"unlike": 1}, [name]), lightning={seen: 1, "zzz": 1}), [name])
-    assert f" Did you mean '{seen}'?" in message
+def test_name_that_is_part_of_another_is_close_to_it(given: Given, name: str, seen: str) -> None:
+    assert f" Did you mean '{seen}'?" in missing(given({"unlike": 1}, [name], lightning={seen: 1, "zzz": 1}), [name])
 
 
-def test_missing_metric_says_what_was_returned_without_a_name() -> None:
-    assert missing(Candidates(by_name(0.5, TWO), costs={"size": 7})) == (
+def test_missing_metric_says_what_was_returned_without_a_name(given: Given) -> None:
+    assert missing(given(0.5, costs={"size": 7})) == (
         "the metric 'acc' appeared nowhere (the task returned one number for 2 objectives (acc, size)); "
         "seen were built-in: size."
     )
-    assert "(the task returned nothing); seen were" in missing(Candidates(by_name(None, TWO), costs={"size": 7}))
 
 
-def test_nothing_at_all_says_what_to_do() -> None:
-    message = missing(Candidates(by_name(None, TWO)))
-    assert message.startswith("the task returned nothing\nReturn a dict with acc, size")
-    assert "ax_mo.report" in message and "self.log" in message
+@pytest.mark.parametrize(
+    ("value", "problem"),
+    [
+        (None, "the task returned nothing"),
+        ((1,), "the task returned 1 values for 2 objectives (acc, size)"),
+        ([], "the task returned 0 values for 2 objectives (acc, size)"),
+        ("0.9", "the task returned str '0.9', not numbers"),
+        (torch.tensor([1.0, 2.0]), "the task returned Tensor tensor([1., 2.]), not numbers"),
+    ],
+    ids=str,
+)
+def test_nothing_at_all_says_what_to_do(given: Given, value: Any, problem: str) -> None:
+    first, second, *_ = missing(given(value), built_in=COSTS).splitlines()
+    assert first == problem
+    assert second.startswith("Return a dict with acc, size, log them by Lightning's self.log, or call ax_mo.report(")
 
 
-def test_stopped_trial_has_what_there_is() -> None:
-    said = Candidates(by_name(None, TWO), costs={"size": 7}, curve={"acc": 0.4, "size": 0})
-    merged = choose(said, [*TWO, "other"], stopped=True)
-    assert merged == ChosenMetrics({"size": 7, "acc": 0.4}, {"size": "built-in", "acc": "curve"})
-    assert choose(Candidates(lightning={"acc": math.nan}, curve={"acc": 0.4}), TWO, stopped=True).metrics == {
-        "acc": 0.4
-    }
+def test_one_number_for_two_objectives_says_all_that_can_be_done(given: Given) -> None:
+    first, *more = missing(given(0.5)).splitlines()
+    assert first == "the task returned one number for 2 objectives (acc, size)"
+    assert more == [
+        "Return a dict with acc, size, log them by Lightning's self.log, or call ax_mo.report(step, ...).",
+        "Or name them under hydra.sweeper.metrics: acc: {source: returned} for the number, "
+        "size: {source: config, key: model.width} for a value or expression of the config, and csv, json, jsonl, yaml, "
+        "tensorboard or log for what the task writes or prints.",
+        "Every trial has trial_seconds and peak_memory_mb by itself, and num_params after ax_mo.report_model(model).",
+    ]
+
+
+# Of a trial that left no result
+
+
+def test_partial_metrics_are_those_that_a_stopped_trial_would_have(given: Given) -> None:
+    (given.directory / "metrics.csv").write_text("val/acc,lr\n0.25,0.1\n0.75,0.1\n0.5,0.2\n")
+    metrics = {"best": {"source": "csv", "column": "val/acc", "take": "max"}, "lr": "csv"}
+    given(
+        metrics=metrics,
+        reported={"val/acc": 0.9, "loss": math.nan},
+        logged={"val/acc": 0.25},
+        lightning={"val/acc": 0.6, "val/f1": 0.7, "bad": math.nan},
+        costs={"num_params": 4},
+    )
+    assert partial_metrics(given.directory) == {"val/acc": 0.9, "best": 0.75, "lr": 0.2, "val/f1": 0.7, "num_params": 4}
+
+
+def test_metrics_of_the_configuration_are_there_before_the_trial_has_run(tmp_path: Path) -> None:
+    metrics = {"n": {"source": "config", "key": "width"}}
+    write_json(tmp_path / SPEC, {"objectives": ["n"], "metrics": metrics, "config": {"n": 64}})
+    assert partial_metrics(tmp_path) == {"n": 64}
+
+
+@pytest.mark.parametrize("damage", [SPEC, LIGHTNING, CURVE, "metrics.csv"])
+@pytest.mark.parametrize("text", ["", "[1]", '{"costs": 3}', "\0\n"])
+def test_partial_metrics_are_without_what_cannot_be_read(given: Given, damage: str, text: str) -> None:
+    given(metrics={"lr": "csv"}, logged={"val/acc": 0.5}, costs={"num_params": 4})
+    (given.directory / "metrics.csv").write_text("lr\n0.2\n")
+    (given.directory / damage).write_text(text)
+    left = {SPEC: "lr", LIGHTNING: "num_params", CURVE: "val/acc", "metrics.csv": "lr"}[damage]
+    whole = {"lr": 0.2, "num_params": 4, "val/acc": 0.5}
+    assert partial_metrics(given.directory) == {name: value for name, value in whole.items() if name != left}
+
+
+def test_partial_metrics_of_what_is_gone_or_of_another_kind_are_none(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    assert partial_metrics(tmp_path / "gone") == {}
+    (tmp_path / SPEC).write_text(json.dumps({"metrics": {"acc": "mlflow"}}))
+    assert partial_metrics(tmp_path) == {}
+    assert "'mlflow' is not known" in caplog.text

@@ -7,7 +7,7 @@ import pytest
 from omegaconf import OmegaConf
 
 from ax_mo.errors import ConfigError
-from ax_mo.trial.metric_sources.settings import SOURCES, Take, parse_metric_sources
+from ax_mo.trial.metric_sources.settings import SOURCES, parse_metric_sources
 from ax_mo.trial.metric_sources.source import MetricSource, NotFound, TrialOutput
 
 SETTINGS = {"csv": "column, path, step_column, header, tag, take", "returned": "key", "config": "key"}
@@ -145,8 +145,3 @@ def test_mistake_is_one_message_that_names_the_key(raw: Any, message: str) -> No
     with pytest.raises(ConfigError) as caught:
         parse_metric_sources(raw)
     assert str(caught.value).startswith(message)
-
-
-@pytest.mark.parametrize(("take", "value"), [(Take.LAST, 2), (Take.MIN, 1), (Take.MAX, 3)])
-def test_take(take: Take, value: float) -> None:
-    assert take.of([1, 3, 2]) == value

@@ -1,4 +1,4 @@
-"""What a task function returned: named values, and the source ``returned`` that gives a name to one of them."""
+"""The sources ``returned`` and ``config``: what the task returned, and values of the trial's configuration."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -13,16 +13,12 @@ from ax_mo.trial.numbers import as_number
 class Returned:
     """What a task returned: values by name, or by their positions alone, or one that has neither."""
 
-    named: dict[str, Any]
-    by_position: dict[str, Any] = field(default_factory=dict)
+    named: Mapping[str, Any] = field(default_factory=dict)
+    by_position: Mapping[str, Any] = field(default_factory=dict)
     """By the objective that has the place of each: no source that names a metric gives way to these."""
     unnamed: Any = None
     problem: str | None = None
     """The sentence that says why it has neither."""
-
-    @property
-    def names(self) -> list[str]:
-        return list(dict.fromkeys([*self.named, *self.by_position]))
 
 
 def by_name(value: Any, objectives: Sequence[str]) -> Returned:
@@ -32,15 +28,15 @@ def by_name(value: Any, objectives: Sequence[str]) -> Returned:
         return Returned({str(name): entry for name, entry in value.items()})
     if isinstance(value, tuple | list):
         if len(value) == len(objectives):
-            return Returned({}, dict(zip(objectives, value, strict=True)))
-        return Returned({}, unnamed=value, problem=f"the task returned {len(value)} values for {wanted}")
+            return Returned(by_position=dict(zip(objectives, value, strict=True)))
+        return Returned(unnamed=value, problem=f"the task returned {len(value)} values for {wanted}")
     if value is None:
-        return Returned({}, problem="the task returned nothing")
+        return Returned(problem="the task returned nothing")
     if as_number(value) is None:
-        return Returned({}, problem=f"the task returned {type(value).__name__} {value!r:.200}, not numbers")
+        return Returned(problem=f"the task returned {type(value).__name__} {value!r:.200}, not numbers")
     if len(objectives) != 1:
-        return Returned({}, unnamed=value, problem=f"the task returned one number for {wanted}")
-    return Returned({}, {objectives[0]: value})
+        return Returned(unnamed=value, problem=f"the task returned one number for {wanted}")
+    return Returned(by_position={objectives[0]: value})
 
 
 class ReturnedValue(MetricSource):
@@ -73,3 +69,31 @@ class ReturnedValue(MetricSource):
         else:
             there = "it is nothing" if returned is None else f"it is {returned!r:.100}"
         return NotFound("key" if key else "number", key, "what the task returned", there, names)
+
+
+class ConfigValue(MetricSource):
+    """``key`` is a dotted key of the configuration, or an expression such as ``model.width * model.depth``."""
+
+    has_many_values = False
+
+    def __init__(self, metric: str, *, key: Any = None) -> None:
+        self._metric = metric
+        if isinstance(key, int | float):
+            raise ValueError(
+                f"key: {key!r} is a number, and no key of the config. Write the key itself: what ${{...}} stands for "
+                "is put in its place once, for the sweep, and would be the same in every trial."
+            )
+        if not isinstance(key, str) or not key.strip():
+            raise ValueError(
+                "key is missing: name a value of the config, such as model.width, or an expression of some."
+            )
+        if "${" in key:
+            raise ValueError(f"key: write '{key}' without ${{ and }}: keys stand for their values here.")
+        self.key = key
+
+    def values(self, trial: TrialOutput) -> list[float] | NotFound:
+        """What the sweeper has worked out and written into ``trial.json``."""
+        config = trial.spec.get("config")
+        if isinstance(config, dict) and self._metric in config:
+            return [config[self._metric]]
+        return NotFound("value", self.key, "trial.json", "it has none of the trial")
