@@ -25,7 +25,7 @@ class Definition:
             (self.objectives, now_asked.objectives, "hydra.sweeper.objectives"),
         ):
             changes = differences(before, after)
-            if changes and before != _as_of_old(after):
+            if changes:
                 # Repeats are described among the params, under their own key.
                 elsewhere = all("hydra.sweeper.repeats: " in change for change in changes)
                 raise ConfigError(
@@ -48,30 +48,12 @@ class StoredStudy:
     about: str = "{}"
 
 
-# Marks a constraint whose name an objective has.
-_TAKEN = "'"
-
-
 def described_goals(goals: Goals) -> dict[str, str]:
     """Objectives by their names, and constraints as ``constraint 0``, ``constraint 1``, …"""
-    described = {
-        o.name: o.goal if o.threshold is None else f"{o.goal}, threshold {o.threshold!r}" for o in goals.objectives
+    return {
+        **{o.name: o.goal if o.threshold is None else f"{o.goal}, threshold {o.threshold!r}" for o in goals.objectives},
+        **{f"constraint {index}": constraint.text for index, constraint in enumerate(goals.constraints)},
     }
-    for index, constraint in enumerate(goals.constraints):
-        name = f"constraint {index}"
-        while name in described:
-            name += _TAKEN
-        described[name] = constraint.text
-    return described
-
-
-def _as_of_old(described: Mapping[str, str]) -> dict[str, str]:
-    """The same as earlier versions wrote it: a constraint in the place of an objective that was called like it."""
-    old = dict(described)
-    for name in described:
-        if name.startswith("constraint ") and name.rstrip(_TAKEN) in old and name.endswith(_TAKEN):
-            old[name.rstrip(_TAKEN)] = old.pop(name)
-    return old
 
 
 def differences(before: Mapping[str, str], after: Mapping[str, str]) -> list[str]:

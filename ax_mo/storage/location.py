@@ -7,8 +7,9 @@ from urllib.parse import unquote
 
 from ax_mo.core.urls import STUDY, is_redacted, redacted, sqlite_url
 from ax_mo.errors import AxMoError, ConfigError
+from ax_mo.storage.definition import StoredStudy
 from ax_mo.storage.dump import read_dump
-from ax_mo.storage.store import StoredStudy, read_studies
+from ax_mo.storage.store import read_studies
 
 
 @dataclass(frozen=True)

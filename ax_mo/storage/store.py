@@ -6,20 +6,19 @@ is killed at any moment finds on its return what it had decided.
 
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
 
-from ax_mo.core.trial import Key, Outcome, Status, TrialRun
+from ax_mo.core.trial import TrialRun
 from ax_mo.core.urls import redacted, sqlite_path
 from ax_mo.errors import AxMoError, ConfigError
 from ax_mo.storage.claim import Access
 from ax_mo.storage.damage import FAULTS, Damaged, check_file, sealed
 from ax_mo.storage.database import DatabaseAway, cannot_use, open_engine
-from ax_mo.storage.definition import Definition, StoredStudy, differences
+from ax_mo.storage.definition import Definition, StoredStudy
 from ax_mo.storage.patience import Patience
 from ax_mo.storage.rows import (
     NO_REPEAT,
@@ -35,8 +34,6 @@ from ax_mo.storage.rows import (
     study_row,
 )
 from ax_mo.trial.result import now
-
-__all__ = ["Definition", "Store", "StoredStudy", "check_welcome", "differences", "now", "read_studies", "write_study"]
 
 T = TypeVar("T")
 
@@ -130,53 +127,20 @@ class Store:
         if rows:
             self._do(insert)
 
-    def submitting(self, key: Key, handle: str) -> None:
-        """The job is about to be handed over; ``handle`` names the scheduler and no job yet."""
-        self._change(key, lambda run: replace(run, handle=handle), unless_ended=True)
-
-    def submitted(self, key: Key, handle: str, moment: str, started: str | None) -> None:
-        """The job has been handed over, and ``started`` unless it waits for its turn."""
-        self._change(
-            key, lambda run: replace(run, status=Status.RUNNING, handle=handle, submitted=moment, started=started)
+    def write(self, run: TrialRun) -> None:
+        """Write what has become of a run. One that has ended stays as it is: a second end changes nothing."""
+        this = (
+            (TRIALS.c.study_id == self._study_id)
+            & (TRIALS.c.number == run.number)
+            & (TRIALS.c.repeat == (NO_REPEAT if run.repeat is None else run.repeat))
         )
-
-    def started(self, key: Key, moment: str | None) -> None:
-        """When the job began to run; None while it waits for its turn."""
-        self._change(key, lambda run: replace(run, started=moment), unless_ended=True)
-
-    def ended(self, key: Key, outcome: Outcome) -> None:
-        """Record how a run ended; a second call for the same run changes nothing."""
-        moment = outcome.ended or now()
-        self._change(key, lambda run: replace(run.ended_by(outcome), ended=moment), unless_ended=True)
-
-    def retry(self, key: Key, attempt: int, lost_attempts: int) -> None:
-        """The run will be submitted once more, under the same number."""
-        self._change(key, lambda run: run.next_attempt(attempt, lost_attempts))
-
-    def asked_to_stop(self, key: Key, reason: str) -> None:
-        """The run is to end early; what it leaves decides whether it did."""
-        self._change(key, lambda run: replace(run, reason=reason), unless_ended=True)
-
-    def cancelled(self, key: Key) -> None:
-        """The user stopped the run; a result that it left after all may still end it."""
-        moment = now()
-        self._change(
-            key,
-            lambda run: replace(run, status=Status.CANCELLED, reason="cancelled", ended=moment),
-            unless_ended=True,
-        )
-
-    def _change(self, key: Key, change: Callable[[TrialRun], TrialRun], unless_ended: bool = False) -> None:
-        number, repeat = key[0], NO_REPEAT if key[1] is None else key[1]
-        this = (TRIALS.c.study_id == self._study_id) & (TRIALS.c.number == number) & (TRIALS.c.repeat == repeat)
 
         def update(connection: Connection) -> None:
             row = connection.execute(sa.select(TRIALS).where(this)).mappings().one_or_none()
             if row is None:
-                raise Damaged(f"the row of trial {number} is gone")
-            run = run_from_row(dict(row), connection.dialect.name == "sqlite")
-            if not (unless_ended and run.status.ended):
-                connection.execute(TRIALS.update().where(this).values(run_as_row(change(run), self._study_id)))
+                raise Damaged(f"the row of trial {run.number} is gone")
+            if not run_from_row(dict(row), connection.dialect.name == "sqlite").status.ended:
+                connection.execute(TRIALS.update().where(this).values(run_as_row(run, self._study_id)))
 
         self._do(update)
 

@@ -24,7 +24,8 @@ from ax_mo.results.commands import command_of
 from ax_mo.search_space.parameters import Choice, Parameter, Range, when_text
 from ax_mo.search_space.sample import covering_points
 from ax_mo.search_space.space import SearchSpace
-from ax_mo.storage.store import StoredStudy, read_studies
+from ax_mo.storage.definition import StoredStudy
+from ax_mo.storage.store import read_studies
 from ax_mo.sweep.create_trial import compose_trial, first_attempt
 from ax_mo.sweep.messages import notices
 from ax_mo.sweep.spec import StudySpec

@@ -9,7 +9,7 @@ from ax_mo.core.trial import Trial
 from ax_mo.core.urls import redacted
 from ax_mo.results.files import PARETO, RESULTS, TRIALS
 from ax_mo.results.promote import Recipes
-from ax_mo.storage.store import differences
+from ax_mo.storage.definition import differences
 from ax_mo.sweep.spec import StudySpec
 from ax_mo.sweep.study import Ending, Study
 from ax_mo.terminal import Conclusion, StudyProgress

@@ -30,11 +30,12 @@ from ax_mo.runner.launch import JobFailure
 from ax_mo.runner.launcher_runner import LauncherRunner
 from ax_mo.runner.runner import Runner
 from ax_mo.runner.scheduler_runner import SchedulerRunner
+from ax_mo.storage.definition import StoredStudy
 from ax_mo.storage.dump import rebuild_hint, write_dump
 from ax_mo.storage.home import enter_home
 from ax_mo.storage.lock import SweepLock
 from ax_mo.storage.patience import Patience
-from ax_mo.storage.store import Store, StoredStudy
+from ax_mo.storage.store import Store
 from ax_mo.sweep.callbacks import (
     Callback,
     Callbacks,

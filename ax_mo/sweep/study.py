@@ -216,8 +216,7 @@ class Study:
         """Make a run that was interrupted, or that ``died`` unseen, ready for its next attempt."""
         self.creator.clear(run)  # first, lest a sweeper that ends here leave the old process to the new attempt
         attempt, lost_attempts = run.attempt + 1, run.lost_attempts + died
-        self.store.retry(run.key, attempt, lost_attempts)
-        self._set(run.next_attempt(attempt, lost_attempts))
+        self._change(run.next_attempt(attempt, lost_attempts))
         self.check()
         self.creator.prepare(self.runs[run.key])
         return self.runs[run.key]
@@ -227,19 +226,17 @@ class Study:
     def submitting(self, key: Key, handle: str) -> TrialRun:
         """The run is about to be given to the scheduler that ``handle`` names, where it may be found by its name."""
         if self.runs[key].handle != handle:
-            self.store.submitting(key, handle)
-            self._set(replace(self.runs[key], handle=handle))
+            self._change(replace(self.runs[key], handle=handle))
         return self.runs[key]
 
     def submitted(self, key: Key, handle: str, waits: bool) -> None:
         """The run has a job now, which ``waits`` for its turn or runs at once."""
         moment = now()
         started = None if waits else moment
-        self.store.submitted(key, handle, moment, started)
+        self._change(replace(self.runs[key], status=Status.RUNNING, handle=handle, submitted=moment, started=started))
         self.active.add(key)
         if not waits:
             self.times.begun(key)
-        self._set(replace(self.runs[key], status=Status.RUNNING, handle=handle, submitted=moment, started=started))
 
     def adopted(self, key: Key) -> None:
         """A job that an earlier sweeper has started goes on."""
@@ -264,13 +261,11 @@ class Study:
 
     def _note_start(self, key: Key, started: str | None) -> None:
         if self.runs[key].started != started:
-            self.store.started(key, started)
-            self._set(replace(self.runs[key], started=started))
+            self._change(replace(self.runs[key], started=started))
 
     def ask_to_stop(self, run: TrialRun, reason: str) -> None:
         """Ask the run to end early."""
-        self.store.asked_to_stop(run.key, reason)
-        self._set(replace(run, reason=reason))
+        self._change(replace(run, reason=reason))
         self.repeat_stop_request(self.runs[run.key])
 
     def repeat_stop_request(self, run: TrialRun) -> None:
@@ -302,9 +297,8 @@ class Study:
             return None
         outcome = with_required(outcome, self.goals.required)
         outcome = replace(outcome, started=outcome.started or run.started, ended=outcome.ended or now())
-        self.store.ended(key, outcome)
+        self._change(run.ended_by(outcome))
         self.active.discard(key)
-        self._set(run.ended_by(outcome))
         self._differences.append((self.runs[key], outcome.differences))
         trial = self.trials[run.number]
         if trial.status.ended:
@@ -325,8 +319,7 @@ class Study:
         outcome = self.outcome(key, JobState(Phase.ENDED), ended_by_us=True)
         if outcome.status is not Status.FAILED:
             return self.finish(key, outcome)
-        self.store.cancelled(key)
-        self._set(replace(self.runs[key], status=Status.CANCELLED, reason="cancelled"))
+        self._change(replace(self.runs[key], status=Status.CANCELLED, reason="cancelled", ended=now()))
         return None
 
     # Where it all is
@@ -340,7 +333,8 @@ class Study:
     def directory(self, run: Trial) -> Path:
         return self.spec.sweep_dir / run.directory
 
-    def _set(self, run: TrialRun) -> None:
+    def _change(self, run: TrialRun) -> None:
+        self.store.write(run)
         self.runs[run.key] = run
         self._bring_together(run.number)
 

@@ -31,8 +31,8 @@ from ax_mo.hydra_project.project import Project
 from ax_mo.search_space.parameters import Choice
 from ax_mo.search_space.space import PointIdentity, SearchSpace
 from ax_mo.search_space.start import values_in
+from ax_mo.storage.definition import StoredStudy
 from ax_mo.storage.location import locate
-from ax_mo.storage.store import StoredStudy
 from ax_mo.warm_start.report import EarlierStudy, Import, Reason
 
 

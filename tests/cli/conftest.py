@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from ax_mo.cli.main import main
+from ax_mo.storage.definition import Definition, StoredStudy
 from ax_mo.storage.snapshot import StudySnapshot, about
-from ax_mo.storage.store import Definition, StoredStudy, write_study
+from ax_mo.storage.store import write_study
 from tests.support import studies
 
 

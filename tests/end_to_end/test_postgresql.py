@@ -8,7 +8,8 @@ import pytest
 import sqlalchemy as sa
 
 from ax_mo.errors import AxMoError
-from ax_mo.storage.store import Definition, Store
+from ax_mo.storage.definition import Definition
+from ax_mo.storage.store import Store
 from tests.support.sweeps import run
 from tests.support.waiting import read_until, wait_until
 

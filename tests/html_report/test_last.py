@@ -9,15 +9,17 @@ from pathlib import Path
 
 import pytest
 
-from ax_mo.core.trial import Outcome, Status, TrialRun
+from ax_mo.core.trial import Status
 from ax_mo.html_report.page import FITTED
 from ax_mo.html_report.update import COMING, has_model
 from ax_mo.html_report.writer import ReportWriter
+from ax_mo.storage.definition import Definition
 from ax_mo.storage.lock import sole_sweeper
 from ax_mo.storage.snapshot import about
-from ax_mo.storage.store import Definition, Store
+from ax_mo.storage.store import Store
 from ax_mo.trial.files import write_atomically
 from tests.storage.test_snapshot import GOALS, SPACE
+from tests.support.trials import make_run
 
 from .conftest import wait_for
 
@@ -47,10 +49,8 @@ def directory(tmp_path: Path) -> Path:
     told = json.dumps(about(SPACE, GOALS, {"n_trials": 4}, {}))
     store = Store.open(f"sqlite:///{path}/study.db", "study", None, Definition({}, {}, (), told), 5)
     for number, x in enumerate((0.1, 0.4, 0.6, 0.9)):
-        store.add(
-            [TrialRun(number=number, status=Status.ASKED, point={"x": x}, overrides=(f"x={x}",), directory=str(number))]
-        )
-        store.ended((number, None), Outcome(dict.fromkeys(GOALS.required, x * (1 - x))))
+        metrics = dict.fromkeys(GOALS.required, x * (1 - x))
+        store.add([make_run(number, status=Status.COMPLETED, point={"x": x}, metrics=metrics)])
     store.close()
     return path
 

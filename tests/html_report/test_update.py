@@ -11,8 +11,9 @@ import pytest
 from ax_mo.core.trial import Status, TrialRun
 from ax_mo.html_report.update import has_model, update_report
 from ax_mo.html_report.writer import ReportWriter
+from ax_mo.storage.definition import Definition
 from ax_mo.storage.snapshot import about, read_snapshot
-from ax_mo.storage.store import Definition, Store
+from ax_mo.storage.store import Store
 from tests.storage.test_snapshot import GOALS, SPACE
 from tests.support.studies import study
 

@@ -3,6 +3,7 @@
 import json
 import os
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -138,9 +139,8 @@ def test_postgresql_and_every_file_take_what_became_of_all_poisons(store: Store,
     outcomes.append(
         leave(odd, metrics={"loss": 1, "size": 1, "a\0b\ud800": 1}, started=f"2026-01-01T01:00:00.{'0' * 90}Z")
     )
-    store.add([make_run(number, status=Status.ASKED, point={"x": 0.5}) for number in range(len(outcomes))])
-    for number, outcome in enumerate(outcomes):
-        store.ended((number, None), outcome)
+    run = make_run(status=Status.ASKED, point={"x": 0.5})
+    store.add([replace(run, number=number).ended_by(outcome) for number, outcome in enumerate(outcomes)])
     trials = store.runs()
     assert [trial.status for trial in trials] == [Status.FAILED] * len(RESULTS) + [Status.COMPLETED]
     assert [trial.reason for trial in trials] == [outcome.reason for outcome in outcomes]

@@ -10,9 +10,11 @@ import pytest
 
 from ax_mo.core.trial import Outcome, Status, TrialRun
 from ax_mo.errors import AxMoError, ConfigError, StudyStopped
+from ax_mo.storage.definition import Definition
 from ax_mo.storage.patience import Patience
-from ax_mo.storage.store import Definition, Store, check_welcome
+from ax_mo.storage.store import Store, check_welcome
 from tests.support.postgresql import LossyWay, PostgreSQL
+from tests.support.trials import make_run
 
 DEFINITION = Definition({"x": "interval(0.0, 1.0)"}, {"loss": "minimize"})
 OpenStore = Callable[..., Store]
@@ -39,9 +41,7 @@ def open_store(postgresql: PostgreSQL, tmp_path: Path) -> Iterator[OpenStore]:
 
 
 def trial(number: int) -> TrialRun:
-    return TrialRun(
-        number=number, status=Status.ASKED, point={"x": 0.5}, overrides=("x=0.5",), directory=str(number), asked="t0"
-    )
+    return make_run(number, status=Status.ASKED, point={"x": 0.5}, asked="t0")
 
 
 def end_connections(postgresql: PostgreSQL) -> None:
@@ -66,7 +66,7 @@ def test_write_waits_for_a_server_that_is_restarted(open_store: OpenStore, postg
     starting.start()
     store.add([trial(0)])
     starting.join()
-    store.submitted((0, None), "h", "t1", None)
+    store.write(replace(trial(0), handle="h"))
     assert [(run.number, run.handle) for run in store.runs()] == [(0, "h")]
     assert "cannot be used: connection" in notices[0] and "What runs goes on" in notices[0]
     assert "is back after" in notices[-1]
@@ -110,7 +110,7 @@ def test_sweeper_that_took_over_and_has_ended_makes_what_we_know_out_of_date(
     other.add([trial(0)])
     other.close()
     with pytest.raises(StudyStopped, match="Another sweeper took over the study"):
-        store.submitted((0, None), "h", "t1", None)
+        store.write(replace(trial(0), handle="h"))
     assert [run.handle for run in open_store().runs()] == [None]
 
 
@@ -123,10 +123,7 @@ def way(postgresql: PostgreSQL, tmp_path: Path) -> Iterator[LossyWay]:
 
 WRITES: dict[str, Callable[[Store], object]] = {
     "add": lambda store: store.add([trial(1), trial(2)]),
-    "submitted": lambda store: store.submitted((0, None), "h", "t1", None),
-    "ended": lambda store: store.ended((0, None), Outcome({"loss": 1.0}, ended="t9")),
-    "retry": lambda store: store.retry((0, None), 2, 1),
-    "cancelled": lambda store: store.cancelled((0, None)),
+    "ended": lambda store: store.write(trial(0).ended_by(Outcome({"loss": 1.0}, ended="t9"))),
     "tell": lambda store: store.tell("{}"),
 }
 
@@ -140,9 +137,7 @@ def test_write_whose_answer_was_lost_is_there_once(open_store: OpenStore, way: L
     assert way.lost == 1
     found = {run.number: run for run in store.runs()}
     assert sorted(found) == ([0, 1, 2] if write == "add" else [0])
-    expected = {"submitted": Status.RUNNING, "ended": Status.COMPLETED, "cancelled": Status.CANCELLED}
-    assert found[0].status is expected.get(write, Status.ASKED)
-    assert (found[0].attempt, found[0].lost_attempts) == ((2, 1) if write == "retry" else (1, 0))
+    assert found[0].status is (Status.COMPLETED if write == "ended" else Status.ASKED)
 
 
 def test_refusals_change_nothing(open_store: OpenStore, postgresql: PostgreSQL, tmp_path: Path) -> None:

@@ -8,43 +8,40 @@ import pytest
 
 from ax_mo.core.trial import Outcome, Status, TrialRun
 from ax_mo.errors import StudyLost, StudyStopped
-from ax_mo.storage.store import Definition, Store, read_studies
+from ax_mo.storage.definition import Definition
+from ax_mo.storage.store import Store, read_studies
+from tests.support.trials import make_run
 
 
 def open_store(path: Path, known: bool = False) -> Store:
     return Store.open(f"sqlite:///{path}", "study", None, Definition({}, {"loss": "minimize"}), 5, known=known)
 
 
+def run(number: int) -> TrialRun:
+    return make_run(number, status=Status.ASKED, point={"x": 0.5}, suggestion_seconds=1)
+
+
 @pytest.fixture
 def database(tmp_path: Path) -> Path:
     """A study of two trials."""
     store = open_store(tmp_path / "study.db")
-    store.add(
-        [
-            TrialRun(
-                number=n,
-                status=Status.ASKED,
-                point={"x": 0.5},
-                overrides=("x=0.5",),
-                directory=str(n),
-                suggestion_seconds=1,
-            )
-            for n in (0, 1)
-        ]
-    )
-    store.ended((0, None), Outcome({"loss": 0.25}))
+    store.add([run(0), run(1)])
+    store.write(run(0).ended_by(Outcome({"loss": 0.25})))
     store.close()
     return tmp_path / "study.db"
 
 
+ENDED = run(1).ended_by(Outcome({"loss": 0.5}))
+
+
 def sql(statement: str) -> Callable[[Path], None]:
-    def run(path: Path) -> None:
+    def execute(path: Path) -> None:
         with sqlite3.connect(path) as connection:
             connection.execute("PRAGMA writable_schema = on")
             connection.execute(statement)
         connection.close()
 
-    return run
+    return execute
 
 
 def overwrite(place: int, content: bytes) -> Callable[[Path], None]:
@@ -103,27 +100,19 @@ def test_row_that_changes_under_a_sweeper_is_not_written_over(database: Path) ->
     store = open_store(database)
     sql("update ax_mo_trial set params = '{\"x\": 0.75}' where number = 1")(database)
     with pytest.raises(StudyLost, match="the row of trial 1 is not what was written"):
-        store.ended((1, None), Outcome({"loss": 0.5}))
+        store.write(ENDED)
     sql("delete from ax_mo_trial where number = 1")(database)
     with pytest.raises(StudyLost, match="the row of trial 1 is gone"):
-        store.ended((1, None), Outcome({"loss": 0.5}))
+        store.write(ENDED)
     store.close()
 
 
 def test_every_change_keeps_the_row_what_was_written(database: Path) -> None:
     store = open_store(database)
-    key = (1, None)
-    for change in (
-        lambda: store.submitted(key, "h", "t1", None),
-        lambda: store.asked_to_stop(key, "slow"),
-        lambda: store.cancelled(key),
-        lambda: store.retry(key, 2, 1),
-        lambda: store.ended(key, Outcome({"loss": 1}, started="t1")),
-        lambda: store.tell('{"a": 1}'),
-    ):
-        change()
-        (study,) = read_studies(f"sqlite:///{database}")
-    assert study.about == '{"a": 1}' and study.runs[1].metrics == {"loss": 1}
+    store.tell('{"a": 1}')
+    store.write(ENDED)
+    (study,) = read_studies(f"sqlite:///{database}")
+    assert study.about == '{"a": 1}' and study.runs[1].metrics == {"loss": 0.5}
     store.close()
     with sqlite3.connect(database) as connection:
         checksums = connection.execute("select checksum from ax_mo_trial union select checksum from ax_mo_study")
@@ -139,7 +128,7 @@ def test_study_of_a_version_without_checksums_is_read_and_resumed(database: Path
     assert read_studies(f"sqlite:///{database}") == [before]
     assert database.read_bytes() == old, "a reader changes nothing"
     store = open_store(database, known=True)
-    store.ended((1, None), Outcome({"loss": 0.5}))
+    store.write(ENDED)
     store.close()
     (after,) = read_studies(f"sqlite:///{database}")
     assert after.runs[0] == before.runs[0] and after.runs[1].metrics == {"loss": 0.5}
@@ -153,6 +142,6 @@ def test_what_passes_is_no_damage(database: Path, tmp_path: Path) -> None:
         open_store(tmp_path / "none" / "study.db")
     store = open_store(database)
     with pytest.raises(StudyStopped) as twice:
-        store.add([TrialRun(number=0, status=Status.ASKED, point={}, overrides=(), directory="0")])
+        store.add([make_run(0)])
     store.close()
     assert not isinstance(none.value, StudyLost) and not isinstance(twice.value, StudyLost)

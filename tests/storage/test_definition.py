@@ -4,30 +4,18 @@ import pytest
 
 from ax_mo.core.objectives import parse_goals
 from ax_mo.errors import ConfigError
-from ax_mo.storage.definition import Definition, described_goals
-
-CONSTRAINED = parse_goals({"constraint 0": "minimize", "loss": "minimize"}, None, ["a <= 1", "b <= 1"])
+from ax_mo.storage.definition import Definition, described_goals, differences
 
 
-def test_objective_and_constraint_of_one_name_are_both_described() -> None:
-    described = described_goals(CONSTRAINED)
-    assert sorted(described.values()) == ["a <= 1", "b <= 1", "minimize", "minimize"]
-    assert described["constraint 0"] == "minimize"
-    other = parse_goals({"constraint 0": "maximize", "loss": "minimize"}, None, ["a <= 1", "b <= 1"])
-    with pytest.raises(ConfigError, match="constraint 0: was minimize, is now maximize"):
-        Definition({}, described).check_same(Definition({}, described_goals(other)))
+def test_thresholds_and_constraints_are_among_what_a_resume_must_agree_on() -> None:
+    described = described_goals(parse_goals({"acc": {"goal": "maximize", "threshold": 0.9}}, None, ["cost <= 1"]))
+    assert described == {"acc": "maximize, threshold 0.9", "constraint 0": "cost <= 1"}
+    other = described_goals(parse_goals({"acc": "maximize"}, None, ["cost <= 1"]))
+    with pytest.raises(ConfigError, match=r"acc: was maximize, threshold 0\.9, is now maximize\n"):
+        Definition({}, described).check_same(Definition({}, other))
 
 
-@pytest.mark.parametrize(
-    ("stored", "goals"),
-    [
-        (
-            {"loss": "minimize", "constraint 0": "a <= 1"},
-            parse_goals({"loss": "minimize"}, None, ["a <= 1"]),
-        ),
-        ({"loss": "minimize", "constraint 0": "a <= 1", "constraint 1": "b <= 1"}, CONSTRAINED),
-    ],
-    ids=["ordinary", "called alike"],
-)
-def test_study_that_an_earlier_version_described_is_resumed(stored: dict[str, str], goals: object) -> None:
-    Definition({}, stored).check_same(Definition({}, described_goals(goals)))  # type: ignore[arg-type]
+def test_differences_tell_added_removed_and_changed_keys() -> None:
+    before, after = {"a": "1", "b": "2", "c": "3"}, {"b": "2", "c": "4", "d": "5"}
+    assert differences(before, after) == ["- a: 1", "c: was 3, is now 4", "+ d: 5"]
+    assert differences(before, dict(before)) == []

@@ -7,14 +7,16 @@ from pathlib import Path
 import pytest
 
 from ax_mo.cli.main import main
-from ax_mo.core.trial import Status, TrialRun
+from ax_mo.core.trial import Status
 from ax_mo.core.urls import sqlite_url
 from ax_mo.errors import AxMoError, StudyLost
+from ax_mo.storage.definition import Definition, StoredStudy
 from ax_mo.storage.dump import write_dump
 from ax_mo.storage.location import locate
 from ax_mo.storage.snapshot import about, read_snapshot
-from ax_mo.storage.store import Definition, Store, StoredStudy, read_studies
+from ax_mo.storage.store import Store, read_studies
 from tests.storage.test_snapshot import GOALS, SPACE
+from tests.support.trials import make_run
 
 
 def make(directory: Path, url: str | None = None, name: str = "study") -> StoredStudy:
@@ -27,7 +29,7 @@ def make(directory: Path, url: str | None = None, name: str = "study") -> Stored
     where = sqlite_url(directory / "study.db") if url is None else url
     store = Store.open(where, name, None if url is None else directory, Definition({}, {}, (), told), 5)
     if not store.runs():
-        store.add([TrialRun(number=0, status=Status.ASKED, point={"x": 0.5}, overrides=("x=0.5",), directory="0")])
+        store.add([make_run(0, status=Status.ASKED, point={"x": 0.5})])
     stored = store.stored()
     store.close()
     write_dump(directory, stored, url)

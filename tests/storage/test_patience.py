@@ -18,8 +18,10 @@ from ax_mo.core.trial import Outcome, Status, TrialRun
 from ax_mo.core.urls import sqlite_url
 from ax_mo.errors import AxMoError, ConfigError, StudyStopped
 from ax_mo.storage.database import DatabaseAway
+from ax_mo.storage.definition import Definition
 from ax_mo.storage.patience import Patience
-from ax_mo.storage.store import Definition, Store, check_welcome, read_studies
+from ax_mo.storage.store import Store, check_welcome, read_studies
+from tests.support.trials import make_run
 
 DEFINITION = Definition({"x": "interval(0.0, 1.0)"}, {"loss": "minimize"})
 
@@ -70,9 +72,7 @@ def opened(tmp_path: Path) -> Iterator[Callable[..., Opened]]:
 
 
 def trial(number: int) -> TrialRun:
-    return TrialRun(
-        number=number, status=Status.ASKED, point={"x": 0.5}, overrides=("x=0.5",), directory=str(number), asked="t0"
-    )
+    return make_run(number, status=Status.ASKED, point={"x": 0.5}, asked="t0")
 
 
 def numbers(database: Path) -> list[int]:
@@ -129,7 +129,7 @@ def test_patience_that_is_over_ends_the_study_and_leaves_the_jobs(opened: Callab
         assert "resume when the database is back" in message
         began = time.monotonic()
         with pytest.raises(StudyStopped):
-            study.store.cancelled((0, None))
+            study.store.write(trial(0))
         assert time.monotonic() - began < 5.0, "whoever cleans up does not wait as long again"
     assert numbers(study.database) == []
 
@@ -216,11 +216,8 @@ def test_lost_study_leaves_the_jobs(opened: Callable[..., Opened]) -> None:
 
 WRITES: dict[str, Callable[[Store], object]] = {
     "add": lambda store: store.add([trial(1), trial(2)]),
-    "submitted": lambda store: store.submitted((0, None), "h", "t1", None),
-    "ended": lambda store: store.ended((0, None), Outcome({"loss": 1.0}, ended="t9")),
-    "retry": lambda store: store.retry((0, None), 2, 1),
-    "asked_to_stop": lambda store: store.asked_to_stop((0, None), "dominated"),
-    "cancelled": lambda store: store.cancelled((0, None)),
+    "submitted": lambda store: store.write(replace(trial(0), status=Status.RUNNING, handle="h")),
+    "ended": lambda store: store.write(trial(0).ended_by(Outcome({"loss": 1.0}, ended="t9"))),
     "tell": lambda store: store.tell("{}"),
 }
 
@@ -229,7 +226,6 @@ WRITES: dict[str, Callable[[Store], object]] = {
 def test_write_whose_answer_was_lost_is_as_if_it_had_come(
     write: str, opened: Callable[..., Opened], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("ax_mo.storage.store.now", lambda: "t1")
     study = opened()
     study.store.add([trial(0)])
     before = study.database.read_bytes()

@@ -1,5 +1,6 @@
 """A study as its readers see it."""
 
+import json
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,29 +13,28 @@ from ax_mo.core.trial import Outcome, Status, TrialRun
 from ax_mo.errors import AxMoError
 from ax_mo.search_space.parameters import Range
 from ax_mo.search_space.space import SearchSpace
+from ax_mo.storage.definition import Definition, StoredStudy
 from ax_mo.storage.location import Location
 from ax_mo.storage.lock import is_held, sole_sweeper
 from ax_mo.storage.snapshot import StudySnapshot, about, read_snapshot
-from ax_mo.storage.store import Definition, Store, StoredStudy, read_studies
+from ax_mo.storage.store import Store, read_studies
+from tests.support.trials import make_run
 
 SPACE = SearchSpace((Range("x", 0.0, 1.0),))
 GOALS = parse_goals({"loss": {"goal": "minimize", "threshold": 2}, "size": "minimize"}, None, ["cost <= 1"])
 
 
-def make(directory: Path, url: str | None = None, name: str = "study") -> None:
-    import json
+def run(number: int) -> TrialRun:
+    return make_run(number, status=Status.ASKED, point={"x": 0.5})
 
+
+def make(directory: Path, url: str | None = None, name: str = "study") -> None:
     directory.mkdir(exist_ok=True)
     told = json.dumps(about(SPACE, GOALS, {"n_trials": 9}, {"resume": "python a.py"}))
     of_url = f"sqlite:///{directory}/study.db" if url is None else url
     store = Store.open(of_url, name, None if url is None else directory, Definition({}, {}, (), told), 5)
-    store.add(
-        [
-            TrialRun(number=n, status=Status.ASKED, point={"x": 0.5}, overrides=("x=0.5",), directory=str(n))
-            for n in (0, 1)
-        ]
-    )
-    store.ended((0, None), Outcome({"loss": 0.25}))
+    store.add([run(0), run(1)])
+    store.write(run(0).ended_by(Outcome({"loss": 0.25})))
     store.close()
 
 
@@ -93,16 +93,7 @@ def test_reader_sees_a_sweeper_and_does_not_get_in_its_way(tmp_path: Path) -> No
     ],
 )
 def test_study_that_ended_early_says_what_would_go_on(tmp_path: Path, ending: Any, way_on: str | None) -> None:
-    trials = (
-        TrialRun(
-            number=0,
-            status=Status.COMPLETED,
-            point={"x": 0.5},
-            overrides=("x=0.5",),
-            directory="0",
-            metrics={"loss": 1.0, "size": 1.0},
-        ),
-    )
+    trials = (make_run(0, status=Status.COMPLETED, point={"x": 0.5}, metrics={"loss": 1.0, "size": 1.0}),)
     why = StopReason.from_json(ending)
     record = StudySnapshot("s", tmp_path, SPACE, GOALS, 1, "", trials, trials, {"n_trials": 9}, {}, why)
     assert record.way_on == way_on
@@ -122,7 +113,7 @@ def test_study_that_ends_while_it_is_read_has_left_nothing_unfinished(
     def read_as_it_ends(location: Location) -> StoredStudy:
         study = read(location)
         if is_held(tmp_path):
-            store.ended((1, None), Outcome({"loss": 0.5}))
+            store.write(run(1).ended_by(Outcome({"loss": 0.5})))
             sweeper.__exit__(None, None, None)
         return study
 

@@ -11,8 +11,9 @@ from typing import Any
 import pytest
 
 from ax_mo.core.trial import Status
+from ax_mo.storage.definition import Definition
 from ax_mo.storage.snapshot import about
-from ax_mo.storage.store import Definition, Store
+from ax_mo.storage.store import Store
 from ax_mo.trackers import StudyEnd
 from ax_mo.trackers.env import StudyTag
 from ax_mo.trackers.process import Trackers

@@ -10,8 +10,9 @@ import pytest
 
 from ax_mo.core.trial import TrialRun
 from ax_mo.errors import ConfigError
+from ax_mo.storage.definition import Definition
 from ax_mo.storage.snapshot import about
-from ax_mo.storage.store import Definition, Store
+from ax_mo.storage.store import Store
 from ax_mo.trackers import StudyEnd, parse_trackers
 from ax_mo.trackers.process import Trackers
 

@@ -19,7 +19,8 @@ from ax_mo.hydra_project.overrides import as_text
 from ax_mo.hydra_project.project import Project, without_hydra
 from ax_mo.search_space.build import build_space
 from ax_mo.search_space.space import SearchSpace
-from ax_mo.storage.store import Definition, Store
+from ax_mo.storage.definition import Definition
+from ax_mo.storage.store import Store
 from ax_mo.sweep.settings import parse_settings
 from ax_mo.sweep.spec import Plan, make_plan
 from ax_mo.warm_start.reader import WarmStartEntry, read_source, source_of
