@@ -105,41 +105,51 @@ class LoadedStudy:
 
     def plot_tradeoff(self) -> Any:
         """The objectives against each other, the front drawn."""
-        return self._figures().tradeoff(self._record)
+        from ax_mo.html_report.tradeoff import tradeoff
+
+        return tradeoff(self._record)
 
     def plot_hypervolume(self) -> Any:
         """How the hypervolume grew with the trials."""
-        return self._figures().hypervolume_trace(self._record)
+        from ax_mo.html_report.progress import hypervolume_trace
+
+        return hypervolume_trace(self._record)
 
     def plot_parallel_coordinates(self) -> Any:
         """Parameters and objectives of every trial as one line each."""
-        return self._figures().parallel_coordinates(self._record)
+        from ax_mo.html_report.parallel import parallel_coordinates
+
+        return parallel_coordinates(self._record)
 
     def plot_learning_curves(self) -> Any:
         """What the trials reported on their way."""
-        return self._figures().learning_curves(self._record)
+        from ax_mo.html_report.progress import learning_curves
+
+        return learning_curves(self._record)
 
     def plot_timeline(self) -> Any:
         """What the workers did when."""
-        return self._figures().timeline(self._record)
+        from ax_mo.html_report.timeline import timeline
+
+        return timeline(self._record)
 
     def plot_suggestions(self) -> Any:
         """How long the suggestion of each trial was computed."""
-        return self._figures().suggestion_seconds(self._record)
+        from ax_mo.html_report.timeline import suggestion_seconds
+
+        return suggestion_seconds(self._record)
 
     def plot_sensitivity(self) -> Any:
         """Which parameters matter to which metric, by the model. Raises AxMoError with too few trials."""
-        return self._figures().sensitivity(self._fitted)
+        from ax_mo.html_report.model_figures import sensitivity
+
+        return sensitivity(self._fitted)
 
     def plot_cross_validation(self) -> Any:
         """How well the model predicts trials that it has not seen. Raises AxMoError with too few trials."""
-        return self._figures().cross_validation(self._fitted)
+        from ax_mo.html_report.model_figures import cross_validation
 
-    @staticmethod
-    def _figures() -> Any:
-        from ax_mo.html_report import figures
-
-        return figures
+        return cross_validation(self._fitted)
 
     # The model
 

@@ -110,25 +110,6 @@ const axMo = (() => {
 
   // Figures
 
-  const safe = text => text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;");
-  const short = (text, most) => text.length <= most ? text : text.slice(0, most - 1) + "…";
-  const mostOverrides = 12;
-
-  // What is under the mouse: what decides, and then the overrides. The other metrics are in the table.
-  function hover(title, row) {
-    const lines = [title];
-    data.metrics.slice(0, data.goals).forEach((name, i) => {
-      const value = (row.metrics || [])[i];
-      if (value) lines.push(`${safe(short(name, 40))} = ${value}${row.errors && row.errors[i] ? " ± " + row.errors[i] : ""}`);
-    });
-    if (row.reason) lines.push(safe(short(row.reason.replaceAll("\n", " "), 80)));
-    const given = row.overrides || [];
-    // The searched ones stand last.
-    for (const override of given.slice(-mostOverrides)) lines.push(safe(short(override, 60)));
-    if (given.length > mostOverrides) lines.push(`… and ${given.length - mostOverrides} more`);
-    return lines.join("<br>");
-  }
-
   function theme() {
     const [text, grid, back] = dark.matches ? ["#e8eaed", "#363c44", "#1d2126"] : ["#1c2024", "#e3e6ea", "#ffffff"];
     const axis = {gridcolor: grid, linecolor: grid, zerolinecolor: grid, automargin: true};
@@ -170,11 +151,11 @@ const axMo = (() => {
     }
   }
 
-  // Draws all figures; ``text`` is what to show of a trial under the mouse, ``choose`` what a click on one does.
-  function start(text, choose) {
+  // Draws all figures; ``choose`` is what a click on a trial does.
+  function start(choose) {
     for (const figure of Object.values(figures)) {
       for (const trace of figure.data) {
-        if (trace.meta === "trials") trace.hovertext = (trace.customdata || []).map(([number]) => text(number));
+        if (trace.meta === "trials") trace.hovertext = (trace.customdata || []).map(([number]) => data.hover[number]);
       }
     }
     const drawAll = () => Object.keys(figures).forEach(name => draw(name, choose));
@@ -196,5 +177,5 @@ const axMo = (() => {
     next();
   }
 
-  return {data, element, table, markRow, safe, hover, start, narrow};
+  return {data, element, table, markRow, start, narrow};
 })();

@@ -1,6 +1,6 @@
 "use strict";
 (() => {
-  const {data, element, safe} = axMo;
+  const {data, element} = axMo;
   const title = row => `${data.studies[row.study]}: trial ${row.label}`;
   const columns = [
     {name: "trial", text: title, key: row => row.number},
@@ -24,5 +24,5 @@
     row.scrollIntoView({block: "center"});
   }
 
-  axMo.start(number => axMo.hover(`<b>${safe(title(data.rows[number]))}</b>`, data.rows[number]), choose);
+  axMo.start(choose);
 })();

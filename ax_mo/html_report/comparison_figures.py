@@ -11,13 +11,13 @@ import plotly.graph_objects as go
 
 from ax_mo.core.objectives import Objective
 from ax_mo.core.trial import Trial
-from ax_mo.html_report.progress import hypervolume_steps, told, volume_title
-from ax_mo.html_report.style import BLUE, GREEN, GREY, ORANGE, PINK, RED, SKY, hover, layout, note, points
+from ax_mo.html_report.progress import hypervolume_steps, step_text, volume_title
+from ax_mo.html_report.style import BLUE, GREEN, GREY, ORANGE, PINK, SKY, hover, layout, note, points
 from ax_mo.html_report.text import in_figure
-from ax_mo.html_report.tradeoff import axes_of, axis_title, front_shape, lower_half, short_title, thresholds
+from ax_mo.html_report.tradeoff import axis_title, front_shape, pairs_of_objectives, threshold
 from ax_mo.results.comparison import Comparison, Side
 
-NO_FRONT = "No trial of these studies has completed and meets the constraints yet."
+_NO_FRONT = "No trial of these studies has completed and meets the constraints yet."
 
 
 @dataclass(frozen=True)
@@ -32,6 +32,13 @@ class Look:
     dash: str
     glyph: str
     size: int
+
+    @property
+    def marker(self) -> dict[str, Any]:
+        return {"symbol": self.symbol, "color": self.color, "size": self.size, "line": {"width": 1, "color": GREY}}
+
+    def line(self, shape: str) -> dict[str, Any]:
+        return {"width": 2, "color": self.color, "dash": self.dash, "shape": shape}
 
 
 # Without red, which the thresholds have.
@@ -49,19 +56,6 @@ def look(index: int) -> Look:
     return Look(_COLORS[index % len(_COLORS)], symbol, _DASHES[index % len(_DASHES)], glyph, max(7, 13 - 3 * index))
 
 
-def fronts(comparison: Comparison, titles: Sequence[str]) -> go.Figure:
-    """The fronts among two objectives, or for each pair of more; for one, the best values so far.
-
-    Points have their place in ``listed`` as customdata; the page's script has their texts.
-    """
-    if not any(side.front for side in comparison.sides):
-        return note(NO_FRONT)
-    count = len(comparison.goals.objectives)
-    if count == 1:
-        return _best_so_far(comparison, titles)
-    return _pair(comparison, titles) if count == 2 else _matrix(comparison, titles)
-
-
 def listed(comparison: Comparison) -> list[tuple[int, Trial]]:
     """The trials of all fronts, each with its study's index; from the best of the first objective."""
     first = comparison.goals.objectives[0]
@@ -69,140 +63,92 @@ def listed(comparison: Comparison) -> list[tuple[int, Trial]]:
     return sorted(trials, key=lambda each: each[1].metrics[first.name], reverse=first.maximize)
 
 
-def _places(comparison: Comparison) -> dict[tuple[int, int], int]:
-    return {(index, trial.number): place for place, (index, trial) in enumerate(listed(comparison))}
+def fronts(comparison: Comparison, titles: Sequence[str]) -> go.Figure:
+    """The fronts among two objectives, or for each pair of more; for one, the best values so far.
 
+    Points have their place in ``listed`` as customdata.
+    """
+    if not any(side.front for side in comparison.sides):
+        return note(_NO_FRONT)
+    if len(comparison.goals.objectives) == 1:
+        return _best_so_far(comparison, titles)
+    places = {(index, trial.number): place for place, (index, trial) in enumerate(listed(comparison))}
 
-def _name(title: str, side: Side) -> str:
-    return f"{in_figure(title, 50)} ({len(side.front)})"
+    def draw(figure: go.Figure, x: Objective, y: Objective, where: dict[str, int], is_first: bool) -> None:
+        for index, (side, title) in enumerate(zip(comparison.sides, titles, strict=True)):
+            front = sorted(side.front, key=lambda t: (t.metrics[x.name], t.metrics[y.name]))
+            heads = [f"<b>{in_figure(title)}: trial {trial.label}</b>" for trial in front]
+            figure.add_scatter(
+                x=points([trial.metrics[x.name] for trial in front]),
+                y=points([trial.metrics[y.name] for trial in front]),
+                customdata=[[places[index, trial.number]] for trial in front],
+                hovertext=[hover(t, side.record.goals, head) for t, head in zip(front, heads, strict=True)],
+                meta="trials",
+                hoverinfo="text",
+                mode="markers" if where else "lines+markers",  # a projected front is no line
+                name=f"{in_figure(title)} ({len(side.front)})",
+                legendgroup=str(index),
+                showlegend=is_first,
+                marker=look(index).marker,
+                line=look(index).line(front_shape(x)),
+                **where,
+            )
 
-
-def _points(index: int, trials: Sequence[Trial], x: Objective, y: Objective, comparison: Comparison) -> dict[str, Any]:
-    """What a trace of a study's front is made of."""
-    shown, places = look(index), _places(comparison)
-    return {
-        "x": points([trial.metrics[x.name] for trial in trials]),
-        "y": points([trial.metrics[y.name] for trial in trials]),
-        "customdata": [[places[index, trial.number]] for trial in trials],
-        "meta": "trials",
-        "hoverinfo": "text",
-        "marker": {
-            "symbol": shown.symbol, "color": shown.color, "size": shown.size, "line": {"width": 1, "color": GREY},
-        },
-        "legendgroup": str(index),
-    }  # fmt: skip
-
-
-def _pair(comparison: Comparison, titles: Sequence[str]) -> go.Figure:
-    x, y = axes_of(comparison.goals)
-    figure = go.Figure()
-    for index, (side, title) in enumerate(zip(comparison.sides, titles, strict=True)):
-        front = sorted(side.front, key=lambda t: (t.metrics[x.name], t.metrics[y.name]))
-        shown = look(index)
-        figure.add_scatter(
-            **_points(index, front, x, y, comparison),
-            mode="lines+markers",
-            name=_name(title, side),
-            line={"width": 2, "color": shown.color, "dash": shown.dash, "shape": front_shape(x)},
-        )
-    thresholds(figure, x, y)
-    layout(figure, 520)
-    figure.update_xaxes(title_text=axis_title(x))
-    figure.update_yaxes(title_text=axis_title(y))
-    return figure
-
-
-def _matrix(comparison: Comparison, titles: Sequence[str]) -> go.Figure:
-    """Each pair of objectives; without lines, since a projected front is none."""
-    objectives = comparison.goals.objectives
-    size = len(objectives) - 1
-    figure = lower_half(size)
-    for row in range(size):
-        for column in range(row + 1):
-            x, y = objectives[column], objectives[row + 1]
-            where = {"row": row + 1, "col": column + 1}
-            for index, (side, title) in enumerate(zip(comparison.sides, titles, strict=True)):
-                figure.add_scatter(
-                    **_points(index, side.front, x, y, comparison),
-                    mode="markers",
-                    name=_name(title, side),
-                    showlegend=row == column == 0,
-                    **where,
-                )
-            thresholds(figure, x, y, **where)
-            if row == size - 1:
-                figure.update_xaxes(title_text=short_title(x), **where)
-            if column == 0:
-                figure.update_yaxes(title_text=short_title(y), **where)
-    layout(figure, 260 * size + 100)
-    figure.update_layout(meta={"min_width": 240 * size})
-    return figure
+    return pairs_of_objectives(comparison.goals, draw)
 
 
 def _best_so_far(comparison: Comparison, titles: Sequence[str]) -> go.Figure:
     """After how many trials each study had its best value; a symbol where it became better."""
     (objective,) = comparison.goals.objectives
-    figure = go.Figure()
-    longest = 1
+    figure = layout(go.Figure())
     for index, (side, title) in enumerate(zip(comparison.sides, titles, strict=True)):
-        goals, shown = side.record.goals, look(index)
-        trials = sorted(side.record.trials, key=lambda t: (t.ended or "", t.number))
-        better: list[tuple[int, Trial]] = []
-        count = 0
-        for trial in trials:
-            count += trial.status.ended
-            if not trial.status.has_metrics or not goals.feasible(trial.metrics):
-                continue
-            value = trial.metrics[objective.name]
-            if not better or objective.better(value, better[-1][1].metrics[objective.name]):
-                better.append((count, trial))
+        better = _improvements(side, objective)
         values = [trial.metrics[objective.name] for _, trial in better]
-        longest = max(longest, count)
+        marker = look(index).marker
         figure.add_scatter(
-            x=points([*(at for at, _ in better), *([count] if better else [])]),
+            x=points([*(count for count, _ in better), *([side.ended] if better else [])]),
             y=points([*values, *values[-1:]]),
             mode="lines+markers",
-            name=in_figure(title, 50),
-            line={"width": 2, "color": shown.color, "dash": shown.dash, "shape": "hv"},
-            marker={
-                "symbol": shown.symbol,
-                "color": shown.color,
-                "size": [shown.size] * len(better) + [0],
-                "opacity": 1,
-            },
-            hovertext=[hover(trial, goals) for _, trial in [*better, *better[-1:]]],
+            name=in_figure(title),
+            line=look(index).line("hv"),
+            marker={**marker, "size": [marker["size"]] * len(better) + [0], "opacity": 1, "line": {"width": 0}},
+            hovertext=[hover(trial, side.record.goals) for _, trial in [*better, *better[-1:]]],
             hoverinfo="text",
         )
-    if objective.threshold is not None:
-        figure.add_scatter(
-            x=[0, longest], y=[objective.threshold] * 2, mode="lines", name="threshold",
-            line={"color": RED, "width": 1, "dash": "dot"}, hovertext=[f"threshold {objective.threshold:g}"] * 2,
-            hoverinfo="text",
-        )  # fmt: skip
-    layout(figure, 460)
+    threshold(figure, objective, 0)
     figure.update_xaxes(title_text="trials ended", rangemode="tozero")
     figure.update_yaxes(title_text=axis_title(objective))
     return figure
 
 
+def _improvements(side: Side, objective: Objective) -> list[tuple[int, Trial]]:
+    """The trials that were better than all before, each with how many trials had ended by then."""
+    better: list[tuple[int, Trial]] = []
+    ended = [trial for trial in side.record.trials if trial.status.ended]
+    for count, trial in enumerate(sorted(ended, key=lambda t: (t.ended or "", t.number)), start=1):
+        if trial.status.has_metrics and side.record.goals.feasible(trial.metrics):
+            value = trial.metrics[objective.name]
+            if not better or objective.better(value, better[-1][1].metrics[objective.name]):
+                better.append((count, trial))
+    return better
+
+
 def hypervolumes_by_trial(comparison: Comparison, titles: Sequence[str]) -> go.Figure:
     """From the common reference point, so that the studies can be compared at the same number of trials."""
     if not any(side.front for side in comparison.sides):
-        return note(NO_FRONT)
-    figure = go.Figure()
+        return note(_NO_FRONT)
+    figure = layout(go.Figure(), 380)
     for index, (side, title) in enumerate(zip(comparison.sides, titles, strict=True)):
-        steps, shown = hypervolume_steps(side.record, comparison.reference), look(index)
-        name = in_figure(title, 50)
+        steps, name = hypervolume_steps(side.record, comparison.reference), in_figure(title)
         figure.add_scatter(
             x=[step.count for step in steps],
             y=[float(f"{step.volume:.6g}") for step in steps],
             mode="lines",
             name=name,
-            line={"width": 2, "color": shown.color, "dash": shown.dash, "shape": "hv"},
-            hovertext=[f"{name} {told(step)}" for step in steps],
+            line=look(index).line("hv"),
+            hovertext=[f"{name} {step_text(step)}" for step in steps],
             hoverinfo="text",
         )
-    layout(figure, 380)
     figure.update_xaxes(title_text="trials ended", rangemode="tozero")
     figure.update_yaxes(title_text=volume_title(comparison.goals), rangemode="tozero")
     return figure

@@ -1,11 +1,11 @@
-"""What the pages have in common: parts that may fail, figures as JSON, and one file that holds everything.
+"""What the pages have in common: parts that may fail, and one file that holds everything.
 
 A page holds plotly.js and everything else, asks no server for anything, and may be opened from any disk. What trials
 returned is escaped by the template, and once more by clean().
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -20,9 +20,11 @@ from ax_mo.html_report.text import clean, shown
 class Content:
     """What the template shows. ``figures`` by the id of their place; ``notes`` say there what there is not."""
 
-    figures: dict[str, str] = field(default_factory=dict)
+    figures: dict[str, Any] = field(default_factory=dict)
     notes: dict[str, str] = field(default_factory=dict)
     remarks: dict[str, str] = field(default_factory=dict)
+    hover: dict[int, str] = field(default_factory=dict)
+    """What is under the mouse at each trial, once for all figures."""
 
     @contextmanager
     def part(self, place: str) -> Iterator[None]:
@@ -35,8 +37,17 @@ class Content:
             first = (str(error) or "no message").splitlines()[0]
             self.notes[place] = f"This part could not be made: {type(error).__name__}: {first}"
 
+    def add(self, place: str, figure: Any) -> None:
+        """Put a plotly figure there, without plotly's template, since the page has its own."""
+        for trace in figure.data:
+            if trace.meta == "trials":
+                self.hover |= {number: text for (number,), text in zip(trace.customdata, trace.hovertext, strict=True)}
+                trace.hovertext = None
+        figure.update_layout(template=None)
+        self.figures[place] = json.loads(figure.to_json())
 
-def rendered(kind: str, content: Content, data: Any, **values: Any) -> str:
+
+def rendered(kind: str, content: Content, data: Mapping[str, Any], **values: Any) -> str:
     """The page of ``<kind>.html.j2`` and ``<kind>.js``; ``data`` is what its script knows, as JSON."""
     import jinja2
     from markupsafe import Markup
@@ -45,12 +56,11 @@ def rendered(kind: str, content: Content, data: Any, **values: Any) -> str:
     environment = jinja2.Environment(
         loader=jinja2.FunctionLoader(_part),
         autoescape=True,
-        finalize=_cleaned,
+        finalize=lambda value: clean(value) if type(value) is str else value,
         trim_blocks=True,
         lstrip_blocks=True,
         undefined=jinja2.StrictUndefined,
     )
-    figures = "{" + ",".join(f"{json.dumps(name)}:{text}" for name, text in content.figures.items()) + "}"
     now = datetime.now(UTC)
     return environment.get_template(f"{kind}.html.j2").render(
         content=content,
@@ -63,28 +73,14 @@ def rendered(kind: str, content: Content, data: Any, **values: Any) -> str:
             Markup(_part("base.js")),
             Markup(_part(f"{kind}.js")),
         ],
-        data=Markup(script_json(data)),
-        # Plotly's own JSON, escaped like the rest.
-        figures=Markup(script_json(json.loads(figures))),
+        data=Markup(script_json({**data, "hover": content.hover})),
+        figures=Markup(script_json(content.figures)),
         **values,
     )
 
 
 def _part(name: str) -> str:
     return (files("ax_mo.html_report") / name).read_text(encoding="utf-8")
-
-
-def _cleaned(value: Any) -> Any:
-    return clean(value) if type(value) is str else value
-
-
-def figure_json(figure: Any) -> str:
-    """Without plotly's template, since the page has its own, and without texts that its script makes from the data."""
-    for trace in figure.data:
-        if trace.meta == "trials":
-            trace.hovertext = None
-    figure.update_layout(template=None)
-    return str(figure.to_json())
 
 
 def script_json(value: Any) -> str:

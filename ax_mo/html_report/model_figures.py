@@ -6,7 +6,7 @@ import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
 from ax_mo.html_report.style import BLUE, GREY, PALETTE, RED, layout, points
-from ax_mo.html_report.text import in_figure
+from ax_mo.html_report.text import clean, distinct_labels, in_figure
 from ax_mo.optimizer.diagnostics import Fitted, LeftOut
 
 _MOST_PARAMETERS = 12
@@ -17,8 +17,8 @@ def sensitivity(fitted: Fitted) -> go.Figure:
     found = fitted.sensitivity()
     worth = {key: max(shares[key] for shares in found.values()) for key in fitted.record.space.keys}
     keys = sorted(worth, key=worth.__getitem__, reverse=True)[:_MOST_PARAMETERS]
-    labels = _distinct([in_figure(key, 36) for key in keys])
-    figure = go.Figure()
+    labels = [in_figure(label) for label in distinct_labels([clean(key) for key in keys], 36)]
+    figure = layout(go.Figure(), 140 + max(26, 14 * len(found) + 10) * len(keys))
     for index, (name, shares) in enumerate(found.items()):
         figure.add_bar(
             orientation="h",
@@ -29,16 +29,10 @@ def sensitivity(fitted: Fitted) -> go.Figure:
             hovertext=[f"{in_figure(key)}: {100 * shares[key]:.1f} % of {in_figure(name, 40)}" for key in keys],
             hoverinfo="text",
         )
-    layout(figure, 140 + max(26, 14 * len(found) + 10) * len(keys))
     figure.update_layout(barmode="group", margin={"l": 8})
     figure.update_xaxes(title_text="share", range=[0, 1], tickformat=".0%")
     figure.update_yaxes(autorange="reversed", automargin=True, type="category")
     return figure
-
-
-def _distinct(labels: list[str]) -> list[str]:
-    """Shortened names may be the same, and would share a bar."""
-    return [label + "\u200b" * labels[:index].count(label) for index, label in enumerate(labels)]
 
 
 def cross_validation(fitted: Fitted) -> go.Figure:
@@ -46,11 +40,11 @@ def cross_validation(fitted: Fitted) -> go.Figure:
     found = fitted.cross_validation()
     columns = min(2, len(found))
     rows = -(-len(found) // columns)
-    titles = [_counted(name, left_out) for name, left_out in found.items()]
+    titles = [f"{in_figure(name, 30)}: {_inside(left_out)}" for name, left_out in found.items()]
     figure = make_subplots(rows, columns, subplot_titles=titles, horizontal_spacing=0.14, vertical_spacing=0.32 / rows)
+    layout(figure, 150 + 320 * rows)
     for index, left_out in enumerate(found.values()):
         _validate(figure, left_out, index == 0, row=index // columns + 1, col=index % columns + 1)
-    layout(figure, 150 + 320 * rows)
     figure.update_layout(
         meta={"min_width": 300 * columns}, margin={"t": 90}, legend={"y": 1.0 + 50 / (150 + 320 * rows)}
     )
@@ -65,16 +59,10 @@ def validation_panels(fitted: Fitted) -> dict[str, go.Figure]:
     """
     panels: dict[str, go.Figure] = {}
     for name, left_out in fitted.cross_validation().items():
-        figure = go.Figure()
-        _validate(figure, left_out, legend=False)
-        layout(figure, 340, legend=False)
+        figure = panels[f"{name}: {_inside(left_out)}"] = layout(go.Figure(), 340, legend=False)
         figure.update_layout(margin={"t": 16})
-        panels[f"{name}: {_inside(left_out)}"] = figure
+        _validate(figure, left_out, legend=False)
     return panels
-
-
-def _counted(name: str, left_out: Sequence[LeftOut]) -> str:
-    return f"{in_figure(name, 30)}: {_inside(left_out)}"
 
 
 def _inside(left_out: Sequence[LeftOut]) -> str:
@@ -93,12 +81,13 @@ def _validate(figure: go.Figure, left_out: Sequence[LeftOut], legend: bool, **wh
     for inside, color, symbol in ((True, BLUE, "circle"), (False, RED, "diamond")):
         name = "observed is inside the 95 % interval" if inside else "outside"
         of_kind = [row for row in left_out if row.inside is inside]
+        errors = [1.96 * row.sem for row in of_kind]
         figure.add_scatter(
             x=points([row.observed for row in of_kind]),
             y=points([row.predicted for row in of_kind]),
             error_y={
                 "type": "data",
-                "array": [float(f"{1.96 * row.sem:.5g}") for row in of_kind],
+                "array": [float(f"{error:.5g}") for error in errors],
                 "color": color,
                 "thickness": 1,
                 "width": 2,
@@ -110,8 +99,8 @@ def _validate(figure: go.Figure, left_out: Sequence[LeftOut], legend: bool, **wh
             showlegend=legend,
             customdata=[[row.trial] for row in of_kind],
             hovertext=[
-                f"trial {row.trial}: observed {row.observed:.5g}, predicted {row.predicted:.5g} ± {1.96 * row.sem:.2g}"
-                for row in of_kind
+                f"trial {row.trial}: observed {row.observed:.5g}, predicted {row.predicted:.5g} ± {error:.2g}"
+                for row, error in zip(of_kind, errors, strict=True)
             ],
             hoverinfo="text",
             **where,

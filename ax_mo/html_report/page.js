@@ -1,6 +1,6 @@
 "use strict";
 (() => {
-  const {data: table, element, safe, narrow} = axMo;
+  const {data: table, element, narrow} = axMo;
   const rowOf = new Map(table.rows.map(row => [row.number, row]));
 
   // Commands
@@ -103,11 +103,7 @@
   ];
   axMo.table(columns, table.rows, row => element("button", {type: "button", class: "trial", "data-trial": row.number}, row.label));
 
-  function hover(number) {
-    const row = rowOf.get(number);
-    return row ? axMo.hover(`<b>trial ${safe(row.label)}</b> ${safe(row.status)}`, row) : "";
-  }
-  axMo.start(hover, number => choose(number, null));
+  axMo.start(number => choose(number, null));
 
   // How old the page is, while the study goes on. It stays as it is until the reader reloads it.
   const fresh = document.getElementById("written");

@@ -1,6 +1,6 @@
 """How a study has gone: hypervolume by trial, and learning curves."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import plotly.graph_objects as go
@@ -11,11 +11,11 @@ from ax_mo.core.objectives import Goals
 from ax_mo.core.pareto import hypervolume, hypervolumes_so_far, reference_point
 from ax_mo.core.trial import Status, Trial, TrialRun
 from ax_mo.early_stopping.curves import thinned
-from ax_mo.html_report.style import BLUE, ORANGE, SCALE, layout, note
+from ax_mo.html_report.style import BLUE, ORANGE, SCALE, color_range, has_result, layout, note
 from ax_mo.html_report.text import in_figure
 from ax_mo.results.tables import front_numbers
 from ax_mo.storage.snapshot import StudySnapshot
-from ax_mo.trial.curve import read_curve
+from ax_mo.trial.curve import Curve, read_curve
 
 MOST_CURVES = 60
 """Of how many trials learning curves are drawn: more cannot be told apart, and make the page slow."""
@@ -39,7 +39,7 @@ def hypervolume_steps(record: StudySnapshot, reference: Mapping[str, float]) -> 
     own = sorted(
         (t for t in record.trials if t.status.ended and not t.is_imported), key=lambda t: (t.ended or "", t.number)
     )
-    used = [t for t in [*imported, *own] if _has_values(t, goals) and goals.feasible(t.metrics)]
+    used = [t for t in [*imported, *own] if has_result(t, goals) and goals.feasible(t.metrics)]
     volumes = hypervolumes_so_far(used, goals, reference)
     after = {trial.number: volume for trial, volume in zip(used, volumes, strict=True)}
     steps = [Step(0, None, max((after[t.number] for t in imported if t.number in after), default=0.0))]
@@ -48,11 +48,7 @@ def hypervolume_steps(record: StudySnapshot, reference: Mapping[str, float]) -> 
     return steps
 
 
-def _has_values(trial: Trial, goals: Goals) -> bool:
-    return trial.status.has_metrics and all(name in trial.metrics for name in goals.required)
-
-
-def told(step: Step) -> str:
+def step_text(step: Step) -> str:
     """A step in words."""
     if step.trial is None:
         return f"before the first trial: {step.volume:.6g}"
@@ -62,7 +58,7 @@ def told(step: Step) -> str:
 def hypervolume_trace(record: StudySnapshot) -> go.Figure:
     """The hypervolume after each trial, and that of the project's own configuration."""
     goals = record.goals
-    counting = [trial for trial in record.trials if _has_values(trial, goals)]
+    counting = [trial for trial in record.trials if has_result(trial, goals)]
     if not counting:
         return note("No trial has completed yet.")
     reference = reference_point(counting, goals)
@@ -71,7 +67,7 @@ def hypervolume_trace(record: StudySnapshot) -> go.Figure:
     figure.add_scatter(
         x=[step.count for step in steps], y=[step.volume for step in steps], mode="lines+markers",
         name="all trials so far", line={"shape": "hv", "width": 2, "color": BLUE}, marker={"size": 5},
-        hovertext=[told(step) for step in steps], hoverinfo="text",
+        hovertext=[step_text(step) for step in steps], hoverinfo="text",
         customdata=[[None if step.trial is None else step.trial.number] for step in steps],
     )  # fmt: skip
     config = [trial for trial in counting if trial.generator == "config" and goals.feasible(trial.metrics)]
@@ -91,31 +87,22 @@ def volume_title(goals: Goals) -> str:
     return "best beyond the reference" if len(goals.objectives) == 1 else "hypervolume"
 
 
-# Learning curves
+def curves_of(record: StudySnapshot) -> dict[str, list[tuple[TrialRun, Curve]]]:
+    """The runs' curves by metric, thinned to what a figure shows.
 
-
-@dataclass(frozen=True)
-class DrawnCurve:
-    """One run's curve of one metric, thinned to what a figure shows."""
-
-    run: TrialRun
-    steps: tuple[int, ...]
-    values: tuple[float, ...]
-
-
-def curves_of(record: StudySnapshot) -> dict[str, list[DrawnCurve]]:
-    """The curves by metric: objectives first, then what stands for one in early stopping, then the most frequent."""
-    found: dict[str, list[DrawnCurve]] = {}
+    The objectives first, then what stands for one in early stopping, then the most frequent metrics.
+    """
+    found: dict[str, list[tuple[TrialRun, Curve]]] = {}
     for run in _worth_drawing(record):
         for name, curve in read_curve(record.directory / run.directory).curves.items():
-            points = thinned(list(zip(curve.steps, curve.values, strict=True)), _MOST_STEPS)
-            found.setdefault(name, []).append(DrawnCurve(run, *map(tuple, zip(*points, strict=True))))
+            steps, values = zip(*thinned(list(zip(curve.steps, curve.values, strict=True)), _MOST_STEPS), strict=True)
+            found.setdefault(name, []).append((run, Curve(list(steps), list(values))))
     rule = record.settings.get("early_stopping")
     named = rule.get("curves") if isinstance(rule, Mapping) else None
     wanted = [*record.goals.required, *(named.values() if isinstance(named, Mapping) else ())]
-    rest = sorted((name for name in found if name not in wanted), key=lambda name: -len(found[name]))
+    rest = sorted(found, key=lambda name: -len(found[name]))
     # A curve of one point is a value.
-    order = [n for n in [*wanted, *rest] if n in found and any(len(curve.steps) > 1 for curve in found[n])]
+    order = [n for n in [*wanted, *rest] if n in found and any(len(curve.steps) > 1 for _, curve in found[n])]
     return {name: found[name] for name in list(dict.fromkeys(order))[:_MOST_METRICS]}
 
 
@@ -127,18 +114,16 @@ def _worth_drawing(record: StudySnapshot) -> list[TrialRun]:
     return sorted(begun[:MOST_CURVES], key=lambda run: (run.number, run.repeat or 0))
 
 
-def learning_curves(record: StudySnapshot, curves: Mapping[str, Sequence[DrawnCurve]] | None = None) -> go.Figure:
+def learning_curves(record: StudySnapshot) -> go.Figure:
     """Each run's metrics by step, one panel a metric; those that were stopped early end in a triangle."""
-    curves = curves_of(record) if curves is None else curves
+    curves = curves_of(record)
     if not curves:
         return note("No trial has left a learning curve.")
-    figure = make_subplots(len(curves), 1, shared_xaxes=True, vertical_spacing=0.2 / len(curves) if curves else 0)
-    numbers = [trial.number for trial in record.trials]
-    last = max(1, *numbers)
+    figure = make_subplots(len(curves), 1, shared_xaxes=True, vertical_spacing=0.2 / len(curves))
+    last = color_range(record)["cmax"]
     for row, (name, drawn) in enumerate(curves.items(), start=1):
-        for curve in drawn:
-            run = curve.run
-            (color,) = sample_colorscale(SCALE, [max(0, run.number) / last])
+        for run, curve in drawn:
+            (color,) = sample_colorscale(SCALE, [run.number / last])
             stopped = run.status is Status.EARLY_STOPPED
             said = f"trial {run.label}{', stopped early' if stopped else ''}"
             figure.add_scatter(
@@ -165,6 +150,6 @@ def learning_curves(record: StudySnapshot, curves: Mapping[str, Sequence[DrawnCu
         x=[None], y=[None], mode="markers", hoverinfo="skip", showlegend=False,
         marker={"color": [0], "coloraxis": "coloraxis"}, row=1, col=1,
     )  # fmt: skip
-    figure.update_layout(coloraxis={"cmin": 0, "cmax": last})
+    figure.update_layout(coloraxis=color_range(record))
     figure.update_xaxes(title_text="step", row=len(curves), col=1)
     return figure

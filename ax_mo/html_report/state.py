@@ -1,9 +1,11 @@
-"""What a study is called, and how far it is, in words."""
+"""What a study is called, what it was asked for and how far it is, in words."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
+from ax_mo.html_report.text import shown
 from ax_mo.results.standing import standings
 from ax_mo.storage.snapshot import StudySnapshot, StudyState
 
@@ -13,6 +15,8 @@ _UNNAMED = "study"
 # As in Hydra's own multirun/2026-11-24/18-22-10, of which the time alone says little.
 _TIME = re.compile(r"\d{1,2}[-:.]\d{2}([-:.]\d{2})?")
 
+_SETTINGS = ("method", "n_trials", "n_jobs", "repeats", "early_stopping", "stop_when", "timeout_hours", "metrics")
+
 
 def title_of(record: StudySnapshot) -> str:
     """The study's own name, or that of its sweep directory."""
@@ -20,10 +24,7 @@ def title_of(record: StudySnapshot) -> str:
     if record.name != _UNNAMED and ":/" not in record.name:
         return record.name
     directory = record.directory.absolute()
-    parts = directory.parts[1:]
-    if not parts:
-        return record.name
-    return "/".join(parts[-2:]) if _TIME.fullmatch(directory.name) else directory.name
+    return "/".join(directory.parts[-2:]) if _TIME.fullmatch(directory.name) else directory.name or record.name
 
 
 def titles_of(records: Sequence[StudySnapshot]) -> list[str]:
@@ -35,6 +36,27 @@ def titles_of(records: Sequence[StudySnapshot]) -> list[str]:
         title if titles.count(title) == 1 else f"{title} ({titles[: index + 1].count(title)})"
         for index, title in enumerate(titles)
     ]
+
+
+def settings_of(record: StudySnapshot) -> list[tuple[str, str]]:
+    """The study's objectives and settings, each with what it is called."""
+    lines = [(o.name, o.described) for o in record.goals.objectives]
+    if record.goals.constraints:
+        lines.append(("constraints", ", ".join(constraint.text for constraint in record.goals.constraints)))
+    for name in _SETTINGS:
+        value = record.settings.get(name)
+        if value not in (None, {}, [], "") and (name, value) != ("repeats", 1):
+            lines.append((name, _setting_text(value)))
+    lines.append(("seed", str(record.seed)))
+    if record.space.fixed:
+        lines.append(("in every trial", " ".join(record.space.fixed)))
+    return lines
+
+
+def _setting_text(value: Any) -> str:
+    if isinstance(value, Mapping):
+        return ", ".join(f"{name}: {shown(inner)}" for name, inner in value.items())
+    return shown(value)
 
 
 @dataclass(frozen=True)
@@ -51,10 +73,12 @@ def state_of(record: StudySnapshot) -> StateText:
     own = [trial for trial in record.trials if not trial.is_imported]
     done = sum(trial.status.ended for trial in own) - len(record.uncounted)
     counts = standings(record) or "no trials yet"
-    if state is StudyState.RUNNING:
-        return StateText(True, False, f"{state}: {counts}" + (f", of {total} trials" if total else ""))
     of = f"{done} of {total} trials" if total else f"{done} trials"
-    if state is StudyState.ENDED:
+    if state is StudyState.RUNNING:
+        text = f"{state}: {counts}" + (f", of {total} trials" if total else "")
+    elif state is StudyState.ENDED:
         early = f" after {of} ({record.stop_reason})" if record.stop_reason else ""
-        return StateText(False, True, f"{state}{early}: {counts}")
-    return StateText(False, False, f"{state}, {of} ended: {counts}")
+        text = f"{state}{early}: {counts}"
+    else:
+        text = f"{state}, {of} ended: {counts}"
+    return StateText(state is StudyState.RUNNING, state is StudyState.ENDED, text)

@@ -26,7 +26,6 @@ PALETTE = (BLUE, ORANGE, GREEN, PINK, SKY, RED)
 SCALE: list[Any] = [[0.0, "#2f5fb3"], [0.5, "#9a948a"], [1.0, "#fbd324"]]
 """By trial number: from blue to yellow as in Cividis, which the colour-blind see alike, but without its ends, of which
 one is lost on black."""
-_OUTLINE = {"width": 1, "color": GREY}
 
 _MOST_OVERRIDES = 12
 
@@ -53,7 +52,7 @@ def kind_of(trial: Trial, goals: Goals) -> Kind | None:
             return Kind.FAILED
         case Status.EARLY_STOPPED:
             return Kind.EARLY_STOPPED
-        case Status.COMPLETED | Status.IMPORTED if all(name in trial.metrics for name in goals.required):
+        case Status.COMPLETED | Status.IMPORTED if has_result(trial, goals):
             if not goals.feasible(trial.metrics):
                 return Kind.INFEASIBLE
             if trial.status is Status.IMPORTED:
@@ -63,45 +62,35 @@ def kind_of(trial: Trial, goals: Goals) -> Kind | None:
             return None
 
 
+def has_result(trial: Trial, goals: Goals) -> bool:
+    """Whether the trial has all metrics that the study asks for."""
+    return trial.status.has_metrics and all(name in trial.metrics for name in goals.required)
+
+
 def by_kind(trials: Sequence[Trial], goals: Goals) -> dict[Kind, list[Trial]]:
     """The trials that have ended, in the legend's order; kinds of which there are none are left out."""
-    kinds: dict[Kind, list[Trial]] = {kind: [] for kind in Kind}
-    for trial in trials:
-        kind = kind_of(trial, goals)
-        if kind is not None:
-            kinds[kind].append(trial)
+    kinds = {kind: [trial for trial in trials if kind_of(trial, goals) is kind] for kind in Kind}
     return {kind: members for kind, members in kinds.items() if members}
 
 
 def marker(kind: Kind, trials: Sequence[Trial], size: int = 10) -> dict[str, Any]:
     """Imported trials are older than the study, and have no place among its numbers."""
     larger = {Kind.CONFIG: 4, Kind.EARLY_STOPPED: 1}.get(kind, 0)
-    common: dict[str, Any] = {"symbol": kind.symbol, "size": size + larger, "line": dict(_OUTLINE)}
-    if kind is Kind.IMPORTED:
-        return {**common, "color": PINK}
-    if kind is Kind.INFEASIBLE:  # an open symbol is all outline, which then has the colour
-        common["line"] = {"width": 2}
-    return {**common, "color": [trial.number for trial in trials], "coloraxis": "coloraxis"}
+    # An open symbol is all outline, which then has the colour.
+    line = {"width": 2} if kind is Kind.INFEASIBLE else {"width": 1, "color": GREY}
+    colors = {"color": [trial.number for trial in trials], "coloraxis": "coloraxis"}
+    return {
+        "symbol": kind.symbol,
+        "size": size + larger,
+        "line": line,
+        **({"color": PINK} if kind is Kind.IMPORTED else colors),
+    }
 
 
-def legend_entry(figure: go.Figure, kind: Kind, label: str) -> None:
-    """The legend's entry for a kind, of a trace of its own: plotly 7.1 draws one of trials by number in black."""
-    color = PINK if kind is Kind.IMPORTED else GREY
-    figure.add_scatter(
-        x=[None],
-        y=[None],
-        mode="markers",
-        name=label,
-        legendgroup=kind.label,
-        marker={"symbol": kind.symbol, "size": 10, "color": color},
-        hoverinfo="skip",
-    )
-
-
-def hover(trial: Trial, goals: Goals) -> str:
-    """A trial's name, how it ended, its metrics and its overrides, a line each."""
+def hover(trial: Trial, goals: Goals, title: str = "") -> str:
+    """A trial's name, how it ended, its metrics and its overrides, a line each; ``title`` instead of the first line."""
     errors = standard_errors(trial, goals.required)
-    lines = [f"<b>trial {trial.label}</b> {status_text(trial.status)}"]
+    lines = [title or f"<b>trial {trial.label}</b> {status_text(trial.status)}"]
     for name in goals.required:
         if name in trial.metrics:
             error = f" ± {errors[name]:.2g}" if errors.get(name) else ""
@@ -146,8 +135,7 @@ def layout(figure: go.Figure, height: int = 460, legend: bool = True) -> go.Figu
 
 def color_range(record: StudySnapshot) -> dict[str, Any]:
     """The same colour for a trial in every figure."""
-    numbers = [trial.number for trial in record.trials if not trial.is_imported]
-    return {"cmin": 0, "cmax": max(1, *numbers) if numbers else 1}
+    return {"cmin": 0, "cmax": max([1, *(trial.number for trial in record.trials)])}
 
 
 def note(text: str, height: int = 160) -> go.Figure:

@@ -1,7 +1,7 @@
 """What trials returned, as text that is safe to show."""
 
 import html
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from ax_mo.trial.untrusted import without_escapes
@@ -23,13 +23,6 @@ def shown(value: Any, most: int = _MOST) -> str:
     if value is None:
         return "null"
     return shortened(clean(str(value)).replace("\n", " "), most)
-
-
-def setting_text(value: Any) -> str:
-    """What was asked for, on one line."""
-    if isinstance(value, Mapping):
-        return ", ".join(f"{name}: {shown(inner)}" for name, inner in value.items())
-    return shown(value)
 
 
 def shortened(text: str, most: int = _MOST) -> str:

@@ -1,6 +1,6 @@
 """The trade-off: every trial among the objectives, and the front."""
 
-from collections.abc import Sequence
+from collections.abc import Callable
 from typing import Any
 
 import plotly.graph_objects as go
@@ -11,13 +11,14 @@ from ax_mo.core.pareto import pareto_front
 from ax_mo.core.trial import Trial
 from ax_mo.html_report.style import (
     GREEN,
+    GREY,
+    PINK,
     RED,
     Kind,
     by_kind,
     color_range,
     kind_of,
     layout,
-    legend_entry,
     marker,
     note,
     of_trials,
@@ -26,59 +27,183 @@ from ax_mo.html_report.style import (
 from ax_mo.html_report.text import in_figure
 from ax_mo.storage.snapshot import StudySnapshot
 
-_STAR = {"symbol": "star", "size": 16, "color": RED, "line": {"width": 1, "color": "white"}}
+NOTHING = "No trial has ended yet."
+
 _FRONT = {"width": 2, "color": GREEN}
+_THRESHOLD = {"color": RED, "width": 1, "dash": "dot"}
+_STAR = {"symbol": "star", "size": 16, "color": RED, "line": {"width": 1, "color": "white"}}
 _SMALL = 7
 """The symbols of a matrix."""
+
+Kinds = dict[Kind, list[Trial]]
 
 
 def tradeoff(record: StudySnapshot) -> go.Figure:
     """One objective: its value by trial, with the best so far. Two: against each other. More: each pair of them."""
-    count = len(record.goals.objectives)
-    placed = {kind: [t for t in trials if _has_place(t, record)] for kind, trials in _kinds(record).items()}
+    goals = record.goals
+    kinds = by_kind(record.trials, goals)
+    placed = {kind: [t for t in trials if all(n in t.metrics for n in goals.names)] for kind, trials in kinds.items()}
     if not any(placed.values()):
-        failed = sum(len(trials) for trials in _kinds(record).values())
+        failed = sum(map(len, kinds.values()))
         return note(f"No trial has values of all objectives yet ({failed} ended without)." if failed else NOTHING)
-    if count == 1:
-        return _single(record, placed)
-    if count == 2:
-        return _pair(record, placed)
-    return _matrix(record, placed)
+    if len(goals.objectives) == 1:
+        return _by_trial(record, kinds, placed)
+    front = pareto_front(record.trials, goals)
+
+    def draw(figure: go.Figure, x: Objective, y: Objective, where: dict[str, int], is_first: bool) -> None:
+        on_line = sorted(front, key=lambda t: (t.metrics[x.name], t.metrics[y.name]))
+        if front and not where:
+            figure.add_scatter(
+                x=[t.metrics[x.name] for t in on_line],
+                y=[t.metrics[y.name] for t in on_line],
+                mode="lines",
+                name=f"Pareto front ({len(front)})",
+                line={**_FRONT, "shape": front_shape(x)},
+                hoverinfo="skip",
+            )
+        for kind, trials in placed.items():
+            figure.add_scatter(
+                x=points([t.metrics[x.name] for t in trials]),
+                y=points([t.metrics[y.name] for t in trials]),
+                mode="markers",
+                legendgroup=kind.label,
+                showlegend=False,
+                marker=marker(kind, trials, _SMALL if where else 10),
+                **of_trials(trials, goals),
+                **where,
+            )
+        if where:  # rings, since a projected front is no line
+            figure.add_scatter(
+                x=points([t.metrics[x.name] for t in front]),
+                y=points([t.metrics[y.name] for t in front]),
+                mode="markers",
+                name=f"Pareto front ({len(front)})",
+                legendgroup="front",
+                showlegend=is_first,
+                marker={
+                    "symbol": "circle-open",
+                    "size": [_ring(trial, goals) for trial in front],
+                    "color": GREEN,
+                    "line": {"width": 2},
+                },
+                **of_trials(front, goals),
+                **where,
+            )
+        if is_first:
+            _legend(figure, kinds, placed)
+
+    figure = pairs_of_objectives(goals, draw)
+    figure.update_layout(coloraxis=color_range(record))
+    return figure
 
 
-NOTHING = "No trial has ended yet."
+def _ring(trial: Trial, goals: Goals) -> int:
+    """A ring that no symbol covers: a diamond or a square reaches further than a circle of its size."""
+    kind = kind_of(trial, goals) or Kind.COMPLETED
+    size = int(marker(kind, [trial], _SMALL)["size"])
+    return size + 5 if kind is Kind.COMPLETED else round(1.4 * size) + 5
 
 
-def _kinds(record: StudySnapshot) -> dict[Kind, list[Trial]]:
-    return by_kind(record.trials, record.goals)
+def _legend(figure: go.Figure, kinds: Kinds, placed: Kinds) -> None:
+    """Entries for the kinds, with how many trials of each there are, and how many of these are not in the figure.
+
+    Of traces of their own: plotly 7.1 draws the entry of a trace that is coloured by number in black.
+    """
+    for kind, trials in kinds.items():
+        missing = len(trials) - len(placed[kind])
+        without = "" if not missing else ", without values" if not placed[kind] else f", {missing} without values"
+        figure.add_scatter(
+            x=[None],
+            y=[None],
+            mode="markers",
+            name=kind.label if kind is Kind.CONFIG else f"{kind.label} ({len(trials)}{without})",
+            legendgroup=kind.label,
+            marker={"symbol": kind.symbol, "size": 10, "color": PINK if kind is Kind.IMPORTED else GREY},
+            hoverinfo="skip",
+        )
 
 
-def _has_place(trial: Trial, record: StudySnapshot) -> bool:
-    return all(name in trial.metrics for name in record.goals.names)
+def _by_trial(record: StudySnapshot, kinds: Kinds, placed: Kinds) -> go.Figure:
+    (objective,) = record.goals.objectives
+    name = objective.name
+    figure = layout(go.Figure())
+    best: list[tuple[int, float]] = []
+    for trial in record.trials:
+        if trial.status.has_metrics and name in trial.metrics and record.goals.feasible(trial.metrics):
+            value = trial.metrics[name]
+            if not best or objective.better(value, best[-1][1]):
+                best.append((trial.number, value))
+    values = [trial.metrics[name] for trials in placed.values() for trial in trials]
+    floor = min(values) if objective.maximize else max(values)
+    if best:
+        figure.add_scatter(
+            x=[*(number for number, _ in best), record.trials[-1].number],
+            y=[*(value for _, value in best), best[-1][1]],
+            mode="lines",
+            name="best so far",
+            line={**_FRONT, "shape": "hv"},
+            hoverinfo="skip",
+        )
+    for kind, trials in kinds.items():
+        figure.add_scatter(
+            x=[trial.number for trial in trials],
+            y=[trial.metrics.get(name, floor) for trial in trials],  # those without a value stand at the worst
+            mode="markers",
+            legendgroup=kind.label,
+            showlegend=False,
+            marker=marker(kind, trials),
+            **of_trials(trials, record.goals),
+        )
+    _legend(figure, kinds, placed)
+    threshold(figure, objective, record.trials[0].number)
+    figure.update_layout(coloraxis={**color_range(record), "showscale": False})
+    figure.update_xaxes(title_text="trial")
+    figure.update_yaxes(title_text=axis_title(objective))
+    return figure
 
 
-def _label(kind: Kind, record: StudySnapshot, placed: Sequence[Trial]) -> str:
-    """With how many of them there are, and how many of these are not in the figure for want of values."""
-    count = len(_kinds(record)[kind])
-    missing = count - len(placed)
-    without = "" if not missing else ", without values" if missing == count else f", {missing} without values"
-    return f"{kind.label} ({count}{without})" if kind is not Kind.CONFIG else kind.label
+# What a comparison of studies draws alike
 
 
-def _legend(figure: go.Figure, record: StudySnapshot, placed: dict[Kind, list[Trial]]) -> None:
-    for kind, trials in placed.items():
-        legend_entry(figure, kind, _label(kind, record, trials))
+def pairs_of_objectives(
+    goals: Goals, draw: Callable[[go.Figure, Objective, Objective, dict[str, int], bool], None]
+) -> go.Figure:
+    """A panel for two objectives; for more, one for each pair of them, in the lower half of a matrix.
+
+    ``draw(figure, x, y, where, is_first)`` adds the traces of a panel; ``where`` are plotly's row and column, if any.
+    """
+    if len(goals.objectives) == 2:
+        figure = layout(go.Figure(), 520)
+        x, y = _axes_of(goals)
+        draw(figure, x, y, {}, True)
+        _thresholds(figure, x, y)
+        figure.update_xaxes(title_text=axis_title(x))
+        figure.update_yaxes(title_text=axis_title(y))
+        return figure
+    size = len(goals.objectives) - 1
+    gap = 0.06 if size < 3 else 0.04
+    specs: list[list[dict[str, Any] | None]] = [
+        [{} if column <= row else None for column in range(size)] for row in range(size)
+    ]
+    figure = make_subplots(
+        size, size, specs=specs, shared_xaxes=True, shared_yaxes=True, horizontal_spacing=gap, vertical_spacing=gap
+    )
+    layout(figure, 260 * size + 100)
+    figure.update_layout(meta={"min_width": 240 * size})
+    for row in range(size):
+        for column in range(row + 1):
+            x, y = goals.objectives[column], goals.objectives[row + 1]
+            where = {"row": row + 1, "col": column + 1}
+            draw(figure, x, y, where, row == column == 0)
+            _thresholds(figure, x, y, **where)
+            if row == size - 1:
+                figure.update_xaxes(title_text=_short_title(x), **where)
+            if column == 0:
+                figure.update_yaxes(title_text=_short_title(y), **where)
+    return figure
 
 
-def axis_title(objective: Objective) -> str:
-    return f"{in_figure(objective.name, 40)} ({'higher' if objective.maximize else 'lower'} is better)"
-
-
-def short_title(objective: Objective) -> str:
-    return f"{in_figure(objective.name, 24)} {'↑' if objective.maximize else '↓'}"
-
-
-def axes_of(goals: Goals) -> tuple[Objective, Objective]:
+def _axes_of(goals: Goals) -> tuple[Objective, Objective]:
     """Of two objectives, the one across and the one upwards: the cost, and what one gets for it, as in most papers."""
     first, second = goals.objectives
     return (second, first) if first.maximize and not second.maximize else (first, second)
@@ -92,50 +217,20 @@ def front_shape(x: Objective) -> str:
     return "vh" if x.maximize else "hv"
 
 
-def _pair(record: StudySnapshot, placed: dict[Kind, list[Trial]]) -> go.Figure:
-    x, y = axes_of(record.goals)
-    figure = go.Figure()
-    front = sorted(pareto_front(record.trials, record.goals), key=lambda t: (t.metrics[x.name], t.metrics[y.name]))
-    if front:
-        figure.add_scatter(
-            x=[t.metrics[x.name] for t in front],
-            y=[t.metrics[y.name] for t in front],
-            mode="lines",
-            name=f"Pareto front ({len(front)})",
-            line={**_FRONT, "shape": front_shape(x)},
-            hoverinfo="skip",
-        )
-    for kind, trials in placed.items():
-        figure.add_scatter(**_markers(kind, trials, (x, y), record.goals), marker=marker(kind, trials))
-    _legend(figure, record, placed)
-    thresholds(figure, x, y)
-    layout(figure, 520)
-    figure.update_layout(coloraxis=color_range(record))
-    figure.update_xaxes(title_text=axis_title(x))
-    figure.update_yaxes(title_text=axis_title(y))
-    return figure
+def axis_title(objective: Objective) -> str:
+    return f"{in_figure(objective.name, 40)} ({'higher' if objective.maximize else 'lower'} is better)"
 
 
-def _markers(kind: Kind, trials: Sequence[Trial], axes: tuple[Objective, Objective], goals: Goals) -> dict[str, Any]:
-    """The trials of a kind as points, but for how these look."""
-    x, y = axes
-    return {
-        "x": points([t.metrics[x.name] for t in trials]),
-        "y": points([t.metrics[y.name] for t in trials]),
-        "mode": "markers",
-        "legendgroup": kind.label,
-        "showlegend": False,
-        **of_trials(trials, goals),
-    }
+def _short_title(objective: Objective) -> str:
+    return f"{in_figure(objective.name, 24)} {'↑' if objective.maximize else '↓'}"
 
 
-def thresholds(figure: go.Figure, x: Objective, y: Objective, **where: Any) -> None:
+def _thresholds(figure: go.Figure, x: Objective, y: Objective, **where: int) -> None:
     """Adds a star where both thresholds are; lines where they are, also when there is one."""
-    line = {"color": RED, "width": 1, "dash": "dot"}
     if x.threshold is not None:
-        figure.add_vline(x=x.threshold, line=line, layer="above", **where)
+        figure.add_vline(x=x.threshold, line=_THRESHOLD, layer="above", **where)
     if y.threshold is not None:
-        figure.add_hline(y=y.threshold, line=line, layer="above", **where)
+        figure.add_hline(y=y.threshold, line=_THRESHOLD, layer="above", **where)
     if x.threshold is not None and y.threshold is not None:
         figure.add_scatter(
             x=[x.threshold],
@@ -146,112 +241,22 @@ def thresholds(figure: go.Figure, x: Objective, y: Objective, **where: Any) -> N
             hovertext=[f"thresholds: {in_figure(x.name, 40)} {x.threshold:g}, {in_figure(y.name, 40)} {y.threshold:g}"],
             hoverinfo="text",
             legendgroup="thresholds",
-            showlegend=not where or not any(trace.name == "thresholds" for trace in figure.data),
+            showlegend=not any(trace.name == "thresholds" for trace in figure.data),
             **where,
         )
 
 
-def lower_half(size: int) -> go.Figure:
-    """Panels for the pairs of objectives, below the diagonal."""
-    gap = 0.06 if size < 3 else 0.04
-    specs: list[list[dict[str, Any] | None]] = [
-        [{} if column <= row else None for column in range(size)] for row in range(size)
-    ]
-    return make_subplots(
-        size, size, specs=specs, shared_xaxes=True, shared_yaxes=True, horizontal_spacing=gap, vertical_spacing=gap
+def threshold(figure: go.Figure, objective: Objective, x: float) -> None:
+    """Adds a line where the threshold of the only objective is, if it has one, and a star on it at ``x``."""
+    if objective.threshold is None:
+        return
+    figure.add_hline(y=objective.threshold, line=_THRESHOLD, layer="above")
+    figure.add_scatter(
+        x=[x],
+        y=[objective.threshold],
+        mode="markers",
+        name="threshold",
+        marker=_STAR,
+        hovertext=[f"threshold {objective.threshold:g}"],
+        hoverinfo="text",
     )
-
-
-def _ring(trial: Trial, goals: Goals) -> int:
-    """A ring that no symbol covers: a diamond or a square reaches further than a circle of its size."""
-    kind = kind_of(trial, goals) or Kind.COMPLETED
-    size = int(marker(kind, [trial], _SMALL)["size"])
-    return size + 5 if kind is Kind.COMPLETED else round(1.4 * size) + 5
-
-
-def _matrix(record: StudySnapshot, placed: dict[Kind, list[Trial]]) -> go.Figure:
-    """The lower half of the matrix of pairs; what is on the front has a ring, since a projected front is no line."""
-    objectives = record.goals.objectives
-    size = len(objectives) - 1
-    figure = lower_half(size)
-    front = pareto_front(record.trials, record.goals)
-    rings = [_ring(trial, record.goals) for trial in front]
-    for row in range(size):
-        for column in range(row + 1):
-            x, y = objectives[column], objectives[row + 1]
-            where = {"row": row + 1, "col": column + 1}
-            first = row == column == 0
-            for kind, trials in placed.items():
-                shown = _markers(kind, trials, (x, y), record.goals)
-                figure.add_scatter(**shown, marker=marker(kind, trials, _SMALL), **where)
-            figure.add_scatter(
-                x=points([t.metrics[x.name] for t in front]),
-                y=points([t.metrics[y.name] for t in front]),
-                mode="markers",
-                name=f"Pareto front ({len(front)})",
-                legendgroup="front",
-                showlegend=first,
-                marker={"symbol": "circle-open", "size": rings, "color": GREEN, "line": {"width": 2}},
-                **of_trials(front, record.goals),
-                **where,
-            )
-            thresholds(figure, x, y, **where)
-            if row == size - 1:
-                figure.update_xaxes(title_text=short_title(x), **where)
-            if column == 0:
-                figure.update_yaxes(title_text=short_title(y), **where)
-    _legend(figure, record, placed)
-    layout(figure, 260 * size + 100)
-    figure.update_layout(coloraxis=color_range(record), meta={"min_width": 240 * size})
-    return figure
-
-
-def _single(record: StudySnapshot, placed: dict[Kind, list[Trial]]) -> go.Figure:
-    (objective,) = record.goals.objectives
-    name = objective.name
-    figure = go.Figure()
-    best: list[tuple[int, float]] = []
-    for trial in record.trials:
-        if trial.status.has_metrics and name in trial.metrics and record.goals.feasible(trial.metrics):
-            value = trial.metrics[name]
-            if not best or objective.better(value, best[-1][1]):
-                best.append((trial.number, value))
-    values = [trial.metrics[name] for trials in placed.values() for trial in trials]
-    floor = min(values) if objective.maximize else max(values)
-    if best:
-        last = max(trial.number for trial in record.trials)
-        figure.add_scatter(
-            x=[number for number, _ in best] + [last],
-            y=[value for _, value in best] + [best[-1][1]],
-            mode="lines",
-            name="best so far",
-            line={**_FRONT, "shape": "hv"},
-            hoverinfo="skip",
-        )
-    for kind, trials in _kinds(record).items():
-        figure.add_scatter(
-            x=[trial.number for trial in trials],
-            y=[trial.metrics.get(name, floor) for trial in trials],  # those without a value stand at the worst
-            mode="markers",
-            legendgroup=kind.label,
-            showlegend=False,
-            marker=marker(kind, trials),
-            **of_trials(trials, record.goals),
-        )
-    _legend(figure, record, placed)
-    if objective.threshold is not None:
-        figure.add_hline(y=objective.threshold, line={"color": RED, "width": 1, "dash": "dot"}, layer="above")
-        figure.add_scatter(
-            x=[min(trial.number for trial in record.trials)],
-            y=[objective.threshold],
-            mode="markers",
-            name="threshold",
-            marker=_STAR,
-            hovertext=[f"threshold {objective.threshold:g}"],
-            hoverinfo="text",
-        )
-    layout(figure, 460)
-    figure.update_layout(coloraxis={**color_range(record), "showscale": False})
-    figure.update_xaxes(title_text="trial")
-    figure.update_yaxes(title_text=axis_title(objective))
-    return figure

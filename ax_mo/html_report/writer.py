@@ -8,8 +8,9 @@ import os
 import subprocess
 import sys
 import tempfile
-import time
+from contextlib import suppress
 from pathlib import Path
+from time import time
 from typing import IO
 
 from ax_mo.html_report import REPORT
@@ -19,8 +20,8 @@ EVERY = 30.0
 
 _SINGLE_THREADED = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 
-AT_MOST = 60.0
-"""Seconds that a sweep waits for its last page, which takes about two without the model's parts."""
+# Seconds that a sweep waits for its last page, which takes about two without the model's parts.
+_PATIENCE = 60.0
 
 # Seconds for a page that is not wanted any more to put its files away.
 _GRACE = 5.0
@@ -28,12 +29,11 @@ _GRACE = 5.0
 # A page that has the model's parts keeps them, and takes the longer: its writer rests so many times as long as it took.
 _SHARE = 9
 
-SWITCH = "AX_MO_REPORT"
-
 
 def report_writer(wanted: bool, source: str, directory: Path) -> "ReportWriter | None":
     """The one for a study in ``directory``; None where no report is wanted."""
-    return ReportWriter(source, directory / REPORT) if wanted and os.environ.get(SWITCH, "1") != "0" else None
+    is_off = os.environ.get("AX_MO_REPORT", "1") == "0"
+    return ReportWriter(source, directory / REPORT) if wanted and not is_off else None
 
 
 class ReportWriter:
@@ -48,7 +48,7 @@ class ReportWriter:
         self._every = every
         self._is_stale = False
         self._process: subprocess.Popen[bytes] | None = None
-        self._began = time.monotonic()
+        self._began = time()
         self._rests_until = self._began + every
 
     def changed(self) -> None:
@@ -57,16 +57,17 @@ class ReportWriter:
 
     def tick(self) -> None:
         """Begin to write a page where there is something new and it is time to; returns at once."""
-        now = time.monotonic()
         if self._process is not None and self._process.poll() is not None:
             self._process = None
-            self._rests_until = now + max(self._every, _SHARE * (now - self._began))
-        if self._is_stale and self._process is None and now >= self._rests_until:
-            self._is_stale, self._began, self._rests_until = False, now, now + self._every
-            try:
-                self._process = self._start(["--nice", "--quick"], subprocess.DEVNULL)
-            except OSError:
-                pass  # the last page says what the matter is
+            # By the file's time: that it has ended may be seen much later, as after a batch of another launcher.
+            written = self._path.stat().st_mtime if self._path.exists() else 0.0
+            took = max(0.0, written - self._began)
+            self._rests_until = self._began + took + max(self._every, _SHARE * took)
+        if self._is_stale and self._process is None and time() >= self._rests_until:
+            self._is_stale, self._began = False, time()
+            self._rests_until = self._began + self._every
+            with suppress(OSError):  # the last page says what the matter is
+                self._process = self._start("quick", subprocess.DEVNULL)
 
     def cancel(self) -> None:
         """Write no more, and end what is being written; the page stays as it was."""
@@ -78,7 +79,7 @@ class ReportWriter:
             except subprocess.TimeoutExpired:
                 self._process.kill()
 
-    def finish(self, patience: float = AT_MOST) -> str:
+    def finish(self, patience: float = _PATIENCE) -> str:
         """Write the last page, and wait so many seconds for it; returns what to tell the user.
 
         A page that takes longer is written to its end nevertheless, and so are the model's parts, which nobody awaits.
@@ -87,7 +88,7 @@ class ReportWriter:
         name = self._path.name
         try:
             with tempfile.TemporaryFile() as output:
-                code = self._start(["--last"], output).wait(patience)
+                code = self._start("last", output).wait(patience)
                 output.seek(0)
                 lines = output.read().decode(errors="replace").strip().splitlines()
         except OSError as error:
@@ -96,15 +97,11 @@ class ReportWriter:
             return f"{name}: it takes longer than {patience:g} s and is still being written"
         except KeyboardInterrupt:
             return f"{name} is still being written"
-        if code != 0:
-            return f"{name}: {lines[-1] if lines else f'the process ended with {code}'}"
-        from ax_mo.html_report.update import has_model
+        return lines[-1] if lines else f"{name}: the process ended with {code}"
 
-        return f"report: {self._path}" + ("" if has_model(self._path) else " (its model follows in a moment)")
-
-    def _start(self, options: list[str], output: int | IO[bytes]) -> "subprocess.Popen[bytes]":
+    def _start(self, kind: str, output: int | IO[bytes]) -> "subprocess.Popen[bytes]":
         # -P: neither the task's directory nor a file of the user's shadows what is imported here.
-        argv = [sys.executable, "-P", "-m", "ax_mo.html_report", "-", "--to", str(self._path), *options]
+        argv = [sys.executable, "-P", "-m", "ax_mo.html_report", kind, str(self._path)]
         package = str(Path(__file__).parents[2])
         environment = {
             **os.environ,
@@ -116,9 +113,7 @@ class ReportWriter:
             start_new_session=True,  # Ctrl-C is for the sweep
         )  # fmt: skip
         assert process.stdin is not None
-        try:
+        with suppress(OSError):  # it has ended already, and its exit code says so
             process.stdin.write(self._source.encode() + b"\n")
             process.stdin.close()
-        except OSError:
-            pass  # it has ended already, and its exit code says so
         return process

@@ -1,10 +1,6 @@
 """A sweep leaves a page to look at."""
 
-import subprocess
-import sys
-
 from ax_mo.html_report.update import has_model
-from tests.support.sweeps import environment
 from tests.support.waiting import wait_until
 
 SPACE = ("x=interval(0,1)", "y=interval(0,1)", "hydra.sweeper.method=random_search")
@@ -27,11 +23,6 @@ def test_page_can_be_left_out(sweep):
     done = sweep.run(*SHORT, "hydra.sweeper.report=false", env=ON)
     assert done.returncode == 0, done.output
     assert not (sweep.dir / "report.html").exists()
-    again = subprocess.run(
-        [sys.executable, "-m", "ax_mo.html_report", str(sweep.dir), "--quick"], env=environment(), text=True,
-        capture_output=True, timeout=120,
-    )  # fmt: skip
-    assert (again.returncode, again.stdout.strip()) == (0, str(sweep.dir / "report.html")), again.stderr
 
 
 def test_page_that_cannot_be_written_is_told_and_no_error(sweep):
@@ -41,12 +32,3 @@ def test_page_that_cannot_be_written_is_told_and_no_error(sweep):
     assert done.returncode == 0, done.output
     assert "ax_mo: report.html: " in done.output
     assert "Traceback" not in done.output
-
-
-def test_what_is_no_study_is_told(tmp_path):
-    done = subprocess.run(
-        [sys.executable, "-m", "ax_mo.html_report", str(tmp_path)], env=environment(), text=True, capture_output=True,
-        timeout=120,
-    )  # fmt: skip
-    assert done.returncode == 1
-    assert "holds no study" in done.stderr and "Traceback" not in done.stderr

@@ -1,13 +1,10 @@
-"""What the tests of the pages share: a browser, a study, and how to wait."""
+"""The browser of the pages' tests."""
 
 import os
-import time
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Iterator
 
 import pytest
 
-from tests.storage.test_snapshot import make
 from tests.support.browsing import CHROMIUM
 
 
@@ -19,17 +16,3 @@ def browser() -> Iterator:
         started = playwright.chromium.launch(executable_path=CHROMIUM, args=arguments)
         yield started
         started.close()
-
-
-@pytest.fixture
-def directory(tmp_path: Path) -> Path:
-    """The sweep directory of a study on disk."""
-    make(tmp_path / "sweep")
-    return tmp_path / "sweep"
-
-
-def wait_for(condition: Callable[[], object], seconds: float = 60.0) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)

@@ -29,17 +29,17 @@ def front_traces(figure, panels: int = 1):
     return [trace for trace in figure.data if trace.meta == "trials"][: 2 * panels]
 
 
-@pytest.mark.parametrize("objectives", [1, 2, 3, 4])
-@pytest.mark.parametrize("count", [0, 1, 30])
+@pytest.mark.parametrize(("count", "objectives"), [(0, 2), (1, 1), (30, 1), (30, 4)])
 def test_page_is_whole(tmp_path, count, objectives):
-    page = comparison_html(of_two(objectives, count), tmp_path / "c.html")
+    comparison = of_two(objectives, count)
+    page = comparison_html(comparison, tmp_path / "c.html")
     assert '<p class="note">' not in own_part(page)
     expected = {"tradeoff"} if objectives == 1 else {"tradeoff", "hypervolume"}
     assert data(page, "figures").keys() == expected
-    assert len(data(page, "trials")["rows"]) == sum(len(side.front) for side in of_two(objectives, count).sides)
+    assert len(data(page, "trials")["rows"]) == sum(len(side.front) for side in comparison.sides)
 
 
-@pytest.mark.parametrize("objectives", [1, 2, 3])
+@pytest.mark.parametrize("objectives", [1, 2])
 def test_study_is_not_credited_with_what_it_imported(tmp_path, objectives):
     parent = study(A, 30, objectives, mixed=False)
     known = [replace(t, number=-1 - t.number, status=Status.IMPORTED, generator="imported") for t in parent.trials]
@@ -53,8 +53,9 @@ def test_study_is_not_credited_with_what_it_imported(tmp_path, objectives):
     assert (side.hypervolume, side.joint) == (alone.sides[1].hypervolume, alone.sides[1].joint)
     assert comparison.reference == alone.reference
     if objectives > 1:
-        drawn = hypervolumes_by_trial(comparison, ["parent", "child"]).data[1]
-        assert drawn.y[0] == 0 and drawn.y[-1] == pytest.approx(side.hypervolume, rel=1e-5)
+        drawn = hypervolumes_by_trial(comparison, ["parent", "child"]).data
+        assert drawn[1].y[0] == 0
+        assert [line.y[-1] for line in drawn] == pytest.approx([s.hypervolume for s in comparison.sides], rel=1e-5)
     page = own_part(comparison_html(comparison, tmp_path / "c.html"))
     assert page.count("imported trials of earlier studies, which do not count here") == 1
 
@@ -118,12 +119,6 @@ def test_one_objective_is_its_best_value_so_far():
         assert "trial" in trace.hovertext[0] and "optim.lr=" in trace.hovertext[0]
 
 
-def test_hypervolumes_end_with_those_of_the_table():
-    comparison = of_two()
-    figure = hypervolumes_by_trial(comparison, ["a", "b"])
-    assert [t.y[-1] for t in figure.data] == [pytest.approx(side.hypervolume, rel=1e-4) for side in comparison.sides]
-
-
 def test_page_tells_what_is_compared_and_from_where(tmp_path):
     page = own_part(comparison_html(of_two(), tmp_path / "c.html"))
     assert "<h1>Comparison: first, second</h1>" in page
@@ -144,8 +139,8 @@ def test_thresholds_that_differ_are_no_reference(tmp_path):
     page = own_part(comparison_html(comparison, tmp_path / "c.html"))
     assert "the worst value of any trial" in page
     differing = page[page.index('id="differing"') : page.index("In what they are alike")]
-    assert re.search("threshold of val_acc</th><td>0.6</td><td>0.7</td>", differing)
-    assert "constraints" in differing and "threshold of num_params" not in differing
+    assert re.search("val_acc</th><td>maximize, threshold 0.6</td><td>maximize, threshold 0.7</td>", differing)
+    assert "constraints" in differing and "num_params" not in differing
 
 
 def test_points_on_the_front_of_all_are_marked(tmp_path):
@@ -172,11 +167,9 @@ def test_studies_whose_trials_all_failed_have_a_page(tmp_path):
     assert "none yet" not in own_part(page), "the thresholds are known"
 
 
-@pytest.mark.timeout(300)
 def test_500_trials_are_small(tmp_path):
-    records = [study(tmp_path / name, 500, 4) for name in ("a", "b")]
-    write_comparison(compared(["a", "b"], records), tmp_path / "c.html")
-    assert (tmp_path / "c.html").stat().st_size < 6e6
+    of = study(tmp_path / "a", 500, 4)
+    assert len(comparison_html(compared(["a", "b"], [of, of]), tmp_path / "c.html").encode()) < 6e6
 
 
 # In a browser
