@@ -10,7 +10,8 @@ from ax_mo.core.trial import Trial
 from ax_mo.core.urls import redacted
 from ax_mo.errors import AxMoError
 from ax_mo.results.comparison import Comparison, Side, compared
-from ax_mo.terminal import MISSES, folded, printable, table_lines, terminal_width
+from ax_mo.terminal.terminal import folded, table_lines, terminal_width
+from ax_mo.terminal.text import MISSES, printable
 
 
 def run(arguments: Namespace) -> None:

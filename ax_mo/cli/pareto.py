@@ -12,7 +12,8 @@ from ax_mo.results.query import names_of, parse_condition
 from ax_mo.results.select import best, candidates, knee, why_none
 from ax_mo.results.tables import csv_text, front_numbers, trial_as_json
 from ax_mo.storage.snapshot import StudySnapshot, StudyState
-from ax_mo.terminal import draw, folded, front_table, printable, terminal_width, value_text
+from ax_mo.terminal.terminal import draw, folded, terminal_width
+from ax_mo.terminal.text import front_table, printable, value_text
 
 
 def run(arguments: Namespace) -> None:

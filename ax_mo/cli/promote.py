@@ -30,7 +30,7 @@ from ax_mo.results.promote import (
 )
 from ax_mo.results.standing import UNFINISHED, standing
 from ax_mo.storage.snapshot import StudySnapshot
-from ax_mo.terminal import printable
+from ax_mo.terminal.text import printable
 from ax_mo.trial.files import write_atomically
 
 _SHOWN = 3

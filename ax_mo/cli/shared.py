@@ -16,7 +16,7 @@ from ax_mo.results.select import candidates
 from ax_mo.storage.dump import DUMP, rebuild_hint
 from ax_mo.storage.location import whole_path
 from ax_mo.storage.snapshot import StudySnapshot, read_snapshot
-from ax_mo.terminal import NONE_MEETS, printable
+from ax_mo.terminal.text import NONE_MEETS, printable
 
 
 def study_at(source: str | None) -> StudySnapshot:

@@ -13,7 +13,8 @@ from ax_mo.core.trial import Trial, TrialRun
 from ax_mo.results.standing import UNFINISHED, standing
 from ax_mo.results.tables import TIMES, front_numbers, trial_as_json
 from ax_mo.storage.snapshot import StudySnapshot
-from ax_mo.terminal import folded, printable, table_lines
+from ax_mo.terminal.terminal import folded, table_lines
+from ax_mo.terminal.text import printable
 from ax_mo.trial.curve import CurvePoint, read_curve
 from ax_mo.trial.files import COMMAND, STDERR, STDOUT
 from ax_mo.trial.untrusted import Unusable, read_tail, read_text, without_escapes

@@ -12,7 +12,8 @@ from ax_mo.core.trial import Status, Trial
 from ax_mo.results.commands import working_directory
 from ax_mo.results.standing import standings, unfinished
 from ax_mo.storage.snapshot import StudySnapshot, StudyState
-from ax_mo.terminal import MISSES, folded
+from ax_mo.terminal.terminal import folded
+from ax_mo.terminal.text import MISSES
 
 _FAILURES = 3
 

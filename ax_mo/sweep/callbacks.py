@@ -14,8 +14,9 @@ from ax_mo.results.files import ResultFiles
 from ax_mo.runner.runner import EndCause
 from ax_mo.sweep.create_trial import cannot_write
 from ax_mo.sweep.study import Study
-from ax_mo.terminal import Screen, StudyProgress
+from ax_mo.terminal.progress import StudyProgress
 from ax_mo.terminal.running import RunningTrials
+from ax_mo.terminal.screen import Screen
 from ax_mo.trackers.process import Trackers
 from ax_mo.trial.metric_sources.differences import describe_differences
 

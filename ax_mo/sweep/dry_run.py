@@ -29,7 +29,7 @@ from ax_mo.storage.store import read_studies
 from ax_mo.sweep.create_trial import compose_trial, first_attempt
 from ax_mo.sweep.messages import notices
 from ax_mo.sweep.spec import StudySpec
-from ax_mo.terminal import text_table
+from ax_mo.terminal.text import text_table
 from ax_mo.warm_start.reader import new_imports
 
 # Counting the points that meet constraints means going through them.

@@ -9,7 +9,7 @@ from types import FrameType
 from typing import Any
 
 from ax_mo.errors import StudyStopped
-from ax_mo.terminal import write_from_a_handler
+from ax_mo.terminal.terminal import write_from_a_handler
 
 
 class Interrupts:

@@ -12,7 +12,7 @@ from ax_mo.runner.runner import EndCause
 from ax_mo.sweep.callbacks import Callback
 from ax_mo.sweep.spec import StopWhen
 from ax_mo.sweep.study import Study
-from ax_mo.terminal import clock
+from ax_mo.terminal.text import clock
 
 # When the study's time is over, a run may take so many times as long as the longest before it, and so many seconds at
 # least: whatever takes longer hangs.

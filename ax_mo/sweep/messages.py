@@ -12,7 +12,7 @@ from ax_mo.results.promote import Recipes
 from ax_mo.storage.definition import differences
 from ax_mo.sweep.spec import StudySpec
 from ax_mo.sweep.study import Ending, Study
-from ax_mo.terminal import Conclusion, StudyProgress
+from ax_mo.terminal.progress import Conclusion, StudyProgress
 
 
 def announcement(study: Study) -> str:

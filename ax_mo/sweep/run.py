@@ -26,7 +26,7 @@ from ax_mo.sweep.dry_run import preview
 from ax_mo.sweep.session import Session
 from ax_mo.sweep.settings import Settings, parse_settings
 from ax_mo.sweep.spec import StudySpec, make_plan
-from ax_mo.terminal import Screen, screen_for_this_terminal
+from ax_mo.terminal.screen import Screen, screen_for_this_terminal
 from ax_mo.trial.current import disown_ranks
 from ax_mo.trial.recorder import ResultRecorder
 

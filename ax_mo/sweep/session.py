@@ -56,7 +56,7 @@ from ax_mo.sweep.resume import refuse_jobs_of_another, remove_leftovers
 from ax_mo.sweep.spec import StudySpec
 from ax_mo.sweep.study import Ending, Study
 from ax_mo.sweep.suggestions import Pace, Suggestions
-from ax_mo.terminal import Screen
+from ax_mo.terminal.screen import Screen
 from ax_mo.trackers import StudyEnd, parse_trackers
 from ax_mo.trackers.env import study_tag, trial_environment
 from ax_mo.trackers.process import Trackers

@@ -11,7 +11,7 @@ from ax_mo.runner.job import Cause, JobState, Phase
 from ax_mo.runner.runner import EndCause, JobChange
 from ax_mo.storage.home import Home
 from ax_mo.sweep.study import Study
-from ax_mo.terminal import clock
+from ax_mo.terminal.text import clock
 
 # Of a process that was killed and not by us: on one machine nothing but the kernel's memory killer does so by itself.
 _KILLED = (-9, 128 + 9)

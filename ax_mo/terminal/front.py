@@ -1,17 +1,33 @@
 """The Pareto front as a table for a terminal."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
-from rich.console import RenderableType
+from rich.cells import cell_len
+from rich.console import Group, RenderableType
+from rich.table import Table
 from rich.text import Text
 
 from ax_mo.core.objectives import Goals, Objective
 from ax_mo.core.pareto import by_first_objective
 from ax_mo.core.repeats import standard_errors
 from ax_mo.core.trial import Trial
-from ax_mo.terminal.columns import Column, fitted
+from ax_mo.terminal.terminal import GAP, left_out, that_fit
 from ax_mo.terminal.text import printable, short
+
+
+@dataclass(frozen=True)
+class _Column:
+    """A name and a cell for each row."""
+
+    name: str
+    cells: Sequence[Text]
+    right: bool = True
+
+    @property
+    def width(self) -> int:
+        return max([cell_len(self.name), *(cell.cell_len for cell in self.cells)])
 
 
 def rich_front(
@@ -20,24 +36,34 @@ def rich_front(
     """Sorted by the first objective from its best. The best value of each objective is bold; those that miss their
     threshold are dim, and the mark says whether the trial meets them all. Metrics that are constrained come next. The
     project's own configuration has a row below, unless it is on the front and marked there. ``width`` is the
-    terminal's.
+    terminal's; columns that do not fit are left out whole and named below.
     """
     ordered = by_first_objective(front, goals)
     below = [] if own is None or own.number in {trial.number for trial in front} else [own]
     rows = [*ordered, *below]
-    columns = [Column("trial", [_label(trial, own) for trial in rows])]
-    columns += [Column(_title(o), [_objective(trial, o, front) for trial in rows]) for o in goals.objectives]
+    columns = [_Column("trial", [_label(trial, own) for trial in rows])]
+    columns += [_Column(_title(o), [_objective(trial, o, front) for trial in rows]) for o in goals.objectives]
     thresholds = [printable(o.limit) for o in goals.objectives if o.threshold is not None]
     if thresholds:
-        columns.append(Column("ok", [_mark(trial, goals) for trial in rows], right=False))
+        columns.append(_Column("ok", [_mark(trial, goals) for trial in rows], right=False))
     constrained = goals.required[len(goals.objectives) :]
-    columns += [Column(printable(name), [Text(_number(trial, name)) for trial in rows]) for name in constrained]
+    columns += [_Column(printable(name), [Text(_number(trial, name)) for trial in rows]) for name in constrained]
     columns += [
-        Column(printable(key), [_parameter(trial, key, own) for trial in rows], _is_numeric(key, rows)) for key in keys
+        _Column(printable(key), [_parameter(trial, key, own) for trial in rows], _is_numeric(key, rows)) for key in keys
     ]
     notes = [Text(f"ok: {', '.join(thresholds)}", style="dim")] if thresholds else []
     notes += [Text(printable(f"constraint: {constraint.text}"), style="dim") for constraint in goals.constraints]
-    return fitted(columns, width, notes, rule_after=len(ordered) - 1 if below else None)
+    kept = that_fit([column.width for column in columns], width)
+    if kept < len(columns):
+        notes.append(Text(left_out([column.name for column in columns[kept:]]), style="dim"))
+    table = Table(box=None, padding=(0, GAP, 0, 0), pad_edge=False, header_style="bold")
+    for column in columns[:kept]:
+        table.add_column(Text(column.name), justify="right" if column.right else "left", no_wrap=True)
+    for index in range(len(rows)):
+        if index == len(ordered):
+            table.add_row(*(Text("─" * column.width, style="dim") for column in columns[:kept]))
+        table.add_row(*(column.cells[index] for column in columns[:kept]))
+    return Group(table, *notes)
 
 
 def _title(objective: Objective) -> str:
@@ -76,8 +102,5 @@ def _parameter(trial: Trial, key: str, own: Trial | None) -> Text:
     if key not in trial.point:
         return Text("")
     value: Any = trial.point[key]
-    same = own is not None and trial.number != own.number and own.point.get(key, _MISSING) == value
+    same = own is not None and trial.number != own.number and key in own.point and own.point[key] == value
     return Text(short(value), style="dim" if same else "")
-
-
-_MISSING = object()

@@ -1,6 +1,5 @@
 """The terminal of a command that prints once and ends, and of a signal handler."""
 
-import io
 import os
 import select
 import shutil
@@ -10,11 +9,12 @@ from collections.abc import Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from ax_mo.terminal.text import text_table
+from ax_mo.terminal.text import cells, text_table
 
 if TYPE_CHECKING:  # a command whose output is no terminal needs none of it
     from rich.console import RenderableType
 
+GAP = 2
 _SHOW_CURSOR = b"\x1b[?25h"
 
 
@@ -24,11 +24,24 @@ def terminal_width() -> int | None:
 
 
 def draw(content: "RenderableType") -> None:
-    """Print what ``fitted`` or ``rich_front`` made."""
+    """Print what ``rich_front`` made."""
     from rich.console import Console
 
     # Without a height, rich takes a dumb terminal to be 80 wide whatever it is told.
     Console(highlight=False, emoji=False, width=terminal_width(), height=25).print(content)
+
+
+def that_fit(widths: Sequence[int], room: int) -> int:
+    """How many of the first columns fit in a terminal of ``room`` cells; the first one always does.
+
+    A full last column makes some terminals wrap.
+    """
+    ends = [sum(widths[: count + 1]) + GAP * count for count in range(len(widths))]
+    return max(1, sum(end < room for end in ends))
+
+
+def left_out(names: Sequence[str]) -> str:
+    return f"Not shown, for want of room: {', '.join(names)}"
 
 
 def table_lines(header: Sequence[str], rows: Sequence[Sequence[str]], indent: int = 0) -> list[str]:
@@ -36,17 +49,10 @@ def table_lines(header: Sequence[str], rows: Sequence[Sequence[str]], indent: in
     width = terminal_width()
     if width is None:
         return text_table(header, rows, right=True).splitlines()
-    from rich.console import Console
-    from rich.text import Text
-
-    from ax_mo.terminal.columns import Column, fitted
-
-    columns = [Column(name, [Text(row[index]) for row in rows]) for index, name in enumerate(header)]
     room = max(1, width - indent)
-    console = Console(file=io.StringIO(), width=room, height=25, color_system=None, force_terminal=False)
-    with console.capture() as capture:
-        console.print(fitted(columns, room))
-    return [line.rstrip() for line in capture.get().splitlines()]
+    kept = that_fit([max(map(cells, column)) for column in zip(header, *rows, strict=True)], room)
+    lines = text_table(header[:kept], [row[:kept] for row in rows], right=True).splitlines()
+    return lines + (textwrap.wrap(left_out(header[kept:]), room) if kept < len(header) else [])
 
 
 def folded(line: str) -> str:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from ax_mo.terminal.columns import Column, fitted
+from ax_mo.terminal.terminal import table_lines
 from ax_mo.terminal.text import cells, text_table
 
 WIDE = ["モデル", "e\u0301te\u0301", "한국어 모델", "plain"]
@@ -19,13 +19,9 @@ def test_width_of_a_text_is_that_of_its_cells() -> None:
     assert [cells(text) for text in WIDE] == [6, 3, 11, 5]
 
 
-def test_wide_letters_are_counted_where_a_terminal_is_too_narrow() -> None:
-    from rich.console import Console
-    from rich.text import Text
-
-    columns = [Column("trial", [Text("0")]), Column("モデル", [Text("小さい")]), Column("x", [Text("1")])]
-    console = Console(width=14, color_system=None, force_terminal=False)
-    with console.capture() as shown:
-        console.print(fitted(columns, 14))
-    header, row, left_out = (line.rstrip() for line in shown.get().splitlines()[:3])
-    assert header == "trial  モデル" and row == "    0  小さい" and left_out.startswith("Not shown")
+def test_wide_letters_are_counted_where_a_terminal_is_too_narrow(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True, raising=False)
+    monkeypatch.setenv("COLUMNS", "14")
+    header, row, *left_out = table_lines(["trial", "モデル", "x"], [["0", "小さい", "1"]])
+    assert (header, row) == ("trial  モデル", "    0  小さい")
+    assert " ".join(left_out) == "Not shown, for want of room: x"

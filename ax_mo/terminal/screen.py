@@ -1,0 +1,98 @@
+"""What the person at the terminal sees while a study runs, and at its end; as lines that can be searched."""
+
+import os
+import sys
+
+from ax_mo.core.objectives import Goals
+from ax_mo.core.trial import Status, Trial
+from ax_mo.terminal.progress import Conclusion, StudyProgress
+from ax_mo.terminal.text import front_table, printable, printable_lines, values_of
+
+
+class Screen:
+    """Shows events and progress: one line an event, flushed at once. A ``LiveScreen`` is for terminals.
+
+    Nobody reading, or a terminal without the letters, is no reason to end a study.
+    """
+
+    shows_running = False
+    """Whether ``update`` has a use for what each running trial is at."""
+
+    def header(self, text: str) -> None:
+        self._print(text, whole=True)
+
+    def notice(self, text: str) -> None:
+        self._event(printable_lines(text), "yellow")
+
+    def submitted(self, trial: Trial) -> None:
+        retry = f" (attempt {trial.attempt})" if trial.attempt > 1 else ""
+        self._event(f"trial {trial.label} started{retry}: {printable(' '.join(trial.overrides))}")
+
+    def ended(self, trial: Trial, goals: Goals, alike: Trial | None = None) -> None:
+        """``alike`` is a trial that was shown before and failed by the same error."""
+        name, reason = f"trial {trial.label}", printable(trial.reason or "")
+        if trial.status is Status.COMPLETED:
+            self._completed(name, reason, values_of(trial, goals))
+        elif trial.status is Status.EARLY_STOPPED:
+            self._event(f"{name} stopped early: {reason}", "dim")
+        elif alike is not None:
+            self._event(f"{name} failed: same error as trial {alike.label}", "red")
+        else:
+            self._event(f"{name} failed: {reason}", "red")
+            for line in trial.stderr_tail.splitlines()[-5:]:
+                self._event(f"  {printable(line)}", "dim")
+
+    def update(self, progress: StudyProgress) -> None:
+        pass
+
+    def close(self) -> None:
+        pass
+
+    def conclude(self, conclusion: Conclusion) -> None:
+        self._print("")
+        self._print(f"ax_mo: {conclusion.headline}", "bold")
+        if conclusion.front:
+            volume = "" if conclusion.hypervolume is None else f", hypervolume {conclusion.hypervolume:.6g}"
+            self._print(f"Pareto front: {len(conclusion.front)} of {conclusion.known} trials{volume}")
+            self._front(conclusion)
+        if conclusion.none_feasible:
+            self._print(printable(f"No Pareto front: {conclusion.none_feasible}"), "yellow")
+        self._print(conclusion.place, whole=True)
+        for what, command in conclusion.next:
+            self._command(what, command)
+
+    # How it looks
+
+    def _print(self, text: str, style: str = "", whole: bool = False) -> None:
+        """A line, or several; those to be copied stay ``whole``."""
+        encoding = sys.stdout.encoding or "utf-8"
+        try:
+            print(text.encode(encoding, errors="replace").decode(encoding), flush=True)
+        except (OSError, ValueError):
+            return
+
+    def _event(self, text: str, style: str = "") -> None:
+        self._print(f"ax_mo: {text}")
+
+    def _completed(self, name: str, reason: str, values: str) -> None:
+        self._event(f"{name} completed: {values}")
+        if reason:
+            self._event(f"  {reason}")
+
+    def _front(self, conclusion: Conclusion) -> None:
+        self._print(front_table(conclusion.front, conclusion.goals, conclusion.keys))
+        if conclusion.own is not None:
+            values = values_of(conclusion.own, conclusion.goals)
+            self._print(f"The project's own configuration, trial {conclusion.own.label}: {values}")
+
+    def _command(self, what: str, command: str) -> None:
+        self._print(f"{what}: {command}")
+
+
+def screen_for_this_terminal() -> Screen:
+    """A live block on a terminal; plain lines, one an event, anywhere else."""
+    if sys.stdout.isatty() and os.environ.get("TERM", "dumb") != "dumb":
+        from ax_mo.terminal.live import LiveScreen
+
+        return LiveScreen()
+    return Screen()
