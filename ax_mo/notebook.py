@@ -12,8 +12,7 @@ from ax_mo.errors import AxMoError, closest
 from ax_mo.results.query import names_of, parse_condition
 from ax_mo.results.select import best, why_none
 from ax_mo.results.tables import frame
-from ax_mo.search_space.parameters import Parameter
-from ax_mo.search_space.space import NOTHING, SearchSpace
+from ax_mo.search_space.parameters import holds
 from ax_mo.storage.snapshot import StudySnapshot, StudyState, read_snapshot
 
 _ROWS = 20
@@ -160,9 +159,24 @@ class LoadedStudy:
         out is as in that trial. Raises AxMoError for a missing or unknown parameter, for a value outside of the
         space, and with too few trials for a model. The first call fits the model, which takes seconds.
         """
+        space = self._record.space
         given = {str(key): value for key, value in point.items()}
-        start = {} if like is None else self.point(like)
-        complete = completed(self._record.space, given, start)
+        for key in given:
+            if key not in space.keys:
+                known = ", ".join(space.keys)
+                raise AxMoError(f"The study has no parameter '{key}'.{closest(key, space.keys)} It has: {known}.")
+        values = {**({} if like is None else self.point(like)), **given}
+        chosen = space.chosen(values)
+        active = {parameter.key for parameter in space.parameters if holds(parameter.when, chosen)}
+        complete = {key: value for key, value in values.items() if key in active}
+        why = space.outside(complete)
+        if why is not None:
+            is_missing = why.key is not None and why.key not in values
+            way_out = " Give one, or take a trial's with like=<its number>." if is_missing else ""
+            raise AxMoError(f"The point is not in the study's space: {why}.{way_out}")
+        inactive = [key for key in given if key not in active]
+        if inactive:
+            raise AxMoError(f"{inactive[0]} is inactive with the choices of this point; leave it out.")
         return dict(self._fitted.predict([complete])[0])
 
     @cached_property
@@ -200,42 +214,6 @@ class LoadedStudy:
             f"<p><b>{escape(self._record.name)}</b>: {escape(self._summary())}; {escape(goals)}<br>"
             f"<code>{escape(str(self._record.directory))}</code></p>{table}{more}"
         )
-
-
-def completed(space: SearchSpace, given: Mapping[str, Value], start: Mapping[str, Value]) -> dict[str, Value]:
-    """The point of the space that has the values of ``given`` and, for the rest, those of ``start``.
-
-    Raises AxMoError for a key that is unknown, inactive or missing, and for a value outside of the space.
-    """
-    for key in given:
-        if key not in space.keys:
-            raise AxMoError(
-                f"The study has no parameter '{key}'.{closest(key, space.keys)} It has: {', '.join(space.keys)}."
-            )
-    values = {**start, **given}
-    missing: list[str] = []
-
-    def value_of(parameter: Parameter) -> Value:
-        if parameter.key not in values:
-            missing.append(parameter.key)
-            return NOTHING
-        why = parameter.outside(values[parameter.key])
-        if why is not None:
-            raise AxMoError(f"{parameter.key}={values[parameter.key]!r} {why}.")
-        return parameter.cast(values[parameter.key])
-
-    point = space.point(value_of)
-    if missing:
-        raise AxMoError(
-            f"The point gives no value for {', '.join(missing)}. Give one, or take a trial's with like=<its number>."
-        )
-    inactive = [key for key in given if key not in point]
-    if inactive:
-        raise AxMoError(f"{inactive[0]} is inactive with the choices of this point; leave it out.")
-    for constraint in space.constraints:
-        if not constraint.holds(point):
-            raise AxMoError(f"The point violates {constraint.text}.")
-    return point
 
 
 def _several(names: str | Sequence[str]) -> list[str]:

@@ -11,12 +11,13 @@ from ax_mo.core.pareto import pareto_front
 from ax_mo.core.trial import Status
 from ax_mo.html_report.parallel import parallel_coordinates
 from ax_mo.html_report.progress import MOST_CURVES, curves_of, hypervolume_trace, learning_curves
+from ax_mo.html_report.style import hover
 from ax_mo.html_report.timeline import schedule, timeline
 from ax_mo.html_report.tradeoff import tradeoff
 from ax_mo.search_space.parameters import Choice, Option
 from ax_mo.search_space.space import SearchSpace
 from ax_mo.trial.curve import append
-from tests.support.studies import FLAT, failed, record, study, trial
+from tests.support.studies import FLAT, failed, goals, record, study, trial
 
 PLAIN = (tradeoff, hypervolume_trace, parallel_coordinates, learning_curves, timeline)
 NOWHERE = Path("/nowhere")
@@ -145,6 +146,12 @@ def test_curves_of_the_objectives_come_first(tmp_path):
     assert len(first.steps) <= 80 and first.steps[-1] == 199
     drawn = learning_curves(of)
     assert len(drawn.data) == 2 * 3 + 1
+
+
+def test_long_overrides_are_counted_under_the_mouse():
+    (first, *_) = study(NOWHERE, 1).trials
+    text = hover(replace(first, overrides=tuple(f"key{n:02}=1" for n in range(21))), goals())
+    assert text.endswith("… and 9 more") and "key20=1" in text and "key08=1" not in text
 
 
 def test_many_curves_are_too_many(tmp_path):
