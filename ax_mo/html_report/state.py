@@ -1,11 +1,12 @@
 """What a study is called, what it was asked for and how far it is, in words."""
 
 import re
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ax_mo.html_report.text import shown
+from ax_mo.html_report.text import distinct_labels, shown
 from ax_mo.results.standing import standings
 from ax_mo.storage.snapshot import StudySnapshot, StudyState
 
@@ -32,10 +33,7 @@ def titles_of(records: Sequence[StudySnapshot]) -> list[str]:
     titles = [title_of(record) for record in records]
     if len(set(titles)) < len(titles) == len({record.directory.absolute() for record in records}):
         titles = [str(record.directory.absolute()) for record in records]
-    return [
-        title if titles.count(title) == 1 else f"{title} ({titles[: index + 1].count(title)})"
-        for index, title in enumerate(titles)
-    ]
+    return distinct_labels(titles, sys.maxsize)
 
 
 def settings_of(record: StudySnapshot) -> list[tuple[str, str]]:

@@ -92,6 +92,7 @@ def test_what_trials_returned_is_escaped(tmp_path):
     assert "<script>alert" not in page and "<b>2" not in page
     assert "49" not in page.split("What was asked")[0]  # a template in a name is text, too
     assert len(re.findall("<script", page)) == 2 == len(re.findall("</script", page))
+    assert "default-src 'none'" in page and not re.findall(r'(?:src|href)="(?!#|data:|\./|file:)', page)
 
 
 def test_script_data_cannot_end_its_element():
@@ -162,25 +163,16 @@ def test_directories_are_linked_from_where_the_page_is(tmp_path):
     assert table_of(of, Path("/elsewhere/report.html"))["rows"][0]["href"] == (tmp_path / "0").as_uri()
 
 
-def test_page_asks_nobody_for_anything(tmp_path):
-    page = own_part(written(study(tmp_path, 12), tmp_path))
-    assert "default-src 'none'" in page
-    assert not re.findall(r'(?:src|href)="(?!#|data:|\./|file:)', page)
-
-
 def head(page: str) -> str:
     return own_part(page).split("What was asked")[0]
 
 
-def test_unfinished_study_says_how_to_resume(tmp_path):
+def test_study_says_how_to_resume_unless_it_has_ended(tmp_path):
     of = study(tmp_path, 12)
     page = written(of, tmp_path)
     assert "not running, 11 of 20 trials ended: 9 completed, 1 failed, 1 stopped early, 1 imported" in head(page)
     assert "Resume with" in head(page) and of.commands["resume"] in head(page)
     assert "reload" not in own_part(page)
-
-
-def test_study_with_all_its_trials_has_ended(tmp_path):
     page = written(study(tmp_path, 30, mixed=False, settings={"n_trials": 30}), tmp_path)
     assert "ended: 30 completed" in head(page) and '<th scope="row">seed</th><td>1</td>' in page
     assert "not running" not in page and "Resume" not in own_part(page)
