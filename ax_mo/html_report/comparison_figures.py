@@ -35,7 +35,7 @@ class Look:
 
     @property
     def marker(self) -> dict[str, Any]:
-        return {"symbol": self.symbol, "color": self.color, "size": self.size, "line": {"width": 1, "color": GREY}}
+        return {"symbol": self.symbol, "color": self.color}
 
     def line(self, shape: str) -> dict[str, Any]:
         return {"width": 2, "color": self.color, "dash": self.dash, "shape": shape}
@@ -76,6 +76,7 @@ def fronts(comparison: Comparison, titles: Sequence[str]) -> go.Figure:
 
     def draw(figure: go.Figure, x: Objective, y: Objective, where: dict[str, int], is_first: bool) -> None:
         for index, (side, title) in enumerate(zip(comparison.sides, titles, strict=True)):
+            shown = look(index)
             front = sorted(side.front, key=lambda t: (t.metrics[x.name], t.metrics[y.name]))
             heads = [f"<b>{in_figure(title)}: trial {trial.label}</b>" for trial in front]
             figure.add_scatter(
@@ -89,8 +90,8 @@ def fronts(comparison: Comparison, titles: Sequence[str]) -> go.Figure:
                 name=f"{in_figure(title)} ({len(side.front)})",
                 legendgroup=str(index),
                 showlegend=is_first,
-                marker=look(index).marker,
-                line=look(index).line(front_shape(x)),
+                marker={**shown.marker, "size": shown.size, "line": {"width": 1, "color": GREY}},
+                line=shown.line(front_shape(x)),
                 **where,
             )
 
@@ -104,18 +105,18 @@ def _best_so_far(comparison: Comparison, titles: Sequence[str]) -> go.Figure:
     for index, (side, title) in enumerate(zip(comparison.sides, titles, strict=True)):
         better = _improvements(side, objective)
         values = [trial.metrics[objective.name] for _, trial in better]
-        marker = look(index).marker
+        shown = look(index)
         figure.add_scatter(
             x=points([*(count for count, _ in better), *([side.ended] if better else [])]),
             y=points([*values, *values[-1:]]),
             mode="lines+markers",
             name=in_figure(title),
-            line=look(index).line("hv"),
-            marker={**marker, "size": [marker["size"]] * len(better) + [0], "opacity": 1, "line": {"width": 0}},
+            line=shown.line("hv"),
+            marker={**shown.marker, "size": [shown.size] * len(better) + [0], "opacity": 1},
             hovertext=[hover(trial, side.record.goals) for _, trial in [*better, *better[-1:]]],
             hoverinfo="text",
         )
-    threshold(figure, objective, 0)
+    threshold(figure, objective, 1)
     figure.update_xaxes(title_text="trials ended", rangemode="tozero")
     figure.update_yaxes(title_text=axis_title(objective))
     return figure
