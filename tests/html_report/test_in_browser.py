@@ -18,7 +18,7 @@ from ax_mo.search_space.space import SearchSpace
 from ax_mo.trial.curve import append
 from tests.html_report.test_page import nasty_study
 from tests.support.browsing import SCREENSHOTS, needs_browser, open_page
-from tests.support.studies import FLAT, record, study, trial
+from tests.support.studies import FLAT, study
 
 pytestmark = needs_browser
 
@@ -91,6 +91,8 @@ def test_loads_from_a_disk_without_a_network_and_without_an_error(page, made):
     assert page.locator(".plot.js-plotly-plot").count() == len(page.evaluate(
         "Object.keys(JSON.parse(document.getElementById('data-figures').textContent))"))  # fmt: skip
     assert page.locator(".plot .note").count() == 0
+    tops = [page.locator(f"#figure-validation-{n}").bounding_box()["y"] for n in range(3)]
+    assert tops[0] == tops[1] < tops[2], "panels stand side by side where there is room"
 
 
 def test_click_on_a_point_fills_the_panel(page, made):
@@ -245,38 +247,6 @@ def test_phone_scrolls_figures_alone_sideways_and_says_so(browser, made):
     page.context.close()
 
 
-def test_panels_stand_side_by_side_where_there_is_room(page):
-    tops = [page.locator(f"#figure-validation-{n}").bounding_box()["y"] for n in range(3)]
-    assert tops[0] == tops[1] < tops[2]
-
-
-def test_age_of_a_running_studys_page_is_told(browser, tmp_path):
-    path = tmp_path / "report.html"
-    write_report(replace(study(tmp_path, 12), is_running=True), path, fitted=False)
-    path.write_text(re.sub(r'(id="written" datetime=")[^"]+', r"\g<1>2026-11-24T10:00:00+00:00", path.read_text()))
-    page = open_page(browser, path, timezone_id="Asia/Tokyo")
-    assert re.search(r"\d+ hours ago", page.locator("#age").inner_text()) and page.said == []
-    assert page.locator("header .note").inner_text().endswith("reload the page to see newer trials.")
-    page.context.close()
-
-
-def test_choices_are_text_on_parallel_axes(browser, tmp_path):
-    texts = ["<b>bad</b>", "a<br>c", "&amp;", "<img src=x onerror=alert(1)>", "<a href='javascript:alert(2)'>x</a>"]
-    key = "<i>act</i>"
-    space = SearchSpace(
-        (*FLAT.parameters[:3], Choice(key, tuple(Option(text, f"o{n}") for n, text in enumerate(texts))))
-    )
-    shared = {"model": "mlp", "optim.lr": 0.01, "width": 20}
-    trials = [replace(trial(n, {**shared, "act": "relu"}), point={**shared, key: t}) for n, t in enumerate(texts)]
-    write_report(record(tmp_path, trials, space=space), tmp_path / "report.html", fitted=False)
-    page = open_page(browser, tmp_path / "report.html")
-    shown = page.locator("#figure-parallel .parcoords .y-axis").nth(3).locator(".axis text").all_text_contents()
-    assert shown == [text if len(text) <= 18 else text[:17] + "…" for text in texts]
-    assert page.locator("#figure-parallel .axis-title").nth(3).text_content() == key
-    assert page.locator("#figure-parallel :is(img, a)").count() == 0 and page.said == []
-    page.context.close()
-
-
 def test_controls_have_names(page):
     unnamed = page.evaluate(
         "[...document.querySelectorAll('button, input, a[href]')].filter(e => !e.closest('.modebar') && "
@@ -285,23 +255,51 @@ def test_controls_have_names(page):
     assert unnamed == 0
 
 
-def test_nothing_that_trials_returned_runs(browser, tmp_path):
-    of = nasty_study(tmp_path)
-    write_report(of, tmp_path / "report.html", fitted=False)
-    page = open_page(browser, tmp_path / "report.html")
-    for button in page.locator("button.trial").all():
-        button.click()
-    page.mouse.move(*place_of(page, 2))
-    assert page.said == []
-    assert "<script>alert(1)</script>" in page.locator("#panel").inner_text()
-    assert page.locator("#panel script, #panel b").count() == 0
+KEY = "<i>act</i>"
+TEXTS = ("<b>bad</b>", "a<br>c", "&amp;", "<img src=x onerror=alert(1)>", "<a href='javascript:alert(2)'>x</a>")
+
+
+@pytest.fixture(scope="module")
+def hostile(browser, tmp_path_factory):
+    """The page of a running study of one objective, whose trials and options are as nasty as can be."""
+    path = tmp_path_factory.mktemp("hostile") / "report.html"
+    of = nasty_study(path.parent)
+    choice = Choice(KEY, tuple(Option(text, f"o{n}") for n, text in enumerate(TEXTS)))
+    options = [replace(of.trials[0], number=3 + n, point={**of.trials[0].point, KEY: t}) for n, t in enumerate(TEXTS)]
+    trials = (*(replace(trial, point={**trial.point, KEY: TEXTS[0]}) for trial in of.trials), *options)
+    space = SearchSpace((*FLAT.parameters[:3], choice))
+    goals = replace(of.goals, objectives=of.goals.objectives[:1])
+    write_report(replace(of, space=space, goals=goals, trials=trials, runs=trials, is_running=True), path, fitted=False)
+    path.write_text(re.sub(r'(id="written" datetime=")[^"]+', r"\g<1>2026-11-24T10:00:00+00:00", path.read_text()))
+    page = open_page(browser, path, timezone_id="Asia/Tokyo")
+    yield page
     page.context.close()
 
 
-@pytest.mark.parametrize("objectives", [1, 4])
-def test_other_numbers_of_objectives_are_drawn(browser, tmp_path, objectives):
-    write_report(study(tmp_path, 30, objectives), tmp_path / "report.html", fitted=False)
+def test_age_of_a_running_studys_page_is_told(hostile):
+    assert re.search(r"\d+ hours ago", hostile.locator("#age").inner_text())
+    assert hostile.locator("header .note").inner_text().endswith("reload the page to see newer trials.")
+
+
+def test_choices_are_text_on_parallel_axes(hostile):
+    shown = hostile.locator("#figure-parallel .parcoords .y-axis").nth(3).locator(".axis text").all_text_contents()
+    assert shown == [text if len(text) <= 18 else text[:17] + "…" for text in TEXTS]
+    assert hostile.locator("#figure-parallel .axis-title").nth(3).text_content() == KEY
+    assert hostile.locator("#figure-parallel :is(img, a)").count() == 0
+
+
+def test_nothing_that_trials_returned_runs(hostile):
+    for button in hostile.locator("button.trial").all():
+        button.click()
+    hostile.mouse.move(*place_of(hostile, 2))
+    assert "<script>alert(1)</script>" in hostile.locator("#panel").inner_text()
+    assert hostile.locator("#panel script, #panel b").count() == 0
+    assert hostile.said == []
+
+
+def test_many_objectives_are_drawn(browser, tmp_path):
+    write_report(study(tmp_path, 30, 4), tmp_path / "report.html", fitted=False)
     page = open_page(browser, tmp_path / "report.html")
     assert page.said == [] and page.locator(".plot .note").count() == 0
-    page.locator("#figure-tradeoff").screenshot(path=SCREENSHOTS / f"objectives-{objectives}.png")
+    page.locator("#figure-tradeoff").screenshot(path=SCREENSHOTS / "objectives-4.png")
     page.context.close()

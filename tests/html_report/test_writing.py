@@ -169,6 +169,8 @@ def last(tmp_path, monkeypatch) -> "Callable[[], None]":
     """Writes the last page of a study; called, lets the process that adds the model go on, and waits for its end."""
     of = replace(study(tmp_path / "sweep", 4, mixed=False), is_running=False)
     go, original, parent = tmp_path / "go", update.report_html, os.getpid()
+    children: list[int] = []
+    fork = os.fork
 
     def slow(record: StudySnapshot, path: Path, *how: object) -> str:
         if os.getpid() == parent:
@@ -176,13 +178,18 @@ def last(tmp_path, monkeypatch) -> "Callable[[], None]":
         wait_until(go.exists)
         return update.FITTED + f"nice {os.nice(0)}"
 
+    def forked() -> int:
+        children.append(fork())
+        return children[-1]
+
     monkeypatch.setattr(update, "report_html", slow)
+    monkeypatch.setattr(os, "fork", forked)
     (tmp_path / "sweep").mkdir()
     assert write_last_page(lambda: of, tmp_path / "sweep" / "report.html")
 
     def go_on() -> None:
         go.touch()
-        assert os.waitstatus_to_exitcode(os.wait()[1]) == 0
+        assert os.waitstatus_to_exitcode(os.waitpid(children[-1], 0)[1]) == 0
 
     return go_on
 
