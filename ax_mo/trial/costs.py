@@ -6,7 +6,6 @@ Nothing here imports torch: whoever has a module, or has used a GPU, has importe
 import logging
 import sys
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
 from typing import Any
 
 from ax_mo.trial import current
@@ -18,26 +17,21 @@ MODEL = "model"
 """The costs that ``report_model`` recorded, beside those of Lightning's Trainers, and before them."""
 
 
-@dataclass(frozen=True)
-class ModelSize:
-    """Counts of a module's parameters: those that are trained, and all."""
+def size_of(module: Any) -> dict[str, float]:
+    """``num_params`` (trainable) and ``num_params_total`` of a PyTorch module.
 
-    num_params: int = 0
-    num_params_total: int = 0
-
-    def costs(self) -> dict[str, float]:
-        return asdict(self)
-
-
-def size_of(module: Any) -> ModelSize:
-    """Of a PyTorch module. Lazy parameters have no size yet and count nothing; those on the meta device have theirs."""
+    Lazy parameters have no size yet and count nothing; those on the meta device have theirs.
+    """
     is_lazy = getattr(sys.modules.get("torch.nn.parameter"), "is_lazy", lambda _parameter: False)
     sizes = [
         (int(getattr(parameter, "ds_numel", 0)) or parameter.numel(), parameter.requires_grad)
         for parameter in module.parameters()
         if not is_lazy(parameter)
     ]
-    return ModelSize(sum(size for size, trained in sizes if trained), sum(size for size, _ in sizes))
+    return {
+        "num_params": sum(size for size, trained in sizes if trained),
+        "num_params_total": sum(size for size, _ in sizes),
+    }
 
 
 def report_model(model: Any) -> None:
@@ -51,7 +45,7 @@ def report_model(model: Any) -> None:
         if trial is None or current.rank() != 0:
             return
         record = read_json(trial / LIGHTNING) or {}
-        write_json(trial / LIGHTNING, {**record, MODEL: size_of(model).costs()})
+        write_json(trial / LIGHTNING, {**record, MODEL: size_of(model)})
     except Exception as error:
         log.warning("ax_mo.report_model: nothing is recorded of %.200s: %r", type(model).__name__, error)
 

@@ -72,13 +72,9 @@ def present(directory: Path) -> Path:
     if _open is None or _open[0] != directory or not _open[1].is_open:  # a daemon closes what it finds open
         return directory
     with suppress(OSError):
-        is_open = os.fstat(_open[1].descriptor)
-        with suppress(FileNotFoundError):
-            if os.path.samestat(directory.stat(), is_open):
-                return directory
-        moved = Path(f"/proc/self/fd/{_open[1].descriptor}").readlink()
-        if os.path.samestat(moved.stat(), is_open):
-            return moved
+        found = Path(f"/proc/self/fd/{_open[1].descriptor}").readlink()
+        if os.path.samestat(found.stat(), os.fstat(_open[1].descriptor)):
+            return found
     return directory
 
 

@@ -126,8 +126,8 @@ class CurveReader:
     """Follows a curve's file while it grows. What it costs depends on what is new, not on what was read before.
 
     ``curves`` are the metrics', without what later fits have replaced; a curve grows at its end, and a later fit begins
-    another. ``step`` is that of the last point, None before the first. ``dropped`` counts the points, and the single
-    values of points that were kept, that are not part of the curve. Fits after ``last_fit`` are left out.
+    another. ``step`` is that of the last point, None before the first. ``dropped`` counts the lines and the
+    single values that are not part of the curve. Fits after ``last_fit`` are left out.
     """
 
     def __init__(self, path: Path, last_fit: float = math.inf) -> None:
@@ -183,28 +183,26 @@ class CurveReader:
         point, unusable = parsed
         if point.fit is not None and point.fit > self._last_fit:
             return None
+        self.dropped += unusable
         kept: dict[str, float] = {}
-        late = 0
         for name, value in point.metrics.items():
-            order = self.orders.get(name)
-            if order is None or point.order > order:
+            order = self.orders.get(name, -math.inf)
+            if point.order > order:
                 self.curves.pop(name, None)  # the order of the names is that of their curves' first points
                 self.curves[name] = Curve([], [])
                 self.orders[name] = point.order
             elif point.order < order:  # of an earlier fit
                 continue
             elif point.step <= self.curves[name].steps[-1]:
-                late += 1
+                self.dropped += 1
                 continue
             self.curves[name].steps.append(point.step)
             self.curves[name].values.append(value)
             kept[name] = value
         if not kept:
-            self.dropped += bool(late or unusable)
             return None
-        self.dropped += late + unusable
         self.step = point.step
-        return CurvePoint(point.step, point.time, kept, point.fit)
+        return replace(point, metrics=kept)
 
 
 def read_curve(directory: Path) -> LearningCurve:

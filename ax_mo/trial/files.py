@@ -3,10 +3,10 @@
 import json
 import os
 import re
-import shutil
 import stat
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -43,8 +43,6 @@ OF_A_TRIAL = (SPEC, COMMAND, RESULT, LIGHTNING, STOP, STOPPED, HEARTBEAT.lstrip(
 SCHEMA = 1
 
 _UNFINISHED = re.compile(r"\.(?P<of>.+)\.(?P<pid>\d+)-[0-9a-f]{8}\.tmp")
-_UNFINISHED_BEFORE = re.compile(r"\.(?P<of>.+)\.[a-z0-9_]{8}")
-"""How earlier versions named their temporary files: as Python's tempfile does."""
 _LONG_AGO = 3600.0
 """Seconds after which no file is still being written: a process of that number is another one then."""
 
@@ -75,28 +73,24 @@ def write_atomically(path: Path, text: str) -> None:
 
     Raises OSError that names ``path``.
     """
+    unfinished = path.with_name(f".{path.name}.{os.getpid()}-{os.urandom(4).hex()}.tmp")
     try:
-        _replace(path, text)
+        # Not tempfile: what it makes is its owner's alone, and the umask can only be read by changing it for all.
+        descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
+        try:
+            with os.fdopen(descriptor, "w", encoding="utf-8", errors="replace") as file:
+                file.write(text)
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(unfinished, path)  # noqa: PTH105
+        except BaseException:
+            unfinished.unlink(missing_ok=True)
+            raise
     except OSError as error:
         if error.errno is None:
             raise
         # What failed may be the temporary file, of which the user knows nothing.
         raise OSError(error.errno, error.strerror, str(path)) from error
-
-
-def _replace(path: Path, text: str) -> None:
-    unfinished = _temporary(path)
-    # Not tempfile: what it makes is its owner's alone, and the umask can only be read by changing it for all threads.
-    descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
-    try:
-        with os.fdopen(descriptor, "w", encoding="utf-8", errors="replace") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(unfinished, path)  # noqa: PTH105
-    except BaseException:
-        unfinished.unlink(missing_ok=True)
-        raise
 
 
 def write_json(path: Path, value: Any) -> None:
@@ -111,6 +105,8 @@ def remove(path: Path) -> None:
     except (IsADirectoryError, PermissionError):
         if not path.is_dir():
             raise
+        import shutil  # most trials have no need of it
+
         shutil.rmtree(path)
 
 
@@ -136,39 +132,19 @@ def read_json(path: Path, most: int = MOST_BYTES) -> dict[str, Any] | None:
     return value if isinstance(value, dict) else None
 
 
-def _temporary(path: Path) -> Path:
-    """A new name beside ``path``."""
-    return path.with_name(f".{path.name}.{os.getpid()}-{os.urandom(4).hex()}.tmp")
-
-
 def remove_unfinished(directory: Path, is_ours: Callable[[str], bool]) -> None:
     """Remove temporary files that killed processes have left, of files for whose names ``is_ours`` is true."""
-    try:
-        entries = [path for path in directory.iterdir() if path.name.startswith(".")]
-    except OSError:
-        return
-    for path in entries:
-        if _is_left(path, is_ours):
-            try:
-                path.unlink()
-            except OSError:
-                continue
-
-
-def _is_left(path: Path, is_ours: Callable[[str], bool]) -> bool:
-    named = _UNFINISHED.fullmatch(path.name)
-    if named is None:
-        old = _UNFINISHED_BEFORE.fullmatch(path.name)
-        return old is not None and is_ours(old["of"])
-    return is_ours(named["of"]) and not _is_being_written(path, int(named["pid"]))
+    with suppress(OSError):
+        for path in list(directory.iterdir()):
+            named = _UNFINISHED.fullmatch(path.name)
+            if named and is_ours(named["of"]) and not _is_being_written(path, int(named["pid"])):
+                path.unlink(missing_ok=True)
 
 
 def _is_being_written(path: Path, pid: int) -> bool:
     try:
         os.kill(pid, 0)
-        if _is_zombie(pid):
-            return False
-        return time.time() - path.lstat().st_mtime < _LONG_AGO
+        return not _is_zombie(pid) and time.time() - path.lstat().st_mtime < _LONG_AGO
     except (ProcessLookupError, FileNotFoundError, OverflowError):
         return False
     except OSError:

@@ -11,21 +11,21 @@ _DIRECTORY = "AX_MO_TRIAL_DIR"  # ax_mo.trial.current.DIRECTORY, without the cos
 
 def pytorch_lightning_callbacks() -> list[Any]:
     """The recorder for a Trainer of ``pytorch_lightning`` inside a trial; nothing elsewhere."""
-    return _callbacks("pytorch_lightning")
+    return _callbacks("PytorchLightningRecorder")
 
 
 def lightning_callbacks() -> list[Any]:
     """The recorder for a Trainer of ``lightning.pytorch`` inside a trial; nothing elsewhere."""
-    return _callbacks("lightning.pytorch")
+    return _callbacks("LightningRecorder")
 
 
-def _callbacks(package: str) -> list[Any]:
+def _callbacks(recorder: str) -> list[Any]:
     if not os.environ.get(_DIRECTORY):
         return []
     try:
-        from ax_mo.trial.lightning_callback import recorder
+        from ax_mo.trial import current, lightning_callback
 
-        return [recorder(package)]
+        return [getattr(lightning_callback, recorder)(current.directory())]
     except Exception as error:  # somebody's Trainer is being made: without us rather than not at all
         import logging
 

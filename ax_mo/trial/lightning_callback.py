@@ -11,34 +11,27 @@ must not keep it from the next thing that the ranks do together: they would wait
 import functools
 import importlib
 import logging
-import sys
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 from ax_mo.trial import current
-from ax_mo.trial.costs import ModelSize, size_of
+from ax_mo.trial.costs import size_of
 from ax_mo.trial.curve import append
 from ax_mo.trial.files import CURVE, LIGHTNING, read_json, write_json
 from ax_mo.trial.numbers import as_json, as_number
 
 log = logging.getLogger("ax_mo")
 
-_CLASSES = {"LightningRecorder": "lightning.pytorch", "PytorchLightningRecorder": "pytorch_lightning"}
-
-
-def recorder(package: str) -> Any:
-    """The callback of the current trial for a Trainer of ``package``, which has been imported already."""
-    name = next(name for name, flavour in _CLASSES.items() if flavour == package)
-    return getattr(sys.modules[__name__], name)(current.directory())
+_PACKAGES = {"LightningRecorder": "lightning.pytorch", "PytorchLightningRecorder": "pytorch_lightning"}
 
 
 def __getattr__(name: str) -> Any:
     # Classes are made at first use, each of its own package's Callback; strategies that spawn find them by name.
-    if name not in _CLASSES:
+    if name not in _PACKAGES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    base = importlib.import_module(_CLASSES[name]).Callback
+    base = importlib.import_module(_PACKAGES[name]).Callback
     made = type(name, (_Recorder, base), {"__module__": __name__, "__doc__": _Recorder.__doc__})
     globals()[name] = made
     return made
@@ -66,7 +59,7 @@ class _Recorder:
         super().__init__()
         self._directory = trial
         self._failed: set[str] = set()
-        self._counted = ModelSize()
+        self._counted: dict[str, float] = {}
         self._fit = 1
         self._begun = 0.0
         self._costs: dict[str, float] = {}
@@ -93,7 +86,7 @@ class _Recorder:
         self._validations, self._validated, self._ended_epoch = 0, False, None
         now = size_of(pl_module)
         # A strategy that shards has left a part of each parameter here by now.
-        self._costs = (self._counted if now.num_params_total < self._counted.num_params_total else now).costs()
+        self._costs = max(now, self._counted, key=_total)
         if not _writes(trainer):
             return
         record = self._record()
@@ -101,7 +94,7 @@ class _Recorder:
         self._fit = record["started"]
         if record["fits"] == 0:  # known while the trial runs; a completed fit's stay until another is completed
             record["costs"].update(self._costs)
-        self._write(record)
+        write_json(self._trial / LIGHTNING, record)
 
     @_never_raises
     def on_train_start(self, trainer: Any, pl_module: Any) -> None:
@@ -117,8 +110,8 @@ class _Recorder:
         if not _writes(trainer):
             return
         now = size_of(pl_module)
-        if now.num_params_total > self._counted.num_params_total:  # lazy parameters have got their shapes
-            self._costs.update(now.costs())
+        if _total(now) > _total(self._counted):  # lazy parameters have got their shapes
+            self._costs = now
         record = self._record()
         record["fits"] += 1
         record["last"] = self._fit
@@ -126,7 +119,7 @@ class _Recorder:
         record["metrics"].update(as_json(metrics))
         record["fitted"] = sorted(metrics)
         record["costs"].update(self._costs, fit_seconds=time.perf_counter() - self._begun)
-        self._write(record)
+        write_json(self._trial / LIGHTNING, record)
         if (fits := record["fits"]) > 1:
             # Such as a pretraining's loss, or the accuracy before a last fit on all the data: nothing else has them.
             kept = f" From before it are still: {', '.join(earlier)}." if earlier else ""
@@ -221,15 +214,16 @@ class _Recorder:
         record = self._record()
         kept = record["fitted"] if keep_fitted else ()
         record["metrics"].update(as_json({name: value for name, value in metrics.items() if name not in kept}))
-        record["costs"] = {**self._counted.costs(), **record["costs"]}
-        self._write(record)
+        record["costs"] = {**self._counted, **record["costs"]}
+        write_json(self._trial / LIGHTNING, record)
 
     def _record(self) -> dict[str, Any]:
         found = read_json(self._trial / LIGHTNING) or {}
         return {"costs": {}, "metrics": {}, "fitted": [], "fits": 0, "started": 0, **found}
 
-    def _write(self, record: dict[str, Any]) -> None:
-        write_json(self._trial / LIGHTNING, record)
+
+def _total(size: Mapping[str, float]) -> float:
+    return size.get("num_params_total", 0)
 
 
 def _numbers(metrics: Mapping[str, Any]) -> dict[str, float]:

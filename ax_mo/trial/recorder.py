@@ -136,34 +136,25 @@ def recorded_result(
     ``built_in`` are the costs that every trial has, where the job itself is asked.
     """
     value = job_return._return_value  # .return_value would raise the job's own exception
-    error: dict[str, str] | None = None
-    metrics: dict[str, float] = {}
-    extra: dict[str, Any] = {}
-    stopped: str | None = None
-    if isinstance(value, BaseException):
-        error = _error_content(value)
+    error = _error_content(value) if isinstance(value, BaseException) else None
+    stopped = current.acknowledged(directory)
+    given: dict[str, Any] = {}
     try:
-        if "objectives" not in spec:  # a job of another sweeper, which wants the value itself
-            if error is None:
-                extra["value"] = as_json(value)
-        else:
-            stopped = current.acknowledged(directory)
-            if error is None or stopped is not None:
-                metrics, extra = _chosen_metrics(value, spec, directory, stopped, built_in)
-    except MetricError as problem:
-        error = error or {"type": "MetricError", "message": storable(str(problem), _LONGEST_MESSAGE), "traceback": ""}
-    except Exception as problem:  # of a value that nobody thought of: Hydra's warning alone would not reach the sweeper
-        error = error or _error_content(problem, "what the task gave cannot be recorded: ")
+        if error is None or stopped is not None:
+            given = _given(value, spec, directory, stopped, built_in)
+    except Exception as problem:  # also of a value that nobody thought of: Hydra's warning alone would reach nobody
+        before = "" if isinstance(problem, MetricError) else "what the task gave cannot be recorded: "
+        error = error or _error_content(problem, before)
     return _within_limits({
         "schema": SCHEMA,
         "trial": spec.get("trial"),
         "attempt": spec.get("attempt"),
         "status": "failed" if error and stopped is None else "completed",
-        "metrics": metrics,
+        "metrics": {},
         "error": error,
         "started": started,
         "ended": now(),
-        **extra,
+        **given,
         **({} if stopped is None else {"stopped": stopped}),
     }, spec)  # fmt: skip
 
@@ -174,7 +165,7 @@ def _within_limits(result: dict[str, Any], spec: Mapping[str, Any]) -> dict[str,
     if len(text.encode("utf-8", "replace")) <= MOST_BYTES * 0.9 and not is_too_deep(text):
         return result
     log.warning("What the task gave is too much to be recorded: only the metrics that the study needs are.")
-    metrics = {name: value for name, value in result["metrics"].items() if name in list(spec.get("required", ()))}
+    metrics = {name: value for name, value in result["metrics"].items() if name in spec.get("required", ())}
     small = {name: value for name, value in result.items() if name not in ("value", "sources", "differences")}
     return {**small, "metrics": metrics}
 
@@ -197,22 +188,23 @@ def _error_content(error: BaseException, before: str = "") -> dict[str, str]:
     }
 
 
-def _chosen_metrics(
+def _given(
     value: Any, spec: dict[str, Any], directory: Path, stopped: str | None, built_in: Mapping[str, float] | None
-) -> tuple[dict[str, float], dict[str, Any]]:
-    """The trial's metrics, and what ``result.json`` says about them. Raises MetricError."""
+) -> dict[str, Any]:
+    """The trial's metrics, and what else ``result.json`` says about them. Raises MetricError."""
+    if "objectives" not in spec:  # a job of another sweeper, which wants the value itself
+        return {"value": as_json(value)}
     for stream in (sys.stdout, sys.stderr):  # what the task has printed may be where its metrics are
         with suppress(AttributeError, OSError, ValueError):  # they may be closed, or none
             stream.flush()
     trial = TrialOutput(directory, spec, {} if isinstance(value, BaseException) else value)
     chosen = choose_metrics(trial, spec.get("required", []), stopped is not None, built_in)
-    about: dict[str, Any] = {"sources": chosen.sources}
-    if chosen.unnamed is not None:
-        about["value"] = chosen.unnamed
+    metrics = {storable_name(name): number for name, number in chosen.metrics.items()}
+    given: dict[str, Any] = {"metrics": metrics, "sources": chosen.sources}
     if chosen.differences:
         log.warning("%s.", describe_differences(chosen.differences))
-        about["differences"] = [as_json(asdict(difference)) for difference in chosen.differences]
+        given["differences"] = [as_json(asdict(difference)) for difference in chosen.differences]
     if dropped := trial.curve.dropped:
         log.warning("%d points or values of the learning curve were dropped: repeated or not finite.", dropped)
-        about["dropped"] = dropped
-    return {storable_name(name): value for name, value in chosen.metrics.items()}, about
+        given["dropped"] = dropped
+    return given

@@ -44,20 +44,15 @@ def should_stop() -> bool:
     Looks at a file, so it can be asked at every step. Where several processes train together, ask on one of them
     and broadcast the answer: the file may appear between two looks.
     """
+    reason: str | None = None
     try:
         trial = current.directory()
         reason = None if trial is None else current.stop_requested(trial)
-    except Exception as error:
-        _warn("stop_requested", f"ax_mo.should_stop: {error!r:.300}")
-        return False
-    if trial is None or reason is None:
-        return False
-    try:
-        if current.rank() == 0:
+        if trial is not None and reason is not None and current.rank() == 0:
             current.acknowledge_stop(trial, reason)
     except Exception as error:
-        _warn("acknowledge_stop", f"ax_mo.should_stop: {error!r:.300}")
-    return True
+        _warn("should_stop", f"ax_mo.should_stop: {error!r:.300}")
+    return reason is not None
 
 
 def _integer(step: Any) -> int:

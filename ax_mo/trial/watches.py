@@ -1,11 +1,13 @@
 """Two threads beside a trial's task: one gives its sign of life, the other follows the memory of its processes."""
 
 import os
+import resource
 import sys
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import suppress
+from glob import glob
 from pathlib import Path
 from typing import Any
 
@@ -58,7 +60,7 @@ class MemoryWatch:
         self._every = every
         self._together = 0
         self._over = threading.Event()
-        self._children_before = _largest_child() if shares_process else 0
+        self._children_before = _peak_of(resource.RUSAGE_CHILDREN) if shares_process else 0
         if shares_process:
             with suppress(OSError):
                 Path("/proc/self/clear_refs").write_text("5")  # the kernel's peak begins anew
@@ -73,7 +75,8 @@ class MemoryWatch:
     def peak(self) -> int:
         """The most bytes so far, of this process and its children together."""
         self._look()
-        of_children = _largest_child()
+        # What a child has from before its exec is this process's own, and not more.
+        of_children = _peak_of(resource.RUSAGE_CHILDREN)
         return max(_own_peak(), self._together, of_children if of_children > self._children_before else 0)
 
     def _run(self) -> None:
@@ -113,33 +116,21 @@ def _own_peak() -> int:
         status = Path("/proc/self/status").read_text()
         return int(status.split("VmHWM:")[1].split()[0]) * 1024
     except (OSError, LookupError, ValueError):
-        import resource
-
-        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+        return _peak_of(resource.RUSAGE_SELF)
 
 
-def _largest_child() -> int:
-    """Of the children that have ended. What a child has from before its exec is this process's own, and not more."""
-    try:
-        import resource
-    except ImportError:
-        return 0
-    return resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+def _peak_of(whom: int) -> int:
+    """Bytes of this process, or of the largest of its children that have ended."""
+    return resource.getrusage(whom).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
 
 
 def _descendants(pid: str = "self") -> Iterator[int]:
-    try:
-        threads = list(Path(f"/proc/{pid}/task").iterdir())
-    except OSError:
-        return
-    for thread in threads:
-        try:
-            children = (thread / "children").read_text().split()
-        except OSError:
-            continue
-        for child in children:
-            yield int(child)
-            yield from _descendants(child)
+    # Path.glob raises for a process that ends meanwhile.
+    for of_thread in glob(f"/proc/{pid}/task/*/children"):  # noqa: PTH207
+        with suppress(OSError):
+            for child in Path(of_thread).read_text().split():
+                yield int(child)
+                yield from _descendants(child)
 
 
 def _memory(pid: int) -> int:

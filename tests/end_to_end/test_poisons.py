@@ -133,12 +133,9 @@ def test_what_killed_processes_were_writing_is_removed_at_the_next_start(sweep):
     gone = 2**22 + 1  # beyond the largest process id
     left = [
         sweep.dir / f".trials.csv.{gone}-01234567.tmp",
-        sweep.dir / ".optimization_results.yaml.a1b2c_d3",  # as earlier versions called them
         sweep.dir / f"..sweeper.json.{gone}-01234567.tmp",
         sweep.dir / "pareto" / f".trial_1.yaml.{gone}-01234567.tmp",
-        sweep.dir / "pareto" / ".imported_3.yaml.abcdefgh",
         sweep.dir / "1" / f".result.json.{gone}-01234567.tmp",
-        sweep.dir / "1" / ".lightning.json.abcdefgh",
     ]
     kept = [
         sweep.dir / f".report.html.{os.getpid()}-01234567.tmp",  # somebody writes it at this moment

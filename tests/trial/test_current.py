@@ -42,6 +42,8 @@ def test_rank_of_the_sweeper_is_not_its_trials(monkeypatch: pytest.MonkeyPatch, 
         (SRUN, SRUN | {"SLURM_JOB_ID": "101"}, 1),  # of two tasks
         (SRUN, SRUN | {"SLURM_STEP_ID": "1"}, 1),
         (SRUN, {"SLURM_PROCID": "2"}, 2),
+        ({}, {"LOCAL_RANK": "0", "RANK": "8"}, 8),  # the first process of another node
+        ({}, {"RANK": "none", "LOCAL_RANK": "", "SLURM_PROCID": "-1", "NODE_RANK": "0"}, 0),
     ],
 )
 def test_rank_that_a_process_of_the_trial_was_given_counts(

@@ -63,12 +63,6 @@ def test_metrics_have_steps_of_their_own(path: Path) -> None:
     assert curve.dropped == 1
 
 
-def test_number_that_is_no_float_is_dropped_and_counted(path: Path) -> None:
-    path.write_text('{"step": 0, "time": 0, "metrics": {"a": 1' + "0" * 400 + ', "b": 2}}\n')
-    curve = read_curve(path.parent)
-    assert (curve.last(), curve.dropped) == ({"b": 2}, 1)
-
-
 def test_value_that_is_not_finite_is_dropped_and_counted(path: Path) -> None:
     write(path, (0, {"a": math.nan, "b": 1}), (1, {"a": math.inf}), (2, {"a": 2, "b": -math.inf}))
     curve = read_curve(path.parent)
@@ -78,15 +72,11 @@ def test_value_that_is_not_finite_is_dropped_and_counted(path: Path) -> None:
 @pytest.mark.parametrize(
     "line",
     [
-        "not json",
         "[1]",
         "{}",
         '{"step": 1.5, "time": 0, "metrics": {"a": 1}}',
-        '{"step": true, "time": 0, "metrics": {"a": 1}}',
         '{"step": 1, "time": 0, "metrics": [1]}',
         '{"step": 1, "time": 0, "metrics": {"a": NaN}}',
-        '{"step": 1, "time": 0, "metrics": {"a": "text"}}',
-        '{"step": 1, "time": 0, "metrics": {"a": true}}',
         '{"step": 1, "time": 0, "metrics": {"a": 1}, "fit": "x"}',
         '{"step": 1, "time": 0, "metr{"step": 2, "time": 0, "metrics": {"a": 1}}',
         "\udcff",
@@ -130,15 +120,6 @@ def test_reader_sees_each_point_once_however_the_file_grows(path: Path) -> None:
             seen += [point.step for point in reader.new_points()]
     assert seen == [0, 1, 2, 3, 4]
     assert values(reader, "a") == {step: step for step in range(5)}
-
-
-def test_reader_remembers_where_each_metric_had_got_to(path: Path) -> None:
-    reader = CurveReader(path)
-    write(path, (5, {"a": 1}))
-    assert len(reader.new_points()) == 1
-    write(path, (5, {"a": 2}), (4, {"a": 3}), (6, {"a": math.nan}))
-    assert reader.new_points() == []
-    assert reader.dropped == 3
 
 
 def test_reader_reads_no_byte_twice(path: Path) -> None:
@@ -214,7 +195,7 @@ def test_what_stands_in_place_of_a_curve_is_an_empty_one(path: Path, make: Any) 
     assert CurveReader(path).last() == {}
 
 
-@pytest.mark.parametrize("last", ["x", None, True, [], {}, 10**400])
+@pytest.mark.parametrize("last", ["x", None, True, 10**400])
 def test_number_of_the_last_fit_that_is_none_is_as_if_it_were_not_there(path: Path, last: Any) -> None:
     write(path, (0, {"a": 1}, 1))
     (path.parent / LIGHTNING).write_text(json.dumps({"last": last}))

@@ -76,7 +76,7 @@ def test_reader_never_sees_a_part(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     assert seen == ["old", "new"]
 
 
-@pytest.mark.parametrize("umask", [0o022, 0o077, 0o002, 0o000])
+@pytest.mark.parametrize("umask", [0o022, 0o077])
 def test_file_is_for_those_whom_the_umask_lets_read_it(tmp_path: Path, umask: int) -> None:
     before = os.umask(umask)
     try:
@@ -104,22 +104,11 @@ def test_json_refuses_nan_and_infinities(tmp_path: Path, number: float) -> None:
     assert names(tmp_path) == ["a.json"]
 
 
-@pytest.mark.parametrize(
-    "text", ["", "{", '{"a": 1', "[1]", "1", "null", '{"a": NaN}', '{"a": -Infinity}', "\x00" * 20, '{"a": 1} x']
-)
-def test_anything_but_one_strict_object_reads_as_none(tmp_path: Path, text: str) -> None:
-    (tmp_path / "a.json").write_text(text)
+@pytest.mark.parametrize("text", [b"", b'{"a": 1', b"[1]", b'{"a": NaN}', b'{"a": 1} x', b'{"a": "\xff"}'])
+def test_anything_but_one_strict_object_reads_as_none(tmp_path: Path, text: bytes) -> None:
+    (tmp_path / "a.json").write_bytes(text)
     assert read_json(tmp_path / "a.json") is None
-
-
-def test_bytes_that_are_no_text_read_as_none(tmp_path: Path) -> None:
-    (tmp_path / "a.json").write_bytes(b'{"a": "\xff"}')
-    assert read_json(tmp_path / "a.json") is None
-
-
-def test_missing_file_and_directory_read_as_none(tmp_path: Path) -> None:
-    assert read_json(tmp_path / "none.json") is None
-    assert read_json(tmp_path) is None
+    assert read_json(tmp_path / "none.json") is read_json(tmp_path) is None
 
 
 # BUG: UnicodeEncodeError, e.g. from a message with a file name that is no UTF-8; the result is then not recorded.

@@ -3,7 +3,6 @@
 import logging
 import os
 import pickle
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,8 @@ import torch
 from ax_mo.trial import current, lightning_callback
 from ax_mo.trial.curve import LearningCurve, read_curve
 from ax_mo.trial.files import CURVE, LIGHTNING, STOP, STOPPED, read_json, write_json
+from ax_mo.trial.metric_sources.rows import CsvColumn
+from ax_mo.trial.metric_sources.source import TrialOutput
 from tests.support.curves import values
 
 from .lightning_task import FLAVOURS, fit, loader, module, trainer
@@ -80,14 +81,11 @@ def test_train_metrics_of_a_point_are_those_of_its_epoch(trial: Path) -> None:
     assert values(read_curve(trial), "late") == {0: 0.0, 1: 1.0, 2: 2.0}
 
 
-def test_project_without_validation_has_a_point_for_each_train_epoch(trial: Path) -> None:
-    fit(trial, module(validates=False))
-    assert steps(read_curve(trial), "train/loss") == [0, 1, 2]
-
-
-def test_data_with_an_empty_list_of_validation_sets_has_a_point_for_each_train_epoch(trial: Path) -> None:
-    task = module(val_dataloader=lambda self: [])
-    trainer(trial, max_epochs=3).fit(task, loader())
+@pytest.mark.parametrize(
+    "options", [{"validates": False}, {"val_dataloader": lambda _: []}], ids=["no step", "no data"]
+)
+def test_project_without_validation_has_a_point_for_each_train_epoch(trial: Path, options: dict[str, Any]) -> None:
+    trainer(trial, max_epochs=3).fit(module(**options), loader())
     assert steps(read_curve(trial), "train/loss") == [0, 1, 2]
 
 
@@ -102,11 +100,6 @@ def test_epochs_without_a_validation_have_no_point(trial: Path) -> None:
 def test_fit_that_validates_more_than_once_an_epoch_counts_validations(trial: Path, options: dict[str, Any]) -> None:
     fit(trial, max_epochs=2, **options)
     assert steps(read_curve(trial)) == [0, 1, 2, 3]
-
-
-def test_sanity_check_is_no_point(trial: Path) -> None:
-    fit(trial, max_epochs=1, num_sanity_val_steps=1)
-    assert len(read_curve(trial).points) == 1
 
 
 def test_test_and_validate_add_to_the_metrics_of_fit(trial: Path) -> None:
@@ -220,8 +213,9 @@ def test_own_early_stopping_keeps_working(trial: Path) -> None:
     assert not (trial / STOPPED).exists()
 
 
-@pytest.mark.parametrize("options", [{}, {"min_epochs": 5}, {"min_steps": 100}])
-@pytest.mark.parametrize("validates", [True, False])
+@pytest.mark.parametrize(
+    ("options", "validates"), [({}, True), ({}, False), ({"min_epochs": 5}, True), ({"min_steps": 100}, True)]
+)
 def test_fit_ends_at_the_end_of_the_epoch_in_which_a_stop_is_asked_for(
     trial: Path, messages: pytest.LogCaptureFixture, options: dict[str, Any], validates: bool
 ) -> None:
@@ -289,13 +283,6 @@ def test_fault_of_ours_is_a_warning_and_training_goes_on(
     assert len(warnings) <= 5
 
 
-def test_trial_directory_that_is_gone_is_no_users_problem(trial: Path, messages: pytest.LogCaptureFixture) -> None:
-    current.enter(trial / "gone")
-    assert fit(trial).current_epoch == 3
-    assert not (trial / "gone").exists()
-    assert "No such file" in messages.text
-
-
 def test_other_ranks_write_nothing(trial: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(current, "rank", lambda: 1)
     task = module()
@@ -310,15 +297,17 @@ FAULTS = {
     "stop_requested": current,
     "acknowledge_stop": current,
 }
+BY_VALIDATION: dict[str, Any] = {"val_check_interval": 0.5}
 
 
-@pytest.mark.parametrize("stopped", [False, True])
 @pytest.mark.parametrize(
-    "options",
-    [{}, {"val_check_interval": 0.5}, {"check_val_every_n_epoch": 2}],
-    ids=["epochs", "validations", "every_second_epoch"],
-)
-@pytest.mark.parametrize("fault", FAULTS)
+    ("fault", "options", "stopped"),
+    [
+        ("append", {}, False), ("append", BY_VALIDATION, False), ("append", {"check_val_every_n_epoch": 2}, False),
+        ("write_json", {}, True), ("stop_requested", {}, True), ("stop_requested", BY_VALIDATION, True),
+        ("acknowledge_stop", {}, True), ("acknowledge_stop", BY_VALIDATION, True),
+    ],
+)  # fmt: skip
 def test_fault_on_rank_zero_keeps_it_in_step_with_the_other_ranks(
     trial: Path, monkeypatch: pytest.MonkeyPatch, fault: str, options: dict[str, Any], stopped: bool
 ) -> None:
@@ -363,7 +352,11 @@ def test_checkpoints_and_other_processes_can_do_without_the_callback(trial: Path
     assert b"ax_mo" not in (trial / "a.ckpt").read_bytes()
 
 
-def test_flavours_are_made_when_they_are_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert sys.modules["pytorch_lightning"].Callback in lightning_callback.PytorchLightningRecorder.__mro__
-    with pytest.raises(AttributeError):
-        _ = lightning_callback.OtherRecorder
+def test_what_lightnings_csv_logger_writes_is_a_source_of_metrics(trial: Path) -> None:
+    from lightning.pytorch.loggers import CSVLogger
+
+    logger = CSVLogger(trial, name="csv")
+    logger.log_metrics({"val/acc": 0.5}, step=0)
+    logger.log_metrics({"val/acc": 0.75, "lr": 0.1}, step=1)
+    logger.save()
+    assert CsvColumn("val/acc").values(TrialOutput(trial)) == [0.5, 0.75]

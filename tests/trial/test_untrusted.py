@@ -67,7 +67,7 @@ def test_tail_of_a_pipe_or_of_nothing_is_empty(tmp_path: Path) -> None:
     assert read_tail(tmp_path / "a", 4) == "6789"
 
 
-@pytest.mark.parametrize("levels", [1, 99, 100])
+@pytest.mark.parametrize("levels", [1, 100])
 @pytest.mark.parametrize("pair", ["[]", "{}"])
 def test_json_of_a_hundred_levels_is_read(levels: int, pair: str) -> None:
     opening = "[" if pair == "[]" else '{"a":'
@@ -80,12 +80,11 @@ def test_json_of_a_hundred_levels_is_read(levels: int, pair: str) -> None:
     "text",
     [
         "[" * 101 + "]" * 101,
-        "[" * 1_000_000,
-        '{"a":' * 1_000_000,
+        '{"a":' * 200_000,
         '"' + "[" * 200 + '\\"', # a text without an end
         '[["]", ' + "[" * 150,
         '["\\\\", ' + "[" * 150,
-        '"\\"' * 300_000 + "[" * 150,
+        '"\\"' * 100_000 + "[" * 150,
     ],
     ids=lambda text: text[:10],
 )  # fmt: skip

@@ -104,50 +104,50 @@ def run(code: str) -> int:
 @PROC
 def test_peak_is_not_that_of_the_process_that_started_the_trial() -> None:
     peak = run(
-        "block = bytearray(300 * 2**20); print(subprocess.check_output([sys.executable, '-c', "
+        "block = bytearray(120 * 2**20); print(subprocess.check_output([sys.executable, '-c', "
         "'from ax_mo.trial.watches import MemoryWatch; print(MemoryWatch().peak())'], text=True))"
     )
-    assert 2 * MIB < peak < 200 * MIB
+    assert 2 * MIB < peak < 100 * MIB
 
 
 def test_peak_outlives_what_had_it() -> None:
-    assert run("block = bytearray(300 * 2**20); del block; print(watch.peak())") > 300 * MIB
+    assert run("block = bytearray(120 * 2**20); del block; print(watch.peak())") > 120 * MIB
 
 
 def test_child_that_has_ended_counts() -> None:
-    child = "subprocess.run([sys.executable, '-c', 'block = bytearray(300 * 2**20)']); print(watch.peak())"
-    assert run(child) > 300 * MIB
+    child = "subprocess.run([sys.executable, '-c', 'block = bytearray(120 * 2**20)']); print(watch.peak())"
+    assert run(child) > 120 * MIB
 
 
 @PROC
 def test_children_that_run_at_once_count_together() -> None:
     code = (
-        "command = [sys.executable, '-c', 'block = bytearray(200 * 2**20); print(flush=True); input()']; "
+        "command = [sys.executable, '-c', 'block = bytearray(100 * 2**20); print(flush=True); input()']; "
         "pipe = subprocess.PIPE; "
         "jobs = [subprocess.Popen(command, stdin=pipe, stdout=pipe) for _ in range(2)]; "
         "[job.stdout.readline() for job in jobs]; watch._look(); "
         "[job.communicate(b'\\n') for job in jobs]; print(watch.peak())"
     )
-    assert 400 * MIB < run(code) < 600 * MIB
+    assert 200 * MIB < run(code) < 300 * MIB
 
 
 @PROC
 def test_pages_that_children_share_count_once() -> None:
     code = (
-        "import os; block = bytearray(b'x') * (300 * 2**20); ready, go = os.pipe(), os.pipe(); "
+        "import os; block = bytearray(b'x') * (120 * 2**20); ready, go = os.pipe(), os.pipe(); "
         "pid = os.fork() or (os.write(ready[1], b'.'), os.close(go[1]), os.read(go[0], 1), os._exit(0)); "
         "os.read(ready[0], 1); watch._look(); os.close(go[1]); os.waitpid(pid, 0); print(watch.peak())"
     )
-    assert 300 * MIB < run(code) < 500 * MIB
+    assert 120 * MIB < run(code) < 200 * MIB
 
 
 @PROC
 def test_trial_in_a_process_that_had_others_before_has_its_own_peak() -> None:
     code = (
-        "subprocess.run([sys.executable, '-c', 'block = bytearray(300 * 2**20)']); "
-        "block = bytearray(300 * 2**20); del block; print(MemoryWatch(shares_process=True).peak())"
+        "subprocess.run([sys.executable, '-c', 'block = bytearray(120 * 2**20)']); "
+        "block = bytearray(120 * 2**20); del block; print(MemoryWatch(shares_process=True).peak())"
     )
-    assert run(code) < 200 * MIB
+    assert run(code) < 100 * MIB
 
 
 def test_watch_ends_with_its_trial() -> None:
@@ -176,8 +176,3 @@ def gpus(*peaks: int, initialized: bool = True) -> Any:
 def test_gpu_is_asked_where_the_task_has_used_it(monkeypatch: pytest.MonkeyPatch, torch: Any, peak: int | None) -> None:
     monkeypatch.setitem(sys.modules, "torch", torch)
     assert watches.peak_of_gpu() == peak
-
-
-def test_nothing_of_torch_is_imported() -> None:
-    code = "import ax_mo.trial.watches as m, sys; m.peak_of_gpu(); assert 'torch' not in sys.modules"
-    subprocess.run([sys.executable, "-c", code], check=True, env=dict(os.environ))

@@ -2,9 +2,8 @@
 
 - ``settings``: ``hydra.sweeper.metrics`` as read, and the registry of all kinds of source (``SOURCES``).
 - ``source``: what a kind of source is, and what it gets to see of a trial. ``docs/extending.md`` shows how to add one.
-- ``returned``, ``config``, ``curves``, ``tensorboard``, ``tables``, ``documents``, ``logs``: the kinds there are.
+- ``values``, ``curves``, ``tensorboard``, ``rows``, ``logs``: the kinds there are.
 - ``files``: which files of a trial's directory count. ``file_source``: what the kinds that read them share.
-- ``gather``: everything that one trial gave.
-- ``precedence``: in which order that counts, and what the user is told of what is missing.
+- ``precedence``: in which order all that a trial gave counts, and what the user is told of what is missing.
 - ``differences``: numbers that a task returned and that differ from those that were used.
 """

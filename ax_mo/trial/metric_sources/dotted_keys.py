@@ -16,6 +16,8 @@ def value_by_key(value: Any, key: str) -> Any:
     if not key:
         return value
     if isinstance(value, Mapping):
+        if key in value:
+            return value[key]
         entries = {str(name): entry for name, entry in value.items()}
         if key in entries:
             return entries[key]

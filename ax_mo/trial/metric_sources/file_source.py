@@ -9,7 +9,6 @@ from ax_mo.trial.metric_sources.source import MetricSource, NotFound, TrialOutpu
 from ax_mo.trial.untrusted import Unusable
 
 _MOST_FILES = 3
-_MOST_SHOWN = 20
 
 
 @dataclass(frozen=True)
@@ -18,7 +17,7 @@ class FoundInFile:
 
     values: list[float]
     instead: str
-    names: tuple[str | int, ...] = ()
+    names: tuple[str, ...] = ()
 
 
 class FileSource(MetricSource):
@@ -26,7 +25,7 @@ class FileSource(MetricSource):
 
     noun = "key"
     """What ``tag`` is."""
-    tag: str | int
+    tag: str
     """What the metric is called in the file."""
 
     example = ""
@@ -70,14 +69,8 @@ class FileSource(MetricSource):
         instead += filter(None, [self.nothing_there(trial)])
         return NotFound(
             self.noun,
-            str(self.tag),
+            self.tag,
             f"'{self.path}' of the trial's directory",
             "; ".join(instead) or what_is_there(trial.directory, self.path),
-            tuple(dict.fromkeys(str(name) for other in reversed(others) for name in other.names)),
+            tuple(dict.fromkeys(name for other in reversed(others) for name in other.names)),
         )
-
-
-def first_names(names: tuple[str | int, ...]) -> str:
-    """The first of the names, and how many more there are."""
-    more = f" and {len(names) - _MOST_SHOWN} more" if len(names) > _MOST_SHOWN else ""
-    return ", ".join(map(str, names[:_MOST_SHOWN])) + more if names else "(none)"

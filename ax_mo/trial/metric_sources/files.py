@@ -42,12 +42,9 @@ def what_is_there(directory: Path, glob: str) -> str:
     if earlier := [path for path in paths if _matches(path, directory, glob)]:
         listed = _listed([path.relative_to(directory).as_posix() for path in earlier])
         return f"there is {listed}, which no run of this attempt has written"
-    names = [path.relative_to(directory).as_posix() for path in paths]
     wanted = PurePosixPath(glob)
-    alike = [name for name in names if fnmatchcase(PurePosixPath(name).name, wanted.name)]
-    alike += [name for name in names if wanted.suffix and name.endswith(wanted.suffix)]
-    if alike:
-        return f"there is no such file, but {_listed(list(dict.fromkeys(alike)))}"
+    paths.sort(key=lambda path: (not fnmatchcase(path.name, wanted.name), path.suffix != wanted.suffix))
+    names = [path.relative_to(directory).as_posix() for path in paths]
     there = f"there is no such file; the directory has {_listed(names)}" if names else "there is no file at all"
     return f"{there} (what a task writes where it was started is there with hydra.job.chdir=true)"
 

@@ -38,7 +38,7 @@ class LogPattern(FileSource):
 
     def look_in(self, path: Path, name: str, trial: TrialOutput) -> FoundInFile:
         before = written_before(trial.directory)
-        find: Callable[[str], list[str]] = re.compile(str(self.tag)).findall
+        find: Callable[[str], list[str]] = re.compile(self.tag).findall
         # A progress bar writes its states on one line; colours are between the words.
         lines = (part for line in file_lines(path, before.get(name, 0)) for part in without_escapes(line).splitlines())
         texts = [text for line in lines for text in find(line)]

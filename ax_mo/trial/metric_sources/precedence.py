@@ -36,11 +36,10 @@ _Entry = tuple[str, str, Any]
 
 @dataclass(frozen=True)
 class ChosenMetrics:
-    """Finite metrics, and the source of each. ``unnamed`` is a number that the task returned without a name."""
+    """Finite metrics, and the source of each."""
 
     metrics: dict[str, float]
     sources: dict[str, str]
-    unnamed: float | None = None
     differences: tuple[ReturnedDifference, ...] = ()
     """Where the task returned another number than that which is used for a required metric."""
 
@@ -60,7 +59,7 @@ def choose_metrics(
     sources = [setting.source for setting in settings.values() if isinstance(setting.source, ReturnedValue)]
     if any(source.key or not isinstance(trial.returned, list | tuple) for source in sources):
         # Whoever names the number that is returned, or the places of several, has no use for positions.
-        returned = Returned(returned.named, unnamed=returned.unnamed)
+        returned = Returned(returned.named)
     reported = {name: value for name, value in trial.curve.last().items() if name in trial.curve.reported}
     configured, not_found = _configured(trial, settings, reported, required)
     entries = [
@@ -79,13 +78,11 @@ def choose_metrics(
                 raise MetricError(f"the metric '{name}' is {_why_unusable(unusable[name])}: {unusable[name]!r:.200}")
             if name in not_found:
                 raise MetricError(f"the metric '{name}': {_what_was_there(not_found[name])}")
-            raise MetricError(_missing(name, required, returned, entries, built_in))
-    unnamed = as_number(returned.unnamed)
+            raise MetricError(_missing(name, returned.problem, entries, built_in, _what_to_do(required, trial)))
     values = {**returned.by_position, **returned.named}
     return ChosenMetrics(
         {name: number for name, (number, _) in chosen.items()},
         {name: source for name, (_, source) in chosen.items()},
-        unnamed if unnamed is not None and math.isfinite(unnamed) else None,
         tuple(
             ReturnedDifference(name, *chosen[name], number)
             for name in required
@@ -171,22 +168,20 @@ def _what_was_there(missed: NotFound) -> str:
 
 
 def _missing(
-    name: str, required: Sequence[str], returned: Returned, entries: Iterable[_Entry], built_in: Mapping[str, float]
+    name: str, problem: str | None, entries: Iterable[_Entry], built_in: Mapping[str, float], advice: str
 ) -> str:
     """Says every name that was seen, and the closest; or what to do where a task has none."""
     seen: dict[str, list[str]] = {}
     for other, source, _ in entries:
         if other not in built_in:
-            seen.setdefault(_SHOWN.get(source, source), []).append(other)
-    if returned.problem and not seen:
-        return f"{returned.problem}\n{_what_to_do(required, returned.unnamed)}"
+            seen.setdefault(source, []).append(other)
+    if problem and not seen:
+        return f"{problem}\n{advice}"
     listed = "; ".join(f"{source}: {', '.join(names)}" for source, names in seen.items()) or "none"
     hint = _hint(name, [*(other for names in seen.values() for other in names), *built_in])
-    problem = f" ({returned.problem})" if returned.problem else ""
-    return f"the metric '{name}' appeared nowhere{problem}; seen were {listed}.{hint}{_OF_COSTS.get(name, '')}"
+    why = f" ({problem})" if problem else ""
+    return f"the metric '{name}' appeared nowhere{why}; seen were {listed}.{hint}{_OF_COSTS.get(name, '')}"
 
-
-_SHOWN = {LIGHTNING: "Lightning"}
 
 _OF_COSTS = {
     **dict.fromkeys(
@@ -198,9 +193,9 @@ _OF_COSTS = {
 }
 
 
-def _what_to_do(required: Sequence[str], number: Any) -> str:
+def _what_to_do(required: Sequence[str], trial: TrialOutput) -> str:
     first, last = required[0], required[-1]
-    returned = f"{first}: {{source: returned}} for the number, " if number is not None else ""
+    returned = "" if as_number(trial.returned) is None else f"{first}: {{source: returned}} for the number, "
     return (
         f"Return a dict with {', '.join(required)}, log them by Lightning's self.log, or call ax_mo.report(step, ...)."
         f"\nOr name them under hydra.sweeper.metrics: {returned}"

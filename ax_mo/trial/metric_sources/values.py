@@ -11,14 +11,13 @@ from ax_mo.trial.numbers import as_number
 
 @dataclass(frozen=True)
 class Returned:
-    """What a task returned: values by name, or by their positions alone, or one that has neither."""
+    """What a task returned: values by name, or by their positions alone."""
 
     named: Mapping[str, Any] = field(default_factory=dict)
     by_position: Mapping[str, Any] = field(default_factory=dict)
     """By the objective that has the place of each: no source that names a metric gives way to these."""
-    unnamed: Any = None
     problem: str | None = None
-    """The sentence that says why it has neither."""
+    """Half a sentence that says why there is neither."""
 
 
 def by_name(value: Any, objectives: Sequence[str]) -> Returned:
@@ -29,13 +28,13 @@ def by_name(value: Any, objectives: Sequence[str]) -> Returned:
     if isinstance(value, tuple | list):
         if len(value) == len(objectives):
             return Returned(by_position=dict(zip(objectives, value, strict=True)))
-        return Returned(unnamed=value, problem=f"the task returned {len(value)} values for {wanted}")
+        return Returned(problem=f"the task returned {len(value)} values for {wanted}")
     if value is None:
         return Returned(problem="the task returned nothing")
     if as_number(value) is None:
         return Returned(problem=f"the task returned {type(value).__name__} {value!r:.200}, not numbers")
     if len(objectives) != 1:
-        return Returned(unnamed=value, problem=f"the task returned one number for {wanted}")
+        return Returned(problem=f"the task returned one number for {wanted}")
     return Returned(by_position={objectives[0]: value})
 
 

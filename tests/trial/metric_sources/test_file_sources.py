@@ -48,16 +48,6 @@ def test_columns_of_lightnings_csv_logger_have_gaps(trial: Path) -> None:
     assert look(trial, "csv", tag="train/loss") == [2.5, 1.5]
 
 
-def test_what_lightnings_logger_really_writes_is_read(trial: Path) -> None:
-    from lightning.pytorch.loggers import CSVLogger
-
-    logger = CSVLogger(trial, name="csv")
-    logger.log_metrics({"val/acc": 0.5}, step=0)
-    logger.log_metrics({"val/acc": 0.75, "lr": 0.1}, step=1)
-    logger.save()
-    assert look(trial, "csv", column="val/acc") == [0.5, 0.75]
-
-
 def test_newest_file_counts_for_the_metrics_that_it_has(trial: Path) -> None:
     write(trial / "version_1" / "metrics.csv", "a,b\n1,1\n", when=3000)
     write(trial / "version_0" / "metrics.csv", "a,c\n2,2\n", when=4000)
@@ -95,7 +85,7 @@ def test_table_without_a_header_has_numbers_for_columns(trial: Path) -> None:
     assert look(trial, "csv", column=1, **options) == [0.5, 0.25]
     assert look(trial, "csv", column=1, step_column=0, **options) == [0.25, 0.5]
     assert look(trial, "csv", column=2, **options) == [7]
-    assert instead(trial, "csv", column=3, **options) == "log.csv has the columns 0 to 2"
+    assert instead(trial, "csv", column=3, **options) == "log.csv has the columns 0, 1, 2"
 
 
 def test_damaged_table_is_read_as_far_as_it_goes(trial: Path) -> None:
@@ -110,9 +100,9 @@ def test_table_that_has_not_the_column_tells_which_it_has(trial: Path) -> None:
         "column", "val/akk", "'**/metrics.csv' of the trial's directory",
         "logs/metrics.csv has the columns epoch, val/acc", ("epoch", "val/acc"),
     )  # fmt: skip
-    assert instead(trial, "csv", column="val/acc") == "that column of logs/metrics.csv has no number"
+    assert instead(trial, "csv", column="val/acc") == "what logs/metrics.csv has there is no number"
     assert instead(trial, "csv", column="epoch", step_column="step") == (
-        "logs/metrics.csv has no 'step' but the columns epoch, val/acc"
+        "logs/metrics.csv has the columns epoch, val/acc, and no 'step'"
     )
 
 
@@ -221,7 +211,8 @@ def test_file_that_is_not_there_tells_what_is_like_it(trial: Path) -> None:
     assert instead(trial, "json", path="results.json") == f"there is no such file; the directory has notes.txt{CHDIR}"
     write(trial / "out" / "results.json", "{}")
     write(trial / "other.json", "{}")
-    assert instead(trial, "json", path="results.json") == ("there is no such file, but out/results.json, other.json")
+    listed = "out/results.json, other.json, notes.txt"
+    assert instead(trial, "json", path="results.json") == f"there is no such file; the directory has {listed}{CHDIR}"
 
 
 def test_file_of_an_earlier_attempt_is_not_looked_at_and_is_told(trial: Path) -> None:

@@ -18,6 +18,7 @@ from ax_mo.trial.files import CURVE, LIGHTNING, SPEC, write_json
 from ax_mo.trial.metric_sources.differences import ReturnedDifference, describe_differences
 from ax_mo.trial.metric_sources.files import what_is_there
 from ax_mo.trial.metric_sources.precedence import ChosenMetrics, choose_metrics, partial_metrics
+from ax_mo.trial.metric_sources.rows import CsvColumn
 from ax_mo.trial.metric_sources.source import MetricError, TrialOutput
 from ax_mo.trial.numbers import as_json
 
@@ -88,18 +89,17 @@ def test_first_source_of_a_name_wins(given: Given) -> None:
     assert (by_position.metrics["h"], by_position.metrics["i"]) == (4, 7)
 
 
-@pytest.mark.parametrize(
-    ("value", "unnamed"), [(0.5, 0.5), (math.nan, None), (None, None), ("best.ckpt", None), ((1, 2, 3), None)]
-)
-def test_return_value_without_names_is_no_error_where_the_others_have_all(
-    given: Given, value: Any, unnamed: float | None
-) -> None:
+@pytest.mark.parametrize("value", [0.5, None, "best.ckpt", (1, 2, 3)])
+def test_return_value_without_names_is_no_error_where_the_others_have_all(given: Given, value: Any) -> None:
     chosen = choose_metrics(given(value, lightning={"acc": 0.9}, costs={"size": 7}), TWO)
-    assert chosen == ChosenMetrics({"acc": 0.9, "size": 7}, {"acc": "lightning", "size": "built-in"}, unnamed)
+    assert chosen == ChosenMetrics({"acc": 0.9, "size": 7}, {"acc": "lightning", "size": "built-in"})
 
 
-def test_tuple_goes_by_position_where_nothing_has_a_name(given: Given) -> None:
-    chosen = choose_metrics(given((0.9, 7), lightning={"acc": 0.9}), TWO)
+@pytest.mark.parametrize(
+    ("value", "objectives"), [((0.9, 7), TWO), ([0.9, Decimal(7)], TWO), (np.float32(7), ["size"])], ids=str
+)
+def test_number_goes_by_position_where_nothing_has_a_name(given: Given, value: Any, objectives: list[str]) -> None:
+    chosen = choose_metrics(given(value, objectives, lightning={"acc": 0.9}), objectives)
     assert chosen == ChosenMetrics({"acc": 0.9, "size": 7}, {"acc": "lightning", "size": "returned"})
 
 
@@ -135,11 +135,6 @@ def test_number_without_a_name_never_replaces_one_that_has_it(given: Given, sour
     assert difference.returned == pytest.approx(value, nan_ok=True)
 
 
-def test_number_without_a_name_counts_where_nothing_has_one(given: Given) -> None:
-    chosen = choose_metrics(given(0.5, ["loss"], lightning={"val/loss": 0.4}), ["loss"])
-    assert chosen == ChosenMetrics({"val/loss": 0.4, "loss": 0.5}, {"val/loss": "lightning", "loss": "returned"})
-
-
 def test_returned_dict_that_says_otherwise_is_a_difference_in_what_is_required(given: Given) -> None:
     trial = given({"acc": 0.5, "loss": 2}, lightning={"acc": 0.9, "loss": 1, "size": 1})
     assert choose_metrics(trial, TWO).differences == (ReturnedDifference("acc", 0.9, "lightning", 0.5),)
@@ -161,17 +156,11 @@ def test_stopped_trial_has_what_there_is_and_no_differences(given: Given) -> Non
         ({"size": 100, "acc": 0.9, "epochs": 3, 7: 3}, {"size": 100, "acc": 0.9, "epochs": 3, "7": 3}),
         ({"acc": 1, "size": 2, "name": "run", "curve": [1, 2], "bad": math.nan, "none": None}, {"acc": 1, "size": 2}),
         (OmegaConf.create({"acc": 0.9, "size": 1}), {"acc": 0.9, "size": 1}),
-        ((0.9, 100), {"acc": 0.9, "size": 100}),
-        ([Decimal("0.5"), torch.tensor(0.5)], {"acc": 0.5, "size": 0.5}),
     ],
-    ids=["dict", "more than numbers", "OmegaConf", "tuple", "list"],
+    ids=["dict", "more than numbers", "OmegaConf"],
 )
-def test_returned_values_go_by_name_or_by_place(given: Given, value: Any, metrics: dict[str, float]) -> None:
+def test_returned_dict_goes_by_name(given: Given, value: Any, metrics: dict[str, float]) -> None:
     assert choose_metrics(given(value), TWO).metrics == metrics
-
-
-def test_one_number_is_the_only_objective(given: Given) -> None:
-    assert choose_metrics(given(np.float32(0.5), ["acc"]), ["acc"]).metrics == {"acc": 0.5}
 
 
 @pytest.mark.parametrize(
@@ -198,7 +187,33 @@ def test_what_a_notice_advises_makes_what_is_returned_count(given: Given, value:
         assert (chosen.metrics, len(chosen.differences)) == ({"acc": used, "size": 7}, differences)
 
 
+def test_entry_whose_name_is_taken_says_that_it_is_not_used(given: Given, caplog: pytest.LogCaptureFixture) -> None:
+    trial = given(reported={"val/acc": 0.5}, metrics={"val/acc": "csv"})
+    assert choose_metrics(trial).sources == {"val/acc": "reported"}
+    assert "hydra.sweeper.metrics.val/acc is not used: the metric of that name is reported." in caplog.text
+
+
 # What is missing
+
+
+def test_file_that_cannot_be_read_matters_where_it_is_needed(
+    given: Given, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def look(*_: Any) -> None:
+        raise FileNotFoundError(2, "No such file or directory", "wandb/temporary")
+
+    monkeypatch.setattr(CsvColumn, "values", look)
+    trial = given({"acc": 0.9, "size": 3}, metrics={"extra": "csv", "lr": "csv"})
+    for needed, stopped in ((TWO, False), ([*TWO, "lr"], True)):
+        assert choose_metrics(trial, needed, stopped).metrics == {"acc": 0.9, "size": 3}
+        assert [entry.getMessage() for entry in caplog.records] == [
+            f"hydra.sweeper.metrics.{name}: 'source: csv' cannot be read: "
+            "[Errno 2] No such file or directory: 'wandb/temporary'"
+            for name in ("extra", "lr")
+        ]
+        caplog.clear()
+    message = missing(trial, ["lr"])
+    assert message.startswith("hydra.sweeper.metrics.lr: 'source: csv' cannot be read: FileNotFound")
 
 
 @pytest.mark.parametrize(
@@ -208,19 +223,15 @@ def test_what_a_notice_advises_makes_what_is_returned_count(given: Given, value:
         (np.float32("-inf"), "not finite: "),
         (10**400, "not finite: 1000"),
         (-1e101, "beyond 1e+100: -1e+101"),
-        ("0.9", "not a number: '0.9'"),
+        ("x" * 10_000, f"not a number: '{'x' * 199}"),
         (None, "not a number: None"),
         (torch.tensor([1.0, 2.0]), "not a number: tensor"),
     ],
-    ids=repr,
+    ids=lambda value: repr(value)[:20],
 )
 def test_required_metric_must_be_a_finite_number(given: Given, value: Any, problem: str) -> None:
     for returned in ({"acc": 1, "size": value}, (1, value)):
         assert missing(given(returned)).startswith(f"the metric 'size' is {problem}")
-
-
-def test_long_value_is_cut_in_the_message(given: Given) -> None:
-    assert len(missing(given({"acc": "x" * 10_000, "size": 1}))) < 300
 
 
 def test_constrained_metric_is_required_as_the_objectives_are(given: Given) -> None:
@@ -228,6 +239,7 @@ def test_constrained_metric_is_required_as_the_objectives_are(given: Given) -> N
     assert missing(trial, ["accuracy", "acc"]) == (
         "the metric 'acc' appeared nowhere; seen were returned: accuracy, loss. Did you mean 'accuracy'?"
     )
+    assert missing(trial, ["trial_second"], built_in=COSTS).endswith("Did you mean 'trial_seconds'?")
     assert missing(given({})) == "the metric 'acc' appeared nowhere; seen were none."
 
 
@@ -241,7 +253,7 @@ def test_missing_metric_lists_all_names_of_all_sources_and_the_closest(given: Gi
     )
     assert missing(trial, ["val/acc"], built_in=COSTS) == (
         "the metric 'val/acc' appeared nowhere; seen were reported: lr; curve: speed; "
-        "Lightning: val/accuracy, val/loss; returned: loss; built-in: num_params. Did you mean 'val/accuracy'?"
+        "lightning: val/accuracy, val/loss; returned: loss; built-in: num_params. Did you mean 'val/accuracy'?"
     )
 
 
@@ -296,12 +308,6 @@ def test_curve_lightning_and_tensorboard_tell_which_names_they_have(given: Given
 )
 def test_cost_that_is_not_there_says_who_has_it(given: Given, name: str, hint: str) -> None:
     assert hint in missing(given({"acc": 1}, [name]), [name])
-
-
-def test_costs_that_every_trial_has_are_named_where_they_may_be_meant(given: Given) -> None:
-    assert missing(given({"acc": 1}), ["acc", "trial_second"], built_in=COSTS) == (
-        "the metric 'trial_second' appeared nowhere; seen were returned: acc. Did you mean 'trial_seconds'?"
-    )
 
 
 @pytest.mark.parametrize(("name", "seen"), [("acc", "val/accuracy"), ("val/acc_best", "acc"), ("num_params", "params")])
