@@ -1,1 +1,1 @@
-"""Jobs: TorchX on this machine or a cluster, or any other Hydra launcher, and what became of each."""
+"""Where trials run: ``runner`` is what the loop asks for, ``scheduler`` what jobs run on, and where one is added."""

@@ -3,6 +3,7 @@
 import os
 import shutil
 import subprocess
+from collections.abc import Hashable, Sequence
 
 from ax_mo.errors import ConfigError
 
@@ -20,9 +21,9 @@ def visible_gpus() -> tuple[str, ...]:
 
 
 class GpuPool:
-    """Hands each job ``per_job`` devices of its own."""
+    """Hands each job ``per_job`` devices of its own; none where that is 0."""
 
-    def __init__(self, per_job: int, devices: tuple[str, ...]) -> None:
+    def __init__(self, per_job: int, devices: Sequence[str]) -> None:
         if per_job > len(devices):
             raise ConfigError(
                 f"hydra.launcher.gpu={per_job}, but this machine shows {len(devices)} GPU(s) to the sweep; lower it, "
@@ -30,31 +31,30 @@ class GpuPool:
             )
         self._per_job = per_job
         self._free = list(devices)
-        self._held: dict[str, list[str]] = {}
+        self._held: dict[Hashable, list[str]] = {}
 
     @property
-    def capacity(self) -> int:
-        """How many jobs can run at once."""
-        return (len(self._free) + sum(map(len, self._held.values()))) // self._per_job
+    def capacity(self) -> int | None:
+        """How many jobs can run at once; None where they need no device."""
+        devices = len(self._free) + sum(map(len, self._held.values()))
+        return devices // self._per_job if self._per_job else None
 
     @property
     def has_room(self) -> bool:
         """Whether a job can have its devices now: those of an earlier sweeper may hold more each, or not end."""
         return len(self._free) >= self._per_job
 
-    def take(self, owner: str) -> str:
+    def take(self, owner: Hashable) -> str:
         """The value of CUDA_VISIBLE_DEVICES for a new job. Only while it ``has_room``."""
         devices, self._free = self._free[: self._per_job], self._free[self._per_job :]
         self._held[owner] = devices
         return ",".join(devices)
 
-    def hold(self, owner: str, value: str) -> None:
+    def hold(self, owner: Hashable, value: str) -> None:
         """A job of an earlier sweeper still has these devices. May be called again for the same job."""
-        if owner in self._held:
-            return
-        devices = [device for device in value.split(",") if device in self._free]
-        self._free = [device for device in self._free if device not in devices]
-        self._held[owner] = devices
+        if owner not in self._held:
+            self._held[owner] = [device for device in value.split(",") if device in self._free]
+            self._free = [device for device in self._free if device not in self._held[owner]]
 
-    def give_back(self, owner: str) -> None:
+    def give_back(self, owner: Hashable) -> None:
         self._free += self._held.pop(owner, [])

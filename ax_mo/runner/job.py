@@ -1,10 +1,9 @@
-"""What the rest of the engine knows of jobs: a specification, a handle, a state."""
+"""A job as runners and schedulers pass it on: its specification, its handle, its state, and what can go wrong."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
-from typing import Protocol
 
 from ax_mo.core.trial import Key
 from ax_mo.errors import StudyStopped
@@ -99,60 +98,3 @@ class Job:
 
     handle: str
     directory: Path
-
-
-class Scheduler(Protocol):
-    """Where jobs run, as a runner asks it; what most schedulers have in common has a default here.
-
-    Made with the launcher's settings, as ``Scheduler(settings: LauncherSettings)``.
-    """
-
-    scheduler: str
-    """The name under ``hydra.launcher.scheduler``; handles begin with it: ``<scheduler>://``."""
-    poll_seconds: float = 2.0
-    """How often it is worth asking for states."""
-    result_grace_seconds: float = 0.0
-    """How long after a job's end its files may still be on their way."""
-    grace_seconds: float = 10.0
-    """How long a job that is told to end may take, before it is killed."""
-    has_queue: bool = True
-    """Whether a job may wait for its turn."""
-
-    @property
-    def capacity(self) -> int | None:
-        """How many jobs can ever run at once; None where nobody knows."""
-        return None
-
-    @property
-    def has_room(self) -> bool:
-        """Whether a job can be submitted now."""
-        return True
-
-    def check(self) -> None:
-        """Raises ConfigError where no job could be submitted; for before the first one."""
-
-    def submit(self, spec: JobSpec) -> str:
-        """Start the job and return its handle. Its output goes to ``stdout.log`` and ``stderr.log`` in its directory.
-
-        Raises SubmitRefused and SubmitLater. After the latter, the same spec may be submitted once more: a job that
-        was taken although nobody said so is found by its name.
-        """
-        ...
-
-    def find(self, name: str, directory: Path) -> str | None:
-        """The handle of the job that was submitted by this name, ended or not. Raises NoAnswer."""
-        return None
-
-    def states(self, jobs: Sequence[Job]) -> list[JobState]:
-        """The state of each job, in order."""
-        ...
-
-    def cancel(self, jobs: Sequence[Job], wait: bool = True) -> None:
-        """End the jobs, their child processes included.
-
-        Returns when they have been told and, where that can be seen, have ended; at once if it is not to ``wait``.
-        Raises CancelFailed, unless it is not to wait, when all others have been told.
-        """
-
-    def close(self) -> None:
-        """Let go of what has ended."""

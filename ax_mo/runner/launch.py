@@ -5,7 +5,6 @@ import os
 import secrets
 import threading
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +12,7 @@ from hydra.core.utils import JobReturn, JobStatus, filter_overrides
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 
+from ax_mo.core.trial import Key
 from ax_mo.errors import AxMoError
 from ax_mo.hydra_project.command import Program, prepare_directory, this_program
 from ax_mo.hydra_project.hydra_node import changes_directory, job_name_of, number_job, subdir_of, sweep_dir_of
@@ -20,8 +20,8 @@ from ax_mo.hydra_project.project import hydra_overrides, task_overrides, without
 from ax_mo.runner.in_place import is_trial, refuse_inside_a_job, run_in_place
 from ax_mo.runner.job import JobSpec, JobState, Phase, job_name
 from ax_mo.runner.outcome import outcome_of, result_of
+from ax_mo.runner.scheduler import open_scheduler, parallel_jobs
 from ax_mo.runner.scheduler_runner import SchedulerRunner
-from ax_mo.runner.schedulers import open_scheduler, parallel_jobs
 from ax_mo.runner.settings import launcher_settings
 from ax_mo.trial.current import disown_ranks
 
@@ -30,15 +30,6 @@ log = logging.getLogger(__name__)
 
 class JobFailure(AxMoError):
     """Why a job failed, as the exception of its JobReturn."""
-
-
-@dataclass(frozen=True)
-class _Prepared:
-    number: int
-    overrides: tuple[str, ...]
-    config: DictConfig
-    directory: Path
-    spec: JobSpec
 
 
 def launch(
@@ -63,56 +54,45 @@ def launch(
     jobs = open_scheduler(values)
     jobs.check()
     disown_ranks()
+    token = secrets.token_hex(4)  # tells the names of this batch's jobs from those of others
     try:
         log.info("Launching %d jobs with TorchX (%s)", len(job_overrides), values.scheduler)
-        batch = _Batch(program, context, config, secrets.token_hex(4))
-        prepared: list[_Prepared] = []
+        composed: list[DictConfig] = []
+        specs: list[JobSpec] = []
         for number, overrides in enumerate(job_overrides, initial_job_idx):
-            prepared.append(batch.prepare(number, list(overrides), prepared))
-        n_jobs = parallel_jobs(settings.get("n_jobs"), values, jobs)
-        states = run_jobs(SchedulerRunner(jobs, n_jobs, threading.Event(), log.warning), [job.spec for job in prepared])
-        return [_job_return(job, states[job.number]) for job in prepared]
+            composed.append(context.config_loader.load_sweep_config(config, list(overrides)))
+            number_job(composed[-1], number)
+            specs.append(_prepare(program, overrides, composed[-1], token, [spec.directory for spec in specs]))
+        n_jobs = parallel_jobs(settings.get("n_jobs"), jobs)
+        states = run_jobs(SchedulerRunner(jobs, n_jobs, threading.Event(), log.warning), specs)
+        return [_job_return(spec, job, states[spec.key]) for spec, job in zip(specs, composed, strict=True)]
     finally:
         jobs.close()
 
 
-@dataclass(frozen=True)
-class _Batch:
-    """Jobs of one ``launch``; ``token`` tells their names from those of others."""
-
-    program: Program
-    context: HydraContext
-    config: DictConfig
-    token: str
-
-    def prepare(self, number: int, overrides: list[str], others: Sequence[_Prepared]) -> _Prepared:
-        """Compose the job and write what it needs into its directory, which none of the ``others`` has."""
-        config = self.context.config_loader.load_sweep_config(self.config, overrides)
-        number_job(config, number)
-        sweep_dir = sweep_dir_of(config)
-        taken = [os.path.relpath(other.directory, sweep_dir) for other in others]
-        subdir = subdir_of(config, number, taken)
-        directory = sweep_dir / subdir
-        with read_write(config.hydra.runtime), open_dict(config.hydra.runtime):
-            config.hydra.runtime.output_dir = str(directory)
-        argv = self.program.command(overrides, directory, sweep_dir, subdir, number, str(number))
-        content = {"trial": number, "attempt": 1, "overrides": overrides}
-        prepare_directory(directory, content, argv, self.program.cwd, f"Job {number}")
-        name, lines = job_name(self.token, number), tuple(overrides)
-        spec = JobSpec(name, tuple(argv), directory, self.program.cwd, key=(number, None), overrides=lines)
-        return _Prepared(number, lines, config, directory, spec)
+def _prepare(
+    program: Program, overrides: Sequence[str], config: DictConfig, token: str, taken: Sequence[Path]
+) -> JobSpec:
+    """Write what the composed job needs into its directory, which is none of the ``taken``."""
+    number, sweep_dir = int(config.hydra.job.num), sweep_dir_of(config)
+    subdir = subdir_of(config, number, [os.path.relpath(directory, sweep_dir) for directory in taken])
+    directory = sweep_dir / subdir
+    with read_write(config.hydra.runtime), open_dict(config.hydra.runtime):
+        config.hydra.runtime.output_dir = str(directory)
+    argv = program.command(overrides, directory, sweep_dir, subdir, number, str(number))
+    content = {"trial": number, "attempt": 1, "overrides": list(overrides)}
+    prepare_directory(directory, content, argv, program.cwd, f"Job {number}")
+    name = job_name(token, number)
+    return JobSpec(name, tuple(argv), directory, program.cwd, key=(number, None), overrides=tuple(overrides))
 
 
-def run_jobs(runner: SchedulerRunner, specs: Sequence[JobSpec]) -> dict[int, JobState]:
-    """Run the jobs; returns the final state of each by number. An interrupt cancels what runs and goes on."""
+def run_jobs(runner: SchedulerRunner, specs: Sequence[JobSpec]) -> dict[Key, JobState]:
+    """Run the jobs; returns the final state of each. An interrupt cancels what runs and goes on."""
     waiting = list(specs)
-    ended: dict[int, JobState] = {}
+    ended: dict[Key, JobState] = {}
     try:
         while waiting or runner.busy:
-            for change in runner.collect():
-                if change.state.phase is Phase.ENDED:
-                    number, _ = change.key
-                    ended[number] = change.state
+            ended |= {change.key: change.state for change in runner.collect() if change.state.phase is Phase.ENDED}
             while waiting and runner.capacity and runner.submit(waiting[0]) is not None:
                 spec = waiting.pop(0)
                 log.info("\t#%d : %s", spec.key[0], " ".join(filter_overrides(spec.overrides)))
@@ -122,30 +102,29 @@ def run_jobs(runner: SchedulerRunner, specs: Sequence[JobSpec]) -> dict[int, Job
         if not getattr(error, "leaves_jobs", False):
             cancelled = runner.cancel()
             if cancelled.untold:
-                numbers = ", ".join(str(number) for number, _ in cancelled.untold)
-                log.error(
-                    "The scheduler could not be told to end job %s, which may go on: %s", numbers, cancelled.answer
-                )
+                jobs = ", ".join(str(number) for number, _ in cancelled.untold)
+                log.error("The scheduler could not be told to end job %s, which may go on: %s", jobs, cancelled.answer)
         raise
     return ended
 
 
-def _job_return(job: _Prepared, state: JobState) -> JobReturn:
-    outcome = outcome_of(job.directory, job.number, 1, state)
+def _job_return(spec: JobSpec, config: DictConfig, state: JobState) -> JobReturn:
+    number, directory = spec.key[0], spec.directory
+    outcome = outcome_of(directory, number, 1, state)
     result = JobReturn(
-        overrides=list(job.overrides),
-        cfg=without_hydra(job.config),
-        hydra_cfg=OmegaConf.create({"hydra": job.config.hydra}),
-        working_dir=str(job.directory) if changes_directory(job.config) else str(Path.cwd()),
-        task_name=job_name_of(job.config),
+        overrides=list(spec.overrides),
+        cfg=without_hydra(config),
+        hydra_cfg=OmegaConf.create({"hydra": config.hydra}),
+        working_dir=str(directory if changes_directory(config) else Path.cwd()),
+        task_name=job_name_of(config),
     )
     if outcome.completed:
         result.status = JobStatus.COMPLETED
-        recorded = result_of(job.directory, job.number, 1)
+        recorded = result_of(directory, number, 1)
         result.return_value = None if recorded is None else recorded.value
     else:
         tail = f"\n{outcome.stderr_tail}" if outcome.stderr_tail else ""
         result.status = JobStatus.FAILED
-        result.return_value = JobFailure(f"Job {job.number} failed: {outcome.reason}{tail}\nIts files: {job.directory}")
-        log.error("Job %d failed: %s (%s)", job.number, outcome.reason, job.directory)
+        result.return_value = JobFailure(f"Job {number} failed: {outcome.reason}{tail}\nIts files: {directory}")
+        log.error("Job %d failed: %s (%s)", number, outcome.reason, directory)
     return result

@@ -3,6 +3,7 @@
 import os
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any, Protocol
@@ -43,7 +44,6 @@ class LauncherRunner:
     trials early cannot wait for the whole batch.
     """
 
-    has_queue = False
     submits_to: str | None = None
     outlives_sweeper = False
 
@@ -136,30 +136,19 @@ class LauncherRunner:
     @contextmanager
     def _watching(self) -> Iterator[None]:
         """Call ``meanwhile`` on a thread, which has the study to itself, since this one waits for the launcher."""
-        meanwhile = self._meanwhile
-        if meanwhile is None:
-            yield
-            return
         over = threading.Event()
-        errors: list[Exception] = []
 
         def watch() -> None:
-            while not over.wait(_WATCH_SECONDS):
-                try:
-                    meanwhile()
-                except Exception as error:
-                    errors.append(error)
-                    return
+            while self._meanwhile is not None and not over.wait(_WATCH_SECONDS):
+                self._meanwhile()
 
-        thread = threading.Thread(target=watch, name="ax_mo-meanwhile", daemon=True)
-        thread.start()
-        try:
-            yield
-        finally:
-            over.set()
-            thread.join()
-        if errors:
-            raise errors[0]
+        with ThreadPoolExecutor(1, "ax_mo-meanwhile") as pool:
+            watching = pool.submit(watch)
+            try:
+                yield
+            finally:
+                over.set()
+            watching.result()
 
     def end(self, keys: Iterable[Key], cause: EndCause) -> list[Key]:
         """No launcher can be told to end one of its jobs."""

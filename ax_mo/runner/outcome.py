@@ -38,18 +38,19 @@ def has_result(directory: Path, number: int, attempt: int) -> bool:
 
 def outcome_of(directory: Path, number: int, attempt: int, state: JobState) -> Outcome:
     """Success is exit code 0 *and* a valid result; where nobody saw the exit code, the result alone decides."""
-    tail = stderr_tail(directory)
-    destroyed = destroyed_directory(directory)
-    if destroyed is not None:
-        return _without_result(state, tail, destroyed)
-    try:
-        result = read_result(directory, number, attempt)
-    except (OSError, Unusable) as error:
-        problem = str(error) if isinstance(error, Unusable) else f"{RESULT} cannot be read: {error.strerror or error}"
-        return _without_result(state, tail, problem)
+    tail, result = stderr_tail(directory), None
+    problem = destroyed_directory(directory)
+    if problem is None:
+        try:
+            result = read_result(directory, number, attempt)
+        except Unusable as error:
+            problem = str(error)
+        except OSError as error:
+            problem = f"{RESULT} cannot be read: {error.strerror or error}"
     if result is None:
-        gone = state.exit_code == 0 and not (directory / SPEC).exists()
-        return _without_result(state, tail, f"removed {SPEC} from its own directory" if gone else None)
+        if problem is None and state.exit_code == 0 and not (directory / SPEC).exists():
+            problem = f"removed {SPEC} from its own directory"
+        return _without_result(state, tail, problem)
     started, ended = result.started, result.ended
     if result.stopped is not None:  # however its task ended then
         return Outcome(result.metrics, result.stopped, started=started, ended=ended, stopped=True)
@@ -100,18 +101,17 @@ def stderr_tail(directory: Path) -> str:
     return "\n".join("\n".join(lines).rstrip().splitlines()[-_TAIL_LINES:])
 
 
-def _without_result(state: JobState, tail: str, problem: str | None = None) -> Outcome:
+def _without_result(state: JobState, tail: str, problem: str | None) -> Outcome:
     """``problem`` is why there is no result that can be used, where that is known."""
-    if state.exit_code == 0:
-        reason = problem or "ended with exit code 0 but recorded no result (did it call sys.exit or os._exit?)"
-    elif problem is not None:
-        reason = problem if state.exit_code is None else f"{_ending(state)}, and {problem}"
-    else:
-        reason = _ending(state)
-    lines = [line.strip() for line in tail.splitlines() if line.strip()]
-    last = lines[-1] if lines and state.exit_code is not None and state.exit_code > 0 else ""
-    shown = f"{reason}: {last}" if last else reason
-    return Outcome({}, shown, shown, tail)
+    code, reason = state.exit_code, _ending(state)
+    if problem is not None:
+        reason = f"{reason}, and {problem}" if code else problem
+    elif code == 0:
+        reason = "ended with exit code 0 but recorded no result (did it call sys.exit or os._exit?)"
+    lines = tail.split("\n")
+    if code is not None and code > 0 and lines[-1].strip():
+        reason = f"{reason}: {lines[-1].strip()}"
+    return Outcome({}, reason, reason, tail)
 
 
 def _ending(state: JobState) -> str:

@@ -5,7 +5,6 @@ TorchX's schedulers raise whatever their clients raise. What is not recognised h
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 _PACKAGES: Mapping[str, str] = {
@@ -41,34 +40,28 @@ _PERMANENT_TYPES = frozenset({
 _TRY_AGAIN = re.compile(r"throttl|too ?many ?requests|limit ?exceeded|slow ?down", re.IGNORECASE)
 
 
-@dataclass(frozen=True)
-class SubmissionRefusal:
-    """``permanent``: no such job will ever be taken. ``text`` is for the user."""
-
-    permanent: bool
-    text: str
+def refusal(scheduler: str, error: Exception) -> str | None:
+    """Why such a job will never be taken, where a submission that ended with this error means that; None otherwise."""
+    words = _permanent(scheduler, error)
+    return None if words is None else f"The scheduler '{scheduler}' takes no such job: {words}"
 
 
-def refusal(scheduler: str, error: Exception) -> SubmissionRefusal:
-    """What the error means that came instead of a submitted job."""
+def _permanent(scheduler: str, error: Exception) -> str | None:
     words = words_of(error)
     if isinstance(error, ImportError | NameError):  # TorchX leaves an import that failed as a name that is missing
         package = _PACKAGES.get(scheduler)
         advice = f"Install its client: pip install {package}" if package else "Its client library is missing."
-        return SubmissionRefusal(True, f"{words}. {advice}")
+        return f"{words}. {advice}"
     if isinstance(error, FileNotFoundError | PermissionError) and error.filename and "/" not in str(error.filename):
-        return SubmissionRefusal(
-            True,
+        return (
             f"the command '{error.filename}' is not there to be run: start the sweep on a machine that has the "
-            "scheduler's commands (a login node), or choose another hydra.launcher.scheduler",
+            "scheduler's commands (a login node), or choose another hydra.launcher.scheduler"
         )
     if scheduler == "slurm":
-        for pattern, advice in _SBATCH:
-            if re.search(pattern, words, re.IGNORECASE):
-                return SubmissionRefusal(True, f"{words}. {advice}".rstrip(". ") + ".")
-        return SubmissionRefusal(False, words)
-    permanent = type(error).__name__ in _PERMANENT_TYPES or _is_permanent_reply(error, words)
-    return SubmissionRefusal(permanent, words)
+        advices = [advice for pattern, advice in _SBATCH if re.search(pattern, words, re.IGNORECASE)]
+        return f"{words}. {advices[0]}".rstrip(". ") + "." if advices else None
+    refused = _http_status(error) in (400, 401, 403, 404, 422) and not _TRY_AGAIN.search(words)
+    return words if refused or type(error).__name__ in _PERMANENT_TYPES else None
 
 
 def words_of(error: Exception) -> str:
@@ -79,18 +72,10 @@ def words_of(error: Exception) -> str:
     return text if plain and text else f"{type(error).__name__}: {text}".rstrip(": ")
 
 
-def _is_permanent_reply(error: Exception, words: str) -> bool:
-    """Whether a server has answered that the request, or who sends it, is wrong."""
-    status = _http_status(error)
-    return status in (400, 401, 403, 404, 422) and not _TRY_AGAIN.search(words)
-
-
-def _http_status(error: Any) -> int | None:
+def _http_status(error: Any) -> Any:
     """The HTTP status that the clients of Kubernetes, Docker, Google and Amazon have kept in their errors."""
+    for name in ("status", "status_code", "code"):
+        if isinstance(getattr(error, name, None), int):
+            return getattr(error, name)
     reply = getattr(error, "response", None)
-    metadata = reply.get("ResponseMetadata", {}) if isinstance(reply, dict) else {}
-    for status in (getattr(error, name, None) for name in ("status", "status_code", "code")):
-        if isinstance(status, int):
-            return int(status)
-    status = metadata.get("HTTPStatusCode")
-    return status if isinstance(status, int) else None
+    return reply.get("ResponseMetadata", {}).get("HTTPStatusCode") if isinstance(reply, dict) else None

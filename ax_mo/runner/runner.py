@@ -56,10 +56,8 @@ class Cancelled:
 class Runner(Protocol):
     """Runs the jobs of a study: on this machine or a cluster through TorchX, or through any other Hydra launcher."""
 
-    has_queue: bool
-    """Whether a job may wait for its turn."""
     submits_to: str | None
-    """What handles of its jobs begin with, where one may be waiting that nobody has noted; None where none can be."""
+    """What handles of its jobs begin with where a job may wait for its turn, unnoted; None where none does."""
     outlives_sweeper: bool
     """Whether its jobs go on when the sweeper's process ends."""
 

@@ -1,30 +1,33 @@
 """The runner of a scheduler's jobs: submits, asks for states, notices silence, tells jobs to end and gives them up."""
 
+import logging
 import threading
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
-from ax_mo.core.process import identity
 from ax_mo.core.trial import Key, Status, TrialRun
 from ax_mo.errors import StudyStopped
-from ax_mo.runner.end_requests import EndRequests
-from ax_mo.runner.job import CancelFailed, Job, JobSpec, JobState, NoAnswer, Phase, Scheduler, SubmitLater
+from ax_mo.runner.job import CancelFailed, Cause, Job, JobSpec, JobState, NoAnswer, Phase, SubmitLater
 from ax_mo.runner.outcome import has_result
 from ax_mo.runner.runner import Cancelled, EndCause, JobChange
-from ax_mo.runner.waiting import ResultGrace, Silence, Submissions
+from ax_mo.runner.scheduler import Scheduler
+from ax_mo.runner.waiting import Silence, Submissions
 
 _OVER = JobState(Phase.ENDED)
+_OF_ANOTHER = JobState(Phase.ENDED, None, "ended without a result while no sweeper was watching")
+# Of the grace of a job that ended well: one that failed may well have no result to wait for.
+_SHARE_OF_THE_FAILED = 0.25
+# How long after the last of its grace a job that was told to end may be seen running before it is given up.
+_GIVEN_UP_AFTER = 60.0
+# How often a job that goes on is told: its scheduler may not have heard of it.
+_TOLD_EVERY = 30.0
 
 
-def is_intention(handle: str | None) -> bool:
-    """Whether the handle only says which scheduler was to be given the job: its sweeper did not live to note more."""
-    return handle is not None and handle.endswith("://")
-
-
-@dataclass(frozen=True)
+@dataclass
 class _Watched:
-    """A job that runs, as far as is known."""
+    """A job that runs, as far as is known. Moments are by the runner's clock."""
 
     key: Key
     attempt: int
@@ -33,39 +36,51 @@ class _Watched:
     place: str = ""
     """Where it is, if that is out of reach."""
     phase: Phase | None = None
-    """What was told of it last."""
+    """What the loop knows of it."""
+    ended: float | None = None
+    """Since when it is known to have ended; its files may come later."""
+    unknown: float | None = None
+    """Since when its scheduler, which answers, does not know it."""
+    cause: EndCause | None = None
+    """Why it was told to end, if it was; first and last when."""
+    first_told: float = 0.0
+    last_told: float = 0.0
+    ender: threading.Thread | None = None
+    """Tells it to end, and may wait until it has."""
 
     def has_result(self) -> bool:
         return has_result(self.job.directory, self.key[0], self.attempt)
 
-
-@dataclass(frozen=True)
-class _LeftOpen:
-    """A run of an earlier sweeper that nobody has asked the scheduler about yet."""
-
-    run: TrialRun
-    name: str
-    directory: Path
+    @property
+    def is_being_ended(self) -> bool:
+        return self.ender is not None and self.ender.is_alive()
 
 
 class SchedulerRunner:
-    """At most ``n_jobs`` at once through ``jobs``. ``wake`` ends a wait, ``notice`` tells the user what is worth it."""
+    """At most ``n_jobs`` at once. ``wake`` ends a wait, ``notice`` tells the user what is worth it."""
 
     outlives_sweeper = True
 
-    def __init__(self, jobs: Scheduler, n_jobs: int, wake: threading.Event, notice: Callable[[str], None]) -> None:
-        self._jobs = jobs
-        self.has_queue = jobs.has_queue
-        self.submits_to = f"{jobs.scheduler}://" if jobs.has_queue else None
+    def __init__(
+        self,
+        scheduler: Scheduler,
+        n_jobs: int,
+        wake: threading.Event,
+        notice: Callable[[str], None],
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._scheduler = scheduler
+        self._settings = scheduler.settings
+        self._own = f"{scheduler.settings.scheduler}://"
+        self.submits_to = self._own if scheduler.has_queue else None
         self._n_jobs = n_jobs
         self._wake = wake
         self._notice = notice
+        self._clock = clock
         self._watched: dict[Key, _Watched] = {}
-        self._left_open: list[_LeftOpen] = []
-        self._grace = ResultGrace(jobs.result_grace_seconds)
-        self._submissions = Submissions()
-        self._silence = Silence()
-        self._end_requests = EndRequests(jobs.has_queue, jobs.grace_seconds)
+        self._left_open: list[tuple[TrialRun, str, Path]] = []  # by an earlier sweeper; not asked for yet
+        self._submissions = Submissions(clock)
+        self._silence = Silence(clock)
 
     @property
     def busy(self) -> bool:
@@ -73,19 +88,16 @@ class SchedulerRunner:
 
     @property
     def capacity(self) -> int:
-        if self._submissions.pausing or not self._jobs.has_room:
+        if self._submissions.pausing or not self._scheduler.has_room:
             return 0
         return max(0, self._n_jobs - len(self._watched) - len(self._left_open))
 
     def submit(self, spec: JobSpec) -> str | None:
         what = f"{'trial' if spec.label else 'job'} {spec.label or spec.name}"
         try:
-            handle = self._jobs.submit(spec)
+            handle = self._scheduler.submit(spec)
         except SubmitLater as error:
-            pause = self._submissions.failed()
-            if pause is None:
-                raise self._submissions.given_up(what, error) from None
-            self._notice(f"The scheduler did not take {what}; trying again in {pause:g} s: {error}")
+            self._notice(self._submissions.failed(what, error))
             return None
         except OSError as error:
             raise StudyStopped(f"Cannot start {what} in {spec.directory}: {error.strerror or error}") from None
@@ -93,82 +105,138 @@ class SchedulerRunner:
         self._watched[spec.key] = _Watched(spec.key, spec.attempt, Job(handle, spec.directory))
         return handle
 
-    def adopt(self, run: TrialRun, name: str, directory: Path) -> None:
-        self._left_open.append(_LeftOpen(run, name, directory))
-
     def collect(self) -> list[JobChange]:
         changes = self._adopted()
         watched = list(self._watched.values())
-        states = self._jobs.states([one.job for one in watched]) if watched else []
-        self._say(self._silence.after(states))
-        for one, state in zip(watched, states, strict=True):
-            change = self._change(one, state)
-            if change is not None:
-                changes.append(change)
+        states = self._states(watched)
+        changes += [change for one in watched if (change := self._change(one, states[one.key])) is not None]
         return changes
 
-    def _change(self, watched: _Watched, state: JobState) -> JobChange | None:
-        key = watched.key
-        if watched.place and watched.has_result():
+    def _states(self, watched: Sequence[_Watched]) -> dict[Key, JobState]:
+        # The children of a process that is being ended may still hold what the next job needs.
+        asked = [one for one in watched if self._scheduler.has_queue or not one.is_being_ended]
+        states = self._scheduler.states([one.job for one in asked]) if asked else []
+        if states:
+            unanswered = [state.message for state in states if state.phase is Phase.UNKNOWN and state.message]
+            self._say(self._silence.after(unanswered[0] if unanswered else None))
+        found = {one.key: JobState(Phase.RUNNING) for one in watched}
+        return found | {one.key: state for one, state in zip(asked, states, strict=True)}
+
+    def _change(self, one: _Watched, state: JobState) -> JobChange | None:
+        if one.place and one.has_result():
             state = _OVER  # all that can be known of it
-        over = state.phase is Phase.ENDED and self._grace.expired(key, state, watched.has_result())
-        if not over and self._end_requests.is_given_up(key, state):
+        state = self._lost_or(one, state)
+        over = state.phase is Phase.ENDED and self._is_complete(one, state)
+        if not over and self._is_given_up(one, state):
             over, state = True, JobState(Phase.UNKNOWN)
         if over:
-            del self._watched[key]
-            told = self._end_requests.pop(key)
-            return JobChange(key, state, told.cause if told else None, watched.adopted)
-        if self._end_requests.is_due(key, state):
-            self._jobs.cancel([watched.job], wait=False)
-        if state.phase in (Phase.RUNNING, Phase.PENDING) and state.phase is not watched.phase:
-            self._watched[key] = replace(watched, phase=state.phase)
-            return JobChange(key, state, adopted=watched.adopted)
-        return None
+            del self._watched[one.key]
+            return JobChange(one.key, state, one.cause, one.adopted)
+        if state.phase not in (Phase.RUNNING, Phase.PENDING):
+            return None
+        if one.cause is not None and self._clock() - one.last_told >= _TOLD_EVERY:
+            self._tell([one])
+        if state.phase is one.phase:
+            return None
+        one.phase = state.phase
+        return JobChange(one.key, state, adopted=one.adopted)
+
+    def _lost_or(self, one: _Watched, state: JobState) -> JobState:
+        """The state, unless a scheduler that answers has not known the job for too long."""
+        if state.phase is not Phase.UNKNOWN or state.message or state.place:
+            one.unknown = None
+            return state
+        one.unknown = self._clock() if one.unknown is None else one.unknown
+        patience = self._settings.unknown_timeout
+        if self._clock() - one.unknown < patience:
+            return state
+        return JobState(Phase.ENDED, None, f"unknown to the scheduler for {patience:g} s", Cause.LOST)
+
+    def _is_complete(self, one: _Watched, state: JobState) -> bool:
+        """Whether the ended job has left all that it will leave: a network file system shows files when it likes."""
+        one.ended = self._clock() if one.ended is None else one.ended
+        grace = self._scheduler.result_grace_seconds * (1.0 if state.exit_code == 0 else _SHARE_OF_THE_FAILED)
+        return self._clock() - one.ended >= grace or one.has_result()
+
+    def _is_given_up(self, one: _Watched, state: JobState) -> bool:
+        """Whether the job was told to end and has had its time.
+
+        No trial counts as ended while a scheduler says that its job goes on, or says nothing. When the study's time is
+        over, none does: the job is left to the next sweeper.
+        """
+        patience = self._settings.grace_seconds + _GIVEN_UP_AFTER
+        if one.cause in (None, EndCause.GOES_ON) or self._clock() - one.first_told <= patience:
+            return False
+        may_go_on = self._scheduler.has_queue and (state.phase is not Phase.UNKNOWN or bool(state.message))
+        return one.cause is EndCause.STUDY_TIMEOUT or not may_go_on
 
     # Runs of earlier sweepers
+
+    def adopt(self, run: TrialRun, name: str, directory: Path) -> None:
+        self._left_open.append((run, name, directory))
 
     def _adopted(self) -> list[JobChange]:
         """What has become of the runs that an earlier sweeper has left, as far as the scheduler answers."""
         changes = []
         while self._left_open:
+            run, name, directory = self._left_open[0]
             try:
-                changes.append(self._look_at(self._left_open[0]))
+                changes.append(self._look_at(run, name, directory))
             except NoAnswer as error:
-                label = self._left_open[0].run.label
-                self._say(self._silence.unanswered(f"Whether trial {label} was submitted is not known: {error}"))
+                self._say(self._silence.after(f"Whether trial {run.label} was submitted is not known: {error}"))
                 break  # it is asked again in a moment
             del self._left_open[0]
         return changes
 
-    def _look_at(self, left: _LeftOpen) -> JobChange:
+    def _look_at(self, run: TrialRun, name: str, directory: Path) -> JobChange:
         """Raises NoAnswer where the scheduler does not say whether there is a job."""
-        run, cancelled = left.run, left.run.status is Status.CANCELLED
-        known, found = "" if is_intention(run.handle) else run.handle or "", None
-        if not (known or cancelled):  # it may never have been noted
-            found = self._jobs.find(left.name, left.directory)
-            self._say(self._silence.answered())
-        job = Job(known or found or "", left.directory)
-        watched = _Watched(run.key, run.attempt, job, adopted=True)
-        began = bool(job.handle) or identity(left.directory) is not None
-        state = _OVER
-        # A scheduler may take its time to end a job; a cancelled process was seen to end.
-        if began and not (cancelled and not self._jobs.has_queue):
-            (state,) = self._jobs.states([job])
+        cancelled, found = run.status is Status.CANCELLED, None
+        # A handle of the scheduler's name alone is all that a sweeper could note that did not live to see its answer.
+        handle = None if run.handle == self._own else run.handle
+        if not (handle or cancelled):
+            found = handle = self._scheduler.find(name, directory)
+            self._say(self._silence.after(None))
+        one = _Watched(run.key, run.attempt, Job(handle or "", directory), adopted=True)
+        if not handle or (cancelled and not self._scheduler.has_queue):
+            state = _OVER  # a scheduler may take its time to end a job; a cancelled process was seen to end
+        elif not handle.startswith(self._own):
+            state = _OF_ANOTHER  # a resume begins only when such a job is over
+        else:
+            (state,) = self._scheduler.states([one.job])
         if cancelled and state.phase is Phase.UNKNOWN and not state.message:
             state = _OVER  # it was told to end, and its scheduler has forgotten it
-        if state.place and watched.has_result():
+        if state.place and one.has_result():
             state = _OVER  # all that can be known of it
         if state.phase is not Phase.ENDED:
-            self._watched[run.key] = replace(watched, place=state.place)
-        return JobChange(run.key, state, adopted=True, handle=found, began=began)
+            one.place = state.place
+            self._watched[run.key] = one
+        return JobChange(run.key, state, adopted=True, handle=found, began=bool(handle))
 
     # Ending jobs
 
     def end(self, keys: Iterable[Key], cause: EndCause) -> list[Key]:
-        new = self._end_requests.add([key for key in keys if key in self._watched], cause)
+        known = [self._watched[key] for key in keys if key in self._watched]
+        goes_on = EndCause.GOES_ON
+        new = [one for one in known if one.cause is None or (one.cause is goes_on and cause is not goes_on)]
+        for one in new:
+            one.cause, one.first_told = cause, self._clock()
         if new:
-            self._jobs.cancel([self._watched[key].job for key in new], wait=False)
-        return new
+            self._tell(new)
+        return [one.key for one in new]
+
+    def _tell(self, watched: Sequence[_Watched]) -> None:
+        """Tell the jobs to end, in a thread that may take the time that they take."""
+        ender = threading.Thread(target=self._cancel, args=(watched,), name="ax_mo-end", daemon=True)
+        for one in watched:
+            one.ender, one.last_told = ender, self._clock()
+        ender.start()
+
+    def _cancel(self, watched: Sequence[_Watched]) -> None:
+        try:
+            self._scheduler.cancel([one.job for one in watched])
+        except CancelFailed as error:
+            handles = ", ".join(job.handle for job in error.jobs)
+            logging.getLogger(__name__).warning("Could not cancel %s: %s", handles, error)
 
     def cancel(self) -> Cancelled:
         elsewhere = {key: one.place for key, one in self._watched.items() if one.place}
@@ -176,7 +244,8 @@ class SchedulerRunner:
         untold: list[Key] = []
         answer = ""
         try:
-            self._jobs.cancel(list(reachable.values()))
+            if reachable:
+                self._scheduler.cancel(list(reachable.values()))
         except CancelFailed as error:
             directories = {job.directory for job in error.jobs}
             untold = [key for key, job in reachable.items() if job.directory in directories]
@@ -185,11 +254,15 @@ class SchedulerRunner:
         return Cancelled(ended, untold, answer, elsewhere)
 
     def wait(self) -> None:
-        self._wake.wait(self._jobs.poll_seconds)
+        self._wake.wait(self._scheduler.poll_seconds)
         self._wake.clear()
 
     def close(self) -> None:
-        self._jobs.close()
+        """Also waits for what was told to end: a job's children may outlive it, until they are killed."""
+        for one in self._watched.values():
+            if one.ender is not None:
+                one.ender.join(self._settings.grace_seconds + 6.0)
+        self._scheduler.close()
 
     def _say(self, text: str | None) -> None:
         if text is not None:

@@ -7,9 +7,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from ax_mo.errors import ConfigError
 from ax_mo.hydra_project.settings import check_bounds, check_names, to_python
 
 LOCAL = "local_cwd"
+CONTAINERS = (
+    "local_docker", "kubernetes", "kubernetes_mcad", "aws_batch", "aws_sagemaker", "gcp_batch", "lsf"
+)  # fmt: skip
+"""TorchX 0.7.0's schedulers that run a container of the ``image``; Ray's deletes a directory of that name."""
 
 
 @dataclass
@@ -51,13 +56,22 @@ _ABOVE_ZERO = {"poll_seconds": "seconds", "unknown_timeout": "seconds"}
 
 def launcher_settings(given: Mapping[str, Any]) -> LauncherSettings:
     """The settings as plain values. Raises ConfigError for one that is wrong whatever the others are."""
-    from ax_mo.runner.image import CONTAINERS
     from ax_mo.runner.interpreter import trials_python
 
     values = {name: to_python(value) for name, value in given.items()}
     check_names("hydra.launcher", values, LauncherSettings)
     check_bounds("hydra.launcher", values, _AT_LEAST, _ABOVE_ZERO)
     parsed = LauncherSettings(**values)
+    if parsed.scheduler in CONTAINERS and not parsed.image:
+        raise ConfigError(
+            f"hydra.launcher.image: the scheduler '{parsed.scheduler}' runs containers and needs the image that holds "
+            "your project, for example hydra.launcher.image=registry.example.com/train:1."
+        )
+    if parsed.scheduler == "ray" and parsed.image:
+        raise ConfigError(
+            f"hydra.launcher.image={parsed.image}: TorchX's Ray scheduler runs no containers, and deletes a directory "
+            "that it is given. Leave it out: Ray's jobs run in the directory from which you start the sweep."
+        )
     # What is in a container's image cannot be looked at from here.
     if parsed.python and parsed.scheduler not in CONTAINERS:
         return replace(parsed, python=trials_python(parsed.python, parsed.env))

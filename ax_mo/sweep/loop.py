@@ -74,7 +74,7 @@ class Loop:
         if handle is None:
             self.study.put_back(run)
             return False
-        self.study.submitted(run.key, handle, waits=self.runner.has_queue)
+        self.study.submitted(run.key, handle, waits=self.runner.submits_to is not None)
         self.callbacks.submitted(self.study, self.study.runs[run.key])
         return True
 

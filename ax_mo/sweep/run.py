@@ -17,8 +17,7 @@ from ax_mo.hydra_project.hydra_node import in_force, sweep_dir_of
 from ax_mo.hydra_project.project import Project, hydra_overrides
 from ax_mo.results.files import TRIALS
 from ax_mo.runner.in_place import is_trial, refuse_inside_a_job, run_in_place
-from ax_mo.runner.job import Scheduler
-from ax_mo.runner.schedulers import open_scheduler
+from ax_mo.runner.scheduler import Scheduler, open_scheduler
 from ax_mo.runner.settings import LauncherSettings, launcher_settings
 from ax_mo.storage.lock import sole_sweeper
 from ax_mo.sweep.create_trial import cannot_write

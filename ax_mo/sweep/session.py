@@ -25,10 +25,10 @@ from ax_mo.hydra_project.saved import save_sweep
 from ax_mo.optimizer.async_optimizer import AsyncOptimizer
 from ax_mo.results.files import ResultFiles
 from ax_mo.results.promote import Recipes
-from ax_mo.runner.job import Scheduler
 from ax_mo.runner.launch import JobFailure
 from ax_mo.runner.launcher_runner import LauncherRunner
 from ax_mo.runner.runner import Runner
+from ax_mo.runner.scheduler import Scheduler
 from ax_mo.runner.scheduler_runner import SchedulerRunner
 from ax_mo.storage.definition import StoredStudy
 from ax_mo.storage.dump import rebuild_hint, write_dump
@@ -122,7 +122,7 @@ class Session:
     def _run(self, study: Study, loop: Loop, optimizer: AsyncOptimizer) -> Ending:
         """The loop, and what is still to be done where it does not end well."""
         try:
-            scheduler = None if isinstance(self._workers, Launcher) else self._workers.scheduler
+            scheduler = None if isinstance(self._workers, Launcher) else self._workers.settings.scheduler
             refuse_jobs_of_another(study, scheduler)
             ending = optimize(loop)
         except StudyStopped:

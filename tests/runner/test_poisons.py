@@ -2,7 +2,6 @@
 
 import json
 import os
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -32,8 +31,6 @@ GOOD: dict[str, Any] = {
 }
 ENDED_WELL = JobState(Phase.ENDED, 0)
 
-every_poison = pytest.mark.parametrize("poison", RESULTS, ids=lambda poison: poison.name)
-
 
 @pytest.fixture
 def directory(tmp_path: Path) -> Path:
@@ -53,7 +50,7 @@ def test_result_that_the_poisons_spoil_is_good(directory: Path) -> None:
 
 
 @pytest.mark.timeout(20)
-@every_poison
+@pytest.mark.parametrize("poison", RESULTS, ids=lambda poison: poison.name)
 def test_poison_is_a_failed_trial_with_its_reason(directory: Path, poison: Poison) -> None:
     poison.leave(directory, GOOD)
     found = outcome_of(directory, 7, 2, ENDED_WELL)
@@ -64,12 +61,7 @@ def test_poison_is_a_failed_trial_with_its_reason(directory: Path, poison: Poiso
     for text in (found.reason, found.error_fingerprint, found.stderr_tail):
         assert text is not None and "\0" not in text
         text.encode()
-
-
-@every_poison
-def test_poison_counts_as_the_end_of_the_attempt_unless_it_is_no_result_of_it(directory: Path, poison: Poison) -> None:
-    poison.leave(directory, GOOD)
-    assert has_result(directory, 7, 2) == ("recorded no result" not in poison.reason)
+    assert has_result(directory, 7, 2) == ("recorded no result" not in poison.reason), "it is the attempt's end"
 
 
 def test_reason_says_how_the_process_ended_too(directory: Path) -> None:
@@ -118,14 +110,8 @@ def test_stderr_that_is_no_file_is_not_read(directory: Path, make: Any) -> None:
     assert (found.reason, found.stderr_tail) == ("ended with exit code 3", "")
 
 
-@pytest.fixture
-def store(server: str) -> Iterator[Store]:
+def test_postgresql_and_every_file_take_what_became_of_all_poisons(server: str, tmp_path: Path) -> None:
     store = Store.open(server, "poisons", None, Definition({"x": "interval(0.0, 1.0)"}, {"loss": "minimize"}), 1)
-    yield store
-    store.close()
-
-
-def test_postgresql_and_every_file_take_what_became_of_all_poisons(store: Store, tmp_path: Path) -> None:
     outcomes = []
     for number, poison in enumerate(RESULTS):
         directory = tmp_path / str(number)
@@ -142,6 +128,7 @@ def test_postgresql_and_every_file_take_what_became_of_all_poisons(store: Store,
     run = make_run(status=Status.ASKED, point={"x": 0.5})
     store.add([replace(run, number=number).ended_by(outcome) for number, outcome in enumerate(outcomes)])
     trials = store.runs()
+    store.close()
     assert [trial.status for trial in trials] == [Status.FAILED] * len(RESULTS) + [Status.COMPLETED]
     assert [trial.reason for trial in trials] == [outcome.reason for outcome in outcomes]
     table = trials_csv(trials, ["x"], parse_goals({"loss": "minimize"}))

@@ -1,76 +1,60 @@
 """Pauses between submissions, and words about silence, by a clock that the test moves."""
 
-from ax_mo.runner.job import JobState, Phase
+import pytest
+
+from ax_mo.errors import StudyStopped
 from ax_mo.runner.waiting import Silence, Submissions
+from tests.runner.clock import Clock
 
 
-class Clock:
-    def __init__(self) -> None:
-        self.now = 100.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
-def test_pauses_grow_and_end() -> None:
+def test_pauses_grow_to_more_than_ten_minutes_and_end() -> None:
     clock = Clock()
+    began = clock.now
     submissions = Submissions(clock)
-    pauses = []
-    while (pause := submissions.failed()) is not None:
-        assert submissions.pausing
-        pauses.append(pause)
-        clock.now += pause
-        assert not submissions.pausing
-    assert pauses[:3] == [2.0, 10.0, 30.0]
-    assert sum(pauses) > 600
-    error = submissions.given_up("trial 3", RuntimeError("busy"))
-    assert error.leaves_jobs
-    assert f"did not take trial 3, {len(pauses) + 1} times: busy" in str(error)
+    notices = []
+    with pytest.raises(StudyStopped, match="did not take trial 3, 8 times: busy") as caught:
+        while True:
+            notices.append(submissions.failed("trial 3", RuntimeError("busy")))
+            while submissions.pausing:
+                clock.now += 1.0
+    assert [notice.split(" in ")[1] for notice in notices[:3]] == ["2 s: busy", "10 s: busy", "30 s: busy"]
+    assert clock.now - began > 600
+    assert caught.value.leaves_jobs
 
 
 def test_submission_that_works_begins_anew() -> None:
     submissions = Submissions(Clock())
-    submissions.failed()
-    submissions.failed()
+    submissions.failed("trial 3", RuntimeError())
+    submissions.failed("trial 3", RuntimeError())
     submissions.worked()
     assert not submissions.pausing
-    assert submissions.failed() == 2.0
+    assert "again in 2 s" in submissions.failed("trial 3", RuntimeError())
 
 
-UNANSWERED = JobState(Phase.UNKNOWN, message="Slurm does not answer: connect failure")
+UNANSWERED = "Slurm does not answer: connect failure"
 
 
 def test_silence_of_thirty_seconds_is_told_once_and_its_end_too() -> None:
     clock = Clock()
     silence = Silence(clock)
-    states = [JobState(Phase.RUNNING), UNANSWERED]
-    assert silence.after(states) is None
+    assert silence.after(UNANSWERED) is None
     clock.now += 29.0
-    assert silence.after(states) is None
+    assert silence.after(UNANSWERED) is None
     clock.now += 2.0
-    told = silence.after(states)
+    told = silence.after(UNANSWERED)
     assert told is not None
     assert told.startswith("Slurm does not answer: connect failure. Nothing is lost")
     clock.now += 60.0
-    assert silence.after(states) is None
-    assert silence.after([]) is None, "nothing was asked"
-    assert silence.after([JobState(Phase.RUNNING)]) == "The scheduler answers again."
-    assert silence.after([JobState(Phase.RUNNING)]) is None
+    assert silence.after(UNANSWERED) is None
+    assert silence.after(None) == "The scheduler answers again."
+    assert silence.after(None) is None
 
 
 def test_short_silence_is_not_told() -> None:
     clock = Clock()
     silence = Silence(clock)
-    silence.after([UNANSWERED])
+    silence.after(UNANSWERED)
     clock.now += 20.0
-    assert silence.after([JobState(Phase.RUNNING)]) is None
+    assert silence.after(None) is None
     clock.now += 20.0
-    assert silence.after([UNANSWERED]) is None, "counted anew"
-
-
-def test_job_that_an_answering_scheduler_does_not_know_is_no_silence() -> None:
-    clock = Clock()
-    silence = Silence(clock)
-    silence.after([JobState(Phase.UNKNOWN)])
-    clock.now += 60.0
-    assert silence.after([JobState(Phase.UNKNOWN)]) is None
+    assert silence.after(UNANSWERED) is None, "counted anew"

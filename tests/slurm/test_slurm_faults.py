@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from ax_mo.runner.job import Cause, Job, JobSpec, Phase
-from ax_mo.runner.schedulers import open_scheduler
+from ax_mo.runner.scheduler import open_scheduler
 from ax_mo.runner.settings import LauncherSettings
 from tests.slurm.conftest import (
     CONTROLLER_PID,

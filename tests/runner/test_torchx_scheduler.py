@@ -1,4 +1,4 @@
-"""Jobs of a cluster through TorchX's own Ray scheduler, over a job API that the tests hold."""
+"""Jobs of a cluster through TorchX's own Ray scheduler, over a job API that the tests hold; all are checked before."""
 
 from pathlib import Path
 from typing import Any
@@ -7,7 +7,6 @@ import pytest
 from torchx.schedulers import DEFAULT_SCHEDULER_MODULES
 
 from ax_mo.errors import ConfigError
-from ax_mo.runner.cluster_scheduler import ClusterScheduler
 from ax_mo.runner.job import (
     CancelFailed,
     Cause,
@@ -20,18 +19,12 @@ from ax_mo.runner.job import (
     SubmitRefused,
     job_name,
 )
-from ax_mo.runner.schedulers import open_scheduler
+from ax_mo.runner.scheduler import Scheduler, open_scheduler
 from ax_mo.runner.settings import LauncherSettings
 
-needs_ray_scheduler = pytest.mark.skipif(
-    "ray" not in DEFAULT_SCHEDULER_MODULES, reason="later TorchX's have no Ray scheduler"
-)
 
-
-def opened(**settings: Any) -> ClusterScheduler:
-    jobs = open_scheduler(LauncherSettings(scheduler="ray", **settings))
-    assert isinstance(jobs, ClusterScheduler)
-    return jobs
+def opened(**settings: Any) -> Scheduler:
+    return open_scheduler(LauncherSettings(scheduler="ray", **settings))
 
 
 def spec(directory: Path, number: int = 0, attempt: int = 1) -> JobSpec:
@@ -58,23 +51,23 @@ def test_job_is_sought_where_it_was_submitted(ray: Any, tmp_path: Path) -> None:
 
 
 def test_scheduler_that_does_not_answer_is_not_taken_for_one_that_knows_no_such_job(ray: Any, tmp_path: Path) -> None:
-    jobs = opened(unknown_timeout=0.001)
+    jobs = opened()
     handle = jobs.submit(spec(tmp_path))
     ray.down = True
     with pytest.raises(NoAnswer, match="Failed to connect to Ray"):
         jobs.find(spec(tmp_path).name, tmp_path)
-    for _ in range(3):
-        (state,) = jobs.states([Job(handle, tmp_path)])
-        assert state.phase is Phase.UNKNOWN
-        assert state.message == "The scheduler 'ray' does not answer: ConnectionError: Failed to connect to Ray"
+    (state,) = jobs.states([Job(handle, tmp_path)])
+    assert state.phase is Phase.UNKNOWN
+    assert state.message == "The scheduler 'ray' does not answer: ConnectionError: Failed to connect to Ray"
     ray.down = False
     assert jobs.states([Job(handle, tmp_path)]) == [JobState(Phase.RUNNING)]
 
 
-def test_job_that_was_taken_although_nobody_said_so_is_not_submitted_twice(ray: Any, tmp_path: Path) -> None:
+@pytest.mark.parametrize("taken", [True, False])
+def test_job_that_may_have_been_taken_is_not_submitted_twice(ray: Any, tmp_path: Path, taken: bool) -> None:
     jobs = opened()
-    ray.forgets_to_say_so = True
-    with pytest.raises(SubmitLater, match="timed out"):
+    ray.forgets_to_say_so, ray.down = taken, not taken
+    with pytest.raises(SubmitLater, match="timed out" if taken else "Failed to connect"):
         jobs.submit(spec(tmp_path))
     ray.down = True
     with pytest.raises(SubmitLater, match="Failed to connect"):
@@ -82,37 +75,6 @@ def test_job_that_was_taken_although_nobody_said_so_is_not_submitted_twice(ray: 
     ray.down = ray.forgets_to_say_so = False
     handle = jobs.submit(spec(tmp_path))
     assert [job["submission_id"] for job in ray.submitted] == [handle.rpartition("8265-")[2]]
-
-
-def test_job_that_was_not_taken_is_submitted_at_the_next_try(ray: Any, tmp_path: Path) -> None:
-    jobs = opened()
-    ray.down = True
-    with pytest.raises(SubmitLater):
-        jobs.submit(spec(tmp_path))
-    ray.down = False
-    jobs.submit(spec(tmp_path))
-    assert len(ray.submitted) == 1
-
-
-def test_job_without_a_handle_that_nobody_knows_has_ended(ray: Any, tmp_path: Path) -> None:
-    (state,) = opened().states([Job("", tmp_path)])
-    assert (state.phase, state.cause) == (Phase.ENDED, Cause.LOST)
-
-
-def test_job_that_an_answering_scheduler_does_not_know_is_lost_after_its_time(
-    ray: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    jobs = opened(unknown_timeout=50.0)
-    now = [1000.0]
-    monkeypatch.setattr("ax_mo.runner.cluster_scheduler.time.monotonic", lambda: now[0])
-    monkeypatch.setattr(jobs._runner, "status", lambda _handle: None)
-    job = Job("ray://ax_mo/127.0.0.1:8265-gone", tmp_path)
-    assert jobs.states([job]) == [JobState(Phase.UNKNOWN)]
-    now[0] += 49.0
-    assert jobs.states([job]) == [JobState(Phase.UNKNOWN)]
-    now[0] += 2.0
-    (state,) = jobs.states([job])
-    assert (state.phase, state.cause, state.message) == (Phase.ENDED, Cause.LOST, "unknown to the scheduler for 50 s")
 
 
 def test_cancelled_job_says_so(ray: Any, tmp_path: Path) -> None:
@@ -123,42 +85,23 @@ def test_cancelled_job_says_so(ray: Any, tmp_path: Path) -> None:
     assert (state.phase, state.cause) == (Phase.ENDED, Cause.CANCELLED)
 
 
-def test_jobs_that_could_not_be_told_to_end_are_named(
-    ray: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_jobs_that_could_not_be_told_to_end_are_named(ray: Any, tmp_path: Path) -> None:
     jobs = opened()
     first, second = (Job(jobs.submit(spec(tmp_path, number)), tmp_path) for number in (1, 2))
-    told: list[str] = []
-
-    def cancel(handle: str) -> None:
-        if handle == first.handle:
-            raise ConnectionError("connection refused")
-        told.append(handle)
-
-    monkeypatch.setattr(jobs._runner, "cancel", cancel)
+    ray.unstoppable = ray.submitted[0]["submission_id"]
     with pytest.raises(CancelFailed, match="connection refused") as caught:
         jobs.cancel([first, second])
-    assert (caught.value.jobs, told) == ((first,), [second.handle])
-
-
-@pytest.mark.parametrize("handle", ["local_cwd://ax_mo/trial-1", "launcher"])
-def test_no_scheduler_is_asked_for_the_jobs_of_another(ray: Any, tmp_path: Path, handle: str) -> None:
-    ray.down = True
-    (state,) = opened().states([Job(handle, tmp_path)])
-    assert (state.phase, state.exit_code, state.cause) == (Phase.ENDED, None, None)
+    assert caught.value.jobs == (first,)
+    assert ray.stopped == [ray.submitted[1]["submission_id"]]
 
 
 # Before the first job
 
 
-@needs_ray_scheduler
-def test_missing_client_library_is_named_before_the_first_job() -> None:
+@pytest.mark.skipif("ray" not in DEFAULT_SCHEDULER_MODULES, reason="later TorchX's have no Ray scheduler")
+def test_missing_client_library_is_named_before_the_first_job_and_ends_a_submission(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"The scheduler 'ray' takes no such job: .*pip install 'ray\[default\]'"):
         opened().check()
-
-
-@needs_ray_scheduler
-def test_missing_client_library_ends_a_submission_at_once_and_leaves_jobs(tmp_path: Path) -> None:
     with pytest.raises(SubmitRefused, match="pip install") as caught:
         opened().submit(spec(tmp_path))
     assert caught.value.leaves_jobs
@@ -188,25 +131,22 @@ def test_scheduler_args_that_torchx_would_ignore_or_refuse_are_named(
         jobs.check()
 
 
-def test_check_leaves_the_files_alone_of_the_directory_it_is_made_in(
+def test_check_submits_nothing_to_slurm_and_leaves_the_directory_alone(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    commands = tmp_path / "bin"
-    commands.mkdir()
-    (commands / "sbatch").write_text("#!/bin/sh\ncat > /dev/null\n")
-    (commands / "sbatch").chmod(0o755)
-    monkeypatch.setenv("PATH", str(commands), prepend=":")
-    project = tmp_path / "project"
-    project.mkdir()
+    commands, project = tmp_path / "bin", tmp_path / "project"
+    commands.mkdir(), project.mkdir()
     (project / ".sbatch").write_text("the user's own")
     monkeypatch.chdir(project)
+    monkeypatch.setenv("PATH", f"{commands}:/usr/bin:/bin")
+    for name, script in (
+        ("sinfo", ""),
+        ("sbatch", 'cat > /dev/null\ncase "$*" in *--test-only) ;; *) exit 1 ;; esac\n'),
+    ):
+        (commands / name).write_text(f"#!/bin/sh\n{script}")
+        (commands / name).chmod(0o755)
     open_scheduler(LauncherSettings(scheduler="slurm")).check()
     assert [(path.name, path.read_text()) for path in project.iterdir()] == [(".sbatch", "the user's own")]
-
-
-def test_slurm_without_its_commands_is_said_before_the_first_job(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(ConfigError, match="the command 'sbatch' is not there to be run"):
         open_scheduler(LauncherSettings(scheduler="slurm")).check()

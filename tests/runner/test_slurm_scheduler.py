@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from ax_mo.runner import slurm
-from ax_mo.runner.job import Cause, JobState, NoAnswer, Phase
-from ax_mo.runner.slurm import SbatchFailed, slurm_states
+from ax_mo.runner.job import CancelFailed, Cause, Job, JobSpec, JobState, NoAnswer, Phase, SubmitLater, SubmitRefused
+from ax_mo.runner.scheduler import Scheduler, open_scheduler
+from ax_mo.runner.settings import LauncherSettings
 
 Command = Callable[[str, str], None]
 
@@ -30,9 +30,18 @@ def command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Command:
         (directory / name).write_text(f"#!/bin/sh\n{script}\n")
         (directory / name).chmod(0o755)
 
+    write("sinfo", "true")
     for name in ("squeue", "sacct", "sbatch", "scancel"):
         write(name, f"echo 'unexpected: {name}' >&2; exit 9")
     return write
+
+
+def slurm() -> Scheduler:
+    return open_scheduler(LauncherSettings(scheduler="slurm"))
+
+
+def states_of(*ids: str) -> list[JobState]:
+    return slurm().states([Job(f"slurm://ax_mo/{job_id}", Path("/nonexistent")) for job_id in ids])
 
 
 @pytest.mark.parametrize(
@@ -45,7 +54,7 @@ def command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Command:
 )  # fmt: skip
 def test_jobs_that_slurm_ended_have_the_cause(command: Command, word: str, cause: Cause | None) -> None:
     command("squeue", f"echo '7|{word}'")
-    (state,) = slurm_states(["7"])
+    (state,) = states_of("7")
     assert (state.phase, state.cause) == (Phase.ENDED, cause)
     assert state.message == f"Slurm ended the job: {word.split()[0]}"
 
@@ -57,18 +66,18 @@ def test_jobs_that_slurm_ended_have_the_cause(command: Command, word: str, cause
 )  # fmt: skip
 def test_jobs_that_have_not_ended_go_on(command: Command, word: str, phase: Phase) -> None:
     command("squeue", f"echo '7|{word}'")
-    assert slurm_states(["7"]) == [JobState(phase)]
+    assert states_of("7") == [JobState(phase)]
 
 
 def test_accounting_knows_what_the_queue_has_forgotten(command: Command) -> None:
     command("squeue", "echo '8|RUNNING'")
     command("sacct", "echo '7|COMPLETED'")
-    assert slurm_states(["7", "8"]) == [JobState(Phase.ENDED, 0), JobState(Phase.RUNNING)]
+    assert states_of("7", "8") == [JobState(Phase.ENDED, 0), JobState(Phase.RUNNING)]
 
 
 def test_slurm_that_does_not_answer_says_nothing_about_jobs(command: Command) -> None:
     command("squeue", CONNECT_FAILURE)
-    (state,) = slurm_states(["7"])
+    (state,) = states_of("7")
     assert state.phase is Phase.UNKNOWN
     assert state.message.startswith("Slurm does not answer: slurm_load_jobs error: Unable to contact slurm controller")
 
@@ -76,59 +85,52 @@ def test_slurm_that_does_not_answer_says_nothing_about_jobs(command: Command) ->
 def test_accounting_that_is_away_is_no_answer_and_accounting_that_is_not_there_is_one(command: Command) -> None:
     command("squeue", "true")
     command("sacct", DATABASE_AWAY)
-    assert "Connection refused" in slurm_states(["7"])[0].message
+    assert "Connection refused" in states_of("7")[0].message
     with pytest.raises(NoAnswer, match="Connection refused"):
-        slurm.find_job("ax-0", Path("/nonexistent"))
+        slurm().find("ax-0", Path("/nonexistent"))
     command("sacct", NO_ACCOUNTING)
-    assert slurm_states(["7"]) == [JobState(Phase.UNKNOWN)]
-    assert slurm.find_job("ax-0", Path("/nonexistent")) is None
+    assert states_of("7") == [JobState(Phase.UNKNOWN)]
+    assert slurm().find("ax-0", Path("/nonexistent")) is None
 
 
 def test_job_is_found_by_its_name_in_the_queue_and_then_in_the_accounting(command: Command, tmp_path: Path) -> None:
     command("squeue", 'case "$*" in *"--name ax-1-a1-0"*) echo "12|PENDING";; esac')
     command("sacct", 'case "$*" in *"--name ax-2-a1-0 -S "*) echo "9|FAILED"; echo "13|COMPLETED";; esac')
-    assert slurm.find_job("ax-1-a1-0", tmp_path) == "12"
-    assert slurm.find_job("ax-2-a1-0", tmp_path) == "13"
-    assert slurm.find_job("ax-3-a1-0", tmp_path) is None
+    assert slurm().find("ax-1-a1", tmp_path) == "slurm://ax_mo/12"
+    assert slurm().find("ax-2-a1", tmp_path) == "slurm://ax_mo/13"
+    assert slurm().find("ax-3-a1", tmp_path) is None
 
 
-def test_slurm_that_does_not_answer_is_no_reason_to_submit_again(command: Command, tmp_path: Path) -> None:
-    command("squeue", CONNECT_FAILURE)
-    with pytest.raises(NoAnswer, match="Unable to contact slurm controller"):
-        slurm.find_job("ax-1-a1-0", tmp_path)
-
-
-def test_jobs_that_may_not_have_heard_of_their_end_are_no_cancelled_jobs(command: Command) -> None:
-    command("scancel", CONNECT_FAILURE)
-    with pytest.raises(NoAnswer, match="Unable to contact slurm controller"):
-        slurm.cancel(["7", "8"])
+def test_jobs_that_may_not_have_heard_of_their_end_are_no_cancelled_jobs(command: Command, tmp_path: Path) -> None:
+    jobs = [Job(f"slurm://ax_mo/{job_id}", tmp_path) for job_id in (7, 8)]
     ended = "scancel: error: Kill job error on job id 7: Invalid job id specified"
     command("scancel", f"echo '{ended}' >&2; exit 1")
-    slurm.cancel(["7", "8"])
+    slurm().cancel(jobs)
     command("scancel", f"echo '{ended}' >&2; echo 'scancel: error: Kill job error on job id 8: Timeout' >&2; exit 1")
-    with pytest.raises(NoAnswer, match="job id 8: Timeout"):
-        slurm.cancel(["7", "8"])
-
-
-class Request:
-    """TorchX's, as far as it matters."""
-
-    cmd = ("sbatch", "--parsable")
-    job_dir = None
-
-    def materialize(self) -> str:
-        return "#!/bin/sh\ntrue\n"
+    with pytest.raises(CancelFailed, match="job id 8: Timeout"):
+        slurm().cancel(jobs)
+    command("scancel", CONNECT_FAILURE)
+    with pytest.raises(CancelFailed, match="Unable to contact slurm controller") as caught:
+        slurm().cancel(jobs)
+    assert caught.value.jobs == tuple(jobs)
 
 
 def test_submission_gives_the_id_and_failure_the_words(command: Command, tmp_path: Path) -> None:
+    spec = JobSpec("ax-0-a1", ("true",), tmp_path, tmp_path)
+    jobs = slurm()
     command("sbatch", 'cat > /dev/null; echo "17;cluster"')
-    assert slurm.submit(Request(), tmp_path) == "17"
+    assert jobs.submit(spec) == "slurm://ax_mo/17"
     command("sbatch", "echo 'sbatch: error: invalid partition specified: x' >&2; exit 1")
-    with pytest.raises(SbatchFailed, match=r"^sbatch: error: invalid partition specified: x$"):
-        slurm.submit(Request(), tmp_path)
+    with pytest.raises(SubmitRefused, match="takes no such job: sbatch: error: invalid partition specified: x"):
+        jobs.submit(spec)
     command("sbatch", "true")
-    with pytest.raises(SbatchFailed):
-        slurm.submit(Request(), tmp_path)
+    with pytest.raises(SubmitLater, match="sbatch ended with 0"):
+        jobs.submit(spec)
+    command("squeue", CONNECT_FAILURE)  # whether it was submitted is not known now
+    with pytest.raises(SubmitLater, match="Unable to contact slurm controller"):
+        jobs.submit(spec)
+    command("squeue", "echo '18|PENDING'")
+    assert jobs.submit(spec) == "slurm://ax_mo/18"
     assert [path.name for path in tmp_path.iterdir()] == ["bin"], "nothing is left in the trial's directory"
 
 
@@ -143,8 +145,8 @@ def test_submission_that_outlives_its_sweeper_is_waited_for(command: Command, tm
         f"echo '5|PENDING' > {tmp_path}/queue",
     )
     code = (
-        "import pathlib, sys; from ax_mo.runner import slurm; from tests.runner.test_slurm import Request; "
-        "slurm.submit(Request(), pathlib.Path(sys.argv[1]))"
+        "import pathlib, sys; from tests.runner.test_slurm_scheduler import JobSpec, slurm; "
+        "slurm().submit(JobSpec('ax-0-a1', ('true',), *map(pathlib.Path, sys.argv[1:] * 2)))"
     )
     sweeper = subprocess.Popen([sys.executable, "-c", code, str(trial)])
     deadline = time.monotonic() + 30
@@ -154,13 +156,13 @@ def test_submission_that_outlives_its_sweeper_is_waited_for(command: Command, tm
     sweeper.kill()
     sweeper.wait()
     with pytest.raises(NoAnswer, match="an earlier sweeper's sbatch has not ended yet"):
-        slurm.find_job("ax-0-a1-0", trial)
+        slurm().find("ax-0-a1", trial)
     (tmp_path / "go").touch()
     while True:
         try:
-            found = slurm.find_job("ax-0-a1-0", trial)
+            found = slurm().find("ax-0-a1", trial)
             break
         except NoAnswer:
             assert time.monotonic() < deadline
             time.sleep(0.02)
-    assert found == "5"
+    assert found == "slurm://ax_mo/5"

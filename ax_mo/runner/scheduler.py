@@ -1,0 +1,106 @@
+"""``Scheduler``, what a runner's jobs run on, and the schedulers there are by ``hydra.launcher.scheduler``.
+
+A new one is a subclass, and a name in ``SCHEDULERS`` or in the entry-point group of other packages.
+"""
+
+import logging
+import os
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from pathlib import Path
+
+from ax_mo.errors import ConfigError, closest
+from ax_mo.runner.job import Job, JobSpec, JobState
+from ax_mo.runner.settings import LOCAL, LauncherSettings
+from ax_mo.trial.registry import Registry
+
+# Of TorchX's, these are special; TorchXScheduler serves all others.
+_BUILT_IN = {
+    LOCAL: "ax_mo.runner.local_scheduler:LocalScheduler",
+    "slurm": "ax_mo.runner.slurm_scheduler:SlurmScheduler",
+    "ray": "ax_mo.runner.torchx_scheduler:RayScheduler",
+}
+SCHEDULERS = Registry("ax_mo.runners", _BUILT_IN)
+
+
+class Scheduler(ABC):
+    """Where jobs run. Its handles begin with its name: ``<hydra.launcher.scheduler>://``."""
+
+    poll_seconds: float = 2.0
+    """How often it is worth asking for states, where the user does not say."""
+    result_grace_seconds: float = 0.0
+    """How long after a job's end its files may still be on their way."""
+    has_queue: bool = True
+    """Whether a job may wait for its turn."""
+
+    def __init__(self, settings: LauncherSettings) -> None:
+        self.settings = settings
+        self.poll_seconds = settings.poll_seconds or self.poll_seconds
+
+    @property
+    def capacity(self) -> int | None:
+        """How many jobs can ever run at once; None where nobody knows."""
+        return None
+
+    @property
+    def has_room(self) -> bool:
+        """Whether a job can be submitted now."""
+        return True
+
+    def check(self) -> None:  # noqa: B027
+        """Raises ConfigError where no job could be submitted; for before the first one."""
+
+    @abstractmethod
+    def submit(self, spec: JobSpec) -> str:
+        """Start the job and return its handle. Its output goes to ``stdout.log`` and ``stderr.log`` in its directory.
+
+        Raises SubmitRefused and SubmitLater. After the latter, the same spec may be submitted once more: a job that
+        was taken although nobody said so is found by its name.
+        """
+
+    def find(self, name: str, directory: Path) -> str | None:
+        """The handle of the job that was submitted by this name, ended or not. Raises NoAnswer."""
+        return None
+
+    @abstractmethod
+    def states(self, jobs: Sequence[Job]) -> list[JobState]:
+        """The state of each job, in order. All have handles of this scheduler, some given to an earlier sweeper."""
+
+    @abstractmethod
+    def cancel(self, jobs: Sequence[Job]) -> None:
+        """End the jobs, their child processes included; returns when they have been told or, better, have ended.
+
+        Raises CancelFailed when all others have been told. Called on threads of its own, too.
+        """
+
+    def close(self) -> None:  # noqa: B027
+        """Let go of what has ended."""
+
+
+def open_scheduler(settings: LauncherSettings) -> Scheduler:
+    """The scheduler that the settings name. Raises ConfigError where there is none of that name."""
+    logging.getLogger("torchx").setLevel(logging.WARNING)
+    from torchx.schedulers import get_scheduler_factories
+
+    from ax_mo.runner.torchx_scheduler import TorchXScheduler
+
+    name, of_torchx, installed = settings.scheduler, get_scheduler_factories(), SCHEDULERS.names
+    known = [*of_torchx, *(other for other in installed if other not in _BUILT_IN)]
+    if name not in known:
+        raise ConfigError(
+            f"hydra.launcher.scheduler: there is no scheduler '{name}'; there are: {', '.join(known)}."
+            f"{closest(name, known)}"
+        )
+    kind = SCHEDULERS.load(name, "hydra.launcher.scheduler") if name in installed else TorchXScheduler
+    scheduler: Scheduler = kind(settings)
+    return scheduler
+
+
+def parallel_jobs(n_jobs: int | None, scheduler: Scheduler) -> int:
+    """How many jobs of a batch run at once: as many as this machine has room for, and all of them on a cluster."""
+    if n_jobs is None:
+        if scheduler.settings.scheduler != LOCAL:
+            return 1_000_000
+        count = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+        n_jobs = max(1, count // scheduler.settings.cpu)
+    return n_jobs if scheduler.capacity is None else min(n_jobs, scheduler.capacity)

@@ -1,0 +1,169 @@
+"""Jobs on Slurm by its own commands, which are asked once for all jobs; TorchX writes the batch scripts.
+
+TorchX 0.7.0 asks ``sacct`` once per job: without accounting it raises, a job just submitted is unknown for seconds, and
+a cancelled one is an AssertionError. ``squeue`` knows every job until a few minutes after its end, accounting or not.
+It also lets ``sbatch`` write its reasons past us, to the terminal.
+"""
+
+import fcntl
+import os
+import subprocess
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from ax_mo.runner.job import CancelFailed, Cause, Job, JobSpec, JobState, NoAnswer, Phase
+from ax_mo.runner.torchx_app import app_of
+from ax_mo.runner.torchx_scheduler import TorchXScheduler, app_id_of, in_directory
+
+_PENDING = {
+    "PENDING", "CONFIGURING", "POWER_UP_NODE", "REQUEUED", "REQUEUE_HOLD", "REQUEUE_FED", "RESV_DEL_HOLD",
+    "SPECIAL_EXIT", "EXPEDITING",
+}  # fmt: skip
+_ENDED = {
+    "FAILED": None,
+    "LAUNCH_FAILED": None,
+    "RECONFIG_FAIL": None,
+    "REVOKED": None,
+    "PREEMPTED": Cause.PREEMPTED,
+    "NODE_FAIL": Cause.NODE_FAILURE,
+    "BOOT_FAIL": Cause.NODE_FAILURE,
+    "OUT_OF_MEMORY": Cause.OUT_OF_MEMORY,
+    "TIMEOUT": Cause.TIMEOUT,
+    "DEADLINE": Cause.TIMEOUT,
+    "CANCELLED": Cause.CANCELLED,
+}
+
+# Slurm's commands give up after 10 s themselves, also where they try again.
+_PATIENCE = 40.0
+# A lock file of each submission, in the trial's directory.
+_SUBMITTING = ".sbatch"
+# How far back ``sacct`` looks for a job by its name, which no other has; by itself it begins today.
+_SINCE = "now-30days"
+# What scancel says of jobs that need not be told.
+_HAS_ENDED = ("Invalid job id", "already completing or completed")
+
+
+class SbatchFailed(Exception):
+    """``sbatch`` did not say that it had submitted a job; the message is what it said."""
+
+
+class SlurmScheduler(TorchXScheduler):
+    """``squeue`` shows a job as soon as ``sbatch`` has returned: one that neither it nor ``sacct`` knows was never
+    submitted, or ended long ago.
+    """
+
+    def find(self, name: str, directory: Path) -> str | None:
+        with _submission(directory):  # an earlier sweeper's sbatch may have outlived it
+            own_name = f"{name}-0"  # as TorchX calls the only replica of a role
+            words = _ask(["squeue", "-h", "-t", "all", "-o", "%i|%T", "--name", own_name])
+            if not words:
+                words = _ask_accounting(["--name", own_name, "-S", _SINCE])
+        return self._handle(max(words, key=lambda job_id: (len(job_id), job_id))) if words else None
+
+    def states(self, jobs: Sequence[Job]) -> list[JobState]:
+        """UNKNOWN where Slurm does not know the job, and with a message where it does not answer."""
+        ids = [app_id_of(job.handle) for job in jobs]
+        try:
+            words = _ask(["squeue", "-h", "-t", "all", "-o", "%i|%T", "-j", ",".join(ids)])
+            missing = [job_id for job_id in ids if job_id not in words]
+            if missing:
+                words |= _ask_accounting(["-j", ",".join(missing)])
+        except NoAnswer as error:
+            return [JobState(Phase.UNKNOWN, message=f"Slurm does not answer: {error}") for _ in ids]
+        return [_state_of(words.get(job_id, "")) for job_id in ids]
+
+    def cancel(self, jobs: Sequence[Job]) -> None:
+        try:
+            done = _run(["scancel", *(app_id_of(job.handle) for job in jobs)])
+        except NoAnswer as error:
+            raise CancelFailed(jobs, str(error)) from None
+        words = done.stderr.strip()
+        of_ended_jobs_alone = words and all(any(said in line for said in _HAS_ENDED) for line in words.splitlines())
+        if done.returncode != 0 and not of_ended_jobs_alone:
+            raise CancelFailed(jobs, words or f"scancel ended with {done.returncode}")
+
+    def _submit(self, spec: JobSpec, only_try: bool = False) -> str:
+        """Raises SbatchFailed, NoAnswer and OSError, and may have submitted the job although it does."""
+        # TorchX passes env through srun --export, where a comma cuts a value.
+        env = (f"{key}={value}" for key, value in {**self.settings.env, **spec.env}.items())
+        request = self._request(app_of(spec, ["env", *env, *in_directory(spec)], self.settings, {})).request
+        for replica in request.replicas.values():
+            for name in ("output", "error"):  # files in the user's directory; ours write their logs next to themselves
+                del replica.srun_opts[name]
+        options = [f"--chdir={request.job_dir}"] if request.job_dir else []
+        with _submission(None if only_try else spec.directory) as lock:
+            try:
+                done = subprocess.run(
+                    [*request.cmd, *options, *(["--test-only"] if only_try else [])], input=request.materialize(),
+                    # There is no option of TorchX's for it: what the batch script itself prints.
+                    env={**os.environ, "SBATCH_OUTPUT": str(spec.directory / "slurm.log")},
+                    capture_output=True, text=True, check=False, timeout=_PATIENCE, pass_fds=lock,
+                    start_new_session=True,  # a Ctrl-C is for the sweeper, and a submission is better finished
+                )  # fmt: skip
+            except subprocess.TimeoutExpired:
+                raise SbatchFailed(f"sbatch has not ended within {_PATIENCE:g} s") from None
+        job_id: str = done.stdout.strip().partition(";")[0]  # "id;cluster" where there are several
+        if done.returncode != 0 or not (job_id or only_try):
+            raise SbatchFailed(done.stderr.strip() or f"sbatch ended with {done.returncode} and said: {done.stdout}")
+        return job_id
+
+
+@contextmanager
+def _submission(directory: Path | None) -> Iterator[tuple[int, ...]]:
+    """Held while a job of this directory is being submitted, also by an ``sbatch`` whose sweeper was killed.
+
+    Gives the descriptor to be inherited. Raises NoAnswer where such an ``sbatch`` is still under way.
+    """
+    if directory is None or not os.access(directory, os.W_OK):
+        yield ()
+        return
+    path = directory / _SUBMITTING
+    with path.open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise NoAnswer("an earlier sweeper's sbatch has not ended yet") from None
+        except OSError:  # a file system without locks
+            pass
+        try:
+            yield (file.fileno(),)
+        finally:
+            path.unlink(missing_ok=True)
+
+
+def _ask_accounting(options: Sequence[str]) -> dict[str, str]:
+    try:
+        return _ask(["sacct", "-nPX", "-o", "JobID,State", *options])
+    except NoAnswer as error:
+        if "storage is disabled" in str(error) or isinstance(error.__cause__, FileNotFoundError):
+            return {}  # a cluster without accounting
+        raise
+
+
+def _ask(argv: Sequence[str]) -> dict[str, str]:
+    """State by job. Raises NoAnswer. Slurm fails alike where it is away and for jobs that it has forgotten."""
+    done = _run(argv)
+    if done.returncode != 0 and "Invalid job id" not in done.stderr:
+        raise NoAnswer(done.stderr.strip() or f"{argv[0]} ended with {done.returncode}")
+    return dict(line.strip().split("|", 1) for line in done.stdout.splitlines() if "|" in line)
+
+
+def _run(argv: Sequence[str]) -> "subprocess.CompletedProcess[str]":
+    try:
+        return subprocess.run(argv, capture_output=True, text=True, check=False, timeout=_PATIENCE)
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise NoAnswer(str(error)) from error
+
+
+def _state_of(text: str) -> JobState:
+    # "CANCELLED by 1000", "COMPLETED+"
+    word = text.split()[0].rstrip("+") if text.split() else ""
+    if word == "COMPLETED":
+        return JobState(Phase.ENDED, 0)
+    if word in _ENDED:
+        return JobState(Phase.ENDED, 1, f"Slurm ended the job: {word}", _ENDED[word])
+    if word == "":
+        return JobState(Phase.UNKNOWN)
+    # Words that no Slurm of today has are no reason to give a job up: of one that ends, Slurm will say so.
+    return JobState(Phase.PENDING if word in _PENDING else Phase.RUNNING)

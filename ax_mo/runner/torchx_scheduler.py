@@ -1,0 +1,159 @@
+"""Jobs on any cluster that TorchX knows, and what is special about Ray."""
+
+import os
+import re
+import tempfile
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
+from typing import Any
+
+from ax_mo.core.process import recorded
+from ax_mo.errors import ConfigError
+from ax_mo.runner.job import CancelFailed, Cause, Job, JobSpec, JobState, NoAnswer, Phase, SubmitLater, SubmitRefused
+from ax_mo.runner.refusal import refusal, words_of
+from ax_mo.runner.scheduler import Scheduler
+from ax_mo.runner.settings import LauncherSettings
+from ax_mo.runner.torchx_app import SESSION, app_of, check_arguments, open_runner
+
+# What TorchX 0.7.0's list raises where it cannot list: no such call, no client, a context without a namespace.
+_CANNOT_LIST = (NotImplementedError, ImportError, NameError, KeyError, TypeError, AttributeError)
+
+_STATES = {
+    "SUBMITTED": JobState(Phase.PENDING),
+    "PENDING": JobState(Phase.PENDING),
+    "RUNNING": JobState(Phase.RUNNING),
+    "SUCCEEDED": JobState(Phase.ENDED, 0),
+    "FAILED": JobState(Phase.ENDED, 1, "the scheduler reports FAILED"),
+    "CANCELLED": JobState(Phase.ENDED, None, "cancelled by the scheduler", Cause.CANCELLED),
+}
+
+
+class TorchXScheduler(Scheduler):
+    """Jobs of a cluster's scheduler. The sweep directory must be on a file system that the nodes share."""
+
+    result_grace_seconds = 20.0
+
+    def __init__(self, settings: LauncherSettings) -> None:
+        super().__init__(settings)
+        self._name = settings.scheduler
+        self._uncertain: set[str] = set()  # names whose submission failed, which does not mean that it did not happen
+        self._torchx = open_runner(settings.scheduler)
+
+    def check(self) -> None:
+        """Try all of a submission but the submission. Raises ConfigError where the scheduler would refuse every job."""
+        try:
+            check_arguments(self.settings, self._torchx)
+            self._submit(JobSpec("ax-check", ("true",), Path.cwd(), Path.cwd()), only_try=True)
+        except ConfigError:
+            raise
+        except Exception as error:  # TorchX's schedulers raise whatever their clients raise
+            if (refused := refusal(self._name, error)) is not None:
+                raise ConfigError(refused) from None
+
+    def submit(self, spec: JobSpec) -> str:
+        try:
+            handle = self.find(spec.name, spec.directory) if spec.name in self._uncertain else None
+            handle = handle or self._handle(self._submit(spec))
+        except NoAnswer as error:
+            raise SubmitLater(str(error)) from None
+        except Exception as error:
+            if (refused := refusal(self._name, error)) is not None:
+                raise SubmitRefused(refused) from None
+            self._uncertain.add(spec.name)
+            raise SubmitLater(words_of(error)) from None
+        self._uncertain.discard(spec.name)
+        return handle
+
+    def find(self, name: str, directory: Path) -> str | None:
+        # TorchX appends an identifier to the name, and puts an address, a namespace or a queue before it.
+        own = re.compile(rf"(^|[^a-z0-9]){re.escape(name)}-[a-z0-9]+$", re.IGNORECASE)
+        try:
+            found = [app_id for app_id in self._listed() if own.search(app_id)]
+        except _CANNOT_LIST:
+            return None
+        except Exception as error:
+            raise NoAnswer(words_of(error)) from None
+        return self._handle(found[-1]) if found else None
+
+    def states(self, jobs: Sequence[Job]) -> list[JobState]:
+        return [self._state(job) for job in jobs]
+
+    def cancel(self, jobs: Sequence[Job]) -> None:
+        untold: list[Job] = []
+        words = ""
+        for job in jobs:
+            try:
+                self._torchx.cancel(job.handle)
+            except Exception as error:  # one job that cannot be told must not keep the others running
+                untold.append(job)
+                words = words_of(error)
+        if untold:
+            raise CancelFailed(untold, words)
+
+    def close(self) -> None:
+        self._torchx.close()
+
+    def _submit(self, spec: JobSpec, only_try: bool = False) -> str:
+        """The scheduler's own name for the new job."""
+        env = {**self.settings.env, **spec.env}
+        with self._image() as image:
+            request = self._request(app_of(spec, self._argv(spec), self.settings, env, image))
+            return "" if only_try else app_id_of(self._torchx.schedule(request))
+
+    def _request(self, app: Any) -> Any:
+        return self._torchx.dryrun(app, self._name, dict(self.settings.scheduler_args))
+
+    def _image(self) -> AbstractContextManager[str]:
+        """What TorchX is given as the app's image, until the scheduler has the job; never a workspace."""
+        return nullcontext(self.settings.image)
+
+    def _argv(self, spec: JobSpec) -> Sequence[str]:
+        return spec.argv
+
+    def _listed(self) -> list[str]:
+        """The scheduler's names of all jobs it knows."""
+        return [app.app_id for app in self._torchx.list(self._name)]
+
+    def _state(self, job: Job) -> JobState:
+        try:
+            status = self._torchx.status(job.handle)
+        except Exception as error:  # a scheduler that does not answer says nothing about the job
+            text = f"The scheduler '{self._name}' does not answer: {words_of(error)}"
+            return JobState(Phase.UNKNOWN, message=text)
+        return JobState(Phase.UNKNOWN) if status is None else _STATES.get(status.state.name, JobState(Phase.UNKNOWN))
+
+    def _handle(self, app_id: str) -> str:
+        return f"{self._name}://{SESSION}/{app_id}"
+
+
+class RayScheduler(TorchXScheduler):
+    """Ray's jobs run on the user's own file system, but not where he is."""
+
+    def _image(self) -> AbstractContextManager[str]:
+        """An empty directory: TorchX 0.7.0 uploads it, and deletes it where it lies in the temporary directory."""
+        return tempfile.TemporaryDirectory(prefix="ax_mo-ray-", ignore_cleanup_errors=True)
+
+    def _argv(self, spec: JobSpec) -> Sequence[str]:
+        return in_directory(spec)
+
+    def _listed(self) -> list[str]:
+        """TorchX submits to ``dashboard_address``, and lists the jobs of the environment's address alone."""
+        if os.environ.get("RAY_ADDRESS"):
+            return super()._listed()
+        os.environ["RAY_ADDRESS"] = f"http://{self.settings.scheduler_args.get('dashboard_address', '127.0.0.1:8265')}"
+        try:
+            return super()._listed()
+        finally:
+            del os.environ["RAY_ADDRESS"]
+
+
+def in_directory(spec: JobSpec) -> list[str]:
+    """The argv of a shell that executes the job's there, in its own place, with its output in its own directory."""
+    there = ("/bin/sh", "-c", 'cd "$1" && shift && exec "$@"', "ax_mo", str(spec.cwd), *spec.argv)
+    return recorded(there, spec.directory)
+
+
+def app_id_of(handle: str) -> str:
+    """The scheduler's own name for the job: the last part of TorchX's handle."""
+    return handle.rpartition("/")[2]
