@@ -181,9 +181,9 @@ class LoadedStudy:
 
     @cached_property
     def _fitted(self) -> Any:
-        from ax_mo.optimizer.diagnostics import Fitted
+        from ax_mo.optimizer.diagnostics import FittedModel
 
-        return Fitted(self._record)
+        return FittedModel(self._record)
 
     def _trial(self, number: int) -> Trial:
         for trial in self._record.trials:

@@ -198,9 +198,9 @@ def test_ax_untransforms_what_was_never_transformed_in_its_fast_cross_validation
 
     from ax.adapter.cross_validation import _efficient_loo_cross_validate
 
-    from ax_mo.optimizer.diagnostics import Fitted
+    from ax_mo.optimizer.diagnostics import FittedModel
     from tests.support.studies import study
 
-    _, adapter = Fitted(study(Path("/nowhere"), 8, mixed=False)).fit
+    _, adapter = FittedModel(study(Path("/nowhere"), 8, mixed=False)).fit
     with pytest.raises(TypeError, match="not an instance"):
         _efficient_loo_cross_validate(adapter)

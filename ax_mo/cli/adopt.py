@@ -4,11 +4,10 @@ import shlex
 from argparse import Namespace
 from collections.abc import Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 from pathlib import Path
 
 from ax_mo.cli.shared import say, study_at, trial_named
-from ax_mo.core.process import Identity, alive, identity
+from ax_mo.core.process import alive, identity
 from ax_mo.core.trial import Status, TrialRun
 from ax_mo.errors import AxMoError
 from ax_mo.results.standing import standing
@@ -29,105 +28,82 @@ def run(arguments: Namespace) -> None:
         )
     runs = [_look(run, record.directory) for run in record.runs if run.status in (Status.ASKED, Status.RUNNING)]
     if arguments.lost is None:
-        say("\n".join(_listed(runs, record)))
+        _list(runs, record)
         return
-    lost = _named(arguments.lost, runs, record) if arguments.lost else _all_elsewhere(runs)
+    lost = _named(arguments.lost, runs, record) if arguments.lost else [run for run in runs if run.is_elsewhere]
+    if not lost:
+        raise AxMoError("No open trial was started on another machine or in another container.")
     for run in lost:
         declare_lost(run.directory, run.trial.handle or "")
-        say(f"Trial {run.trial.label} counts as lost on {_place(run)}.")
+        say(f"Trial {run.trial.label} counts as lost on {run.place}.")
     if record.is_running:
         say("The sweeper that is running takes note of it, unless it sees for itself that they run.")
     else:
         say("A resume runs what is lost once more.")
 
 
-class _Where(StrEnum):
-    """What can be told of an open run from this machine."""
-
-    ARRIVED = "has left its result, which a resume takes"
-    HERE = "runs on this machine"
-    ELSEWHERE = "was started elsewhere"
-    SCHEDULED = "is a job of a scheduler, which tells a resume whether it runs"
-    LAUNCHED = "was given to the sweep's own launcher, and ends with the sweep"
-    GONE = "does not run any more, and runs once more in a resume"
-    WAITS = "has not been started"
-
-
 @dataclass(frozen=True)
-class _Run:
+class OpenRun:
+    """A run that has not ended, and what can be told of it from this machine."""
+
     trial: TrialRun
     directory: Path
-    where: _Where
-    process: Identity | None
+    place: str
+    """Where it is, for people."""
+    told: str
+    """What it does: the rest of a sentence that begins with the trial."""
+    is_elsewhere: bool = False
+    """Whether it was started where nobody here can look."""
+    may_be_lost: bool = False
 
 
-def _look(run: TrialRun, sweep_dir: Path) -> _Run:
+def _look(run: TrialRun, sweep_dir: Path) -> OpenRun:
     directory = sweep_dir / run.directory
     process = identity(directory)
-    return _Run(run, directory, _where(run, directory, process), process)
+    place = process.place if process else run.handle or "an unknown machine"
+    since = f", since {run.submitted}" if run.submitted else ""
 
+    def found(told: str, is_elsewhere: bool = False, may_be_lost: bool = False) -> OpenRun:
+        return OpenRun(run, directory, place, told, is_elsewhere, may_be_lost)
 
-def _where(run: TrialRun, directory: Path, process: Identity | None) -> _Where:
     if result_of(directory, run.number, run.attempt) is not None:
-        return _Where.ARRIVED
+        return found("has left its result, which a resume takes")
     if run.handle and not run.handle.startswith(LOCAL):
-        return _Where.SCHEDULED if "://" in run.handle else _Where.LAUNCHED
-    if process is None:
-        return _Where.GONE if run.handle else _Where.WAITS
-    if alive(process):
-        return _Where.HERE
-    return _Where.ELSEWHERE if out_of_reach(directory, process) else _Where.GONE
-
-
-def _listed(runs: Sequence[_Run], record: StudySnapshot) -> list[str]:
-    if not runs:
-        return ["No trial is open."]
-    lines = [f"trial {run.trial.label}: {_told(run)}" for run in runs]
-    if any(run.where is _Where.ELSEWHERE for run in runs):
-        which = shlex.join(["ax-mo", "adopt", str(record.directory), "--lost"])
-        lines.append(f"What was started elsewhere is awaited. For what does not run any more: {which} TRIAL")
-    return lines
-
-
-def _told(run: _Run) -> str:
-    since = f", since {run.trial.submitted}" if run.trial.submitted else ""
-    if run.where is _Where.ELSEWHERE:
-        silent = silence(run.directory)
+        if "://" not in run.handle:
+            return found("was given to the sweep's own launcher, and ends with the sweep")
+        told = f"is a job of a scheduler, which tells a resume whether it runs: {run.handle}{since}"
+        # A resume may have another launcher, which cannot ask. One that can does.
+        return found(told, may_be_lost=True)
+    if process is None and not run.handle:
+        return found("has not been started")
+    if process is not None and alive(process):
+        return found(f"runs on this machine (pid {process.pid}){since}")
+    if process is not None and out_of_reach(directory, process):
+        silent = silence(directory)
         life = "no sign of life so far" if silent is None else f"last sign of life {silent:.0f} s ago"
-        return f"was started on {_place(run)}{since}; {life}"
-    if run.where is _Where.HERE:
-        return f"{run.where} (pid {run.process.pid if run.process else '?'}){since}"
-    if run.where is _Where.SCHEDULED:
-        return f"{run.where}: {run.trial.handle}{since}"
-    return run.where.value
+        return found(f"was started on {place}{since}; {life}", is_elsewhere=True, may_be_lost=True)
+    return found("does not run any more, and runs once more in a resume")
 
 
-def _place(run: _Run) -> str:
-    return run.process.place if run.process else run.trial.handle or "an unknown machine"
+def _list(runs: Sequence[OpenRun], record: StudySnapshot) -> None:
+    for run in runs:
+        say(f"trial {run.trial.label}: {run.told}")
+    if not runs:
+        say("No trial is open.")
+    if any(run.is_elsewhere for run in runs):
+        which = shlex.join(["ax-mo", "adopt", str(record.directory), "--lost"])
+        say(f"What was started elsewhere is awaited. For what does not run any more: {which} TRIAL")
 
 
-def _all_elsewhere(runs: Sequence[_Run]) -> list[_Run]:
-    found = [run for run in runs if run.where is _Where.ELSEWHERE]
-    if not found:
-        raise AxMoError("No open trial was started on another machine or in another container.")
-    return found
-
-
-def _named(names: Sequence[str], runs: Sequence[_Run], record: StudySnapshot) -> list[_Run]:
+def _named(names: Sequence[str], runs: Sequence[OpenRun], record: StudySnapshot) -> list[OpenRun]:
     """The runs of those trials that may be lost. Raises AxMoError for a trial of which more is known."""
-    found: list[_Run] = []
+    found: dict[Path, OpenRun] = {}
     for name in names:
         trial = trial_named(record, name)
         of_trial = [run for run in runs if run.trial.number == trial.number]
         if not of_trial:
             raise AxMoError(f"Trial {trial.label} is not open: {standing(trial, record.is_running)}.")
-        elsewhere = [run for run in of_trial if _may_be_lost(run)]
-        if not elsewhere:
-            raise AxMoError(f"Trial {of_trial[0].trial.label} {_told(of_trial[0])}.")
-        found += [run for run in elsewhere if run not in found]
-    return found
-
-
-def _may_be_lost(run: _Run) -> bool:
-    """Also any scheduler's job: a resume may have another launcher, which cannot ask. One that can does."""
-    return run.where in (_Where.SCHEDULED, _Where.ELSEWHERE)
+        if not any(run.may_be_lost for run in of_trial):
+            raise AxMoError(f"Trial {of_trial[0].trial.label} {of_trial[0].told}.")
+        found |= {run.directory: run for run in of_trial if run.may_be_lost}
+    return list(found.values())

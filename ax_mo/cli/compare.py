@@ -3,14 +3,12 @@
 from argparse import Namespace
 from typing import Any
 
-from ax_mo.cli.shared import new_file, number, say, say_json, study_at
-from ax_mo.core.objectives import Goals
+from ax_mo.cli.shared import new_file, number, say, say_json, study_at, tell
 from ax_mo.core.pareto import best_per_objective
-from ax_mo.core.trial import Trial
 from ax_mo.core.urls import redacted
 from ax_mo.errors import AxMoError
 from ax_mo.results.comparison import Comparison, Side, compared
-from ax_mo.terminal.terminal import folded, table_lines, terminal_width
+from ax_mo.terminal.terminal import table_lines, terminal_width
 from ax_mo.terminal.text import MISSES, printable
 
 
@@ -46,21 +44,19 @@ def _tell(comparison: Comparison) -> None:
     ]  # fmt: skip
     say("\n".join(table_lines(header, rows)))
     point = ", ".join(f"{name}={number(value)}" for name, value in comparison.reference.items())
-    say(
-        folded(
-            f"hypervolume from {point or 'nothing: no trial has a result'}; of all: points that no trial of any of "
-            "these studies dominates"
-        )
+    tell(
+        f"hypervolume from {point or 'nothing: no trial has a result'}; of all: points that no trial of any of these "
+        "studies dominates"
     )
     for side in comparison.sides:
         if side.imported:
             trials = "1 imported trial" if side.imported == 1 else f"{side.imported} imported trials"
-            say(folded(f"{side.label} began with {trials} of earlier studies, which do not count here"))
+            tell(f"{side.label} began with {trials} of earlier studies, which do not count here")
     constraints = [", ".join(c.text for c in side.record.goals.constraints) for side in comparison.sides]
     if len(set(constraints)) > 1:
         sides = zip(comparison.sides, constraints, strict=True)
         listed = "; ".join(f"{side.label}: {text or 'none'}" for side, text in sides)
-        say(folded(f"each front meets the constraints of its own study ({listed})"))
+        tell(f"each front meets the constraints of its own study ({listed})")
     if any(cell.endswith("*") for row in rows for cell in row[1:]):
         say(f"* {MISSES}")
 
@@ -94,11 +90,10 @@ def _as_json(comparison: Comparison) -> dict[str, Any]:
                 "hypervolume": side.hypervolume,
                 "on_joint_front": len(side.joint),
                 "best": {name: {"value": t.metrics[name], "trial": t.number} for name, t in best.items()},
-                "front": [{"trial": t.number, **_values(t, comparison.goals)} for t in side.front],
+                "front": [
+                    {"trial": t.number, "values": {name: t.metrics[name] for name in comparison.goals.names}}
+                    for t in side.front
+                ],
             }
         )
     return {"reference_point": comparison.reference, "studies": studies}
-
-
-def _values(trial: Trial, goals: Goals) -> dict[str, Any]:
-    return {"values": {name: trial.metrics[name] for name in goals.names}}

@@ -1,7 +1,8 @@
-"""``export``: all trials for other tools."""
+"""``export`` and ``report``: all trials for other tools, and the study as a page."""
 
 import json
 import os
+import webbrowser
 from argparse import Namespace
 from collections.abc import Callable
 from pathlib import Path
@@ -21,6 +22,19 @@ def run(arguments: Namespace) -> None:
     record = study_at(arguments.source)
     write(record, path)
     say(f"Wrote {len(record.trials)} trials to {path}")
+
+
+def run_report(arguments: Namespace) -> None:
+    record = study_at(arguments.source)
+    path = new_file(arguments.to or str(record.directory / "report.html"), force=True)
+    try:
+        from ax_mo.html_report.update import update_report
+    except ImportError as error:
+        raise AxMoError(f"The report needs what is not installed: {error}.") from None
+    update_report(lambda: study_at(str(record.directory) if arguments.source is None else arguments.source), path)
+    say(f"Wrote {path}")
+    if arguments.open and not webbrowser.open(path.as_uri()):
+        raise AxMoError(f"No browser could be started; open {path.as_uri()}")
 
 
 def _csv(record: StudySnapshot, path: Path) -> None:

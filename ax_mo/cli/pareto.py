@@ -4,15 +4,15 @@ from argparse import Namespace
 from collections.abc import Sequence
 
 from ax_mo.cli.lines import from_here, point_command
-from ax_mo.cli.shared import say, say_exactly, say_json, study_at, thresholds_note
+from ax_mo.cli.shared import say, say_exactly, say_json, study_at, tell, thresholds_note
 from ax_mo.core.pareto import by_first_objective, pareto_front
 from ax_mo.core.trial import Trial
 from ax_mo.errors import AxMoError
-from ax_mo.results.query import names_of, parse_condition
+from ax_mo.results.query import Condition, Names, names_of, parse_condition
 from ax_mo.results.select import best, candidates, knee, why_none
 from ax_mo.results.tables import csv_text, front_numbers, trial_as_json
 from ax_mo.storage.snapshot import StudySnapshot, StudyState
-from ax_mo.terminal.terminal import draw, folded, terminal_width
+from ax_mo.terminal.terminal import draw, terminal_width
 from ax_mo.terminal.text import front_table, printable, value_text
 
 
@@ -23,7 +23,9 @@ def run(arguments: Namespace) -> None:
     if arguments.json and arguments.format not in (None, "json"):
         raise AxMoError(f"--json and --format {arguments.format} contradict each other; give one of them.")
     record = study_at(arguments.source)
-    trials = chosen(record, arguments.by or [], arguments.knee, arguments.where)
+    names = names_of(record.trials, record.goals, record.space)
+    conditions = [parse_condition(text, names) for text in arguments.where]
+    trials = _chosen(record, arguments, names, conditions)
     form = "json" if arguments.json else arguments.format or "table"
     if form == "json":
         front = front_numbers(record)
@@ -33,7 +35,7 @@ def run(arguments: Namespace) -> None:
     elif form == "md":
         say(_markdown(trials, record))
     elif not trials:
-        say(folded(f"The front is empty: {_why_empty(record, arguments.where)}."))
+        tell(f"The front is empty: {why_none(record.trials, record.goals, conditions)}.")
     else:
         _tell(trials, record)
         if one:
@@ -41,29 +43,20 @@ def run(arguments: Namespace) -> None:
         _tell_state(record)
 
 
-def chosen(
-    record: StudySnapshot, order: Sequence[tuple[str, bool]], at_knee: bool, where: Sequence[str]
-) -> list[Trial]:
+def _chosen(record: StudySnapshot, given: Namespace, names: Names, conditions: Sequence[Condition]) -> list[Trial]:
     """What was asked for, from the best in the first objective.
 
     Raises AxMoError for an unknown name, and where one trial was wanted and there is none.
     """
-    trials, goals = record.trials, record.goals
-    names = names_of(trials, goals, record.space)
-    conditions = [parse_condition(text, names) for text in where]
+    trials, goals, order = record.trials, record.goals, given.by or []
     for name, maximize in order:
         names.check_number(name, "--max" if maximize else "--min")
-    if not order and not at_knee:
+    if not order and not given.knee:
         return by_first_objective(pareto_front(candidates(trials, goals, conditions), goals), goals)
     trial = best(trials, goals, order, names, conditions) if order else knee(trials, goals, conditions)
     if trial is None:
         raise AxMoError(f"There is nothing to choose from: {why_none(trials, goals, conditions)}.")
     return [trial]
-
-
-def _why_empty(record: StudySnapshot, where: Sequence[str]) -> str:
-    names = names_of(record.trials, record.goals, record.space)
-    return why_none(record.trials, record.goals, [parse_condition(text, names) for text in where])
 
 
 def _tell(trials: Sequence[Trial], record: StudySnapshot) -> None:
@@ -84,9 +77,9 @@ def _tell_one(trial: Trial, record: StudySnapshot) -> None:
     front = front_numbers(record)
     missed = thresholds_note(trial, record)
     if missed is not None:
-        say(folded(missed))
+        tell(missed)
     if trial.number not in front:
-        say(folded("It is not on the front: others are better in every objective, or as good and better in one."))
+        tell("It is not on the front: others are better in every objective, or as good and better in one.")
     again = point_command(record, trial, front)
     if again is not None:
         say(f"Run it again: {from_here(record, again)}")
@@ -98,7 +91,7 @@ def _tell_state(record: StudySnapshot) -> None:
     if state is not StudyState.ENDED:
         ended = sum(trial.status.ended for trial in record.trials if not trial.is_imported)
         of = "" if record.n_trials is None else f" of {record.n_trials}"
-        say(folded(f"(The study is {state}; {ended}{of} trials have ended.)"))
+        tell(f"(The study is {state}; {ended}{of} trials have ended.)")
 
 
 def _markdown(trials: Sequence[Trial], record: StudySnapshot) -> str:

@@ -1,23 +1,23 @@
 """``promote``: a trial as an experiment file of the user's project, and the command that was found to run it."""
 
 import shlex
+import shutil
 from argparse import Namespace
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
-import yaml
-from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import HydraException
-from omegaconf import DictConfig, OmegaConf
 
 from ax_mo.cli.lines import from_here
-from ax_mo.cli.promoted_place import Found, Place, find_project, keys_for, place_of
+from ax_mo.cli.promoted_place import SweptProject, find_project, keys_for, place_of
 from ax_mo.cli.shared import new_file, one_line, say, study_at, trial_named
 from ax_mo.core.trial import Status, Trial
 from ax_mo.errors import AxMoError
+from ax_mo.hydra_project.command import Program
 from ax_mo.hydra_project.config_diff import Difference, Ran, composed_run, config_differences, saved, text
+from ax_mo.hydra_project.overrides import bare
+from ax_mo.results.commands import first_run, program_of
 from ax_mo.results.files import PARETO, recipe_name
 from ax_mo.results.promote import (
     DOES_NOT_COMPOSE,
@@ -34,6 +34,7 @@ from ax_mo.terminal.text import printable
 from ax_mo.trial.files import write_atomically
 
 _SHOWN = 3
+"""Differences in one message."""
 _SETTINGS = ("chdir", "env_set", "env_copy")
 """Of ``hydra.job``: what a task may depend on."""
 
@@ -44,24 +45,18 @@ def run(arguments: Namespace) -> None:
     if not (trial.status.has_metrics or trial.status is Status.EARLY_STOPPED):
         raise AxMoError(f"{_what_became(trial, record)}. Only a trial with metrics is promoted.")
     target = new_file(arguments.to, arguments.force)
-    place_of(target, ())  # a name that cannot be is told first
-    found = find_project(record, trial, target)
-    place = place_of(target, found.roots)
-    promoted = Promoted(record, trial, found, place)
-    doubts = promoted.doubts()  # before the file is there, which may be one that the trial itself names
-    tried = promoted.tried(target)
-    notes = [*_repeats(record, trial), *_warnings(tried, place, found)]
-    comments = [
-        f"Trial {trial.label} of {record.directory}"
-        + (" (stopped early: these metrics are of fewer steps)" if trial.status is Status.EARLY_STOPPED else ""),
-        ", ".join(f"{name} = {value:g}" for name, value in trial.metrics.items()),
-        *(f"  {one_line(line)}" for line in trial.overrides),
-        f"Run it: {shlex.join(tried.words)}",
-        *map(one_line, notes),
-    ]
-    write_atomically(target, experiment_file(list(map(printable, comments)), tried.beside, tried.body))
+    place_of(target)  # a name that cannot be is told first
+    try:
+        project = find_project(record, trial, target)
+    except AxMoError as error:
+        words, notes = _copy(record, trial, target, error), list[str]()
+        doubts = [f"(It was not compared with what the trial ran with, nor was the command tried: {error})"]
+    else:
+        promotion = Promotion(record, trial, target, project)
+        doubts = promotion.doubts()  # before the file is there, which may be one that the trial itself names
+        words, notes = promotion.write(_comments(record, trial), _repeats(record, trial))
     say(f"Trial {trial.label} is in {target}")
-    say(f"Run it: {from_here(record, shlex.join(tried.words))}")
+    say(f"Run it: {from_here(record, shlex.join(words))}")
     for line in [*notes, *doubts]:
         say(line)
 
@@ -73,62 +68,54 @@ def _what_became(trial: Trial, record: StudySnapshot) -> str:
     return f"Trial {trial.label} {verb.get(stands, f'was {stands}')}{why}"
 
 
-@dataclass(frozen=True)
-class Tried:
-    """A command with the content of the file that it names, and what it gives against the trial."""
+def _copy(record: StudySnapshot, trial: Trial, target: Path, why: Exception) -> list[str]:
+    """Where the project cannot be asked, take the trial's file of the front as it is. Raises AxMoError without one."""
+    path = record.directory / PARETO / f"{recipe_name(trial)}.yaml"
+    if not path.is_file():
+        raise AxMoError(f"Trial {trial.label} is not on the front, so has no file there, and {why}")
+    shutil.copyfile(path, target)
+    program = program_of(record) or Program(("python", "train.py"), (), (), (), python="python")
+    place = place_of(target)
+    return program.words([f"+{place.group}={place.option}"], place.config_dir)
 
-    words: tuple[str, ...]
-    body: str
-    """The file without its comments."""
-    beside: tuple[str, ...]
-    """Overrides of the command that do what the trial did and a file cannot."""
+
+@dataclass(frozen=True)
+class Attempt:
+    """A command that names the file, and what the program composes from it against the trial."""
+
+    words: list[str]
     wrong: tuple[Difference, ...] = ()
     """Keys that are not as in the trial, ``there``."""
     problem: str = ""
-    """Why nothing is known of that: nothing to compare with, or the program does not compose the command."""
-    rejected: tuple[Difference, ...] = ()
-    """What the plain form of the command gave wrong, for which this one was taken."""
-
-    @property
-    def right(self) -> bool:
-        return not (self.wrong or self.problem)
+    """Why the program does not compose it."""
 
 
-class Promoted:
-    """A trial in its project: what it runs with there, and how a file and a command give the same."""
+class Promotion:
+    """A trial in its project: what it runs with there, and how a file and a command give the same.
 
-    def __init__(self, record: StudySnapshot, trial: Trial, found: Found, place: Place) -> None:
-        self._record, self._trial, self._found, self._place = record, trial, found, place
-        self._run = next(run for run in record.runs if run.number == trial.number)
+    Raises AxMoError for a place of the file that is of no use.
+    """
+
+    def __init__(self, record: StudySnapshot, trial: Trial, target: Path, project: SweptProject) -> None:
+        self._trial, self._target, self._project = trial, target, project
+        self._place = place_of(target, project.roots)
+        self._keys = keys_for(self._place, project, record.space.fixed)
+        self._run = first_run(record, trial)
         self._ran = saved(record.directory / self._run.directory)
-        self._composed: DictConfig | None = None
-        self._why = found.problem
-        if found.plain is not None and found.project is not None:
-            try:
-                self._composed = found.project.compose(trial.overrides)
-            except HydraException as error:
-                self._why = f"the project does not compose it any more: {error}"
 
     @property
-    def _is_as_it_ran(self) -> bool:
-        """Whether the trial's own record is what the file shall give: it may be one of another project."""
-        return self._ran is not None and (self._trial.is_imported or self._composed is None)
+    def _imported(self) -> Ran | None:
+        """What an imported trial ran with, which may be more than its overrides give here."""
+        return self._ran if self._trial.is_imported else None
 
     def doubts(self) -> list[str]:
-        """What the person should know: the project is not what the trial ran with, or it could not be looked at."""
-        if self._found.problem or self._found.project is None:
-            return [
-                f"(It was not compared with what the trial ran with, nor was the command tried: {self._found.problem})"
-            ]
+        """What the person should know of the project: it is not what the trial ran with, or nobody can tell."""
         if self._ran is None:
-            gone = "its .hydra/ is gone"
-            if self._composed is None:
-                return [f"(It was not compared with what the trial ran with, nor was the command tried: {gone}.)"]
-            return [f"(It was not compared with what the trial ran with: {gone}.)"]
-        if self._is_as_it_ran:  # then the command itself is compared with it
+            return ["(It was not compared with what the trial ran with: its .hydra/ is gone.)"]
+        if self._imported is not None:  # then the command itself is compared with it
             return []
         try:
-            here = composed_run(self._found.project.compose(self._run.overrides))
+            here = composed_run(self._project.asked.compose(self._run.overrides))
         except HydraException as error:
             return [f"(It was not compared with what the trial ran with: {error})"]
         counted, _ = config_differences(self._ran, here)
@@ -137,111 +124,88 @@ class Promoted:
         shown = ", ".join(f"{d.key} was {d.there} and is {d.here}" for d in counted[:_SHOWN])
         return [f"The project has changed since the trial ran, and so will the result: {shown}{_more(counted)}."]
 
-    def tried(self, target: Path) -> Tried:
-        """Write the file and ask the program what the command gives, in one form after the other until one is right.
+    def write(self, comments: Sequence[str], notes: Sequence[str]) -> tuple[list[str], list[str]]:
+        """Write the file. Returns the command that gives the trial, or comes nearest to it, and what to know of that.
 
         Raises AxMoError where no file can be made.
         """
-        keys = keys_for(self._place, self._found, self._trial, self._record.space.fixed)
-        made = self._recipe()
-        if made is None or self._found.project is None:
-            body, beside = _kept(self._record, self._trial, self._ran, self._why)
-            write_atomically(target, experiment_file([], beside, body))
-            return self._asked(keys[0], body, beside)
-        primary = dropped_primary(self._found.project, self._found.plain) if self._found.plain is not None else None
-        tried = self._best(target, keys, made, primary)
-        if tried.problem and (added := take_additions(self._trial.overrides, made.values, lambda _: True)):
-            # Where the project's configs have a type, no file can add a key to them.
-            tried = self._best(target, keys, replace(made, beside=(*made.beside, *added)), primary)
-        return tried
-
-    def _best(self, target: Path, keys: Sequence[str], made: Recipe, primary: str | None) -> Tried:
-        body = made.body(primary if keys[0].startswith("+") else None)
-        write_atomically(target, experiment_file([], made.beside, body))
-        tried: list[Tried] = []
-        for key in keys:
-            tried.append(self._asked(key, body, made.beside))
-            if tried[-1].right:
-                break
-        first, nearest = tried[0], min(tried, key=lambda one: (bool(one.problem), len(one.wrong)))
-        return nearest if nearest is first else replace(nearest, rejected=first.wrong)
-
-    def _asked(self, key: str, body: str, beside: Sequence[str]) -> Tried:
-        found, program = self._found, self._found.program
-        searched = [] if found.plain is None else [str(path) for path in found.plain.hydra.searchpath]
-        # No experiment can undo ``hydra.mode: MULTIRUN`` of the project's plain config in Hydra 1.4.
-        mode = ["hydra.mode=RUN"] if found.plain is not None and sweeps(found.plain) else []
-        words = program.words([f"{key}={self._place.option}", *beside, *mode], self._place.config_dir, searched)
-        tried = Tried(tuple(words), body, tuple(beside))
-        if found.project is None or found.plain is None:
-            return replace(tried, problem=found.problem)
+        project, trial = self._project, self._trial
+        ran_with = None if self._imported is None else self._imported.config
         try:
-            config = found.project.answer(words[len(program.prefix) :])
-        except HydraException as error:
-            return replace(tried, problem=f"the project does not compose with it: {error}")
-        return self._compared(tried, config)
-
-    def _compared(self, tried: Tried, config: DictConfig) -> Tried:
-        here = composed_run(config)
-        if self._is_as_it_ran and self._ran is not None:
-            apart = [_key(line) for line in self._run.overrides[len(self._trial.overrides) :]]
-            return replace(tried, wrong=tuple(config_differences(_by_value(self._ran), _by_value(here), apart)[0]))
-        if self._composed is None:
-            return replace(tried, problem="nothing says what the trial ran with.")
-        wrong, _ = config_differences(_by_value(composed_run(self._composed)), _by_value(here))
-        pairs = [(key, self._composed.hydra.job[key], config.hydra.job[key]) for key in _SETTINGS]
-        wrong += [Difference(f"hydra.job.{key}", text(old), text(new)) for key, old, new in pairs if old != new]
-        return replace(tried, wrong=tuple(wrong))
-
-    def _recipe(self) -> Recipe | None:
-        found = self._found
-        if found.project is None or found.plain is None or self._composed is None:
-            return None
-        ran_with = self._ran.config if self._is_as_it_ran and self._ran is not None else None
-        try:
-            return recipe(found.project, self._trial.overrides, found.plain, ran_with, self._place.group)
+            made = recipe(project.asked, trial.overrides, project.plain, ran_with, self._place.group)
         except DOES_NOT_COMPOSE as error:
-            self._why = f"its configuration cannot be written as YAML ({type(error).__name__})."
-            return None
+            raise AxMoError(f"Its configuration cannot be written as YAML ({type(error).__name__}).") from None
+        attempts = self._attempts(made)
+        if all(one.problem for one in attempts) and (
+            added := take_additions(trial.overrides, made.values, lambda _: True)
+        ):
+            # Where the project's configs have a type, no file can add a key to them.
+            made = replace(made, beside=(*made.beside, *added))
+            attempts = self._attempts(made)
+        best = min(attempts, key=lambda one: (bool(one.problem), len(one.wrong)))
+        notes = [*notes, *self._notes(best, attempts[0])]
+        told = [*comments, f"Run it: {shlex.join(best.words)}", *map(one_line, notes)]
+        write_atomically(self._target, experiment_file(list(map(printable, told)), made.beside, self._body(made)))
+        return best.words, notes
+
+    def _body(self, made: Recipe) -> str:
+        project = self._project
+        return made.body(dropped_primary(project.asked, project.plain) if self._keys[0].startswith("+") else None)
+
+    def _attempts(self, made: Recipe) -> list[Attempt]:
+        """One command after the other until one is right."""
+        write_atomically(self._target, experiment_file([], made.beside, self._body(made)))
+        attempts: list[Attempt] = []
+        for key in self._keys:
+            attempts.append(self._attempt(key, made.beside))
+            if not (attempts[-1].wrong or attempts[-1].problem):
+                break
+        return attempts
+
+    def _attempt(self, key: str, beside: Sequence[str]) -> Attempt:
+        program, plain = self._project.program, self._project.plain
+        # No experiment can undo ``hydra.mode: MULTIRUN`` of the project's plain config in Hydra 1.4.
+        mode = ["hydra.mode=RUN"] if sweeps(plain) else []
+        searched = [str(path) for path in plain.hydra.searchpath]
+        words = program.words([f"{key}={self._place.option}", *beside, *mode], self._place.config_dir, searched)
+        try:
+            config = self._project.asked.answer(words[len(program.prefix) :])
+        except HydraException as error:
+            return Attempt(words, problem=f"the project does not compose with it: {error}")
+        wanted = self._project.trial
+        there = self._imported or composed_run(wanted)
+        # By value, whatever options they are from.
+        wrong, _ = config_differences(replace(there, choices={}), replace(composed_run(config), choices={}))
+        pairs = [(key, wanted.hydra.job[key], config.hydra.job[key]) for key in _SETTINGS]
+        wrong += [Difference(f"hydra.job.{key}", text(old), text(new)) for key, old, new in pairs if old != new]
+        return Attempt(words, tuple(wrong))
+
+    def _notes(self, best: Attempt, plain: Attempt) -> list[str]:
+        """What is wrong with the command, or with the ``plain`` one that a person would expect."""
+        if best.problem:
+            return [f"Warning: this command was not found to work: {best.problem}"]
+        if best.wrong:
+            return [
+                f"Warning: this command does not give the trial's configuration: {_differences(best.wrong)}. Set what "
+                "differs on the command line, or see what overrides it in the project's defaults list."
+            ]
+        if best is plain:
+            return []
+        group = self._place.group
+        return [
+            f"({group}={self._place.option} would not do: what comes after '{group}' in the project's defaults "
+            f"list overrides the file, so that {_differences(plain.wrong)}. It would if `- {group}: null` "
+            "stood last in that list, after `- _self_`.)"
+        ]
 
 
-def _by_value(run: Ran) -> Ran:
-    """To be compared value by value, whatever options they are from."""
-    return replace(run, choices={})
-
-
-def _kept(record: StudySnapshot, trial: Trial, ran: Ran | None, why: str) -> tuple[str, tuple[str, ...]]:
-    """The trial's file of the front, without comments, and the overrides that it needs beside it. Raises AxMoError."""
-    path = record.directory / PARETO / f"{recipe_name(trial)}.yaml"
-    if not path.is_file():
-        raise AxMoError(f"Trial {trial.label} is not on the front, so has no file there, and {why}")
-    try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise AxMoError(f"{path} cannot be read ({type(error).__name__}), and no new one made: {why}") from None
-    if not isinstance(content, dict) or (trial.point and not content):
-        raise AxMoError(f"{path} holds no configuration, and no new one can be made: {why}")
-    groups = () if ran is None else ran.choices
-    beside = [
-        str(override.input_line)
-        for override in OverridesParser.create().parse_overrides(list(trial.overrides))
-        if override.is_delete()
-        or ((override.is_add() or override.is_force_add()) and not _holds(content, override.get_key_element(), groups))
+def _comments(record: StudySnapshot, trial: Trial) -> list[str]:
+    stopped = " (stopped early: these metrics are of fewer steps)" if trial.status is Status.EARLY_STOPPED else ""
+    return [
+        f"Trial {trial.label} of {record.directory}{stopped}",
+        ", ".join(f"{name} = {value:g}" for name, value in trial.metrics.items()),
+        *(f"  {one_line(line)}" for line in trial.overrides),
     ]
-    return OmegaConf.to_yaml(OmegaConf.create(content)) if content else "{}\n", tuple(beside)
-
-
-def _holds(content: Any, key: str, groups: Any) -> bool:
-    """Whether an experiment file sets what is added as ``key``, or it is a config group."""
-    for part in key.lstrip("+").split("."):
-        if not isinstance(content, dict) or part not in content:
-            return key.lstrip("+") in groups
-        content = content[part]
-    return True
-
-
-def _key(override: str) -> str:
-    return override.partition("=")[0].lstrip("+")
 
 
 def _repeats(record: StudySnapshot, trial: Trial) -> list[str]:
@@ -253,29 +217,11 @@ def _repeats(record: StudySnapshot, trial: Trial) -> list[str]:
     failed = sum(run.status is Status.FAILED for run in runs)
     of = f"the mean of {len(counted)} runs" if len(counted) > 1 else "those of one run"
     started = f"{len(runs)} started" + (f", {failed} failed" if failed else "")
-    key = _key(runs[0].overrides[-1])
+    key = bare(runs[0].overrides[-1].partition("=")[0])
     return [
         f"Its metrics are {of} ({started}), with {' and '.join(counted)}. The command is one run: give it {key}=... "
         "to have one of those again."
     ]
-
-
-def _warnings(tried: Tried, place: Place, found: Found) -> list[str]:
-    """What is wrong with the command, or with the one that a person would expect."""
-    if tried.wrong:
-        return [
-            f"Warning: this command does not give the trial's configuration: {_differences(tried.wrong)}. Set what "
-            "differs on the command line, or see what overrides it in the project's defaults list."
-        ]
-    if tried.problem:
-        return [] if found.problem else [f"Warning: this command was not found to work: {tried.problem}"]
-    if tried.rejected:
-        return [
-            f"({place.group}={place.option} would not do: what comes after '{place.group}' in the project's defaults "
-            f"list overrides the file, so that {_differences(tried.rejected)}. It would if `- {place.group}: null` "
-            "stood last in that list, after `- _self_`.)"
-        ]
-    return []
 
 
 def _differences(found: Sequence[Difference]) -> str:

@@ -16,6 +16,7 @@ from ax_mo.results.select import candidates
 from ax_mo.storage.dump import DUMP, rebuild_hint
 from ax_mo.storage.location import whole_path
 from ax_mo.storage.snapshot import StudySnapshot, read_snapshot
+from ax_mo.terminal.terminal import folded
 from ax_mo.terminal.text import NONE_MEETS, printable
 
 
@@ -83,14 +84,14 @@ def one_line(text: str) -> str:
     return printable(" ".join(text.split()))
 
 
-def lines_of(text: str) -> list[str]:
-    """The text's lines without anything that would drive a terminal."""
-    return [printable(line) for line in text.splitlines()]
-
-
 def say(text: str = "") -> None:
-    """Print, made printable."""
-    print("\n".join(lines_of(text)))
+    """Print without anything that would drive a terminal."""
+    print("\n".join(map(printable, text.splitlines())))
+
+
+def tell(line: str) -> None:
+    """Print a sentence, broken where the terminal ends."""
+    say(folded(line))
 
 
 def say_json(value: Any) -> None:

@@ -1,6 +1,5 @@
 """``show``: everything about one trial."""
 
-import stat
 from argparse import Namespace
 from collections.abc import Sequence
 from pathlib import Path
@@ -38,20 +37,15 @@ def run(arguments: Namespace) -> None:
 def _as_json(record: StudySnapshot, trial: Trial, runs: list[TrialRun], count: int) -> dict[str, Any]:
     """What a run left is the trial's own; of a repeated trial, each of its ``runs`` has what it left."""
     front = front_numbers(record)
-    whole = trial_as_json(trial, record, front)
-    short, safe = point_command(record, trial, front), rerun_line(record, trial)
-    whole["pareto_command"] = None if short is None else from_anywhere(record, short)
-    whole["run_again"] = safe
-    if not _repeated(runs):
+    short = point_command(record, trial, front)
+    again = {
+        "pareto_command": None if short is None else from_anywhere(record, short),
+        "run_again": rerun_line(record, trial),
+    }
+    whole = {**trial_as_json(trial, record, front), **again}
+    if runs[0].repeat is None:
         return {**whole, **_left(record, runs[0], count)}
-    each = [
-        {
-            **trial_as_json(run, record, front),
-            "repeat": run.repeat,
-            **_left(record, run, count),
-        }
-        for run in runs
-    ]
+    each = [{**trial_as_json(r, record, front), "repeat": r.repeat, **_left(record, r, count)} for r in runs]
     return {**whole, "runs": each}
 
 
@@ -62,12 +56,8 @@ def _left(record: StudySnapshot, run: TrialRun, count: int) -> dict[str, Any]:
         "command": line_that_ran(record, run),
         "config": _config(directory),
         "curve": [{"step": point.step, "time": point.time, "metrics": point.metrics} for point in points],
-        "logs": {path.name: tail(path, count) for path in _logs(directory)},
+        "logs": _logs(directory, count),
     }
-
-
-def _repeated(runs: Sequence[TrialRun]) -> bool:
-    return runs[0].repeat is not None
 
 
 def _text(record: StudySnapshot, trial: Trial, runs: list[TrialRun], count: int) -> list[str]:
@@ -85,14 +75,9 @@ def _text(record: StudySnapshot, trial: Trial, runs: list[TrialRun], count: int)
     lines += [f"  {name:<10} {getattr(trial, name)}" for name in TIMES if getattr(trial, name)]
     lines += _section("overrides", list(trial.overrides))
     errors = standard_errors(trial, list(trial.metrics))
-    lines += _section(
-        "metrics",
-        [
-            f"{name} = {number(value)}" + (f" ± {errors[name]:.2g}" if errors.get(name) else "")
-            for name, value in trial.metrics.items()
-        ],
-    )
-    if _repeated(runs):
+    values = [(name, number(value), errors.get(name)) for name, value in trial.metrics.items()]
+    lines += _section("metrics", [f"{name} = {text}" + (f" ± {e:.2g}" if e else "") for name, text, e in values])
+    if runs[0].repeat is not None:
         lines += _section("runs", [f"{run.label}: {standing(run, is_running)} {_brief(run)}".rstrip() for run in runs])
     for run in runs:
         curve = read_curve(record.directory / run.directory)
@@ -102,11 +87,9 @@ def _text(record: StudySnapshot, trial: Trial, runs: list[TrialRun], count: int)
         lines += _section(f"learning curve{_of(run)}", _curve(curve.points))
     config = _config(record.directory / runs[0].directory)
     lines += _section("configuration", (config or "not there").splitlines())
-    if count:
-        for run in runs:
-            for path in _logs(record.directory / run.directory):
-                name = path.name if run.repeat is None else f"{run.repeat}/{path.name}"
-                lines += _section(f"end of {name}", tail(path, count))
+    for run in runs:
+        for name, end in _logs(record.directory / run.directory, count).items():
+            lines += _section(f"end of {name}" if run.repeat is None else f"end of {run.repeat}/{name}", end)
     return lines + _commands(record, trial, runs, front)
 
 
@@ -159,22 +142,15 @@ def _config(directory: Path) -> str | None:
         return None
 
 
-def _logs(directory: Path) -> list[Path]:
-    """What the run wrote, its own logs last and stderr at the end, where the reason of a failure is."""
+def _logs(directory: Path, count: int) -> dict[str, list[str]]:
+    """The ends of what the run wrote: its own logs, and last stderr, where the reason of a failure is."""
     first, last = directory / STDOUT, directory / STDERR
     own = sorted(path for path in directory.glob("*.log") if path not in (first, last))
-    return [path for path in [first, *own[:_MOST_LOGS], last] if _size(path)]
+    ends = {path.name: _end(path, count) for path in [first, *own[:_MOST_LOGS], last]}
+    return {name: lines for name, lines in ends.items() if any(lines)}
 
 
-def _size(path: Path) -> int:
-    try:
-        found = path.lstat()
-        return found.st_size if stat.S_ISREG(found.st_mode) else 0
-    except OSError:
-        return 0
-
-
-def tail(path: Path, count: int) -> list[str]:
+def _end(path: Path, count: int) -> list[str]:
     """The last lines of a text file, of which no more is read than they may take."""
     text = without_escapes(read_tail(path, _TAIL_BYTES))
     # A progress bar is drawn over by carriage returns: its last state is the line.

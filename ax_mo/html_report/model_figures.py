@@ -7,12 +7,12 @@ from plotly.subplots import make_subplots
 
 from ax_mo.html_report.style import BLUE, GREY, PALETTE, RED, layout, points
 from ax_mo.html_report.text import clean, distinct_labels, in_figure
-from ax_mo.optimizer.diagnostics import Fitted, LeftOut
+from ax_mo.optimizer.diagnostics import FittedModel, LeftOut
 
 _MOST_PARAMETERS = 12
 
 
-def sensitivity(fitted: Fitted) -> go.Figure:
+def sensitivity(fitted: FittedModel) -> go.Figure:
     """For each parameter a bar per metric: its share in the metric's changes across the space. Raises AxMoError."""
     found = fitted.sensitivity()
     worth = {key: max(shares[key] for shares in found.values()) for key in fitted.record.space.keys}
@@ -35,7 +35,7 @@ def sensitivity(fitted: Fitted) -> go.Figure:
     return figure
 
 
-def cross_validation(fitted: Fitted) -> go.Figure:
+def cross_validation(fitted: FittedModel) -> go.Figure:
     """A panel per metric: each trial as predicted without it, with its 95 % interval. Raises AxMoError."""
     found = fitted.cross_validation()
     columns = min(2, len(found))
@@ -52,7 +52,7 @@ def cross_validation(fitted: Fitted) -> go.Figure:
     return figure
 
 
-def validation_panels(fitted: Fitted) -> dict[str, go.Figure]:
+def validation_panels(fitted: FittedModel) -> dict[str, go.Figure]:
     """The panels of ``cross_validation`` as figures of their own, which a page sets side by side where there is room.
 
     By what to call each. Raises AxMoError.

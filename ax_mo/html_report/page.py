@@ -95,10 +95,10 @@ def _model(record: StudySnapshot, content: Content) -> dict[str, str]:
     """Adds the parts of the model; returns the metrics of its validation by the places of their figures."""
     with content.part("sensitivity"):
         from ax_mo.html_report.model_figures import sensitivity, validation_panels
-        from ax_mo.optimizer.diagnostics import Fitted
+        from ax_mo.optimizer.diagnostics import FittedModel
 
-        model = Fitted(record, MOST_FITTED)
-        known = len(Fitted(record).trials)
+        model = FittedModel(record, MOST_FITTED)
+        known = len(FittedModel(record).trials)
         if known > MOST_FITTED:
             text = f"The model of this page knows {MOST_FITTED} of {known} trials: the front, and the latest others."
             content.remarks |= {"sensitivity": text, "validation": text}

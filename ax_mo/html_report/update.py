@@ -13,7 +13,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from ax_mo.html_report.page import AT_THE_END, FITTED, MOST_FITTED, report_html
-from ax_mo.optimizer.diagnostics import FEWEST_TRIALS, Fitted
+from ax_mo.optimizer.diagnostics import FEWEST_TRIALS, FittedModel
 from ax_mo.storage.lock import is_held
 from ax_mo.storage.snapshot import StudySnapshot
 from ax_mo.trial.files import write_atomically
@@ -49,7 +49,7 @@ def write_last_page(read: Callable[[], StudySnapshot], path: Path) -> bool:
     That one outlives this process, and the sweep; where the page is another one by then or gone, or the study goes on,
     it adds nothing. Returns whether there are to be any. Raises as ``update_report``.
     """
-    with_model = len(Fitted(read(), MOST_FITTED).trials) >= FEWEST_TRIALS
+    with_model = len(FittedModel(read(), MOST_FITTED).trials) >= FEWEST_TRIALS
     update_report(read, path, fitted=not with_model, note=COMING if with_model else None)
     if with_model and os.fork() == 0:
         try:

@@ -7,14 +7,12 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import yaml
-from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from ax_mo.core.urls import redacted, redacted_words
 from ax_mo.errors import AxMoError
 from ax_mo.hydra_project.command import Program
-from ax_mo.hydra_project.project import chosen_option, task_overrides
 from ax_mo.trial.files import write_atomically
 
 MULTIRUN = "multirun.yaml"
@@ -51,15 +49,6 @@ class SavedSweep:
         given = OmegaConf.select(self.master, "hydra.launcher.env")
         content = OmegaConf.to_container(given, resolve=False) if isinstance(given, DictConfig) else None
         return {str(name): str(value) for name, value in content.items()} if isinstance(content, dict) else {}
-
-    def project_option(self, group: str) -> tuple[bool, Any]:
-        """Whether the project's defaults list named the group, as far as the sweep shows, and with which option."""
-        if group not in self.master.hydra.runtime.choices:
-            return False, None
-        for override in OverridesParser.create().parse_overrides(task_overrides(self.master)):
-            if override.key_or_group == group and override.package is None:
-                return not override.is_add(), None  # what stood there before is not known
-        return True, chosen_option(self.master, group)
 
 
 def save_sweep(config: DictConfig, sweep_dir: Path) -> None:

@@ -48,22 +48,20 @@ class AxExperiment:
         self._known: set[PointIdentity] = set()
         self._with_data: dict[int, Trial] = {}
         self._curves: dict[int, dict[str, Curve]] = {}  # by trial and Ax's metric
-        self._worst: dict[str, float] = {}  # of objectives without a threshold
         self.client = compat.import_client()(random_seed=seed)
         self.client.configure_experiment(parameters=ax_space.configs(), parameter_constraints=ax_space.constraints())
+        self._thresholds = self._thresholds_now()
         self._configure_goals()
 
     def tell(self, trials: Sequence[Trial]) -> None:
         """Take over what is known of these trials, in one go: Ax takes 10 ms for each that is completed on its own."""
         news: dict[int, None] = {}
-        worst = dict(self._worst)
         for trial in trials:
             self._add(trial)
             if trial.status is Status.FAILED:  # abandoned, in Ax's terms, so that it does not propose the point again
                 self.client.mark_trial_abandoned(self._indices[trial.number])
             elif trial.status.has_metrics:
                 self._ax_trial(trial.number).mark_completed()
-                self._note_worst(trial.metrics)
             elif trial.status is Status.EARLY_STOPPED:
                 # Unsafe: Ax would see the data first, and the repeats' uncertainty depends on all trials.
                 self._ax_trial(trial.number).mark_early_stopped(reason=trial.reason or None, unsafe=True)
@@ -74,7 +72,9 @@ class AxExperiment:
         if news:
             self._attach([row for number in news for row in self._curve_rows(number)])
             self._attach(self._rows(self._affected(news)))
-        if self._worst != worst:
+        thresholds = self._thresholds_now()
+        if thresholds != self._thresholds:
+            self._thresholds = thresholds
             self._configure_goals()
 
     def propose(self) -> Suggestion:
@@ -234,26 +234,28 @@ class AxExperiment:
         goals = self._goals
         objective = ", ".join(f"{'' if o.maximize else '-'}m{i}" for i, o in enumerate(goals.objectives))
         bounds = [f"c{i} <= {constraint.bound!r}" for i, constraint in enumerate(goals.constraints)]
-        if len(goals.objectives) > 1:
-            for i, o in enumerate(goals.objectives):
-                threshold = self._worst.get(o.name) if o.threshold is None else o.threshold
-                if threshold is not None:
-                    bounds.append(f"m{i} {'>=' if o.maximize else '<='} {threshold!r}")
+        for i, o in enumerate(goals.objectives):
+            if o.name in self._thresholds:
+                bounds.append(f"m{i} {'>=' if o.maximize else '<='} {self._thresholds[o.name]!r}")
         self.client.configure_optimization(objective=objective, outcome_constraints=bounds)
 
-    def _note_worst(self, metrics: Mapping[str, float]) -> None:
-        """Where only some objectives have a threshold, the others get the worst value observed so far.
+    def _thresholds_now(self) -> dict[str, float]:
+        """By objective; where only some have a threshold, the others get the worst value observed so far.
 
         Ax 1.3.1 infers missing thresholds itself, but fails with "cannot convert float NaN to integer" when some are
         given and no trial meets the constraints yet.
         """
-        missing = [o for o in self._goals.objectives if o.threshold is None]
-        if len(missing) == len(self._goals.objectives):
-            return
-        for o in missing:
-            value = metrics[o.name]
-            if o.name not in self._worst or o.better(self._worst[o.name], value):
-                self._worst[o.name] = value
+        objectives = self._goals.objectives
+        given = {o.name: o.threshold for o in objectives if o.threshold is not None}
+        if not given or len(objectives) == 1:
+            return {}
+        measured = [trial.metrics for trial in self._with_data.values() if trial.status.has_metrics]
+        worst = {
+            o.name: (min if o.maximize else max)(metrics[o.name] for metrics in measured)
+            for o in objectives
+            if measured
+        }
+        return {**worst, **given}
 
 
 def _pooled_deviations(trials: Sequence[Sequence[Mapping[str, float]]]) -> dict[str, float]:

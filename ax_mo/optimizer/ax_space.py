@@ -99,7 +99,7 @@ class AxSpace:
         for variant in self._by_name.values():
             if self._is_at(variant.tree, encoded):
                 given = id(variant.parameter) in active
-                value = point[variant.parameter.key] if given else _middle(variant.parameter)
+                value = point[variant.parameter.key] if given else variant.parameter.at(0.5)
                 encoded[variant.name] = self._encode(variant.parameter, value)
         return encoded
 
@@ -249,27 +249,15 @@ def _one_hot(choice: Choice) -> bool:
     return not choice.ordered and len(choice.options) > 2
 
 
-def _middle(parameter: Parameter) -> Any:
-    if isinstance(parameter, Choice):
-        return parameter.options[len(parameter.options) // 2].value
-    middle = math.sqrt(parameter.low * parameter.high) if parameter.log else (parameter.low + parameter.high) / 2
-    return round(middle) if parameter.integral else middle
-
-
 def _choice_values(parameter: Choice) -> tuple[str, Sequence[Any]]:
-    """Ax knows choices of one primitive type; anything else goes by the text of its options."""
-    values = [option.value for option in parameter.options]
+    """Ax knows choices of one primitive type: numbers, or texts; anything else goes by the text of its options."""
+    values: list[Any] = [option.value for option in parameter.options]
     types = {type(value) for value in values}
-    if parameter.ordered and not types <= {int, float}:
-        return "str", [option.text for option in parameter.options]  # in the order that the user gave
-    if types == {bool}:
-        return "bool", values
-    if types == {int}:
-        return "int", values
-    if types <= {int, float} and all(math.isfinite(value) for value in values):
-        floats = [float(value) for value in values]
-        if len(set(floats)) == len(floats):  # not so for 1 and 1.0, or 0.0 and -0.0
-            return "float", floats
     if types == {str}:
         return "str", values
+    if types <= {int, float} and all(map(math.isfinite, values)):
+        kind = int if types == {int} else float
+        numbers = list(map(kind, values))
+        if len(set(numbers)) == len(numbers):  # not so for 1 and 1.0, or 0.0 and -0.0
+            return kind.__name__, numbers
     return "str", [option.text for option in parameter.options]

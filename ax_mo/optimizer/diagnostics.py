@@ -27,6 +27,9 @@ FEWEST_TRIALS = 3
 # Sobol' indices from so many points a parameter: twice as many changed no share by more than 0.01 on the example.
 _SENSITIVITY_SAMPLES = 1024
 
+# Points whose predictions are made at once: with more, a kernel's matrices take gigabytes.
+_PIECE = 256
+
 
 @dataclass(frozen=True)
 class LeftOut:
@@ -38,16 +41,13 @@ class LeftOut:
     sem: float
     """Of the prediction; 1.96 of it on either side are its 95 % interval."""
 
-    def __iter__(self) -> Iterator[Any]:
-        return iter((self.trial, self.observed, self.predicted, self.sem))
-
     @property
     def inside(self) -> bool:
         """Whether the observed value is inside the prediction's 95 % interval."""
         return abs(self.observed - self.predicted) <= 1.96 * self.sem
 
 
-class Fitted:
+class FittedModel:
     """The model of a study, fitted to its trials at most once, when it is first asked.
 
     Every method raises AxMoError, and nothing else, when there are too few trials for a model or it cannot be had.
@@ -118,12 +118,12 @@ class Fitted:
     def sensitivity(self) -> dict[str, dict[str, float]]:
         """By metric, each parameter's share in its changes across the space; the shares of a metric add up to 1.
 
-        Total-order Sobol' indices of the model's mean, as by Ax, those of one parameter's columns added up. All are 0
+        Total-order Sobol' indices of the model's mean, those of one parameter's columns added up. All are 0
         where the model sees no effect of anything.
         """
         _, adapter = self.fit
         with self._translated("tell what matters"):
-            indices = _total_indices(adapter)
+            indices = _total_indices(adapter, self.record.seed)
             return {metric.name: self._shares(indices[metric.alias]) for metric in self._metrics}
 
     def _shares(self, indices: Mapping[str, float]) -> dict[str, float]:
@@ -193,54 +193,31 @@ def _left_out(adapter: Any) -> Iterator[tuple[int, dict[str, tuple[float, float]
         yield int(prediction.features.trial_index), dict(zip(data.metric_signatures, values, strict=True))
 
 
-def _total_indices(adapter: Any) -> dict[str, dict[str, float]]:
-    """The total-order Sobol' index of each of the model's columns, by metric."""
+def _total_indices(adapter: Any, seed: int) -> dict[str, dict[str, float]]:
+    """The total-order Sobol' index of each of the model's columns, by metric; not finite where nothing changes."""
+    import numpy as np
     import torch
-    from ax.utils.sensitivity.sobol_measures import compute_sobol_indices_from_model_list
+    from gpytorch.settings import skip_posterior_variances
+    from scipy.stats import sobol_indices, uniform
 
     digest = adapter.generator.search_space_digest
     surrogate = adapter.generator.surrogate
-    indices = compute_sobol_indices_from_model_list(
-        model_list=[_MeanOf(surrogate.model, output) for output in range(len(surrogate.outcomes))],
-        bounds=torch.tensor(digest.bounds, dtype=torch.double).T,
-        order="total",
-        discrete_features=[*digest.categorical_features, *digest.ordinal_features],
-        num_mc_samples=_SENSITIVITY_SAMPLES,
-        input_qmc=True,
-    )
+    discrete = [*digest.categorical_features, *digest.ordinal_features]
+
+    def means(columns: Any) -> Any:
+        """The model's mean for each metric, at points with a row for each column; in pieces, for memory's sake."""
+        points = torch.tensor(columns.T, dtype=torch.double)
+        points[:, discrete] = points[:, discrete].round()
+        with torch.no_grad(), skip_posterior_variances(True):
+            return torch.cat([surrogate.model.posterior(piece).mean for piece in points.split(_PIECE)]).T.numpy()
+
+    spans = [uniform(low, high - low) for low, high in digest.bounds]
+    with np.errstate(all="ignore"):
+        found = sobol_indices(func=means, n=_SENSITIVITY_SAMPLES, dists=spans, rng=seed)
     return {
         metric: dict(zip(digest.feature_names, map(float, row), strict=True))
-        for metric, row in zip(surrogate.outcomes, indices, strict=True)
+        for metric, row in zip(surrogate.outcomes, np.atleast_2d(found.total_order), strict=True)
     }
-
-
-class _MeanOf:
-    """One metric of a model, as Ax's sensitivity analysis asks for it: by the posterior's mean.
-
-    In small pieces and without covariances: Ax asks for 4096 points at once, which makes a matrix of 16 million
-    covariances for each of the kernel's parts.
-    """
-
-    _PIECE = 256
-
-    def __init__(self, model: Any, output: int) -> None:
-        self._model = model
-        self._output = output
-
-    def posterior(self, points: Any) -> "_MeanOnly":
-        import torch
-        from gpytorch.settings import skip_posterior_variances
-
-        with skip_posterior_variances(True):
-            means = [self._model.posterior(piece).mean[..., [self._output]] for piece in points.split(self._PIECE)]
-        mean = torch.cat(means, dim=-2)
-        return _MeanOnly(mean, torch.zeros_like(mean))
-
-
-@dataclass(frozen=True)
-class _MeanOnly:
-    mean: Any
-    variance: Any
 
 
 @dataclass(frozen=True)

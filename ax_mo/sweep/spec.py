@@ -40,7 +40,7 @@ from ax_mo.sweep.settings import Settings, ignored_sampler
 from ax_mo.trackers import parse_trackers
 from ax_mo.trial.metric_sources.settings import parse_metric_sources
 from ax_mo.trial.numbers import as_json
-from ax_mo.warm_start.reader import distinct, entries_of, read_source, source_of
+from ax_mo.warm_start.reader import distinct, entries_of, read_source
 from ax_mo.warm_start.report import Import
 
 # Settings that a study's readers are told.
@@ -230,7 +230,7 @@ def _plan(settings: Settings, arguments: Sequence[str], project: Project, resumi
     imports: list[Import] = []
     for entry in entries_of(settings.warm_start):
         try:
-            imports.append(read_source(source_of(entry), space, goals, project, settings.repeat_key))
+            imports.append(read_source(entry, space, goals, project, settings.repeat_key))
         except ConfigError as error:
             if not resuming:
                 raise

@@ -74,9 +74,6 @@ class Kept:
         self._path.parent.mkdir(exist_ok=True)
         write_json(self._path, self.values)
 
-    def forget(self) -> None:
-        self.values = {}
-
 
 def parse_trackers(given: Any) -> tuple[str, ...]:
     """The names under ``hydra.sweeper.trackers``. Raises ConfigError for an unknown one, or one not installed."""
@@ -86,19 +83,14 @@ def parse_trackers(given: Any) -> tuple[str, ...]:
     if not isinstance(names, Sequence):
         raise ConfigError(f"hydra.sweeper.trackers must be a list of names, such as [mlflow], not {given!r}.")
     for name in map(str, names):
-        if name not in _BUILT_IN and name not in TRACKERS.names:
+        if name not in TRACKERS.names:
             raise ConfigError(
                 f"hydra.sweeper.trackers: unknown tracker '{name}'; choose among {', '.join(TRACKERS.names)}."
                 f"{closest(name, TRACKERS.names)}"
             )
-        if name in _BUILT_IN and not _is_installed(name):
+        # A folder alone, such as the one in which W&B keeps its runs, has no origin.
+        if name in _BUILT_IN and getattr(find_spec(name), "origin", None) is None:
             raise ConfigError(
                 f"hydra.sweeper.trackers: {name} is not installed here: pip install 'hydra-ax-mo[{name}]'."
             )
     return tuple(dict.fromkeys(map(str, names)))
-
-
-def _is_installed(name: str) -> bool:
-    """Whether there is a package of the name, and not only a folder, such as the one in which W&B keeps its runs."""
-    spec = find_spec(name)
-    return spec is not None and spec.origin is not None

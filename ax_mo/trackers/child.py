@@ -4,12 +4,12 @@ A process of its own, since such a library may hang on its server, changes its p
 ``WANDB_SERVICE``, which trials would inherit) and prints what it likes. It answers with lines of JSON.
 """
 
-import errno
 import json
 import os
 import re
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import IO, Any
@@ -27,8 +27,6 @@ _PAUSE_SECONDS = 30.0
 # Between two tries to log the end of a study.
 _TRY_AGAIN_SECONDS = 1.0
 
-# What a file says of itself does not change by waiting; all other errors of the system may be a server's that is away.
-_LASTING = (errno.EEXIST, errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.EACCES, errno.EPERM, errno.EROFS)
 # MLflow's words for what may pass.
 _PASSING = ("INTERNAL_ERROR", "TEMPORARILY_UNAVAILABLE", "REQUEST_LIMIT_EXCEEDED")
 
@@ -77,7 +75,8 @@ class _Child:
             self._log()
         except Exception as error:
             self._failed_at = time.monotonic()
-            self._answer(error=_one_line(error))
+            text = f"{_one_line(error)}; the study goes on, and what is missing is logged at its end"
+            self._answer(notice="error", text=text)
 
     def finish(self, end: dict[str, Any]) -> None:
         """Until it is logged, or the sweeper waits no longer: a server may be back in that time."""
@@ -89,12 +88,13 @@ class _Child:
             except Exception as error:
                 self._is_behind = True
                 if not _may_pass(error) or time.monotonic() + 2 * _TRY_AGAIN_SECONDS > end["deadline"]:
-                    self._answer(lost=_one_line(error))
+                    self._answer(notice="end", text=f"{_one_line(error)}; a resume logs what is missing")
                     return
-                self._answer(waiting=_one_line(error))
+                text = f"{_one_line(error)}; waiting for it a little. Ctrl-C does not wait"
+                self._answer(notice="waiting", text=text)
                 time.sleep(_TRY_AGAIN_SECONDS)
             else:
-                self._answer(finished=True)
+                self._answer(notice="end", text=None)
                 return
 
     def _log(self) -> tuple[Tracker, StudySnapshot]:
@@ -128,17 +128,13 @@ class _Child:
             self._front = numbers
 
     def _answer(self, **values: Any) -> None:
-        try:
+        with suppress(OSError):  # the sweeper is gone
             self._answers.write(json.dumps(values) + "\n")
-        except OSError:  # the sweeper is gone
-            pass
 
 
 def _may_pass(error: Exception) -> bool:
     """Whether a server may only be away."""
-    if isinstance(error, OSError):
-        return error.errno not in _LASTING
-    return getattr(error, "error_code", None) in _PASSING
+    return isinstance(error, ConnectionError | TimeoutError) or getattr(error, "error_code", None) in _PASSING
 
 
 def _one_line(error: Exception) -> str:

@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -77,8 +76,3 @@ def mlflow_tags(tag: StudyTag, run: Trial, parent: str | None) -> dict[str, str]
         ATTEMPT_TAG: str(run.attempt),
     }
     return tags if parent is None else {**tags, MLFLOW_PARENT: parent}
-
-
-def key_for(name: str) -> str:
-    """A name with those characters alone that MLflow takes in names of params and metrics."""
-    return re.sub(r"[^\w\-. :/]", "_", name, flags=re.ASCII)

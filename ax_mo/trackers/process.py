@@ -139,20 +139,15 @@ class _Child:
     def _take(self, answer: dict[str, Any]) -> None:
         self.has_answered = True
         self.parent = answer.get("parent") or self.parent
-        if answer.get("finished"):
-            self._told.add("end")
-        if "waiting" in answer:
-            self._tell("waiting", f"{answer['waiting']}; waiting for it a little. Ctrl-C does not wait")
-        if "lost" in answer:
-            self._tell("end", f"{answer['lost']}; a resume logs what is missing")
-        if "error" in answer:
-            self._tell("error", f"{answer['error']}; the study goes on, and what is missing is logged at its end")
+        if "notice" in answer:
+            self._tell(answer["notice"], answer["text"])
 
-    def _tell(self, kind: str, text: str) -> None:
-        """Once of a kind: a server that is down is not worth more."""
+    def _tell(self, kind: str, text: str | None) -> None:
+        """Once of a kind: a server that is down is not worth more. None is an end of which nothing is to be said."""
         if kind not in self._told:
             self._told.add(kind)
-            self._notice(f"{self.name}: {text}")
+            if text is not None:
+                self._notice(f"{self.name}: {text}")
 
     def close(self, deadline: float) -> None:
         """Wait for the end until ``deadline`` (monotonic), then bring it about."""

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, replace
 from functools import cache
-from itertools import groupby
+from itertools import count, groupby
 from pathlib import Path
 from typing import Any
 
@@ -21,42 +21,40 @@ from ax_mo.hydra_project.config_diff import (
     Ran,
     composed_run,
     config_differences,
-    package_of,
     saved,
-    unlike_groups,
     within,
 )
 from ax_mo.hydra_project.overrides import bare
 from ax_mo.hydra_project.project import Project
-from ax_mo.search_space.parameters import Choice
 from ax_mo.search_space.space import PointIdentity, SearchSpace
 from ax_mo.search_space.start import values_in
 from ax_mo.storage.definition import StoredStudy
 from ax_mo.storage.location import locate
-from ax_mo.warm_start.report import EarlierStudy, Import, Reason
+from ax_mo.warm_start.report import Import, Reason, differing_reason, outside_reason, plain_reason
+
+_SETTING = "hydra.sweeper.warm_start"
 
 
 @dataclass(frozen=True)
-class WarmStartEntry:
+class EarlierStudy:
     """An entry of ``warm_start``: where an earlier study is, and the keys that may differ in its trials."""
 
     origin: str
     ignore: tuple[str, ...] = ()
 
 
-def entries_of(given: Any) -> list[WarmStartEntry]:
+def entries_of(given: Any) -> list[EarlierStudy]:
     """What ``warm_start`` names: one entry or a list of them. Raises ConfigError for one that is neither."""
     if given is None:
         return []
-    where = "hydra.sweeper.warm_start"
     if not isinstance(given, list | tuple):
-        return [_entry(given, where)]
-    return [_entry(entry, f"{where}[{index}]") for index, entry in enumerate(given)]
+        return [_entry(given, _SETTING)]
+    return [_entry(entry, f"{_SETTING}[{index}]") for index, entry in enumerate(given)]
 
 
-def _entry(given: Any, where: str) -> WarmStartEntry:
+def _entry(given: Any, where: str) -> EarlierStudy:
     if isinstance(given, str | Path):
-        return WarmStartEntry(str(given))
+        return EarlierStudy(str(given))
     form = "Write a sweep directory, <storage>/<study_name>, or {from: <one of these>, ignore: [<key>, ...]}."
     if not isinstance(given, Mapping):
         raise ConfigError(f"{where}: {given!r} names no earlier study. {form}")
@@ -67,30 +65,12 @@ def _entry(given: Any, where: str) -> WarmStartEntry:
     if not isinstance(given.get("from"), str | Path):
         raise ConfigError(f"{where}.from must name an earlier study, and is {given.get('from')!r}. {form}")
     ignore = given.get("ignore") or []
-    if not isinstance(ignore, list | tuple):
+    if not isinstance(ignore, list | tuple) or any(not isinstance(k, str) or not k or "=" in k for k in ignore):
         raise ConfigError(
-            f"{where}.ignore must be a list of keys that may differ, not {ignore!r}. Write for example "
-            f"ignore: [{ignore if isinstance(ignore, str) else 'trainer.log_every'}]."
+            f"{where}.ignore must be a list of keys that may differ, without values, such as [trainer.log_every, "
+            f"logger], and is {ignore!r}."
         )
-    for key in ignore:
-        if not isinstance(key, str) or not key or "=" in key:
-            raise ConfigError(
-                f"{where}.ignore: {key!r} is no key of the configuration. Write keys without values, such as "
-                "ignore: [trainer.log_every, logger]."
-            )
-    return WarmStartEntry(str(given["from"]), tuple(ignore))
-
-
-def source_of(entry: WarmStartEntry) -> EarlierStudy:
-    """Find the study that an entry names. Raises ConfigError when there is none."""
-    key = "hydra.sweeper.warm_start: "
-    location = locate(entry.origin, key)
-    if "://" in entry.origin and location.study is None:
-        raise ConfigError(
-            f"{key}'{location.label}' names no study in a database; write "
-            "<storage>/<study_name>, such as sqlite:////data/studies.db/nas."
-        )
-    return EarlierStudy(location, entry.ignore)
+    return EarlierStudy(str(given["from"]), tuple(ignore))
 
 
 def read_source(
@@ -98,20 +78,27 @@ def read_source(
 ) -> Import:
     """The source's finished trials in terms of this study; what is under ``repeat_key`` makes no other experiment.
 
-    Raises ConfigError where it cannot be read or its objectives are others.
+    Raises ConfigError where there is none, it cannot be read, or its objectives are others.
     """
+    location = locate(source.origin, f"{_SETTING}: ")
+    label = location.label
+    if "://" in source.origin and location.study is None:
+        raise ConfigError(
+            f"{_SETTING}: '{label}' names no study in a database; write <storage>/<study_name>, such as "
+            "sqlite:////data/studies.db/nas."
+        )
     try:
-        studies = source.location.studies()
+        studies = location.studies()
     except AxMoError as error:
-        raise ConfigError(f"hydra.sweeper.warm_start: {error}") from None
-    importer = _Importer(source, space, goals, project, repeat_key)
+        raise ConfigError(f"{_SETTING}: {error}") from None
+    importer = _Importer(source.ignore, space, goals, project, repeat_key)
     for study in studies:
-        _check_objectives(study, goals, source)
-        base = source.location.place_of(study)
-        of_study = source.label if len(studies) == 1 else f"{source.label}/{study.name}"
+        _check_objectives(study, goals, label)
+        base = location.place_of(study)
+        of_study = label if len(studies) == 1 else f"{label}/{study.name}"
         for number, group in groupby(study.runs, key=lambda run: run.number):
             importer.read(list(group), base, f"{of_study}#{number}")
-    return importer.result()
+    return importer.result(label)
 
 
 def distinct(imports: Sequence[Import], space: SearchSpace) -> list[Import]:
@@ -125,28 +112,21 @@ def distinct(imports: Sequence[Import], space: SearchSpace) -> list[Import]:
             if point not in points:
                 points.add(point)
                 trials.append(trial)
-        again = (Reason("another trial of the same point is imported already"),) * (len(of_one.trials) - len(trials))
-        found.append(replace(of_one, trials=tuple(trials), left_out=(*of_one.left_out, *again)))
+        again = [plain_reason("another trial of the same point is imported already")]
+        left_out = (*of_one.left_out, *again * (len(of_one.trials) - len(trials)))
+        found.append(replace(of_one, trials=tuple(trials), left_out=left_out))
     return found
 
 
 def new_imports(imports: Sequence[Import], known: Sequence[TrialRun], space: SearchSpace) -> list[TrialRun]:
-    """The trials that the study does not have yet, numbered downwards from its last imported one."""
-    have = {trial.handle for trial in known if trial.status is Status.IMPORTED}
+    """Trials of ``distinct`` imports that the study does not have, numbered downwards from its last imported one."""
     points = {space.identity(trial.point) for trial in known if trial.status is Status.IMPORTED}
-    number = min([0, *(trial.number for trial in known)])
-    added: list[TrialRun] = []
-    for trial in (trial for of_one in imports for trial in of_one.trials):
-        point = space.identity(trial.point)
-        if trial.handle in have or point in points:
-            continue
-        number -= 1
-        points.add(point)
-        added.append(replace(trial, number=number))
-    return added
+    last = min([0, *(trial.number for trial in known)])
+    trials = [trial for of_one in imports for trial in of_one.trials if space.identity(trial.point) not in points]
+    return [replace(trial, number=number) for number, trial in zip(count(last - 1, -1), trials, strict=False)]
 
 
-def _check_objectives(study: StoredStudy, goals: Goals, source: EarlierStudy) -> None:
+def _check_objectives(study: StoredStudy, goals: Goals, label: str) -> None:
     """Every objective here must have been one there, in the same direction; thresholds may differ."""
     theirs = {
         name: goal.split(",")[0]
@@ -160,26 +140,21 @@ def _check_objectives(study: StoredStudy, goals: Goals, source: EarlierStudy) ->
             return ", ".join(f"{goal} {name}" for name, goal in objectives.items())
 
         raise ConfigError(
-            f"hydra.sweeper.warm_start: the study in {source.label} has other objectives: {listed(theirs)}. This one's "
-            f"are: {listed(ours)}."
+            f"{_SETTING}: the study in {label} has other objectives: {listed(theirs)}. This one's are: {listed(ours)}."
         )
 
 
 class _LeftOut(Exception):
-    """A trial of an earlier study is no data of this one."""
-
-    def __init__(self, reason: Reason) -> None:
-        super().__init__(str(reason))
-        self.reason = reason
+    """A trial of an earlier study is no data of this one, for the Reason that is the only argument."""
 
 
 class _Importer:
     """Reads the trials of one source, one by one, and keeps what becomes of each."""
 
     def __init__(
-        self, source: EarlierStudy, space: SearchSpace, goals: Goals, project: Project, repeat_key: str
+        self, ignore: tuple[str, ...], space: SearchSpace, goals: Goals, project: Project, repeat_key: str
     ) -> None:
-        self._source = source
+        self._ignore = ignore
         self._space = space
         self._goals = goals
         self._repeat_key = repeat_key
@@ -191,9 +166,9 @@ class _Importer:
         self._ignored: dict[str, Reason] = {}
         self._unchecked: set[str] = set()
 
-    def result(self) -> Import:
+    def result(self, label: str) -> Import:
         trials, left_out = tuple(self._trials), tuple(self._left_out)
-        return Import(self._source, trials, left_out, self._ignored, frozenset(self._unchecked))
+        return Import(label, self._ignore, trials, left_out, self._ignored, frozenset(self._unchecked))
 
     def read(self, runs: Sequence[TrialRun], base: Path, handle: str) -> None:
         """Take a trial, given all its runs, unless it is unfinished; their directories are below ``base``.
@@ -209,31 +184,31 @@ class _Importer:
         try:
             ran = record or self._by_overrides(trial)
             point = self._point(trial, ran, everything=record is not None)
-            self._check_metrics(trial)
+            missing = [name for name in self._goals.required if name not in trial.metrics]
+            if missing:
+                raise _LeftOut(plain_reason(f"it has no metric '{missing[0]}'"))
             ignored = self._check_configuration(ran, point, seeds)
         except _LeftOut as left_out:
-            self._left_out.append(left_out.reason)
+            self._left_out.append(left_out.args[0])
             return
-        # Of a repeated trial, the run whose configuration was compared: the trial's own directory holds none.
-        self._trials.append(self._imported(trial, point, base / one.directory, handle))
-        if record is None:
-            self._unchecked.add(handle)
-        if ignored:
-            self._ignored[handle] = Reason(differences=tuple(ignored))
-
-    def _imported(self, trial: Trial, point: dict[str, Value], directory: Path, handle: str) -> TrialRun:
-        return TrialRun(
+        imported = TrialRun(
             number=0,
             status=Status.IMPORTED,
             point=point,
             overrides=tuple(self._space.overrides(point)),
-            directory=str(directory),
+            # Of a repeated trial, the run whose configuration was compared: the trial's own directory holds none.
+            directory=str(base / one.directory),
             generator="imported",
             handle=handle,
             metrics=trial.metrics,
             started=trial.started,
             ended=trial.ended,
         )
+        self._trials.append(imported)
+        if record is None:
+            self._unchecked.add(handle)
+        if ignored:
+            self._ignored[handle] = differing_reason(ignored)
 
     def _run(self, lines: Sequence[str], values: Mapping[str, Value]) -> Ran:
         """What this project composes from overrides and then values of keys. Raises Hydra's exceptions and OmegaConf's.
@@ -272,43 +247,22 @@ class _Importer:
         why = self._space.outside(values)
         if why is None:
             return self._space.restricted(values)
-        option = None if why.key is None or ran is None else self._other_option(ran, values, bare(why.key))
-        raise _LeftOut(Reason(outside=why) if option is None else Reason(differences=(option,), can_be_ignored=False))
-
-    def _other_option(self, ran: Ran, values: Mapping[str, Value], key: str) -> Difference | None:
-        """The option chosen there that makes the trial's key another than here's, or none at all."""
-        chosen = {
-            p.key: p.text(values[p.key])
-            for p in self._space.parameters
-            if isinstance(p, Choice) and p.is_group and p.key in values and p.outside(values[p.key]) is None
-        }
-        groups = [f"{group}={option}" for group, option in chosen.items()]
-        try:
-            here = self._run([*self._space.fixed, *self._space.given(chosen), *groups], {})
-        except (HydraException, OmegaConfBaseException):
-            return None
-        fixed = [group for group in unlike_groups(ran, here) if group.key not in map(bare, self._space.keys)]
-        return next((group for group in fixed if within(key, package_of(group.key))), None)
-
-    def _check_metrics(self, trial: Trial) -> None:
-        missing = [name for name in self._goals.required if name not in trial.metrics]
-        if missing:
-            raise _LeftOut(Reason(f"it has no metric '{missing[0]}'"))
+        raise _LeftOut(outside_reason(why))
 
     def _check_configuration(
         self, ran: Ran | None, point: Mapping[str, Value], seeds: Sequence[str]
     ) -> list[Difference]:
         """What differs by the leave of ``ignore``. Raises _LeftOut where more does."""
         if ran is None:
-            raise _LeftOut(Reason("its directory is gone, and its overrides do not compose here"))
+            raise _LeftOut(plain_reason("its directory is gone, and its overrides do not compose here"))
         walked = self._space.walk(lambda parameter, _: point[parameter.key])
         values = {parameter.key: value for parameter, value in walked if not parameter.is_group}
         lines = self._space.overrides(point)  # the values come last
         try:
             here = self._run(lines[: len(lines) - len(values)], values)
         except (HydraException, OmegaConfBaseException):
-            raise _LeftOut(Reason("it does not compose here")) from None
-        counted, passed = config_differences(ran, here, [*seeds, *self._source.ignore])
+            raise _LeftOut(plain_reason("it does not compose here")) from None
+        counted, passed = config_differences(ran, here, [*seeds, *self._ignore])
         if counted:
-            raise _LeftOut(Reason(differences=tuple(counted)))
+            raise _LeftOut(differing_reason(counted))
         return [difference for difference in passed if not any(within(difference.key, bare(seed)) for seed in seeds)]

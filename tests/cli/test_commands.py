@@ -7,21 +7,20 @@ import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 import ax_mo
 from ax_mo.core.objectives import parse_goals
 from ax_mo.core.trial import Status
-from ax_mo.search_space.parameters import Choice, Condition, Option, Range
+from ax_mo.search_space.parameters import Choice, Option
 from ax_mo.search_space.space import SearchSpace
 from tests.support import studies
 
 from .conftest import Cli, Make, all_failed, stored
 
 ROOT = Path(__file__).resolve().parents[2]
-COMMANDS = ("status", "pareto", "show", "promote", "report", "export", "rebuild", "compare")
+COMMANDS = ("status", "pareto", "show", "promote", "report", "export", "rebuild", "adopt", "compare")
 AWKWARD = "\x1b[31mred\x1b[0m <script>alert(1)</script> a|b\r\nnext"
 
 
@@ -35,19 +34,17 @@ def test_help_imports_nothing_heavy() -> None:
     assert done.stdout.splitlines()[-1] == "imported:"
 
 
-@pytest.mark.parametrize("command", COMMANDS)
-def test_every_command_has_help_with_an_example(cli: Cli, command: str) -> None:
-    done = cli(command, "--help")
-    assert done.code == 0 and f"example:\n  ax-mo {command} " in done.out
-    assert command in cli("--help").out
+def test_every_command_has_help_with_an_example(cli: Cli) -> None:
+    for command in COMMANDS:
+        done = cli(command, "--help")
+        assert done.code == 0 and f"example:\n  ax-mo {command} " in done.out
+        assert command in cli("--help").out
 
 
-@pytest.mark.parametrize(
-    "line", ["", "frobnicate", "show", "pareto s --format xml", "show s", "promote s 1", "export s", "compare"]
-)
-def test_wrong_usage_is_exit_code_2(cli: Cli, line: str) -> None:
-    done = cli(*line.split())
-    assert done.code == 2 and done.err.startswith("usage: ax-mo") and done.out == ""
+def test_wrong_usage_is_exit_code_2(cli: Cli) -> None:
+    for line in ("", "frobnicate", "pareto s --format xml", "show s", "show s 1 --lines x", "promote s 1", "compare"):
+        done = cli(*line.split())
+        assert done.code == 2 and done.err.startswith("usage: ax-mo") and done.out == "", line
 
 
 def test_status_tells_counts_best_front_failures_and_how_to_go_on(cli: Cli, make: Make) -> None:
@@ -82,8 +79,7 @@ def test_status_says_that_no_trial_meets_the_constraints(cli: Cli, make: Make, t
     assert found == [{"constraint": "seconds <= 1", "met": 0, "of": 10}]
 
 
-@pytest.mark.parametrize("count", [0, 1, 40])
-@pytest.mark.parametrize("objectives", [1, 2, 3, 4])
+@pytest.mark.parametrize(("count", "objectives"), [(0, 2), (1, 1), (40, 1), (40, 4)])
 def test_every_reading_command_holds_for_any_study(
     cli: Cli, make: Make, tmp_path: Path, count: int, objectives: int
 ) -> None:
@@ -178,16 +174,13 @@ def test_one_point_is_picked(cli: Cli, make: Make) -> None:
         ("status nonsense://a/b/c", "ax-mo: 'nonsense://a/b' is no SQLAlchemy URL"),
         ("export {s} --to {t}/trials.xlsx", "ends in none of .ax.json, .csv, .json, .parquet"),
         ("export {s} --to {t}/no/trials.csv", "There is no directory"),
-        ("export {s} --to {s}/study.db.csv/", "ends in none of"),
-        ("promote {s} 1 --to {t}/best.yml", "best.yml is no name for an experiment"),
-        ("promote {s} 1 --to {t}/7.yaml", "7.yaml is no name for an experiment"),
-        ("promote {s} 1 --to {t}/no/best.yaml", "There is no directory"),
+        ("promote {s} 1 --to {t}/best.yml", "best.yml cannot be named on Hydra's command line, as +"),
+        ("promote {s} 1 --to {t}/7.yaml", "7.yaml cannot be named on Hydra's command line"),
+        ("promote {s} 1 --to {t}/null.yaml", "begins with a letter and is no value such as null"),
         ("promote {s} 1 --to {t}/best.yaml", "Trial 1 is not on the front, so has no file there, and the project does"),
         ("rebuild {s}", "holds no study.json"),
         ("rebuild {t}/nothing", "There is no directory"),
         ("compare {s} {t}/nothing", "nothing holds no study.db"),
-        ("compare {s} --html {t}/no/c.html", "There is no directory"),
-        ("report {s} --to {t}/no/r.html", "There is no directory"),
     ],
 )  # fmt: skip
 def test_bad_input_is_one_line_and_exit_code_1(cli: Cli, make: Make, tmp_path: Path, line: str, said: str) -> None:
@@ -218,20 +211,6 @@ def test_export_refuses_to_overwrite(cli: Cli, make: Make, tmp_path: Path) -> No
     assert len(found["trials"]) == 12 and found["objectives"]["val_acc"] == {"goal": "maximize", "threshold": 0.6}
 
 
-def test_parquet(cli: Cli, make: Make, tmp_path: Path) -> None:
-    directory, path = make(12).directory, tmp_path / "trials.parquet"
-    try:
-        import pyarrow.parquet
-    except ImportError:
-        done = cli("export", directory, "--to", path)
-        assert (done.code, done.err) == (1, "ax-mo: Parquet needs pyarrow: pip install 'hydra-ax-mo[parquet]'\n")
-        return
-    assert cli("export", directory, "--to", path).code == 0
-    table = pyarrow.parquet.read_table(path).to_pandas()
-    assert len(table) == 12 and table["metrics.val_acc"].notna().sum() == 11
-    assert [table.index.name, *table.columns] == exported_csv(cli, directory, tmp_path)[0]
-
-
 def exported_csv(cli: Cli, directory: Path, tmp_path: Path) -> list[list[str]]:
     assert cli("export", directory, "--to", tmp_path / "trials.csv", "--force").code == 0
     return list(csv.reader(io.StringIO((tmp_path / "trials.csv").read_text(), newline="")))
@@ -251,18 +230,6 @@ def test_csv_has_the_columns_of_the_notebook(cli: Cli, make: Make, tmp_path: Pat
     assert float(first["metrics.val_acc"]) == trial.metrics["val_acc"]
     shown = list(csv.reader(io.StringIO(cli("pareto", record.directory, "--format", "csv").out)))
     assert shown[0] == header and all(row in rows for row in shown[1:])
-
-
-def test_file_tells_null_from_nothing_and_whole_numbers_have_no_point(cli: Cli, tmp_path: Path) -> None:
-    choices = Choice("flag", (Option(None, "null"), Option(True, "true"), Option("a", "a"), Option([1], "[1]")))
-    space = SearchSpace((choices, Range("width", 1, 9, integral=True, when=(Condition("flag", ("a",)),))))
-    values: list[dict[str, Any]] = [{"flag": None}, {"flag": True}, {"flag": "a", "width": 3}, {"flag": [1]}]
-    model = {"model": "cnn", "optim.lr": 0.1}
-    trials = [replace(studies.trial(n, model, SearchSpace(())), point=point) for n, point in enumerate(values)]
-    record = stored(studies.record(tmp_path / "s", trials, space=space))
-    header, *rows = exported_csv(cli, record.directory, tmp_path)
-    where = header.index("params.flag"), header.index("params.width")
-    assert [[row[i] for i in where] for row in rows] == [["null", ""], ["true", ""], ["a", "3"], ["[1]", ""]]
 
 
 @pytest.mark.parametrize("form", ["csv", "json", "md", "table"])

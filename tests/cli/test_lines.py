@@ -3,8 +3,6 @@
 import shlex
 import subprocess
 
-import pytest
-
 from ax_mo.cli.lines import in_directory, joined, quoted_word, requoted
 
 NASTY = [
@@ -13,11 +11,11 @@ NASTY = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("word", NASTY)
-def test_word_survives_the_shell(word: str) -> None:
-    assert shlex.split(quoted_word(word)) == [word]
-    line = f"printf %s {quoted_word(word)}"
-    assert subprocess.run(["sh", "-c", line], capture_output=True, text=True, check=True).stdout == word
+def test_words_survive_the_shell() -> None:
+    assert [shlex.split(quoted_word(word)) for word in NASTY] == [[word] for word in NASTY]
+    line = f"printf '%s|' {joined(NASTY)}"
+    shown = subprocess.run(["sh", "-c", line], capture_output=True, text=True, check=True).stdout
+    assert shown == "".join(f"{word}|" for word in NASTY)
 
 
 def test_quotes_in_a_word_stay_readable() -> None:

@@ -25,13 +25,10 @@ def terminal(monkeypatch: pytest.MonkeyPatch, cli: Cli) -> Cli:
     return run  # type: ignore[return-value]
 
 
-@pytest.mark.parametrize("columns", [30, 50, 70])
-def test_front_leaves_out_whole_columns(
-    terminal: Cli, make: Make, monkeypatch: pytest.MonkeyPatch, columns: int
-) -> None:
-    monkeypatch.setenv("COLUMNS", str(columns))
+def test_front_leaves_out_whole_columns(terminal: Cli, make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "50")
     out = terminal("pareto", make(30).directory).out
-    assert all(cell_len(line.rstrip()) <= columns for line in out.splitlines()), out
+    assert all(cell_len(line.rstrip()) <= 50 for line in out.splitlines()), out
     assert "Not shown, for want of room:" in out and "…" not in out
     monkeypatch.setenv("COLUMNS", "200")
     out = terminal("pareto", make(30, name="again").directory).out

@@ -101,8 +101,8 @@ def test_caller_does_not_wait_for_the_optimizer(optimizer: AsyncOptimizer, notes
     future = optimizer.ask()
     optimizer.tell(NEW)
     assert notes.reached.wait(10.0)
-    assert not future.done()
-    assert notes.calls == []
+    assert optimizer.quasi_random().generator == "sobol"
+    assert not future.done() and notes.calls == []
     notes.gate.set()
     assert future.result(10.0).generator == "model"
 
@@ -126,14 +126,6 @@ def test_error_of_one_ask_does_not_spoil_the_next(optimizer: AsyncOptimizer, not
     assert optimizer.ask().exception(10.0) is error
     notes.errors.clear()
     assert optimizer.ask().result(10.0).generator == "model"
-
-
-def test_quasi_random_point_comes_at_once_while_the_optimizer_computes(optimizer: AsyncOptimizer, notes: Notes) -> None:
-    notes.gate.clear()
-    asked = optimizer.ask()
-    assert notes.reached.wait(10.0)
-    assert optimizer.quasi_random().generator == "sobol"
-    assert not asked.done()
 
 
 SPACES = [SearchSpace((Range("x", 0.0, 1.0), Range("y", 0.0, 1.0))), SearchSpace((Range("x", 1, 12, integral=True),))]
@@ -174,33 +166,18 @@ def test_quasi_random_point_is_new_while_the_study_is_still_being_restored(space
         assert optimizer.close(60.0)
 
 
-@pytest.mark.parametrize("error", [None, RuntimeError("no point")])
-def test_sweep_is_woken_when_an_answer_is_there_good_or_bad(error: BaseException | None) -> None:
-    notes = Notes()
-    if error is not None:
-        notes.errors["ask"] = error
-    woken = threading.Event()
+def test_sweep_is_woken_when_an_answer_is_there_good_or_bad(notes: Notes) -> None:
+    futures: list[Any] = []
     done_when_woken: list[bool] = []
-    asked = threading.Event()
-
-    def wake() -> None:
-        assert asked.wait(10.0)
-        done_when_woken.append(future.done())
-        woken.set()
-
-    optimizer = AsyncOptimizer(notes, UntriedPoints(SPACE, seed=1), wake)
-    future = optimizer.ask()
-    asked.set()
-    assert woken.wait(10.0)
-    assert done_when_woken == [True]
-    assert optimizer.close(10.0)
-
-
-def test_close_finishes_what_was_asked_before(notes: Notes) -> None:
-    optimizer = AsyncOptimizer(notes, UntriedPoints(SPACE, seed=1))
-    futures = [optimizer.ask() for _ in range(3)]
-    assert optimizer.close(10.0)
-    assert all(future.done() for future in futures)
+    optimizer = AsyncOptimizer(
+        notes, UntriedPoints(SPACE, seed=1), lambda: done_when_woken.append(futures[len(done_when_woken)].done())
+    )
+    notes.gate.clear()
+    futures += [optimizer.ask(), optimizer.ask()]
+    notes.errors["ask"] = RuntimeError("no point")
+    notes.gate.set()
+    assert optimizer.close(10.0), "which ends what was asked before"
+    assert done_when_woken == [True, True]
 
 
 def test_close_says_when_the_optimizer_is_still_busy(notes: Notes) -> None:

