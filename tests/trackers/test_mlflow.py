@@ -18,13 +18,16 @@ mlflow = pytest.importorskip("mlflow")
 
 
 @pytest.fixture
-def experiment(mlflow_file: str, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> Iterator[str]:
+def experiment(
+    mlflow_file: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
+) -> Iterator[str]:
     """One per test, by MLflow's own variables."""
     name = request.node.name
     monkeypatch.setenv("MLFLOW_TRACKING_URI", mlflow_file)
     monkeypatch.setenv("MLFLOW_EXPERIMENT_NAME", name)
     before = mlflow.get_tracking_uri()
     mlflow.set_tracking_uri(mlflow_file)
+    mlflow.create_experiment(name, artifact_location=str(tmp_path / "artifacts"))
     yield name
     mlflow.set_tracking_uri(before)
 
