@@ -35,6 +35,10 @@ owns_slurm = pytest.mark.skipif(
 )
 
 
+beyond_the_share = pytest.mark.skipif(not os.environ.get("AX_MO_TEST_SLURM"), reason="make test-slurm")
+"""On tests with the stand-in that outlast what they add to the others, which ``make test`` runs."""
+
+
 @pytest.fixture(params=["stand-in", pytest.param("real", marks=needs_slurm)])
 def any_slurm(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Both the real Slurm and, for machines that have none, shell scripts that answer as it does."""

@@ -17,6 +17,7 @@ from ax_mo.runner.scheduler import open_scheduler
 from ax_mo.runner.settings import LauncherSettings
 from tests.slurm.conftest import (
     CONTROLLER_PID,
+    beyond_the_share,
     job_of,
     needs_slurm,
     output_of,
@@ -41,9 +42,10 @@ def finish(process: "subprocess.Popen[str]") -> str:
 
 @pytest.mark.usefixtures("any_slurm")
 def test_cancelled_job_is_a_trial_that_says_so_and_the_study_goes_on(sweep: Sweep) -> None:
-    process = sweep.start(*OPTIONS, "sleep=8", "hydra.sweeper.n_trials=3", "hydra.sweeper.max_failure_rate=1.0")
+    process = sweep.start(*OPTIONS, sweep.held, "hydra.sweeper.n_trials=3", "hydra.sweeper.max_failure_rate=1.0")
     wait_until(lambda: sweep.under_way(2))
     subprocess.run(["scancel", job_of(sweep, 0)], check=True)
+    sweep.gate.touch()
     finish(process)
     trials = {trial["trial"]: trial for trial in sweep.trials()}
     assert len(trials) == 3
@@ -129,6 +131,7 @@ def test_jobs_that_could_not_be_cancelled_are_adopted_and_not_run_twice(sweep: S
     assert runs(journal) == {"0": 1, "1": 1}
 
 
+@beyond_the_share
 def test_cancelled_job_that_has_not_ended_is_ended_before_its_trial_runs_again(sweep: Sweep, toy_slurm: Path) -> None:
     options = (*OPTIONS, "sleep=90", "hydra.sweeper.n_trials=1")
     process = sweep.start(*options)
@@ -148,6 +151,7 @@ def test_cancelled_job_that_has_not_ended_is_ended_before_its_trial_runs_again(s
     assert [(trial["status"], trial["attempt"]) for trial in sweep.trials()] == [("completed", "2")]
 
 
+@beyond_the_share
 @pytest.mark.parametrize("launcher", ["hydra.launcher.scheduler=local_cwd", "hydra/launcher=basic"])
 def test_resume_with_another_scheduler_is_refused_while_jobs_of_the_first_may_run(
     sweep: Sweep, toy_slurm: Path, launcher: str
@@ -169,6 +173,7 @@ def test_resume_with_another_scheduler_is_refused_while_jobs_of_the_first_may_ru
     assert runs(journal) == {"0": 1, "1": 1}
 
 
+@beyond_the_share
 def test_job_that_has_outlasted_its_time_and_did_not_hear_of_its_end_is_told_again(
     sweep: Sweep, toy_slurm: Path
 ) -> None:
@@ -211,7 +216,12 @@ KILLED_AFTER_PENDING = '"$SBATCH" --begin=now+12 "$@" < "$script"; kill -KILL "$
 
 @pytest.mark.usefixtures("any_slurm")
 @pytest.mark.parametrize(
-    "around", [KILLED_BEFORE, KILLED_AFTER, KILLED_AFTER_PENDING], ids=["before", "after", "after, pending"]
+    "around",
+    [
+        pytest.param(KILLED_BEFORE, id="before", marks=beyond_the_share),
+        pytest.param(KILLED_AFTER, id="after"),
+        pytest.param(KILLED_AFTER_PENDING, id="after, pending", marks=beyond_the_share),
+    ],
 )
 def test_sweeper_killed_around_sbatch_runs_no_trial_twice_and_loses_none(sweep: Sweep, around: str) -> None:
     journal = sweep.tmp_path / "journal"
@@ -279,11 +289,12 @@ def test_partition_that_does_not_exist_is_said_in_slurms_words_before_the_first_
 def test_refusal_in_mid_study_ends_it_at_once_and_leaves_what_runs(sweep: Sweep) -> None:
     journal = sweep.tmp_path / "journal"
     refused = "echo 'sbatch: error: Batch job submission failed: Invalid qos specification' >&2; exit 1"
-    argv = sweep.argv(*OPTIONS, "sleep=20", f"journal={journal}", "hydra.sweeper.n_trials=2")
+    argv = sweep.argv(*OPTIONS, sweep.held, f"journal={journal}", "hydra.sweeper.n_trials=2")
     done = sweep.run(argv=argv, env=with_sbatch(sweep, refused), timeout=100)
     assert done.returncode == 1
     assert "Invalid qos specification. Set the environment variable SBATCH_QOS." in done.output
     assert job_of(sweep, 0), "the job that ran was cancelled"
+    sweep.gate.touch()
     resumed = sweep.run(argv=argv, timeout=200)
     assert resumed.returncode == 0, resumed.output
     assert runs(journal) == {"0": 1, "1": 1}
