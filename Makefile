@@ -6,6 +6,8 @@ READY   = $(VENV)/.ready
 DEMO    = demo
 # Test files that run at once. Most of the time of the long ones is waiting for sweeps, which wait for their trials.
 JOBS   ?= 4
+# Where it is set, each of these, and each process that they start, would compile all tests and all of ours anew.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: demo test lint types unit browser test-hydra14 test-next test-sqlalchemy14 test-long test-slurm test-chaos bench clean env format
 
@@ -69,12 +71,12 @@ test-sqlalchemy14: env
 	PYTHONPATH=$(SQLALCHEMY14) $(BIN)/python -m pytest tests/storage/test_store.py tests/core/test_urls.py \
 	  tests/storage/test_damage.py tests/storage/test_snapshot.py tests/end_to_end/test_resume.py
 
-# The same tests with their studies at full length, every poison, and more points of more spaces.
+# The same tests with their studies at full length, every poison, every shape, and more points of more spaces.
 test-long: env browser
 	AX_MO_TEST_LONG=1 $(BIN)/python -m pytest tests/end_to_end/test_conditional.py \
-	  tests/end_to_end/test_poisons.py tests/search_space/test_round_trip_composed.py
+	  tests/end_to_end/test_poisons.py tests/shapes tests/search_space/test_round_trip_composed.py
 
-# On a Slurm, which root starts here where none answers; `make test` leaves these tests out where none does.
+# On a Slurm, which root starts here where none answers; `make test` runs a share of this with shell scripts.
 test-slurm: env
 	@sinfo -h >/dev/null 2>&1 || bash tests/slurm/up.sh
 	AX_MO_TEST_SLURM=1 $(BIN)/python -m pytest tests/slurm

@@ -135,7 +135,7 @@ class ProgramSweep:
         text = SUITE_PROGRAM.format(task=self._source, returns=str(returns), config=self._config_name)
         script.write_text(text)
         argv = [sys.executable, str(script), "-m", *self._overrides, f"hydra.sweep.dir={self.temp_dir}"]
-        done = run(argv, directory, TIMEOUT, forked=True)
+        done = run(argv, directory, TIMEOUT)
         if done.returncode != 0:
             raise HydraException(done.output)
         self.returns = pickle.loads(returns.read_bytes())
@@ -265,7 +265,7 @@ class Program:
         return self.run("-m", "hydra/launcher=torchx", "hydra.sweep.dir=sweep", *overrides)
 
     def run(self, *arguments: str) -> Finished:
-        return run([sys.executable, str(self.script), *arguments], self.directory, TIMEOUT, forked=True)
+        return run([sys.executable, str(self.script), *arguments], self.directory, TIMEOUT)
 
     @property
     def launched(self) -> Sequence[tuple[str, list[str], str]]:

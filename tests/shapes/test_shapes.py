@@ -5,6 +5,7 @@ shows them. Sweepers are forked by the fork server; trials are processes of thei
 """
 
 import csv
+import os
 import re
 import shutil
 import subprocess
@@ -55,6 +56,8 @@ ALL = [
     Shape("optuna_layout", ("sphere.py",), ("--config-name", "nas"), "conf/experiment/best.yaml",
           path=str(ROOT / "tests" / "apps" / "optuna_sweeper")),
 ]  # fmt: skip
+SHARE = ("task_wrapper", "console_script", "config_store", "zen", "optuna_layout")
+"""Those that ``make test`` sweeps; the others are started as programs of ``tests/end_to_end`` are."""
 
 
 class Checkout:
@@ -73,7 +76,7 @@ class Checkout:
         self.env = environment(PYTHONPATH=str(self.project / shape.path) if shape.path else "")
 
     def run(self, *argv: str) -> Finished:
-        return run([sys.executable, *argv], self.project, env=self.env, forked=True)
+        return run([sys.executable, *argv], self.project, env=self.env)
 
     def sweep(self, *settings: str) -> Finished:
         flags = [word for word in self.shape.chosen if "=" not in word]
@@ -100,6 +103,8 @@ class Checkout:
 def test_newcomers_path(shape: Shape, tmp_path: Path) -> None:
     if find_spec(shape.needs) is None:
         pytest.skip(f"{shape.needs} is not installed")
+    if shape.name not in SHARE and not os.environ.get("AX_MO_TEST_LONG"):
+        pytest.skip("make test-long")
     checkout = Checkout(shape, tmp_path)
 
     dry = checkout.sweep("hydra.sweeper.dry_run=true")

@@ -27,19 +27,14 @@ def slurm_answers() -> bool:
         return False
 
 
-needs_slurm = pytest.mark.skipif(
-    not os.environ.get("AX_MO_TEST_SLURM") and not slurm_answers(), reason="no Slurm answers on this machine"
-)
+at_length = pytest.mark.skipif(not os.environ.get("AX_MO_TEST_SLURM"), reason="make test-slurm")
+"""For what needs a real Slurm, and for what outlasts its worth: ``make test`` runs a share of it with the stand-in."""
 owns_slurm = pytest.mark.skipif(
     not (os.access(CONTROLLER_PID, os.R_OK) and os.geteuid() == 0), reason="this Slurm is not ours to break"
 )
 
 
-beyond_the_share = pytest.mark.skipif(not os.environ.get("AX_MO_TEST_SLURM"), reason="make test-slurm")
-"""On tests with the stand-in that outlast what they add to the others, which ``make test`` runs."""
-
-
-@pytest.fixture(params=["stand-in", pytest.param("real", marks=needs_slurm)])
+@pytest.fixture(params=["stand-in", pytest.param("real", marks=at_length)])
 def any_slurm(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Both the real Slurm and, for machines that have none, shell scripts that answer as it does."""
     if request.param == "stand-in":

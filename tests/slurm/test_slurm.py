@@ -1,15 +1,16 @@
-"""Trials as real Slurm jobs. Runs where a Slurm answers (``make test-slurm`` insists on one)."""
+"""Trials as real Slurm jobs. ``make test-slurm`` runs them."""
 
 import signal
 import time
 
-from tests.slurm.conftest import needs_slurm, output_of
+from tests.slurm.conftest import at_length, output_of
 from tests.support.waiting import wait_until
+
+pytestmark = at_length
 
 OPTIONS = ("x=interval(0,1)", "hydra.launcher.scheduler=slurm", "hydra.sweeper.n_jobs=2")
 
 
-@needs_slurm
 def test_study_runs_as_slurm_jobs_with_reasons_for_failures(sweep):
     done = sweep.run(
         "mode=fine,exception,exit", *OPTIONS, "hydra.sweeper.n_trials=6", "hydra.sweeper.max_failure_rate=1.0",
@@ -23,7 +24,6 @@ def test_study_runs_as_slurm_jobs_with_reasons_for_failures(sweep):
     assert not list(sweep.tmp_path.glob("slurm-*")), "nothing is left in the directory of submission"
 
 
-@needs_slurm
 def test_killed_sweeper_adopts_its_slurm_jobs(sweep):
     options = (*OPTIONS, "sleep=15", "hydra.sweeper.n_trials=2")
     first = sweep.start(*options)
@@ -36,7 +36,6 @@ def test_killed_sweeper_adopts_its_slurm_jobs(sweep):
     assert [(trial["status"], trial["attempt"]) for trial in sweep.trials()] == [("completed", "1")] * 2
 
 
-@needs_slurm
 def test_second_interrupt_cancels_the_slurm_jobs(sweep):
     process = sweep.start(*OPTIONS, "sleep=600", "hydra.sweeper.n_trials=2")
     wait_until(lambda: sweep.under_way(2))

@@ -17,9 +17,8 @@ from ax_mo.runner.scheduler import open_scheduler
 from ax_mo.runner.settings import LauncherSettings
 from tests.slurm.conftest import (
     CONTROLLER_PID,
-    beyond_the_share,
+    at_length,
     job_of,
-    needs_slurm,
     output_of,
     owns_slurm,
     runs,
@@ -53,7 +52,7 @@ def test_cancelled_job_is_a_trial_that_says_so_and_the_study_goes_on(sweep: Swee
     assert [trials[number]["status"] for number in "12"] == ["completed"] * 2
 
 
-@needs_slurm
+@at_length
 @owns_slurm
 def test_requeued_job_runs_again_and_is_one_trial(sweep: Sweep) -> None:
     process = sweep.start(*OPTIONS, "sleep=8", "hydra.sweeper.n_trials=2")
@@ -65,7 +64,7 @@ def test_requeued_job_runs_again_and_is_one_trial(sweep: Sweep) -> None:
     assert [(trial["status"], trial["attempt"]) for trial in sweep.trials()] == [("completed", "1")] * 2
 
 
-@needs_slurm
+@at_length
 @owns_slurm
 def test_job_of_a_node_that_fails_has_the_cause(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SBATCH_NO_REQUEUE", "1")  # TorchX asks for the contrary
@@ -86,7 +85,7 @@ def test_job_of_a_node_that_fails_has_the_cause(tmp_path: Path, monkeypatch: pyt
         subprocess.run(["scontrol", "update", f"nodename={node}", "state=resume"], check=False, capture_output=True)
 
 
-@needs_slurm
+@at_length
 @owns_slurm
 def test_controller_that_is_away_for_a_minute_costs_nothing(sweep: Sweep) -> None:
     journal = sweep.tmp_path / "journal"
@@ -114,7 +113,7 @@ def interrupted_twice(process: "subprocess.Popen[str]") -> str:
     return said + output
 
 
-def test_jobs_that_could_not_be_cancelled_are_adopted_and_not_run_twice(sweep: Sweep, toy_slurm: Path) -> None:
+def test_jobs_that_could_not_be_cancelled_are_adopted_and_not_run_twice(toy_slurm: Path, sweep: Sweep) -> None:
     journal = sweep.tmp_path / "journal"
     options = (*OPTIONS, sweep.held, f"journal={journal}", "hydra.sweeper.n_trials=2")
     process = sweep.start(*options)
@@ -131,8 +130,8 @@ def test_jobs_that_could_not_be_cancelled_are_adopted_and_not_run_twice(sweep: S
     assert runs(journal) == {"0": 1, "1": 1}
 
 
-@beyond_the_share
-def test_cancelled_job_that_has_not_ended_is_ended_before_its_trial_runs_again(sweep: Sweep, toy_slurm: Path) -> None:
+@at_length
+def test_cancelled_job_that_has_not_ended_is_ended_before_its_trial_runs_again(toy_slurm: Path, sweep: Sweep) -> None:
     options = (*OPTIONS, "sleep=90", "hydra.sweeper.n_trials=1")
     process = sweep.start(*options)
     wait_until(lambda: sweep.under_way(1))
@@ -151,7 +150,7 @@ def test_cancelled_job_that_has_not_ended_is_ended_before_its_trial_runs_again(s
     assert [(trial["status"], trial["attempt"]) for trial in sweep.trials()] == [("completed", "2")]
 
 
-@beyond_the_share
+@at_length
 @pytest.mark.parametrize("launcher", ["hydra.launcher.scheduler=local_cwd", "hydra/launcher=basic"])
 def test_resume_with_another_scheduler_is_refused_while_jobs_of_the_first_may_run(
     sweep: Sweep, toy_slurm: Path, launcher: str
@@ -173,7 +172,7 @@ def test_resume_with_another_scheduler_is_refused_while_jobs_of_the_first_may_ru
     assert runs(journal) == {"0": 1, "1": 1}
 
 
-@beyond_the_share
+@at_length
 def test_job_that_has_outlasted_its_time_and_did_not_hear_of_its_end_is_told_again(
     sweep: Sweep, toy_slurm: Path
 ) -> None:
@@ -218,9 +217,9 @@ KILLED_AFTER_PENDING = '"$SBATCH" --begin=now+12 "$@" < "$script"; kill -KILL "$
 @pytest.mark.parametrize(
     "around",
     [
-        pytest.param(KILLED_BEFORE, id="before", marks=beyond_the_share),
+        pytest.param(KILLED_BEFORE, id="before", marks=at_length),
         pytest.param(KILLED_AFTER, id="after"),
-        pytest.param(KILLED_AFTER_PENDING, id="after, pending", marks=beyond_the_share),
+        pytest.param(KILLED_AFTER_PENDING, id="after, pending", marks=at_length),
     ],
 )
 def test_sweeper_killed_around_sbatch_runs_no_trial_twice_and_loses_none(sweep: Sweep, around: str) -> None:
@@ -235,7 +234,7 @@ def test_sweeper_killed_around_sbatch_runs_no_trial_twice_and_loses_none(sweep: 
     assert runs(journal) == {str(number): 1 for number in range(3)}
 
 
-@needs_slurm
+@at_length
 @owns_slurm
 def test_submission_that_timed_out_and_was_taken_is_not_made_again(sweep: Sweep) -> None:
     journal = sweep.tmp_path / "journal"
@@ -251,7 +250,7 @@ def test_submission_that_timed_out_and_was_taken_is_not_made_again(sweep: Sweep)
     assert runs(journal) == {str(number): 1 for number in range(3)}
 
 
-@needs_slurm
+@at_length
 @owns_slurm
 def test_resume_waits_for_a_controller_that_does_not_answer(sweep: Sweep) -> None:
     journal = sweep.tmp_path / "journal"
@@ -276,7 +275,7 @@ def test_resume_waits_for_a_controller_that_does_not_answer(sweep: Sweep) -> Non
 # Refusals
 
 
-@needs_slurm
+@at_length
 def test_partition_that_does_not_exist_is_said_in_slurms_words_before_the_first_trial(sweep: Sweep) -> None:
     done = sweep.run(*OPTIONS, "hydra.launcher.scheduler_args.partition=gpuu", "hydra.sweeper.n_trials=2", timeout=100)
     assert done.returncode == 1

@@ -22,12 +22,15 @@ import subprocess
 import sys
 import threading
 import types
+import uuid
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, TextIO
 
 FAULTS = Path(__file__).resolve().parents[1] / "chaos" / "inject"
 LARGEST_REQUEST = 2**20
+NAME = "AX_MO_TEST_FORK_SERVER"
+"""An environment variable: the name of the server's socket, which is no file."""
 
 
 class Forked:
@@ -75,20 +78,33 @@ class Forked:
         self.send_signal(signal.SIGKILL)
 
 
+def start() -> None:
+    """Start the server of this process and of those that it starts, as pytest's workers are; it ends with the last."""
+    name = f"ax_mo-tests-{uuid.uuid4().hex}"
+    listening = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    listening.bind(f"\0{name}")
+    listening.listen()
+    threads = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
+    quiet = {"PYTHONUNBUFFERED": "1", "PYTHONWARNINGS": "ignore:The version_base parameter is deprecated"}
+    subprocess.Popen(
+        [sys.executable, __file__, str(listening.fileno())],
+        env={**os.environ, **threads, **quiet},
+        pass_fds=[listening.fileno()],
+        stdin=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    listening.close()
+    os.environ[NAME] = name
+    _server()
+
+
 class _ForkServer:
+    """A connection to the server."""
+
     def __init__(self) -> None:
-        self._requests, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self._requests = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self._requests.connect(f"\0{os.environ[NAME]}")
         self._one_at_a_time = threading.Lock()
-        threads = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
-        quiet = {"PYTHONUNBUFFERED": "1", "PYTHONWARNINGS": "ignore:The version_base parameter is deprecated"}
-        subprocess.Popen(
-            [sys.executable, __file__, str(theirs.fileno())],
-            env={**os.environ, **threads, **quiet},
-            pass_fds=[theirs.fileno()],
-            stdin=subprocess.DEVNULL,
-            start_new_session=True,
-        )
-        theirs.close()  # it ends when ours closes, with this process at the latest
 
     def fork(self, request: Mapping[str, Any], output: int) -> socket.socket:
         ours, theirs = socket.socketpair()
@@ -112,6 +128,8 @@ def fork(
 
     What it prints goes to a pipe, or to the file ``output``. ``fault`` is one of ``chaos/inject/faults.py``.
     """
+    if NAME not in os.environ:
+        start()
     request = {"argv": list(argv), "cwd": str(cwd), "env": dict(env), "fault": fault, "descriptors": descriptors}
     if output is not None:
         with output.open("ab") as file:
@@ -122,35 +140,41 @@ def fork(
     return Forked(argv, connection, os.fdopen(reader, errors="replace"))
 
 
-def _serve(requests: socket.socket) -> tuple[dict[str, Any], int]:
+def _serve(listening: socket.socket) -> tuple[dict[str, Any], int]:
     """Fork a process for each request; returns in each of them, with the request and where its output goes."""
+    clients = [listening.accept()[0]]
     woken, waker = socket.socketpair()
     for end in (woken, waker):
         end.setblocking(False)
     signal.set_wakeup_fd(waker.fileno(), warn_on_full_buffer=False)
     signal.signal(signal.SIGCHLD, lambda *_: None)
     running: dict[int, socket.socket] = {}
-    while True:
-        ready, _, _ = select.select([requests, woken], [], [])
+    while clients:
+        ready, _, _ = select.select([listening, woken, *clients], [], [])
         if woken in ready:
             woken.recv(4096)
             _tell_of_ended(running)
-        if requests in ready:
-            data, descriptors, _, _ = socket.recv_fds(requests, LARGEST_REQUEST, 2)
+        if listening in ready:
+            clients.append(listening.accept()[0])
+        for client in [client for client in clients if client in ready]:
+            data, descriptors, _, _ = socket.recv_fds(client, LARGEST_REQUEST, 2)
             if not data:
-                os._exit(0)
+                clients.remove(client)
+                client.close()
+                continue
             connection = socket.socket(fileno=descriptors[0])
             pid = os.fork()
             if pid == 0:
                 signal.set_wakeup_fd(-1)
                 signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-                for left in (requests, woken, waker, connection, *running.values()):
+                for left in (listening, woken, waker, connection, *clients, *running.values()):
                     left.close()
                 return json.loads(data), descriptors[1]
             os.close(descriptors[1])
             running[pid] = connection
             with contextlib.suppress(BrokenPipeError):
                 connection.sendall(f"{pid}\n".encode())
+    os._exit(0)
 
 
 def _tell_of_ended(running: dict[int, socket.socket]) -> None:

@@ -145,9 +145,9 @@ def run(
     cwd: Path,
     timeout: float = 300,
     env: Mapping[str, str] | None = None,
-    forked: bool = False,
+    forked: bool = True,
 ) -> Finished:
-    """Run a program to its end; what it prints, on whichever stream, is its output."""
+    """Run a program to its end, by the fork server if it may; what it prints, on whichever stream, is its output."""
     process = start(argv, cwd, environment(**(env or {})), forked)
     try:
         output, _ = process.communicate(timeout=timeout)
