@@ -32,9 +32,9 @@ RECORDER = f"++hydra.callbacks.ax_mo._target_={ResultRecorder.__module__}.{Resul
 
 @pytest.fixture(scope="module")
 def ended(tmp_path_factory: pytest.TempPathFactory) -> Sweep:
-    """A sweep of 9 trials, of which some failed in several ways."""
+    """A sweep of 6 trials, of which some failed in several ways."""
     sweep = Sweep(tmp_path_factory.mktemp("ended"))
-    done = sweep.run(*MIXED, "hydra.sweeper.n_trials=9", "hydra.sweeper.n_jobs=2")
+    done = sweep.run(*MIXED, "hydra.sweeper.n_trials=6", "hydra.sweeper.n_jobs=2")
     assert done.returncode == 0, done.output
     return sweep
 
@@ -141,7 +141,7 @@ def test_rebuilt_study_is_the_one_that_was_lost(cli: Cli, copy: Sweep, how: str)
 
 
 def test_nothing_is_rebuilt_that_can_be_read_or_is_in_use(cli: Cli, copy: Sweep) -> None:
-    assert "can be read and holds 9 trials; there is nothing to rebuild" in cli("rebuild", copy.dir).err
+    assert "can be read and holds 6 trials; there is nothing to rebuild" in cli("rebuild", copy.dir).err
     with sole_sweeper(copy.dir):
         assert "Another sweeper is running" in cli("rebuild", copy.dir, "--force").err
     shutil.copytree(copy.dir / "0", copy.dir / "0_copy")
@@ -201,7 +201,7 @@ def test_sweep_whose_sweeper_was_killed_and_whose_database_was_lost_is_resumed(c
 
 def test_running_study_is_read_ten_times_and_does_not_notice(ended: Sweep, tmp_path: Path, capsys: Any) -> None:
     sweep = Sweep(tmp_path)
-    process = sweep.start(*MIXED, "hydra.sweeper.n_trials=9", "hydra.sweeper.n_jobs=2", "sleep=0.5")
+    process = sweep.start(*MIXED, "hydra.sweeper.n_trials=6", "hydra.sweeper.n_jobs=2", "sleep=0.5")
     wait_until(lambda: (sweep.dir / "0" / "result.json").exists())
     states: list[str] = []
     for count in range(10):

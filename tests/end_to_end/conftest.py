@@ -1,12 +1,12 @@
 """What tests of real sweeps share."""
 
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.support.sweeps import Finished, Live, Sweep, run
+from tests.support.sweeps import Live, Sweep
 
 
 @pytest.fixture
@@ -30,11 +30,3 @@ def hangups_are_heard() -> Iterator[None]:
     before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
     yield
     signal.signal(signal.SIGHUP, before)
-
-
-RunCommand = Callable[..., Finished]
-
-
-@pytest.fixture
-def run_command() -> RunCommand:
-    return run

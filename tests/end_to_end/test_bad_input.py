@@ -11,14 +11,11 @@ X = "x=interval(0,1)"
         ([X, "hydra.sweeper.n_trial=3"], "hydra.sweeper has no setting 'n_trial'. Did you mean 'n_trials'?"),
         ([X, "hydra.sweeper.n_trials=many"], "Value 'many' of type 'str' could not be converted to Integer"),
         ([X, "hydra.sweeper.storage=nonsense"], "is no SQLAlchemy URL"),
-        ([X, "hydra.launcher.scheduler=slurn"], "Did you mean 'slurm'?"),
         ([X, "hydra.launcher.scheduler=kubernetes"], "hydra.launcher.image: the scheduler 'kubernetes'"),
-        ([X, "hydra.launcher.scheduler_args.tim=1"], "hydra.launcher.scheduler_args.tim: TorchX's scheduler"),
-        ([X, "hydra.launcher.gpu=2"], "hydra.launcher.gpu=2, but this machine shows 0 GPU(s)"),
     ],
 )
 def test_is_refused_in_one_message(sweep, overrides, message):
-    done = sweep.run(*overrides, env={"CUDA_VISIBLE_DEVICES": ""})
+    done = sweep.run(*overrides)
     assert done.returncode == 1
     assert message in done.output
     assert "Traceback" not in done.output

@@ -15,7 +15,7 @@ from tests.support.sweeps import ROOT, run
 
 LONG = bool(os.environ.get("AX_MO_TEST_LONG"))
 """`make test-long` trains, in a longer study: each trial imports Lightning."""
-TRIALS = 30 if LONG else 10
+TRIALS = 30 if LONG else 8
 TRAINED = "    metrics = train(cfg)\n"
 UNTRAINED = """\
     sizes = [cfg.model.get(name, 0) for name in ("hidden1", "hidden")]
@@ -46,7 +46,11 @@ def study(tmp_path_factory):
         f"hydra.sweep.dir={directory / 'sweep'}",
     ]
     # One epoch each: what is looked at here are the command lines.
-    settings = [f"hydra.sweeper.n_trials={TRIALS}", "hydra.sweeper.n_startup_trials=8", "hydra.sweeper.seed=1"]
+    settings = [
+        f"hydra.sweeper.n_trials={TRIALS}",
+        f"hydra.sweeper.n_startup_trials={8 if LONG else 7}",
+        "hydra.sweeper.seed=1",
+    ]
     done = run([*argv, *settings, "trainer.max_epochs=1"], cwd=directory, timeout=800)
     assert done.returncode == 0, done.output
     return directory / "sweep", done.output

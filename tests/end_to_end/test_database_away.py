@@ -128,29 +128,22 @@ def files(sweep):
 
 
 REFUSED = [
-    (("x=interval(0,2)",), "hydra.sweeper.params is not what this study was started with"),
-    ((*SPACE, "hydra.sweeper.objectives={loss: maximize}"), "hydra.sweeper.objectives is not what this study"),
-    ((*SPACE, "hydra.sweeper.study_name=other"), "this directory holds the study 'study', and not 'other'"),
-    ((*SPACE, "hydra.sweeper.storage_timeout=-1"), "hydra.sweeper.storage_timeout must be at least 0"),
-    ((*SPACE, "hydra.sweeper.storage='sqlite:////nowhere/all.db'"), "there is no directory /nowhere"),
+    (("x=interval(0,2)",), "x: was interval(0.0, 1.0), is now interval(0.0, 2.0)"),
+    ((*SPACE, "hydra.sweeper.objectives.loss=maximize"), "loss: was minimize, is now maximize"),
     ((*SPACE, "hydra.sweeper.storage='postgresql+psycopg://u@127.0.0.1:1/db'"), "cannot be used: connection"),
 ]
 
 
 def test_refusals_change_nothing(sweep):
-    assert sweep.run(*SPACE, "hydra.sweeper.n_trials=2").returncode == 0
+    assert sweep.run(*SPACE, "hydra.sweeper.n_trials=1").returncode == 0
     before = files(sweep)
     for asked, refusal in REFUSED:
         done = sweep.run(*asked, "hydra.sweeper.n_trials=3", env={"AX_MO_REPORT": "1"})
         assert done.returncode == 1
         assert refusal in done.output
         assert files(sweep) == before, asked
-    resumed = sweep.run(*SPACE, "hydra.sweeper.n_trials=3")
+    resumed = sweep.run(*SPACE, "hydra.sweeper.n_trials=2")
     assert resumed.returncode == 0, resumed.output
-
-
-def test_study_of_another_schema_is_not_touched(sweep):
-    assert sweep.run(*SPACE, "hydra.sweeper.n_trials=2").returncode == 0
     with sweep.database() as connection:
         connection.execute("update ax_mo_study set schema = 99, checksum = '99-0'")
     before = files(sweep)
@@ -169,7 +162,7 @@ def test_second_sweeper_that_is_refused_changes_nothing(sweep):
         before = files(sweep)
         second = sweep.run(*SPACE, "sleep=600", "hydra.sweeper.n_trials=9")
         assert second.returncode == 1
-        assert f"Another sweeper is running in {sweep.dir}: pid {first.pid}" in second.output
+        assert f"Another sweeper is running in {sweep.dir}: pid {first.pid} on host " in second.output
         assert files(sweep) == before
     finally:
         first.send_signal(signal.SIGCONT)

@@ -54,26 +54,23 @@ def test_first_trials_command_runs_when_pasted_and_is_the_studys_own(sweep):
     assert [line["dir"] for line in sweep.trials()] == ["run_0/0", "run_0/1"]
 
 
-def test_study_that_would_be_resumed_is_told_with_its_next_trial(sweep):
+def test_study_that_would_be_resumed_is_told_with_its_next_trial_or_refused_as_by_a_resume(sweep):
     assert sweep.run("x=range(0,3)", "hydra.sweeper.n_trials=1").returncode == 0
     before = contents(sweep.dir)
-    dry = sweep.run("x=range(0,3)", "hydra.sweeper.n_trials=9", "hydra.sweeper.dry_run=true")
+    dry = sweep.run("x=range(0,3)", "y=3", "hydra.sweeper.n_trials=9", "hydra.sweeper.dry_run=true")
     assert dry.returncode == 0, dry.output
     assert "holds a study of 1 trials, which this command without dry_run would resume" in dry.output
+    assert "an override of every trial differs from the study's earlier trials: + y: y=3" in dry.output
     assert dry.output.rstrip().splitlines()[-2] == "the command of the next trial:"
     assert "hydra.job.num=1" in dry.output.rstrip().splitlines()[-1]
     full = sweep.run("x=range(0,3)", "hydra.sweeper.n_trials=1", "hydra.sweeper.dry_run=true")
     assert full.output.rstrip().splitlines()[-1] == "none: the study has its 1 trials"
-    assert contents(sweep.dir) == before
-
-
-def test_dry_run_refuses_what_a_resume_would_refuse(sweep):
-    assert sweep.run("x=range(0,3)", "hydra.sweeper.n_trials=1").returncode == 0
     other = sweep.run("x=range(0,4)", "hydra.sweeper.dry_run=true")
     assert other.returncode == 1 and "HYDRA_FULL_ERROR" not in other.output
     assert "ax_mo: error: hydra.sweeper.params is not what this study was started with" in other.output
     repeated = sweep.run("x=range(0,3)", "hydra.sweeper.repeats=2", "hydra.sweeper.dry_run=true")
     assert "hydra.sweeper.repeats is not what this study was started with" in repeated.output
+    assert contents(sweep.dir) == before
 
 
 def test_constraints_that_no_point_meets_are_refused(sweep):
@@ -105,14 +102,6 @@ def test_database_of_other_things_is_as_good_as_a_new_one(sweep):
     done = sweep.run(*SPACE, f"hydra.sweeper.storage=sqlite:///{storage}", "hydra.sweeper.dry_run=true")
     assert done.returncode == 0, done.output
     assert "the first trial's command:" in done.output
-
-
-def test_other_fixed_value_than_the_studys_is_said(sweep):
-    options = ("x=0.1,0.2", "hydra.sweeper.n_trials=1", "hydra.sweeper.n_jobs=1")
-    assert sweep.run(*options).returncode == 0
-    done = sweep.run(*options, "y=3", "hydra.sweeper.dry_run=true")
-    assert done.returncode == 0, done.output
-    assert "an override of every trial differs from the study's earlier trials: + y: y=3" in done.output
 
 
 def last_line(done) -> str:

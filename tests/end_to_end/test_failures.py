@@ -6,11 +6,9 @@ MODES = {
     "exception": "ValueError: diverged at step 7",
     "exit": "ended with exit code 3: leaving for good",
     "exit_zero": "ended with exit code 0 but recorded no result",
-    "os_exit": "ended with exit code 1",
     "sigkill": "killed by SIGKILL",
     "sigsegv": "killed by SIGSEGV",
     "not_a_number": "the metric 'loss' is not finite: nan",
-    "infinite": "the metric 'loss' is not finite: inf",
     "text": "the metric 'loss' is not a number: 'low'",
     "misspelled": "the metric 'loss' appeared nowhere; seen were returned: los, size. Did you mean 'los'?",
     "nothing": "the task returned nothing",
@@ -38,21 +36,12 @@ def test_every_way_to_fail_is_a_failed_trial_with_its_reason(sweep):
     assert "Traceback" not in done.output.split("ValueError")[0]
 
 
-def test_three_first_failures_alike_stop_the_study(sweep):
-    done = sweep.run("x=interval(0,1)", "mode=exception", "hydra.sweeper.n_trials=20", "hydra.sweeper.n_jobs=1")
-    assert done.returncode == 1
-    assert "The first 3 trials failed with the same error: ValueError: diverged at step 7" in done.output
-    assert "to resume:" in done.output.splitlines()[-1] or "to resume:" in done.output
-    assert [trial["status"] for trial in sweep.trials()] == ["failed"] * 3
-
-
 def test_too_many_failures_stop_the_study(sweep):
     # Alternating faults, so that it is the rate that counts.
-    modes = "exception,sigkill,os_exit,text,infinite,nothing,misspelled,fine"
+    modes = "exception,exit,not_a_number,text,infinite,nothing,misspelled,fine"
     done = sweep.run(
         f"mode={modes}", "hydra.sweeper.n_trials=8", "hydra.sweeper.n_jobs=1", "hydra.sweeper.max_failure_rate=0.5",
-        "hydra.sweeper.method=random_search",
-        "hydra.sweeper.seed=3",
+        "hydra.sweeper.method=random_search", "hydra.sweeper.seed=3", "hydra/launcher=basic",
     )  # fmt: skip
     assert done.returncode == 1
     assert "more than max_failure_rate=0.5 allows" in done.output
@@ -73,17 +62,18 @@ def test_broken_environment_ends_the_study_and_burns_no_trials(sweep):
         "hydra.sweeper.seed=1",
         "hydra.sweeper.method=random_search",
     )
-    assert sweep.run(*options, "hydra.sweeper.n_trials=2").returncode == 0
-    broken = sweep.run(*options, "mode=exception", "hydra.sweeper.n_trials=9", "hydra.sweeper.max_same_failures=4")
+    assert sweep.run(*options, "hydra.sweeper.n_trials=1").returncode == 0
+    broken = sweep.run(*options, "mode=exception", "hydra.sweeper.n_trials=9", "hydra.sweeper.max_same_failures=3")
     assert broken.returncode == 1
-    assert "The first 4 trials failed with the same error: ValueError: diverged at step 7" in broken.output
-    mended = sweep.run(*options, "hydra.sweeper.n_trials=4", "hydra.sweeper.max_same_failures=4")
+    assert "The first 3 trials failed with the same error: ValueError: diverged at step 7" in broken.output
+    assert "to resume:" in broken.output
+    mended = sweep.run(*options, "hydra.sweeper.n_trials=2", "hydra.sweeper.max_same_failures=3")
     assert mended.returncode == 0, mended.output
-    assert "of which 4 do not count: they failed by the same error" in mended.output
-    assert [trial["status"] for trial in sweep.trials()] == ["completed"] * 2 + ["failed"] * 4 + ["completed"] * 2
+    assert "of which 3 do not count: they failed by the same error" in mended.output
+    assert [trial["status"] for trial in sweep.trials()] == ["completed", *["failed"] * 3, "completed"]
     status = sweep.run(argv=[sys.executable, "-m", "ax_mo", "status", str(sweep.dir)])
-    assert "ended, 4 of 4 trials ended (4 completed, 4 failed)" in status.output, status.output
-    assert "not counted  4 trials that failed by the same error: 2, 3, 4, 5" in status.output
+    assert "ended, 2 of 2 trials ended (2 completed, 3 failed)" in status.output, status.output
+    assert "not counted  3 trials that failed by the same error: 1, 2, 3" in status.output
 
 
 def test_same_error_in_a_row_ends_a_study_in_which_trials_have_succeeded(sweep):
@@ -93,6 +83,7 @@ def test_same_error_in_a_row_ends_a_study_in_which_trials_have_succeeded(sweep):
         "hydra.sweeper.seed=1",
         "hydra.sweeper.method=random_search",
         "hydra.sweeper.max_failure_rate=0.9",
+        "hydra/launcher=basic",
     )
     script = sweep.script.read_text()
     # From the third trial on, as when a disk or a dependency goes away.

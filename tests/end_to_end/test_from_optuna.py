@@ -129,7 +129,6 @@ def test_older_dialect_keeps_every_type(template):
 @pytest.mark.parametrize(
     ("name", "overrides", "message"),
     [
-        ("left_over", [], "is another sweeper: delete the line '_target_' below hydra.sweeper"),
         (
             "other_grammar",
             [],

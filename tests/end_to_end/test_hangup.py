@@ -53,15 +53,13 @@ def test_closed_terminal_leaves_the_jobs_to_a_resume(sweep):
     assert_nothing_was_lost(sweep, *options)
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
-def test_signal_after_the_reader_of_a_pipe_has_gone_leaves_the_jobs(sweep, number):
+def test_signal_after_the_reader_of_a_pipe_has_gone_leaves_the_jobs(sweep):
     options = (*SLOW, sweep.held, f"journal={sweep.tmp_path / 'journal'}")
-    sweep.forked = False
     process = sweep.start(*options)
     wait_until(lambda: sweep.under_way(2))
     process.stdout.close()
-    process.send_signal(number)
-    assert process.wait(60) == 128 + number
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(60) == 128 + signal.SIGTERM
     assert_nothing_was_lost(sweep, *options)
 
 
@@ -77,6 +75,7 @@ def test_sweep_under_nohup_goes_on_without_its_terminal(sweep):
     assert sorted((sweep.tmp_path / "journal").read_text().split()) == ["0", "1"]
 
 
+@pytest.mark.skipif(not os.environ.get("AX_MO_TEST_CHAOS"), reason="make test-chaos")
 @pytest.mark.skipif(shutil.which("tmux") is None, reason="there is no tmux on this machine")
 def test_killed_tmux_server_leaves_the_jobs_to_a_resume(sweep, tmp_path_factory):
     options = (*SLOW, sweep.held, f"journal={sweep.tmp_path / 'journal'}")

@@ -5,30 +5,29 @@ import re
 import shlex
 
 import pexpect
-import pytest
 
 from tests.support.sweeps import environment
 
 EXPERIMENT = r"""# @package _global_
 hydra: {sweeper: {params: {+note: "choice('\e[31mred','\e[32mgreen')"}}}
 """
-SPACE = ("x=interval(0,1)", "hydra.sweeper.n_trials=3", "hydra.sweeper.method=random_search")
+SPACE = ("x=interval(0,1)", "hydra.sweeper.n_trials=2", "hydra.sweeper.method=random_search")
 
 
 def test_closed_output_does_not_end_the_study(sweep):
     command = f"{shlex.join(sweep.argv(*SPACE))} | head -1"
     sweep.run(argv=["bash", "-c", command])
-    assert [trial["status"] for trial in sweep.trials()] == ["completed"] * 3
+    assert [trial["status"] for trial in sweep.trials()] == ["completed"] * 2
 
 
 def test_terminal_without_the_letters_does_not_end_the_study(sweep):
-    done = sweep.run("+note=plain,'é'", *SPACE, env={"PYTHONIOENCODING": "ascii"})
+    done = sweep.run("+note=plain,'é'", *SPACE, "hydra.sweeper.n_trials=3", env={"PYTHONIOENCODING": "ascii"})
     assert done.returncode == 0, done.output
     assert {trial["params.+note"] for trial in sweep.trials()} == {"plain", "é"}
 
 
-@pytest.mark.parametrize("width", [40, 80])
-def test_narrow_terminal_gets_no_broken_lines(sweep, width):
+def test_narrow_terminal_gets_no_broken_lines(sweep):
+    width = 40
     argv = sweep.argv(*SPACE, "model=small,large", "+parameter_with_a_long_name=interval(0,1)")
     terminal = environment(TERM="xterm-256color", NO_COLOR="1")
     del terminal["COLUMNS"]
@@ -42,22 +41,20 @@ def test_narrow_terminal_gets_no_broken_lines(sweep, width):
     assert child.exitstatus == 0, output.getvalue()
     plain = re.sub(r"\x1b\[[\d;?]*[a-zA-Z]", "", output.getvalue()).replace("\r\n", "\n")
     assert "\x1b" not in plain and not re.search(r"\x1b\[[\d;]*3\dm", output.getvalue())
-    assert re.search(r" \d/3  \d/2 running", plain)
-    table = plain.split("trials, hypervolume")[1] if width == 80 else plain.split("Pareto front:")[-1]
+    assert re.search(r" \d/2  \d/2 running", plain)
+    table = plain.split("Pareto front:")[-1]
     lines = table.split("Everything is in")[0].splitlines()
     assert all(len(line) <= width for line in lines), lines
-    header = next(line for line in lines if "loss ↓" in line)
-    assert ("parameter_with_a_long_name" in header) is (width == 80)
+    assert "parameter_with_a_long_name" not in next(line for line in lines if "loss ↓" in line)
     assert "Run a point again: " in plain and "Choose a point: ax-mo pareto" in plain and "to resume: " in plain
 
 
-@pytest.mark.parametrize("terminal", [{}, {"TERM": "dumb"}])
-def test_what_is_no_terminal_gets_lines_without_control_codes(sweep, terminal):
+def test_what_is_no_terminal_gets_lines_without_control_codes(sweep):
     experiment = sweep.project / "conf" / "experiment" / "note.yaml"
     experiment.parent.mkdir()
     experiment.write_text(EXPERIMENT)
-    done = sweep.run(*SPACE, "+experiment=note", env=terminal)
+    done = sweep.run(*SPACE, "+experiment=note", env={"TERM": "dumb"})
     assert done.returncode == 0, done.output
     assert "\x1b" not in done.output and "\r" not in done.output
-    assert done.output.count("ax_mo: trial ") == 6
+    assert done.output.count("ax_mo: trial ") == 4
     assert re.search(r"^Choose a point: ax-mo pareto /", done.output, re.MULTILINE)

@@ -14,14 +14,13 @@ from omegaconf import OmegaConf
 
 from tests.support.sweeps import Sweep, without_built_in
 
-ONE = ("x=interval(0,1)", "hydra.sweeper.n_trials=2")
+ONE = ("x=interval(0,1)", "hydra.sweeper.n_trials=1")
 
 
 @pytest.fixture
-def sweep(sweep: Sweep) -> Sweep:
-    """Started as a user does: that is what is tested."""
+def as_a_user(sweep: Sweep) -> None:
+    """Its programs are started and not forked, where that is what is tested."""
     sweep.forked = False
-    return sweep
 
 
 def arguments(sweep, *overrides):
@@ -32,6 +31,7 @@ def config_of(directory):
     return yaml.safe_load((directory / ".hydra" / "config.yaml").read_text())
 
 
+@pytest.mark.usefixtures("as_a_user")
 def test_module_run_with_dash_m(sweep):
     package = sweep.tmp_path / "pkg"
     sweep.project.rename(package)
@@ -41,6 +41,7 @@ def test_module_run_with_dash_m(sweep):
     assert len(sweep.solutions()) >= 1
 
 
+@pytest.mark.usefixtures("as_a_user")
 def test_console_script(sweep):
     package = sweep.tmp_path / "site" / "pkg"
     package.parent.mkdir()
@@ -60,13 +61,14 @@ def test_console_script(sweep):
     assert "completed" in done.output
 
 
+@pytest.mark.usefixtures("as_a_user")
 def test_relative_script_from_another_directory(sweep):
     where = sweep.tmp_path / "a" / "b"
     where.mkdir(parents=True)
     relative = os.path.relpath(sweep.script, where)
     done = sweep.run(argv=[sys.executable, relative, *arguments(sweep, *ONE, "hydra.sweep.dir=out here")], cwd=where)
     assert done.returncode == 0, done.output
-    assert (where / "out here" / "1" / "result.json").exists()
+    assert (where / "out here" / "0" / "result.json").exists()
 
 
 def test_config_name_path_and_dir_are_passed_on(sweep):
@@ -103,8 +105,8 @@ def test_chdir_custom_subdir_and_the_users_own_overrides(sweep):
     sweep.dir = sweep.tmp_path / "small"
     assert done.returncode == 0, done.output
     directories = [sweep.dir / trial["dir"] for trial in sweep.trials()]
-    assert directories[1].name.startswith("run_1_")
-    assert (directories[1] / "1_of_vision.log").exists()  # Hydra's log, which a job's own name names
+    assert directories[0].name.startswith("run_0_")
+    assert (directories[0] / "0_of_vision.log").exists()  # Hydra's log, which a job's own name names
     for directory in directories:
         config = config_of(directory)
         assert config["y"] == 0.25
@@ -113,18 +115,18 @@ def test_chdir_custom_subdir_and_the_users_own_overrides(sweep):
 
 
 def test_subdirs_that_collide_are_told_apart(sweep):
-    done = sweep.run(*ONE, "hydra.sweep.subdir=same")
+    done = sweep.run(*ONE, "hydra.sweeper.n_trials=2", "hydra.sweep.subdir=same")
     assert done.returncode == 0, done.output
     assert len({trial["dir"] for trial in sweep.trials()}) == 2
 
 
 def test_command_of_a_trial_can_be_run_by_hand(sweep):
     assert sweep.run(*ONE, "+note='$HOME and \"quotes\"'").returncode == 0
-    before = without_built_in(sweep.result(1)["metrics"])
-    (sweep.dir / "1" / "result.json").unlink()
-    subprocess.run(["sh", str(sweep.dir / "1" / "command.sh")], check=True, cwd="/", timeout=60)
-    assert without_built_in(sweep.result(1)["metrics"]) == before
-    assert config_of(sweep.dir / "1")["note"] == '$HOME and "quotes"'
+    before = without_built_in(sweep.result(0)["metrics"])
+    (sweep.dir / "0" / "result.json").unlink()
+    subprocess.run(["sh", str(sweep.dir / "0" / "command.sh")], check=True, cwd="/", timeout=60)
+    assert without_built_in(sweep.result(0)["metrics"]) == before
+    assert config_of(sweep.dir / "0")["note"] == '$HOME and "quotes"'
 
 
 def test_sweep_that_is_configured_in_files_alone(sweep):
@@ -190,7 +192,7 @@ def test_script_that_adds_the_multirun_flag_itself_does_not_sweep_in_its_trials(
         argv.remove("hydra/sweeper=ax_mo")
     done = sweep.run(argv=argv)
     assert done.returncode == 0, done.output
-    assert [trial["status"] for trial in sweep.trials()] == ["completed", "completed"]
+    assert [trial["status"] for trial in sweep.trials()] == ["completed"]
     assert not list(sweep.dir.glob("*/study.db")) and not list(sweep.dir.glob("*/multirun.yaml"))
 
 
@@ -220,11 +222,11 @@ def test_task_inside_another_program_is_refused_by_torchx_and_runs_with_basic(sw
     assert not sweep.dir.exists()
     done = sweep.run(argv=[*argv, "hydra/launcher=basic"])
     assert done.returncode == 0, done.output
-    assert [trial["status"] for trial in sweep.trials()] == ["completed", "completed"]
+    assert [trial["status"] for trial in sweep.trials()] == ["completed"]
 
 
 def test_config_groups_and_plain_lists_become_overrides(sweep):
-    done = sweep.run("model=glob(*)", "optim=choice(adam,sgd)", "x=0.1,0.2,0.3", "hydra.sweeper.n_trials=4")
+    done = sweep.run("model=glob(*)", "optim=choice(adam,sgd)", "x=0.1,0.2,0.3", "hydra.sweeper.n_trials=2")
     assert done.returncode == 0, done.output
     for trial in sweep.trials():
         overrides = yaml.safe_load((sweep.dir / trial["dir"] / ".hydra" / "overrides.yaml").read_text())
@@ -246,6 +248,7 @@ def test_plain_run_of_the_project_is_left_alone(sweep):
     assert not (sweep.tmp_path / "plain" / "result.json").exists()
 
 
+@pytest.mark.usefixtures("as_a_user")
 def test_script_that_replaces_its_command_line_does_not_sweep_in_its_trials(sweep):
     words = repr(sweep.argv(*ONE)[2:])
     text = sweep.script.read_text().replace("    main()\n", f"    sys.argv = [sys.argv[0], *{words}]\n    main()\n")

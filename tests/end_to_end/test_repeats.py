@@ -108,11 +108,10 @@ def test_interrupted_trial_is_completed_by_a_resume_with_its_other_repeats(sweep
     assert "1 completed, 0 failed of 1 trials" in done.output
 
 
-@pytest.mark.parametrize("launcher", ["basic", "joblib"])
-def test_repeats_run_through_other_launchers_in_batches(sweep, launcher):
+def test_repeats_run_through_other_launchers_in_batches(sweep):
     done = sweep.run(
         "failing_seeds=choice([],[1,2])", *REPEATS, f"journal={sweep.tmp_path / 'journal'}",
-        f"hydra/launcher={launcher}", "hydra.sweeper.n_trials=2", "hydra.sweeper.n_jobs=2",
+        "hydra/launcher=basic", "hydra.sweeper.n_trials=2", "hydra.sweeper.n_jobs=2",
         "hydra.sweeper.max_failure_rate=1.0",
     )  # fmt: skip
     assert done.returncode == 0, done.output

@@ -31,7 +31,7 @@ def test_trials_that_return_something_else_have_what_they_reported(sweep, launch
     sweep.script.write_text(PROJECT)
     sweep.objectives = "{val/loss: minimize, size: minimize}"
     done = sweep.run(
-        "+x=interval(0,1)", f"hydra/launcher={launcher}", "hydra.sweeper.n_trials=3", "hydra.sweeper.n_jobs=2"
+        "+x=interval(0,1)", f"hydra/launcher={launcher}", "hydra.sweeper.n_trials=2", "hydra.sweeper.n_jobs=2"
     )
     assert done.returncode == 0, done.output
     for number, trial in enumerate(sweep.trials()):
@@ -49,7 +49,7 @@ def test_metrics_are_read_from_where_the_sweep_says(sweep):
     sweep.script.write_text(PROJECT)
     sweep.objectives = "{worst: minimize}"
     source = "{worst: {source: curve, tag: val/loss, take: max}}"
-    done = sweep.run("+x=interval(0,1)", "hydra.sweeper.n_trials=2", f"hydra.sweeper.metrics={source}")
+    done = sweep.run("+x=interval(0,1)", "hydra.sweeper.n_trials=1", f"hydra.sweeper.metrics={source}")
     assert done.returncode == 0, done.output
     for number, trial in enumerate(sweep.trials()):
         assert float(trial["metrics.worst"]) == pytest.approx((float(trial["params.+x"]) - 0.3) ** 2)

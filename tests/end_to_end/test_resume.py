@@ -4,12 +4,9 @@ import os
 import random
 import shutil
 import signal
-import socket
 import sqlite3
 import time
 from collections import Counter
-
-import pytest
 
 from tests.support.waiting import wait_until
 
@@ -18,15 +15,15 @@ SPACE = ("x=interval(0,1)", "y=interval(0,1)", "hydra.sweeper.method=random_sear
 
 def test_killed_sweeper_resumes_and_adopts_its_live_jobs(sweep):
     journal = sweep.tmp_path / "journal"
-    options = (*SPACE, f"journal={journal}", sweep.held, "hydra.sweeper.n_trials=5", "hydra.sweeper.n_jobs=3")
+    options = (*SPACE, f"journal={journal}", sweep.held, "hydra.sweeper.n_trials=3", "hydra.sweeper.n_jobs=2")
     first = sweep.start(*options)
-    wait_until(lambda: sweep.under_way(3))
+    wait_until(lambda: sweep.under_way(2))
     first.send_signal(signal.SIGKILL)
     first.wait()
     done = sweep.run_and_release("Trial 0 is still running; watching it again.", *options)
     assert done.returncode == 0, done.output
-    assert [trial["status"] for trial in sweep.trials()] == ["completed"] * 5
-    assert Counter(journal.read_text().split()) == {str(n): 1 for n in range(5)}, "no trial ran twice"
+    assert [trial["status"] for trial in sweep.trials()] == ["completed"] * 3
+    assert Counter(journal.read_text().split()) == {str(n): 1 for n in range(3)}, "no trial ran twice"
 
 
 def test_result_that_came_while_no_sweeper_ran_is_used(sweep):
@@ -47,9 +44,9 @@ def test_result_that_came_while_no_sweeper_ran_is_used(sweep):
 def test_study_killed_again_and_again_ends_with_exactly_its_trials(sweep):
     journal = sweep.tmp_path / "journal"
     options = ("x=interval(0,1)", "y=interval(0,1)", "hydra.sweeper.n_startup_trials=4", f"journal={journal}",
-               "sleep=0.3", "hydra.sweeper.n_trials=8", "hydra.sweeper.n_jobs=2")  # fmt: skip
+               "sleep=0.3", "hydra.sweeper.n_trials=6", "hydra.sweeper.n_jobs=2")  # fmt: skip
     chance = random.Random(5)
-    for _ in range(3):
+    for _ in range(2):
         before = sum(status in ("completed", "failed") for _, status in sweep.rows())
         process = sweep.start(*options)
         wait_until(
@@ -64,12 +61,12 @@ def test_study_killed_again_and_again_ends_with_exactly_its_trials(sweep):
     done = sweep.run(*options)
     assert done.returncode == 0, done.output
     trials = sweep.trials()
-    assert [int(trial["trial"]) for trial in trials] == list(range(8))
+    assert [int(trial["trial"]) for trial in trials] == list(range(6))
     assert all(trial["status"] == "completed" for trial in trials)
     ran = Counter(journal.read_text().split())
     # An attempt may have been killed before its task began; none ran that was not one.
     assert all(1 <= ran[trial["trial"]] <= int(trial["attempt"]) for trial in trials), (ran, trials)
-    assert sum(ran.values()) <= 8 + 3 * 2, "each kill costs the jobs that ran then, at most"
+    assert sum(ran.values()) <= 6 + 2 * 2, "each kill costs the jobs that ran then, at most"
 
 
 def test_trial_written_but_never_started_is_started_by_the_resume(sweep):
@@ -135,51 +132,23 @@ def test_adopted_job_that_dies_under_watch_runs_once_more_and_the_second_death_c
 
 
 def test_n_trials_is_the_total_and_may_grow(sweep):
-    assert sweep.run(*SPACE, "hydra.sweeper.n_trials=3").returncode == 0
-    again = sweep.run(*SPACE, "hydra.sweeper.n_trials=3")
+    assert sweep.run(*SPACE, "hydra.sweeper.n_trials=2").returncode == 0
+    again = sweep.run(*SPACE, "hydra.sweeper.n_trials=2")
     assert again.returncode == 0
     assert "started" not in again.output
-    assert sweep.run(*SPACE, "hydra.sweeper.n_trials=4").returncode == 0
-    assert [trial["trial"] for trial in sweep.trials()] == ["0", "1", "2", "3"]
+    assert sweep.run(*SPACE, "hydra.sweeper.n_trials=3").returncode == 0
+    assert [trial["trial"] for trial in sweep.trials()] == ["0", "1", "2"]
     points = {(trial["params.x"], trial["params.y"]) for trial in sweep.trials()}
-    assert len(points) == 4, "the quasi-random sequence went on"
+    assert len(points) == 3, "the quasi-random sequence went on"
 
 
-def test_changed_space_or_objectives_are_refused_with_the_difference(sweep):
-    assert sweep.run(*SPACE, "hydra.sweeper.n_trials=1").returncode == 0
-    other_space = sweep.run("x=interval(0,2)", "y=interval(0,1)", "hydra.sweeper.n_trials=2")
-    assert other_space.returncode == 1
-    assert "x: was interval(0.0, 1.0), is now interval(0.0, 2.0)" in other_space.output
-    sweep.objectives = "{loss: {goal: minimize, threshold: 1}, size: minimize}"
-    other_goals = sweep.run(*SPACE, "hydra.sweeper.n_trials=2")
-    assert other_goals.returncode == 1
-    assert "loss: was minimize, is now minimize, threshold 1.0" in other_goals.output
-    assert len(sweep.trials()) == 1
-
-
-def test_second_sweeper_is_refused_naming_the_first(sweep):
-    first = sweep.start(*SPACE, "sleep=20", "hydra.sweeper.n_trials=2")
-    try:
-        wait_until(lambda: (sweep.dir / "0").exists())
-        second = sweep.run(*SPACE)
-        assert second.returncode == 1
-        assert f"pid {first.pid} on host {socket.gethostname()}" in second.output
-    finally:
-        first.send_signal(signal.SIGINT)
-        first.send_signal(signal.SIGINT)
-        time.sleep(0.2)
-        first.send_signal(signal.SIGINT)
-        first.wait(timeout=60)
-
-
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
-def test_terminated_sweeper_leaves_its_jobs_to_the_next(sweep, number):
+def test_terminated_sweeper_leaves_its_jobs_to_the_next(sweep):
     options = (*SPACE, sweep.held, "hydra.sweeper.n_trials=2", "hydra.sweeper.n_jobs=2")
     first = sweep.start(*options)
     wait_until(lambda: sweep.under_way(2))
-    first.send_signal(number)
+    first.send_signal(signal.SIGTERM)
     output, _ = first.communicate(timeout=30)
-    assert first.returncode == 128 + number
+    assert first.returncode == 128 + signal.SIGTERM
     assert "to resume:" in output.splitlines()[-1]
     done = sweep.run_and_release("Trial 1 is still running", *options)
     assert done.returncode == 0, done.output
@@ -187,16 +156,16 @@ def test_terminated_sweeper_leaves_its_jobs_to_the_next(sweep, number):
 
 
 def test_directory_that_was_moved_resumes_where_it_is_now(sweep):
-    assert sweep.run(*SPACE, "hydra.sweeper.n_trials=2").returncode == 0
+    assert sweep.run(*SPACE, "hydra.sweeper.n_trials=1").returncode == 0
     before = sweep.result(0)
     moved = sweep.tmp_path / "moved"
     sweep.dir.rename(moved)
     sweep.dir = moved
-    done = sweep.run(*SPACE, "hydra.sweeper.n_trials=3")
+    done = sweep.run(*SPACE, "hydra.sweeper.n_trials=2")
     assert done.returncode == 0, done.output
-    assert "resuming after 2 ended trials" in done.output
+    assert "resuming after 1 ended trials" in done.output
     assert sweep.result(0) == before
-    assert len(sweep.trials()) == 3
+    assert len(sweep.trials()) == 2
 
 
 def test_trials_that_the_study_does_not_know_are_not_overwritten(sweep):

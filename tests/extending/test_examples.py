@@ -32,7 +32,6 @@ def test_metric_source(example: Example) -> None:
 def test_tracker(example: Example, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", str(tmp_path))
     sweep = example("A tracker")
-    sweep.forked = False
     for count in (1, 2):
         done = sweep.completed("hydra.sweeper.method=random_search", trials=count)
         assert "ax_mo: study_log:" not in done.output
@@ -67,8 +66,8 @@ def test_stopping_rule(example: Example) -> None:
 
 def test_optimizer_suggests_points_and_goes_on_after_a_resume(example: Example) -> None:
     sweep = example("An optimizer")
-    for trials in (6, 9):
+    for trials in (4, 6):
         sweep.completed("y=interval(0,1)", "hydra.sweeper.n_jobs=1", "hydra.sweeper.seed=1", trials=trials)
     generators = [trial["generator"] for trial in sweep.trials()]
-    assert generators[:3] == ["config", "sobol", "sobol"] and generators.count("mutation") >= 4
-    assert len({(trial["params.x"], trial["params.y"]) for trial in sweep.trials()}) == 9
+    assert generators[:3] == ["config", "sobol", "sobol"] and "mutation" in generators[4:]
+    assert len({(trial["params.x"], trial["params.y"]) for trial in sweep.trials()}) == 6
