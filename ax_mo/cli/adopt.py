@@ -14,8 +14,8 @@ from ax_mo.results.standing import standing
 from ax_mo.runner.elsewhere import declare_lost, out_of_reach, silence
 from ax_mo.runner.outcome import result_of
 from ax_mo.runner.settings import LOCAL
-from ax_mo.storage.home import original_of
 from ax_mo.storage.snapshot import StudySnapshot
+from ax_mo.storage.sweep_directory import original_of
 
 
 def run(arguments: Namespace) -> None:

@@ -6,11 +6,10 @@ from typing import Any
 
 from ax_mo.cli.lines import from_here
 from ax_mo.cli.shared import number, one_line, say, say_json, study_at
-from ax_mo.core.limits import limits, none_feasible
 from ax_mo.core.pareto import best_per_objective, hypervolume, pareto_front, reference_point
 from ax_mo.core.trial import Status, Trial
 from ax_mo.results.commands import working_directory
-from ax_mo.results.standing import standings, unfinished
+from ax_mo.results.standing import limits, none_feasible, standings, unfinished
 from ax_mo.storage.snapshot import StudySnapshot, StudyState
 from ax_mo.terminal.terminal import folded
 from ax_mo.terminal.text import MISSES

@@ -31,7 +31,7 @@ def undominated(trials: Sequence[Trial], goals: Goals) -> list[Trial]:
         return list(trials)
     import moocore
 
-    kept = moocore.is_nondominated(_gains(trials, goals), maximise=True, keep_weakly=True)
+    kept = moocore.is_nondominated(gains(trials, goals), maximise=True, keep_weakly=True)
     return [trial for trial, is_kept in zip(trials, kept, strict=True) if is_kept]
 
 
@@ -76,7 +76,7 @@ def hypervolume(front: Sequence[Trial], goals: Goals, reference: Mapping[str, fl
     """
     import moocore
 
-    return moocore.hypervolume(_gains(front, goals), _gain(reference, goals), maximise=True) if front else 0.0
+    return moocore.hypervolume(gains(front, goals), _gain(reference, goals), maximise=True) if front else 0.0
 
 
 def hypervolumes_so_far(trials: Sequence[Trial], goals: Goals, reference: Mapping[str, float]) -> list[float]:
@@ -85,9 +85,9 @@ def hypervolumes_so_far(trials: Sequence[Trial], goals: Goals, reference: Mappin
     import numpy as np
 
     volumes = [0.0]
-    gains = _gains(trials, goals)
-    front = gains[:0]
-    for gain in gains:
+    points = gains(trials, goals)
+    front = points[:0]
+    for gain in points:
         if (front >= gain).all(axis=1).any():  # nothing new
             volumes.append(volumes[-1])
         else:
@@ -96,8 +96,8 @@ def hypervolumes_so_far(trials: Sequence[Trial], goals: Goals, reference: Mappin
     return volumes[1:]
 
 
-def _gains(trials: Sequence[Trial], goals: Goals) -> Any:
-    """As an array, a row for each trial and a column for each objective, more being better."""
+def gains(trials: Sequence[Trial], goals: Goals) -> Any:
+    """A NumPy array with a row for each trial and a column for each objective, more being better."""
     import numpy as np
 
     return np.array([_gain(trial.metrics, goals) for trial in trials]).reshape(len(trials), len(goals.objectives))

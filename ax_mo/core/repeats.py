@@ -1,6 +1,7 @@
 """Repeats: several runs of one trial, alike but for their seed, and the trial with its uncertainty that they make."""
 
 import math
+import statistics
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import PurePosixPath
@@ -111,19 +112,13 @@ def _unfinished(runs: Sequence[TrialRun]) -> Status:
 def means(samples: Sequence[Mapping[str, float]]) -> dict[str, float]:
     """The mean of each metric that every sample has; a value that all samples share stays what it is."""
     names = [name for name in samples[0] if all(name in sample for sample in samples)]
-    mean: dict[str, float] = {}
-    for name in names:
-        values = [sample[name] for sample in samples]
-        mean[name] = values[0] if len(set(values)) == 1 else math.fsum(values) / len(values)
-    return mean
+    values = {name: [sample[name] for sample in samples] for name in names}
+    return {name: of[0] if len(set(of)) == 1 else math.fsum(of) / len(of) for name, of in values.items()}
 
 
 def deviation(values: Sequence[float]) -> float | None:
     """The standard deviation of one run, estimated from several; None from one."""
-    if len(values) < 2:
-        return None
-    mean = math.fsum(values) / len(values)
-    return math.sqrt(math.fsum((value - mean) ** 2 for value in values) / (len(values) - 1))
+    return statistics.stdev(values) if len(values) > 1 else None
 
 
 def standard_error(values: Sequence[float]) -> float | None:

@@ -6,13 +6,13 @@ from typing import Any
 
 from markupsafe import Markup
 
-from ax_mo.core.limits import Limit, counted, limits, none_feasible
 from ax_mo.core.pareto import by_first_objective, pareto_front
 from ax_mo.core.trial import Status, Trial
 from ax_mo.html_report import parallel, progress, timeline, tradeoff
 from ax_mo.html_report.document import Content, rendered
 from ax_mo.html_report.rows import table_of
 from ax_mo.html_report.state import settings_of, state_of, title_of
+from ax_mo.results.standing import Limit, counted, limits, none_feasible
 from ax_mo.storage.snapshot import StudySnapshot
 from ax_mo.trial.files import write_atomically
 

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from ax_mo.html_report.page import AT_THE_END, FITTED, MOST_FITTED, report_html
 from ax_mo.optimizer.diagnostics import FEWEST_TRIALS, FittedModel
-from ax_mo.storage.lock import is_held
+from ax_mo.storage.directory_lock import is_held
 from ax_mo.storage.snapshot import StudySnapshot
 from ax_mo.trial.files import write_atomically
 

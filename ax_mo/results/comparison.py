@@ -39,6 +39,7 @@ class Comparison:
     goals: Goals
     """Their objectives, with the thresholds on which all studies agree; without constraints, which each has its own."""
     reference: dict[str, float]
+    """The agreed thresholds; for an objective without, the worst value that any trial of any study has."""
     sides: list[Side]
 
 
@@ -55,7 +56,7 @@ def compared(labels: Sequence[str], records: Sequence[StudySnapshot]) -> Compari
     goals = Goals(tuple(_agreed(o, records) for o in first.goals.objectives))
     imported = [sum(trial.is_imported for trial in record.trials) for record in records]
     records = [replace(record, trials=tuple(t for t in record.trials if not t.is_imported)) for record in records]
-    reference = common_reference(records, goals)
+    reference = reference_point([trial for record in records for trial in record.trials], goals)
     fronts = [pareto_front(record.trials, record.goals) for record in records]
     joint = {id(trial) for trial in undominated([trial for front in fronts for trial in front], goals)}
     sides = [
@@ -70,11 +71,6 @@ def compared(labels: Sequence[str], records: Sequence[StudySnapshot]) -> Compari
         for label, record, count, front in zip(labels, records, imported, fronts, strict=True)
     ]
     return Comparison(goals, reference, sides)
-
-
-def common_reference(records: Sequence[StudySnapshot], goals: Goals) -> dict[str, float]:
-    """The agreed thresholds; for an objective without, the worst value that any trial of any study has."""
-    return reference_point([trial for record in records for trial in record.trials], goals)
 
 
 def _agreed(objective: Objective, records: Sequence[StudySnapshot]) -> Objective:

@@ -56,7 +56,7 @@ def names_of(trials: Sequence[Trial], goals: Goals, space: SearchSpace) -> Names
 
 
 @dataclass(frozen=True)
-class Comparing:
+class NumberCondition:
     """A linear comparison of numbers. A trial that lacks one of them does not meet it."""
 
     terms: tuple[tuple[str, float], ...]
@@ -85,8 +85,8 @@ class Comparing:
 
 
 @dataclass(frozen=True)
-class Standing:
-    """A choice that stands at one of ``texts``, or at none of them; not met by a trial in which it is inactive."""
+class ChoiceCondition:
+    """A choice that has one of ``texts`` as its value, or none of them. Not met by a trial in which it is inactive."""
 
     key: str
     texts: frozenset[str]
@@ -105,7 +105,7 @@ class Standing:
         return bool(found & self.texts) != self.negated
 
 
-Condition = Comparing | Standing
+Condition = NumberCondition | ChoiceCondition
 
 
 def parse_condition(text: str, among: Names) -> Condition:
@@ -115,17 +115,17 @@ def parse_condition(text: str, among: Names) -> Condition:
         key = equality[1].strip("`")
         choices = tuple(p for p in among.parameters(key) if isinstance(p, Choice))
         if choices and not all(map(_is_numeric, choices)):
-            return _standing(key, equality, choices, text)
+            return _choice_condition(key, equality, choices, text)
     try:
         found = parse_comparison(text, "where", _RELATIONS, _EXAMPLES, among.all)
     except ConfigError as error:
         raise AxMoError(str(error)) from None
     for name, _ in found.terms:
         among.check_number(name, f"where: '{text}'")
-    return Comparing(found.terms, found.relation, found.bound, among)
+    return NumberCondition(found.terms, found.relation, found.bound, among)
 
 
-def _standing(key: str, equality: re.Match[str], choices: tuple[Choice, ...], text: str) -> Standing:
+def _choice_condition(key: str, equality: re.Match[str], choices: tuple[Choice, ...], text: str) -> ChoiceCondition:
     _, relation, given = equality.groups()
     options = [option for choice in choices for option in choice.options]
     texts = {option.text for option in options if option.text == given}
@@ -135,7 +135,7 @@ def _standing(key: str, equality: re.Match[str], choices: tuple[Choice, ...], te
         raise AxMoError(
             f"where: '{text}': {key} has no value '{given}'.{closest(_plain(given), shown)} It has: {', '.join(shown)}."
         )
-    return Standing(key, frozenset(texts), relation == "!=", choices)
+    return ChoiceCondition(key, frozenset(texts), relation == "!=", choices)
 
 
 def _shown(option: Option) -> str:

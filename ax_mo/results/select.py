@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from ax_mo.core.objectives import Goals
-from ax_mo.core.pareto import feasible_trials, pareto_front, undominated
+from ax_mo.core.pareto import feasible_trials, gains, pareto_front, undominated
 from ax_mo.core.trial import Trial
 from ax_mo.results.query import Condition, Names
 
@@ -72,28 +72,16 @@ def knee(trials: Sequence[Trial], goals: Goals, conditions: Sequence[Condition] 
     al. 2004). Where no point lies beyond that plane, the front has no knee, and the point is taken whose worst scaled
     objective is best. The earliest of equal ones; None without candidates.
     """
+    import numpy as np
+
     front = pareto_front(preferred(trials, goals, conditions), goals)
     if not front:
         return None
-    scaled = {trial.number: _scaled(trial, front, goals) for trial in front}
-    farthest = max(front, key=lambda trial: sum(scaled[trial.number]))
-    varying = sum(bool(_span(front, o.name)) for o in goals.objectives)
-    if sum(scaled[farthest.number]) > 1.0 + len(goals.objectives) - max(1, varying) + 1e-9:
-        return farthest
-    return max(front, key=lambda trial: min(scaled[trial.number]))
-
-
-def _span(front: Sequence[Trial], name: str) -> float:
-    values = [trial.metrics[name] for trial in front]
-    return max(values) - min(values)
-
-
-def _scaled(trial: Trial, front: Sequence[Trial], goals: Goals) -> list[float]:
-    """Each objective between 0 (worst on the front) and 1 (best); 1 where all are equal."""
-    scaled: list[float] = []
-    for o in goals.objectives:
-        values = [other.metrics[o.name] for other in front]
-        span = max(values) - min(values)
-        distance = trial.metrics[o.name] - min(values) if o.maximize else max(values) - trial.metrics[o.name]
-        scaled.append(distance / span if span else 1.0)
-    return scaled
+    values = gains(front, goals)
+    span = np.ptp(values, axis=0)
+    varies = span > 0
+    scaled = np.where(varies, (values - values.min(axis=0)) / np.where(varies, span, 1.0), 1.0)
+    farthest = int(scaled.sum(axis=1).argmax())
+    if scaled[farthest].sum() > 1.0 + len(span) - max(1, varies.sum()) + 1e-9:
+        return front[farthest]
+    return front[int(scaled.min(axis=1).argmax())]

@@ -1,7 +1,10 @@
-"""Where the trials of a study stand, in words."""
+"""Where the trials of a study stand: how many in which state, and how many meet each constraint and threshold."""
 
 from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
+from ax_mo.core.objectives import Goals
 from ax_mo.core.trial import Status, Trial
 from ax_mo.storage.snapshot import StudySnapshot
 
@@ -32,3 +35,53 @@ def standings(record: StudySnapshot) -> str:
         word = standing(trial, record.is_running)
         counts["pending" if trial.is_pending and word != UNFINISHED else word] += 1
     return ", ".join(f"{count} {word}" for word, count in counts.items())
+
+
+@dataclass(frozen=True)
+class Limit:
+    """A constraint or threshold, and how many of the trials with a result meet it."""
+
+    text: str
+    kind: str
+    met: int
+    of: int
+
+
+def limits(trials: Sequence[Trial], goals: Goals) -> list[Limit]:
+    """Each limit of the study, and where there are several, all of them together."""
+    known = _known(trials, goals)
+    found = [
+        Limit(constraint.text, "constraint", sum(constraint.holds(metrics) for metrics in known), len(known))
+        for constraint in goals.constraints
+    ]
+    for o in goals.objectives:
+        if o.threshold is not None:
+            met = sum(not o.misses(metrics[o.name]) for metrics in known)
+            found.append(Limit(o.limit, "threshold", met, len(known)))
+    if len(found) > 1:
+        met = sum(goals.feasible(metrics) and goals.meets_thresholds(metrics) for metrics in known)
+        found.append(Limit("all of them", "", met, len(known)))
+    return found
+
+
+def counted(trials: Sequence[Trial]) -> str:
+    """What trials with a result are, in words."""
+    return "completed and imported" if any(trial.status is Status.IMPORTED for trial in trials) else "completed"
+
+
+def none_feasible(trials: Sequence[Trial], goals: Goals) -> str | None:
+    """What to say where no trial with a result meets all constraints; None where one does, or none has a result."""
+    constraints = [limit for limit in limits(trials, goals) if limit.kind == "constraint"]
+    known = _known(trials, goals)
+    if not constraints or not known or any(map(goals.feasible, known)):
+        return None
+    of = f"none of the {len(known)} {counted(trials)} trials" if len(known) > 1 else "the only trial with a result"
+    meets = "meets" if len(known) > 1 else "does not meet"
+    if len(constraints) == 1:
+        return f"{of} {meets} the constraint '{constraints[0].text}'"
+    listed = ", ".join(f"'{limit.text}' is met by {limit.met}" for limit in constraints)
+    return f"{of} {meets} all constraints: {listed}"
+
+
+def _known(trials: Sequence[Trial], goals: Goals) -> list[Mapping[str, float]]:
+    return [t.metrics for t in trials if t.status.has_metrics and all(name in t.metrics for name in goals.required)]

@@ -55,33 +55,37 @@ def frame(trials: Sequence[Trial], record: StudySnapshot) -> Any:
     """
     import pandas as pd
 
-    front = front_numbers(record)
-    metrics = metric_names(record.goals, record.trials)
-    columns: dict[str, Any] = {
-        "status": [trial.status.value for trial in trials],
-        "pareto": [trial.number in front for trial in trials],
-    }
-    for key in record.space.keys:
-        values = [trial.point.get(key) for trial in trials]
-        # A value that is null is not the same as none.
-        plain = None in _options(record, key)
-        columns[f"params.{key}"] = pd.Series(values, dtype="object") if plain else _column(values, pd)
-    for name in metrics:
-        columns[f"metrics.{name}"] = pd.Series([trial.metrics.get(name) for trial in trials], dtype="float64")
-    errors = [standard_errors(trial, metrics) for trial in trials]
-    for name in metrics:
-        if any(name in of_trial for of_trial in errors):
-            columns[f"sem.{name}"] = pd.Series([of_trial.get(name) for of_trial in errors], dtype="float64")
-    columns["reason"] = pd.Series([trial.reason for trial in trials], dtype="object")
-    columns["generator"] = [trial.generator for trial in trials]
-    columns["attempt"] = [trial.attempt for trial in trials]
-    for name in TIMES:
-        moments = [getattr(trial, name) for trial in trials]
-        columns[name] = pd.to_datetime(pd.Series(moments, dtype="object"), utc=True, format="ISO8601")
-    columns["directory"] = [str(record.directory / trial.directory) for trial in trials]
+    def series(name: str, values: list[Any]) -> Any:
+        kind, _, key = name.partition(".")
+        if kind == "params" and None not in _options(
+            record, key
+        ):  # where a value is null, that is not the same as none
+            return _column(values, pd)
+        if kind in TIMES:
+            return pd.to_datetime(pd.Series(values, dtype="object"), utc=True, format="ISO8601")
+        dtypes = {"params": "object", "reason": "object", "metrics": "float64", "sem": "float64"}
+        return pd.Series(values, dtype=dtypes[kind]) if kind in dtypes else values
+
+    columns = {name: series(name, values) for name, values in _columns(trials, record).items()}
     made = pd.DataFrame(columns)
     made.index = pd.Index([trial.number for trial in trials], name="trial", dtype="int64")
     return made
+
+
+def _columns(trials: Sequence[Trial], record: StudySnapshot) -> dict[str, list[Any]]:
+    """The values of each column, a value for each trial."""
+    front, metrics = front_numbers(record), metric_names(record.goals, record.trials)
+    errors = [standard_errors(trial, metrics) for trial in trials]
+    with_error = [name for name in metrics if any(name in of_trial for of_trial in errors)]
+    return {
+        "status": [trial.status.value for trial in trials],
+        "pareto": [trial.number in front for trial in trials],
+        **{f"params.{key}": [trial.point.get(key) for trial in trials] for key in record.space.keys},
+        **{f"metrics.{name}": [trial.metrics.get(name) for trial in trials] for name in metrics},
+        **{f"sem.{name}": [of_trial.get(name) for of_trial in errors] for name in with_error},
+        **{name: [getattr(trial, name) for trial in trials] for name in ("reason", "generator", "attempt", *TIMES)},
+        "directory": [str(record.directory / trial.directory) for trial in trials],
+    }
 
 
 def flat(trials: Sequence[Trial], record: StudySnapshot) -> Any:
@@ -101,19 +105,14 @@ def flat(trials: Sequence[Trial], record: StudySnapshot) -> Any:
 
 def csv_text(trials: Sequence[Trial], record: StudySnapshot) -> str:
     """What ``frame`` has, as CSV: times in ISO 8601, whole numbers without a point, nothing where there is no value."""
-    front, metrics = front_numbers(record), metric_names(record.goals, record.trials)
-    errors = {trial.number: standard_errors(trial, metrics) for trial in trials}
-    with_error = [name for name in metrics if any(name in of_trial for of_trial in errors.values())]
-    columns: dict[str, list[Any]] = {
-        "trial": [trial.number for trial in trials],
-        "status": [trial.status.value for trial in trials],
-        "pareto": [json_text(trial.number in front) for trial in trials],
-        **{f"params.{key}": _csv_values(trials, record, key) for key in record.space.keys},
-        **{f"metrics.{name}": [_number(trial.metrics.get(name)) for trial in trials] for name in metrics},
-        **{f"sem.{name}": [_number(errors[trial.number].get(name)) for trial in trials] for name in with_error},
-        **{name: [getattr(trial, name) for trial in trials] for name in ("reason", "generator", "attempt", *TIMES)},
-        "directory": [str(record.directory / trial.directory) for trial in trials],
-    }
+    columns: dict[str, Sequence[Any]] = {"trial": [trial.number for trial in trials]}
+    for name, values in _columns(trials, record).items():
+        kind, _, key = name.partition(".")
+        if kind == "params":
+            columns[name] = _csv_values(trials, record, key)
+        else:
+            write = {"pareto": json_text, "metrics": _number, "sem": _number}.get(kind)
+            columns[name] = values if write is None else [write(value) for value in values]
     return as_csv(list(columns), zip(*columns.values(), strict=True))
 
 

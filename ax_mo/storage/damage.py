@@ -4,7 +4,6 @@ import json
 import sqlite3
 import zlib
 from collections.abc import Mapping
-from functools import cache
 from typing import Any
 
 import sqlalchemy as sa
@@ -53,42 +52,28 @@ def check_file(connection: Connection) -> None:
             raise Damaged(" ".join(str(found).split()))
 
 
-def checksum(values: Mapping[str, Any]) -> str:
-    """Of all values of a row but those that come from elsewhere; it begins with the row's schema, where it has one."""
-    covered = [values[name] for name in sorted(values) if name not in _NOT_COVERED]
-    return f"{values.get('schema', '')}-{zlib.crc32(json.dumps(covered).encode()):08x}"
-
-
-def sealed(values: Mapping[str, Any]) -> dict[str, Any]:
+def with_checksum(row: Mapping[str, Any]) -> dict[str, Any]:
     """A whole row with its checksum."""
-    return {**values, CHECKSUM: checksum(values)}
+    return {**row, CHECKSUM: _checksum(row)}
 
 
-def sealed_by(values: Mapping[str, Any], schema: int) -> bool:
+def check_row(row: Mapping[str, Any], what: str) -> None:
+    """Raises Damaged for a row whose checksum is another; ``what`` names it."""
+    written = row.get(CHECKSUM)
+    try:
+        if written is None or written == _checksum(row):
+            return
+    except (TypeError, ValueError):  # bytes, for one
+        pass
+    raise Damaged(f"{what} is not what was written")
+
+
+def is_of_schema(row: Mapping[str, Any], schema: int) -> bool:
     """Whether a row is one of that schema, as far as its checksum says; other versions may have other columns."""
-    return (known := values.get(CHECKSUM)) is None or str(known).startswith(f"{schema}-")
+    return (written := row.get(CHECKSUM)) is None or str(written).startswith(f"{schema}-")
 
 
-def check_row(values: Mapping[str, Any], table: sa.Table, what: str) -> None:
-    """Raises Damaged for a row that is not as it was written, or that no table of this kind can hold."""
-    for name, kinds in _kinds(table):
-        if not isinstance(values.get(name), kinds):
-            raise Damaged(f"{what} has {repr(values.get(name))[:60]} as its {name}")
-    known = values.get(CHECKSUM)
-    if known is not None and known != checksum(values):
-        raise Damaged(f"{what} is not what was written")
-
-
-@cache
-def _kinds(table: sa.Table) -> list[tuple[str, tuple[type, ...]]]:
-    """What the values of each column are in Python."""
-    return [
-        (
-            column.name,
-            (
-                *((int, float) if isinstance(column.type, sa.Float) else (column.type.python_type,)),
-                *((type(None),) if column.nullable else ()),
-            ),
-        )
-        for column in table.columns
-    ]
+def _checksum(row: Mapping[str, Any]) -> str:
+    """Of all values of a row but those that come from elsewhere; it begins with the row's schema, where it has one."""
+    covered = [row[name] for name in sorted(row) if name not in _NOT_COVERED]
+    return f"{row.get('schema', '')}-{zlib.crc32(json.dumps(covered).encode()):08x}"

@@ -13,7 +13,7 @@ from sqlalchemy.engine import Connection
 
 from ax_mo.core.trial import Status, TrialRun
 from ax_mo.errors import ConfigError
-from ax_mo.storage.damage import CHECKSUM, Damaged, check_row, sealed, sealed_by
+from ax_mo.storage.damage import CHECKSUM, Damaged, check_row, is_of_schema, with_checksum
 from ax_mo.storage.definition import Definition, StoredStudy
 
 Row = Mapping[Any, Any]
@@ -75,36 +75,24 @@ _AS_IT_IS = (
 )  # fmt: skip
 
 
-def create_tables(connection: Connection) -> None:
-    """Make the tables, and in those of earlier versions the column that they had not."""
+def create_tables(connection: Connection, known: bool = False) -> None:
+    """Make the tables, and in those of earlier versions the column that they had not.
+
+    Raises Damaged where one of the two is gone, or both although the study is ``known`` to have been there.
+    """
+    there = sa.inspect(connection).get_table_names()
+    missing = [table.name for table in (STUDIES, TRIALS) if table.name not in there]
+    if len(missing) == 1 or (known and missing):
+        raise Damaged(f"it has no table {missing[0]}")
     TABLES.create_all(connection)
     for table in (STUDIES, TRIALS):
-        if not _has_checksums(connection, table):
+        if all(column["name"] != CHECKSUM for column in sa.inspect(connection).get_columns(table.name)):
             connection.execute(sa.text(f"ALTER TABLE {table.name} ADD COLUMN {CHECKSUM} VARCHAR(16)"))
 
 
-def check_tables(connection: Connection, name: str, known: bool) -> None:
-    """Raises Damaged where there is, or is ``known`` to have been, a study of that name, and a table is gone."""
-    there = sa.inspect(connection).get_table_names()
-    missing = [table.name for table in (STUDIES, TRIALS) if table.name not in there]
-    if STUDIES.name in there:
-        this = sa.select(STUDIES.c.id).where(STUDIES.c.name == name)
-        known = known or connection.execute(this).first() is not None
-    if known and missing:
-        raise Damaged(f"it has no table {missing[0]}")
-
-
-def all_columns(connection: Connection, table: sa.Table) -> "sa.Select[Any]":
-    """A query for all that a table has, which may be one of an earlier version."""
-    has_all = _has_checksums(connection, table)
-    return sa.select(*(column for column in table.columns if has_all or column.name != CHECKSUM))
-
-
-def _has_checksums(connection: Connection, table: sa.Table) -> bool:
-    try:
-        return any(column["name"] == CHECKSUM for column in sa.inspect(connection).get_columns(table.name))
-    except sa.exc.NoSuchTableError:
-        return True  # whoever reads it is told by the database
+def all_columns(table: sa.Table) -> "sa.Select[Any]":
+    """A query for whatever columns a table has, which may be one of an earlier version."""
+    return sa.select(sa.literal_column("*")).select_from(table)
 
 
 def stored_study(connection: Connection, row: Row) -> StoredStudy:
@@ -113,7 +101,7 @@ def stored_study(connection: Connection, row: Row) -> StoredStudy:
     Raises Damaged when a row is not as it was written, ConfigError for a study of another version.
     """
     is_file = connection.dialect.name == "sqlite"
-    query = all_columns(connection, TRIALS).where(TRIALS.c.study_id == row["id"])
+    query = all_columns(TRIALS).where(TRIALS.c.study_id == row["id"])
     rows = connection.execute(query.order_by(TRIALS.c.number, TRIALS.c.repeat)).mappings()
     return study_from_rows(row, [dict(run) for run in rows], is_file)
 
@@ -121,8 +109,8 @@ def stored_study(connection: Connection, row: Row) -> StoredStudy:
 def study_from_rows(row: Row, runs: Sequence[Row], is_file: bool = True) -> StoredStudy:
     """The study that its row and those of its runs are.
 
-    Files get damaged, servers look after theirs: ``is_file`` checks each row's checksum and types. Raises Damaged when
-    a row is not as it was written, ConfigError for a study of another version.
+    Files get damaged, servers look after theirs: ``is_file`` checks each row's checksum. Raises Damaged when a row is
+    not as it was written, ConfigError for a study of another version.
     """
     check_study(row, is_file)
     try:
@@ -137,25 +125,27 @@ def study_from_rows(row: Row, runs: Sequence[Row], is_file: bool = True) -> Stor
             created=str(row["created"]),
             about=str(row["about"]),
         )
+    except KeyError as error:
+        raise Damaged(f"it has no {error}") from None
     except (ValueError, TypeError, RecursionError) as error:
         raise Damaged(str(error)) from None
 
 
 def check_study(row: Row, is_file: bool) -> None:
     """Raises Damaged for a row that is not as it was written, ConfigError for one of another version."""
-    if row["schema"] != SCHEMA and sealed_by(row, row["schema"]):
+    if row["schema"] != SCHEMA and is_of_schema(row, row["schema"]):
         raise ConfigError(
             f"The study '{row['name']}' was written by another version of ax_mo "
             f"(schema {row['schema']}; this one reads {SCHEMA})."
         )
     if is_file:
-        check_row(row, STUDIES, f"the row of the study '{row['name']}'")
+        check_row(row, f"the row of the study '{row['name']}'")
 
 
 def study_row(study: StoredStudy) -> dict[str, Any]:
     """The study's own row, without its runs."""
     definition = study.definition
-    return sealed({
+    return with_checksum({
         "name": study.name,
         "schema": SCHEMA,
         "sweep_dir": study.sweep_dir,
@@ -171,7 +161,7 @@ def study_row(study: StoredStudy) -> dict[str, Any]:
 def run_as_row(run: TrialRun, study_id: int) -> dict[str, Any]:
     """A run's row, with its checksum."""
     seconds = run.suggestion_seconds
-    return sealed({
+    return with_checksum({
         **{name: getattr(run, name) for name in _AS_IT_IS},
         "study_id": study_id,
         "repeat": NO_REPEAT if run.repeat is None else run.repeat,
@@ -186,10 +176,10 @@ def run_as_row(run: TrialRun, study_id: int) -> dict[str, Any]:
 
 
 def run_from_row(row: Row, is_file: bool) -> TrialRun:
-    """The run that a row is; with ``is_file``, its checksum and types are checked. Raises Damaged."""
-    if is_file:
-        check_row(row, TRIALS, f"the row of trial {row['number']}")
+    """The run that a row is; with ``is_file``, its checksum is checked. Raises Damaged."""
     try:
+        if is_file:
+            check_row(row, f"the row of trial {row['number']}")
         return TrialRun(
             **{name: row[name] for name in _AS_IT_IS},
             repeat=None if row["repeat"] == NO_REPEAT else row["repeat"],
@@ -201,6 +191,8 @@ def run_from_row(row: Row, is_file: bool) -> TrialRun:
             metrics=json.loads(row["metrics"]),
             error_fingerprint=row["signature"],
         )
+    except KeyError as error:
+        raise Damaged(f"it has no {error}") from None
     except (ValueError, TypeError, RecursionError) as error:
         raise Damaged(str(error)) from None
 

@@ -19,8 +19,8 @@ from ax_mo.errors import AxMoError
 from ax_mo.hydra_project.command import Program, override_value
 from ax_mo.search_space.space import SearchSpace, space_as_json, space_from_json
 from ax_mo.storage.definition import StoredStudy
+from ax_mo.storage.directory_lock import is_held
 from ax_mo.storage.location import locate
-from ax_mo.storage.lock import is_held
 from ax_mo.trial.curve import CurvePoint, read_curve
 
 # Stands for {name} where a command is taken apart into words, which the shell's quotes would change.

@@ -15,30 +15,29 @@ from sqlalchemy.engine import Connection, Engine
 from ax_mo.core.trial import TrialRun
 from ax_mo.core.urls import redacted, sqlite_path
 from ax_mo.errors import AxMoError, ConfigError
-from ax_mo.storage.claim import Access
-from ax_mo.storage.damage import FAULTS, Damaged, check_file, sealed
+from ax_mo.storage.damage import FAULTS, Damaged, check_file, with_checksum
 from ax_mo.storage.database import DatabaseAway, cannot_use, open_engine
 from ax_mo.storage.definition import Definition, StoredStudy
-from ax_mo.storage.patience import Patience
 from ax_mo.storage.rows import (
     NO_REPEAT,
     STUDIES,
     TRIALS,
     all_columns,
     check_study,
-    check_tables,
     create_tables,
     run_as_row,
     run_from_row,
     stored_study,
     study_row,
 )
+from ax_mo.storage.transactions import Transactions
+from ax_mo.storage.waiting import DatabaseWait
 from ax_mo.trial.result import now
 
 T = TypeVar("T")
 
 # How long a command that only reads waits for a database in use, in seconds.
-_READERS_PATIENCE = 15.0
+_READERS_SECONDS = 15.0
 
 # Any number that is the same for all: the lock of those who create tables on a server.
 _CREATING = 0x6178
@@ -47,17 +46,17 @@ _CREATING = 0x6178
 class Store:
     """One study's rows.
 
-    A database that is away is waited for, by ``patience``. Raises StudyStopped, which leaves the jobs, when it cannot
-    be used. Whatever is written may be written twice, since an answer can be lost.
+    A database that is away is waited for, by ``wait``. Raises StudyStopped, which leaves the jobs, when it cannot be
+    used. Whatever is written may be written twice, since an answer can be lost.
     """
 
-    def __init__(self, access: Access, row: Any, patience: Patience, guard: Callable[[], None]) -> None:
-        self._access = access
-        self._study_id = int(row.id)
+    def __init__(self, transactions: Transactions, wait: DatabaseWait, guard: Callable[[], None]) -> None:
+        self._transactions = transactions
         self._guard = guard
-        self.patience = patience
-        self.seed = int(row.seed)
-        self.fixed = tuple(json.loads(row.fixed))
+        self.wait = wait
+        self._study_id = 0
+        self.seed = 0
+        self.fixed: tuple[str, ...] = ()
 
     @classmethod
     def open(
@@ -68,7 +67,7 @@ class Store:
         definition: Definition,
         seed: int,
         known: bool = False,
-        patience: Patience | None = None,
+        wait: DatabaseWait | None = None,
         guard: Callable[[], None] = lambda: None,
     ) -> "Store":
         """Find the study or create it. Raises ConfigError when it is another study than the one described.
@@ -77,21 +76,21 @@ class Store:
         before all writes, and raises where this process must not make them. Raises StudyLost for a damaged database,
         and for one without the study that is ``known`` to have been there.
         """
-        patience = patience or Patience()
-        access = Access(open_engine(url), name)
+        transactions = Transactions(open_engine(url), name)
+        store = cls(transactions, wait or DatabaseWait(), guard)
         new = StoredStudy(name, str(sweep_dir or ""), definition, (), seed, now(), definition.about)
         try:
-            row = _persistently(
-                access, patience, lambda c: _found_or_made(c, new, access.owner, known), guard, only_busy=True
-            )
+            row = store._do(lambda c: _find_or_create(c, new, transactions.owner, known), only_busy=True)
         except BaseException:
-            access.close()
+            store.close()
             raise
-        access.is_claimed = True
-        return cls(access, row, patience, guard)
+        transactions.is_claimed = True
+        store._study_id, store.seed, store.fixed = int(row.id), int(row.seed), tuple(json.loads(row.fixed))
+        return store
 
     def close(self) -> None:
-        self._access.close()
+        """Close the connection; the next use makes a new one."""
+        self._transactions.close()
 
     def check(self) -> None:
         """Raises StudyStopped when another sweeper has taken the study's place."""
@@ -144,44 +143,33 @@ class Store:
 
         self._do(update)
 
-    def _do(self, work: Callable[[Connection], T]) -> T:
-        return _persistently(self._access, self.patience, work, self._guard)
+    def _do(self, work: Callable[[Connection], T], only_busy: bool = False) -> T:
+        """What ``work`` returns, in a transaction of its own, as often as it takes."""
+
+        def attempt() -> T:
+            self._guard()
+            try:
+                with self._transactions.begin() as connection:
+                    return work(connection)
+            except FAULTS as error:
+                fault = cannot_use(str(self._transactions.engine.url), error)
+                if isinstance(fault, DatabaseAway):
+                    self.close()
+                raise fault from None
+
+        return self.wait.until_done(attempt, only_busy)
 
 
-def _persistently(
-    access: Access,
-    patience: Patience,
-    work: Callable[[Connection], T],
-    guard: Callable[[], None],
-    only_busy: bool = False,
-) -> T:
-    """What ``work`` returns, in a transaction of its own, as often as it takes."""
-
-    def attempt() -> T:
-        guard()
-        try:
-            with access.begin() as connection:
-                return work(connection)
-        except FAULTS as error:
-            fault = cannot_use(str(access.engine.url), error)
-            if isinstance(fault, DatabaseAway):
-                access.drop()
-            raise fault from None
-
-    return patience.until_done(attempt, only_busy)
-
-
-def _found_or_made(connection: Connection, new: StoredStudy, owner: str, known: bool) -> Any:
+def _find_or_create(connection: Connection, new: StoredStudy, owner: str, known: bool) -> Any:
     """The row of the study, which is this sweeper's now. Raises ConfigError, and changes nothing, for another study."""
     if connection.dialect.name == "sqlite":
         connection.exec_driver_sql("BEGIN IMMEDIATE")  # by itself, Python begins none for tables
     elif connection.dialect.name == "postgresql":  # two that create tables at the same moment are an error there
         connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_CREATING)))
     check_file(connection)
-    check_tables(connection, new.name, known)
-    create_tables(connection)
+    create_tables(connection, known)
     this = STUDIES.c.name == new.name
-    if _found(connection, new.name, Path(new.sweep_dir) if new.sweep_dir else None, new.definition) is None:
+    if _find(connection, new.name, Path(new.sweep_dir) if new.sweep_dir else None, new.definition) is None:
         if known:
             raise Damaged(f"the study '{new.name}' is gone")
         connection.execute(STUDIES.insert().values(**study_row(new)))
@@ -189,10 +177,10 @@ def _found_or_made(connection: Connection, new: StoredStudy, owner: str, known: 
     return connection.execute(sa.select(STUDIES).where(this)).one()
 
 
-def _found(connection: Connection, name: str, sweep_dir: Path | None, definition: Definition) -> StoredStudy | None:
+def _find(connection: Connection, name: str, sweep_dir: Path | None, definition: Definition) -> StoredStudy | None:
     """The study, if the database holds it. Raises ConfigError when it is, or the directory's is, another one."""
     names = sa.select(STUDIES.c.name)
-    row = connection.execute(all_columns(connection, STUDIES).where(STUDIES.c.name == name)).mappings().one_or_none()
+    row = connection.execute(all_columns(STUDIES).where(STUDIES.c.name == name)).mappings().one_or_none()
     if row is None:
         other = None if sweep_dir is not None else connection.execute(names).scalar()
         if other is not None:
@@ -212,12 +200,12 @@ def _found(connection: Connection, name: str, sweep_dir: Path | None, definition
     return study
 
 
-def check_welcome(url: str, name: str, sweep_dir: Path | None, definition: Definition, to_run: bool) -> None:
+def check_can_open(url: str, name: str, sweep_dir: Path | None, definition: Definition, to_run: bool) -> None:
     """Raises ConfigError as ``Store.open`` would, before anything is made or changed.
 
     ``to_run``: also AxMoError where a sweeper of another machine runs the study at this moment.
     """
-    access = Access(open_engine(url), name)
+    transactions = Transactions(open_engine(url), name)
     path = sqlite_path(url)
     if path is not None and not path.exists():
         if sweep_dir is not None and not path.parent.is_dir():
@@ -226,15 +214,15 @@ def check_welcome(url: str, name: str, sweep_dir: Path | None, definition: Defin
 
     def look(connection: Connection) -> None:
         if sa.inspect(connection).has_table(STUDIES.name):
-            _found(connection, name, sweep_dir, definition)
+            _find(connection, name, sweep_dir, definition)
         if to_run:
-            access.check_free(connection)
+            transactions.check_free(connection)
 
-    _read(access.engine, look)
+    _read(transactions.engine, look)
 
 
 def _read(engine: Engine, work: Callable[[Connection], T]) -> T:
-    """What ``work`` returns, for those who only read: they have little patience."""
+    """What ``work`` returns, for those who only read: they wait for a moment only."""
 
     def attempt() -> T:
         try:
@@ -244,7 +232,7 @@ def _read(engine: Engine, work: Callable[[Connection], T]) -> T:
             raise cannot_use(str(engine.url), error) from None
 
     try:
-        return Patience(_READERS_PATIENCE).until_done(attempt, only_busy=True)
+        return DatabaseWait(_READERS_SECONDS).until_done(attempt, only_busy=True)
     finally:
         engine.dispose()
 
@@ -264,7 +252,7 @@ def read_studies(url: str, name: str | None = None, may_be_new: bool = False) ->
         if (may_be_new or engine.dialect.name != "sqlite") and not sa.inspect(connection).has_table(STUDIES.name):
             return []
         check_file(connection)
-        query = all_columns(connection, STUDIES)
+        query = all_columns(STUDIES)
         query = query if name is None else query.where(STUDIES.c.name == name)
         return [stored_study(connection, row) for row in connection.execute(query).mappings().all()]
 
@@ -294,4 +282,4 @@ def write_study(url: str, study: StoredStudy) -> None:
 def _change_study(connection: Connection, this: "sa.ColumnElement[bool]", **values: Any) -> None:
     row = connection.execute(sa.select(STUDIES).where(this)).mappings().one()
     check_study(dict(row), connection.dialect.name == "sqlite")
-    connection.execute(STUDIES.update().where(this).values(sealed({**row, **values})))
+    connection.execute(STUDIES.update().where(this).values(with_checksum({**row, **values})))

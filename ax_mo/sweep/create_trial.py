@@ -18,7 +18,7 @@ from ax_mo.results.commands import command_of
 from ax_mo.runner.job import JobSpec, job_name
 from ax_mo.search_space.config_metrics import config_metrics
 from ax_mo.search_space.space import SearchSpace
-from ax_mo.storage.home import Home
+from ax_mo.storage.sweep_directory import SweepDirectory
 from ax_mo.sweep.spec import StudySpec
 from ax_mo.trial.files import PID, SPEC, remove
 from ax_mo.trial.numbers import as_json
@@ -61,7 +61,9 @@ class ComposedTrial:
 class TrialCreator:
     """``environment`` gives what a run's own loggers find among their environment variables."""
 
-    def __init__(self, spec: StudySpec, home: Home, environment: Callable[[TrialRun], Mapping[str, str]]) -> None:
+    def __init__(
+        self, spec: StudySpec, home: SweepDirectory, environment: Callable[[TrialRun], Mapping[str, str]]
+    ) -> None:
         self._spec = spec
         self._home = home
         self._environment = environment

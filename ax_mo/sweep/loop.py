@@ -110,7 +110,7 @@ class Loop:
 
 def optimize(loop: Loop) -> Ending:
     """Run the loop with its signals caught, and let go of the jobs whatever happens."""
-    loop.study.store.patience.while_waiting = lambda: loop.interrupts.check_while_waiting(loop.notice)
+    loop.study.store.wait.while_waiting = lambda: loop.interrupts.check_while_waiting(loop.notice)
     with loop.interrupts.caught():
         try:
             return loop.run()

@@ -3,12 +3,12 @@
 import shlex
 from collections.abc import Iterable, Sequence
 
-from ax_mo.core.limits import none_feasible
 from ax_mo.core.pareto import by_first_objective, pareto_front
 from ax_mo.core.trial import Trial
 from ax_mo.core.urls import redacted
 from ax_mo.results.files import PARETO, RESULTS, TRIALS
 from ax_mo.results.promote import Recipes
+from ax_mo.results.standing import none_feasible
 from ax_mo.storage.definition import differences
 from ax_mo.sweep.spec import StudySpec
 from ax_mo.sweep.study import Ending, Study

@@ -16,13 +16,13 @@ from ax_mo.runner.job import JobState, Phase
 from ax_mo.runner.runner import Runner
 from ax_mo.runner.settings import LOCAL
 from ax_mo.storage.dump import DUMP
-from ax_mo.storage.home import HOME
+from ax_mo.storage.sweep_directory import IDENTITY
 from ax_mo.sweep.settle import Resumption, settle_orphan
 from ax_mo.sweep.study import Study
 from ax_mo.trackers import FOLDER
 from ax_mo.trial.files import OF_A_TRIAL, remove_unfinished
 
-_OF_A_SWEEP = (MULTIRUN, TRIALS, RESULTS, DUMP, REPORT, HOME, HOME.lstrip("."))
+_OF_A_SWEEP = (MULTIRUN, TRIALS, RESULTS, DUMP, REPORT, IDENTITY, IDENTITY.lstrip("."))
 _OF_PARETO = re.compile(r"(trial|imported)_\d+\.yaml")
 
 

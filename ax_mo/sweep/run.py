@@ -19,7 +19,7 @@ from ax_mo.results.files import TRIALS
 from ax_mo.runner.in_place import is_trial, refuse_inside_a_job, run_in_place
 from ax_mo.runner.scheduler import Scheduler, open_scheduler
 from ax_mo.runner.settings import LauncherSettings, launcher_settings
-from ax_mo.storage.lock import sole_sweeper
+from ax_mo.storage.directory_lock import sole_sweeper
 from ax_mo.sweep.create_trial import cannot_write
 from ax_mo.sweep.dry_run import preview
 from ax_mo.sweep.session import Session

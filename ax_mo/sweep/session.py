@@ -31,11 +31,11 @@ from ax_mo.runner.runner import Runner
 from ax_mo.runner.scheduler import Scheduler
 from ax_mo.runner.scheduler_runner import SchedulerRunner
 from ax_mo.storage.definition import StoredStudy
+from ax_mo.storage.directory_lock import DirectoryLock
 from ax_mo.storage.dump import rebuild_hint, write_dump
-from ax_mo.storage.home import enter_home
-from ax_mo.storage.lock import SweepLock
-from ax_mo.storage.patience import Patience
 from ax_mo.storage.store import Store
+from ax_mo.storage.sweep_directory import enter_directory
+from ax_mo.storage.waiting import DatabaseWait
 from ax_mo.sweep.callbacks import (
     Callback,
     Callbacks,
@@ -83,14 +83,14 @@ class Session:
         self._progress = ProgressTracker()
         self._trackers: Trackers | None = None
         self._ending: Ending | None = None
-        self._patience = Patience(spec.settings.storage_timeout, screen.notice)
+        self._database_wait = DatabaseWait(spec.settings.storage_timeout, screen.notice)
         self._stored: StoredStudy | None = None
         self._is_ours = False  # until the study has been opened, nothing of it may change
         url, name = spec.database
         source = str(spec.sweep_dir) if spec.settings.storage is None else f"{url}/{name}"
         self.report = report_writer(spec.settings.report, source, spec.sweep_dir)
 
-    def run(self, lock: SweepLock) -> list[JobReturn]:
+    def run(self, lock: DirectoryLock) -> list[JobReturn]:
         """Run the study to its end. Raises StudyStopped and ConfigError; exits 130 when it was cancelled."""
         with self._open_store(lock) as store:
             self._is_ours = True
@@ -160,7 +160,7 @@ class Session:
 
     def _study(self, store: Store) -> Study:
         save_sweep(self._spec.config, self._sweep_dir)
-        home = enter_home(self._sweep_dir)
+        home = enter_directory(self._sweep_dir)
         store.add(new_imports(self._spec.plan.imports, store.runs(), self._spec.plan.space))
         described = self._dump(store)
         job_name = job_name_of(self._spec.config)
@@ -248,7 +248,7 @@ class Session:
         write_dump(self._sweep_dir, stored, storage and with_absolute_path(storage))
 
     @contextmanager
-    def _open_store(self, lock: SweepLock) -> Iterator[Store]:
+    def _open_store(self, lock: DirectoryLock) -> Iterator[Store]:
         settings = self._settings
         seed = settings.seed if settings.seed is not None else secrets.randbelow(2**31)
         definition = replace(self._spec.definition, about=json.dumps(self._spec.about()))
@@ -256,7 +256,7 @@ class Session:
         sweep_dir = None if settings.storage is None else self._sweep_dir
 
         def open_store(known: bool) -> Store:
-            return Store.open(*self._spec.database, sweep_dir, definition, seed, known, self._patience, lock.check)
+            return Store.open(*self._spec.database, sweep_dir, definition, seed, known, self._database_wait, lock.check)
 
         try:
             if sweep_dir is None:
@@ -283,7 +283,7 @@ class Session:
 
     def write_report(self) -> None:
         """The last page of a study that has ended, and where it is; none while its database is away."""
-        if self._is_ours and self.report is not None and not self._patience.waits:
+        if self._is_ours and self.report is not None and not self._database_wait.is_away:
             self._screen.header("ax_mo: writing the report; Ctrl-C does not wait for it")
             self._screen.header(f"ax_mo: {self.report.finish()}")
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from ax_mo.core.trial import MOST_LOST_ATTEMPTS, Outcome, Status, Trial, TrialRun
 from ax_mo.runner.job import Cause, JobState, Phase
 from ax_mo.runner.runner import EndCause, JobChange
-from ax_mo.storage.home import Home
+from ax_mo.storage.sweep_directory import SweepDirectory
 from ax_mo.sweep.study import Study
 from ax_mo.terminal.text import clock
 
@@ -160,9 +160,9 @@ def _watch_again(study: Study, run: TrialRun, state: JobState, notice: Callable[
         notice(f"Trial {run.label} is still running; watching it again.")
 
 
-def _moved(home: Home, former: Path) -> str:
+def _moved(home: SweepDirectory, former: Path) -> str:
     """What to say of running trials whose command lines name a directory that is not there any more."""
-    text = f"{home.directory} was moved from {former}, where the running trials may still write what they save. "
+    text = f"{home.path} was moved from {former}, where the running trials may still write what they save. "
     if home.link_former():
         return f"{text}It is a link to the directory now; remove it when they have ended."
     return f"{text}Look there for it: no link to the directory could be made."

@@ -35,7 +35,7 @@ from ax_mo.search_space.start import config_point, initial_points, own_values
 from ax_mo.storage.definition import Definition, described_goals
 from ax_mo.storage.dump import rebuild_hint
 from ax_mo.storage.snapshot import about, curve_of
-from ax_mo.storage.store import check_welcome
+from ax_mo.storage.store import check_can_open
 from ax_mo.sweep.settings import Settings, ignored_sampler
 from ax_mo.trackers import parse_trackers
 from ax_mo.trial.metric_sources.settings import parse_metric_sources
@@ -117,7 +117,7 @@ class StudySpec:
                     "hydra.sweep.dir."
                 )
         with suppress(StudyLost):  # whoever opens it says so, and what to do
-            check_welcome(*self.database, sweep_dir, self.definition, to_run)
+            check_can_open(*self.database, sweep_dir, self.definition, to_run)
 
     @property
     def definition(self) -> Definition:

@@ -15,8 +15,8 @@ from ax_mo.errors import StudyStopped
 from ax_mo.runner.job import JobState, Phase
 from ax_mo.runner.outcome import destroyed_directory, has_result, outcome_of, with_required
 from ax_mo.runner.runner import EndCause
-from ax_mo.storage.home import Home
 from ax_mo.storage.store import Store
+from ax_mo.storage.sweep_directory import SweepDirectory
 from ax_mo.sweep.create_trial import DoesNotCompose, TrialCreator, cannot_write
 from ax_mo.sweep.spec import StudySpec
 from ax_mo.trial.metric_sources.differences import ReturnedDifference
@@ -77,7 +77,7 @@ class Study:
     same. ``active`` are the runs that have a job now.
     """
 
-    def __init__(self, spec: StudySpec, store: Store, home: Home, creator: TrialCreator) -> None:
+    def __init__(self, spec: StudySpec, store: Store, home: SweepDirectory, creator: TrialCreator) -> None:
         self.spec = spec
         self.store = store
         self.home = home

@@ -12,7 +12,7 @@ import pytest
 from ax_mo.core.trial import Status
 from ax_mo.errors import AxMoError
 from ax_mo.storage.definition import StoredStudy
-from ax_mo.storage.lock import sole_sweeper
+from ax_mo.storage.directory_lock import sole_sweeper
 from ax_mo.storage.snapshot import read_snapshot
 from ax_mo.storage.store import Store, read_studies
 from ax_mo.sweep.rebuild import open_or_rebuild

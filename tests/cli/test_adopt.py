@@ -9,8 +9,8 @@ import pytest
 
 from ax_mo.core.trial import Status
 from ax_mo.runner.elsewhere import declared_lost
-from ax_mo.storage.home import enter_home
-from ax_mo.storage.lock import sole_sweeper
+from ax_mo.storage.directory_lock import sole_sweeper
+from ax_mo.storage.sweep_directory import enter_directory
 from ax_mo.trial.files import HEARTBEAT, LOST, PID, RESULT
 from tests.cli.conftest import Cli, stored
 from tests.support import studies
@@ -130,7 +130,7 @@ def test_nothing_elsewhere_is_said(cli: Cli, directory: Path) -> None:
 
 
 def test_copy_has_no_jobs_of_its_own(cli: Cli, directory: Path, tmp_path: Path) -> None:
-    enter_home(directory)
+    enter_directory(directory)
     copy = shutil.copytree(directory, tmp_path / "copy")
     done = cli("adopt", copy, "--lost")
     assert done.code == 1

@@ -15,7 +15,7 @@ import pytest
 
 from ax_mo.cli.main import main
 from ax_mo.core.trial import Status
-from ax_mo.storage.lock import sole_sweeper
+from ax_mo.storage.directory_lock import sole_sweeper
 from ax_mo.storage.snapshot import StudySnapshot, read_snapshot
 from ax_mo.storage.store import read_studies
 from ax_mo.trial.files import SCHEMA

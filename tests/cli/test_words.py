@@ -11,7 +11,7 @@ import pytest
 
 from ax_mo.core.trial import Status
 from ax_mo.hydra_project.command import Program
-from ax_mo.storage.lock import sole_sweeper
+from ax_mo.storage.directory_lock import sole_sweeper
 from ax_mo.storage.snapshot import StudySnapshot
 from ax_mo.trial.curve import append
 from tests.support import studies

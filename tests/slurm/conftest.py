@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from ax_mo.runner.job import job_name
-from ax_mo.storage.home import HOME
+from ax_mo.storage.sweep_directory import IDENTITY
 from tests.support.sweeps import Sweep
 from tests.support.waiting import wait_until
 
@@ -75,7 +75,7 @@ def output_of(*argv: str) -> str:
 
 def job_of(sweep: Sweep, trial: int) -> str:
     """The id of the trial's job that has not ended."""
-    token = json.loads((sweep.dir / HOME).read_text())["token"]
+    token = json.loads((sweep.dir / IDENTITY).read_text())["token"]
     listed = output_of("squeue", "-h", "-t", "all", "--name", f"{job_name(token, trial)}-0", "-o", "%i|%T").splitlines()
     (found,) = [line.split("|")[0] for line in listed if line.endswith(("|RUNNING", "|PENDING"))]
     return found

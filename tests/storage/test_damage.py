@@ -69,11 +69,10 @@ DAMAGES = {
     "no column": sql("alter table ax_mo_trial drop column position"),
     "no JSON": sql("update ax_mo_trial set params = '{', checksum = null"),
     "no status": sql("update ax_mo_trial set status = 'comqleted', checksum = null"),
-    "text for a number": sql("update ax_mo_trial set attempt = 'one', checksum = null"),
     "another number": sql("update ax_mo_trial set metrics = '{\"loss\": 0.5}' where number = 0"),
     "another seed": sql("update ax_mo_study set seed = 6"),
     "another version": sql("update ax_mo_study set schema = 2"),
-    "bytes for text": sql("update ax_mo_trial set reason = x'00', checksum = null"),
+    "bytes for text": sql("update ax_mo_trial set reason = x'00'"),
 }
 
 

@@ -108,7 +108,7 @@ def test_what_is_no_object_in_json_is_told_with_the_path(tmp_path: Path, content
         ("storage", 5, "is damaged: storage is 5."),
         ("study", 5, "is damaged: "),
         ("study.name", "other", "is damaged: the row of the study 'other' is not what was written."),
-        ("study.seed", ..., "is damaged: the row of the study 'nas' has None as its seed."),
+        ("study.seed", ..., "is damaged: the row of the study 'nas' is not what was written."),
         ("runs", {"a": 1}, "is damaged: "),
         ("runs.1.metrics", '{"loss": 0}', "is damaged: the row of trial 0 is not what was written."),
         ("runs.1.number", ..., "is damaged: it has no 'number'."),
@@ -123,12 +123,8 @@ def test_what_was_not_written_so_is_told_with_the_path(tmp_path: Path, path: str
 
 @pytest.mark.parametrize(
     ("path", "value"),
-    [
-        ("name", None), ("sweep_dir", 5), ("seed", "x"), ("params", ...), ("about", ...), ("imported", 5),
-        ("imported.0", 5), ("imported.0.number", "a"), ("imported.0.overrides", 7), ("imported.0.directory", None),
-        ("imported.0.metrics", {"loss": float("nan")}),
-    ],
-)  # fmt: skip
+    [("seed", "x"), ("params", ...), ("about", ...), ("imported", 5), ("imported.0", 5), ("imported.0.overrides", 7)],
+)
 def test_damaged_file_of_the_version_before_is_told_with_the_path(tmp_path: Path, path: str, value: Any) -> None:
     (tmp_path / DUMP).write_text(changed(OF_SCHEMA_1, path, value))
     assert message_of(tmp_path).startswith(f"{tmp_path / DUMP} is damaged: ")

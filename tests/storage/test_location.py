@@ -106,22 +106,3 @@ def test_row_that_cannot_be_read_is_a_lost_study(tmp_path: Path) -> None:
     connection.close()
     with pytest.raises(StudyLost, match="is damaged"):
         read_studies(sqlite_url(tmp_path / "a" / "study.db"))
-
-
-def test_locked_database_is_waited_for_and_not_lost(tmp_path: Path) -> None:
-    make(tmp_path / "a")
-    holder = sqlite3.connect(tmp_path / "a" / "study.db", isolation_level=None)
-    holder.execute("begin exclusive")
-    import threading
-
-    release = threading.Timer(7.0, lambda: None)  # longer than sqlite3's own patience of 5 s
-    release.start()
-    waiting: list[Path] = []
-    reader = threading.Thread(target=lambda: waiting.append(read_snapshot(tmp_path / "a").directory))
-    reader.start()
-    release.join()
-    assert waiting == [] and reader.is_alive()
-    holder.execute("rollback")
-    holder.close()
-    reader.join(30.0)
-    assert waiting == [tmp_path / "a"]

@@ -14,8 +14,8 @@ from ax_mo.errors import AxMoError
 from ax_mo.search_space.parameters import Range
 from ax_mo.search_space.space import SearchSpace
 from ax_mo.storage.definition import Definition, StoredStudy
+from ax_mo.storage.directory_lock import is_held, sole_sweeper
 from ax_mo.storage.location import Location
-from ax_mo.storage.lock import is_held, sole_sweeper
 from ax_mo.storage.snapshot import StudySnapshot, about, read_snapshot
 from ax_mo.storage.store import Store, read_studies
 from tests.support.trials import make_run

@@ -8,7 +8,7 @@ from typing import Any
 
 from ax_mo.core.repeats import Repeats
 from ax_mo.core.trial import TrialRun
-from ax_mo.storage.home import Home
+from ax_mo.storage.sweep_directory import SweepDirectory
 from ax_mo.sweep.create_trial import TrialCreator
 from ax_mo.sweep.study import Study
 from ax_mo.trial.curve import append
@@ -56,7 +56,7 @@ def study_of(directory: Path, *runs: TrialRun, **changes: Any) -> Study:
         program=None, sweep_dir=directory,
     )  # fmt: skip
     store: Any = Rows(runs)
-    home = Home(directory, "0" * 8)
+    home = SweepDirectory(directory, "0" * 8)
     return Study(spec, store, home, TrialCreator(spec, home, lambda _run: {}))
 
 

@@ -1,4 +1,4 @@
-"""One sweeper per sweep directory."""
+"""The lock of a sweep directory: only one sweeper at a time works there."""
 
 import errno
 import fcntl
@@ -21,13 +21,12 @@ WITHOUT_LOCK = "AX_MO_NO_LOCK"
 # What a file system says that has no locks: NFS mounted with "nolock", some of clusters and of clouds.
 _NO_LOCKS = (errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL)
 
-# How long a directory may be held by somebody who only looks, or is about to be refused: tries, and the pause that
-# grows by itself with each.
-_TRIES, _PAUSE = 3, 0.05
-_TRIES_TO_TAKE_AGAIN = 8
+# A directory may be held for a moment by somebody who only looks, or is about to be refused: so often it is tried, and
+# more often by a sweeper whose lock file was removed; after the n-th try, for n pauses of so many seconds.
+_TRIES, _TRIES_TO_TAKE_AGAIN, _PAUSE = 3, 8, 0.05
 
 
-class SweepLock:
+class DirectoryLock:
     """Held by the only sweeper of a directory; the kernel lets go of it however the process ends."""
 
     def __init__(self, sweep_dir: Path) -> None:
@@ -95,12 +94,12 @@ class SweepLock:
 
 
 @contextmanager
-def sole_sweeper(sweep_dir: Path) -> Iterator[SweepLock]:
+def sole_sweeper(sweep_dir: Path) -> Iterator[DirectoryLock]:
     """Hold the directory for the block.
 
     Raises AxMoError that names host and pid of the process that holds it.
     """
-    lock = SweepLock(sweep_dir)
+    lock = DirectoryLock(sweep_dir)
     try:
         try:
             if not lock.take():

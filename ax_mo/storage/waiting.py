@@ -1,4 +1,4 @@
-"""Waiting for a database that is away, without letting the person wait in the dark."""
+"""Trying a database that is away again and again, with a word to the person and a way to end the wait."""
 
 import time
 from collections.abc import Callable
@@ -18,8 +18,8 @@ _QUIET = 5.0
 _SLICE = 0.2
 
 
-class Patience:
-    """How long a database that is away is waited for, and who hears of it."""
+class DatabaseWait:
+    """For how many seconds a database that is away is tried again, and whom to tell by ``notice``."""
 
     def __init__(self, seconds: float = 600.0, notice: Callable[[str], None] | None = None) -> None:
         self._seconds = seconds
@@ -27,7 +27,7 @@ class Patience:
         self._gave_up = False
         self.while_waiting: Callable[[], None] = lambda: None
         """Is called several times a second during a wait, and may raise to end it."""
-        self.waits = False
+        self.is_away = False
         """Whether the database was away when it was last tried."""
 
     def until_done(self, attempt: Callable[[], T], only_busy: bool = False) -> T:
@@ -44,22 +44,25 @@ class Patience:
                 if only_busy and not error.busy:
                     raise
                 waited = time.monotonic() - began
-                self._give_up_after(waited, error)
+                if waited >= self._seconds or self._gave_up:
+                    self._give_up(error)
                 if self._notice is not None and waited >= notice_at:
                     told, notice_at = True, 3 * waited
-                    self._notice(f"{error} {self._outlook(self._seconds - waited)}")
-                self.waits = True
+                    until = datetime.now() + timedelta(seconds=self._seconds - waited)
+                    self._notice(
+                        f"{error} What runs goes on; it is tried again until {until:%H:%M:%S} "
+                        "(hydra.sweeper.storage_timeout)."
+                    )
+                self.is_away = True
                 self._sleep(min(pause, self._seconds - waited))
                 pause = min(2 * pause, _LONGEST_PAUSE)
                 continue
-            self.waits = False
+            self.is_away = False
             if self._notice is not None and told:
                 self._notice(f"The study's database is back after {time.monotonic() - began:.0f} s.")
             return done
 
-    def _give_up_after(self, waited: float, error: DatabaseAway) -> None:
-        if waited < self._seconds and not self._gave_up:
-            return
+    def _give_up(self, error: DatabaseAway) -> None:
         self._gave_up = True  # whoever cleans up now must not wait as long again
         if self._notice is None:
             raise error
@@ -68,10 +71,6 @@ class Patience:
             "when the database is back, and its results will be taken in.",
             leaves_jobs=True,
         ) from None
-
-    def _outlook(self, seconds: float) -> str:
-        until = datetime.now() + timedelta(seconds=seconds)
-        return f"What runs goes on; it is tried again until {until:%H:%M:%S} (hydra.sweeper.storage_timeout)."
 
     def _sleep(self, seconds: float) -> None:
         end = time.monotonic() + seconds

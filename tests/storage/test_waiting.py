@@ -5,7 +5,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
@@ -13,14 +13,15 @@ from types import SimpleNamespace
 
 import pytest
 import sqlalchemy as sa
+from sqlalchemy.dialects.sqlite.pysqlite import SQLiteDialect_pysqlite
 
 from ax_mo.core.trial import Outcome, Status, TrialRun
 from ax_mo.core.urls import sqlite_url
 from ax_mo.errors import AxMoError, ConfigError, StudyStopped
 from ax_mo.storage.database import DatabaseAway
 from ax_mo.storage.definition import Definition
-from ax_mo.storage.patience import Patience
-from ax_mo.storage.store import Store, check_welcome, read_studies
+from ax_mo.storage.store import Store, check_can_open, read_studies
+from ax_mo.storage.waiting import DatabaseWait
 from tests.support.trials import make_run
 
 DEFINITION = Definition({"x": "interval(0.0, 1.0)"}, {"loss": "minimize"})
@@ -54,8 +55,8 @@ class Opened:
     def __init__(self, directory: Path, seconds: float) -> None:
         self.database = directory / "study.db"
         self.notices: list[str] = []
-        self.patience = Patience(seconds, self.notices.append)
-        self.store = Store.open(sqlite_url(self.database), "study", None, DEFINITION, 5, patience=self.patience)
+        self.wait = DatabaseWait(seconds, self.notices.append)
+        self.store = Store.open(sqlite_url(self.database), "study", None, DEFINITION, 5, wait=self.wait)
 
 
 @pytest.fixture
@@ -93,16 +94,9 @@ def test_locked_database_is_waited_for_and_the_person_hears_of_it(opened: Callab
     assert last.startswith("The study's database is back after ")
 
 
-def test_short_wait_is_not_worth_a_word(opened: Callable[..., Opened]) -> None:
-    study = opened()
-    with held(study.database, 1.5):
-        study.store.add([trial(0)])
-    assert study.notices == []
-
-
 def test_long_wait_is_told_of_at_growing_intervals(monkeypatch: pytest.MonkeyPatch) -> None:
     clock = SimpleNamespace(now=0.0, monotonic=lambda: clock.now, sleep=lambda s: setattr(clock, "now", clock.now + s))
-    monkeypatch.setattr("ax_mo.storage.patience.time", clock)
+    monkeypatch.setattr("ax_mo.storage.waiting.time", clock)
     told: list[float] = []
     tries: list[float] = []
 
@@ -111,7 +105,7 @@ def test_long_wait_is_told_of_at_growing_intervals(monkeypatch: pytest.MonkeyPat
         raise DatabaseAway("It is away.", busy=False)
 
     with pytest.raises(StudyStopped, match="tried for 600 s"):
-        Patience(600.0, lambda _text: told.append(clock.now)).until_done(away)
+        DatabaseWait(600.0, lambda _text: told.append(clock.now)).until_done(away)
     assert 5.0 <= told[0] < 15.0
     assert len(told) in (4, 5) and all(after > 2 * before for before, after in pairwise(told))
     assert tries[1] < 0.2 and max(after - before for before, after in pairwise(tries)) < 6.0
@@ -142,11 +136,11 @@ def test_wait_can_be_ended_at_any_moment(opened: Callable[..., Opened]) -> None:
         if time.monotonic() - began > 0.5:
             raise StudyStopped("enough", leaves_jobs=True)
 
-    study.patience.while_waiting = enough
+    study.wait.while_waiting = enough
     with held(study.database, 60.0), pytest.raises(StudyStopped, match="enough"):
         study.store.add([trial(0)])
     assert time.monotonic() - began < 10.0
-    assert study.patience.waits
+    assert study.wait.is_away
 
 
 def test_locked_database_is_waited_for_when_a_study_is_opened(tmp_path: Path, opened: Callable[..., Opened]) -> None:
@@ -158,7 +152,7 @@ def test_locked_database_is_waited_for_when_a_study_is_opened(tmp_path: Path, op
 def test_reader_waits_for_a_moment_only(
     tmp_path: Path, opened: Callable[..., Opened], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("ax_mo.storage.store._READERS_PATIENCE", 1.0)
+    monkeypatch.setattr("ax_mo.storage.store._READERS_SECONDS", 1.0)
     opened().store.close()
     with held(tmp_path / "study.db", 60.0), pytest.raises(AxMoError, match=r"cannot be used: database is locked\.$"):
         read_studies(sqlite_url(tmp_path / "study.db"))
@@ -182,7 +176,7 @@ def test_database_that_cannot_be_opened_for_a_while_is_waited_for(opened: Callab
             study.database.rmdir()
             aside.rename(study.database)
 
-    study.patience.while_waiting = put_back
+    study.wait.while_waiting = put_back
     study.store.close()  # lest it still have the file open
     study.store.add([trial(0)])
     assert tries >= 3
@@ -192,23 +186,20 @@ def test_database_that_cannot_be_opened_for_a_while_is_waited_for(opened: Callab
 def test_full_disk_is_not_waited_for_and_leaves_the_jobs(opened: Callable[..., Opened]) -> None:
     study = opened(60.0)
     pages = sqlite3.connect(study.database).execute("pragma page_count").fetchone()[0]
-    engine = study.store._access.engine
-    sa.event.listen(engine, "connect", lambda c, _record: c.execute(f"pragma max_page_count={pages}"))
+
+    def limited(connection: sqlite3.Connection, _record: object) -> None:
+        connection.execute(f"pragma max_page_count={pages}")
+
     study.store.close()
-    with pytest.raises(StudyStopped, match="database or disk is full") as caught:
-        study.store.add([replace(trial(number), overrides=("x" * 5000,)) for number in range(20)])
+    sa.event.listen(sa.engine.Engine, "connect", limited)
+    try:
+        with pytest.raises(StudyStopped, match="database or disk is full") as caught:
+            study.store.add([replace(trial(number), overrides=("x" * 5000,)) for number in range(20)])
+    finally:
+        sa.event.remove(sa.engine.Engine, "connect", limited)
     assert caught.value.leaves_jobs
     assert study.notices == []
     assert numbers(study.database) == []
-
-
-def test_lost_study_leaves_the_jobs(opened: Callable[..., Opened]) -> None:
-    study = opened()
-    with closing(sqlite3.connect(study.database)) as connection:
-        connection.execute("drop table ax_mo_trial")
-    with pytest.raises(StudyStopped, match="no such table") as caught:
-        study.store.add([trial(0)])
-    assert caught.value.leaves_jobs
 
 
 # Answers that get lost
@@ -233,18 +224,17 @@ def test_write_whose_answer_was_lost_is_as_if_it_had_come(
     expected = read_studies(sqlite_url(study.database))
     study.store.close()
     study.database.write_bytes(before)
-    dialect = study.store._access.engine.dialect
-    commit, lost = dialect.do_commit, []
+    commit, lost = SQLiteDialect_pysqlite.do_commit, []
 
-    def commits_and_fails(connection: object) -> None:
-        commit(connection)  # type: ignore[arg-type]
+    def commits_and_fails(dialect: SQLiteDialect_pysqlite, connection: object) -> None:
+        commit(dialect, connection)  # type: ignore[arg-type]
         if not lost:
             lost.append(1)
             error = sqlite3.OperationalError("disk I/O error")
             error.sqlite_errorcode = sqlite3.SQLITE_IOERR_FSYNC
             raise error
 
-    monkeypatch.setattr(dialect, "do_commit", commits_and_fails)
+    monkeypatch.setattr(SQLiteDialect_pysqlite, "do_commit", commits_and_fails)
     WRITES[write](study.store)
     assert lost
     assert read_studies(sqlite_url(study.database)) == expected
@@ -266,14 +256,14 @@ def test_refusals_change_nothing(tmp_path: Path) -> None:
         with pytest.raises(ConfigError, match=message):
             Store.open(url, name, None, definition, 6)
         with pytest.raises(ConfigError, match=message):
-            check_welcome(url, name, None, definition, to_run=True)
+            check_can_open(url, name, None, definition, to_run=True)
     assert (tmp_path / "study.db").read_bytes() == before
     assert [path.name for path in tmp_path.iterdir()] == ["study.db"]
 
 
 def test_looking_makes_no_database(tmp_path: Path) -> None:
-    check_welcome(sqlite_url(tmp_path / "study.db"), "study", None, DEFINITION, to_run=True)
-    check_welcome(sqlite_url(tmp_path / "none" / "study.db"), "study", None, DEFINITION, to_run=True)
+    check_can_open(sqlite_url(tmp_path / "study.db"), "study", None, DEFINITION, to_run=True)
+    check_can_open(sqlite_url(tmp_path / "none" / "study.db"), "study", None, DEFINITION, to_run=True)
     with pytest.raises(ConfigError, match=r"storage: there is no directory .*none"):
-        check_welcome(sqlite_url(tmp_path / "none" / "all.db"), "study", tmp_path, DEFINITION, to_run=True)
+        check_can_open(sqlite_url(tmp_path / "none" / "all.db"), "study", tmp_path, DEFINITION, to_run=True)
     assert list(tmp_path.iterdir()) == []

@@ -1,8 +1,8 @@
 """What is said of constraints that no trial meets."""
 
-from ax_mo.core.limits import Limit, limits, none_feasible
 from ax_mo.core.objectives import parse_goals
 from ax_mo.core.trial import Status, Trial
+from ax_mo.results.standing import Limit, limits, none_feasible
 from tests.support.trials import make_trial
 
 GOALS = parse_goals({"loss": {"goal": "minimize", "threshold": 2}}, None, ["a <= 1", "b <= 1"])

@@ -11,8 +11,8 @@ import pytest
 from ax_mo.core.trial import Outcome, Status, TrialRun
 from ax_mo.errors import AxMoError, ConfigError, StudyStopped
 from ax_mo.storage.definition import Definition
-from ax_mo.storage.patience import Patience
-from ax_mo.storage.store import Store, check_welcome
+from ax_mo.storage.store import Store, check_can_open
+from ax_mo.storage.waiting import DatabaseWait
 from tests.support.postgresql import LossyWay, PostgreSQL
 from tests.support.trials import make_run
 
@@ -31,8 +31,8 @@ def open_store(postgresql: PostgreSQL, tmp_path: Path) -> Iterator[OpenStore]:
         seconds: float = 20.0,
         notices: list[str] | None = None,
     ) -> Store:
-        patience = Patience(seconds, ([] if notices is None else notices).append)
-        opened.append(Store.open(url, str(tmp_path), tmp_path, definition, 5, patience=patience))
+        wait = DatabaseWait(seconds, ([] if notices is None else notices).append)
+        opened.append(Store.open(url, str(tmp_path), tmp_path, definition, 5, wait=wait))
         return opened[-1]
 
     yield open_
@@ -153,8 +153,8 @@ def test_refusals_change_nothing(open_store: OpenStore, postgresql: PostgreSQL, 
         with pytest.raises(AxMoError):
             open_store(definition=definition)
         with pytest.raises(AxMoError):
-            check_welcome(postgresql.url, str(tmp_path), tmp_path, definition, to_run=True)
-    check_welcome(postgresql.url, str(tmp_path), tmp_path, DEFINITION, to_run=False)
+            check_can_open(postgresql.url, str(tmp_path), tmp_path, definition, to_run=True)
+    check_can_open(postgresql.url, str(tmp_path), tmp_path, DEFINITION, to_run=False)
     running.close()
     with pytest.raises(ConfigError):
         open_store(definition=other)

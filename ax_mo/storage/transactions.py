@@ -1,4 +1,4 @@
-"""Who may write a study: on a server, where sweepers of several machines may meet, whoever holds its lock."""
+"""Transactions on a study's database. On PostgreSQL, the connection that makes them holds the study's lock."""
 
 import os
 import socket
@@ -15,7 +15,7 @@ from ax_mo.errors import AxMoError, StudyStopped
 from ax_mo.storage.rows import STUDIES
 from ax_mo.trial.result import now
 
-# How long another holder may need to go: a sweeper that was just refused, or was killed and the server has not noticed.
+# Seconds that another holder may need to go: a sweeper that was refused, or was killed and the server has not noticed.
 _HANDOVER_SECONDS = 2.0
 
 _HOLDER = sa.text(
@@ -26,11 +26,12 @@ _HOLDER = sa.text(
 _MYSELF = sa.text("SELECT pid, backend_start FROM pg_stat_activity WHERE pid = pg_backend_pid()")
 
 
-class Access:
-    """Transactions on the database of a study.
+class Transactions:
+    """The transactions of one sweeper on the database of its study.
 
-    On PostgreSQL all are made by the one connection that holds the study's lock: the server lets go of it however that
-    connection ends, and nothing is ever written without it. For SQLite the lock of the sweep directory does.
+    The sweepers of a study on a server may be on several machines. There, all transactions are made by the one
+    connection that holds the study's advisory lock: the server releases it however that connection ends, and nothing is
+    written without it. For SQLite the lock of the sweep directory does.
     """
 
     def __init__(self, engine: Engine, name: str) -> None:
@@ -40,7 +41,7 @@ class Access:
         self._name = name
         self._key = zlib.crc32(f"ax_mo:{name}".encode())
         self.is_claimed = False
-        """Whether the study is this sweeper's, as everybody can read; from then on, losing it ends the sweep."""
+        """Whether the study's row names this sweeper as its owner; from then on, losing the lock ends the sweep."""
         self._held: Connection | None = None
         self._backend: tuple[Any, ...] | None = None  # the server's process behind the connection that held the lock
 
@@ -52,35 +53,27 @@ class Access:
                 yield connection
             return
         if self._held is None:
-            self._held = self._hold()
+            self._held = self._locking_connection()
         with self._held.begin():
             yield self._held
 
-    def drop(self) -> None:
-        """Forget a connection that failed; the next transaction makes a new one."""
+    def close(self) -> None:
+        """Close the connection; the next transaction makes a new one."""
         if self._held is not None:
             _end(self._held)
             self._held = None
         self.engine.dispose()
 
-    close = drop
-
     def check_free(self, connection: Connection) -> None:
         """Raises AxMoError when a sweeper runs the study at this moment."""
-        if self.engine.dialect.name != "postgresql":
-            return
-        end = time.monotonic() + _HANDOVER_SECONDS
-        while connection.execute(_HOLDER, {"key": self._key}).first() is not None:
-            if time.monotonic() > end:
-                raise self._taken(connection)
-            connection.rollback()
-            time.sleep(0.1)
+        if self.engine.dialect.name == "postgresql":
+            self._lock(connection, sa.func.pg_try_advisory_xact_lock)
 
-    def _hold(self) -> Connection:
+    def _locking_connection(self) -> Connection:
         connection = self.engine.connect()
         try:
             with connection.begin():
-                self._lock(connection)
+                self._lock(connection, sa.func.pg_try_advisory_lock)
                 if self.is_claimed and self._owner(connection) != self.owner:
                     raise self._taken(connection)  # and has ended since: what we know of the study is out of date
                 self._backend = tuple(connection.execute(_MYSELF).one())
@@ -89,9 +82,9 @@ class Access:
             raise
         return connection
 
-    def _lock(self, connection: Connection) -> None:
+    def _lock(self, connection: Connection, try_lock: Any) -> None:
         end = time.monotonic() + _HANDOVER_SECONDS
-        while not connection.execute(sa.select(sa.func.pg_try_advisory_lock(self._key))).scalar_one():
+        while not connection.execute(sa.select(try_lock(self._key))).scalar_one():
             holder = connection.execute(_HOLDER, {"key": self._key}).first()
             if holder is not None and tuple(holder) == self._backend:
                 # Our own connection, whose end the server has not noticed.
