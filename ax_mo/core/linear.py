@@ -1,5 +1,6 @@
 """Linear inequalities as people write them: ``2*a.b + c.d <= 10``."""
 
+import ast
 import math
 import re
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
@@ -17,6 +18,7 @@ _TOKEN = re.compile(
 )
 _GOES_ON = re.compile(r"[\w./@:]")
 _QUOTES = "`'\""
+_TOO_LARGE = 10**308
 
 
 @dataclass(frozen=True)
@@ -48,10 +50,6 @@ class _Token:
     text: str
     bare: bool = False
     """Whether it is a name that was neither quoted nor known."""
-
-    @property
-    def is_sign(self) -> bool:
-        return self.kind == "operator" and self.text in "+-"
 
 
 @dataclass(frozen=True)
@@ -106,17 +104,15 @@ def parse_comparison(
     relation = tokens[middle].text
     if relation not in relations:
         raise wrong(f"compares with '{relation}'; only {', '.join(possible[:-1])} and {possible[-1]} are possible")
-    left, left_constant = _side(tokens[:middle], wrong)
-    right, right_constant = _side(tokens[middle + 1 :], wrong)
-    weights: dict[str, float] = {}
-    for name, weight in left:
-        weights[name] = weights.get(name, 0.0) + weight
-    for name, weight in right:
-        weights[name] = weights.get(name, 0.0) - weight
+    left, right = _side(tokens[:middle], wrong), _side(tokens[middle + 1 :], wrong)
+    bound = right.pop("", 0.0) - left.pop("", 0.0)
+    weights = {name: left.get(name, 0.0) - right.get(name, 0.0) for name in [*left, *right]}
+    if not all(map(math.isfinite, [bound, *weights.values()])):
+        raise wrong("has a number that is too large")
     terms = tuple((name, weight) for name, weight in weights.items() if weight != 0.0)
     if not terms:
         raise wrong("names nothing to constrain")
-    return LinearComparison(terms, relation, right_constant - left_constant)
+    return LinearComparison(terms, relation, bound)
 
 
 def in_quotes(name: str) -> str:
@@ -159,40 +155,38 @@ def _refuse_pieces(tokens: Sequence[_Token], known: Collection[str], where: str)
                 )
 
 
-def _side(tokens: Sequence[_Token], wrong: Callable[[str], ConfigError]) -> tuple[list[tuple[str, float]], float]:
-    """The named terms and the constant of one side of the inequality."""
-    terms: list[tuple[str, float]] = []
-    constant = 0.0
+def _side(tokens: Sequence[_Token], wrong: Callable[[str], ConfigError]) -> dict[str, float]:
+    """The weight of each name on one side of the inequality, and with an empty name, the constant."""
     if not tokens:
         raise wrong("has an empty side")
-    position = 0
-    while position < len(tokens):
-        sign = 1.0
-        if position > 0 and not tokens[position].is_sign:
-            raise wrong(f"needs '+', '-' or '*' before '{tokens[position].text}'")
-        while position < len(tokens) and tokens[position].is_sign:
-            sign = -sign if tokens[position].text == "-" else sign
-            position += 1
-        factor, name = sign, None
-        while True:
-            if position >= len(tokens) or tokens[position].kind == "operator":
-                raise wrong("ends in an operator or has two in a row")
-            token = tokens[position]
-            if token.kind == "number":
-                factor *= float(token.text)
-                if math.isinf(factor):
-                    raise wrong(f"has the number {token.text}, which is too large")
-            elif name is None:
-                name = token.text
-            else:
-                raise wrong(f"multiplies '{name}' by '{token.text}', which is not linear")
-            position += 1
-            if position < len(tokens) and tokens[position] == _Token("operator", "*"):
-                position += 1
-                continue
-            break
-        if name is None:
-            constant += factor
-        else:
-            terms.append((name, factor))
-    return terms, constant
+    names = {f"n{index}": token.text for index, token in enumerate(tokens) if token.kind == "name"}
+    words = [f"n{index}" if token.kind == "name" else token.text for index, token in enumerate(tokens)]
+    try:
+        return _weights(ast.parse(" ".join(words), mode="eval").body, names)
+    except (SyntaxError, RecursionError, MemoryError):
+        side = " ".join(token.text for token in tokens)
+        raise wrong(f"has '{side:.50}', which is no sum of names and numbers times names") from None
+
+
+def _weights(node: ast.expr, names: Mapping[str, str]) -> dict[str, float]:
+    """Those of a sum; ``names`` are what Python's names in it stand for. Raises SyntaxError for what is no such sum."""
+    match node:
+        case ast.Constant(value=int() | float() as value):
+            return {"": float(value) if value < _TOO_LARGE else math.inf}
+        case ast.Name(id=name):
+            return {names[name]: 1.0}
+        case ast.UnaryOp(op=ast.UAdd() | ast.USub() as sign, operand=operand):
+            return _combined({}, _weights(operand, names), 1.0 if isinstance(sign, ast.UAdd) else -1.0)
+        case ast.BinOp(left=left, op=ast.Add() | ast.Sub() as sign, right=right):
+            factor = 1.0 if isinstance(sign, ast.Add) else -1.0
+            return _combined(_weights(left, names), _weights(right, names), factor)
+        case ast.BinOp(left=left, op=ast.Mult(), right=right):
+            number, other = sorted((_weights(left, names), _weights(right, names)), key=lambda side: set(side) != {""})
+            if set(number) == {""}:
+                return _combined({}, other, number[""])
+    raise SyntaxError
+
+
+def _combined(first: Mapping[str, float], second: Mapping[str, float], factor: float) -> dict[str, float]:
+    """``first + factor * second``."""
+    return {**first, **{name: first.get(name, 0.0) + factor * weight for name, weight in second.items()}}

@@ -62,13 +62,12 @@ def test_constraint_keeps_the_text_of_the_user() -> None:
         ("a = 1", "compares with '='"),
         ("<= 1", "has an empty side"),
         ("a <=", "has an empty side"),
-        ("a * b <= 1", "multiplies 'a' by 'b', which is not linear"),
-        ("2a <= 1", "needs '+', '-' or '*' before 'a'"),
-        ("a b <= 1", "needs '+', '-' or '*' before 'b'"),
-        ("a + <= 1", "ends in an operator"),
-        ("2 * <= 1", "ends in an operator"),
-        ("a ** 2 <= 1", "has two in a row"),
-        ("+ <= 1", "ends in an operator"),
+        ("a * b <= 1", "has 'a * b', which is no sum of names and numbers times names"),
+        ("2a <= 1", "has '2 a', which is no sum"),
+        ("a b <= 1", "has 'a b', which is no sum"),
+        ("1 >= a +", "has 'a +', which is no sum"),
+        ("a ** 2 <= 1", "which is no sum"),
+        (f"{'-' * 10_000}a <= 1", "which is no sum"),
         ("(a) <= 1", "has an unexpected '('"),
         ("a^2 <= 1", "has an unexpected '^'"),
         ("1 <= 2", "names nothing to constrain"),
@@ -229,5 +228,5 @@ def test_names_reach_us_through_the_command_line_and_yaml(override: str, yaml: s
 
 @pytest.mark.parametrize("text", ["a <= 1e400", "1e400*a <= 1", "1e200*1e200*a <= 1"])
 def test_number_beyond_all_floats_is_refused(text: str) -> None:
-    with pytest.raises(ConfigError, match="which is too large"):
+    with pytest.raises(ConfigError, match="has a number that is too large"):
         parse_linear(text, "param_constraints")

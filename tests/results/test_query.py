@@ -75,7 +75,7 @@ def test_null_and_text_that_reads_the_same_are_told_apart() -> None:
         ("model <= 3", r"the parameter 'model' is no number; write model = <one of its values>"),
         ("acc", r"needs exactly one '<=', '>=', '<', '>', '==', '=' or '!='\. Write .*'model = cnn'"),
         ("1 < acc < 2", r"needs exactly one"),
-        ("acc * size < 2", r"not linear"),
+        ("acc * size < 2", r"no sum"),
     ],
 )
 def test_what_is_no_condition_is_told_with_what_is_possible(text: str, said: str) -> None:
