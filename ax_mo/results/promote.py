@@ -88,7 +88,8 @@ class Recipes:
         return experiment_file([f"Trial {trial.label}: {metrics}", f"Run it again: {command}"], found.beside, body)
 
     def _recipe(self, trial: Trial) -> Recipe:
-        ran = saved(Path(trial.directory)) if trial.is_imported else None
+        # The project may have changed since it ran. Repeats, whose seeds differ, have saved theirs one level below.
+        ran = saved(self._sweep_dir / trial.directory)
         return recipe(self._project, trial.overrides, self._plain(), None if ran is None else ran.config)
 
     def _command(self, trial: Trial, found: Recipe | None) -> str:
