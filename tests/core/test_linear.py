@@ -37,17 +37,9 @@ def test_terms_gather_on_the_left_and_constants_on_the_right(text: str, terms: d
     assert parsed(text) == (terms, bound)
 
 
-@pytest.mark.parametrize("name", ["optim.lr", "val/acc", "test_loss", "a1", "optim@opt.lr", "m.layers.0"])
-def test_names_may_hold_dots_slashes_and_packages(name: str) -> None:
+@pytest.mark.parametrize("name", ["optim.lr", "val/acc@1", "a1", "optim@opt.lr", "m.layers.0", "größe", "精度", "R²"])
+def test_names_may_hold_dots_slashes_packages_and_any_letters(name: str) -> None:
     assert parsed(f"2*{name} <= other/{name}") == ({name: 2.0, f"other/{name}": -1.0}, 0.0)
-
-
-def test_names_keep_the_order_in_which_they_were_written() -> None:
-    assert parse_linear("c + a <= b", "constraints").names == ("c", "a", "b")
-
-
-def test_constraint_keeps_the_text_of_the_user() -> None:
-    assert parse_linear("a  <=  1", "constraints").text == "a  <=  1"
 
 
 @pytest.mark.parametrize(
@@ -84,20 +76,6 @@ def test_error_says_what_is_wrong_and_what_to_write(text: str, reason: str) -> N
     assert "Write a linear inequality such as" in message
 
 
-def test_holds_at_the_bound_and_not_beyond() -> None:
-    constraint = parse_linear("2*a - b <= 1", "constraints")
-    assert constraint.holds({"a": 1.0, "b": 1.0})
-    assert constraint.holds({"a": 0.0, "b": 5.0})
-    assert not constraint.holds({"a": 1.0, "b": 0.99})
-
-
-def test_holds_reads_greater_or_equal_the_right_way_round() -> None:
-    constraint = parse_linear("a >= 0.5", "constraints")
-    assert constraint.holds({"a": 0.5})
-    assert constraint.holds({"a": 2})
-    assert not constraint.holds({"a": 0.49})
-
-
 # BUG: an absolute tolerance of 1e-9 made every one of 1e-9 ... 1e-12 meet it.
 @pytest.mark.parametrize(
     ("text", "within", "beyond"),
@@ -129,10 +107,6 @@ def test_holds_forgives_rounding_relative_to_the_numbers_that_are_compared() -> 
     assert not order.holds({"a": 1e-3 + 2e-9, "b": 5e-4})
 
 
-def test_holds_ignores_values_that_it_does_not_name() -> None:
-    assert parse_linear("a <= 1", "constraints").holds({"a": 1, "b": 100})
-
-
 @pytest.mark.parametrize("quote", ["`", "'", '"'])
 @pytest.mark.parametrize("name", ["top 5 (%)", "5fold", "val-acc", "a <= b", "+", "5", " a "])
 def test_any_name_may_be_quoted(name: str, quote: str) -> None:
@@ -145,11 +119,6 @@ def test_any_name_may_be_quoted(name: str, quote: str) -> None:
 @pytest.mark.parametrize("name", ["a`b", "it's", 'the "best"', "it's `so`", "plain"])
 def test_quoted_is_read_back_as_the_name(name: str) -> None:
     assert parsed(f"{in_quotes(name)} <= 3") == ({name: 1.0}, 3.0)
-
-
-@pytest.mark.parametrize("name", ["ünï", "größe", "精度", "R²", "val/acc@1", "η.0"])
-def test_names_are_of_any_alphabet(name: str) -> None:
-    assert parsed(f"2*{name} >= 1") == ({name: -2.0}, -1.0)
 
 
 @pytest.mark.parametrize("name", ["val-acc", "top 5 (%)", "5fold", "val acc", "recall@p>=0.5", "it's", "100%", "#1"])

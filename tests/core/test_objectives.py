@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from ax_mo.core.objectives import Goals, Objective, doubts, parse_goals
+from ax_mo.core.objectives import Objective, doubts, parse_goals
 from ax_mo.errors import ConfigError
 
 TWO = {"acc": {"goal": "maximize", "threshold": 0.9}, "size": {"goal": "minimize", "threshold": 100}}
@@ -45,12 +45,6 @@ def test_unknown_direction_names_the_closest(word: str, meant: str) -> None:
     assert f"Did you mean '{meant}'?" in message
 
 
-def test_unknown_direction_that_resembles_none_gets_no_guess() -> None:
-    message = message_of({"acc": "42"})
-    assert "'42' is no direction" in message
-    assert "Did you mean" not in message
-
-
 def test_unknown_goal_names_the_key_of_the_goal() -> None:
     assert "hydra.sweeper.objectives.acc.goal: 'up' is no direction" in message_of({"acc": {"goal": "up"}})
 
@@ -76,11 +70,6 @@ def test_named_objectives_count_where_there_is_a_direction_too() -> None:
 def test_threshold_must_be_a_finite_number(threshold: Any) -> None:
     message = message_of({"acc": {"goal": "maximize", "threshold": threshold}})
     assert f"hydra.sweeper.objectives.acc.threshold must be a finite number, not {threshold!r}." == message
-
-
-def test_null_threshold_is_none() -> None:
-    (objective,) = parse_goals({"acc": {"goal": "maximize", "threshold": None}}).objectives
-    assert objective.threshold is None
 
 
 def test_one_direction_is_the_metric_objective() -> None:
@@ -128,10 +117,6 @@ def test_unknown_metric_under_direction_says_which_there_are() -> None:
     assert "objective_0, objective_1" in message
 
 
-def test_malformed_constraint_names_its_key() -> None:
-    assert message_of(TWO, None, ["seconds < 60"]).startswith("hydra.sweeper.constraints: 'seconds < 60' compares")
-
-
 # BUG: it was read as the difference of two metrics that no trial returned, and all trials failed.
 @pytest.mark.parametrize("name", ["val-acc", "top 5 (%)", "5fold", "ünï"])
 def test_constraint_may_name_an_objective_of_any_name_without_quotes(name: str) -> None:
@@ -140,20 +125,10 @@ def test_constraint_may_name_an_objective_of_any_name_without_quotes(name: str) 
     assert f"'{name}' in '{name} >= 0.5' is an objective" in message_of({name: "maximize"}, None, [f"{name} >= 0.5"])
 
 
-def test_constraint_on_a_piece_of_an_objectives_name_is_refused_with_how_to_quote_it() -> None:
-    message = message_of({"val-acc": "maximize"}, None, ["val - acc >= 0.5"])
-    assert "names 'val', which is a part of the name 'val-acc'. Write `val-acc` for the whole name" in message
-
-
 @pytest.mark.parametrize("name", ["", " ", "a\nb", "a\rb", "a\0b", "\ud800"])
 def test_name_that_no_table_or_file_can_hold_is_refused(name: str) -> None:
     message = message_of({name: "maximize", "size": "minimize"})
     assert message.startswith(f"hydra.sweeper.objectives: {name!r} is no name for a metric")
-
-
-def test_constraint_may_mix_an_objective_with_another_metric() -> None:
-    goals = parse_goals(TWO, None, ["acc + other <= 2"])
-    assert goals.constraints[0].names == ("acc", "other")
 
 
 def test_required_metrics_are_objectives_then_constrained_ones_each_once() -> None:
@@ -168,15 +143,6 @@ def test_feasible_needs_every_constraint() -> None:
     assert not goals.feasible({"seconds": 60, "memory": 1.9})
 
 
-def test_feasible_is_exact_for_metrics_as_small_as_their_bound() -> None:
-    goals = parse_goals(TWO, None, ["err <= 1e-11"])
-    assert [goals.feasible({"err": err}) for err in (1e-9, 1e-10, 1.01e-11, 1e-11, 1e-12)] == [False] * 3 + [True] * 2
-
-
-def test_anything_is_feasible_without_constraints() -> None:
-    assert parse_goals(TWO).feasible({})
-
-
 @pytest.mark.parametrize(
     ("acc", "size", "meets"),
     [(0.9, 100, True), (0.95, 50, True), (0.89, 50, False), (0.95, 101, False), (0.1, 1000, False)],
@@ -185,19 +151,13 @@ def test_thresholds_are_met_on_the_good_side_of_each(acc: float, size: float, me
     assert parse_goals(TWO).meets_thresholds({"acc": acc, "size": size}) is meets
 
 
-def test_objective_without_threshold_is_always_met() -> None:
-    goals = Goals((Objective("a", True), Objective("b", False)))
-    assert goals.meets_thresholds({"a": -1e9, "b": 1e9})
-
-
 def test_better_follows_the_direction_and_excludes_equality() -> None:
     up, down = Objective("a", True), Objective("a", False)
     assert up.better(2, 1) and not up.better(1, 2) and not up.better(1, 1)
     assert down.better(1, 2) and not down.better(2, 1) and not down.better(1, 1)
 
 
-@pytest.mark.parametrize("name", ["val_loss", "loss/val", "test-error", "L2 distance", "latency_ms", "num_params",
-                                  "train_seconds", "MSE", "rmse", "params"])  # fmt: skip
+@pytest.mark.parametrize("name", ["loss/val", "test-error", "L2 distance", "num_params", "MSE"])
 def test_maximizing_what_should_be_small_is_doubted(name: str) -> None:
     (sentence,) = doubts(parse_goals({name: "maximize"}))
     assert sentence.startswith(f"hydra.sweeper.objectives.{name}: maximize looks wrong for something named '")
@@ -205,7 +165,7 @@ def test_maximizing_what_should_be_small_is_doubted(name: str) -> None:
     assert doubts(parse_goals({name: "minimize"})) == []
 
 
-@pytest.mark.parametrize("name", ["acc", "val/acc", "Accuracy", "val_f1", "AUC", "test-auroc", "top1.acc"])
+@pytest.mark.parametrize("name", ["val/acc", "Accuracy", "val_f1", "top1.acc"])
 def test_minimizing_what_should_be_large_is_doubted(name: str) -> None:
     (sentence,) = doubts(parse_goals({name: "minimize"}))
     assert sentence.startswith(f"hydra.sweeper.objectives.{name}: minimize looks wrong for something named '")
@@ -217,12 +177,3 @@ def test_minimizing_what_should_be_large_is_doubted(name: str) -> None:
 @pytest.mark.parametrize("goal", ["maximize", "minimize"])
 def test_names_that_say_nothing_are_not_doubted(name: str, goal: str) -> None:
     assert doubts(parse_goals({name: goal})) == []
-
-
-def test_each_objective_is_doubted_for_itself() -> None:
-    goals = parse_goals({"val_acc": "minimize", "size": "minimize", "loss": {"goal": "maximize", "threshold": 1}})
-    assert [sentence.split(":")[0] for sentence in doubts(goals)] == [
-        "hydra.sweeper.objectives.val_acc",
-        "hydra.sweeper.objectives.loss",
-    ]
-    assert doubts(parse_goals(None, ["maximize", "minimize"])) == []

@@ -49,10 +49,6 @@ def test_dominance_follows_the_direction_of_each_objective(a: Any, b: Any, kept:
     assert numbers(undominated([trial(0, *a), trial(1, *b)], GOALS)) == kept
 
 
-def test_metrics_that_are_no_objectives_do_not_matter_for_dominance() -> None:
-    assert numbers(undominated([trial(0, 0.9, 1, time=9), trial(1, 0.8, 1, time=1)], GOALS)) == [0]
-
-
 @pytest.mark.parametrize("objectives", [1, 2, 3, 4])
 def test_front_is_that_of_the_definition(objectives: int) -> None:
     goals, trials = drawn(objectives, 60)
@@ -79,16 +75,6 @@ def drawn(objectives: int, count: int) -> tuple[Goals, list[Trial]]:
 # The front
 
 
-def test_front_holds_what_nothing_dominates_by_number() -> None:
-    trials = [trial(0, 0.5, 50), trial(1, 0.9, 90), trial(2, 0.7, 95), trial(3, 0.4, 10), trial(4, 0.4, 60)]
-    assert numbers(pareto_front(trials, GOALS)) == [0, 1, 3]
-
-
-def test_equal_trials_stay_together_on_the_front() -> None:
-    trials = [trial(0, 0.9, 90), trial(1, 0.9, 90), trial(2, 0.8, 90)]
-    assert numbers(pareto_front(trials, GOALS)) == [0, 1]
-
-
 @pytest.mark.parametrize("status", [Status.ASKED, Status.RUNNING, Status.FAILED, Status.CANCELLED])
 def test_only_completed_trials_are_on_the_front(status: Status) -> None:
     unfinished = make_trial(1, status=status)
@@ -104,15 +90,6 @@ def test_infeasible_trial_is_neither_on_the_front_nor_dominates() -> None:
 
 def test_front_does_not_need_the_thresholds_to_be_met() -> None:
     assert numbers(pareto_front([trial(0, 0.1, 1000)], WITH_THRESHOLDS)) == [0]
-
-
-def test_front_of_nothing_is_empty() -> None:
-    assert pareto_front([], GOALS) == []
-
-
-def test_front_of_one_objective_is_its_best() -> None:
-    goals = parse_goals({"size": "minimize"})
-    assert numbers(pareto_front([trial(0, 0, 3), trial(1, 0, 1), trial(2, 0, 2)], goals)) == [1]
 
 
 def test_best_per_objective_is_feasible_and_completed() -> None:
@@ -139,10 +116,6 @@ def test_best_per_objective_meets_every_threshold_where_a_trial_does() -> None:
 # The reference point
 
 
-def test_reference_point_is_the_thresholds() -> None:
-    assert reference_point([trial(0, 0.1, 1000)], WITH_THRESHOLDS) == {"acc": 0.5, "size": 100.0}
-
-
 def test_reference_point_without_thresholds_is_the_worst_of_each_objective() -> None:
     trials = [trial(0, 0.5, 50), trial(1, 0.9, 90), trial(2, 0.0, 999, Status.FAILED)]
     assert reference_point(trials, GOALS) == {"acc": 0.5, "size": 90}
@@ -151,11 +124,6 @@ def test_reference_point_without_thresholds_is_the_worst_of_each_objective() -> 
 def test_threshold_and_worst_value_may_be_mixed() -> None:
     goals = parse_goals({"acc": {"goal": "maximize", "threshold": 0.6}, "size": "minimize"})
     assert reference_point([trial(0, 0.5, 50), trial(1, 0.9, 90)], goals) == {"acc": 0.6, "size": 90}
-
-
-def test_reference_point_of_nothing_has_only_thresholds() -> None:
-    goals = parse_goals({"acc": {"goal": "maximize", "threshold": 0.6}, "size": "minimize"})
-    assert reference_point([], goals) == {"acc": 0.6}
 
 
 # Hypervolume
@@ -176,21 +144,10 @@ def test_points_short_of_a_threshold_add_nothing() -> None:
     assert volume(trials[1:], WITH_THRESHOLDS) == 0.0
 
 
-def test_equal_points_count_once() -> None:
-    assert volume([trial(0, 0.9, 80), trial(1, 0.9, 80)], WITH_THRESHOLDS) == pytest.approx(8.0)
-
-
 def test_hypervolume_without_thresholds_is_measured_from_the_worst() -> None:
     # From (0.5, 90): (0.5, 50) and (0.9, 90) lie on its edges, (0.7, 60) spans 0.2 * 30.
     trials = [trial(0, 0.5, 50), trial(1, 0.9, 90), trial(2, 0.7, 60)]
     assert volume(trials, GOALS) == pytest.approx(6.0)
-
-
-def test_hypervolume_of_three_objectives() -> None:
-    goals = parse_goals({name: {"goal": "maximize", "threshold": 0} for name in ("a", "b", "c")})
-    points = [{"a": 2, "b": 1, "c": 1}, {"a": 1, "b": 2, "c": 1}]
-    trials = [make_trial(number, metrics=point) for number, point in enumerate(points)]
-    assert volume(trials, goals) == pytest.approx(3.0)
 
 
 @pytest.mark.parametrize(("goal", "threshold", "expected"), [("minimize", 100, 20.0), ("maximize", 100, 0.0)])
@@ -206,8 +163,8 @@ def test_hypervolume_of_nothing_is_zero() -> None:
     assert hypervolume([trial(0, 1, 1)], GOALS, {"acc": 0.5}) == 0.0
 
 
-@pytest.mark.parametrize("objectives", [2, 3, 4, 5])
-@pytest.mark.parametrize("count", [1, 2, 10, 40])
+@pytest.mark.parametrize("objectives", [2, 3, 5])
+@pytest.mark.parametrize("count", [1, 40])
 def test_hypervolume_is_that_of_botorch(objectives: int, count: int) -> None:
     import torch
     from botorch.utils.multi_objective.hypervolume import Hypervolume
@@ -223,7 +180,7 @@ def test_hypervolume_is_that_of_botorch(objectives: int, count: int) -> None:
     assert volume(trials, goals) == pytest.approx(expected, rel=1e-12)
 
 
-@pytest.mark.parametrize("objectives", [1, 2, 3, 4])
+@pytest.mark.parametrize("objectives", [1, 3])
 def test_hypervolume_after_each_trial_is_that_of_the_trials_so_far(objectives: int) -> None:
     goals, trials = drawn(objectives, 30)
     reference = reference_point(trials, goals)

@@ -151,10 +151,6 @@ def test_runs_that_completed_before_another_was_stopped_are_what_is_known_of_the
     assert trial.samples == ({"loss": 10.0}, {"loss": 30.0})
 
 
-def test_only_run_of_a_trial_that_does_not_compose_keeps_its_reason() -> None:
-    assert aggregate_repeats(runs_of(F)).reason == "ValueError: 0"
-
-
 def test_attempt_is_the_latest_of_any_run() -> None:
     runs = runs_of(C, C, C)
     runs[1] = replace(runs[1], attempt=3)
@@ -185,10 +181,6 @@ def test_mean_keeps_small_values_next_to_large_ones() -> None:
 def test_standard_error_is_the_sample_deviation_over_the_root_of_the_count(values: list[float], spread: float) -> None:
     assert deviation(values) == pytest.approx(spread)
     assert standard_error(values) == pytest.approx(spread / math.sqrt(len(values)))
-
-
-def test_one_value_has_no_deviation() -> None:
-    assert deviation([1.0]) is None and standard_error([1.0]) is None
 
 
 def test_standard_errors_are_those_of_repeated_trials() -> None:

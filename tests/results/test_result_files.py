@@ -57,18 +57,6 @@ def test_csv_holds_every_trial_with_parameters_metrics_and_times() -> None:
     assert (second["metrics.acc"], second["metrics.seconds"], second["ended"]) == ("", "", "")
 
 
-def test_csv_has_a_column_for_every_metric_that_any_trial_returned() -> None:
-    extra = replace(trial(1, 0.5, 5), metrics={"acc": 0.5, "size": 5, "seconds": 1, "epochs": 3})
-    first, second = rows(trial(0, 0.9, 10), extra)
-    assert (first["metrics.epochs"], second["metrics.epochs"]) == ("", "3")
-
-
-def test_csv_of_no_trials_is_its_header() -> None:
-    text = trials_csv([], KEYS, GOALS)
-    assert text.startswith("trial,status,params.model,params.optim.lr,metrics.acc,metrics.size,metrics.seconds,")
-    assert text.count("\n") == 1
-
-
 @pytest.mark.parametrize(
     ("value", "cell"),
     [
@@ -107,10 +95,6 @@ def test_yaml_tells_which_points_meet_the_thresholds_where_there_are_any() -> No
     goals = parse_goals({"acc": {"goal": "maximize", "threshold": 0.92}, "size": "minimize"})
     solutions = yaml.safe_load(results_yaml([trial(0, 0.9, 10), trial(1, 0.95, 30)], goals))["solutions"]
     assert [solution["meets_thresholds"] for solution in solutions] == [False, True]
-
-
-def test_yaml_of_no_trials_has_no_solutions() -> None:
-    assert yaml.safe_load(results_yaml([], GOALS)) == {"name": "ax_mo", "solutions": []}
 
 
 def test_yaml_keeps_the_type_of_awkward_values() -> None:
@@ -198,25 +182,12 @@ def test_files_are_written_at_most_once_a_second(tmp_path: Path, clock: list[flo
     assert count() == 3
 
 
-def test_files_are_written_at_once_when_asked(tmp_path: Path, clock: list[float]) -> None:
-    out = writer(tmp_path)
-    refreshed(out, trial(0, 0.9, 10))
-    refreshed(out, trial(0, 0.9, 10), trial(1, 0.8, 5), at_once=True)
-    assert len((tmp_path / "trials.csv").read_text().splitlines()) == 3
-
-
 def test_pareto_files_of_trials_that_left_the_front_are_removed(tmp_path: Path) -> None:
     out = writer(tmp_path)
     refreshed(out, trial(0, 0.8, 20))
     (tmp_path / "pareto/mine.yaml").write_text("the user's own\n")
     refreshed(out, trial(0, 0.8, 20), trial(1, 0.9, 10))
     assert names(tmp_path / "pareto") == ["mine.yaml", "trial_1.yaml"]
-
-
-def test_stale_pareto_files_of_an_earlier_sweeper_are_removed(tmp_path: Path) -> None:
-    refreshed(writer(tmp_path), trial(0, 0.8, 20))
-    refreshed(writer(tmp_path), trial(0, 0.8, 20), trial(1, 0.9, 10))
-    assert names(tmp_path / "pareto") == ["trial_1.yaml"]
 
 
 def test_pareto_file_is_composed_once(tmp_path: Path) -> None:

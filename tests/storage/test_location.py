@@ -1,7 +1,6 @@
 """Where a study is: what names it, and what is said where nothing does."""
 
 import json
-import sqlite3
 from pathlib import Path
 
 import pytest
@@ -9,12 +8,12 @@ import pytest
 from ax_mo.cli.main import main
 from ax_mo.core.trial import Status
 from ax_mo.core.urls import sqlite_url
-from ax_mo.errors import AxMoError, StudyLost
+from ax_mo.errors import AxMoError
 from ax_mo.storage.definition import Definition, StoredStudy
 from ax_mo.storage.dump import write_dump
 from ax_mo.storage.location import locate
 from ax_mo.storage.snapshot import about, read_snapshot
-from ax_mo.storage.store import Store, read_studies
+from ax_mo.storage.store import Store
 from tests.storage.test_snapshot import GOALS, SPACE
 from tests.support.trials import make_run
 
@@ -97,12 +96,3 @@ def test_commands_name_a_moved_directory_where_it_is(tmp_path: Path) -> None:
     commands = read_snapshot(tmp_path / "b c").commands
     assert commands["resume"] == f"""python a.py -m 'hydra.sweep.dir='"'"'{tmp_path}/b c'"'"''"""
     assert commands["pareto"] == f"python a.py --config-dir '{tmp_path}/b c' +pareto={{name}}"
-
-
-def test_row_that_cannot_be_read_is_a_lost_study(tmp_path: Path) -> None:
-    make(tmp_path / "a")
-    with sqlite3.connect(tmp_path / "a" / "study.db") as connection:
-        connection.execute("update ax_mo_trial set params = '{'")
-    connection.close()
-    with pytest.raises(StudyLost, match="is damaged"):
-        read_studies(sqlite_url(tmp_path / "a" / "study.db"))

@@ -47,21 +47,6 @@ def test_study_is_read_from_its_directory(tmp_path: Path) -> None:
     assert record.directory == tmp_path / "sweep"
 
 
-def test_directory_may_have_been_moved(tmp_path: Path) -> None:
-    make(tmp_path / "sweep")
-    (tmp_path / "sweep").rename(tmp_path / "moved")
-    assert read_snapshot(tmp_path / "moved").directory == tmp_path / "moved"
-
-
-def test_study_is_read_from_a_database_that_holds_others(tmp_path: Path) -> None:
-    url = f"sqlite:///{tmp_path}/all.db"
-    for name in ("a", "b"):
-        make(tmp_path / name, url, name)
-    assert read_snapshot(f"{url}/b").directory == tmp_path / "b"
-    with pytest.raises(AxMoError, match="c"):
-        read_snapshot(f"{url}/c")
-
-
 def test_what_is_no_study_is_told(tmp_path: Path) -> None:
     with pytest.raises(AxMoError, match=r"holds no study\.db"):
         read_snapshot(tmp_path)

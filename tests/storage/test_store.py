@@ -188,15 +188,6 @@ def test_changed_parameters_are_refused_with_the_difference(open_store: OpenStor
     assert "start a new study in another hydra.sweep.dir" in message
 
 
-def test_changed_objectives_are_refused_with_the_difference(open_store: OpenStore) -> None:
-    open_store()
-    with pytest.raises(ConfigError) as caught:
-        open_store(replace(DEFINITION, objectives={"acc": "maximize, threshold 0.8"}))
-    message = str(caught.value)
-    assert message.startswith("hydra.sweeper.objectives is not what this study was started with:")
-    assert "  acc: was maximize, threshold 0.9, is now maximize, threshold 0.8\n" in message
-
-
 def test_order_of_the_parameters_is_no_difference(open_store: OpenStore) -> None:
     open_store()
     open_store(replace(DEFINITION, params=dict(reversed(DEFINITION.params.items()))))
@@ -262,11 +253,6 @@ def test_directory_that_does_not_exist_is_named(tmp_path: Path) -> None:
     message = opening(f"sqlite:///{tmp_path}/none/study.db")
     assert f"The study's database sqlite:///{tmp_path}/none/study.db cannot be used" in message
     assert "unable to open database file" in message
-
-
-def test_file_that_is_no_database_is_named(tmp_path: Path) -> None:
-    (tmp_path / "study.db").write_text("no database, but long enough to be looked at" * 20)
-    assert "file is not a database" in opening(f"sqlite:///{tmp_path}/study.db")
 
 
 def test_database_that_was_lost_stops_the_study(open_store: OpenStore, tmp_path: Path) -> None:

@@ -161,21 +161,6 @@ def test_refusals_change_nothing(open_store: OpenStore, postgresql: PostgreSQL, 
     assert everything() == before
 
 
-def test_table_that_somebody_has_locked_is_waited_for(open_store: OpenStore, postgresql: PostgreSQL) -> None:
-    import sqlalchemy as sa
-
-    store = open_store()
-    engine = sa.create_engine(postgresql.url)
-    with engine.connect() as connection:
-        connection.execute(sa.text("lock table ax_mo_trial"))
-        release = threading.Timer(3.0, connection.rollback)
-        release.start()
-        store.add([trial(0)])
-        release.join()
-    engine.dispose()
-    assert [run.number for run in store.runs()] == [0]
-
-
 def test_table_that_somebody_has_locked_while_a_study_is_opened_is_waited_for(
     open_store: OpenStore, postgresql: PostgreSQL
 ) -> None:
