@@ -1,4 +1,4 @@
-"""What a study is about, and a study as its readers see it. Values only."""
+"""What makes two studies the same for a resume, and a study with its runs as a database holds it."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,8 +15,6 @@ class Definition:
     params: Mapping[str, str]
     objectives: Mapping[str, str]
     fixed: tuple[str, ...] = ()
-    about: str = "{}"
-    """JSON for those who only read the study; the latest sweeper's. Not compared."""
 
     def check_same(self, now_asked: "Definition") -> None:
         """Raises ConfigError when what a resume asks for is not what the study was started with."""
@@ -37,15 +35,17 @@ class Definition:
 
 @dataclass(frozen=True)
 class StoredStudy:
-    """What a database knows of a study, for those who only read it."""
+    """All that a database holds of a study."""
 
     name: str
     sweep_dir: str
+    """Where its trials are; empty for a database that is in their directory and moves with them."""
     definition: Definition
-    runs: tuple[TrialRun, ...]
+    runs: tuple[TrialRun, ...] = ()
     seed: int = 0
     created: str = ""
     about: str = "{}"
+    """JSON for those who only read the study; the latest sweeper's."""
 
 
 def described_goals(goals: Goals) -> dict[str, str]:

@@ -6,6 +6,7 @@ is killed at any moment finds on its return what it had decided.
 
 import json
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -17,7 +18,7 @@ from ax_mo.core.urls import redacted, sqlite_path
 from ax_mo.errors import AxMoError, ConfigError
 from ax_mo.storage.damage import FAULTS, Damaged, check_file, with_checksum
 from ax_mo.storage.database import DatabaseAway, cannot_use, open_engine
-from ax_mo.storage.definition import Definition, StoredStudy
+from ax_mo.storage.definition import StoredStudy
 from ax_mo.storage.rows import (
     NO_REPEAT,
     STUDIES,
@@ -62,25 +63,20 @@ class Store:
     def open(
         cls,
         url: str,
-        name: str,
-        sweep_dir: Path | None,
-        definition: Definition,
-        seed: int,
+        study: StoredStudy,
         known: bool = False,
         wait: DatabaseWait | None = None,
         guard: Callable[[], None] = lambda: None,
     ) -> "Store":
-        """Find the study or create it. Raises ConfigError when it is another study than the one described.
+        """Find the study or create it, with its runs. Raises ConfigError when another one is there.
 
-        ``sweep_dir`` is where the study's trials are, or None for a database that moves with them. ``guard`` is called
-        before all writes, and raises where this process must not make them. Raises StudyLost for a damaged database,
-        and for one without the study that is ``known`` to have been there.
+        ``guard`` is called before all writes, and raises where this process must not make them. Raises StudyLost for a
+        damaged database, and for one without the study that is ``known`` to have been there.
         """
-        transactions = Transactions(open_engine(url), name)
+        transactions = Transactions(open_engine(url), study.name)
         store = cls(transactions, wait or DatabaseWait(), guard)
-        new = StoredStudy(name, str(sweep_dir or ""), definition, (), seed, now(), definition.about)
         try:
-            row = store._do(lambda c: _find_or_create(c, new, transactions.owner, known), only_busy=True)
+            row = store._do(lambda c: _find_or_create(c, study, transactions.owner, known), only_busy=True)
         except BaseException:
             store.close()
             raise
@@ -169,52 +165,55 @@ def _find_or_create(connection: Connection, new: StoredStudy, owner: str, known:
     check_file(connection)
     create_tables(connection, known)
     this = STUDIES.c.name == new.name
-    if _find(connection, new.name, Path(new.sweep_dir) if new.sweep_dir else None, new.definition) is None:
+    if _find(connection, new) is None:
         if known:
             raise Damaged(f"the study '{new.name}' is gone")
-        connection.execute(STUDIES.insert().values(**study_row(new)))
+        connection.execute(STUDIES.insert().values(**study_row(replace(new, created=new.created or now()))))
+        study_id = connection.execute(sa.select(STUDIES.c.id).where(this)).scalar_one()
+        if new.runs:
+            connection.execute(TRIALS.insert(), [run_as_row(run, study_id) for run in new.runs])
     _change_study(connection, this, about=new.about, sweep_dir=new.sweep_dir, owner=owner)
     return connection.execute(sa.select(STUDIES).where(this)).one()
 
 
-def _find(connection: Connection, name: str, sweep_dir: Path | None, definition: Definition) -> StoredStudy | None:
+def _find(connection: Connection, new: StoredStudy) -> StoredStudy | None:
     """The study, if the database holds it. Raises ConfigError when it is, or the directory's is, another one."""
-    names = sa.select(STUDIES.c.name)
-    row = connection.execute(all_columns(STUDIES).where(STUDIES.c.name == name)).mappings().one_or_none()
+    query = all_columns(STUDIES).where(STUDIES.c.name == new.name)
+    row = connection.execute(query).mappings().one_or_none()
     if row is None:
-        other = None if sweep_dir is not None else connection.execute(names).scalar()
+        other = None if new.sweep_dir else connection.execute(sa.select(STUDIES.c.name)).scalar()
         if other is not None:
             raise ConfigError(
-                f"hydra.sweeper.study_name: this directory holds the study '{other}', and not '{name}'. Resume it with "
-                f"hydra.sweeper.study_name={other}, or choose another hydra.sweep.dir."
+                f"hydra.sweeper.study_name: this directory holds the study '{other}', and not '{new.name}'. Resume it "
+                f"with hydra.sweeper.study_name={other}, or choose another hydra.sweep.dir."
             )
         return None
     study = stored_study(connection, row)  # all of its rows are as they were written
     there = Path(study.sweep_dir)
-    if sweep_dir is not None and study.sweep_dir and there != sweep_dir and there.exists():
+    if new.sweep_dir and study.sweep_dir and there != Path(new.sweep_dir) and there.exists():
         raise ConfigError(
-            f"hydra.sweeper.study_name: the study '{name}' lives in {there}. Resume it with "
+            f"hydra.sweeper.study_name: the study '{new.name}' lives in {there}. Resume it with "
             f"hydra.sweep.dir={there}, or choose another study_name."
         )
-    study.definition.check_same(definition)
+    study.definition.check_same(new.definition)
     return study
 
 
-def check_can_open(url: str, name: str, sweep_dir: Path | None, definition: Definition, to_run: bool) -> None:
+def check_can_open(url: str, study: StoredStudy, to_run: bool) -> None:
     """Raises ConfigError as ``Store.open`` would, before anything is made or changed.
 
     ``to_run``: also AxMoError where a sweeper of another machine runs the study at this moment.
     """
-    transactions = Transactions(open_engine(url), name)
+    transactions = Transactions(open_engine(url), study.name)
     path = sqlite_path(url)
     if path is not None and not path.exists():
-        if sweep_dir is not None and not path.parent.is_dir():
+        if study.sweep_dir and not path.parent.is_dir():
             raise ConfigError(f"hydra.sweeper.storage: there is no directory {path.parent} for {redacted(url)}.")
         return
 
     def look(connection: Connection) -> None:
         if sa.inspect(connection).has_table(STUDIES.name):
-            _find(connection, name, sweep_dir, definition)
+            _find(connection, study)
         if to_run:
             transactions.check_free(connection)
 
@@ -261,22 +260,9 @@ def read_studies(url: str, name: str | None = None, may_be_new: bool = False) ->
 
 def write_study(url: str, study: StoredStudy) -> None:
     """Write a study with all its runs, or nothing. Raises AxMoError when there is one of that name."""
-    engine = open_engine(url)
-    try:
-        with engine.begin() as connection:
-            create_tables(connection)
-            known = sa.select(STUDIES.c.id).where(STUDIES.c.name == study.name)
-            if connection.execute(known).one_or_none() is not None:
-                raise AxMoError(f"{redacted(url)} holds a study '{study.name}' already.")
-            connection.execute(STUDIES.insert().values(**study_row(study)))
-            study_id = connection.execute(known).scalar_one()
-            rows = [run_as_row(run, study_id) for run in study.runs]
-            if rows:
-                connection.execute(TRIALS.insert(), rows)
-    except FAULTS as error:
-        raise cannot_use(url, error) from None
-    finally:
-        engine.dispose()
+    if read_studies(url, study.name, may_be_new=True):
+        raise AxMoError(f"{redacted(url)} holds a study '{study.name}' already.")
+    Store.open(url, study).close()
 
 
 def _change_study(connection: Connection, this: "sa.ColumnElement[bool]", **values: Any) -> None:

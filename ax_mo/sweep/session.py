@@ -251,16 +251,15 @@ class Session:
     def _open_store(self, lock: DirectoryLock) -> Iterator[Store]:
         settings = self._settings
         seed = settings.seed if settings.seed is not None else secrets.randbelow(2**31)
-        definition = replace(self._spec.definition, about=json.dumps(self._spec.about()))
-        # The directory's own database: whatever the directory is called now, this is its study.
-        sweep_dir = None if settings.storage is None else self._sweep_dir
+        study = replace(self._spec.as_stored, seed=seed, about=json.dumps(self._spec.about()))
+        url = self._spec.database[0]
 
         def open_store(known: bool) -> Store:
-            return Store.open(*self._spec.database, sweep_dir, definition, seed, known, self._database_wait, lock.check)
+            return Store.open(url, study, known, self._database_wait, lock.check)
 
         try:
-            if sweep_dir is None:
-                store = open_or_rebuild(self._sweep_dir, self._spec.database[1], open_store, self._screen.notice)
+            if settings.storage is None:
+                store = open_or_rebuild(self._sweep_dir, study.name, open_store, self._screen.notice)
             else:
                 store = open_store(False)
         except StudyLost as error:

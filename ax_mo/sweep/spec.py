@@ -32,7 +32,7 @@ from ax_mo.search_space.entries import without_respelled
 from ax_mo.search_space.sample import covering_points
 from ax_mo.search_space.space import SearchSpace
 from ax_mo.search_space.start import config_point, initial_points, own_values
-from ax_mo.storage.definition import Definition, described_goals
+from ax_mo.storage.definition import Definition, StoredStudy, described_goals
 from ax_mo.storage.dump import rebuild_hint
 from ax_mo.storage.snapshot import about, curve_of
 from ax_mo.storage.store import check_can_open
@@ -108,8 +108,7 @@ class StudySpec:
 
         ``to_run``: AxMoError where a sweeper of another machine runs it at this moment.
         """
-        sweep_dir = None if self.settings.storage is None else self.sweep_dir
-        if sweep_dir is None and not (self.sweep_dir / STUDY).exists():
+        if self.settings.storage is None and not (self.sweep_dir / STUDY).exists():
             hint = rebuild_hint(self.sweep_dir) if self.sweep_dir.is_dir() else ""
             if hint:
                 raise ConfigError(
@@ -117,14 +116,16 @@ class StudySpec:
                     "hydra.sweep.dir."
                 )
         with suppress(StudyLost):  # whoever opens it says so, and what to do
-            check_can_open(*self.database, sweep_dir, self.definition, to_run)
+            check_can_open(self.database[0], self.as_stored, to_run)
 
     @property
-    def definition(self) -> Definition:
-        """What a resume must agree on."""
+    def as_stored(self) -> StoredStudy:
+        """The study as it is to be found in its database or, without runs and a seed, created there."""
         goals, space = self.plan.goals, self.plan.space
-        objectives = described_goals(goals)
-        return Definition({**space.describe(), **self.plan.repeats.describe()}, objectives, space.fixed)
+        params = {**space.describe(), **self.plan.repeats.describe()}
+        # The directory's own database: whatever the directory is called now, this is its study.
+        sweep_dir = "" if self.settings.storage is None else str(self.sweep_dir)
+        return StoredStudy(self.database[1], sweep_dir, Definition(params, described_goals(goals), space.fixed))
 
     def about(self, stop_reason: StopReason | None = None) -> dict[str, Any]:
         """What the study's readers are told of it."""

@@ -81,10 +81,9 @@ def damage(path: Path, chance: random.Random) -> str:
 
 def resumed(directory: Path, before: StoredStudy, notices: list[str]) -> StoredStudy:
     """The study as a resume finds it, which may have to make it anew."""
-    definition = replace(before.definition, about=before.about)
 
     def open_store(known: bool) -> Store:
-        return Store.open(f"sqlite:///{directory}/study.db", "study", None, definition, 0, known=known)
+        return Store.open(f"sqlite:///{directory}/study.db", replace(before, runs=(), sweep_dir=""), known)
 
     with sole_sweeper(directory):
         store = open_or_rebuild(directory, "study", open_store, notices.append)

@@ -8,7 +8,7 @@ import pytest
 import sqlalchemy as sa
 
 from ax_mo.errors import AxMoError
-from ax_mo.storage.definition import Definition
+from ax_mo.storage.definition import Definition, StoredStudy
 from ax_mo.storage.store import Store
 from tests.support.sweeps import run
 from tests.support.waiting import read_until, wait_until
@@ -91,7 +91,7 @@ def test_server_that_crashes_in_mid_study_costs_no_job(sweep, live, postgresql):
     postgresql.start()
     wait_until((sweep.dir / "2").exists)
     with pytest.raises(AxMoError, match=f"Another sweeper is running the study 'crash': pid {process.pid} on host"):
-        Store.open(postgresql.url, "crash", sweep.dir, Definition({}, {}), 1)
+        Store.open(postgresql.url, StoredStudy("crash", str(sweep.dir), Definition({}, {})))
     sweep.gate.touch()
     output, _ = process.communicate(timeout=120)
     assert process.returncode == 0, output

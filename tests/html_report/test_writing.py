@@ -20,7 +20,7 @@ from ax_mo.html_report.__main__ import main
 from ax_mo.html_report.page import AT_THE_END
 from ax_mo.html_report.update import COMING, has_model, update_report, write_last_page
 from ax_mo.html_report.writer import ReportWriter, report_writer
-from ax_mo.storage.lock import sole_sweeper
+from ax_mo.storage.directory_lock import sole_sweeper
 from ax_mo.storage.snapshot import StudySnapshot
 from tests.storage.test_snapshot import make
 from tests.support.studies import study

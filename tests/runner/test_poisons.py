@@ -13,7 +13,7 @@ from ax_mo.core.trial import Outcome, Status
 from ax_mo.results.files import trials_csv
 from ax_mo.runner.job import JobState, Phase
 from ax_mo.runner.outcome import has_result, outcome_of
-from ax_mo.storage.definition import Definition
+from ax_mo.storage.definition import Definition, StoredStudy
 from ax_mo.storage.store import Store
 from ax_mo.trial.files import RESULT, SPEC, STDERR, write_atomically
 from tests.apps.poison.poisons import RESULTS, Poison
@@ -111,7 +111,8 @@ def test_stderr_that_is_no_file_is_not_read(directory: Path, make: Any) -> None:
 
 
 def test_postgresql_and_every_file_take_what_became_of_all_poisons(server: str, tmp_path: Path) -> None:
-    store = Store.open(server, "poisons", None, Definition({"x": "interval(0.0, 1.0)"}, {"loss": "minimize"}), 1)
+    definition = Definition({"x": "interval(0.0, 1.0)"}, {"loss": "minimize"})
+    store = Store.open(server, StoredStudy("poisons", "", definition))
     outcomes = []
     for number, poison in enumerate(RESULTS):
         directory = tmp_path / str(number)

@@ -8,13 +8,15 @@ import pytest
 
 from ax_mo.core.trial import Outcome, Status, TrialRun
 from ax_mo.errors import StudyLost, StudyStopped
-from ax_mo.storage.definition import Definition
+from ax_mo.storage.definition import Definition, StoredStudy
 from ax_mo.storage.store import Store, read_studies
 from tests.support.trials import make_run
 
 
 def open_store(path: Path, known: bool = False) -> Store:
-    return Store.open(f"sqlite:///{path}", "study", None, Definition({}, {"loss": "minimize"}), 5, known=known)
+    return Store.open(
+        f"sqlite:///{path}", StoredStudy("study", "", Definition({}, {"loss": "minimize"}), seed=5), known
+    )
 
 
 def run(number: int) -> TrialRun:

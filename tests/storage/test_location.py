@@ -26,7 +26,8 @@ def make(directory: Path, url: str | None = None, name: str = "study") -> Stored
     }
     told = json.dumps(about(SPACE, GOALS, {}, lines, directory))
     where = sqlite_url(directory / "study.db") if url is None else url
-    store = Store.open(where, name, None if url is None else directory, Definition({}, {}, (), told), 5)
+    sweep_dir = "" if url is None else str(directory)
+    store = Store.open(where, StoredStudy(name, sweep_dir, Definition({}, {}), seed=5, about=told))
     if not store.runs():
         store.add([make_run(0, status=Status.ASKED, point={"x": 0.5})])
     stored = store.stored()

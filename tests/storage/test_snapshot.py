@@ -28,14 +28,13 @@ def run(number: int) -> TrialRun:
     return make_run(number, status=Status.ASKED, point={"x": 0.5})
 
 
-def make(directory: Path, url: str | None = None, name: str = "study") -> None:
+def make(directory: Path) -> None:
     directory.mkdir(exist_ok=True)
     told = json.dumps(about(SPACE, GOALS, {"n_trials": 9}, {"resume": "python a.py"}))
-    of_url = f"sqlite:///{directory}/study.db" if url is None else url
-    store = Store.open(of_url, name, None if url is None else directory, Definition({}, {}, (), told), 5)
-    store.add([run(0), run(1)])
-    store.write(run(0).ended_by(Outcome({"loss": 0.25})))
-    store.close()
+    runs = (run(0).ended_by(Outcome({"loss": 0.25})), run(1))
+    Store.open(
+        f"sqlite:///{directory}/study.db", StoredStudy("study", "", Definition({}, {}), runs, 5, "t0", told)
+    ).close()
 
 
 def test_study_is_read_from_its_directory(tmp_path: Path) -> None:
@@ -90,7 +89,7 @@ def test_study_that_ends_while_it_is_read_has_left_nothing_unfinished(
 ) -> None:
     make(tmp_path)
     url = f"sqlite:///{tmp_path}/study.db"
-    store = Store.open(url, "study", None, Definition({}, {}, (), read_studies(url)[0].about), 5)
+    store = Store.open(url, read_studies(url)[0])
     sweeper = sole_sweeper(tmp_path)
     sweeper.__enter__()
     read = Location.the_study

@@ -17,7 +17,7 @@ from ax_mo.errors import ConfigError, StudyStopped
 from ax_mo.search_space.grammar import parse_entry
 from ax_mo.search_space.parameters import Choice
 from ax_mo.search_space.space import SearchSpace
-from ax_mo.storage.definition import Definition
+from ax_mo.storage.definition import Definition, StoredStudy
 from ax_mo.storage.store import Store, read_studies
 from tests.support.trials import make_run
 
@@ -34,7 +34,7 @@ def open_store(tmp_path: Path) -> Iterator[OpenStore]:
     def open_(
         definition: Definition = DEFINITION, name: str = "study", sweep_dir: Path = tmp_path, seed: int = 5
     ) -> Store:
-        store = Store.open(f"sqlite:///{tmp_path}/study.db", name, sweep_dir, definition, seed)
+        store = Store.open(f"sqlite:///{tmp_path}/study.db", StoredStudy(name, str(sweep_dir), definition, seed=seed))
         opened.append(store)
         return store
 
@@ -217,7 +217,7 @@ def test_study_of_another_schema_is_refused(open_store: OpenStore, tmp_path: Pat
 
 def opening(url: str) -> str:
     with pytest.raises((ConfigError, StudyStopped)) as caught:
-        Store.open(url, "study", Path("/sweep"), DEFINITION, 1)
+        Store.open(url, StoredStudy("study", "/sweep", DEFINITION))
     return str(caught.value)
 
 

@@ -5,12 +5,13 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from ax_mo.core.trial import Outcome, Status, TrialRun
 from ax_mo.errors import AxMoError, ConfigError, StudyStopped
-from ax_mo.storage.definition import Definition
+from ax_mo.storage.definition import Definition, StoredStudy
 from ax_mo.storage.store import Store, check_can_open
 from ax_mo.storage.waiting import DatabaseWait
 from tests.support.postgresql import LossyWay, PostgreSQL
@@ -24,15 +25,16 @@ OpenStore = Callable[..., Store]
 def open_store(postgresql: PostgreSQL, tmp_path: Path) -> Iterator[OpenStore]:
     """Opens a study that is the test's own."""
     opened: list[Store] = []
+    study = StoredStudy(str(tmp_path), str(tmp_path), DEFINITION, seed=5)
 
     def open_(
         url: str = postgresql.url,
-        definition: Definition = DEFINITION,
         seconds: float = 20.0,
         notices: list[str] | None = None,
+        **changes: Any,
     ) -> Store:
         wait = DatabaseWait(seconds, ([] if notices is None else notices).append)
-        opened.append(Store.open(url, str(tmp_path), tmp_path, definition, 5, wait=wait))
+        opened.append(Store.open(url, replace(study, **changes), wait=wait))
         return opened[-1]
 
     yield open_
@@ -148,16 +150,17 @@ def test_refusals_change_nothing(open_store: OpenStore, postgresql: PostgreSQL, 
 
     running = open_store()
     before = everything()
-    other = replace(DEFINITION, params={"y": "interval(0.0, 1.0)"}, about='{"other": 1}')
-    for definition in (replace(DEFINITION, about='{"other": 1}'), other):
+    study = StoredStudy(str(tmp_path), str(tmp_path), DEFINITION, about='{"other": 1}')
+    other = replace(DEFINITION, params={"y": "interval(0.0, 1.0)"})
+    for definition in (DEFINITION, other):
         with pytest.raises(AxMoError):
-            open_store(definition=definition)
+            open_store(definition=definition, about=study.about)
         with pytest.raises(AxMoError):
-            check_can_open(postgresql.url, str(tmp_path), tmp_path, definition, to_run=True)
-    check_can_open(postgresql.url, str(tmp_path), tmp_path, DEFINITION, to_run=False)
+            check_can_open(postgresql.url, replace(study, definition=definition), to_run=True)
+    check_can_open(postgresql.url, study, to_run=False)
     running.close()
     with pytest.raises(ConfigError):
-        open_store(definition=other)
+        open_store(definition=other, about=study.about)
     assert everything() == before
 
 

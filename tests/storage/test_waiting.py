@@ -19,12 +19,13 @@ from ax_mo.core.trial import Outcome, Status, TrialRun
 from ax_mo.core.urls import sqlite_url
 from ax_mo.errors import AxMoError, ConfigError, StudyStopped
 from ax_mo.storage.database import DatabaseAway
-from ax_mo.storage.definition import Definition
+from ax_mo.storage.definition import Definition, StoredStudy
 from ax_mo.storage.store import Store, check_can_open, read_studies
 from ax_mo.storage.waiting import DatabaseWait
 from tests.support.trials import make_run
 
 DEFINITION = Definition({"x": "interval(0.0, 1.0)"}, {"loss": "minimize"})
+STUDY = StoredStudy("study", "", DEFINITION, seed=5)
 
 # Another process has the database: a backup, or somebody's sqlite3 shell.
 _HOLDER = """
@@ -56,7 +57,7 @@ class Opened:
         self.database = directory / "study.db"
         self.notices: list[str] = []
         self.wait = DatabaseWait(seconds, self.notices.append)
-        self.store = Store.open(sqlite_url(self.database), "study", None, DEFINITION, 5, wait=self.wait)
+        self.store = Store.open(sqlite_url(self.database), STUDY, wait=self.wait)
 
 
 @pytest.fixture
@@ -245,25 +246,27 @@ def test_write_whose_answer_was_lost_is_as_if_it_had_come(
 
 def test_refusals_change_nothing(tmp_path: Path) -> None:
     url = sqlite_url(tmp_path / "study.db")
-    Store.open(url, "study", None, DEFINITION, 5).close()
+    Store.open(url, STUDY).close()
     before = (tmp_path / "study.db").read_bytes()
     others = [
-        ("study", replace(DEFINITION, params={"y": "interval(0.0, 1.0)"}, about='{"other": 1}'), "params is not what"),
-        ("study", replace(DEFINITION, objectives={"acc": "maximize"}, about='{"other": 1}'), "objectives is not what"),
-        ("other", DEFINITION, "study_name: this directory holds the study 'study', and not 'other'"),
+        ({"definition": replace(DEFINITION, params={"y": "interval(0.0, 1.0)"})}, "params is not what"),
+        ({"definition": replace(DEFINITION, objectives={"acc": "maximize"})}, "objectives is not what"),
+        ({"name": "other"}, "study_name: this directory holds the study 'study', and not 'other'"),
     ]
-    for name, definition, message in others:
+    for changes, message in others:
+        other = replace(STUDY, about='{"other": 1}', **changes)
         with pytest.raises(ConfigError, match=message):
-            Store.open(url, name, None, definition, 6)
+            Store.open(url, other)
         with pytest.raises(ConfigError, match=message):
-            check_can_open(url, name, None, definition, to_run=True)
+            check_can_open(url, other, to_run=True)
     assert (tmp_path / "study.db").read_bytes() == before
     assert [path.name for path in tmp_path.iterdir()] == ["study.db"]
 
 
 def test_looking_makes_no_database(tmp_path: Path) -> None:
-    check_can_open(sqlite_url(tmp_path / "study.db"), "study", None, DEFINITION, to_run=True)
-    check_can_open(sqlite_url(tmp_path / "none" / "study.db"), "study", None, DEFINITION, to_run=True)
+    check_can_open(sqlite_url(tmp_path / "study.db"), STUDY, to_run=True)
+    check_can_open(sqlite_url(tmp_path / "none" / "study.db"), STUDY, to_run=True)
     with pytest.raises(ConfigError, match=r"storage: there is no directory .*none"):
-        check_can_open(sqlite_url(tmp_path / "none" / "all.db"), "study", tmp_path, DEFINITION, to_run=True)
+        elsewhere = replace(STUDY, sweep_dir=str(tmp_path))
+        check_can_open(sqlite_url(tmp_path / "none" / "all.db"), elsewhere, to_run=True)
     assert list(tmp_path.iterdir()) == []

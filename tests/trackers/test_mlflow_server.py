@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from ax_mo.storage.definition import Definition
+from ax_mo.storage.definition import Definition, StoredStudy
 from ax_mo.storage.snapshot import about
 from ax_mo.storage.store import Store
 from ax_mo.trackers import StudyEnd
@@ -65,7 +65,7 @@ class Study:
         self.notices: list[str] = []
         self._database = (f"sqlite:///{directory}/study.db", "study")
         told = json.dumps(about(SPACE, GOALS, {}, {}))
-        self._store = Store.open(*self._database, None, Definition({}, {}, (), told), 1)
+        self._store = Store.open(self._database[0], StoredStudy("study", "", Definition({}, {}), seed=1, about=told))
         self.log = self.sweeper()
 
     def sweeper(self) -> Trackers:

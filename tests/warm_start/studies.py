@@ -19,7 +19,7 @@ from ax_mo.hydra_project.overrides import as_text
 from ax_mo.hydra_project.project import Project, without_hydra
 from ax_mo.search_space.build import build_space
 from ax_mo.search_space.space import SearchSpace
-from ax_mo.storage.definition import Definition
+from ax_mo.storage.definition import Definition, StoredStudy
 from ax_mo.storage.store import Store
 from ax_mo.sweep.settings import parse_settings
 from ax_mo.sweep.spec import Plan, make_plan
@@ -92,7 +92,8 @@ def write(
 ) -> None:
     """An earlier study: in the directory's own database as a sweep without ``storage`` makes it, or in ``url``."""
     of_url = f"sqlite:///{directory / 'study.db'}" if url is None else url
-    store = Store.open(of_url, name, None if url is None else directory, Definition({}, objectives, tuple(fixed)), 1)
+    definition = Definition({}, objectives, tuple(fixed))
+    store = Store.open(of_url, StoredStudy(name, "" if url is None else str(directory), definition, seed=1))
     store.add(trials)
     store.close()
 
