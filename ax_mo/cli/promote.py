@@ -26,7 +26,6 @@ from ax_mo.results.promote import (
     experiment_file,
     recipe,
     sweeps,
-    take_additions,
 )
 from ax_mo.results.standing import UNFINISHED, standing
 from ax_mo.storage.snapshot import StudySnapshot
@@ -136,11 +135,9 @@ class Promotion:
         except DOES_NOT_COMPOSE as error:
             raise AxMoError(f"Its configuration cannot be written as YAML ({type(error).__name__}).") from None
         attempts = self._attempts(made)
-        if all(one.problem for one in attempts) and (
-            added := take_additions(trial.overrides, made.values, lambda _: True)
-        ):
-            # Where the project's configs have a type, no file can add a key to them.
-            made = replace(made, beside=(*made.beside, *added))
+        typed = made.with_additions_beside(trial.overrides)
+        if all(one.problem for one in attempts) and typed.beside != made.beside:
+            made = typed  # where the project's configs have a type, no file can add a key to them
             attempts = self._attempts(made)
         best = min(attempts, key=lambda one: (bool(one.problem), len(one.wrong)))
         notes = [*notes, *self._notes(best, attempts[0])]

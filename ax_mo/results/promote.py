@@ -2,7 +2,7 @@
 
 import shlex
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +10,7 @@ import hydra
 import yaml
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import HydraException
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig, ListConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from ax_mo.core.objectives import Goals
@@ -56,6 +56,19 @@ class Recipe:
         body = {"defaults": defaults, "hydra": self.hydra}
         content = {**{name: part for name, part in body.items() if part}, **self.values}
         return OmegaConf.to_yaml(OmegaConf.create(content)) if content else "{}\n"
+
+    def with_additions_beside(
+        self, overrides: Sequence[str], is_refused: Callable[[dict[str, Any]], bool] = lambda _: True
+    ) -> "Recipe":
+        """The same, with those overrides that add a key in the command, where the file's values alone are refused."""
+        values, lines = self.values, []
+        for override in OverridesParser.create().parse_overrides(list(overrides)):
+            alone: dict[str, Any] = {}
+            _pin(alone, values, override.key_or_group.split("."))
+            if alone and (override.is_add() or override.is_force_add()) and is_refused(alone):
+                lines.append(str(override.input_line))
+                values, _ = _difference(alone, values)
+        return replace(self, values=values, beside=(*self.beside, *lines))
 
 
 class Recipes:
@@ -154,9 +167,9 @@ def recipe(
     of_hydra = _difference(_run_settings(plain), _run_settings(trial))[0]
     if sweeps(plain) and hydra.__version__.startswith("1.3"):  # 1.4.0rc3 refuses it in any file but the primary config
         of_hydra["mode"] = "RUN"
-    appended = take_additions(overrides, values, _is_refused_by(chosen.config))
-    beside = (*(f"~{key}" for key in removed), *appended)
-    return Recipe({**agreed, **chosen.choices}, values, of_hydra, beside, chosen.added)
+    beside = tuple(f"~{key}" for key in removed)
+    made = Recipe({**agreed, **chosen.choices}, values, of_hydra, beside, chosen.added)
+    return made.with_additions_beside(overrides, _is_refused_by(chosen.config))
 
 
 def named_in(overrides: Sequence[str]) -> list[str]:
@@ -171,31 +184,6 @@ def choices_of(config: DictConfig) -> dict[str, Option]:
     chosen = OmegaConf.to_container(config.hydra.runtime.choices)
     assert isinstance(chosen, dict)
     return {str(k): v for k, v in chosen.items() if not str(k).startswith("hydra/")}
-
-
-def take_additions(
-    overrides: Sequence[str], values: dict[str, Any], is_refused: Callable[[dict[str, Any]], bool]
-) -> list[str]:
-    """The overrides that add a key whose value alone ``is_refused``; takes it out of ``values``."""
-    lines: list[str] = []
-    for override in OverridesParser.create().parse_overrides(list(overrides)):
-        path = override.key_or_group.split(".")
-        nodes: list[Any] = [values]
-        for part in path[:-1]:
-            nodes.append(nodes[-1].get(part) if isinstance(nodes[-1], dict) else None)
-        added = override.is_add() or override.is_force_add()
-        if not added or not isinstance(nodes[-1], dict) or path[-1] not in nodes[-1]:
-            continue
-        alone: Any = nodes[-1][path[-1]]
-        for part in reversed(path):
-            alone = {part: alone}
-        if is_refused(alone):
-            lines.append(str(override.input_line))
-            for node, part in zip(reversed(nodes), reversed(path), strict=True):
-                del node[part]
-                if node:
-                    break
-    return lines
 
 
 def _is_refused_by(config: DictConfig) -> Callable[[dict[str, Any]], bool]:
@@ -287,15 +275,11 @@ def _chosen(
 
 def _lists(trial: DictConfig, overrides: Sequence[str]) -> dict[str, Option]:
     """The lists of options that the trial was given, such as ``callbacks=[a,b]``: of a key, a list is its value."""
-    lists: dict[str, Any] = {}
-    content: Any = _content(trial)
+    lists: dict[str, Option] = {}
     for override in OverridesParser.create().parse_overrides(list(overrides)):
-        value, node = override.value(), content
-        if isinstance(value, list) and not override.is_add():
-            for part in override.key_or_group.replace("/", ".").split("."):
-                node = node.get(part) if isinstance(node, dict) else None
-            if not isinstance(node, list):
-                lists[override.get_key_element()] = value
+        value, key = override.value(), override.key_or_group.replace("/", ".")
+        if isinstance(value, list) and not (override.is_add() or isinstance(OmegaConf.select(trial, key), ListConfig)):
+            lists[override.get_key_element()] = value
     return lists
 
 
