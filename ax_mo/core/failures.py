@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 
 from ax_mo.core.trial import Status, Trial, fingerprint_of
 
@@ -89,14 +90,12 @@ def in_order_of_end(trials: Iterable[Trial]) -> list[Trial]:
 def _streaks(ended: Sequence[Trial]) -> list[range]:
     """Where failures by one error follow each other, as far as they do, in order."""
     streaks: list[range] = []
-    for index, trial in enumerate(ended):
-        if trial.status is not Status.FAILED:
-            continue
-        last = streaks[-1] if streaks else range(0)
-        if last and last.stop == index and _error(ended[last.start]) == _error(trial):
-            streaks[-1] = range(last.start, index + 1)
-        else:
-            streaks.append(range(index, index + 1))
+    start = 0
+    for error, alike in groupby(_error(trial) if trial.status is Status.FAILED else None for trial in ended):
+        stop = start + len(list(alike))
+        if error is not None:
+            streaks.append(range(start, stop))
+        start = stop
     return streaks
 
 
