@@ -38,21 +38,22 @@ Option = str | list[str] | None
 class Recipe:
     """What changes in the project's plain config to make a trial's: options of config groups, then values."""
 
-    choices: Mapping[str, Option]
+    options: Mapping[str, Option]
+    added: frozenset[str]
+    """The groups among them that the plain config has not; with their options come the types of their configs."""
     values: dict[str, Any]
     hydra: Mapping[str, Any]
     """Settings of Hydra's own node that a run depends on, such as ``job.chdir``."""
     beside: tuple[str, ...]
     """Overrides that do what a file cannot: delete a key, or add one where the project's configs have a type."""
-    added: Mapping[str, Option]
-    """Groups that the plain config has not, and their options; with them come the types of their configs."""
 
     def body(self, primary: str | None = None) -> str:
         """The experiment file as YAML; it brings the ``primary`` config where Hydra would leave that out."""
         defaults: list[Any] = [] if primary is None else [f"/{primary}"]
-        defaults += [{f"/{group}": option} for group, option in self.added.items()]
+        defaults += [{f"/{group}": option} for group, option in self.options.items() if group in self.added]
         defaults += ["_self_"] if defaults else []
-        defaults += [{f"override /{group}": option} for group, option in self.choices.items()]  # Hydra wants them last
+        overridden = {group: option for group, option in self.options.items() if group not in self.added}
+        defaults += [{f"override /{group}": option} for group, option in overridden.items()]  # Hydra wants them last
         body = {"defaults": defaults, "hydra": self.hydra}
         content = {**{name: part for name, part in body.items() if part}, **self.values}
         return OmegaConf.to_yaml(OmegaConf.create(content)) if content else "{}\n"
@@ -159,16 +160,16 @@ def recipe(
     values, removed = _difference(_content(chosen.config), content)
     named = named_in(overrides)
     there = choices_of(chosen.config)
-    agreed = {g: there[g] for g in named if g in there and there[g] == wanted.get(g) and g not in chosen.added}
+    agreed = {g: there[g] for g in named if g in there and there[g] == wanted.get(g)}
     agreed.pop(group or "", None)
     for key in named:
-        if key not in wanted and key not in chosen.choices:
+        if key not in wanted and key not in chosen.options:
             _pin(values, content, key.split("."))
     of_hydra = _difference(_run_settings(plain), _run_settings(trial))[0]
     if sweeps(plain) and hydra.__version__.startswith("1.3"):  # 1.4.0rc3 refuses it in any file but the primary config
         of_hydra["mode"] = "RUN"
     beside = tuple(f"~{key}" for key in removed)
-    made = Recipe({**agreed, **chosen.choices}, values, of_hydra, beside, chosen.added)
+    made = Recipe({**agreed, **chosen.options}, chosen.added, values, of_hydra, beside)
     return made.with_additions_beside(overrides, _is_refused_by(chosen.config))
 
 
@@ -218,11 +219,11 @@ def _pin(values: dict[str, Any], content: dict[str, Any], path: Sequence[str]) -
 
 @dataclass(frozen=True)
 class _Chosen:
-    """Options of groups that are there and of groups that are not, and what they compose to."""
+    """Options of config groups, which of these the plain config has not, and what they compose to."""
 
     config: DictConfig
-    choices: Mapping[str, Option] = field(default_factory=dict)
-    added: Mapping[str, Option] = field(default_factory=dict)
+    options: Mapping[str, Option] = field(default_factory=dict)
+    added: frozenset[str] = frozenset()
 
 
 def _chosen(
@@ -237,40 +238,37 @@ def _chosen(
     A choice may bring groups of its own, and change others (``override /optim: sgd`` in a preset): composed again
     until all groups agree. ``lists`` are options that Hydra does not note.
     """
+    own = choices_of(plain).get(apart or "")
+    without = [f"~{apart}"] if own not in (None, "???") else []
 
-    def extended(choices: Mapping[str, Option], added: Mapping[str, Option]) -> _Chosen | None:
+    def composed(more: Mapping[str, Option], added: frozenset[str]) -> _Chosen | None:
         """None where that does not compose without the trial's other overrides, or brings the sweep back."""
-        choices, added = {**chosen.choices, **choices}, {**chosen.added, **added}
-        lines = [f"{g}={_option(option)}" for g, option in choices.items() if g not in added]
-        lines += [f"+{g}={_option(choices.get(g, option))}" for g, option in added.items()]
+        options = {**chosen.options, **more}
+        lines = [f"{'+' if group in added else ''}{group}={_option(option)}" for group, option in options.items()]
         try:
             config = project.compose_plain([*without, *lines], tolerant=True)
         except DOES_NOT_COMPOSE:
             return None
-        found = _Chosen(config, {g: option for g, option in choices.items() if g not in added}, added)
-        return found if _sweep(config) == _sweep(plain) else None
+        return _Chosen(config, options, added) if _sweep(config) == _sweep(plain) else None
 
-    own = choices_of(plain).get(apart or "")
-    without = [f"~{apart}"] if own not in (None, "???") else []
     chosen = _Chosen(project.compose_plain(without, tolerant=True) if without else plain)
     left_out = {apart}  # and groups whose options are experiment files of sweeps, or do not compose here
     for _ in range(_MOST_ROUNDS + len(wanted)):
-        there = choices_of(chosen.config)
-        wrong = {g: o for g, o in wanted.items() if g in there and there[g] != o and g not in left_out}
-        absent = {g: o for g, o in wanted.items() if g not in there and o is not None and g not in left_out}
-        if wrong:
-            usable = extended(wrong, {}) or next(filter(None, (extended({g: o}, {}) for g, o in wrong.items())), None)
-        elif absent:
-            outer = min(absent, key=lambda name: name.count("/"))
-            wrong = {outer: absent[outer]}
-            usable = extended({}, wrong)
-        else:
+        there, added = choices_of(chosen.config), chosen.added
+        missing = {g: o for g, o in wanted.items() if g not in left_out and there.get(g) != o}
+        wrong = {g: o for g, o in missing.items() if g in there}
+        tries = [wrong, *({g: o} for g, o in wrong.items())]
+        if not missing:
             break
+        if not wrong:
+            outer = min(missing, key=lambda group: group.count("/"))
+            tries, added = [{outer: missing[outer]}], added | {outer}
+        usable = next(filter(None, (composed(more, added) for more in tries)), None)
         if usable is None:
-            left_out.update(wrong)
+            left_out.update(tries[0])
         else:
             chosen = usable
-    return (extended(lists, {}) if lists else None) or chosen
+    return (composed(lists, chosen.added) if lists else None) or chosen
 
 
 def _lists(trial: DictConfig, overrides: Sequence[str]) -> dict[str, Option]:
