@@ -9,13 +9,14 @@ from typing import Any
 
 import plotly.graph_objects as go
 
+from ax_mo.core.failures import in_order_of_end
 from ax_mo.core.objectives import Objective
 from ax_mo.core.trial import Trial
 from ax_mo.html_report.progress import hypervolume_steps, step_text, volume_title
 from ax_mo.html_report.style import BLUE, GREEN, GREY, ORANGE, PINK, SKY, hover, layout, note, points
 from ax_mo.html_report.text import in_figure
-from ax_mo.html_report.tradeoff import axis_title, front_shape, pairs_of_objectives, threshold
-from ax_mo.results.comparison import Comparison, Side
+from ax_mo.html_report.tradeoff import axis_title, front_shape, improvements, pairs_of_objectives, threshold
+from ax_mo.results.comparison import Comparison
 
 _NO_FRONT = "No trial of these studies has completed and meets the constraints yet."
 
@@ -103,35 +104,24 @@ def _best_so_far(comparison: Comparison, titles: Sequence[str]) -> go.Figure:
     (objective,) = comparison.goals.objectives
     figure = layout(go.Figure())
     for index, (side, title) in enumerate(zip(comparison.sides, titles, strict=True)):
-        better = _improvements(side, objective)
-        values = [trial.metrics[objective.name] for _, trial in better]
+        ended = in_order_of_end(side.record.trials)
+        better = improvements(ended, side.record.goals)
+        to_the_end = [*better, *better[-1:]]
         shown = look(index)
         figure.add_scatter(
-            x=points([*(count for count, _ in better), *([side.ended] if better else [])]),
-            y=points([*values, *values[-1:]]),
+            x=points([*(ended.index(trial) + 1 for trial in better), *([len(ended)] if better else [])]),
+            y=points([trial.metrics[objective.name] for trial in to_the_end]),
             mode="lines+markers",
             name=in_figure(title),
             line=shown.line("hv"),
             marker={**shown.marker, "size": [shown.size] * len(better) + [0], "opacity": 1},
-            hovertext=[hover(trial, side.record.goals) for _, trial in [*better, *better[-1:]]],
+            hovertext=[hover(trial, side.record.goals) for trial in to_the_end],
             hoverinfo="text",
         )
     threshold(figure, objective, 1)
     figure.update_xaxes(title_text="trials ended", rangemode="tozero")
     figure.update_yaxes(title_text=axis_title(objective))
     return figure
-
-
-def _improvements(side: Side, objective: Objective) -> list[tuple[int, Trial]]:
-    """The trials that were better than all before, each with how many trials had ended by then."""
-    better: list[tuple[int, Trial]] = []
-    ended = [trial for trial in side.record.trials if trial.status.ended]
-    for count, trial in enumerate(sorted(ended, key=lambda t: (t.ended or "", t.number)), start=1):
-        if trial.status.has_metrics and side.record.goals.feasible(trial.metrics):
-            value = trial.metrics[objective.name]
-            if not better or objective.better(value, better[-1][1].metrics[objective.name]):
-                better.append((count, trial))
-    return better
 
 
 def hypervolumes_by_trial(comparison: Comparison, titles: Sequence[str]) -> go.Figure:

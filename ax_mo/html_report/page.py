@@ -59,14 +59,13 @@ def report_html(record: StudySnapshot, path: Path, fitted: bool = True, note: st
     panels = _model(record, content) if fitted else {}
     if not fitted:
         content.notes |= {"sensitivity": note, "validation": note}
-    table: dict[str, Any] = {}
+    table: dict[str, Any] = {"metrics": [], "goals": 0, "params": [], "rows": [], "commands": []}
     with content.part("trials"):
         table = table_of(record, path)
     front: list[Trial] = []
+    met: list[Limit] = []
     with content.part("front"):
         front = by_first_objective(pareto_front(record.trials, record.goals), record.goals)
-    met: list[Limit] = []
-    with content.part("limits"):
         met = limits(record.trials, record.goals)
     return rendered(
         "page",

@@ -7,6 +7,7 @@ import plotly.graph_objects as go
 from plotly.colors import sample_colorscale
 from plotly.subplots import make_subplots
 
+from ax_mo.core.failures import in_order_of_end
 from ax_mo.core.objectives import Goals
 from ax_mo.core.pareto import hypervolume, hypervolumes_so_far, reference_point
 from ax_mo.core.trial import Status, Trial, TrialRun
@@ -36,9 +37,7 @@ def hypervolume_steps(record: StudySnapshot, reference: Mapping[str, float]) -> 
     """From ``reference``, after each trial in the order in which they ended; what was imported was there before."""
     goals = record.goals
     imported = [trial for trial in record.trials if trial.status is Status.IMPORTED]
-    own = sorted(
-        (t for t in record.trials if t.status.ended and not t.is_imported), key=lambda t: (t.ended or "", t.number)
-    )
+    own = in_order_of_end(record.trials)
     used = [t for t in [*imported, *own] if has_result(t, goals) and goals.feasible(t.metrics)]
     volumes = hypervolumes_so_far(used, goals, reference)
     after = {trial.number: volume for trial, volume in zip(used, volumes, strict=True)}

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from ax_mo.core.failures import in_order_of_end
 from ax_mo.html_report.text import distinct_labels, shown
 from ax_mo.results.standing import standings
 from ax_mo.storage.snapshot import StudySnapshot, StudyState
@@ -68,8 +69,7 @@ class StateText:
 
 def state_of(record: StudySnapshot) -> StateText:
     state, total = record.state, record.n_trials
-    own = [trial for trial in record.trials if not trial.is_imported]
-    done = sum(trial.status.ended for trial in own) - len(record.uncounted)
+    done = len(in_order_of_end(record.trials)) - len(record.uncounted)
     counts = standings(record) or "no trials yet"
     of = f"{done} of {total} trials" if total else f"{done} trials"
     if state is StudyState.RUNNING:

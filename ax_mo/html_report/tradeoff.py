@@ -1,13 +1,13 @@
 """The trade-off: every trial among the objectives, and the front."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
 from ax_mo.core.objectives import Goals, Objective
-from ax_mo.core.pareto import pareto_front
+from ax_mo.core.pareto import feasible_trials, pareto_front
 from ax_mo.core.trial import Trial
 from ax_mo.html_report.style import (
     GREEN,
@@ -51,8 +51,8 @@ def tradeoff(record: StudySnapshot) -> go.Figure:
     front = pareto_front(record.trials, goals)
 
     def draw(figure: go.Figure, x: Objective, y: Objective, where: dict[str, int], is_first: bool) -> None:
-        on_line = sorted(front, key=lambda t: (t.metrics[x.name], t.metrics[y.name]))
         if front and not where:
+            on_line = sorted(front, key=lambda t: (t.metrics[x.name], t.metrics[y.name]))
             figure.add_scatter(
                 x=[t.metrics[x.name] for t in on_line],
                 y=[t.metrics[y.name] for t in on_line],
@@ -63,8 +63,8 @@ def tradeoff(record: StudySnapshot) -> go.Figure:
             )
         for kind, trials in placed.items():
             figure.add_scatter(
-                x=points([t.metrics[x.name] for t in trials]),
-                y=points([t.metrics[y.name] for t in trials]),
+                x=[t.metrics[x.name] for t in trials],
+                y=[t.metrics[y.name] for t in trials],
                 mode="markers",
                 legendgroup=kind.label,
                 showlegend=False,
@@ -127,18 +127,13 @@ def _by_trial(record: StudySnapshot, kinds: Kinds, placed: Kinds) -> go.Figure:
     (objective,) = record.goals.objectives
     name = objective.name
     figure = layout(go.Figure())
-    best: list[tuple[int, float]] = []
-    for trial in record.trials:
-        if trial.status.has_metrics and name in trial.metrics and record.goals.feasible(trial.metrics):
-            value = trial.metrics[name]
-            if not best or objective.better(value, best[-1][1]):
-                best.append((trial.number, value))
+    best = improvements(record.trials, record.goals)
     values = [trial.metrics[name] for trials in placed.values() for trial in trials]
     floor = min(values) if objective.maximize else max(values)
     if best:
         figure.add_scatter(
-            x=[*(number for number, _ in best), record.trials[-1].number],
-            y=[*(value for _, value in best), best[-1][1]],
+            x=[*(trial.number for trial in best), record.trials[-1].number],
+            y=[trial.metrics[name] for trial in [*best, best[-1]]],
             mode="lines",
             name="best so far",
             line={**_FRONT, "shape": "hv"},
@@ -163,6 +158,16 @@ def _by_trial(record: StudySnapshot, kinds: Kinds, placed: Kinds) -> go.Figure:
 
 
 # What a comparison of studies draws alike
+
+
+def improvements(trials: Sequence[Trial], goals: Goals) -> list[Trial]:
+    """Those of the trials that were better than all before them, in the only objective."""
+    (objective,) = goals.objectives
+    better: list[Trial] = []
+    for trial in feasible_trials([t for t in trials if objective.name in t.metrics], goals):
+        if not better or objective.better(trial.metrics[objective.name], better[-1].metrics[objective.name]):
+            better.append(trial)
+    return better
 
 
 def pairs_of_objectives(

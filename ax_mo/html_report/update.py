@@ -66,22 +66,19 @@ def write_last_page(read: Callable[[], StudySnapshot], path: Path) -> bool:
 
 def has_model(path: Path) -> bool:
     """Whether the file is a page that was made with the model's parts."""
-    try:
-        if not path.is_file():  # a pipe would be waited for
-            return False
-        with path.open("rb") as page:
-            return FITTED.encode() in page.read(4096)
-    except OSError:
-        return False
+    with suppress(OSError):
+        if path.is_file():  # a pipe would be waited for
+            with path.open("rb") as page:
+                return FITTED.encode() in page.read(4096)
+    return False
 
 
 def _version(path: Path) -> tuple[int, int, int] | None:
     """Another one whenever the file was replaced."""
-    try:
+    with suppress(OSError):
         about = path.stat()
-    except OSError:
-        return None
-    return about.st_ino, about.st_mtime_ns, about.st_size
+        return about.st_ino, about.st_mtime_ns, about.st_size
+    return None
 
 
 @contextmanager

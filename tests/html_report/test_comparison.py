@@ -92,6 +92,9 @@ def test_points_are_those_of_their_rows(tmp_path):
             side, trial = trials[place]
             assert side == index == rows[place]["study"] and trial.metrics["num_params"] == x
             assert rows[place]["label"] == trial.label and rows[place]["overrides"] == list(trial.overrides)
+    everything = [replace(trial, number=place) for place, (_, trial) in enumerate(trials)]
+    joint = {trial.number for trial in pareto_front(everything, comparison.goals)}
+    assert {row["number"] for row in rows if row["front"]} == joint and 0 < len(joint) < len(rows)
 
 
 def test_studies_look_different():
@@ -101,13 +104,6 @@ def test_studies_look_different():
     assert len({(one.color, one.symbol) for one in map(look, range(40))}) == 40
     figure = fronts(of_two(), ["a", "b"])
     assert [trace.marker.symbol for trace in front_traces(figure)] == ["circle", "square"]
-
-
-def test_more_objectives_are_a_matrix_of_pairs():
-    comparison = of_two(3)
-    figure = fronts(comparison, ["a", "b"])
-    pairs = {(trace.xaxis, trace.yaxis) for trace in figure.data if trace.meta == "trials"}
-    assert len(pairs) == 3 and {trace.mode for trace in figure.data if trace.meta == "trials"} == {"markers"}
 
 
 def test_one_objective_is_its_best_value_so_far():
@@ -143,15 +139,6 @@ def test_thresholds_that_differ_are_no_reference(tmp_path):
     assert "constraints" in differing and "num_params" not in differing
 
 
-def test_points_on_the_front_of_all_are_marked(tmp_path):
-    comparison = of_two()
-    rows = data(comparison_html(comparison, tmp_path / "c.html"), "trials")["rows"]
-    everything = [replace(trial, number=place) for place, (_, trial) in enumerate(listed(comparison))]
-    joint = {trial.number for trial in pareto_front(everything, comparison.goals)}
-    assert {row["number"] for row in rows if row["front"]} == joint
-    assert 0 < len(joint) < len(rows)
-
-
 def test_what_trials_returned_is_escaped(tmp_path):
     of = nasty_study(tmp_path)
     page = own_part(comparison_html(compared([NASTY, NASTY], [of, of]), tmp_path / "c.html"))
@@ -165,11 +152,6 @@ def test_studies_whose_trials_all_failed_have_a_page(tmp_path):
     page = comparison_html(compared(["a"], [record(A, trials)]), tmp_path / "c.html")
     assert "No trial of these studies has completed" in json.dumps(data(page, "figures"))
     assert "none yet" not in own_part(page), "the thresholds are known"
-
-
-def test_500_trials_are_small(tmp_path):
-    of = study(tmp_path / "a", 500, 4)
-    assert len(comparison_html(compared(["a", "b"], [of, of]), tmp_path / "c.html").encode()) < 6e6
 
 
 # In a browser
