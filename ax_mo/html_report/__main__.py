@@ -8,7 +8,7 @@ from pathlib import Path
 from ax_mo.errors import AxMoError
 
 
-def main(kind: str, path: Path) -> int:
+def write_page(kind: str, path: Path) -> int:
     """Write the page of the study that stdin names: a URL may hold a password, and everybody sees a command line.
 
     ``quick`` adds no model's parts and leaves the processors to everybody else; ``last`` is for a study that has ended.
@@ -35,4 +35,4 @@ def main(kind: str, path: Path) -> int:
 
 if __name__ == "__main__":
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # leaves no half of a page behind
-    sys.exit(main(sys.argv[1], Path(sys.argv[2])))
+    sys.exit(write_page(sys.argv[1], Path(sys.argv[2])))

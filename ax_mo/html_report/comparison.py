@@ -7,8 +7,8 @@ from typing import Any
 
 from ax_mo.core.pareto import best_per_objective
 from ax_mo.core.trial import Trial
-from ax_mo.html_report.comparison_figures import Look, fronts, hypervolumes_by_trial, listed, look
-from ax_mo.html_report.document import Content, rendered
+from ax_mo.html_report.comparison_figures import Look, front_trials, fronts, hypervolumes_by_trial, look
+from ax_mo.html_report.document import Content, render_page
 from ax_mo.html_report.rows import row_of
 from ax_mo.html_report.state import StateText, settings_of, state_of, titles_of
 from ax_mo.html_report.text import clean, distinct_labels
@@ -61,7 +61,7 @@ def comparison_html(comparison: Comparison, path: Path) -> str:
     ]
     settings = list(dict.fromkeys(name for study in studies for name in study.settings))
     differing = [name for name in settings if len({study.settings.get(name) for study in studies}) > 1]
-    return rendered(
+    return render_page(
         "comparison",
         content,
         _data(comparison, titles, path),
@@ -74,11 +74,11 @@ def comparison_html(comparison: Comparison, path: Path) -> str:
 
 
 def _data(comparison: Comparison, titles: Sequence[str], path: Path) -> dict[str, Any]:
-    """What the page's script knows: the trials of the fronts, by their places in ``listed``."""
+    """What the page's script knows: the trials of the fronts, by their places in ``front_trials``."""
     required = [name for side in comparison.sides for name in side.record.goals.required]
     names = list(dict.fromkeys([*comparison.goals.names, *required]))
     rows = []
-    for place, (index, trial) in enumerate(listed(comparison)):
+    for place, (index, trial) in enumerate(front_trials(comparison)):
         side = comparison.sides[index]
         own = {"number": place, "study": index, "front": trial.number in side.joint}
         rows.append(row_of(side.record, trial, names, path) | own)

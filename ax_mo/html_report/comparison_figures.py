@@ -57,7 +57,7 @@ def look(index: int) -> Look:
     return Look(_COLORS[index % len(_COLORS)], symbol, _DASHES[index % len(_DASHES)], glyph, max(7, 13 - 3 * index))
 
 
-def listed(comparison: Comparison) -> list[tuple[int, Trial]]:
+def front_trials(comparison: Comparison) -> list[tuple[int, Trial]]:
     """The trials of all fronts, each with its study's index; from the best of the first objective."""
     first = comparison.goals.objectives[0]
     trials = [(index, trial) for index, side in enumerate(comparison.sides) for trial in side.front]
@@ -67,17 +67,17 @@ def listed(comparison: Comparison) -> list[tuple[int, Trial]]:
 def fronts(comparison: Comparison, titles: Sequence[str]) -> go.Figure:
     """The fronts among two objectives, or for each pair of more; for one, the best values so far.
 
-    Points have their place in ``listed`` as customdata.
+    Points have their place in ``front_trials`` as customdata.
     """
     if not any(side.front for side in comparison.sides):
         return note(_NO_FRONT)
     if len(comparison.goals.objectives) == 1:
         return _best_so_far(comparison, titles)
-    places = {(index, trial.number): place for place, (index, trial) in enumerate(listed(comparison))}
+    places = {(index, trial.number): place for place, (index, trial) in enumerate(front_trials(comparison))}
 
     def draw(figure: go.Figure, x: Objective, y: Objective, where: dict[str, int], is_first: bool) -> None:
         for index, (side, title) in enumerate(zip(comparison.sides, titles, strict=True)):
-            shown = look(index)
+            drawn = look(index)
             front = sorted(side.front, key=lambda t: (t.metrics[x.name], t.metrics[y.name]))
             heads = [f"<b>{in_figure(title)}: trial {trial.label}</b>" for trial in front]
             figure.add_scatter(
@@ -91,8 +91,8 @@ def fronts(comparison: Comparison, titles: Sequence[str]) -> go.Figure:
                 name=f"{in_figure(title)} ({len(side.front)})",
                 legendgroup=str(index),
                 showlegend=is_first,
-                marker={**shown.marker, "size": shown.size, "line": {"width": 1, "color": GREY}},
-                line=shown.line(front_shape(x)),
+                marker={**drawn.marker, "size": drawn.size, "line": {"width": 1, "color": GREY}},
+                line=drawn.line(front_shape(x)),
                 **where,
             )
 
@@ -107,14 +107,14 @@ def _best_so_far(comparison: Comparison, titles: Sequence[str]) -> go.Figure:
         ended = in_order_of_end(side.record.trials)
         better = improvements(ended, side.record.goals)
         to_the_end = [*better, *better[-1:]]
-        shown = look(index)
+        drawn = look(index)
         figure.add_scatter(
             x=points([*(ended.index(trial) + 1 for trial in better), *([len(ended)] if better else [])]),
             y=points([trial.metrics[objective.name] for trial in to_the_end]),
             mode="lines+markers",
             name=in_figure(title),
-            line=shown.line("hv"),
-            marker={**shown.marker, "size": [shown.size] * len(better) + [0], "opacity": 1},
+            line=drawn.line("hv"),
+            marker={**drawn.marker, "size": [drawn.size] * len(better) + [0], "opacity": 1},
             hovertext=[hover(trial, side.record.goals) for trial in to_the_end],
             hoverinfo="text",
         )

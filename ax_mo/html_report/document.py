@@ -13,7 +13,7 @@ from importlib.resources import files
 from typing import Any
 
 from ax_mo.errors import AxMoError
-from ax_mo.html_report.text import clean, shown
+from ax_mo.html_report.text import clean, display_value
 
 
 @dataclass
@@ -47,7 +47,7 @@ class Content:
         self.figures[place] = json.loads(figure.to_json())
 
 
-def rendered(kind: str, content: Content, data: Mapping[str, Any], **values: Any) -> str:
+def render_page(kind: str, content: Content, data: Mapping[str, Any], **values: Any) -> str:
     """The page of ``<kind>.html.j2`` and ``<kind>.js``; ``data`` is what its script knows, as JSON."""
     import jinja2
     from markupsafe import Markup
@@ -64,7 +64,7 @@ def rendered(kind: str, content: Content, data: Mapping[str, Any], **values: Any
     now = datetime.now(UTC)
     return environment.get_template(f"{kind}.html.j2").render(
         content=content,
-        shown=shown,
+        display_value=display_value,
         written=now.strftime("%Y-%m-%d %H:%M:%S UTC"),
         written_iso=now.isoformat(timespec="seconds"),
         style=Markup(_part("base.css")),

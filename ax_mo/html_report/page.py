@@ -9,7 +9,7 @@ from markupsafe import Markup
 from ax_mo.core.pareto import by_first_objective, pareto_front
 from ax_mo.core.trial import Status, Trial
 from ax_mo.html_report import parallel, progress, timeline, tradeoff
-from ax_mo.html_report.document import Content, rendered
+from ax_mo.html_report.document import Content, render_page
 from ax_mo.html_report.rows import table_of
 from ax_mo.html_report.state import settings_of, state_of, title_of
 from ax_mo.results.standing import Limit, counted, limits, none_feasible
@@ -67,7 +67,7 @@ def report_html(record: StudySnapshot, path: Path, fitted: bool = True, note: st
     with content.part("front"):
         front = by_first_objective(pareto_front(record.trials, record.goals), record.goals)
         met = limits(record.trials, record.goals)
-    return rendered(
+    return render_page(
         "page",
         content,
         table,

@@ -9,7 +9,7 @@ import plotly.graph_objects as go
 
 from ax_mo.core.trial import Trial
 from ax_mo.html_report.style import PINK, SCALE, color_range, layout, note
-from ax_mo.html_report.text import distinct_labels, in_figure, shown
+from ax_mo.html_report.text import display_value, distinct_labels, in_figure
 from ax_mo.search_space.parameters import Choice, Range
 from ax_mo.storage.snapshot import StudySnapshot
 
@@ -57,7 +57,7 @@ def _parameter(record: StudySnapshot, key: str, trials: Sequence[Trial]) -> dict
         return _numbers(key, [math.nan if value is _ABSENT else float(value) for value in values], ranges)
     options = [o.value for parameter in parameters if isinstance(parameter, Choice) for o in parameter.options]
     # By their whole text: that of two options may be alike up to anywhere, and 1 is no 1.0 and no true.
-    names = {repr(value): shown(value, sys.maxsize) for value in [*options, *values] if value is not _ABSENT}
+    names = {repr(value): display_value(value, sys.maxsize) for value in [*options, *values] if value is not _ABSENT}
     order, texts = list(names), distinct_labels(list(names.values()), _LONGEST_LABEL)
     places = [math.nan if value is _ABSENT else float(order.index(repr(value))) for value in values]
     # Of all texts of a figure, the ticks of these axes alone are shown as they are: plotly 6 reads no HTML in them.

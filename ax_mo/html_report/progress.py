@@ -12,7 +12,7 @@ from ax_mo.core.objectives import Goals
 from ax_mo.core.pareto import hypervolume, hypervolumes_so_far, reference_point
 from ax_mo.core.trial import Status, Trial, TrialRun
 from ax_mo.early_stopping.curves import thinned
-from ax_mo.html_report.style import BLUE, ORANGE, SCALE, color_range, has_result, layout, note
+from ax_mo.html_report.style import BLUE, ORANGE, SCALE, color_range, has_all_metrics, layout, note
 from ax_mo.html_report.text import in_figure
 from ax_mo.results.tables import front_numbers
 from ax_mo.storage.snapshot import StudySnapshot
@@ -38,7 +38,7 @@ def hypervolume_steps(record: StudySnapshot, reference: Mapping[str, float]) -> 
     goals = record.goals
     imported = [trial for trial in record.trials if trial.status is Status.IMPORTED]
     own = in_order_of_end(record.trials)
-    used = [t for t in [*imported, *own] if has_result(t, goals) and goals.feasible(t.metrics)]
+    used = [t for t in [*imported, *own] if has_all_metrics(t, goals) and goals.feasible(t.metrics)]
     volumes = hypervolumes_so_far(used, goals, reference)
     after = {trial.number: volume for trial, volume in zip(used, volumes, strict=True)}
     steps = [Step(0, None, max((after[t.number] for t in imported if t.number in after), default=0.0))]
@@ -57,7 +57,7 @@ def step_text(step: Step) -> str:
 def hypervolume_trace(record: StudySnapshot) -> go.Figure:
     """The hypervolume after each trial, and that of the project's own configuration."""
     goals = record.goals
-    counting = [trial for trial in record.trials if has_result(trial, goals)]
+    counting = [trial for trial in record.trials if has_all_metrics(trial, goals)]
     if not counting:
         return note("No trial has completed yet.")
     reference = reference_point(counting, goals)

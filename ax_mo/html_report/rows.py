@@ -10,7 +10,7 @@ from urllib.parse import quote
 
 from ax_mo.core.repeats import standard_errors
 from ax_mo.core.trial import Trial, seconds_between
-from ax_mo.html_report.text import clean, shortened, shown
+from ax_mo.html_report.text import clean, display_value, shortened
 from ax_mo.results.commands import first_run, pareto_command, program_of, rerun
 from ax_mo.results.standing import status_text
 from ax_mo.results.tables import front_numbers, metric_names
@@ -41,7 +41,7 @@ def table_of(record: StudySnapshot, page: Path) -> dict[str, Any]:
             "number": trial.number,
             "status": status_text(trial.status),
             "front": trial.number in front,
-            "params": [shown(trial.point[key]) if key in trial.point else "" for key in record.space.keys],
+            "params": [display_value(trial.point[key]) if key in trial.point else "" for key in record.space.keys],
             "overrides": [clean(line) for line in first_run(record, trial).overrides],
             "reason": clean(trial.reason or ""),
             "stderr": shortened(clean(trial.stderr_tail), 2000),
@@ -71,7 +71,7 @@ def row_of(record: StudySnapshot, trial: Trial, names: Sequence[str], page: Path
     directory = record.directory / trial.directory
     return {
         "label": trial.label,
-        "metrics": [shown(float(trial.metrics[name])) if name in trial.metrics else "" for name in names],
+        "metrics": [display_value(float(trial.metrics[name])) if name in trial.metrics else "" for name in names],
         "errors": [f"{errors[name]:.2g}" if name in errors else "" for name in names] if errors else [],
         "overrides": [clean(line) for line in trial.overrides],
         "dir": str(directory),

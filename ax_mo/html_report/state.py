@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ax_mo.core.failures import in_order_of_end
-from ax_mo.html_report.text import distinct_labels, shown
+from ax_mo.html_report.text import display_value, distinct_labels
 from ax_mo.results.standing import standings
 from ax_mo.storage.snapshot import StudySnapshot, StudyState
 
@@ -54,8 +54,8 @@ def settings_of(record: StudySnapshot) -> list[tuple[str, str]]:
 
 def _setting_text(value: Any) -> str:
     if isinstance(value, Mapping):
-        return ", ".join(f"{name}: {shown(inner)}" for name, inner in value.items())
-    return shown(value)
+        return ", ".join(f"{name}: {display_value(inner)}" for name, inner in value.items())
+    return display_value(value)
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ import plotly.graph_objects as go
 from ax_mo.core.objectives import Goals
 from ax_mo.core.repeats import standard_errors
 from ax_mo.core.trial import Status, Trial
-from ax_mo.html_report.text import in_figure, shown
+from ax_mo.html_report.text import display_value, in_figure
 from ax_mo.results.standing import status_text
 from ax_mo.storage.snapshot import StudySnapshot
 
@@ -52,7 +52,7 @@ def kind_of(trial: Trial, goals: Goals) -> Kind | None:
             return Kind.FAILED
         case Status.EARLY_STOPPED:
             return Kind.EARLY_STOPPED
-        case Status.COMPLETED | Status.IMPORTED if has_result(trial, goals):
+        case Status.COMPLETED | Status.IMPORTED if has_all_metrics(trial, goals):
             if not goals.feasible(trial.metrics):
                 return Kind.INFEASIBLE
             if trial.status is Status.IMPORTED:
@@ -62,7 +62,7 @@ def kind_of(trial: Trial, goals: Goals) -> Kind | None:
             return None
 
 
-def has_result(trial: Trial, goals: Goals) -> bool:
+def has_all_metrics(trial: Trial, goals: Goals) -> bool:
     """Whether the trial has all metrics that the study asks for."""
     return trial.status.has_metrics and all(name in trial.metrics for name in goals.required)
 
@@ -94,7 +94,7 @@ def hover(trial: Trial, goals: Goals, title: str = "") -> str:
     for name in goals.required:
         if name in trial.metrics:
             error = f" ± {errors[name]:.2g}" if errors.get(name) else ""
-            lines.append(f"{in_figure(name, 40)} = {shown(trial.metrics[name])}{error}")
+            lines.append(f"{in_figure(name, 40)} = {display_value(trial.metrics[name])}{error}")
     if trial.reason:
         lines.append(in_figure(trial.reason.replace("\n", " "), 80))
     lines += [in_figure(override, 60) for override in trial.overrides[-_MOST_OVERRIDES:]]
@@ -103,7 +103,7 @@ def hover(trial: Trial, goals: Goals, title: str = "") -> str:
     return "<br>".join(lines)
 
 
-def of_trials(trials: Sequence[Trial], goals: Goals) -> dict[str, Any]:
+def trial_trace(trials: Sequence[Trial], goals: Goals) -> dict[str, Any]:
     """What every trace of trials has: which trials, for clicks, and what is under the mouse."""
     return {
         "customdata": [[trial.number] for trial in trials],

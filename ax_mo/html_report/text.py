@@ -14,7 +14,7 @@ def clean(text: str) -> str:
     return "".join(c if c.isprintable() or c in "\n\t" else "\ufffd" for c in without_escapes(text))
 
 
-def shown(value: Any, most: int = _MOST) -> str:
+def display_value(value: Any, most: int = _MOST) -> str:
     """A parameter's value or a metric on one line."""
     if isinstance(value, float):
         return f"{value:.6g}"

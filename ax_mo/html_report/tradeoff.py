@@ -21,8 +21,8 @@ from ax_mo.html_report.style import (
     layout,
     marker,
     note,
-    of_trials,
     points,
+    trial_trace,
 )
 from ax_mo.html_report.text import in_figure
 from ax_mo.storage.snapshot import StudySnapshot
@@ -69,7 +69,7 @@ def tradeoff(record: StudySnapshot) -> go.Figure:
                 legendgroup=kind.label,
                 showlegend=False,
                 marker=marker(kind, trials, _SMALL if where else 10),
-                **of_trials(trials, goals),
+                **trial_trace(trials, goals),
                 **where,
             )
         if where:  # rings, since a projected front is no line
@@ -86,7 +86,7 @@ def tradeoff(record: StudySnapshot) -> go.Figure:
                     "color": GREEN,
                     "line": {"width": 2},
                 },
-                **of_trials(front, goals),
+                **trial_trace(front, goals),
                 **where,
             )
         if is_first:
@@ -147,7 +147,7 @@ def _by_trial(record: StudySnapshot, kinds: Kinds, placed: Kinds) -> go.Figure:
             legendgroup=kind.label,
             showlegend=False,
             marker=marker(kind, trials),
-            **of_trials(trials, record.goals),
+            **trial_trace(trials, record.goals),
         )
     _legend(figure, kinds, placed)
     threshold(figure, objective, record.trials[0].number)

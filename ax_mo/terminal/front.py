@@ -13,7 +13,7 @@ from ax_mo.core.objectives import Goals, Objective
 from ax_mo.core.pareto import by_first_objective
 from ax_mo.core.repeats import standard_errors
 from ax_mo.core.trial import Trial
-from ax_mo.terminal.terminal import GAP, left_out, that_fit
+from ax_mo.terminal.terminal import GAP, fitting_columns, left_out_note
 from ax_mo.terminal.text import printable, short
 
 
@@ -53,9 +53,9 @@ def rich_front(
     ]
     notes = [Text(f"ok: {', '.join(thresholds)}", style="dim")] if thresholds else []
     notes += [Text(printable(f"constraint: {constraint.text}"), style="dim") for constraint in goals.constraints]
-    kept = that_fit([column.width for column in columns], width)
+    kept = fitting_columns([column.width for column in columns], width)
     if kept < len(columns):
-        notes.append(Text(left_out([column.name for column in columns[kept:]]), style="dim"))
+        notes.append(Text(left_out_note([column.name for column in columns[kept:]]), style="dim"))
     table = Table(box=None, padding=(0, GAP, 0, 0), pad_edge=False, header_style="bold")
     for column in columns[:kept]:
         table.add_column(Text(column.name), justify="right" if column.right else "left", no_wrap=True)

@@ -31,7 +31,7 @@ def draw(content: "RenderableType") -> None:
     Console(highlight=False, emoji=False, width=terminal_width(), height=25).print(content)
 
 
-def that_fit(widths: Sequence[int], room: int) -> int:
+def fitting_columns(widths: Sequence[int], room: int) -> int:
     """How many of the first columns fit in a terminal of ``room`` cells; the first one always does.
 
     A full last column makes some terminals wrap.
@@ -40,7 +40,7 @@ def that_fit(widths: Sequence[int], room: int) -> int:
     return max(1, sum(end < room for end in ends))
 
 
-def left_out(names: Sequence[str]) -> str:
+def left_out_note(names: Sequence[str]) -> str:
     return f"Not shown, for want of room: {', '.join(names)}"
 
 
@@ -50,9 +50,9 @@ def table_lines(header: Sequence[str], rows: Sequence[Sequence[str]], indent: in
     if width is None:
         return text_table(header, rows, right=True).splitlines()
     room = max(1, width - indent)
-    kept = that_fit([max(map(cells, column)) for column in zip(header, *rows, strict=True)], room)
+    kept = fitting_columns([max(map(cells, column)) for column in zip(header, *rows, strict=True)], room)
     lines = text_table(header[:kept], [row[:kept] for row in rows], right=True).splitlines()
-    return lines + (textwrap.wrap(left_out(header[kept:]), room) if kept < len(header) else [])
+    return lines + (textwrap.wrap(left_out_note(header[kept:]), room) if kept < len(header) else [])
 
 
 def folded(line: str) -> str:

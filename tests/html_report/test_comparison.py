@@ -11,7 +11,7 @@ from ax_mo.core.objectives import parse_goals
 from ax_mo.core.pareto import pareto_front
 from ax_mo.core.trial import Status
 from ax_mo.html_report.comparison import comparison_html, write_comparison
-from ax_mo.html_report.comparison_figures import fronts, hypervolumes_by_trial, listed, look
+from ax_mo.html_report.comparison_figures import front_trials, fronts, hypervolumes_by_trial, look
 from ax_mo.results.comparison import compared
 from tests.html_report.test_page import NASTY, data, nasty_study, own_part
 from tests.support.browsing import SCREENSHOTS, needs_browser, open_page
@@ -86,7 +86,7 @@ def test_fronts_have_the_axes_and_steps_of_the_report():
 def test_points_are_those_of_their_rows(tmp_path):
     comparison = of_two()
     rows = data(comparison_html(comparison, tmp_path / "c.html"), "trials")["rows"]
-    trials = listed(comparison)
+    trials = front_trials(comparison)
     for index, trace in enumerate(front_traces(fronts(comparison, ["a", "b"]))):
         for (place,), x in zip(trace.customdata, trace.x, strict=True):
             side, trial = trials[place]

@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from ax_mo.html_report import update
-from ax_mo.html_report.__main__ import main
+from ax_mo.html_report.__main__ import write_page
 from ax_mo.html_report.page import AT_THE_END
 from ax_mo.html_report.update import COMING, has_model, update_report, write_last_page
 from ax_mo.html_report.writer import ReportWriter, report_writer
@@ -91,7 +91,7 @@ def test_wait_is_bounded_and_faults_are_a_line_to_tell(directory, tmp_path, monk
 
 def test_what_is_no_study_is_a_line_to_tell(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(sys, "stdin", io.StringIO(f"{tmp_path}\n"))
-    assert main("last", tmp_path / "report.html") == 1
+    assert write_page("last", tmp_path / "report.html") == 1
     (line,) = capsys.readouterr().out.splitlines()
     assert line.startswith("report.html: ") and "holds no study" in line
 
