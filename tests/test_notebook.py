@@ -1,5 +1,6 @@
 """A study in a notebook."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -56,8 +57,7 @@ def test_study_whose_trials_all_failed(tmp_path: Path) -> None:
 
 
 def test_page_of_a_study_holds_no_markup_of_its_trials(tmp_path: Path) -> None:
-    record = studies.study(tmp_path / "s", 4)
-    object.__setattr__(record, "name", "<script>alert(1)</script>")
+    record = replace(studies.study(tmp_path / "s", 4), name="<script>alert(1)</script>")
     study = ax_mo.load(stored(record).directory)
     assert "<script>" not in study._repr_html_()
 

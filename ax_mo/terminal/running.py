@@ -10,16 +10,19 @@ from ax_mo.terminal.text import short
 from ax_mo.trial.curve import CurveReader
 from ax_mo.trial.files import CURVE
 
-_EVERY_SECONDS = 1.0
 _MISSING = object()
 
 
 class RunningTrials:
-    """``directory`` gives the place of a run's files; ``own`` is the project's own configuration as a point."""
+    """``directory`` gives the place of a run's files; ``own`` is the project's own configuration as a point.
 
-    def __init__(self, directory: Callable[[TrialRun], Path], own: Mapping[str, Value]) -> None:
+    ``every`` is in seconds.
+    """
+
+    def __init__(self, directory: Callable[[TrialRun], Path], own: Mapping[str, Value], every: float = 1.0) -> None:
         self._directory = directory
         self._own = own
+        self._every = every
         self._curves: dict[tuple[Key, int], CurveReader] = {}
         self._since: dict[tuple[Key, int], float] = {}
         self._looked_at = float("-inf")
@@ -28,7 +31,7 @@ class RunningTrials:
     def look(self, runs: Iterable[TrialRun]) -> tuple[Running, ...]:
         """Those of the runs that are running, the oldest first."""
         now = time.monotonic()
-        if now - self._looked_at >= _EVERY_SECONDS:
+        if now - self._looked_at >= self._every:
             self._looked_at = now
             running = [run for run in runs if run.status is Status.RUNNING]
             current = {(run.key, run.attempt) for run in running}
