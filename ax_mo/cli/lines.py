@@ -26,7 +26,7 @@ def from_here(record: StudySnapshot, line: str) -> str:
 def from_anywhere(record: StudySnapshot, line: str) -> str:
     """A command of the study with the directory that it needs."""
     place = working_directory(record)
-    return requoted(line) if place is None else in_directory(place, requoted(line))
+    return requoted(line) if place is None else line_in_directory(place, requoted(line))
 
 
 def _is_current(place: str) -> bool:
@@ -38,16 +38,16 @@ def _is_current(place: str) -> bool:
 
 def line_that_ran(record: StudySnapshot, run: TrialRun) -> str | None:
     """A run's own command, which writes into its directory; None for one that did not run as a command."""
-    program = None if rerun(record, run) is None else program_of(record)
-    return (
-        None if program is None else in_directory(str(program.cwd), joined(command_of(program, run, record.directory)))
-    )
+    program = program_of(record)
+    if program is None or rerun(record, run) is None:
+        return None
+    return line_in_directory(str(program.cwd), joined(command_of(program, run, record.directory)))
 
 
 def rerun_line(record: StudySnapshot, trial: Trial) -> str | None:
     """The line that runs a trial again without touching its files; None for one that did not run as a command."""
     found = rerun(record, trial)
-    return None if found is None else in_directory(str(found.cwd), joined(found.words))
+    return None if found is None else line_in_directory(str(found.cwd), joined(found.words))
 
 
 def quoted_word(word: str) -> str:
@@ -69,10 +69,10 @@ def requoted(line: str) -> str:
     except ValueError:
         return line
     if len(words) > 3 and words[0] == "cd" and words[2] == "&&":
-        return in_directory(words[1], joined(words[3:]))
+        return line_in_directory(words[1], joined(words[3:]))
     return joined(words)
 
 
-def in_directory(directory: str, line: str) -> str:
+def line_in_directory(directory: str, line: str) -> str:
     """The line, run in that directory."""
     return f"cd {quoted_word(directory)} && {line}"

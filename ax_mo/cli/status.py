@@ -1,7 +1,6 @@
 """``status``: how far a study is."""
 
 from argparse import Namespace
-from dataclasses import dataclass
 from typing import Any
 
 from ax_mo.cli.lines import from_here
@@ -19,101 +18,81 @@ _FAILURES = 3
 
 def run(arguments: Namespace) -> None:
     record = study_at(arguments.source)
-    state = summary_of(record)
     if arguments.json:
-        say_json(_as_json(record, state))
+        say_json(_as_json(record))
     else:
-        say(_screen(record, state))
+        say(_screen(record))
 
 
-@dataclass(frozen=True)
-class Summary:
-    """A study at one moment."""
-
-    word: StudyState
-    counts: dict[str, int]
-    """By status, as it was recorded."""
-    unfinished: list[Trial]
-    """What a sweeper that is gone has left: recorded as asked or running, and known to be neither."""
-    front: list[Trial]
-    hypervolume: float | None
-    reference: dict[str, float]
-    best: dict[str, Trial]
-    failures: list[Trial]
-    """The latest, the last one first."""
-
-
-def summary_of(record: StudySnapshot) -> Summary:
-    own = [trial for trial in record.trials if not trial.is_imported]
+def front_of(record: StudySnapshot) -> tuple[list[Trial], float | None, dict[str, float]]:
+    """The front, its hypervolume (None where it is empty), and the reference point of that."""
     front = pareto_front(record.trials, record.goals)
     reference = reference_point(record.trials, record.goals)
-    failed = [trial for trial in own if trial.status is Status.FAILED]
-    return Summary(
-        word=record.state,
-        counts={status.value: sum(t.status is status for t in record.trials) for status in Status},
-        unfinished=unfinished(record),
-        front=front,
-        hypervolume=hypervolume(front, record.goals, reference) if front else None,
-        reference=reference,
-        best=best_per_objective(record.trials, record.goals),
-        failures=sorted(failed, key=lambda trial: trial.ended or "", reverse=True)[:_FAILURES],
-    )
+    return front, hypervolume(front, record.goals, reference) if front else None, reference
 
 
-def _screen(record: StudySnapshot, state: Summary) -> str:
+def _latest_failures(record: StudySnapshot) -> list[Trial]:
+    failed = [trial for trial in record.trials if trial.status is Status.FAILED and not trial.is_imported]
+    return sorted(failed, key=lambda trial: trial.ended or "", reverse=True)[:_FAILURES]
+
+
+def _screen(record: StudySnapshot) -> str:
     own = [trial for trial in record.trials if not trial.is_imported]
     uncounted = record.uncounted
     ended = sum(trial.status.ended for trial in own) - len(uncounted)
     total = "" if record.n_trials is None else f" of {record.n_trials}"
     lines = [
         folded(
-            f"{record.name}: {state.word}, {ended}{total} trials ended"
+            f"{record.name}: {record.state}, {ended}{total} trials ended"
             + (f" ({standings(record)})" if record.trials else "")
         ),
         f"  directory    {record.directory}",
     ]
-    if state.word is StudyState.ENDED and record.stop_reason:
+    if record.state is StudyState.ENDED and record.stop_reason:
         lines.append(folded(f"  why          {record.stop_reason}"))
     if uncounted:
         which = ", ".join(map(str, sorted(uncounted)))
         lines.append(folded(f"  not counted  {len(uncounted)} trials that failed by the same error: {which}"))
-    if state.unfinished:
-        which = ", ".join(trial.label for trial in state.unfinished)
-        were = "1 trial was" if len(state.unfinished) == 1 else f"{len(state.unfinished)} trials were"
+    if left := unfinished(record):
+        which = ", ".join(trial.label for trial in left)
+        were = "1 trial was" if len(left) == 1 else f"{len(left)} trials were"
         lines.append(folded(f"  unfinished   {were} left by a sweeper that is gone: {which}"))
+    best = best_per_objective(record.trials, record.goals)
     for o in record.goals.objectives:
-        of_best = state.best.get(o.name)
+        of_best = best.get(o.name)
         value = "no result yet" if of_best is None else f"{number(of_best.metrics[o.name])}  (trial {of_best.label})"
         short = of_best is not None and not record.goals.meets_thresholds(of_best.metrics)
         lines.append(folded(f"  best {o.name}  {value}  {o.described}" + (f"; {MISSES}" if short else "")))
     none = none_feasible(record.trials, record.goals)
     if none is not None:
         lines.append(folded(f"  constraints  {one_line(none)}"))
-    if state.hypervolume is not None:
-        point = ", ".join(f"{name}={number(value)}" for name, value in state.reference.items())
-        trials = "1 trial" if len(state.front) == 1 else f"{len(state.front)} trials"
-        lines.append(folded(f"  front        {trials}, hypervolume {number(state.hypervolume)} from {point}"))
-    if state.failures:
+    front, volume, reference = front_of(record)
+    if volume is not None:
+        point = ", ".join(f"{name}={number(value)}" for name, value in reference.items())
+        trials = "1 trial" if len(front) == 1 else f"{len(front)} trials"
+        lines.append(folded(f"  front        {trials}, hypervolume {number(volume)} from {point}"))
+    if failures := _latest_failures(record):
         lines.append("  last failures")
-        lines += [folded(f"    trial {trial.label}: {one_line(trial.reason or '')}") for trial in state.failures]
+        lines += [folded(f"    trial {trial.label}: {one_line(trial.reason or '')}") for trial in failures]
     resume = record.commands.get("resume")
-    if resume and record.way_on and state.word is not StudyState.RUNNING:
+    if resume and record.way_on and record.state is not StudyState.RUNNING:
         lines.append(f"  {record.way_on}: {from_here(record, resume)}")
     return "\n".join(lines)
 
 
-def _as_json(record: StudySnapshot, state: Summary) -> dict[str, Any]:
+def _as_json(record: StudySnapshot) -> dict[str, Any]:
+    front, volume, reference = front_of(record)
     return {
         "study": record.name,
-        "state": state.word.value,
+        "state": record.state.value,
         "ending": None if record.stop_reason is None else record.stop_reason.text,
         "directory": str(record.directory),
         "created": record.created,
         "n_trials": record.n_trials,
-        "counts": state.counts,
+        "counts": {status.value: sum(t.status is status for t in record.trials) for status in Status},
         "uncounted": sorted(record.uncounted),
         "pending": [trial.number for trial in record.trials if trial.is_pending],
-        "unfinished": [trial.number for trial in state.unfinished],
+        "unfinished": [trial.number for trial in unfinished(record)],
         "objectives": {o.name: {"goal": o.goal, "threshold": o.threshold} for o in record.goals.objectives},
         "constraints": [
             {"constraint": limit.text, "met": limit.met, "of": limit.of}
@@ -126,12 +105,12 @@ def _as_json(record: StudySnapshot, state: Summary) -> dict[str, Any]:
                 "trial": trial.number,
                 "meets_thresholds": record.goals.meets_thresholds(trial.metrics),
             }
-            for name, trial in state.best.items()
+            for name, trial in best_per_objective(record.trials, record.goals).items()
         },
-        "front": [trial.number for trial in state.front],
-        "hypervolume": state.hypervolume,
-        "reference_point": state.reference,
-        "last_failures": [{"trial": trial.number, "reason": trial.reason} for trial in state.failures],
+        "front": [trial.number for trial in front],
+        "hypervolume": volume,
+        "reference_point": reference,
+        "last_failures": [{"trial": trial.number, "reason": trial.reason} for trial in _latest_failures(record)],
         "commands": dict(record.commands),
         "working_directory": working_directory(record),
     }  # fmt: skip

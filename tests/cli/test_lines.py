@@ -3,7 +3,7 @@
 import shlex
 import subprocess
 
-from ax_mo.cli.lines import in_directory, joined, quoted_word, requoted
+from ax_mo.cli.lines import joined, line_in_directory, quoted_word, requoted
 
 NASTY = [
     "", " ", "a b", "kind='a b'", "it's", 'say "hi"', "it's \"both\"", "$HOME", "'$HOME'", "`id`", "'`id`'", "a\\b",
@@ -27,5 +27,5 @@ def test_line_is_quoted_anew_with_its_directory() -> None:
     assert requoted(shlex.join(words)) == joined(words)
     place = "/it's && a b"
     line = f"cd {shlex.quote(place)} && {shlex.join(words)}"
-    assert requoted(line) == in_directory(place, joined(words)) != line
+    assert requoted(line) == line_in_directory(place, joined(words)) != line
     assert requoted("an 'open quote") == "an 'open quote"
