@@ -14,7 +14,7 @@ from ax_mo.html_report.comparison import comparison_html, write_comparison
 from ax_mo.html_report.comparison_figures import front_trials, fronts, hypervolumes_by_trial, look
 from ax_mo.results.comparison import compared
 from tests.html_report.test_page import NASTY, data, nasty_study, own_part
-from tests.support.browsing import SCREENSHOTS, needs_browser, open_page
+from tests.support.browsing import SCREENSHOTS, needs_browser, open_page, place_of
 from tests.support.studies import record, study
 
 A, B = Path("/a/first"), Path("/b/second")
@@ -172,22 +172,12 @@ def test_page_asks_nobody_and_has_no_error(opened):
     assert opened.locator(".plot.js-plotly-plot").count() == 2 and opened.locator(".plot .note").count() == 0
 
 
-def place_of(page, trace: int, point: int):
-    page.locator("#figure-tradeoff").scroll_into_view_if_needed()
-    return page.evaluate(
-        """([trace, point]) => {
-            const plot = document.getElementById("figure-tradeoff");
-            const box = plot.getBoundingClientRect(), {xaxis, yaxis} = plot._fullLayout, {x, y} = plot._fullData[trace];
-            return [box.x + xaxis._offset + xaxis.d2p(x[point]), box.y + yaxis._offset + yaxis.d2p(y[point])];
-        }""",
-        [trace, point],
-    )
-
-
 @needs_browser
 def test_pointing_shows_the_trial_and_a_click_finds_its_row(opened):
     opened.locator("#only-front").uncheck()
-    where = place_of(opened, 0, 2)
+    rows = opened.evaluate("axMo.data.rows")
+    others = [row["metrics"] for row in rows if row["study"] == 1]
+    where = place_of(opened, next(r["number"] for r in rows if r["study"] == 0 and r["metrics"] not in others))
     opened.mouse.move(*where)
     opened.wait_for_selector("#figure-tradeoff .hovertext")
     text = opened.locator("#figure-tradeoff .hovertext").text_content()
@@ -221,7 +211,7 @@ def test_nothing_that_trials_returned_runs(browser, tmp_path):
     of = nasty_study(tmp_path)
     write_comparison(compared(["a", "b"], [of, of]), tmp_path / "c.html")
     page = open_page(browser, tmp_path / "c.html")
-    page.mouse.move(*place_of(page, 0, 0))
+    page.mouse.move(*place_of(page, 0))
     page.wait_for_timeout(300)
     assert page.said == [] and page.locator("#table :is(script, b)").count() == 0
     assert "<script>alert(1)</script>" in page.locator("#table").inner_text()

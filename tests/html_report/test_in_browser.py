@@ -17,7 +17,7 @@ from ax_mo.search_space.parameters import Choice, Option
 from ax_mo.search_space.space import SearchSpace
 from ax_mo.trial.curve import append
 from tests.html_report.test_page import nasty_study
-from tests.support.browsing import SCREENSHOTS, needs_browser, open_page
+from tests.support.browsing import SCREENSHOTS, needs_browser, open_page, place_of
 from tests.support.studies import FLAT, study
 
 pytestmark = needs_browser
@@ -60,25 +60,6 @@ def page(opened):
     opened.locator("#search").fill("")
     opened.mouse.move(1, 1)
     return opened
-
-
-def place_of(page, number: int) -> tuple[float, float]:
-    """Where on the screen a trial's marker is."""
-    page.locator("#figure-tradeoff").scroll_into_view_if_needed()
-    x, y = page.evaluate(
-        """number => {
-            const plot = document.getElementById("figure-tradeoff");
-            for (const trace of plot._fullData) {
-                const at = trace.meta === "trials" ? trace.customdata.findIndex(c => c[0] === number) : -1;
-                if (at < 0) continue;
-                const {xaxis, yaxis} = plot._fullLayout;
-                const box = plot.getBoundingClientRect();
-                return [box.x + xaxis._offset + xaxis.d2p(trace.x[at]), box.y + yaxis._offset + yaxis.d2p(trace.y[at])];
-            }
-        }""",
-        number,
-    )
-    return x, y
 
 
 def chosen(page) -> str:

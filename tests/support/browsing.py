@@ -23,3 +23,22 @@ def open_page(browser, path: Path, **context):
     page.goto(path.as_uri())
     page.wait_for_selector("html[data-ready=yes]", timeout=120_000)
     return page
+
+
+def place_of(page, number: int) -> tuple[float, float]:
+    """Where on the screen a trial's marker is."""
+    page.locator("#figure-tradeoff").scroll_into_view_if_needed()
+    x, y = page.evaluate(
+        """number => {
+            const plot = document.getElementById("figure-tradeoff");
+            for (const trace of plot._fullData) {
+                const at = trace.meta === "trials" ? trace.customdata.findIndex(c => c[0] === number) : -1;
+                if (at < 0) continue;
+                const {xaxis, yaxis} = plot._fullLayout;
+                const box = plot.getBoundingClientRect();
+                return [box.x + xaxis._offset + xaxis.d2p(trace.x[at]), box.y + yaxis._offset + yaxis.d2p(trace.y[at])];
+            }
+        }""",
+        number,
+    )
+    return x, y
