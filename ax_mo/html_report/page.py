@@ -14,7 +14,6 @@ from ax_mo.html_report.rows import table_of
 from ax_mo.html_report.state import settings_of, state_of, title_of
 from ax_mo.results.standing import Limit, counted, limits, none_feasible
 from ax_mo.storage.snapshot import StudySnapshot
-from ax_mo.trial.files import write_atomically
 
 MOST_FITTED = 100
 """The page's model has at most so many trials: 500 take a minute to fit, and the page 10 seconds in all."""
@@ -25,18 +24,10 @@ FITTED = '<meta name="ax-mo-model" content="fitted">'
 AT_THE_END = "The model is fitted for this page when the sweep ends."
 
 
-def write_report(record: StudySnapshot, path: Path, fitted: bool = True) -> None:
-    """Write the page atomically; without ``fitted`` without the parts of a model, which take the most time.
-
-    Raises OSError when it cannot be written.
-    """
-    write_atomically(path, report_html(record, path, fitted))
-
-
 def report_html(record: StudySnapshot, path: Path, fitted: bool = True, note: str = AT_THE_END) -> str:
     """The page as text; ``path`` is where it will be, from which it links to the trials' directories.
 
-    ``note`` says why it has no model, where it is not ``fitted``.
+    Without ``fitted`` it lacks the parts of a model, which take the most time; ``note`` says why in their place.
     """
     content = Content()
     for place, draw in {

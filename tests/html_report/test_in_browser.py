@@ -11,7 +11,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from ax_mo.html_report.page import write_report
+from ax_mo.html_report.page import report_html
 from ax_mo.hydra_project.command import Program
 from ax_mo.search_space.parameters import Choice, Option
 from ax_mo.search_space.space import SearchSpace
@@ -41,7 +41,7 @@ def made(tmp_path_factory):
         (place / "command.sh").touch()
         for step in range(12):
             append(place / "curve.jsonl", step, step, {"val_acc": run.metrics.get("val_acc", 0.5) * (1 - 0.8**step)})
-    write_report(of, directory / "report.html")
+    (directory / "report.html").write_text(report_html(of, directory / "report.html"))
     return SimpleNamespace(record=of, path=directory / "report.html", directory=directory)
 
 
@@ -250,8 +250,9 @@ def hostile(browser, tmp_path_factory):
     trials = (*(replace(trial, point={**trial.point, KEY: TEXTS[0]}) for trial in of.trials), *options)
     space = SearchSpace((*FLAT.parameters[:3], choice))
     goals = replace(of.goals, objectives=of.goals.objectives[:1])
-    write_report(replace(of, space=space, goals=goals, trials=trials, runs=trials, is_running=True), path, fitted=False)
-    path.write_text(re.sub(r'(id="written" datetime=")[^"]+', r"\g<1>2026-11-24T10:00:00+00:00", path.read_text()))
+    of = replace(of, space=space, goals=goals, trials=trials, runs=trials, is_running=True)
+    text = report_html(of, path, fitted=False)
+    path.write_text(re.sub(r'(id="written" datetime=")[^"]+', r"\g<1>2026-11-24T10:00:00+00:00", text))
     page = open_page(browser, path, timezone_id="Asia/Tokyo")
     yield page
     page.context.close()
@@ -279,8 +280,9 @@ def test_nothing_that_trials_returned_runs(hostile):
 
 
 def test_many_objectives_are_drawn(browser, tmp_path):
-    write_report(study(tmp_path, 30, 4), tmp_path / "report.html", fitted=False)
-    page = open_page(browser, tmp_path / "report.html")
+    path = tmp_path / "report.html"
+    path.write_text(report_html(study(tmp_path, 30, 4), path, fitted=False))
+    page = open_page(browser, path)
     assert page.said == [] and page.locator(".plot .note").count() == 0
     page.locator("#figure-tradeoff").screenshot(path=SCREENSHOTS / "objectives-4.png")
     page.context.close()

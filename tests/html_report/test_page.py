@@ -13,7 +13,7 @@ from ax_mo.core.repeats import Repeats, aggregate_trials
 from ax_mo.core.stop_reason import StopKind, StopReason
 from ax_mo.core.trial import Status
 from ax_mo.html_report.document import script_json
-from ax_mo.html_report.page import write_report
+from ax_mo.html_report.page import report_html
 from ax_mo.html_report.rows import table_of
 from ax_mo.html_report.state import title_of, titles_of
 from ax_mo.html_report.text import clean
@@ -25,9 +25,8 @@ NASTY = "<script>alert(1)</script>\x1b[31mred\x1b[0m <!-- </script> \u2028 ${jnd
 TIMES = "\N{MULTIPLICATION SIGN}"
 
 
-def written(of, path: Path, fitted: bool = False) -> str:
-    write_report(of, path / "report.html", fitted)
-    return (path / "report.html").read_text()
+def written(of, directory: Path, fitted: bool = False) -> str:
+    return report_html(of, directory / "report.html", fitted)
 
 
 def own_part(page: str) -> str:
