@@ -113,10 +113,10 @@ def schedule(record: StudySnapshot) -> Schedule:
         # A run that was asked for before, as those that a resume runs again, waited for no suggestion.
         waited_for_it = run.asked is None or seconds_between(first, run.asked) >= reached
         if start - reached > _PATIENCE + ((run.suggestion_seconds or 0.0) if waited_for_it else 0.0):
-            pauses.append(Pause(reached - paused, start - reached))
+            pauses.append(Pause(round(reached - paused, 6), start - reached))
             paused += start - reached
         reached = max(reached, end)
-        stay = Stay(run, start - paused, end - paused)
+        stay = Stay(run, round(start - paused, 6), round(end - paused, 6))  # as exact as the times are
         free = [worker for worker in workers if worker[-1].end <= stay.start]
         if free:
             max(free, key=lambda worker: worker[-1].end).append(stay)

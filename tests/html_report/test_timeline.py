@@ -51,6 +51,11 @@ def test_nothing_is_a_pause_while_a_trial_runs():
     assert found.pauses == [] and max(found.waits) == 390
 
 
+def test_worker_is_free_again_after_each_of_many_pauses():
+    found = scheduled(*(ran(n, at, at, at + 20.123457) for n, at in enumerate(1000.7654321 * n for n in range(50))))
+    assert len(found.workers) == 1 and len(found.pauses) == 49 and found.busy == 1 and found.waits == []
+
+
 def test_pauses_take_no_room_in_the_figure():
     trials = [ran(0, 0, 0, 10), ran(1, 100_000, 100_000, 100_010)]
     figure = timeline(record(Path("/nowhere"), trials))
