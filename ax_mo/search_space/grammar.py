@@ -178,7 +178,8 @@ def _range(key: str, sweep: RangeSweep, where: str) -> Parameter:
     log = _tags(where, list(sweep.tags), ("log",), "a range")
     # In decimals: Hydra 1.3.8 adds up the errors of floats, so that 0.3 would be no value of range(0, 1, step=0.1).
     start, stop, step = (Decimal(repr(number)) for number in (sweep.start, sweep.stop, sweep.step))
-    count = max(0, math.ceil((stop - start) / step)) if step else 0
+    finite = all(number.is_finite() for number in (start, stop, step))
+    count = max(0, math.ceil((stop - start) / step)) if step and finite else 0
     if count < 2:
         raise ConfigError(
             f"{where}: range({sweep.start}, {sweep.stop}, step={sweep.step}) holds {count} value(s); a "
