@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.overrides_parser import OverridesParser, create_functions
 from hydra.core.override_parser.types import (
     ChoiceSweep,
     Glob,
@@ -22,29 +22,12 @@ from ax_mo.errors import ConfigError, closest
 from ax_mo.hydra_project.overrides import as_text
 from ax_mo.search_space.parameters import Choice, Option, Parameter, Range
 
-_FUNCTIONS = {
-    "choice", "range", "interval", "int", "float", "str", "bool", "json_str", "tag", "glob", "sort", "shuffle",
-    "extend_list",
-}  # fmt: skip
+_EXAMPLES = (
+    "interval(low, high), tag(log, interval(low, high)), int(interval(low, high)), range(start, stop), choice(a, b)"
+)
 
-# What users of other tools write, and its spelling in Hydra's grammar.
-_TRANSLATIONS = {
-    "uniform": "interval({0}, {1})",
-    "loguniform": "tag(log, interval({0}, {1}))",
-    "log_uniform": "tag(log, interval({0}, {1}))",
-    "quniform": "range({0}, {1}, step={2})",
-    "randint": "int(interval({0}, {1}))",
-    "lograndint": "tag(log, int(interval({0}, {1})))",
-    "int_uniform": "int(interval({0}, {1}))",
-    "suggest_float": "interval({0}, {1})",
-    "suggest_int": "int(interval({0}, {1}))",
-    "choices": "choice({all})",
-    "categorical": "choice({all})",
-    "grid_search": "choice({all})",
-    "linspace": "interval({0}, {1})",
-    "logspace": "tag(log, interval({0}, {1}))",
-    "log": "tag(log, interval({0}, {1}))",
-}
+# The model goes through the options of a choice one by one.
+_MANY_OPTIONS = 1000
 
 
 @dataclass(frozen=True)
@@ -57,10 +40,6 @@ class FixedOverride:
     text: str = ""
     """Its value, as the options of a choice are written."""
     value: Any = None
-
-
-# The model goes through the options of a choice one by one.
-_MANY_OPTIONS = 1000
 
 
 GroupOptions = Callable[[str], Sequence[str]]
@@ -272,24 +251,15 @@ def _distinct(elements: Sequence[Any]) -> list[Option]:
 
 def _syntax_hint(line: str, error: str) -> str:
     value = line.split("=", 1)[1] if "=" in line else line
-    call = re.match(r"\s*(?P<name>[A-Za-z_][\w.]*)\s*\((?P<arguments>.*)\)\s*$", value, re.DOTALL)
-    if call and call["name"] not in _FUNCTIONS:
-        name = call["name"]
-        arguments = [part.strip() for part in call["arguments"].split(",") if part.strip()]
-        template = _TRANSLATIONS.get(name.lower().rsplit(".", 1)[-1])
-        instead = "choice(a, b), interval(low, high), range(start, stop) or tag(log, interval(low, high))"
-        if template is not None:
-            try:
-                instead = template.format(*arguments, all=", ".join(arguments))
-            except IndexError:
-                instead = template.format("low", "high", "step", all="a, b")
-        return f"'{name}(...)' is not in Hydra's grammar; write {instead}."
     if "NoneType is incompatible" in error:
         return f"'{value}': null cannot stand in choice(...); write the values as a plain list, such as a,b,null."
     if "empty choice" in error:
         return "the choice is empty; a search needs at least two values."
+    call = re.fullmatch(r"\s*([A-Za-z_][\w.]*)\s*\(.*\)\s*", value, re.DOTALL)
+    if call and call[1] not in create_functions().functions:
+        return f"'{call[1]}(...)' is not in Hydra's grammar; write {_EXAMPLES}."
     first = error.strip().splitlines()[0] if error.strip() else "it does not parse"
     return (
-        f"'{value}' is not in Hydra's grammar ({first}). Write choice(a, b), interval(low, high), range(start, stop), "
-        "tag(log, interval(low, high)), or a plain value; quote strings that hold special characters."
+        f"'{value}' is not in Hydra's grammar ({first}). Write {_EXAMPLES}, or a plain value; quote strings that hold "
+        "special characters."
     )

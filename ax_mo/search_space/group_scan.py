@@ -5,9 +5,9 @@ group is active under exactly those options under which it was seen (``ax_mo.sea
 """
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from itertools import combinations
 from typing import Protocol
 
 from hydra.errors import HydraException
@@ -278,19 +278,18 @@ class _Scanner:
 
         Raises the error when all of them can.
         """
-        for dropped in _few_first([entry for entry in fixed if entry.content.is_group and not _is_always(entry)]):
-            kept = [entry for entry in fixed if _is_always(entry) or (entry.content.is_group and entry not in dropped)]
-            try:
-                # Without the command line's settings of Hydra, which say nothing of keys.
-                config = self._project.compose_plain([*_lines(kept), *lines], tolerant=True)
-            except _FAILURES:
-                continue
-            here = Context({}, config, active_groups(config))
-            kept = [entry for entry in fixed if entry in kept or exists(entry, here)]
-            if len(kept) < len(fixed):
-                return self._project.compose([*_lines(kept), *lines]), kept
-            break
-        raise error
+        kept = [entry for entry in fixed if _is_always(entry)]
+        # Without the command line's settings of Hydra, which say nothing of keys.
+        config = self._project.compose_plain([*_lines(kept), *lines], tolerant=True)
+        for entry in sorted((e for e in fixed if e.content.is_group and e not in kept), key=lambda e: e.key.count("/")):
+            with suppress(*_FAILURES):
+                config = self._project.compose_plain([*_lines([*kept, entry]), *lines], tolerant=True)
+                kept.append(entry)
+        here = Context({}, config, active_groups(config))
+        kept = [entry for entry in fixed if entry in kept or exists(entry, here)]
+        if len(kept) == len(fixed):
+            raise error
+        return self._project.compose([*_lines(kept), *lines]), kept
 
     def _missing(self, lines: Sequence[str]) -> list[str]:
         try:
@@ -319,12 +318,6 @@ def _searched(entries: Sequence[Entry]) -> Iterator[Group]:
 
 def _lines(entries: Iterable[Entry]) -> list[str]:
     return [entry.content.line for entry in entries if isinstance(entry.content, FixedOverride)]
-
-
-def _few_first(entries: Sequence[Entry]) -> Iterator[tuple[Entry, ...]]:
-    """Which of the entries to leave out: none, each alone, each pair, and three at most."""
-    for count in range(min(len(entries), 3) + 1):
-        yield from combinations(entries, count)
 
 
 def _is_always(entry: Entry) -> bool:

@@ -33,22 +33,6 @@ def test_key_of_several_options_is_active_under_each_of_them(networks: Composer)
     assert when(space, "optim.lr") == ""
 
 
-def test_key_that_every_searched_option_has_is_always_active(networks: Composer) -> None:
-    space = space_of(networks, {"model": "choice(cnn, resnet)", "model.channels": "1,2"})
-    assert when(space, "model.channels") == ""
-
-
-def test_keys_of_two_groups_depend_on_their_own_group_only(networks: Composer) -> None:
-    space = space_of(networks, {**MODEL, **OPTIM, "optim.beta": "0.9,0.99", "model.hidden2": "1,2"})
-    assert when(space, "optim.beta") == "optim in (adam, lion)"
-    assert when(space, "model.hidden2") == "model=mlp"
-
-
-def test_group_by_glob_is_a_group_like_any_other(networks: Composer) -> None:
-    space = space_of(networks, {"optim": "glob(*)", "optim.momentum": "interval(0, 1)"})
-    assert when(space, "optim.momentum") == "optim=sgd"
-
-
 def test_parameters_stand_after_those_that_decide_on_them(networks: Composer) -> None:
     params = {"model.block.expansion": "1,2", "model.channels": "1,2", **BLOCK, **MODEL, "seed": "1,2"}
     space = space_of(networks, params)
@@ -71,12 +55,6 @@ def test_trial_has_no_override_for_what_is_inactive(networks: Composer) -> None:
 
 
 # Nested groups
-
-
-def test_nested_group_is_active_under_the_options_that_bring_it(networks: Composer) -> None:
-    space = space_of(networks, {**MODEL, **BLOCK, "model.block.kernel": "3,5"})
-    assert when(space, "model/block") == "model in (cnn, resnet)"
-    assert when(space, "model.block.kernel") == "model in (cnn, resnet)"
 
 
 @pytest.mark.parametrize("model", ["choice(mlp, cnn, resnet)", "choice(mlp, cnn)", "choice(cnn, resnet)"])

@@ -55,13 +55,6 @@ def test_outside_looks_at_active_values_only(networks: Composer) -> None:
     assert space.outside({**values, "model": "cnn"}) == Outside("it gives no value for model/block", "model/block")
 
 
-def test_truth_value_is_outside_a_choice_of_numbers(networks: Composer) -> None:
-    space = space_of(networks, {"seed": "0,1", "epochs": "true,false"})
-    assert "seed=True is not among 0, 1" in str(space.outside({"seed": True, "epochs": True}))
-    assert "epochs=1 is not among true, false" in str(space.outside({"seed": 1, "epochs": 1}))
-    assert space.outside({"seed": 1.0, "epochs": True}) is None
-
-
 def test_restricted_leaves_what_is_active(networks: Composer) -> None:
     values = {"model": "cnn", "model/block": "wide", "model.block.width": 2, "model.hidden1": 1, "seed": 2, "other": 3}
     space = conditional(networks)

@@ -120,10 +120,6 @@ def test_group_searched_again_inside_its_own_block_is_refused() -> None:
     assert "'optim' and 'optim'" in message_of({"optim": {"adam": {"optim": "sgd,lion"}, "sgd": {}}})
 
 
-def test_key_below_a_group_is_no_overlap() -> None:
-    assert len(read({"model": "mlp,cnn", "model.a": "1,2"})) == 2
-
-
 def test_key_below_a_searched_one_is_an_overlap_in_either_order() -> None:
     for params in ({"a": "[1],[2]", "a.0": "1,2"}, {"a.0": "1,2", "a": "[1],[2]"}):
         assert "'a.0' and 'a' (at hydra.sweeper.params.a) set the same key" in message_of(params)

@@ -19,19 +19,6 @@ def test_overrides_are_fixed_ones_then_groups_then_values() -> None:
     assert space.overrides(point) == ["seed=3", "+experiment=small", "model=cnn", "lr=0.01", "width=32"]
 
 
-def test_size_is_the_product_of_the_options_and_integers() -> None:
-    assert SearchSpace((MODEL, WIDTH)).size == 2 * 113
-    assert SearchSpace((MODEL,)).size == 2
-
-
-def test_size_of_a_continuous_space_is_none() -> None:
-    assert SearchSpace((MODEL, RATE)).size is None
-
-
-def test_keys_keep_the_order_of_the_parameters() -> None:
-    assert SearchSpace((RATE, MODEL)).keys == ("lr", "model")
-
-
 def test_description_is_the_grammar_that_it_could_have_been_written_in() -> None:
     space = SearchSpace((MODEL, RATE, WIDTH, Range("a", 0.0, 1.0)), (parse_linear("a <= lr", "param_constraints"),))
     assert space.describe() == {

@@ -6,8 +6,7 @@ import pytest
 from hydra.core.config_store import ConfigStore
 
 from ax_mo.hydra_project.project import Project
-from ax_mo.search_space.group_scan import Composer
-from ax_mo.search_space.parameters import Choice, Condition, Range
+from ax_mo.search_space.parameters import Condition, Range
 from tests.search_space.networks import MakeProject, built, message_of, parameter, space_of
 
 # Types of the project
@@ -74,13 +73,3 @@ def test_interval_that_is_clear_earns_no_hint(typed: Project, params: dict[str, 
 
 
 # Tags
-
-
-def test_tag_says_whether_neighbours_are_alike(networks: Composer) -> None:
-    params = {"seed": "tag(categorical, choice(3, 1, 2))", "+size": "tag(ordered, choice(small, large))"}
-    space = space_of(networks, params)
-    seed, size = space.parameters
-    assert isinstance(seed, Choice) and not seed.ordered
-    assert [option.value for option in seed.options] == [3, 1, 2]
-    assert isinstance(size, Choice) and size.ordered
-    assert space.describe() == params

@@ -1,10 +1,13 @@
-"""All points of a space, constraints included."""
+"""Points of a space without a model: a quasi-random sequence, and all of a small space."""
 
 import time
+from itertools import islice
+
+import pytest
 
 from ax_mo.core.linear import parse_linear
 from ax_mo.search_space.parameters import Choice, Condition, Option, Range
-from ax_mo.search_space.sample import every_point
+from ax_mo.search_space.sample import QuasiRandomPoints, every_point
 from ax_mo.search_space.space import SearchSpace
 
 A, B = Range("a", 1, 1000, integral=True), Range("b", 1, 1000, integral=True)
@@ -36,3 +39,48 @@ def test_more_points_than_wanted_and_infinitely_many_are_not_listed() -> None:
     assert every_point(SearchSpace((A, B, X), (FEW,)), 10_000) is None
     assert every_point(SearchSpace((A, B, X), (parse_linear("a + x <= 2", "param_constraints"),)), 10_000) is None
     assert time.process_time() - started < 2
+
+
+# The quasi-random sequence
+
+UNIT, FEW_WHOLE = Range("a", 0.0, 1.0), Range("b", 1, 8, integral=True)
+
+
+def space(*constraints: str) -> SearchSpace:
+    return SearchSpace((MODEL, UNIT, FEW_WHOLE), tuple(parse_linear(text, "param_constraints") for text in constraints))
+
+
+def test_points_have_a_value_within_bounds_for_every_key() -> None:
+    for point in islice(QuasiRandomPoints(space(), 1), 64):
+        assert list(point) == ["model", "a", "b"]
+        assert point["model"] in ("mlp", "cnn")
+        assert 0.0 <= point["a"] <= 1.0
+        assert type(point["b"]) is int and 1 <= point["b"] <= 8
+
+
+def test_points_satisfy_the_constraints() -> None:
+    constrained = space("10*a <= b", "b >= 3")
+    points = list(islice(QuasiRandomPoints(constrained, 1), 64))
+    assert len(points) == 64
+    assert all(10 * point["a"] <= point["b"] + 1e-6 and point["b"] >= 3 for point in points)
+    unconstrained = islice(QuasiRandomPoints(space(), 1), 64)
+    assert any(10 * point["a"] > point["b"] for point in unconstrained)
+
+
+def test_points_cover_the_space_evenly() -> None:
+    points = list(islice(QuasiRandomPoints(space(), 3), 64))
+    assert sum(point["model"] == "mlp" for point in points) == 32
+    assert {point["b"] for point in points} == set(range(1, 9))
+    for quarter in range(4):
+        assert sum(quarter / 4 <= point["a"] < (quarter + 1) / 4 for point in points) == 16
+
+
+def test_same_seed_gives_the_same_points_and_another_seed_others() -> None:
+    first, again, other = (list(islice(QuasiRandomPoints(space(), seed), 8)) for seed in (1, 1, 2))
+    assert first == again
+    assert first != other
+
+
+@pytest.mark.timeout(60)
+def test_constraints_that_no_point_satisfies_end_the_sequence() -> None:
+    assert list(QuasiRandomPoints(SearchSpace((UNIT,), space("a >= 2").constraints), 1)) == []

@@ -74,18 +74,14 @@ def refused(project: Composer, params: Mapping[str, Any], *trials: Any, constrai
 @pytest.mark.parametrize(
     ("params", "expected"),
     [
-        ({"optim.lr": "interval(0.01, 1)"}, {"optim.lr": 0.1}),
         ({"optim.lr": "interval(0.1, 1)"}, {"optim.lr": 0.1}),
         ({"batch_size": "int(interval(1, 64))"}, {"batch_size": 32}),
         ({"batch_size": "interval(1, 64)"}, {"batch_size": 32.0}),
-        ({"batch_size": "choice(16, 32)"}, {"batch_size": 32}),
         ({"batch_size": "choice(16, 32.0)"}, {"batch_size": 32.0}),
-        ({"name": "walk,run"}, {"name": "run"}),
         ({"nothing": "null,1"}, {"nothing": None}),
         ({"layers": "choice([1,2],[3])"}, {"layers": [1, 2]}),
         ({"tags": "choice({a:1},{a:2})"}, {"tags": {"a": 1}}),
         ({"layers.1": "choice(2, 3)"}, {"layers.1": 2}),
-        ({"model": "mlp,cnn"}, {"model": "mlp"}),
         ({"model/head": "linear,deep", "optim": "adam,sgd"}, {"model/head": "linear", "optim": "sgd"}),
         ({"model.head": {"size": "int(interval(1, 2))"}}, {"model.head.size": 1}),
         # Values that only depend on what is fixed are those of the fixed.
@@ -105,8 +101,6 @@ def test_projects_configuration_is_a_point(
     ("params", "why"),
     [
         ({"optim.lr": "interval(0.2, 1)"}, "optim.lr=0.1 is below its lower bound 0.2"),
-        ({"optim.lr": "interval(0.01, 0.05)"}, "optim.lr=0.1 is above its upper bound 0.05"),
-        ({"batch_size": "choice(16, 64)"}, "batch_size=32 is not among 16, 64"),
         ({"name": "int(interval(1, 3))"}, "name='run' is not a number"),
         ({"nothing": "interval(0, 1)"}, "nothing=None is not a number"),
         ({"optim.lr": "int(interval(0, 2))"}, "optim.lr=0.1 is not a whole number"),
@@ -114,7 +108,6 @@ def test_projects_configuration_is_a_point(
         ({"+new": "interval(0, 1)"}, "it gives no value for +new"),
         ({"model": "cnn,mlp", "model/head": "deep"}, None),
         ({"layers": "choice([1],[3])"}, "layers=[1, 2] is not among [1], [3]"),
-        ({"model": "cnn,[]"}, "model='mlp' is not among cnn, []"),
     ],
 )
 def test_configuration_outside_the_space_says_why(
@@ -151,12 +144,6 @@ def test_point_holds_what_is_active_only(project: Composer) -> None:
         "optim.momentum": 0.9,
         "model.dropout": 0.1,
     }
-
-
-def test_group_that_the_command_line_chooses_is_where_the_point_starts(make_project: MakeProject) -> None:
-    project = make_project(None, ["model=cnn"])
-    built = build_space({"model.channels": "int(interval(1, 9))"}, ["model=cnn"], [], project)
-    assert config_point(built.space, project) == ({"model.channels": 3}, "")
 
 
 def test_group_that_must_be_chosen_has_no_point(make_project: MakeProject) -> None:
@@ -220,9 +207,7 @@ def test_nested_mappings_are_dotted_keys(project: Composer) -> None:
     [
         ("choice([1,2],[3])", [3]),
         ("choice({a:1},{b:{c:[2]}})", {"b": {"c": [2]}}),
-        ("null,1", None),
         ("choice(true, false)", False),
-        ("choice('1', 1)", "1"),
         ("choice('1', 1)", 1),
     ],
 )
@@ -241,14 +226,9 @@ def test_key_may_have_its_plus_or_not(project: Composer) -> None:
     ("trial", "message"),
     [
         ({"optim.lr": 2}, "optim.lr=2 is above its upper bound 1"),
-        ({"optim.lr": -1}, "optim.lr=-1 is below its lower bound 0"),
-        ({"optim.lr": "high"}, "optim.lr='high' is not a number"),
         ({"optim.lr": True}, "optim.lr=True is not a number"),
         ({"optim.lr": float("nan")}, "optim.lr=nan is not a number"),
-        ({"optim": {"lr": 2}}, "optim.lr=2 is above its upper bound 1"),
-        ({"batch_size": 64}, "batch_size=64 is not among 16, 32"),
         ({"model": "resnet"}, "model='resnet' is not among mlp, cnn"),
-        ({"optim.lrr": 0.5}, "'optim.lrr' is not among the searched parameters. Did you mean 'optim.lr'?"),
         ({"optim": {"lrr": 0.5}}, "'optim.lrr' is not among the searched parameters. Did you mean 'optim.lr'?"),
         ({"seed": 3}, "'seed' is not among the searched parameters."),
     ],
@@ -260,10 +240,9 @@ def test_trial_outside_the_space_names_bound_and_value(
     assert refused(project, params, {}, trial).startswith(f"hydra.sweeper.initial_trials[1]: {message}")
 
 
-@pytest.mark.parametrize("trial", ["optim.lr=0.5", 3, None, ["optim.lr"]])
-def test_trial_that_is_no_mapping_is_refused(project: Composer, trial: Any) -> None:
-    message = refused(project, {"optim.lr": "interval(0, 1)"}, trial)
-    assert message == f"hydra.sweeper.initial_trials[0] must be a mapping of parameters to values, not {trial!r}."
+def test_trial_that_is_no_mapping_is_refused(project: Composer) -> None:
+    message = refused(project, {"optim.lr": "interval(0, 1)"}, "optim.lr=0.5")
+    assert message == "hydra.sweeper.initial_trials[0] must be a mapping of parameters to values, not 'optim.lr=0.5'."
 
 
 def test_trial_that_violates_a_constraint_is_refused(project: Composer) -> None:
@@ -322,12 +301,6 @@ def test_trial_has_what_is_fixed_under_its_option(make_project: MakeProject) -> 
         {"model": "mlp", "model.hidden": 2},
     ]
     assert project.compose(space.overrides(of_cnn)).model == {"block": {"expansion": 2}, "channels": 3}
-
-
-def test_projects_configuration_has_what_is_fixed_under_its_option(make_project: MakeProject) -> None:
-    files = {**NETWORKS_FILES, "conf/config.yaml": "defaults: [{model: cnn}, _self_]\n"}
-    project = make_project(files)
-    assert own(project, UNDER_OPTIONS) == {"model": "cnn", "model.block.expansion": 2, "model.channels": 3}
 
 
 def test_option_that_another_one_brings_has_what_is_fixed_under_it(make_project: MakeProject) -> None:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from ax_mo.search_space.parameters import Choice, Option, Range
 
-quick = settings(max_examples=200, deadline=None, database=None, derandomize=True)
+quick = settings(max_examples=50, deadline=None, database=None, derandomize=True)
 unit = st.floats(0, 1, exclude_max=True)
 ALMOST_ONE = math.nextafter(1.0, 0.0)
 GRID = [i / 5000 for i in range(5000)]
