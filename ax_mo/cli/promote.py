@@ -14,9 +14,9 @@ from ax_mo.cli.promoted_place import SweptProject, find_project, keys_for, place
 from ax_mo.cli.shared import new_file, one_line, say, study_at, trial_named
 from ax_mo.core.trial import Status, Trial
 from ax_mo.errors import AxMoError
-from ax_mo.hydra_project.command import Program
 from ax_mo.hydra_project.config_diff import Difference, Ran, composed_run, config_differences, saved, text
 from ax_mo.hydra_project.overrides import bare
+from ax_mo.hydra_project.program import Program
 from ax_mo.results.commands import first_run, program_of
 from ax_mo.results.files import PARETO, recipe_name
 from ax_mo.results.promote import (

@@ -12,7 +12,7 @@ from omegaconf import DictConfig
 from ax_mo.core.trial import Trial
 from ax_mo.errors import AxMoError
 from ax_mo.hydra_project.ask import AskedProject
-from ax_mo.hydra_project.command import Program
+from ax_mo.hydra_project.program import Program
 from ax_mo.hydra_project.project import active_groups, chosen_option
 from ax_mo.hydra_project.saved import config_directories, found_again, saved_sweep, sources_of
 from ax_mo.results.commands import program_of

@@ -18,8 +18,8 @@ from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf, open_dict
 from omegaconf.errors import OmegaConfBaseException
 
-from ax_mo.hydra_project.command import Program
 from ax_mo.hydra_project.overrides import as_text
+from ax_mo.hydra_project.program import Program
 from ax_mo.hydra_project.project import chosen_option
 from ax_mo.hydra_project.saved import sources_of
 

@@ -8,6 +8,7 @@ from hydra.core.override_parser.types import Quote, QuotedString
 from ax_mo.hydra_project.compat import element_as_text
 
 _PLAIN = re.compile(r"[A-Za-z_][\w./-]*", re.ASCII)
+_PATH = re.compile(r"/[\w./@+-]+|0|[1-9]\d*", re.ASCII)
 _WORDS = ("true", "false", "null", "nan", "inf")
 
 
@@ -39,3 +40,14 @@ def quoted(text: str) -> str:
 def bare(key: str) -> str:
     """The key without Hydra's prefixes for adding and deleting."""
     return key.lstrip("+~")
+
+
+def override_value(text: str) -> str:
+    """A path or number as an override value, quoted only where it must be.
+
+    A directory is no interpolation, even if its name looks like one.
+    """
+    if _PATH.fullmatch(text):
+        return text
+    # In OmegaConf's grammar a backslash escapes the interpolation, and itself before one.
+    return quoted(re.sub(r"(\\*)\$\{", lambda match: 2 * match[1] + "\\${", text))

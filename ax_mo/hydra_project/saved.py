@@ -12,7 +12,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from ax_mo.core.urls import redacted, redacted_words
 from ax_mo.errors import AxMoError
-from ax_mo.hydra_project.command import Program
+from ax_mo.hydra_project.program import Program
 from ax_mo.trial.files import write_atomically
 
 MULTIRUN = "multirun.yaml"

@@ -9,7 +9,7 @@ from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
 from ax_mo.core.trial import Trial, TrialRun
-from ax_mo.hydra_project.command import Program
+from ax_mo.hydra_project.program import Program
 from ax_mo.hydra_project.saved import MULTIRUN
 from ax_mo.results.files import recipe_name
 from ax_mo.storage.snapshot import StudySnapshot

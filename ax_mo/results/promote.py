@@ -16,9 +16,9 @@ from omegaconf.errors import OmegaConfBaseException
 from ax_mo.core.objectives import Goals
 from ax_mo.core.trial import Trial
 from ax_mo.hydra_project.ask import AskedProject
-from ax_mo.hydra_project.command import Program
 from ax_mo.hydra_project.config_diff import saved
 from ax_mo.hydra_project.overrides import as_text
+from ax_mo.hydra_project.program import Program
 from ax_mo.hydra_project.project import Project, without_hydra
 from ax_mo.results.files import recipe_name
 

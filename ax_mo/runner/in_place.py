@@ -10,7 +10,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from ax_mo.core.process import JOB_PID
 from ax_mo.errors import AxMoError
-from ax_mo.hydra_project.command import RECORDER
+from ax_mo.hydra_project.program import RECORDER
 
 
 def is_trial(config: DictConfig) -> bool:

@@ -14,9 +14,11 @@ from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 
 from ax_mo.core.trial import Key
 from ax_mo.errors import AxMoError
-from ax_mo.hydra_project.command import Program, prepare_directory, this_program
 from ax_mo.hydra_project.hydra_node import changes_directory, job_name_of, number_job, subdir_of, sweep_dir_of
+from ax_mo.hydra_project.job_directory import prepare_directory
+from ax_mo.hydra_project.program import Program
 from ax_mo.hydra_project.project import hydra_overrides, task_overrides, without_hydra
+from ax_mo.hydra_project.this_program import this_program
 from ax_mo.runner.in_place import is_trial, refuse_inside_a_job, run_in_place
 from ax_mo.runner.job import JobSpec, JobState, Phase, job_name
 from ax_mo.runner.outcome import outcome_of, result_of

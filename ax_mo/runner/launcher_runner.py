@@ -13,7 +13,7 @@ from hydra.plugins.launcher import Launcher
 
 from ax_mo.core.trial import Key, TrialRun
 from ax_mo.errors import AxMoError
-from ax_mo.hydra_project.command import override_value
+from ax_mo.hydra_project.overrides import override_value
 from ax_mo.runner.job import JobSpec, JobState, Phase
 from ax_mo.runner.outcome import destroyed_directory, has_result
 from ax_mo.runner.runner import Cancelled, EndCause, JobChange

@@ -16,7 +16,8 @@ from ax_mo.core.repeats import aggregate_trials
 from ax_mo.core.stop_reason import StopKind, StopReason
 from ax_mo.core.trial import Status, Trial, TrialRun
 from ax_mo.errors import AxMoError
-from ax_mo.hydra_project.command import Program, override_value
+from ax_mo.hydra_project.overrides import override_value
+from ax_mo.hydra_project.program import Program
 from ax_mo.search_space.space import SearchSpace, space_as_json, space_from_json
 from ax_mo.storage.definition import StoredStudy
 from ax_mo.storage.directory_lock import is_held

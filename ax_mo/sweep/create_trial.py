@@ -11,8 +11,8 @@ from omegaconf.errors import OmegaConfBaseException
 
 from ax_mo.core.trial import Status, Suggestion, TrialRun
 from ax_mo.errors import StudyStopped
-from ax_mo.hydra_project.command import make_room, prepare_directory
 from ax_mo.hydra_project.hydra_node import job_name_of, number_job, subdir_of
+from ax_mo.hydra_project.job_directory import make_room, prepare_directory
 from ax_mo.hydra_project.project import Project, reason, without_hydra
 from ax_mo.results.commands import command_of
 from ax_mo.runner.job import JobSpec, job_name

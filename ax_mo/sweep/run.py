@@ -11,10 +11,11 @@ from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig
 
 from ax_mo.errors import AxMoError, ConfigError, NotRerunnableError, StudyStopped
-from ax_mo.hydra_project.command import Program, this_program
 from ax_mo.hydra_project.compat import add_callback
 from ax_mo.hydra_project.hydra_node import in_force, sweep_dir_of
+from ax_mo.hydra_project.program import Program
 from ax_mo.hydra_project.project import Project, hydra_overrides
+from ax_mo.hydra_project.this_program import this_program
 from ax_mo.results.files import TRIALS
 from ax_mo.runner.in_place import is_trial, refuse_inside_a_job, run_in_place
 from ax_mo.runner.scheduler import Scheduler, open_scheduler

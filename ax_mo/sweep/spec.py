@@ -19,9 +19,9 @@ from ax_mo.core.urls import STUDY, sqlite_url
 from ax_mo.early_stopping.rules import StoppingRule
 from ax_mo.early_stopping.settings import parse_early_stopping
 from ax_mo.errors import ConfigError, StudyLost, closest
-from ax_mo.hydra_project.command import Program
 from ax_mo.hydra_project.hydra_node import job_name_of
 from ax_mo.hydra_project.overrides import bare
+from ax_mo.hydra_project.program import Program
 from ax_mo.hydra_project.project import Project, all_keys, has_key, reason
 from ax_mo.hydra_project.settings import check_bounds, parse_block
 from ax_mo.optimizer.protocol import OPTIMIZERS, Optimizer, OptimizerOptions

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from ax_mo.core.trial import Status
-from ax_mo.hydra_project.command import Program
+from ax_mo.hydra_project.program import Program
 from ax_mo.storage.directory_lock import sole_sweeper
 from ax_mo.storage.snapshot import StudySnapshot
 from ax_mo.trial.curve import append

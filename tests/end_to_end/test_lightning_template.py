@@ -8,7 +8,8 @@ import hydra
 import pytest
 import yaml
 
-from ax_mo.hydra_project.command import RECORDER, prepare_directory
+from ax_mo.hydra_project.job_directory import prepare_directory
+from ax_mo.hydra_project.program import RECORDER
 from ax_mo.trial.curve import read_curve
 from ax_mo.trial.files import LIGHTNING, RESULT, STOP, read_json, write_json
 from tests.support.curves import values

@@ -12,7 +12,7 @@ from types import SimpleNamespace
 import pytest
 
 from ax_mo.html_report.page import report_html
-from ax_mo.hydra_project.command import Program
+from ax_mo.hydra_project.program import Program
 from ax_mo.search_space.parameters import Choice, Option
 from ax_mo.search_space.space import SearchSpace
 from ax_mo.trial.curve import append

@@ -17,7 +17,7 @@ from ax_mo.html_report.page import report_html
 from ax_mo.html_report.rows import table_of
 from ax_mo.html_report.state import title_of, titles_of
 from ax_mo.html_report.text import clean
-from ax_mo.hydra_project.command import Program
+from ax_mo.hydra_project.program import Program
 from tests.support.studies import CONDITIONAL, FLAT, failed, record, study, trial
 
 NASTY = "<script>alert(1)</script>\x1b[31mred\x1b[0m <!-- </script> \u2028 ${jndi} {{ 7*7 }} & \"'"

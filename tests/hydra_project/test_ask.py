@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from ax_mo.hydra_project.ask import AskedProject, NotComposed
-from ax_mo.hydra_project.command import Program
+from ax_mo.hydra_project.program import Program
 from ax_mo.hydra_project.project import chosen_option
 
 SCRIPT = """

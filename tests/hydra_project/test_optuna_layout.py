@@ -12,7 +12,7 @@ from hydra.core.config_store import ConfigStore
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.plugins import Plugins
 from hydra.types import RunMode
-from omegaconf import OmegaConf
+from omegaconf import DictConfig, OmegaConf
 
 from ax_mo.core.objectives import parse_goals
 from ax_mo.errors import ConfigError
@@ -76,16 +76,18 @@ def conf(tmp_path: Path) -> Iterator[Path]:
     GlobalHydra.instance().clear()
 
 
-def project_of(conf: Path, config_name: str, *overrides: str) -> Project:
+def sweep_of(conf: Path, config_name: str, *overrides: str) -> tuple[Project, DictConfig]:
+    """The project, and the sweep's own configuration."""
     GlobalHydra.instance().clear()
     hydra = Hydra.create_main_hydra2("train", create_config_search_path(str(conf)))
-    return Project(hydra.config_loader, hydra.compose_config(config_name, list(overrides), RunMode.MULTIRUN))
+    config = hydra.compose_config(config_name, list(overrides), RunMode.MULTIRUN)
+    return Project(hydra.config_loader, config), config
 
 
 def plan_of(conf: Path, config_name: str, *overrides: str) -> Plan:
-    project = project_of(conf, config_name, *overrides)
-    given = {k: v for k, v in project._master.hydra.sweeper.items() if k not in ("_target_", "_recursive_")}
-    return make_plan(parse_settings(given), task_overrides(project._master), project)
+    project, config = sweep_of(conf, config_name, *overrides)
+    given = {k: v for k, v in config.hydra.sweeper.items() if k not in ("_target_", "_recursive_")}
+    return make_plan(parse_settings(given), task_overrides(config), project)
 
 
 def test_primary_config_of_its_own_searches_what_it_says(conf: Path) -> None:
@@ -127,7 +129,7 @@ def test_point_of_the_front_brings_the_primary_config_that_hydra_would_drop(
     conf: Path, first: str, config_name: str
 ) -> None:
     (conf / "config.yaml").write_text(PRIMARY.format(first=first))
-    project = project_of(conf, config_name, "hydra/sweeper=ax_mo")
+    project, _ = sweep_of(conf, config_name, "hydra/sweeper=ax_mo")
     overrides = ("x=0.25", "y=2.0")
     trial = make_trial(point={"x": 0.25}, overrides=overrides, metrics={"loss": 1.0, "cost": 1.0})
     text = Recipes(project, parse_goals({"loss": "minimize"}), None, conf).text(trial)

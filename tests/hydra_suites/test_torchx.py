@@ -25,7 +25,7 @@ from hydra.test_utils.launcher_common_tests import (
 from omegaconf import OmegaConf
 
 from ax_mo.errors import NotRerunnableError
-from ax_mo.hydra_project.command import RECORDER
+from ax_mo.hydra_project.program import RECORDER
 from tests.support.sweeps import Finished, run
 
 TIMEOUT = 60

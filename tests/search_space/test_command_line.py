@@ -6,11 +6,11 @@ from pathlib import Path
 import pytest
 
 from ax_mo.errors import ConfigError
-from ax_mo.hydra_project.project import task_overrides
+from ax_mo.hydra_project.project import Project, task_overrides
 from ax_mo.search_space.build import build_space
 from ax_mo.search_space.entries import without_respelled
 from ax_mo.search_space.space import SearchSpace
-from tests.search_space.conftest import project_in
+from tests.search_space.conftest import loaded, project_in
 
 FILES = {
     "conf/config.yaml": "defaults: [{model: mlp}, {optim: adam}, _self_, {experiment: null}]\nlr: 0.1\n",
@@ -34,8 +34,8 @@ FILES = {
 def space_of(
     directory: Path, params: dict[str, object], overrides: Sequence[str], config_name: str = "config"
 ) -> SearchSpace:
-    project = project_in(directory, FILES, overrides, config_name)
-    return build_space(params, task_overrides(project._master), (), project).space
+    loader, master = loaded(directory, FILES, overrides, config_name)
+    return build_space(params, task_overrides(master), (), Project(loader, master)).space
 
 
 @pytest.mark.parametrize("config_name", ["config", "mandatory"])

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from ax_mo.hydra_project.command import prepare_directory
+from ax_mo.hydra_project.job_directory import prepare_directory
 from ax_mo.trial.files import SPEC, write_json
 from ax_mo.trial.metric_sources.settings import parse_metric_sources
 from ax_mo.trial.metric_sources.source import NotFound, TrialOutput

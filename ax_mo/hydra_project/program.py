@@ -1,0 +1,139 @@
+"""How the user's program is started: the command of a trial, and the lines for people that resume or run again."""
+
+import re
+import shlex
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from hydra.core.override_parser.overrides_parser import OverridesParser
+
+from ax_mo.core.urls import redacted_words
+from ax_mo.hydra_project.overrides import override_value, quoted
+
+RECORDER = "ax_mo.trial.recorder.ResultRecorder"
+
+
+@dataclass(frozen=True)
+class Program:
+    """How this process was started: interpreter, script, Hydra's flags, and the overrides for Hydra itself."""
+
+    prefix: tuple[str, ...]
+    """Interpreter, its options, and the script, ``-m module`` or ``-c code``."""
+    flags: tuple[str, ...]
+    """``--config-name`` and the like."""
+    hydra_overrides: tuple[str, ...]
+    """Overrides of Hydra's own node that trials keep, such as ``hydra.job.chdir=true``."""
+    arguments: tuple[str, ...]
+    """The user's arguments as they were typed."""
+    cwd: Path = field(default_factory=Path.cwd)
+    """Where this process was started, also if the program has changed directory since."""
+    absolute: str | None = None
+    """What names the program from anywhere, where that is not as in ``prefix``."""
+    python: str = field(default_factory=lambda: sys.orig_argv[0])
+    """The interpreter as people type it."""
+
+    def as_json(self) -> dict[str, Any]:
+        """What starts the program elsewhere and later, without the arguments of the sweep."""
+        return {**asdict(self), "cwd": str(self.cwd), "arguments": ()}
+
+    @staticmethod
+    def from_json(known: Mapping[str, Any]) -> "Program":
+        """Raises LookupError or TypeError where a field is missing or another one is there."""
+        words = {name: tuple(known[name]) for name in ("prefix", "flags", "hydra_overrides", "arguments")}
+        return Program(**{**known, **words, "cwd": Path(known["cwd"])})
+
+    @staticmethod
+    def from_line(line: str, cwd: Path) -> "Program":
+        """Of a study that kept only the line for a point of its front, ``... --config-dir <sweep> +pareto=...``."""
+        words = shlex.split(line)
+        at = words.index("--config-dir")
+        (executable, *prefix), flags = split_argv(words[:at])
+        python = words[0] if Path(words[0]).is_absolute() else executable
+        overrides = tuple(word for word in words[at + 2 :] if not word.startswith("+pareto="))
+        return Program((python, *prefix), tuple(flags), overrides, (), cwd, None, words[0])
+
+    def command(
+        self, overrides: Sequence[str], run_dir: Path, sweep_dir: Path, subdir: str, number: int, job_id: str
+    ) -> list[str]:
+        """The argv of one trial. ``hydra.mode=RUN`` keeps a trial from sweeping, whatever its config says."""
+        return [
+            *self.start,
+            *self.flags,
+            *overrides,
+            *self.hydra_overrides,
+            "hydra.mode=RUN",
+            f"hydra.run.dir={override_value(str(run_dir))}",
+            f"hydra.sweep.dir={override_value(str(sweep_dir))}",
+            f"hydra.sweep.subdir={override_value(subdir)}",
+            f"hydra.job.num={number}",
+            f"hydra.job.id={override_value(job_id)}",
+            f"++hydra.callbacks.ax_mo._target_={RECORDER}",
+        ]
+
+    @property
+    def start(self) -> list[str]:
+        """The words that start the program from anywhere, its flags and overrides apart."""
+        return [*self.prefix[:-1], self.absolute or self.prefix[-1]]
+
+    @property
+    def search_path(self) -> list[str]:
+        """``hydra.searchpath`` as the command line gave it."""
+        overrides = OverridesParser.create().parse_overrides(list(self.hydra_overrides))
+        given = [override.value() for override in overrides if override.key_or_group == "hydra.searchpath"]
+        return [str(path) for value in given for path in (value if isinstance(value, list) else [value])]
+
+    def with_python(self, python: str) -> "Program":
+        """The program whose trials run in another interpreter than this one, if one is given."""
+        return replace(self, prefix=(python, *self.prefix[1:]), python=python) if python else self
+
+    def words(
+        self, overrides: Sequence[str], config_dir: Path | None = None, searched: Sequence[str] = ()
+    ) -> list[str]:
+        """A command for people, to be run where this program was started: one run with these overrides.
+
+        ``config_dir`` is one more directory of configs, and ``searched`` the sweep's ``hydra.searchpath``, which a path
+        on the command line replaces.
+        """
+        flags = list(self.flags)
+        paths: list[str] = []
+        if config_dir is not None:
+            if "--config-dir" in flags:  # there can be only one; the user's own becomes a search path
+                at = flags.index("--config-dir")
+                paths.append(f"file://{flags[at + 1]}")
+                del flags[at : at + 2]
+                paths += searched
+            flags += ["--config-dir", str(config_dir)]
+        paths += [path for path in self.search_path if path not in paths]
+        search = [f"hydra.searchpath=[{','.join(map(quoted, paths))}]"] if paths else []
+        return [self.python, *self.prefix[1:], *flags, *search, *overrides]
+
+    def pareto_command(self, sweep_dir: Path, name: str, more: Sequence[str] = (), searched: Sequence[str] = ()) -> str:
+        """The line that runs a point of the front again; ``more`` are further overrides."""
+        return shlex.join(self.words([f"+pareto={name}", *more], sweep_dir, searched))
+
+    def resume_command(self, sweep_dir: Path) -> str:
+        """The line that continues the study in ``sweep_dir``, for a shell; without passwords of databases."""
+        kept = [a for a in self.arguments if not a.lstrip("+").startswith("hydra.sweep.dir=")]
+        line = [sys.orig_argv[0], *self.prefix[1:], *kept, f"hydra.sweep.dir={override_value(str(sweep_dir))}"]
+        return shlex.join(redacted_words(line))
+
+
+def split_argv(orig_argv: Sequence[str]) -> tuple[list[str], list[str]]:
+    """``sys.orig_argv`` as the part that names the program, and its arguments."""
+    words = list(orig_argv)
+    position = 1
+    while position < len(words) and words[position].startswith("-") and words[position] != "-":
+        if words[position] == "--check-hash-based-pycs":
+            position += 2
+            continue
+        # A cluster of Python's options. One with a value ends it; the value may be the next word, or the program.
+        option = re.fullmatch(r"-[^mcWX]*([mcWX]?)(.*)", words[position], re.DOTALL)
+        assert option is not None
+        letter, value = option.groups()
+        position += 2 if letter and not value else 1
+        if letter in ("m", "c"):
+            return [sys.executable, *words[1:position]], words[position:]
+    return [sys.executable, *words[1 : position + 1]], words[position + 1 :]
