@@ -20,8 +20,8 @@ from ax_mo.search_space.entries import Entries, Entry, read_entries
 from ax_mo.search_space.grammar import FixedOverride
 from ax_mo.search_space.group_scan import Composer, GroupScan, alias, scan_groups
 from ax_mo.search_space.parameters import Choice, Parameter, Range, when_text
-from ax_mo.search_space.sample import covering_points
 from ax_mo.search_space.space import ConditionalOverride, SearchSpace
+from ax_mo.search_space.start import samples
 
 Active = tuple[Entry, When]
 """An entry, and the conditions under which it is active."""
@@ -221,7 +221,7 @@ def _ordered(parameters: Sequence[Parameter]) -> Iterator[Parameter]:
 
 def _check_samples(space: SearchSpace, project: Composer, places: Mapping[str, str]) -> None:
     """Points that together hold every parameter and every option must compose; Hydra knows reasons that we do not."""
-    for index, point in enumerate(covering_points(space)):
+    for index, point in enumerate(samples(space, project)):
         try:
             project.compose(space.overrides(point))
         except (HydraException, OmegaConfBaseException) as error:

@@ -11,8 +11,8 @@ from omegaconf.errors import OmegaConfBaseException
 from ax_mo.core.expression import ExpressionError, checked_number, evaluate
 from ax_mo.errors import ConfigError, closest
 from ax_mo.hydra_project.project import Project, all_keys, has_key, reason
-from ax_mo.search_space.sample import covering_points
 from ax_mo.search_space.space import SearchSpace
+from ax_mo.search_space.start import samples
 from ax_mo.trial.metric_sources.settings import parse_metric_sources
 from ax_mo.trial.metric_sources.values import ConfigValue
 
@@ -39,7 +39,7 @@ class ConfigMetrics:
         """Raises ConfigError where a metric has no value under some option, or an optional one has none under any."""
         errors: dict[str, ConfigError] = {}
         there: set[str] = set()
-        for point in covering_points(space) if self.keys else ():
+        for point in samples(space, project) if self.keys else ():
             try:
                 config = project.compose(space.overrides(point))
             except (HydraException, OmegaConfBaseException):

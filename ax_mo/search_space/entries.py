@@ -26,10 +26,6 @@ class Entry:
         return bare(self.content.key)
 
 
-def first_of(choice: Choice) -> str:
-    return choice.options[0].text
-
-
 @dataclass(frozen=True)
 class Entries:
     """Everything that is searched or fixed; ``typed``: on the command line.

@@ -166,25 +166,25 @@ def _range(key: str, sweep: RangeSweep, where: str) -> Parameter:
         )
     # Hydra 1.4.0rc3 leaves the bounds of float(range(...)) as they are, and casts each value when its turn comes.
     casts = getattr(sweep, "transformers", ())
-    integral = _all_integers([sweep.start, sweep.step]) and not any(isinstance(cast(1), float) for cast in casts)
+    integral = (
+        isinstance(sweep.start, int)
+        and isinstance(sweep.step, int)
+        and not any(isinstance(cast(1), float) for cast in casts)
+    )
     number: type[int] | type[float] = int if integral else float
     first, last = sorted((start, start + step * (count - 1)))
-    whole = Range(key, number(first), number(last), integral, log)
+    neighbours = Range(key, number(first), number(last), integral, log)
     if integral and abs(sweep.step) == 1:
-        return _bounded(whole, where)
+        return _bounded(neighbours, where)
     if log:
-        raise ConfigError(f"{where}: a log scale needs steps of 1 (or no step); write {whole.describe()}.")
+        raise ConfigError(f"{where}: a log scale needs steps of 1 (or no step); write {neighbours.describe()}.")
     if count > _MANY_OPTIONS:
         raise ConfigError(
             f"{where}: range({sweep.start}, {sweep.stop}, step={sweep.step}) holds {count:,} values, too many to go "
-            f"through one by one; use a larger step, or write {whole.describe()}."
+            f"through one by one; use a larger step, or write {neighbours.describe()}."
         )
     values = [number(value) for value in sorted(start + step * index for index in range(count))]
     return Choice(key, tuple(Option(value, as_text(value)) for value in values), ordered=True)
-
-
-def _all_integers(values: Sequence[Any]) -> bool:
-    return all(isinstance(value, int) for value in values)
 
 
 def _choice(key: str, override: Override, sweep: Any, group_options: Sequence[str], where: str) -> Choice:

@@ -18,7 +18,7 @@ from ax_mo.errors import ConfigError
 from ax_mo.hydra_project.compat import written_value
 from ax_mo.hydra_project.overrides import as_text
 from ax_mo.hydra_project.project import active_groups, chosen_option, has_key, missing_groups, node_at, reason
-from ax_mo.search_space.entries import Entry, first_of
+from ax_mo.search_space.entries import Entry
 from ax_mo.search_space.grammar import FixedOverride
 from ax_mo.search_space.parameters import Choice, Condition, holds
 
@@ -238,7 +238,7 @@ class _Scanner:
             config = self._project.compose([*_lines(fixed), *lines])
         except _FAILURES as error:
             missing = self._missing([*_lines(filter(_is_always, fixed)), *lines])
-            firsts = {c.key: first_of(c) for _, c in self._groups if c.key in missing and c.key not in assigned}
+            firsts = {c.key: c.options[0].text for _, c in self._groups if c.key in missing and c.key not in assigned}
             if firsts:
                 return self._context(chosen, label, {**forced, **firsts})
             try:
@@ -263,7 +263,7 @@ class _Scanner:
             if key not in self._lists or key in groups or key in assigned or key in lists:
                 continue
             if holds(entry.given, chosen):
-                more = {**lists, key: first_of(choice)}
+                more = {**lists, key: choice.options[0].text}
                 try:
                     config = self._project.compose([*lines, *(f"{group}={text}" for group, text in more.items())])
                 except _FAILURES:

@@ -84,18 +84,23 @@ def _constrained(space: SearchSpace) -> list[Range]:
     return [p for p in space.parameters if isinstance(p, Range) and p.key in names]
 
 
-def covering_points(space: SearchSpace) -> Iterator[dict[str, Any]]:
-    """Points that together hold every parameter, and every option of every choice."""
+def covering_points(space: SearchSpace, near: Mapping[str, Any] | None = None) -> Iterator[dict[str, Any]]:
+    """Points that together hold every parameter, and every option of every choice.
+
+    Config groups stay at their options in ``near`` as far as that goes: one at a time has another one.
+    """
     unseen = {id(p): list(p.options) if isinstance(p, Choice) else [None] for p in space.parameters}
     for target in space.parameters:
         while unseen[id(target)] and _reachable(space, target, {}):
             before = len(unseen[id(target)])
-            yield _point_with(target, space, unseen)
+            yield _point_with(target, space, unseen, near or {})
             if len(unseen[id(target)]) == before:  # its conditions exclude each other
                 break
 
 
-def _point_with(target: Parameter, space: SearchSpace, unseen: Mapping[int, list[Any]]) -> dict[str, Any]:
+def _point_with(
+    target: Parameter, space: SearchSpace, unseen: Mapping[int, list[Any]], near: Mapping[str, Any]
+) -> dict[str, Any]:
     """A point in which the target is active, of ``unseen`` options as far as that goes; takes them from there."""
 
     def value(parameter: Parameter, chosen: Mapping[str, str]) -> Any:
@@ -104,6 +109,8 @@ def _point_with(target: Parameter, space: SearchSpace, unseen: Mapping[int, list
             left.clear()
             return parameter.low
         options = [*left, *(option for option in parameter.options if option not in left)]
+        if parameter.is_group and parameter is not target:
+            options.sort(key=lambda option: option.value != near.get(parameter.key))
         leading = (o for o in options if _reachable(space, target, {**chosen, parameter.key: o.text}))
         option = next(leading, options[0])
         if option in left:

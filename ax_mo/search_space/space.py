@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
@@ -200,7 +200,7 @@ def space_as_json(space: SearchSpace) -> dict[str, Any]:
         "parameters": [_parameter_as_json(parameter) for parameter in space.parameters],
         "constraints": [{"terms": dict(c.terms), "bound": c.bound, "text": c.text} for c in space.constraints],
         "fixed": list(space.fixed),
-        "conditional": [{"key": c.key, "line": c.line, "when": _when_as_json(c.when)} for c in space.conditional],
+        "conditional": [asdict(override) for override in space.conditional],
     }
 
 
@@ -215,12 +215,15 @@ def space_from_json(written: Mapping[str, Any]) -> SearchSpace:
 
 
 def _parameter_as_json(parameter: Parameter) -> dict[str, Any]:
-    common = {"key": parameter.key, "when": _when_as_json(parameter.when)}
     if isinstance(parameter, Range):
-        bounds = {"low": parameter.low, "high": parameter.high}
-        return {**common, **bounds, "integral": parameter.integral, "log": parameter.log}
-    options = [option.text for option in parameter.options]
-    return {**common, "options": options, "ordered": parameter.ordered, "group": parameter.is_group}
+        return asdict(parameter)
+    return {
+        "key": parameter.key,
+        "when": [asdict(condition) for condition in parameter.when],
+        "options": [option.text for option in parameter.options],
+        "ordered": parameter.ordered,
+        "group": parameter.is_group,
+    }
 
 
 def _parameter_from_json(written: Mapping[str, Any]) -> Parameter:
@@ -233,10 +236,6 @@ def _parameter_from_json(written: Mapping[str, Any]) -> Parameter:
 
 def _value(text: str) -> Any:
     return OverridesParser.create().parse_override(f"x={text}").value()
-
-
-def _when_as_json(when: tuple[Condition, ...]) -> list[dict[str, Any]]:
-    return [{"key": condition.key, "texts": list(condition.texts)} for condition in when]
 
 
 def _when_from_json(written: Any) -> tuple[Condition, ...]:

@@ -1,6 +1,6 @@
 """Points to try first: the project's own configuration, and what the user names."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from enum import Enum
 from typing import Any
 
@@ -15,6 +15,7 @@ from ax_mo.hydra_project.project import active_groups, chosen_option, has_key, r
 from ax_mo.search_space.grammar import as_name
 from ax_mo.search_space.group_scan import Composer
 from ax_mo.search_space.parameters import Choice, Parameter, holds, when_text
+from ax_mo.search_space.sample import covering_points
 from ax_mo.search_space.space import SearchSpace
 
 
@@ -79,6 +80,18 @@ def own_values(space: SearchSpace, project: Composer, named: Mapping[str, Value]
         if given == before:
             break
     return values
+
+
+def samples(space: SearchSpace, project: Composer) -> Iterator[dict[str, Value]]:
+    """Points that together hold every parameter and option, close to the project's own configuration.
+
+    Most are of options that Hydra has composed before, to see what each brings.
+    """
+    try:
+        near = own_values(space, project)
+    except (HydraException, OmegaConfBaseException):
+        near = {}
+    return covering_points(space, near)
 
 
 def _lists_in(

@@ -29,9 +29,8 @@ from ax_mo.optimizer.untried import UntriedPoints
 from ax_mo.search_space.build import BuiltSpace, build_space
 from ax_mo.search_space.config_metrics import config_metrics
 from ax_mo.search_space.entries import without_respelled
-from ax_mo.search_space.sample import covering_points
 from ax_mo.search_space.space import SearchSpace
-from ax_mo.search_space.start import config_point, initial_points, own_values
+from ax_mo.search_space.start import config_point, initial_points, own_values, samples
 from ax_mo.storage.definition import Definition, StoredStudy, described_goals
 from ax_mo.storage.dump import rebuild_hint
 from ax_mo.storage.snapshot import about, curve_of
@@ -288,7 +287,7 @@ def _repeats(settings: Settings, space: SearchSpace, project: Project) -> Repeat
         raise ConfigError(f"{where}: '{key}' is among the searched parameters; name a seed that is not.")
     new = key.startswith("+")
     first: int | None = None
-    for point in covering_points(space):  # the key must be there whatever is chosen
+    for point in samples(space, project):  # the key must be there whatever is chosen
         overrides = space.overrides(point)
         try:
             config = project.compose([*overrides, f"{key}=0"] if new else overrides)
