@@ -4,6 +4,7 @@ import copy
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import yaml
@@ -61,13 +62,19 @@ class Project:
     def __init__(self, config_loader: ConfigLoader, master: DictConfig) -> None:
         self._loader = config_loader
         self._master = master
-        self._subgroups: dict[str, frozenset[str]] = {}
-        self._composed: list[_Composed] = []
-        self._plain: dict[tuple[str, ...], DictConfig] = {}
-        if not missing_groups(master):  # nor what it sweeps over; the rest of the sweep's own configuration is a job's
-            typed = OverridesParser.create().parse_overrides(task_overrides(master))
-            lines = [str(override.input_line) for override in typed if not override.is_sweep_override()]
-            self._composed.append(_Composed.of(master, lines))
+        overrides = hydra_overrides(master)
+        # Without config_name, Hydra 1.3 ignores hydra.searchpath here.
+        self._listed = cache(
+            lambda group, kind: config_loader.get_group_options(group, kind, self.config_name, overrides)
+        )
+        search = [line for line in overrides if line.startswith("hydra.searchpath=")]
+        self._plain = cache(
+            lambda mode, *lines: config_loader.load_configuration(self.config_name, [*search, *lines], mode)
+        )
+        typed = OverridesParser.create().parse_overrides(task_overrides(master))
+        self._fixed = [str(override.input_line) for override in typed if not override.is_sweep_override()]
+        # Without what it sweeps over, the sweep's own configuration is a job's.
+        self._composed = [] if missing_groups(master) else [_Composed.of(master, self._fixed)]
 
     @property
     def config_name(self) -> str | None:
@@ -90,10 +97,8 @@ class Project:
 
     def file_setting(self, key: str) -> dict[str, Any]:
         """A mapping of Hydra's node as the files have it, without what the command line sets there."""
-        parsed = OverridesParser.create().parse_overrides(task_overrides(self._master))
-        fixed = [str(override.input_line) for override in parsed if not override.is_sweep_override()]
         try:
-            node = OmegaConf.select(self.compose_plain(fixed, tolerant=True), key)
+            node = OmegaConf.select(self.compose_plain(self._fixed, tolerant=True), key)
         except (HydraException, OmegaConfBaseException):
             return {}
         content = OmegaConf.to_container(node, resolve=False) if isinstance(node, DictConfig) else None
@@ -105,14 +110,7 @@ class Project:
 
     def _is_group(self, name: str) -> bool:
         parent, _, own_name = name.rpartition("/")
-        if parent not in self._subgroups:  # asked once, as most names are those of keys and each answer takes 5 ms
-            self._subgroups[parent] = frozenset(self._listed(parent, ObjectType.GROUP))
-        return own_name in self._subgroups[parent]
-
-    def _listed(self, group: str, kind: ObjectType) -> list[str]:
-        # Without config_name, Hydra 1.3 ignores hydra.searchpath here.
-        overrides = hydra_overrides(self._master)
-        return self._loader.get_group_options(group, kind, config_name=self.config_name, overrides=overrides)
+        return own_name in self._listed(parent, ObjectType.GROUP)
 
     def primary_is_dropped(self) -> bool:
         """Whether ``+group=option`` makes Hydra (1.3, 1.4) leave out the primary config.
@@ -180,13 +178,8 @@ class Project:
 
         ``tolerant`` leaves out defaults that are mandatory but not chosen (``model: ???``).
         """
-        search = [line for line in hydra_overrides(self._master) if line.startswith("hydra.searchpath=")]
-        mode = RunMode.MULTIRUN if tolerant else RunMode.RUN
-        key = (mode.name, *overrides)
-        if key not in self._plain:
-            with hydras_errors():
-                self._plain[key] = self._loader.load_configuration(self.config_name, [*search, *overrides], mode)
-        return copy.deepcopy(self._plain[key])
+        with hydras_errors():
+            return copy.deepcopy(self._plain(RunMode.MULTIRUN if tolerant else RunMode.RUN, *overrides))
 
 
 def active_groups(config: DictConfig) -> frozenset[str]:

@@ -205,10 +205,6 @@ class _Scanner:
         An option may hold ``override /optim: adam``, which says nothing of a trial: there ``optim`` is chosen, too.
         """
         chosen = {**start.chosen, choice.key: text}
-        if start.defaults.get(choice.key) == text and not any(
-            holds(fixed.given, chosen) and not holds(fixed.given, start.chosen) for fixed in self._fixed
-        ):
-            return replace(start, chosen=chosen)  # it is what the project composes anyway
         label = f"{entry.where}: the option '{text}' does not compose"
         context = self._context(chosen, label)
         moved = {

@@ -1,7 +1,6 @@
 """A real Hydra project of a few files, as a sweep sees it."""
 
 from collections.abc import Callable, Sequence
-from functools import cache
 from pathlib import Path
 from textwrap import dedent
 
@@ -40,18 +39,6 @@ FILES = {
 }
 
 
-class Remembering:
-    """A project that composes each list of overrides once."""
-
-    def __init__(self, project: Project) -> None:
-        self.group_options, self.compose_plain = cache(project.group_options), project.compose_plain
-        self._composed = cache(lambda overrides: project.compose(overrides))
-        self.composed_once = project.compose  # for what will not be asked again
-
-    def compose(self, overrides: Sequence[str]) -> DictConfig:
-        return self._composed(tuple(overrides))
-
-
 def project_in(
     directory: Path, files: dict[str, str], overrides: Sequence[str], config_name: str = "config"
 ) -> Project:
@@ -78,9 +65,9 @@ def make_project(tmp_path: Path) -> Callable[..., Project]:
 
 
 @pytest.fixture(scope="module")
-def make_shared_project(tmp_path_factory: pytest.TempPathFactory) -> Callable[[dict[str, str]], Remembering]:
+def make_shared_project(tmp_path_factory: pytest.TempPathFactory) -> Callable[[dict[str, str]], Project]:
     """``make_shared_project(files)``: a project of these files alone, for all tests of a module."""
-    return lambda files: Remembering(project_in(tmp_path_factory.mktemp("project"), files, ()))
+    return lambda files: project_in(tmp_path_factory.mktemp("project"), files, ())
 
 
 @pytest.fixture
@@ -89,5 +76,5 @@ def project(make_project: Callable[..., Project]) -> Project:
 
 
 @pytest.fixture(scope="module")
-def networks(make_shared_project: Callable[[dict[str, str]], Remembering]) -> Composer:
+def networks(make_shared_project: Callable[[dict[str, str]], Project]) -> Composer:
     return make_shared_project(NETWORKS)

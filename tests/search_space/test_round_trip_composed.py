@@ -218,7 +218,7 @@ def test_point_of_any_values_composes_to_itself(
     point = space.point_at([unit for _, unit in drawn.values()])
     assert list(point) == list(drawn)
     check_ways_back(space, point)
-    config = project.composed_once(space.overrides(point))  # type: ignore[attr-defined]
+    config = project.compose(space.overrides(point))
     for key, value in point.items():
         assert same(at(config, bare(key)), value)
 
@@ -291,7 +291,7 @@ def test_conditional_point_composes_to_itself_without_what_is_inactive(
     lines = space.overrides(point)
     searched = [line for line in lines if line.split("=")[0] in space.keys]
     assert sorted(line.split("=")[0] for line in searched) == sorted(point)
-    config = project.composed_once(lines)  # type: ignore[attr-defined]
+    config = project.compose(lines)
     by_key = {parameter.key: parameter for parameter in space.active(point)}
     for key, value in point.items():
         parameter = by_key[key]
