@@ -89,12 +89,6 @@ def test_added_keys_need_not_exist(project: Project) -> None:
 # The command line
 
 
-@pytest.mark.parametrize("argument", ["++optim.lr=0.3", "optim.lr=0.3"])
-def test_command_line_meets_the_same_key_under_any_prefix(project: Project, argument: str) -> None:
-    space = space_of({"optim.lr": "interval(0, 1)", "seed": "1,2"}, [argument], [], project)
-    assert space.keys == ("seed",)
-
-
 def test_range_on_the_command_line_replaces_the_one_in_params(project: Project) -> None:
     space = space_of({"optim.lr": "interval(0, 1)"}, ["optim.lr=interval(2, 3)", "seed=4"], [], project)
     assert space.parameters == (Range("optim.lr", 2.0, 3.0),)
@@ -143,20 +137,10 @@ def test_unknown_key_names_the_closest_and_how_to_add_it(project: Project) -> No
     assert "To add a new key, write '+optm.lr'." in message
 
 
-def test_fixed_override_of_an_unknown_key_names_the_closest(project: Project) -> None:
-    message = message_of(project, {"seed": "1,2"}, ["sed=1"])
-    assert "the command line's sed: the project's configuration has no key 'sed'. Did you mean 'seed'?" in message
-
-
 def test_fixed_option_that_does_not_exist_says_what_hydra_says(project: Project) -> None:
     message = message_of(project, {"seed": "1,2"}, ["model=absent"])
     assert message.startswith("The configuration does not compose: ")
     assert "model/absent" in message
-
-
-def test_same_key_twice_in_params_is_an_error(project: Project) -> None:
-    message = message_of(project, {"+new": "1,2", "new": "3,4"})
-    assert "'new' and '+new' (at hydra.sweeper.params.+new) set the same key; keep one of them" in message
 
 
 def test_addition_of_a_key_that_exists_says_what_hydra_says(project: Project) -> None:

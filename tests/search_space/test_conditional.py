@@ -41,11 +41,6 @@ def test_parameters_stand_after_those_that_decide_on_them(networks: Composer) ->
     assert position["model"] < position["model.channels"]
 
 
-def test_added_key_is_always_active(networks: Composer) -> None:
-    space = space_of(networks, {**MODEL, "+model.new": "1,2"})
-    assert when(space, "+model.new") == ""
-
-
 def test_trial_has_no_override_for_what_is_inactive(networks: Composer) -> None:
     params = {**MODEL, "model.hidden1": "int(interval(1, 9))", "model.channels": "int(interval(1, 9))", "seed": "1,2"}
     space = space_of(networks, params)
@@ -164,12 +159,6 @@ def test_space_per_option_searches_the_options_and_each_space_below_its_own(netw
     ]
 
 
-def test_option_without_a_space_of_its_own_is_searched_too(networks: Composer) -> None:
-    space = space_of(networks, {"optim": {"adam": None, "sgd": {}, "lion": {"optim.beta": "1,2"}}})
-    assert [option.text for option in parameter(space, "optim").options] == ["adam", "sgd", "lion"]  # type: ignore[union-attr]
-    assert when(space, "optim.beta") == "optim=lion"
-
-
 def test_space_per_option_holds_for_one_group_inside_another(networks: Composer) -> None:
     params = {
         "model": {
@@ -245,13 +234,6 @@ def test_space_per_option_works_for_a_group_in_a_package(make_project: MakeProje
     assert space.overrides({"optim@second": "sgd", "second.momentum": 2}) == ["optim@second=sgd", "second.momentum=2"]
 
 
-def test_space_per_option_works_for_an_added_group(make_project: MakeProject) -> None:
-    files = {"conf/extra/a.yaml": "x: 1\n", "conf/extra/b.yaml": "y: 1\n"}
-    space = space_of(make_project({**NETWORKS, **files}), {"+extra": {"a": {"extra.x": "1,2"}, "b": {}}})
-    assert when(space, "extra.x") == "+extra=a"
-    assert space.overrides({"+extra": "b"}) == ["+extra=b"]
-
-
 def test_mapping_below_a_group_that_names_no_option_is_dotted_keys(networks: Composer) -> None:
     assert space_of(networks, {"optim": {"lr": "interval(0, 1)"}}).keys == ("optim.lr",)
 
@@ -265,13 +247,6 @@ def test_plain_value_is_given_only_where_its_key_exists(networks: Composer) -> N
     assert [(c.line, when_text(c.when)) for c in space.conditional] == [("model.hidden1=7", "model=mlp")]
     assert space.overrides({"model": "mlp"}) == ["seed=3", "model=mlp", "model.hidden1=7"]
     assert space.overrides({"model": "cnn"}) == ["seed=3", "model=cnn"]
-
-
-def test_plain_value_of_the_command_line_is_given_only_where_its_key_exists(networks: Composer) -> None:
-    space = space_of(networks, {**MODEL, "model.hidden1": "1,2"}, ["model.hidden1=7"])
-    assert space.keys == ("model",)
-    assert space.overrides({"model": "mlp"}) == ["model=mlp", "model.hidden1=7"]
-    assert space.overrides({"model": "cnn"}) == ["model=cnn"]
 
 
 def test_plain_value_that_the_fixed_nested_group_rules_out_is_an_error(networks: Composer) -> None:

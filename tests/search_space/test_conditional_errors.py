@@ -1,7 +1,5 @@
 """Spaces over a project's groups that are refused, and with what advice."""
 
-from typing import Any
-
 import pytest
 
 from ax_mo.search_space.group_scan import Composer
@@ -19,11 +17,6 @@ def test_unknown_key_under_an_option_names_the_option_and_the_closest(networks: 
     message = message_of(networks, {"optim": {"adam": {"optim.bta": "1,2"}, "sgd": {}}})
     assert message.startswith("hydra.sweeper.params.optim.adam.optim.bta: the project's configuration has no key")
     assert "'optim.bta' under optim=adam. Did you mean 'optim.beta'?" in message
-
-
-def test_key_without_its_group_is_offered_with_it(networks: Composer) -> None:
-    message = message_of(networks, {"optim": {"adam": {"beta": "1,2"}, "sgd": {}}})
-    assert "Did you mean 'optim.beta'?" in message
 
 
 @pytest.mark.parametrize(
@@ -83,35 +76,6 @@ def test_group_without_the_package_that_it_stands_in_is_offered_with_it(make_pro
 def test_nested_group_that_no_searched_option_brings_is_an_error(networks: Composer) -> None:
     message = message_of(networks, {**OPTIM, **BLOCK})
     assert "no defaults list has the config group 'model/block', under any searched option" in message
-
-
-@pytest.mark.parametrize(
-    "params",
-    [
-        {"optim.lr": "1,2", "++optim.lr": "3,4"},
-        {"optim.lr": "3,4", "optim": {"adam": {"optim.lr": 5}, "sgd": {}}},
-        {"optim": {"adam": {"optim.lr": "1,2", "++optim.lr": 3}, "sgd": {}}},
-    ],
-)
-def test_two_that_set_the_same_key_are_refused(networks: Composer, params: dict[str, Any]) -> None:
-    message = message_of(networks, params)
-    assert "optim.lr'" in message and "set the same key" in message and "keep one of them" in message
-
-
-@pytest.mark.parametrize(
-    "params",
-    [
-        {"optim.more": "choice({a: 1}, {a: 2})", "optim.more.a": "1,2"},
-        {"model": {"mlp": {"optim.more": "choice({a: 1}, {a: 2})"}, "cnn": {}}, "optim.more.a": "1,2"},
-    ],
-)
-def test_choice_of_mappings_and_a_key_inside_them_are_refused(
-    make_project: MakeProject, params: dict[str, Any]
-) -> None:
-    project = make_project({**NETWORKS, "conf/optim/sgd.yaml": "more: {a: 1}\n"})
-    message = message_of(project, params)
-    assert "'optim.more.a' and 'optim.more' (at hydra.sweeper.params." in message
-    assert "set the same key, since the second sets all that is below it" in message
 
 
 def test_mapping_and_a_key_inside_it_may_stand_under_different_options(make_project: MakeProject) -> None:

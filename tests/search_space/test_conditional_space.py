@@ -4,7 +4,7 @@ import pytest
 
 from ax_mo.search_space.group_scan import Composer
 from ax_mo.search_space.space import Outside, SearchSpace
-from tests.search_space.networks import BLOCK, MODEL, PER_OPTION, built, space_of
+from tests.search_space.networks import BLOCK, MODEL, PER_OPTION, space_of
 
 
 def conditional(networks: Composer) -> SearchSpace:
@@ -35,14 +35,6 @@ def test_points_are_all_different_and_hold_active_values_only(networks: Composer
         assert ("model.block.width" in point) == (point.get("model/block") == "wide")
 
 
-def test_points_keep_the_constraints(networks: Composer) -> None:
-    params = {**MODEL, "model.hidden1": "1,2", "seed": "int(interval(1, 3))", "epochs": "int(interval(1, 3))"}
-    space = built(networks, params, (), ["seed <= epochs"]).space
-    points = list(space.points())
-    assert len(points) == 6 * (2 + 1 + 1)
-    assert all(point["seed"] <= point["epochs"] for point in points)
-
-
 def test_outside_looks_at_active_values_only(networks: Composer) -> None:
     space = conditional(networks)
     values = {"model": "mlp", "model.hidden1": 2, "seed": 1}
@@ -60,11 +52,6 @@ def test_restricted_leaves_what_is_active(networks: Composer) -> None:
     space = conditional(networks)
     assert space.restricted(values) == {"model": "cnn", "model/block": "wide", "model.block.width": 2, "seed": 2}
     assert space.restricted({**values, "model": "mlp"}) == {"model": "mlp", "model.hidden1": 1, "seed": 2}
-
-
-def test_restricted_of_too_little_is_an_error(networks: Composer) -> None:
-    with pytest.raises(KeyError, match="model/block"):
-        conditional(networks).restricted({"model": "cnn", "seed": 1})
 
 
 def test_description_says_when(networks: Composer) -> None:

@@ -68,7 +68,7 @@ def test_group_is_there_under_the_options_that_bring_it_as_a_list_or_not(project
     assert when(space, "model.log.x") == "model/log=[x]"
 
 
-@pytest.mark.parametrize("argument", ["cb=[y]", "cb=choice([y])", "cb=y"])
+@pytest.mark.parametrize("argument", ["cb=[y]", "cb=choice([y])"])
 def test_list_is_fixed(project: Composer, argument: str) -> None:
     space = space_of(project, {**LR, "cb.y": "interval(0, 1)"}, [argument])
     assert space.keys == ("lr", "cb.y")

@@ -3,46 +3,19 @@
 import pytest
 
 from ax_mo.search_space.group_scan import Composer
-from ax_mo.search_space.parameters import Range, when_text
 from tests.search_space.networks import (
     BLOCK,
     MODEL,
     NETWORKS,
     OPTIM,
-    PER_OPTION,
     MakeProject,
     built,
     message_of,
-    parameter,
     space_of,
     when,
 )
 
 # The command line narrows
-
-
-def test_chosen_option_leaves_its_own_space_and_drops_the_others(networks: Composer) -> None:
-    result = built(networks, PER_OPTION, ["optim=adam"])
-    assert result.space.parameters == (Range("optim.lr", 1.0, 2.0),)
-    assert result.space.fixed == ("optim=adam",)
-    assert result.hints == ()
-
-
-def test_fewer_options_on_the_command_line_keep_their_spaces(networks: Composer) -> None:
-    params = {"optim": {**PER_OPTION["optim"], "lion": {"optim.beta": "1,2"}}}
-    space = space_of(networks, params, ["optim=sgd,lion"])
-    assert [option.text for option in parameter(space, "optim").options] == ["sgd", "lion"]  # type: ignore[union-attr]
-    assert [(p.key, when_text(p.when)) for p in space.parameters[1:]] == [
-        ("optim.lr", "optim=sgd"),
-        ("optim.momentum", "optim=sgd"),
-        ("optim.beta", "optim=lion"),
-    ]
-
-
-def test_value_on_the_command_line_replaces_a_key_under_every_option(networks: Composer) -> None:
-    space = space_of(networks, PER_OPTION, ["optim.lr=0.5"])
-    assert space.keys == ("optim", "optim.momentum")
-    assert space.overrides({"optim": "adam"}) == ["optim.lr=0.5", "optim=adam"]
 
 
 def test_key_of_an_option_that_the_command_line_left_out_is_dropped_with_a_sentence(networks: Composer) -> None:

@@ -119,12 +119,6 @@ def test_configuration_outside_the_space_says_why(
         assert why_not(project, params) == why
 
 
-def test_configuration_that_violates_a_constraint_is_no_point(project: Composer) -> None:
-    params = {"optim.lr": "interval(0, 1)", "optim.momentum": "interval(0, 1)"}
-    assert own(project, params, ["optim.lr <= optim.momentum"]) == {"optim.lr": 0.1, "optim.momentum": 0.9}
-    assert why_not(project, params, ["optim.momentum <= optim.lr"]) == "it violates optim.momentum <= optim.lr"
-
-
 CONDITIONAL = {
     "model": "mlp,cnn",
     "model.hidden": "int(interval(1, 9))",
