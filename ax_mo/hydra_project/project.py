@@ -239,24 +239,20 @@ def without_hydra(config: DictConfig) -> DictConfig:
 
 def has_key(config: DictConfig, key: str) -> bool:
     """Whether the dotted key exists in a composed configuration, null and ``???`` included."""
+    return node_at(config, key) is not None
+
+
+def node_at(config: DictConfig, key: str) -> Any:
+    """The OmegaConf node at a dotted key, unresolved; None where there is no such key."""
     parent_key, _, name = key.rpartition(".")
     try:
         parent: Any = OmegaConf.select(config, parent_key) if parent_key else config
     except OmegaConfBaseException:
-        return False
+        return None
     if isinstance(parent, ListConfig):
-        return name.isdigit() and int(name) < len(parent)
-    if not isinstance(parent, DictConfig):
-        return False
-    keys = [str(key) for key in parent]
-    return name in keys
-
-
-def node_at(config: DictConfig, key: str) -> Any:
-    """The OmegaConf node at a dotted key that ``has_key``, unresolved."""
-    parent_key, _, name = key.rpartition(".")
-    parent: Any = OmegaConf.select(config, parent_key) if parent_key else config
-    return node_of(parent, int(name) if isinstance(parent, ListConfig) else name)
+        return node_of(parent, int(name)) if name.isdigit() and int(name) < len(parent) else None
+    keys = {str(key): key for key in parent} if isinstance(parent, DictConfig) else {}
+    return node_of(parent, keys[name]) if name in keys else None
 
 
 def all_keys(config: DictConfig, prefix: str = "") -> Iterator[str]:

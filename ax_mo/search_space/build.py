@@ -13,7 +13,7 @@ from omegaconf.errors import OmegaConfBaseException
 from ax_mo.errors import ConfigError, closest
 from ax_mo.hydra_project.compat import has_content, written_value
 from ax_mo.hydra_project.overrides import bare
-from ax_mo.hydra_project.project import all_keys, has_key, node_at, reason
+from ax_mo.hydra_project.project import all_keys, node_at, reason
 from ax_mo.search_space.activity import When, conditions
 from ax_mo.search_space.constraints import constrained
 from ax_mo.search_space.entries import Entries, Entry, read_entries
@@ -154,7 +154,7 @@ def _parameters(active: Sequence[Active], scan: GroupScan) -> tuple[tuple[Parame
         if isinstance(entry.content, FixedOverride):
             continue
         parameter: Parameter = replace(entry.content, when=when)
-        if isinstance(parameter, Range) and not parameter.integral and not parameter.key.startswith("+"):
+        if isinstance(parameter, Range) and not parameter.integral:
             parameter, hint = _typed(parameter, entry, scan)
             hints += hint
         if isinstance(parameter, Choice):
@@ -165,11 +165,8 @@ def _parameters(active: Sequence[Active], scan: GroupScan) -> tuple[tuple[Parame
 
 def _merging(parameter: Choice, entry: Entry, scan: GroupScan) -> list[str]:
     """A hint where an option is a mapping that lacks keys of the config's own, into which Hydra merges it."""
-    if parameter.key.startswith(("+", "~")):
-        return []
     kept: set[str] = set()
-    for context in scan.where_given(entry.given):
-        node = node_at(context.config, parameter.key) if has_key(context.config, parameter.key) else None
+    for node in _nodes(parameter, entry, scan):
         if isinstance(node, DictConfig) and has_content(node):
             kept.update(map(str, node))
     for option in parameter.options:
@@ -182,13 +179,15 @@ def _merging(parameter: Choice, entry: Entry, scan: GroupScan) -> list[str]:
     return []
 
 
+def _nodes(parameter: Parameter, entry: Entry, scan: GroupScan) -> list[Any]:
+    """What the project has at the parameter's key, in each context in which it is given."""
+    found = (node_at(context.config, parameter.key) for context in scan.where_given(entry.given))
+    return [node for node in found if node is not None]
+
+
 def _typed(parameter: Range, entry: Entry, scan: GroupScan) -> tuple[Range, list[str]]:
     """The range of whole numbers where the project's own type says int; a hint where only its value does."""
-    nodes = [
-        node_at(context.config, parameter.key)
-        for context in scan.where_given(entry.given)
-        if has_key(context.config, parameter.key)
-    ]
+    nodes = _nodes(parameter, entry, scan)
     if any(isinstance(node, IntegerNode) for node in nodes):
         low, high = parameter.low, parameter.high
         if low != int(low) or high != int(high):

@@ -121,8 +121,6 @@ def alias(config: DictConfig, key: str) -> tuple[str, str] | None:
     parts = key.split(".")
     for count in range(1, len(parts)):
         above = ".".join(parts[:count])
-        if not has_key(config, above):
-            return None
         node = node_at(config, above)
         if OmegaConf.is_interpolation(node):
             return above, str(written_value(node))
