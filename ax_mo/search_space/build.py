@@ -13,12 +13,12 @@ from omegaconf.errors import OmegaConfBaseException
 from ax_mo.errors import ConfigError, closest
 from ax_mo.hydra_project.compat import has_content, written_value
 from ax_mo.hydra_project.overrides import bare
-from ax_mo.hydra_project.project import all_keys, node_at, reason
+from ax_mo.hydra_project.project import Project, all_keys, node_at, reason
 from ax_mo.search_space.activity import When, conditions
 from ax_mo.search_space.constraints import constrained
 from ax_mo.search_space.entries import Entries, Entry, read_entries
 from ax_mo.search_space.grammar import FixedOverride
-from ax_mo.search_space.group_scan import Composer, GroupScan, alias, scan_groups
+from ax_mo.search_space.group_scan import GroupScan, alias, scan_groups
 from ax_mo.search_space.parameters import Choice, Parameter, Range, when_text
 from ax_mo.search_space.space import ConditionalOverride, SearchSpace
 from ax_mo.search_space.start import samples
@@ -39,7 +39,7 @@ def build_space(
     params: Mapping[str, Any],
     arguments: Sequence[str],
     param_constraints: Sequence[str],
-    project: Composer,
+    project: Project,
     search_space: Mapping[str, Any] | None = None,
 ) -> BuiltSpace:
     """The space of a study; raises ConfigError with the key that is wrong.
@@ -75,7 +75,7 @@ def _nothing_to_search(is_given: bool, entries: Sequence[Entry]) -> ConfigError:
     )
 
 
-def _active(read: Entries, scan: GroupScan, project: Composer) -> tuple[list[Active], list[str]]:
+def _active(read: Entries, scan: GroupScan, project: Project) -> tuple[list[Active], list[str]]:
     """The entries that are active somewhere, and a sentence on each that was left out.
 
     That is one that exists only under options that the command line left out. Raises ConfigError for a key that exists
@@ -218,7 +218,7 @@ def _ordered(parameters: Sequence[Parameter]) -> Iterator[Parameter]:
         yield ready
 
 
-def _check_samples(space: SearchSpace, project: Composer, places: Mapping[str, str]) -> None:
+def _check_samples(space: SearchSpace, project: Project, places: Mapping[str, str]) -> None:
     """Points that together hold every parameter and every option must compose; Hydra knows reasons that we do not."""
     for index, point in enumerate(samples(space, project)):
         try:

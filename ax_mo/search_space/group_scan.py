@@ -8,7 +8,6 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Protocol
 
 from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
@@ -17,22 +16,12 @@ from omegaconf.errors import OmegaConfBaseException
 from ax_mo.errors import ConfigError
 from ax_mo.hydra_project.compat import written_value
 from ax_mo.hydra_project.overrides import as_text
-from ax_mo.hydra_project.project import active_groups, chosen_option, has_key, missing_groups, node_at, reason
+from ax_mo.hydra_project.project import Project, active_groups, chosen_option, has_key, missing_groups, node_at, reason
 from ax_mo.search_space.entries import Entry
 from ax_mo.search_space.grammar import FixedOverride
 from ax_mo.search_space.parameters import Choice, Condition, holds
 
 _FAILURES = (HydraException, OmegaConfBaseException)
-
-
-class Composer(Protocol):
-    """What a search space needs of a project."""
-
-    def group_options(self, group: str) -> list[str]: ...
-
-    def compose(self, overrides: Sequence[str]) -> DictConfig: ...
-
-    def compose_plain(self, overrides: Sequence[str], tolerant: bool = False) -> DictConfig: ...
 
 
 @dataclass(frozen=True, eq=False)
@@ -127,7 +116,7 @@ def alias(config: DictConfig, key: str) -> tuple[str, str] | None:
     return None
 
 
-def scan_groups(entries: Sequence[Entry], project: Composer) -> GroupScan:
+def scan_groups(entries: Sequence[Entry], project: Project) -> GroupScan:
     """Compose each option of each searched group once, nested groups under each option that brings them.
 
     Raises ConfigError for an option that does not compose.
@@ -146,7 +135,7 @@ class _Scanner:
     Hydra 1.3.8 notes nowhere that there is such a group in a defaults list. It accepts an override of it, though.
     """
 
-    def __init__(self, entries: Sequence[Entry], project: Composer, lists: Collection[str]) -> None:
+    def __init__(self, entries: Sequence[Entry], project: Project, lists: Collection[str]) -> None:
         self._project = project
         self._entries = entries
         self._lists = lists

@@ -11,15 +11,14 @@ from omegaconf.errors import OmegaConfBaseException
 from ax_mo.core.trial import Value
 from ax_mo.errors import ConfigError, closest
 from ax_mo.hydra_project.overrides import bare
-from ax_mo.hydra_project.project import active_groups, chosen_option, has_key, reason, without_hydra
+from ax_mo.hydra_project.project import Project, active_groups, chosen_option, has_key, reason, without_hydra
 from ax_mo.search_space.grammar import as_name
-from ax_mo.search_space.group_scan import Composer
 from ax_mo.search_space.parameters import Choice, Parameter, holds, when_text
 from ax_mo.search_space.sample import covering_points
 from ax_mo.search_space.space import SearchSpace
 
 
-def config_point(space: SearchSpace, project: Composer) -> tuple[dict[str, Value] | None, str]:
+def config_point(space: SearchSpace, project: Project) -> tuple[dict[str, Value] | None, str]:
     """The project's own configuration as a point, or None and why it is not in the space."""
     try:
         values = own_values(space, project)
@@ -29,7 +28,7 @@ def config_point(space: SearchSpace, project: Composer) -> tuple[dict[str, Value
     return (None, str(why)) if why else (space.restricted(values), "")
 
 
-def initial_points(space: SearchSpace, given: Sequence[Any], project: Composer) -> list[dict[str, Value]]:
+def initial_points(space: SearchSpace, given: Sequence[Any], project: Project) -> list[dict[str, Value]]:
     """The points of ``initial_trials``; what one leaves out is as in the project's configuration.
 
     Raises ConfigError for a key that is not searched and for a value outside the space.
@@ -58,7 +57,7 @@ def initial_points(space: SearchSpace, given: Sequence[Any], project: Composer) 
     return points
 
 
-def own_values(space: SearchSpace, project: Composer, named: Mapping[str, Value] | None = None) -> dict[str, Value]:
+def own_values(space: SearchSpace, project: Project, named: Mapping[str, Value] | None = None) -> dict[str, Value]:
     """The values of the searched keys that the project has by itself, under the options in ``named``.
 
     What is fixed counts, also where it holds under some options only: which ones there are, composing shows, and a
@@ -82,7 +81,7 @@ def own_values(space: SearchSpace, project: Composer, named: Mapping[str, Value]
     return values
 
 
-def samples(space: SearchSpace, project: Composer) -> Iterator[dict[str, Value]]:
+def samples(space: SearchSpace, project: Project) -> Iterator[dict[str, Value]]:
     """Points that together hold every parameter and option, close to the project's own configuration.
 
     Most are of options that Hydra has composed before, to see what each brings.
@@ -95,7 +94,7 @@ def samples(space: SearchSpace, project: Composer) -> Iterator[dict[str, Value]]
 
 
 def _lists_in(
-    config: DictConfig, lines: Sequence[str], space: SearchSpace, project: Composer, values: Mapping[str, Value]
+    config: DictConfig, lines: Sequence[str], space: SearchSpace, project: Project, values: Mapping[str, Value]
 ) -> dict[str, Value]:
     """The options of groups that stand at a list of options, which Hydra does not note: those that change nothing."""
     found: dict[str, Value] = {}

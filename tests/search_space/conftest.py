@@ -12,7 +12,6 @@ from hydra.types import RunMode
 from omegaconf import DictConfig
 
 from ax_mo.hydra_project.project import Project
-from ax_mo.search_space.group_scan import Composer
 from tests.search_space.networks import NETWORKS
 
 FILES = {
@@ -76,5 +75,5 @@ def project(make_project: Callable[..., Project]) -> Project:
 
 
 @pytest.fixture(scope="module")
-def networks(make_shared_project: Callable[[dict[str, str]], Project]) -> Composer:
+def networks(make_shared_project: Callable[[dict[str, str]], Project]) -> Project:
     return make_shared_project(NETWORKS)

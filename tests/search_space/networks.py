@@ -8,7 +8,6 @@ import pytest
 from ax_mo.errors import ConfigError
 from ax_mo.hydra_project.project import Project
 from ax_mo.search_space.build import BuiltSpace, build_space
-from ax_mo.search_space.group_scan import Composer
 from ax_mo.search_space.parameters import Parameter, when_text
 from ax_mo.search_space.space import SearchSpace
 
@@ -39,17 +38,17 @@ PER_OPTION = {
 
 
 def built(
-    project: Composer, params: Mapping[str, Any], arguments: Sequence[str] = (), constraints: Sequence[str] = ()
+    project: Project, params: Mapping[str, Any], arguments: Sequence[str] = (), constraints: Sequence[str] = ()
 ) -> BuiltSpace:
     return build_space(params, arguments, constraints, project)
 
 
-def space_of(project: Composer, params: Mapping[str, Any], arguments: Sequence[str] = ()) -> SearchSpace:
+def space_of(project: Project, params: Mapping[str, Any], arguments: Sequence[str] = ()) -> SearchSpace:
     return built(project, params, arguments).space
 
 
 def message_of(
-    project: Composer, params: Mapping[str, Any], arguments: Sequence[str] = (), constraints: Sequence[str] = ()
+    project: Project, params: Mapping[str, Any], arguments: Sequence[str] = (), constraints: Sequence[str] = ()
 ) -> str:
     with pytest.raises(ConfigError) as caught:
         built(project, params, arguments, constraints)

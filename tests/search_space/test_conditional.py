@@ -2,7 +2,7 @@
 
 import pytest
 
-from ax_mo.search_space.group_scan import Composer
+from ax_mo.hydra_project.project import Project
 from ax_mo.search_space.parameters import Choice, Condition, Range, when_text
 from tests.search_space.networks import (
     BLOCK,
@@ -20,20 +20,20 @@ from tests.search_space.networks import (
 # A key is active under the options under which it exists
 
 
-def test_key_of_one_option_is_active_under_it_alone(networks: Composer) -> None:
+def test_key_of_one_option_is_active_under_it_alone(networks: Project) -> None:
     space = space_of(networks, {**MODEL, "model.hidden1": "int(interval(1, 9))", "model.stages": "1,2"})
     assert when(space, "model.hidden1") == "model=mlp"
     assert when(space, "model.stages") == "model=resnet"
     assert when(space, "model") == ""
 
 
-def test_key_of_several_options_is_active_under_each_of_them(networks: Composer) -> None:
+def test_key_of_several_options_is_active_under_each_of_them(networks: Project) -> None:
     space = space_of(networks, {**MODEL, "model.dropout": "interval(0, 1)", "optim.lr": "interval(0, 1)", **OPTIM})
     assert when(space, "model.dropout") == "model in (mlp, cnn)"
     assert when(space, "optim.lr") == ""
 
 
-def test_parameters_stand_after_those_that_decide_on_them(networks: Composer) -> None:
+def test_parameters_stand_after_those_that_decide_on_them(networks: Project) -> None:
     params = {"model.block.expansion": "1,2", "model.channels": "1,2", **BLOCK, **MODEL, "seed": "1,2"}
     space = space_of(networks, params)
     position = {key: index for index, key in enumerate(space.keys)}
@@ -41,7 +41,7 @@ def test_parameters_stand_after_those_that_decide_on_them(networks: Composer) ->
     assert position["model"] < position["model.channels"]
 
 
-def test_trial_has_no_override_for_what_is_inactive(networks: Composer) -> None:
+def test_trial_has_no_override_for_what_is_inactive(networks: Project) -> None:
     params = {**MODEL, "model.hidden1": "int(interval(1, 9))", "model.channels": "int(interval(1, 9))", "seed": "1,2"}
     space = space_of(networks, params)
     values = {"model": "mlp", "model.hidden1": 3, "model.channels": 4, "seed": 2}
@@ -54,7 +54,7 @@ def test_trial_has_no_override_for_what_is_inactive(networks: Composer) -> None:
 
 @pytest.mark.parametrize("model", ["choice(mlp, cnn, resnet)", "choice(mlp, cnn)", "choice(cnn, resnet)"])
 def test_key_of_a_nested_option_depends_on_it_whatever_the_parents_bring_by_default(
-    networks: Composer, model: str
+    networks: Project, model: str
 ) -> None:
     # resnet brings the bottleneck by default and cnn does not, yet both can have it.
     space = space_of(networks, {"model": model, **BLOCK, "model.block.expansion": "1,2"})
@@ -140,7 +140,7 @@ def test_option_that_overrides_another_searched_group_decides_nothing_there(make
 # Spaces per option
 
 
-def test_space_per_option_searches_the_options_and_each_space_below_its_own(networks: Composer) -> None:
+def test_space_per_option_searches_the_options_and_each_space_below_its_own(networks: Project) -> None:
     space = space_of(networks, PER_OPTION)
     assert parameter(space, "optim") == Choice(
         "optim",
@@ -159,7 +159,7 @@ def test_space_per_option_searches_the_options_and_each_space_below_its_own(netw
     ]
 
 
-def test_space_per_option_holds_for_one_group_inside_another(networks: Composer) -> None:
+def test_space_per_option_holds_for_one_group_inside_another(networks: Project) -> None:
     params = {
         "model": {
             "mlp": {"model.hidden1": "1,2"},
@@ -182,7 +182,7 @@ def test_space_per_option_holds_for_one_group_inside_another(networks: Composer)
         assert networks.compose(space.overrides(point))
 
 
-def test_space_of_an_option_may_hold_keys_that_another_group_brings(networks: Composer) -> None:
+def test_space_of_an_option_may_hold_keys_that_another_group_brings(networks: Project) -> None:
     params = {"model": {"mlp": {"optim.momentum": "1,2"}, "cnn": {"optim.beta": "1,2"}}, "optim": "choice(sgd, adam)"}
     space = space_of(networks, params)
     assert when(space, "optim.momentum") == "model=mlp and optim=sgd"
@@ -192,7 +192,7 @@ def test_space_of_an_option_may_hold_keys_that_another_group_brings(networks: Co
         assert networks.compose(space.overrides(point))
 
 
-def test_space_of_an_option_may_split_a_group_that_another_group_brings(networks: Composer) -> None:
+def test_space_of_an_option_may_split_a_group_that_another_group_brings(networks: Project) -> None:
     params = {
         "optim": {"sgd": {"model/block": {"wide": {"model.block.width": "1,2"}, "basic": {}}}, "adam": {}},
         **MODEL,
@@ -205,13 +205,13 @@ def test_space_of_an_option_may_split_a_group_that_another_group_brings(networks
         assert networks.compose(space.overrides(point))
 
 
-def test_default_that_is_not_searched_says_nothing_of_a_trial(networks: Composer) -> None:
+def test_default_that_is_not_searched_says_nothing_of_a_trial(networks: Project) -> None:
     # The project's own mlp has no channels, but no trial has the mlp.
     params = {"optim": {"adam": {"model.channels": "1,2"}, "sgd": {}}, "model": "choice(cnn, resnet)"}
     assert when(space_of(networks, params), "model.channels") == "optim=adam"
 
 
-def test_key_that_a_plain_value_brings_below_the_default_option_exists(networks: Composer) -> None:
+def test_key_that_a_plain_value_brings_below_the_default_option_exists(networks: Project) -> None:
     params = {"model": {"mlp": {"+model.more": "{a: 1}", "model.more.a": "1,2"}, "cnn": {}}}
     space = space_of(networks, params)
     assert when(space, "model.more.a") == "model=mlp"
@@ -219,7 +219,7 @@ def test_key_that_a_plain_value_brings_below_the_default_option_exists(networks:
     assert networks.compose(lines).model.more == {"a": 2}
 
 
-def test_group_searched_under_one_option_only_stays_as_it_is_elsewhere(networks: Composer) -> None:
+def test_group_searched_under_one_option_only_stays_as_it_is_elsewhere(networks: Project) -> None:
     space = space_of(networks, {"model": {"cnn": {**BLOCK, "model.block.width": "1,2"}, "resnet": {}}})
     assert when(space, "model/block") == "model=cnn"
     assert when(space, "model.block.width") == "model/block=wide"
@@ -234,14 +234,14 @@ def test_space_per_option_works_for_a_group_in_a_package(make_project: MakeProje
     assert space.overrides({"optim@second": "sgd", "second.momentum": 2}) == ["optim@second=sgd", "second.momentum=2"]
 
 
-def test_mapping_below_a_group_that_names_no_option_is_dotted_keys(networks: Composer) -> None:
+def test_mapping_below_a_group_that_names_no_option_is_dotted_keys(networks: Project) -> None:
     assert space_of(networks, {"optim": {"lr": "interval(0, 1)"}}).keys == ("optim.lr",)
 
 
 # Plain values
 
 
-def test_plain_value_is_given_only_where_its_key_exists(networks: Composer) -> None:
+def test_plain_value_is_given_only_where_its_key_exists(networks: Project) -> None:
     space = space_of(networks, {**MODEL, "model.hidden1": 7, "seed": 3})
     assert space.fixed == ("seed=3",)
     assert [(c.line, when_text(c.when)) for c in space.conditional] == [("model.hidden1=7", "model=mlp")]
@@ -249,18 +249,18 @@ def test_plain_value_is_given_only_where_its_key_exists(networks: Composer) -> N
     assert space.overrides({"model": "cnn"}) == ["seed=3", "model=cnn"]
 
 
-def test_plain_value_that_the_fixed_nested_group_rules_out_is_an_error(networks: Composer) -> None:
+def test_plain_value_that_the_fixed_nested_group_rules_out_is_an_error(networks: Project) -> None:
     message = message_of(networks, {**MODEL, "model/block": "wide", "model.block.expansion": 4})
     assert message.startswith("hydra.sweeper.params.model.block.expansion: the project's configuration has no key")
 
 
-def test_plain_value_below_an_option_is_given_under_it(networks: Composer) -> None:
+def test_plain_value_below_an_option_is_given_under_it(networks: Project) -> None:
     space = space_of(networks, {"optim": {"adam": {"optim.lr": 0.5}, "sgd": {"optim.lr": "interval(0, 1)"}}})
     assert space.overrides({"optim": "adam"}) == ["optim=adam", "optim.lr=0.5"]
     assert space.overrides({"optim": "sgd", "optim.lr": 0.25}) == ["optim=sgd", "optim.lr=0.25"]
 
 
-def test_fixed_nested_group_is_given_where_an_option_brings_it_and_brings_its_keys(networks: Composer) -> None:
+def test_fixed_nested_group_is_given_where_an_option_brings_it_and_brings_its_keys(networks: Project) -> None:
     params = {**MODEL, "model/block": "wide", "model.block.width": "1,2", "model.channels": 3}
     space = space_of(networks, params)
     assert when(space, "model.block.width") == "model in (cnn, resnet)"

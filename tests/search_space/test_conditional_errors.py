@@ -2,18 +2,18 @@
 
 import pytest
 
-from ax_mo.search_space.group_scan import Composer
+from ax_mo.hydra_project.project import Project
 from tests.search_space.networks import BLOCK, MODEL, NETWORKS, OPTIM, MakeProject, message_of, space_of, when
 
 
-def test_misspelled_nested_group_is_closest_to_the_group(networks: Composer) -> None:
+def test_misspelled_nested_group_is_closest_to_the_group(networks: Project) -> None:
     message = message_of(networks, {**MODEL, "model/blok": "choice(basic, wide)"})
     assert message == (
         "hydra.sweeper.params.model/blok: the project has no config group 'model/blok'. Did you mean 'model/block'?"
     )
 
 
-def test_unknown_key_under_an_option_names_the_option_and_the_closest(networks: Composer) -> None:
+def test_unknown_key_under_an_option_names_the_option_and_the_closest(networks: Project) -> None:
     message = message_of(networks, {"optim": {"adam": {"optim.bta": "1,2"}, "sgd": {}}})
     assert message.startswith("hydra.sweeper.params.optim.adam.optim.bta: the project's configuration has no key")
     assert "'optim.bta' under optim=adam. Did you mean 'optim.beta'?" in message
@@ -36,18 +36,18 @@ def test_option_that_does_not_compose_is_named_with_the_reason(
     assert why in message
 
 
-def test_option_that_the_group_lacks_is_named_with_those_it_has(networks: Composer) -> None:
+def test_option_that_the_group_lacks_is_named_with_those_it_has(networks: Project) -> None:
     message = message_of(networks, {"optim": {"adam": {"optim.lr": "1,2"}, "sdg": {"optim.lr": "1,2"}}})
     assert message.startswith("hydra.sweeper.params.optim: the config group 'optim' has no option 'sdg'; it has: ")
     assert message.endswith("adam, lion, sgd. Did you mean 'sgd'?")
 
 
-def test_options_that_are_all_misspelled_are_still_taken_for_options(networks: Composer) -> None:
+def test_options_that_are_all_misspelled_are_still_taken_for_options(networks: Project) -> None:
     message = message_of(networks, {"optim": {"adm": {"optim.lr": "1,2"}, "sdg": {"optim.lr": "1,2"}}})
     assert "the config group 'optim' has no option 'adm'" in message
 
 
-def test_value_in_the_place_of_an_options_space_is_an_error_with_the_right_form(networks: Composer) -> None:
+def test_value_in_the_place_of_an_options_space_is_an_error_with_the_right_form(networks: Project) -> None:
     message = message_of(networks, {"optim": {"adam": {"optim.lr": "1,2"}, "sgd": 3}})
     assert message.startswith("hydra.sweeper.params.optim.sgd: an option holds the parameters")
     assert "'sgd: {optim.some_key: 3}', or 'sgd: {}' for none" in message
@@ -73,7 +73,7 @@ def test_group_without_the_package_that_it_stands_in_is_offered_with_it(make_pro
     assert "Did you mean 'schedule@optim.schedule'?" in message
 
 
-def test_nested_group_that_no_searched_option_brings_is_an_error(networks: Composer) -> None:
+def test_nested_group_that_no_searched_option_brings_is_an_error(networks: Project) -> None:
     message = message_of(networks, {**OPTIM, **BLOCK})
     assert "no defaults list has the config group 'model/block', under any searched option" in message
 
@@ -84,7 +84,7 @@ def test_mapping_and_a_key_inside_it_may_stand_under_different_options(make_proj
     assert space_of(project, params).size == 4
 
 
-def test_constraint_over_a_conditional_parameter_is_refused_with_the_reason(networks: Composer) -> None:
+def test_constraint_over_a_conditional_parameter_is_refused_with_the_reason(networks: Project) -> None:
     params = {**MODEL, "model.hidden1": "int(interval(1, 9))", "seed": "int(interval(1, 9))"}
     message = message_of(networks, params, (), ["model.hidden1 <= seed"])
     assert message.startswith("hydra.sweeper.param_constraints: 'model.hidden1' in 'model.hidden1 <= seed' is only")
@@ -184,6 +184,6 @@ def test_key_that_either_of_two_groups_brings_is_refused(make_project: MakeProje
     assert "it exists depends on other options" in message
 
 
-def test_key_that_exists_where_its_group_is_not_searched_is_refused(networks: Composer) -> None:
+def test_key_that_exists_where_its_group_is_not_searched_is_refused(networks: Project) -> None:
     params = {"model": {"mlp": {}, "cnn": {**BLOCK}, "resnet": {}}, "model.block.expansion": "1,2"}
     assert "it exists depends on other options" in message_of(networks, params)

@@ -2,28 +2,28 @@
 
 import pytest
 
-from ax_mo.search_space.group_scan import Composer
+from ax_mo.hydra_project.project import Project
 from ax_mo.search_space.space import Outside, SearchSpace
 from tests.search_space.networks import BLOCK, MODEL, PER_OPTION, space_of
 
 
-def conditional(networks: Composer) -> SearchSpace:
+def conditional(networks: Project) -> SearchSpace:
     params = {**MODEL, **BLOCK, "model.hidden1": "int(interval(1, 3))", "model.block.width": "1,2", "seed": "1,2"}
     return space_of(networks, {**params, "model.stages": 5})
 
 
-def test_size_counts_each_combination_of_active_values_once(networks: Composer) -> None:
+def test_size_counts_each_combination_of_active_values_once(networks: Project) -> None:
     assert conditional(networks).size == 2 * (3 + 2 * (1 + 1 + 2))
 
 
-def test_size_of_a_space_with_a_conditional_interval_is_none(networks: Composer) -> None:
+def test_size_of_a_space_with_a_conditional_interval_is_none(networks: Project) -> None:
     space = space_of(networks, {**MODEL, "model.dropout": "interval(0, 1)"})
     assert space.size is None
     with pytest.raises(ValueError, match="not finite"):
         list(space.points())
 
 
-def test_points_are_all_different_and_hold_active_values_only(networks: Composer) -> None:
+def test_points_are_all_different_and_hold_active_values_only(networks: Project) -> None:
     space = conditional(networks)
     points = list(space.points())
     assert len({repr(point) for point in points}) == len(points) == space.size
@@ -35,7 +35,7 @@ def test_points_are_all_different_and_hold_active_values_only(networks: Composer
         assert ("model.block.width" in point) == (point.get("model/block") == "wide")
 
 
-def test_outside_looks_at_active_values_only(networks: Composer) -> None:
+def test_outside_looks_at_active_values_only(networks: Project) -> None:
     space = conditional(networks)
     values = {"model": "mlp", "model.hidden1": 2, "seed": 1}
     assert space.outside(values) is None
@@ -47,14 +47,14 @@ def test_outside_looks_at_active_values_only(networks: Composer) -> None:
     assert space.outside({**values, "model": "cnn"}) == Outside("it gives no value for model/block", "model/block")
 
 
-def test_restricted_leaves_what_is_active(networks: Composer) -> None:
+def test_restricted_leaves_what_is_active(networks: Project) -> None:
     values = {"model": "cnn", "model/block": "wide", "model.block.width": 2, "model.hidden1": 1, "seed": 2, "other": 3}
     space = conditional(networks)
     assert space.restricted(values) == {"model": "cnn", "model/block": "wide", "model.block.width": 2, "seed": 2}
     assert space.restricted({**values, "model": "mlp"}) == {"model": "mlp", "model.hidden1": 1, "seed": 2}
 
 
-def test_description_says_when(networks: Composer) -> None:
+def test_description_says_when(networks: Project) -> None:
     assert conditional(networks).describe() == {
         "model": "choice(mlp, cnn, resnet)",
         "model/block": "choice(basic, bottleneck, wide) when model in (cnn, resnet)",
@@ -65,7 +65,7 @@ def test_description_says_when(networks: Composer) -> None:
     }
 
 
-def test_description_tells_parameters_of_the_same_key_apart(networks: Composer) -> None:
+def test_description_tells_parameters_of_the_same_key_apart(networks: Project) -> None:
     described = space_of(networks, PER_OPTION).describe()
     assert described["optim.lr"] == "interval(1.0, 2.0) when optim=adam"
     assert described["optim.lr when optim=sgd"] == "interval(3.0, 4.0) when optim=sgd"

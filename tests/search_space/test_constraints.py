@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from ax_mo.search_space.group_scan import Composer
+from ax_mo.hydra_project.project import Project
 from ax_mo.search_space.parameters import Range
 from tests.search_space.networks import built, message_of, parameter
 
@@ -23,11 +23,11 @@ PARAMS = {
 
 
 @pytest.fixture(scope="module")
-def project(make_shared_project: Callable[[dict[str, str]], Composer]) -> Composer:
+def project(make_shared_project: Callable[[dict[str, str]], Project]) -> Project:
     return make_shared_project(FILES)
 
 
-def test_number_that_is_fixed_moves_the_bound(project: Composer) -> None:
+def test_number_that_is_fixed_moves_the_bound(project: Project) -> None:
     for fixed in ({}, {"n": 3}):
         space = built(project, {**PARAMS, **fixed}, [] if fixed else ["n=3"], ["2*n + k - y <= 10"]).space
         (constraint,) = space.constraints
@@ -48,7 +48,7 @@ def test_number_that_is_fixed_moves_the_bound(project: Composer) -> None:
     ],
 )
 def test_constraint_of_which_one_parameter_is_left_is_a_bound_of_it(
-    project: Composer, argument: str, text: str, expected: Range
+    project: Project, argument: str, text: str, expected: Range
 ) -> None:
     found = built(project, PARAMS, [argument], [text])
     left = parameter(found.space, expected.key)
@@ -56,13 +56,13 @@ def test_constraint_of_which_one_parameter_is_left_is_a_bound_of_it(
     assert isinstance(left, Range) and type(left.low) is type(left.high) is (int if left.integral else float)
 
 
-def test_bound_that_was_moved_is_said(project: Composer) -> None:
+def test_bound_that_was_moved_is_said(project: Project) -> None:
     moved, unmoved = (built(project, PARAMS, ["n=3"], [text]).hints for text in ("n <= y", "y <= 5*n"))
     assert "y is searched in interval(3.0, 10.0), since 'n <= y' with n=3." in moved
     assert not any("since" in hint for hint in unmoved)
 
 
-def test_constraint_over_fixed_numbers_alone_is_dropped_where_it_holds(project: Composer) -> None:
+def test_constraint_over_fixed_numbers_alone_is_dropped_where_it_holds(project: Project) -> None:
     assert built(project, PARAMS, ["n=3", "k=4"], ["n <= k"]).space.constraints == ()
     assert message_of(project, PARAMS, ["n=5", "k=4"], ["n <= k"]) == (
         "hydra.sweeper.param_constraints: 'n <= k' does not hold with n=5 and k=4."
@@ -85,11 +85,11 @@ def test_constraint_over_fixed_numbers_alone_is_dropped_where_it_holds(project: 
     ],
 )
 def test_fixed_value_that_leaves_nothing_is_refused_with_it(
-    project: Composer, argument: str, text: str, reason: str
+    project: Project, argument: str, text: str, reason: str
 ) -> None:
     assert message_of(project, PARAMS, [argument], [text]) == f"hydra.sweeper.param_constraints: {reason}"
 
 
-def test_number_that_is_fixed_under_an_option_only_is_refused(project: Composer) -> None:
+def test_number_that_is_fixed_under_an_option_only_is_refused(project: Project) -> None:
     params = {"model": {"a": {"n": 3}, "b": {}}, "y": "interval(0, 10)"}
     assert "'n' in 'n <= y' is only given when model=a" in message_of(project, params, (), ["n <= y"])

@@ -11,7 +11,6 @@ import pytest
 from ax_mo.errors import ConfigError
 from ax_mo.hydra_project.project import Project, without_hydra
 from ax_mo.search_space.build import build_space
-from ax_mo.search_space.group_scan import Composer
 from ax_mo.search_space.start import config_point, initial_points
 from tests.search_space.networks import message_of, space_of, when
 
@@ -30,7 +29,7 @@ LR = {"lr": "interval(0, 1)"}
 
 
 @pytest.fixture(scope="module")
-def project(make_shared_project: Callable[[dict[str, str]], Composer]) -> Composer:
+def project(make_shared_project: Callable[[dict[str, str]], Project]) -> Project:
     return make_shared_project(FILES)
 
 
@@ -44,24 +43,24 @@ def project(make_shared_project: Callable[[dict[str, str]], Composer]) -> Compos
     ],
 )
 def test_chosen_options_take_the_place_of_the_projects_list(
-    project: Composer, entry: str, value: Any, cb: Mapping[str, float]
+    project: Project, entry: str, value: Any, cb: Mapping[str, float]
 ) -> None:
     space = space_of(project, {"cb": entry})
     assert without_hydra(project.compose(space.overrides({"cb": value}))).cb == cb
 
 
-def test_key_exists_under_the_lists_that_bring_it(project: Composer) -> None:
+def test_key_exists_under_the_lists_that_bring_it(project: Project) -> None:
     params = {"cb": "choice([y], [x], [x, y])", "cb.x": "interval(0, 1)", "cb.y": "interval(0, 1)"}
     space = space_of(project, params)
     assert (when(space, "cb.x"), when(space, "cb.y")) == ("cb in ([x], [x,y])", "cb in ([y], [x,y])")
 
 
-def test_projects_own_list_that_is_not_searched_gives_no_key(project: Composer) -> None:
+def test_projects_own_list_that_is_not_searched_gives_no_key(project: Project) -> None:
     params = {"cb": "choice([y], [z])", "cb.x": "interval(0, 1)"}
     assert "the project's configuration has no key 'cb.x'" in message_of(project, params)
 
 
-def test_group_is_there_under_the_options_that_bring_it_as_a_list_or_not(project: Composer) -> None:
+def test_group_is_there_under_the_options_that_bring_it_as_a_list_or_not(project: Project) -> None:
     params = {"model": "choice(a, b, c)", "model/log": "choice([x], [y])", "model.log.x": "interval(0, 1)"}
     space = space_of(project, params)
     assert when(space, "model/log") == "model in (b, c)"
@@ -69,13 +68,13 @@ def test_group_is_there_under_the_options_that_bring_it_as_a_list_or_not(project
 
 
 @pytest.mark.parametrize("argument", ["cb=[y]", "cb=choice([y])"])
-def test_list_is_fixed(project: Composer, argument: str) -> None:
+def test_list_is_fixed(project: Project, argument: str) -> None:
     space = space_of(project, {**LR, "cb.y": "interval(0, 1)"}, [argument])
     assert space.keys == ("lr", "cb.y")
     assert without_hydra(project.compose(space.fixed)).cb == {"y": 1.0}
 
 
-def test_list_is_fixed_where_it_is(project: Composer) -> None:
+def test_list_is_fixed_where_it_is(project: Project) -> None:
     space = space_of(project, {"model": "choice(a, b, c)", "model/log": "[y]", "model.log.y": "interval(0, 1)"})
     assert [(c.line, c.when[0].texts) for c in space.conditional] == [("model/log=[y]", ("b", "c"))]
 
@@ -89,13 +88,13 @@ def test_group_that_no_defaults_list_has_is_still_to_be_added(make_project: Call
         build_space(LR, ["cb=choice([x])"], (), project)
 
 
-def test_starting_points_have_the_projects_own_list(project: Composer) -> None:
+def test_starting_points_have_the_projects_own_list(project: Project) -> None:
     space = space_of(project, {**LR, "cb": "choice([y], [x])", "cb.x": "interval(0, 1)"})
     assert config_point(space, project) == ({"lr": 0.5, "cb": ["x"], "cb.x": 1.0}, "")
     points = initial_points(space, [{"lr": 0.25}, {"cb": ["y"]}], project)
     assert points == [{"lr": 0.25, "cb": ["x"], "cb.x": 1.0}, {"lr": 0.5, "cb": ["y"]}]
 
 
-def test_projects_own_list_outside_of_the_space_is_no_point(project: Composer) -> None:
+def test_projects_own_list_outside_of_the_space_is_no_point(project: Project) -> None:
     space = space_of(project, {"cb": "choice([y], [z])"})
     assert config_point(space, project) == (None, "it gives no value for cb")

@@ -2,7 +2,7 @@
 
 import pytest
 
-from ax_mo.search_space.group_scan import Composer
+from ax_mo.hydra_project.project import Project
 from tests.search_space.networks import (
     BLOCK,
     MODEL,
@@ -18,7 +18,7 @@ from tests.search_space.networks import (
 # The command line narrows
 
 
-def test_key_of_an_option_that_the_command_line_left_out_is_dropped_with_a_sentence(networks: Composer) -> None:
+def test_key_of_an_option_that_the_command_line_left_out_is_dropped_with_a_sentence(networks: Project) -> None:
     params = {**MODEL, "model.hidden1": "1,2", "model.channels": "1,2", "model.stages": 3}
     result = built(networks, params, ["model=mlp"])
     assert result.space.keys == ("model.hidden1",)
@@ -28,7 +28,7 @@ def test_key_of_an_option_that_the_command_line_left_out_is_dropped_with_a_sente
     )
 
 
-def test_nested_group_of_an_option_that_was_left_out_is_dropped_with_all_that_it_brings(networks: Composer) -> None:
+def test_nested_group_of_an_option_that_was_left_out_is_dropped_with_all_that_it_brings(networks: Project) -> None:
     params = {**MODEL, **BLOCK, "model.block.width": "1,2", "model.hidden1": "1,2"}
     result = built(networks, params, ["model=mlp"])
     assert result.space.keys == ("model.hidden1",)
@@ -38,13 +38,13 @@ def test_nested_group_of_an_option_that_was_left_out_is_dropped_with_all_that_it
     )
 
 
-def test_typed_value_of_an_option_that_was_left_out_is_an_error(networks: Composer) -> None:
+def test_typed_value_of_an_option_that_was_left_out_is_an_error(networks: Project) -> None:
     params = {**MODEL, "seed": "1,2"}
     message = message_of(networks, params, ["model=mlp", "model.channels=3"])
     assert "the command line's model.channels: the project's configuration has no key 'model.channels'" in message
 
 
-def test_nested_spaces_follow_the_option_that_the_command_line_chose(networks: Composer) -> None:
+def test_nested_spaces_follow_the_option_that_the_command_line_chose(networks: Project) -> None:
     params = {
         "model": {"mlp": {}, "cnn": {"model/block": {"basic": {}, "wide": {"model.block.width": "1,2"}}}},
         "seed": "1,2",
@@ -77,7 +77,7 @@ def test_mandatory_group_that_nobody_chooses_says_what_hydra_says(make_project: 
     assert "model" in message
 
 
-def test_group_may_be_left_out_by_an_empty_list_of_options(networks: Composer) -> None:
+def test_group_may_be_left_out_by_an_empty_list_of_options(networks: Project) -> None:
     space = space_of(networks, {"optim": "sgd,adam,[]", "optim.lr": "1,2", "optim.beta": "1,2"})
     assert when(space, "optim.lr") == "optim in (sgd, adam)"
     assert when(space, "optim.beta") == "optim=adam"

@@ -13,12 +13,11 @@ from omegaconf import DictConfig, OmegaConf
 
 from ax_mo.errors import ConfigError
 from ax_mo.hydra_project.overrides import bare, quoted
-from ax_mo.hydra_project.project import chosen_option
+from ax_mo.hydra_project.project import Project, chosen_option
 from ax_mo.optimizer.ax_space import AxSpace
 from ax_mo.search_space.build import build_space
 from ax_mo.search_space.entries import read_entries
 from ax_mo.search_space.grammar import FixedOverride
-from ax_mo.search_space.group_scan import Composer
 from ax_mo.search_space.parameters import Choice, Parameter, Range
 from ax_mo.search_space.space import SearchSpace
 
@@ -61,7 +60,7 @@ CHOSEN = ["open_group=x"]
 
 
 @pytest.fixture(scope="module")
-def project(make_shared_project: Callable[[dict[str, str]], Composer]) -> Composer:
+def project(make_shared_project: Callable[[dict[str, str]], Project]) -> Project:
     return make_shared_project(FILES)
 
 
@@ -205,7 +204,7 @@ def parameter_of(key: str, text: str) -> Parameter:
 @given(entries)
 @example({"a": (("1,1.0,true,'1',null", [1, 1.0, True, "1", None]), 0.3), "b": (("0.0,-0.0", [0.0, -0.0]), 0.9)})
 def test_point_of_any_values_composes_to_itself(
-    project: Composer, drawn: dict[str, tuple[tuple[str, list[Any] | None], float]]
+    project: Project, drawn: dict[str, tuple[tuple[str, list[Any] | None], float]]
 ) -> None:
     parameters = []
     for key, ((text, expected), _) in drawn.items():
@@ -224,7 +223,7 @@ def test_point_of_any_values_composes_to_itself(
 
 
 @pytest.mark.parametrize("text", ["${", "a${b", "${a b}", "${}"])
-def test_string_that_no_config_can_hold_is_refused(project: Composer, text: str) -> None:
+def test_string_that_no_config_can_hold_is_refused(project: Project, text: str) -> None:
     with pytest.raises(ConfigError, match=r"^hydra\.sweeper\.params\.a: a trial does not compose: "):
         build_space({"a": f"choice({quoted(text)}, b)", "open_group": "x"}, [], [], project)
 
@@ -273,7 +272,7 @@ CROSSED = {
 
 
 @pytest.fixture(scope="module")
-def conditional_spaces(project: Composer) -> list[SearchSpace]:
+def conditional_spaces(project: Project) -> list[SearchSpace]:
     return [
         build_space(params, CHOSEN if "open_group" not in params else [], [], project).space
         for params in (NESTED, PER_OPTION, CROSSED)
@@ -283,7 +282,7 @@ def conditional_spaces(project: Composer) -> list[SearchSpace]:
 @settings(thorough, max_examples=360 if LONG else 40)
 @given(st.integers(0, 2), st.lists(units, min_size=16, max_size=16))
 def test_conditional_point_composes_to_itself_without_what_is_inactive(
-    project: Composer, conditional_spaces: list[SearchSpace], index: int, numbers_drawn: list[float]
+    project: Project, conditional_spaces: list[SearchSpace], index: int, numbers_drawn: list[float]
 ) -> None:
     space = conditional_spaces[index]
     point = space.point_at(numbers_drawn[: len(space.parameters)])
@@ -309,7 +308,7 @@ def test_every_parameter_of_those_spaces_can_be_active_and_inactive(conditional_
 
 
 def test_plain_value_of_those_spaces_is_given_where_its_key_exists(
-    project: Composer, conditional_spaces: list[SearchSpace]
+    project: Project, conditional_spaces: list[SearchSpace]
 ) -> None:
     nested = conditional_spaces[0]
     seen = set()

@@ -10,7 +10,6 @@ from hydra.core.config_store import ConfigStore
 from ax_mo.errors import ConfigError
 from ax_mo.hydra_project.project import Project, without_hydra
 from ax_mo.search_space.build import build_space
-from ax_mo.search_space.group_scan import Composer
 from ax_mo.search_space.space import SearchSpace
 from ax_mo.search_space.start import config_point, initial_points, values_in
 
@@ -37,7 +36,7 @@ FILES = {
 
 
 @pytest.fixture(scope="module")
-def project(make_shared_project: Callable[[dict[str, str]], Composer]) -> Composer:
+def project(make_shared_project: Callable[[dict[str, str]], Project]) -> Project:
     return make_shared_project(FILES)
 
 
@@ -46,23 +45,23 @@ class Colour(Enum):
     BLUE = 2
 
 
-def space_of(project: Composer, params: Mapping[str, Any], constraints: Any = ()) -> SearchSpace:
+def space_of(project: Project, params: Mapping[str, Any], constraints: Any = ()) -> SearchSpace:
     return build_space(params, [], constraints, project).space
 
 
-def own(project: Composer, params: Mapping[str, Any], constraints: Any = ()) -> dict[str, Any] | None:
+def own(project: Project, params: Mapping[str, Any], constraints: Any = ()) -> dict[str, Any] | None:
     point, why = config_point(space_of(project, params, constraints), project)
     assert (point is None) == bool(why)
     return point
 
 
-def why_not(project: Composer, params: Mapping[str, Any], constraints: Any = ()) -> str:
+def why_not(project: Project, params: Mapping[str, Any], constraints: Any = ()) -> str:
     point, why = config_point(space_of(project, params, constraints), project)
     assert point is None
     return why
 
 
-def refused(project: Composer, params: Mapping[str, Any], *trials: Any, constraints: Any = ()) -> str:
+def refused(project: Project, params: Mapping[str, Any], *trials: Any, constraints: Any = ()) -> str:
     with pytest.raises(ConfigError) as caught:
         initial_points(space_of(project, params, constraints), trials, project)
     return str(caught.value)
@@ -90,7 +89,7 @@ def refused(project: Composer, params: Mapping[str, Any], *trials: Any, constrai
     ],
 )
 def test_projects_configuration_is_a_point(
-    project: Composer, params: Mapping[str, Any], expected: Mapping[str, Any]
+    project: Project, params: Mapping[str, Any], expected: Mapping[str, Any]
 ) -> None:
     point = own(project, params)
     assert point == expected
@@ -110,9 +109,7 @@ def test_projects_configuration_is_a_point(
         ({"layers": "choice([1],[3])"}, "layers=[1, 2] is not among [1], [3]"),
     ],
 )
-def test_configuration_outside_the_space_says_why(
-    project: Composer, params: Mapping[str, Any], why: str | None
-) -> None:
+def test_configuration_outside_the_space_says_why(project: Project, params: Mapping[str, Any], why: str | None) -> None:
     if why is None:
         assert own(project, params) == {"model": "mlp"}
     else:
@@ -130,7 +127,7 @@ CONDITIONAL = {
 }
 
 
-def test_point_holds_what_is_active_only(project: Composer) -> None:
+def test_point_holds_what_is_active_only(project: Project) -> None:
     assert own(project, CONDITIONAL) == {
         "model": "mlp",
         "model.hidden": 3,
@@ -163,7 +160,7 @@ def test_enum_counts_by_its_name(make_project: MakeProject) -> None:
     assert why_not(project, {"colour": "BLUE,GREEN"}) == "colour='RED' is not among BLUE, GREEN"
 
 
-def test_overrides_of_the_point_compose_to_the_projects_configuration(project: Composer) -> None:
+def test_overrides_of_the_point_compose_to_the_projects_configuration(project: Project) -> None:
     space = space_of(project, {**CONDITIONAL, "layers": "choice([1,2],[3])", "nothing": "null,1"})
     point, _ = config_point(space, project)
     assert point is not None
@@ -174,7 +171,7 @@ def test_overrides_of_the_point_compose_to_the_projects_configuration(project: C
 # Trials that the user names
 
 
-def test_what_a_trial_leaves_out_is_as_in_the_configuration(project: Composer) -> None:
+def test_what_a_trial_leaves_out_is_as_in_the_configuration(project: Project) -> None:
     space = space_of(project, {"optim.lr": "interval(0, 1)", "batch_size": "choice(16, 32)"})
     points = initial_points(space, [{"optim.lr": 0.5}, {}, {"batch_size": 16}], project)
     assert points == [
@@ -184,13 +181,13 @@ def test_what_a_trial_leaves_out_is_as_in_the_configuration(project: Composer) -
     ]
 
 
-def test_group_brings_its_own_values(project: Composer) -> None:
+def test_group_brings_its_own_values(project: Project) -> None:
     space = space_of(project, CONDITIONAL)
     (point,) = initial_points(space, [{"model": "cnn", "optim": "adam", "optim.beta": 0.5}], project)
     assert point == {"model": "cnn", "model.channels": 3, "optim": "adam", "optim.beta": 0.5, "model.dropout": 0.1}
 
 
-def test_nested_mappings_are_dotted_keys(project: Composer) -> None:
+def test_nested_mappings_are_dotted_keys(project: Project) -> None:
     space = space_of(project, {"optim.lr": "interval(0, 1)", "model.head.size": "int(interval(1, 4))"})
     trial = {"optim": {"lr": 0.5}, "model": {"head.size": 2}}
     assert initial_points(space, [trial], project) == [{"optim.lr": 0.5, "model.head.size": 2}]
@@ -205,13 +202,13 @@ def test_nested_mappings_are_dotted_keys(project: Composer) -> None:
         ("choice('1', 1)", 1),
     ],
 )
-def test_value_of_any_kind_is_found_among_the_options(project: Composer, entry: str, value: Any) -> None:
+def test_value_of_any_kind_is_found_among_the_options(project: Project, entry: str, value: Any) -> None:
     space = space_of(project, {"+new": entry})
     (point,) = initial_points(space, [{"new": value}], project)
     assert repr(point) == repr({"+new": value})
 
 
-def test_key_may_have_its_plus_or_not(project: Composer) -> None:
+def test_key_may_have_its_plus_or_not(project: Project) -> None:
     space = space_of(project, {"+new": "interval(0, 1)"})
     assert initial_points(space, [{"new": 0.5}, {"+new": 1}], project) == [{"+new": 0.5}, {"+new": 1.0}]
 
@@ -228,25 +225,25 @@ def test_key_may_have_its_plus_or_not(project: Composer) -> None:
     ],
 )
 def test_trial_outside_the_space_names_bound_and_value(
-    project: Composer, trial: Mapping[str, Any], message: str
+    project: Project, trial: Mapping[str, Any], message: str
 ) -> None:
     params = {"optim.lr": "interval(0, 1)", "batch_size": "choice(16, 32)", "model": "mlp,cnn"}
     assert refused(project, params, {}, trial).startswith(f"hydra.sweeper.initial_trials[1]: {message}")
 
 
-def test_trial_that_is_no_mapping_is_refused(project: Composer) -> None:
+def test_trial_that_is_no_mapping_is_refused(project: Project) -> None:
     message = refused(project, {"optim.lr": "interval(0, 1)"}, "optim.lr=0.5")
     assert message == "hydra.sweeper.initial_trials[0] must be a mapping of parameters to values, not 'optim.lr=0.5'."
 
 
-def test_trial_that_violates_a_constraint_is_refused(project: Composer) -> None:
+def test_trial_that_violates_a_constraint_is_refused(project: Project) -> None:
     params = {"optim.lr": "interval(0, 1)", "optim.momentum": "interval(0, 1)"}
     trial = {"optim.lr": 0.8, "optim.momentum": 0.5}
     message = refused(project, params, trial, constraints=["optim.lr <= optim.momentum"])
     assert message == "hydra.sweeper.initial_trials[0]: it violates optim.lr <= optim.momentum."
 
 
-def test_parameter_of_another_option_is_refused(project: Composer) -> None:
+def test_parameter_of_another_option_is_refused(project: Project) -> None:
     message = refused(project, CONDITIONAL, {"model": "mlp", "model.channels": 3})
     assert message == (
         "hydra.sweeper.initial_trials[0]: model.channels is only there when model=cnn; leave it out, or choose that."
@@ -325,7 +322,7 @@ def test_option_that_looks_like_a_number_needs_no_quotes(make_project: MakeProje
 # A configuration as Hydra left it
 
 
-def test_values_in_a_configuration_are_those_of_the_searched_keys_that_it_has(project: Composer) -> None:
+def test_values_in_a_configuration_are_those_of_the_searched_keys_that_it_has(project: Project) -> None:
     space = space_of(project, {**CONDITIONAL, "needed": "interval(0, 1)"})
     config = project.compose(["model=cnn"])
     assert values_in(config, space) == {
