@@ -88,25 +88,21 @@ def without_respelled(params: Mapping[str, Any], typed: Sequence[str], of_files:
                 f"hydra.sweeper.params.{path}: set there, it takes the place of '{outer}: {of_files[outer]}'. Write "
                 f"'{path}=...' instead, without hydra.sweeper.params; to fix it, '{path}=choice(<value>)'."
             )
-        kept = _without_other_spellings(kept, path.split("."))
+        kept = _without_other_spellings(kept, path)
     return kept
 
 
-def _without_other_spellings(params: Mapping[str, Any], path: Sequence[str], nested: bool = True) -> dict[str, Any]:
+def _without_other_spellings(params: Mapping[str, Any], path: str, nested: bool = True) -> dict[str, Any]:
     """Without the path, however it is spelled, but for the spelling that is nested at each of its dots."""
-    kept = dict(params)
-    for length in range(1, len(path) + 1):
-        name = ".".join(path[:length])
-        stays = nested and length == 1
-        if name not in kept:
-            continue
-        if length == len(path):
-            if not stays:
-                del kept[name]
-        elif isinstance(kept[name], Mapping):
-            kept[name] = _without_other_spellings(kept[name], path[length:], stays)
-            if not kept[name]:
-                del kept[name]
+    kept: dict[str, Any] = {}
+    for name, value in params.items():
+        stays = nested and "." not in name
+        if path.startswith(f"{name}.") and isinstance(value, Mapping):
+            value = _without_other_spellings(value, path.removeprefix(f"{name}."), stays)
+            if not value:
+                continue
+        if name != path or stays:
+            kept[name] = value
     return kept
 
 
