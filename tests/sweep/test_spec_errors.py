@@ -49,7 +49,7 @@ def plan() -> MakePlan:
         ("metrics={loss: {source: csw}}", "hydra.sweeper.metrics.loss.source: 'csw' is not known"),
         ("params={model.widht: 'interval(0,1)'}", "hydra.sweeper.params.model.widht: the project's configuration has"),
         ("params={x: 'choice()'}", "hydra.sweeper.params.x: the choice is empty"),
-        ("search_space={y: {type: flaot}}", "hydra.sweeper.search_space.y.type: unknown type 'flaot'"),
+        ("search_space={y: {type: flaot}}", "hydra.sweeper.search_space.y.type must be one of int, float, ca"),
         ("search_space={z: {type: int, low: 0, high: 4}}", "hydra.sweeper.search_space.z: the project's config"),
         ("param_constraints=['z <= 1']", "hydra.sweeper.param_constraints: 'z' in 'z <= 1' is not among the searched"),
         ("initial_trials=[{}, {xx: 0.5}]", "hydra.sweeper.initial_trials[1]: 'xx' is not among the searched"),
