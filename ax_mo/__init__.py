@@ -6,6 +6,7 @@ there is no trial.
 In a notebook, ``ax_mo.load(directory)`` gives a study to look at.
 """
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -16,21 +17,18 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 __all__ = ["__version__", "load", "report", "report_model", "should_stop"]
 
+_WHERE = {
+    "load": "ax_mo.notebook",
+    "report": "ax_mo.trial.reporting",
+    "report_model": "ax_mo.trial.costs",
+    "should_stop": "ax_mo.trial.reporting",
+}
+
 
 def __getattr__(name: str) -> Any:
-    if name in ("report", "should_stop"):
-        from ax_mo.trial import reporting
-
-        return getattr(reporting, name)
-    if name == "report_model":
-        from ax_mo.trial.costs import report_model
-
-        return report_model
-    if name == "load":
-        from ax_mo.notebook import load
-
-        return load
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    if name not in _WHERE:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(_WHERE[name]), name)
 
 
 def __dir__() -> list[str]:

@@ -1,6 +1,6 @@
-"""The costs of a trial that it has whatever it trains: a model's size, its time, its memory.
+"""The size of a trial's model, which is a cost of the trial, and the costs in ``lightning.json``.
 
-Nothing here imports torch: whoever has a module, or has used a GPU, has imported it.
+Nothing here imports torch: whoever has a module has imported it.
 """
 
 import logging

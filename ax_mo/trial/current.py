@@ -1,4 +1,4 @@
-"""Which trial this process belongs to, if any.
+"""Which trial this process belongs to, if any, as which of its ranks, and whether the sweep wants it to stop.
 
 Environment variables say so, because the processes that a trial starts (DDP ranks, workers) belong to it as well.
 Launchers that run their jobs in one process enter and leave one trial after another. Apart from those variables, the
@@ -72,9 +72,13 @@ def present(directory: Path) -> Path:
     if _open is None or _open[0] != directory or not _open[1].is_open:  # a daemon closes what it finds open
         return directory
     with suppress(OSError):
-        found = Path(f"/proc/self/fd/{_open[1].descriptor}").readlink()
-        if os.path.samestat(found.stat(), os.fstat(_open[1].descriptor)):
-            return found
+        is_open = os.fstat(_open[1].descriptor)
+        with suppress(FileNotFoundError):
+            if os.path.samestat(directory.stat(), is_open):
+                return directory
+        moved = Path(f"/proc/self/fd/{_open[1].descriptor}").readlink()
+        if os.path.samestat(moved.stat(), is_open):
+            return moved
     return directory
 
 

@@ -10,15 +10,15 @@ What counts, for each metric by itself (``report()`` and Lightning may record di
   epoch 3 of one with epoch 4 of another. The last fit's curve wins, as its final metrics do; once a fit has been
   completed, ``read_curve`` leaves out what later ones have reported that were not.
 - What ``report()`` said wins over Lightning's curve of the same name.
-- A torn last line is ignored until it is whole. A line of more than 1 MiB is dropped and counted, and so is all that
-  comes after the file's first 64 MiB.
+- A torn last line is ignored until it is whole. A line of more than 1 MiB is dropped and counted. What comes after the
+  file's first 64 MiB is not read.
 """
 
 import json
 import math
 import os
 from bisect import bisect_right
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeGuard
@@ -142,7 +142,6 @@ class CurveReader:
         self.orders: dict[str, float] = {}
         """The order of the points that each metric's curve has."""
         self._offset = 0
-        self._in_long_line = False
 
     def new_points(self) -> list[CurvePoint]:
         """The points that were appended since the last call; reads no byte twice."""
@@ -152,31 +151,26 @@ class CurveReader:
         """Each metric's last value."""
         return {name: curve.values[-1] for name, curve in self.curves.items()}
 
-    def _new_lines(self) -> Iterator[bytes]:
-        """The lines that were completed since the last call; counts those that are too long."""
+    def _new_lines(self) -> list[bytes]:
+        """The lines that were completed since the last call."""
         try:
             with open_regular(self._path) as file:
                 if os.fstat(file.fileno()).st_size < self._offset:  # another attempt has begun the file again
                     self._forget()
                 file.seek(self._offset)
-                while line := file.readline(longest := min(_LONGEST_LINE, MOST_BYTES - self._offset)):
-                    is_whole = line.endswith(b"\n")
-                    if not is_whole and len(line) < longest:  # torn
-                        return
-                    self._offset += len(line)
-                    if is_whole and not self._in_long_line:
-                        yield line
-                    elif not self._in_long_line:
-                        self.dropped += 1
-                    self._in_long_line = not is_whole
+                lines = file.read(MOST_BYTES - self._offset).splitlines(keepends=True)
         except (OSError, Unusable):
-            return
+            return []
+        if lines and not lines[-1].endswith(b"\n"):
+            lines.pop()  # torn
+        self._offset += sum(map(len, lines))
+        return lines
 
     def _add(self, line: bytes) -> CurvePoint | None:
         """Take a line into the curves; the point without what does not count, None for one that has nothing else."""
         if not line.strip():
             return None
-        parsed = _parse(line)
+        parsed = _parse(line) if len(line) <= _LONGEST_LINE else None
         if parsed is None:
             self.dropped += 1
             return None

@@ -59,10 +59,9 @@ class _Recorder:
         super().__init__()
         self._directory = trial
         self._failed: set[str] = set()
-        self._counted: dict[str, float] = {}
+        self._size: dict[str, float] = {}
         self._fit = 1
         self._begun = 0.0
-        self._costs: dict[str, float] = {}
         self._by_validation = False
         self._validations = 0
         self._validated = False
@@ -78,22 +77,20 @@ class _Recorder:
 
     @_never_raises
     def setup(self, trainer: Any, pl_module: Any, stage: str) -> None:
-        self._counted = size_of(pl_module)
+        self._size = size_of(pl_module)
 
     @_never_raises
     def on_fit_start(self, trainer: Any, pl_module: Any) -> None:
         self._begun = time.perf_counter()
         self._validations, self._validated, self._ended_epoch = 0, False, None
-        now = size_of(pl_module)
-        # A strategy that shards has left a part of each parameter here by now.
-        self._costs = max(now, self._counted, key=_total)
+        self._measure(pl_module)
         if not _writes(trainer):
             return
         record = self._record()
         record["started"] += 1
         self._fit = record["started"]
         if record["fits"] == 0:  # known while the trial runs; a completed fit's stay until another is completed
-            record["costs"].update(self._costs)
+            record["costs"].update(self._size)
         write_json(self._trial / LIGHTNING, record)
 
     @_never_raises
@@ -109,16 +106,14 @@ class _Recorder:
         metrics = _numbers(trainer.callback_metrics)
         if not _writes(trainer):
             return
-        now = size_of(pl_module)
-        if _total(now) > _total(self._counted):  # lazy parameters have got their shapes
-            self._costs = now
+        self._measure(pl_module)
         record = self._record()
         record["fits"] += 1
         record["last"] = self._fit
         earlier = [name for name in record["metrics"] if name not in metrics]
         record["metrics"].update(as_json(metrics))
         record["fitted"] = sorted(metrics)
-        record["costs"].update(self._costs, fit_seconds=time.perf_counter() - self._begun)
+        record["costs"].update(self._size, fit_seconds=time.perf_counter() - self._begun)
         write_json(self._trial / LIGHTNING, record)
         if (fits := record["fits"]) > 1:
             # Such as a pretraining's loss, or the accuracy before a last fit on all the data: nothing else has them.
@@ -128,6 +123,12 @@ class _Recorder:
     @_never_raises
     def on_exception(self, trainer: Any, pl_module: Any, exception: BaseException) -> None:
         self._restore_minima(trainer)
+
+    def _measure(self, pl_module: Any) -> None:
+        # The most counts: a strategy that shards leaves a part of each parameter here, lazy ones get their shapes.
+        now = size_of(pl_module)
+        if now["num_params_total"] > self._size.get("num_params_total", 0):
+            self._size = now
 
     # Its epochs
 
@@ -214,16 +215,12 @@ class _Recorder:
         record = self._record()
         kept = record["fitted"] if keep_fitted else ()
         record["metrics"].update(as_json({name: value for name, value in metrics.items() if name not in kept}))
-        record["costs"] = {**self._counted, **record["costs"]}
+        record["costs"] = {**self._size, **record["costs"]}
         write_json(self._trial / LIGHTNING, record)
 
     def _record(self) -> dict[str, Any]:
         found = read_json(self._trial / LIGHTNING) or {}
         return {"costs": {}, "metrics": {}, "fitted": [], "fits": 0, "started": 0, **found}
-
-
-def _total(size: Mapping[str, float]) -> float:
-    return size.get("num_params_total", 0)
 
 
 def _numbers(metrics: Mapping[str, Any]) -> dict[str, float]:

@@ -1,7 +1,7 @@
 """From any value to a number, and to strict JSON."""
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 _MOST_BITS = 10_000
@@ -73,12 +73,3 @@ def finite_numbers(entry: Any) -> list[float]:
     """The finite numbers of an entry, which may be a list of them."""
     entries = entry if isinstance(entry, list | tuple) else [entry]
     return [found for one in entries if (found := finite_number(one)) is not None]
-
-
-def in_order(pairs: Iterable[tuple[float, float]]) -> list[float]:
-    """The values of (step, value) pairs by their steps; of those that have one step, in the order given.
-
-    Pairs that are not finite are left out.
-    """
-    finite = [(step, value) for step, value in pairs if math.isfinite(step) and math.isfinite(value)]
-    return [value for _, value in sorted(finite, key=lambda pair: pair[0])]

@@ -4,7 +4,6 @@ A trial never dies from reporting: what cannot be recorded is left out with a wa
 """
 
 import logging
-import operator
 from collections.abc import Mapping
 from typing import Any
 
@@ -57,13 +56,10 @@ def should_stop() -> bool:
 
 def _integer(step: Any) -> int:
     """Of anything that is one: int, NumPy's and torch's integers, 3.0."""
-    try:
-        return operator.index(step)
-    except TypeError:
-        number = as_number(step)
-        if number is None or number != int(number):
-            raise TypeError("a step is an integer") from None
-        return int(number)
+    number = as_number(step)
+    if number is None or number != int(number):
+        raise TypeError("a step is an integer")
+    return int(number)
 
 
 def _warn(what: str, text: str) -> None:

@@ -14,7 +14,6 @@ from ax_mo.trial.costs import recorded_costs, size_of
 from ax_mo.trial.files import LIGHTNING, read_json
 from ax_mo.trial.metric_sources.precedence import choose_metrics
 from ax_mo.trial.metric_sources.source import TrialOutput
-from tests.trial import lightning_task
 
 
 @pytest.fixture
@@ -43,17 +42,6 @@ def test_reported_model_is_a_metric(trial: Path) -> None:
     chosen = choose_metrics(TrialOutput(trial, {"objectives": ["loss", "num_params"]}, 0.5), ["num_params"])
     assert chosen.metrics == {"num_params": 8, "num_params_total": 11}
     assert chosen.sources["num_params"] == "built-in"
-
-
-def test_reported_model_and_a_trainers_record_leave_each_other_alone(trial: Path) -> None:
-    ax_mo.report_model(torch.nn.Linear(1, 4))
-    lightning_task.fit(trial, max_epochs=1)
-    record = read_json(trial / LIGHTNING) or {}
-    assert record["costs"]["num_params"] == 4 and record["fits"] == 1
-    assert recorded_costs(record)["num_params"] == 8
-    ax_mo.report_model(model())
-    after = read_json(trial / LIGHTNING) or {}
-    assert {**after, "model": None} == {**record, "model": None} and after["model"]["num_params_total"] == 11
 
 
 def test_nothing_is_recorded_outside_a_trial_or_by_another_rank(trial: Path, monkeypatch: pytest.MonkeyPatch) -> None:

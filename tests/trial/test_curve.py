@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from ax_mo.trial.curve import Curve, CurvePoint, CurveReader, append, read_curve
+from ax_mo.trial.curve import Curve, CurveReader, append, read_curve
 from ax_mo.trial.files import CURVE, LIGHTNING
 from tests.apps.poison.poisons import CURVES, LINES
 from tests.support.curves import values
@@ -31,20 +31,6 @@ def test_line_is_one_strict_json_object(path: Path) -> None:
         {"step": 3, "time": 1.235, "metrics": {"val/acc": 0.5, "n": 7, "bad": "nan"}},
         {"step": 4, "time": 2, "metrics": {"é": "-inf"}, "fit": 2},
     ]
-
-
-def test_points_come_back_in_their_order(path: Path) -> None:
-    write(path, (0, {"a": 1, "b": 2}), (2, {"a": 3}), (5, {"b": 4}))
-    curve = read_curve(path.parent)
-    assert curve.points[0] == CurvePoint(0, 1.5, {"a": 1, "b": 2})
-    assert values(curve, "a") == {0: 1, 2: 3}
-    assert curve.last() == {"a": 3, "b": 4}
-    assert curve.dropped == 0
-
-
-def test_no_file_is_an_empty_curve(path: Path) -> None:
-    assert read_curve(path.parent).points == ()
-    assert CurveReader(path).new_points() == []
 
 
 def test_step_that_goes_back_or_repeats_is_dropped_and_counted(path: Path) -> None:
@@ -202,7 +188,7 @@ def test_number_of_the_last_fit_that_is_none_is_as_if_it_were_not_there(path: Pa
     assert read_curve(path.parent).last() == {"a": 1}
 
 
-def test_long_line_is_dropped_once_while_it_grows_and_is_not_read_again(path: Path) -> None:
+def test_long_line_is_dropped_once_when_it_is_whole(path: Path) -> None:
     reader = CurveReader(path)
     write(path, (0, {"a": 1}))
     for size in (700_000, 700_000, 2_000_000, 10):
@@ -223,9 +209,8 @@ def test_curve_is_read_up_to_its_limit(path: Path, monkeypatch: pytest.MonkeyPat
     reader = CurveReader(path)
     reader.new_points()
     assert values(reader, "a") == {step: step for step in range(5)}
-    assert reader.dropped == 1
     write(path, (10, {"a": 10}))
-    assert reader.new_points() == [] and reader.dropped == 1
+    assert reader.new_points() == []
 
 
 def test_metric_of_a_curve_has_the_name_that_tables_take(path: Path) -> None:

@@ -10,7 +10,9 @@ from typing import Any
 import pytest
 import torch
 
+import ax_mo
 from ax_mo.trial import current, lightning_callback
+from ax_mo.trial.costs import recorded_costs
 from ax_mo.trial.curve import LearningCurve, read_curve
 from ax_mo.trial.files import CURVE, LIGHTNING, STOP, STOPPED, read_json, write_json
 from ax_mo.trial.metric_sources.rows import CsvColumn
@@ -360,3 +362,13 @@ def test_what_lightnings_csv_logger_writes_is_a_source_of_metrics(trial: Path) -
     logger.log_metrics({"val/acc": 0.75, "lr": 0.1}, step=1)
     logger.save()
     assert CsvColumn("val/acc").values(TrialOutput(trial)) == [0.5, 0.75]
+
+
+def test_reported_model_and_a_trainers_record_leave_each_other_alone(trial: Path) -> None:
+    ax_mo.report_model(torch.nn.Linear(1, 4))
+    fit(trial, max_epochs=1)
+    before = record(trial)
+    assert before["costs"]["num_params"] == 4 and before["fits"] == 1
+    assert recorded_costs(before)["num_params"] == 8
+    ax_mo.report_model(torch.nn.Linear(1, 5))
+    assert record(trial) == {**before, "model": {"num_params": 10, "num_params_total": 10}}

@@ -54,14 +54,6 @@ def test_reports_are_the_curve(trial: Path) -> None:
     assert all(0 <= point.time < 60 for point in curve.points)
 
 
-def test_nan_is_dropped_and_counted_and_the_trial_goes_on(trial: Path) -> None:
-    ax_mo.report(0, loss=1, acc=0.5)
-    ax_mo.report(1, loss=math.nan, acc=0.6)
-    ax_mo.report(2, loss=math.inf)
-    curve = read_curve(trial)
-    assert (curve.last(), curve.dropped) == ({"loss": 1, "acc": 0.6}, 2)
-
-
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

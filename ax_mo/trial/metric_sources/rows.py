@@ -11,7 +11,7 @@ from ax_mo.trial.metric_sources.dotted_keys import ABSENT, keys_in, value_by_key
 from ax_mo.trial.metric_sources.file_source import FileSource, FoundInFile
 from ax_mo.trial.metric_sources.files import file_lines
 from ax_mo.trial.metric_sources.source import TrialOutput, checked_name
-from ax_mo.trial.numbers import finite_number, finite_numbers, in_order
+from ax_mo.trial.numbers import finite_number, finite_numbers
 from ax_mo.trial.untrusted import MOST_BYTES, Unusable, parse_json, read_bytes
 
 log = logging.getLogger("ax_mo")
@@ -50,7 +50,8 @@ class RowSource(FileSource):
             instead = f"what {name} has there is no number"
         elif was_there:
             instead += f", and no '{self.step}'"
-        return FoundInFile(in_order(pairs), instead, tuple(names))
+        pairs.sort(key=lambda pair: pair[0])
+        return FoundInFile([value for _, value in pairs], instead, tuple(names))
 
 
 class CsvColumn(RowSource):
