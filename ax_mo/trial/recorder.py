@@ -84,12 +84,10 @@ class ResultRecorder(Callback):
 
     def _leave(self) -> None:
         current.leave()
-        if self._heartbeat is not None:
-            self._heartbeat.stop()
-            self._heartbeat = None
-        if self._memory is not None:
-            self._memory.stop()
-            self._memory = None
+        for watch in (self._heartbeat, self._memory):
+            if watch is not None:
+                watch.stop()
+        self._heartbeat = self._memory = None
 
     def _record(self, config: Any, job_return: Any) -> None:
         value = job_return._return_value

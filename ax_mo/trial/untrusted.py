@@ -8,6 +8,7 @@ import json
 import os
 import re
 import stat
+from itertools import accumulate
 from pathlib import Path
 from typing import IO, Any
 
@@ -94,12 +95,8 @@ def is_too_deep(json_text: str) -> bool:
     """Whether brackets are nested deeper than 100 levels."""
     if json_text.count("[") + json_text.count("{") <= _DEEPEST:
         return False
-    depth = 0
-    for bracket in _BRACKET.findall(_STRING.sub("", json_text)):
-        depth += 1 if bracket in "[{" else -1
-        if depth > _DEEPEST:
-            return True
-    return False
+    brackets = _BRACKET.findall(_STRING.sub("", json_text))
+    return max(accumulate(1 if bracket in "[{" else -1 for bracket in brackets), default=0) > _DEEPEST
 
 
 def measured(value: Any) -> float | None:
