@@ -110,12 +110,6 @@ def test_empty_front_names_conditions_only_where_there_are_any(cli: Cli, make: M
     assert "The front is empty: none of the" in out and "meets the conditions." in out
 
 
-def test_constrained_metric_is_a_column(cli: Cli, make: Make) -> None:
-    directory = make(30).directory
-    assert cli("pareto", directory).out.splitlines()[0].split()[:4] == ["trial", "val_acc", "num_params", "seconds"]
-    assert cli("pareto", directory, "--format", "md").out.startswith("| trial | val_acc | num_params | seconds |")
-
-
 # Commands to paste
 
 
