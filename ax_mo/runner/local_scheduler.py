@@ -1,9 +1,12 @@
 """Jobs on this machine through TorchX's local scheduler."""
 
+import signal
 import subprocess
 import tempfile
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from ax_mo.core.process import Identity, alive, end, identity, recorded, this_process
 from ax_mo.runner.elsewhere import Elsewhere, out_of_reach
@@ -11,7 +14,7 @@ from ax_mo.runner.gpus import GpuPool, visible_gpus
 from ax_mo.runner.job import Job, JobSpec, JobState, Phase
 from ax_mo.runner.scheduler import Scheduler
 from ax_mo.runner.settings import LOCAL, LauncherSettings
-from ax_mo.runner.torchx_app import SESSION, app_of, check_arguments, local_scheduler
+from ax_mo.runner.torchx_app import SESSION, app_of, check_arguments
 from ax_mo.trial.files import write_atomically
 from ax_mo.trial.untrusted import Unusable, read_text
 
@@ -25,13 +28,16 @@ class LocalScheduler(Scheduler):
     poll_seconds = 0.05
 
     def __init__(self, settings: LauncherSettings) -> None:
+        from torchx.runner.api import Runner
+
         super().__init__(settings)
         self._children: dict[str, subprocess.Popen[bytes]] = {}  # by handle
         self._processes: dict[Path, Identity] = {}
         self._elsewhere = Elsewhere(settings.unknown_timeout)
         self._watched: set[Path] = set()  # directories of adopted jobs that were seen alive
         self._gpus = GpuPool(settings.gpu, visible_gpus() if settings.gpu else ())
-        self._torchx, self._start = local_scheduler()
+        self._outlived = _outlived_scheduler()
+        self._torchx = Runner(SESSION, {LOCAL: lambda *_, **__: self._outlived})
 
     @property
     def capacity(self) -> int | None:
@@ -52,13 +58,24 @@ class LocalScheduler(Scheduler):
             env["CUDA_VISIBLE_DEVICES"] = devices
             write_atomically(spec.directory / _GPUS, devices)
         self._processes.pop(spec.directory, None)  # of an earlier attempt
-        app = app_of(spec, recorded(spec.argv, spec.directory, this_process()), self.settings, env)
+        argv = recorded(spec.argv, spec.directory, this_process())
+        app = app_of(spec, argv, replace(self.settings, gpu=0), env)  # TorchX would warn at length that it sets none
         with tempfile.TemporaryDirectory() as logs:  # which the job leaves at once for its own
             request = self._torchx.dryrun(app, LOCAL, {"log_dir": logs, **self.settings.scheduler_args})
             app_id, child = self._start(request, spec.cwd)
         handle = f"{LOCAL}://{SESSION}/{app_id}"
         self._children[handle] = child
         return handle
+
+    def _start(self, dryrun: Any, cwd: Path) -> tuple[str, "subprocess.Popen[bytes]"]:
+        """The app's id and process: TorchX 0.7.0 has no exit codes, and sleeps 0.1 s when it sees that an app ended."""
+        ((role, (replica,)),) = dryrun.request.role_params.items()
+        replica.cwd = str(cwd)  # not where the sweeper is now
+        replica.combined = None
+        for name in ("TORCHELASTIC_ERROR_FILE", "PET_LOG_DIR"):  # in TorchX's own log directory, which goes at once
+            replica.env.pop(name, None)
+        app_id = str(self._outlived.schedule(dryrun))
+        return app_id, self._outlived._apps.pop(app_id).role_replicas[role][0].proc
 
     def find(self, name: str, directory: Path) -> str | None:
         return None if identity(directory) is None else f"{LOCAL}://{SESSION}/{name}"
@@ -112,3 +129,20 @@ def _devices(directory: Path) -> str:
         return read_text(directory / _GPUS)
     except (OSError, Unusable):
         return ""
+
+
+def _outlived_scheduler() -> Any:
+    """TorchX's own ends all jobs with itself, and puts signal handlers that raise an Exception in the place of ours."""
+    from torchx.schedulers.local_scheduler import CWDImageProvider
+    from torchx.schedulers.local_scheduler import LocalScheduler as OfTorchX
+
+    class OutlivedScheduler(OfTorchX):  # type: ignore[misc]
+        def close(self) -> None:
+            pass
+
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    scheduler = OutlivedScheduler(SESSION, CWDImageProvider)
+    for number, handler in handlers.items():
+        if signal.getsignal(number) is not handler:
+            signal.signal(number, handler)
+    return scheduler

@@ -10,7 +10,9 @@ import os
 import subprocess
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 from ax_mo.runner.job import CancelFailed, Cause, Job, JobSpec, JobState, NoAnswer, Phase
 from ax_mo.runner.torchx_app import app_of
@@ -52,6 +54,15 @@ class SlurmScheduler(TorchXScheduler):
     """``squeue`` shows a job as soon as ``sbatch`` has returned: one that neither it nor ``sacct`` knows was never
     submitted, or ended long ago.
     """
+
+    def _factory(self) -> Any:
+        """TorchX's own asks ``sinfo`` at every submission, which waits and writes to the terminal without Slurm."""
+        from torchx.schedulers import slurm_scheduler
+
+        class AskedOnce(slurm_scheduler.SlurmScheduler):  # type: ignore[misc]
+            _partition_memmb = cache(slurm_scheduler.SlurmScheduler._partition_memmb)
+
+        return lambda session, **_: AskedOnce(session)
 
     def find(self, name: str, directory: Path) -> str | None:
         with _submission(directory):  # an earlier sweeper's sbatch may have outlived it

@@ -14,7 +14,7 @@ from ax_mo.runner.job import CancelFailed, Cause, Job, JobSpec, JobState, NoAnsw
 from ax_mo.runner.refusal import refusal, words_of
 from ax_mo.runner.scheduler import Scheduler
 from ax_mo.runner.settings import LauncherSettings
-from ax_mo.runner.torchx_app import SESSION, app_of, check_arguments, open_runner
+from ax_mo.runner.torchx_app import SESSION, app_of, check_arguments
 
 # What TorchX 0.7.0's list raises where it cannot list: no such call, no client, a context without a namespace.
 _CANNOT_LIST = (NotImplementedError, ImportError, NameError, KeyError, TypeError, AttributeError)
@@ -35,10 +35,18 @@ class TorchXScheduler(Scheduler):
     result_grace_seconds = 20.0
 
     def __init__(self, settings: LauncherSettings) -> None:
+        from torchx.runner.api import Runner
+
         super().__init__(settings)
         self._name = settings.scheduler
         self._uncertain: set[str] = set()  # names whose submission failed, which does not mean that it did not happen
-        self._torchx = open_runner(settings.scheduler)
+        self._torchx = Runner(SESSION, {self._name: self._factory()})
+
+    def _factory(self) -> Any:
+        """What makes TorchX's scheduler."""
+        from torchx.schedulers import get_scheduler_factories
+
+        return get_scheduler_factories()[self._name]
 
     def check(self) -> None:
         """Try all of a submission but the submission. Raises ConfigError where the scheduler would refuse every job."""

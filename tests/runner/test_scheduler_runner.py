@@ -119,11 +119,8 @@ def test_missing_result_is_waited_for_and_less_long_where_there_may_be_none(
     assert runner.collect() == []
     clock.now += 0.2
     assert [change.state for change in runner.collect()] == [state]
-
-
-def test_result_that_is_there_is_not_waited_for(tmp_path: Path) -> None:
     leave_result(tmp_path, make_run(1, directory="."), "completed")
-    assert [change.state for change in submitted(tmp_path, Cluster(ENDED, grace=20.0)).collect()] == [ENDED]
+    assert [change.state for change in submitted(tmp_path, Cluster(state, grace=20.0)).collect()] == [state]
 
 
 def test_job_that_an_answering_scheduler_does_not_know_is_lost_after_its_time(tmp_path: Path, clock: Clock) -> None:
