@@ -36,7 +36,6 @@ class Dominated(StoppingRule):
     """
 
     judges_now = True
-    takes_constants = True
 
     def __init__(self, settings: EarlyStopping, goals: Goals, *, k: int = 3) -> None:
         super().__init__(settings, goals)

@@ -27,7 +27,8 @@ class CurveMonitor:
         self._directory = directory
         self._every_seconds = every_seconds
         self._looked_at = float("-inf")
-        self._running: dict[int, _TrialFiles] = {}
+        self._files: dict[tuple[Key, int], _RunFiles] = {}  # by run and attempt
+        self._means: dict[int, dict[str, MeanCurve]] = {}
         self._ended: dict[int, TrialCurves] = {}
         self._explained = False
 
@@ -37,12 +38,11 @@ class CurveMonitor:
         return self._rule.settings.grace_seconds
 
     def decisions(
-        self, trials: Mapping[int, Trial], runs: Iterable[TrialRun], under_way: Container[Key] | None = None
+        self, trials: Mapping[int, Trial], runs: Iterable[TrialRun], active: Container[Key]
     ) -> list[StopDecision]:
         """The trials to stop now, of all trials of the study and their runs; nothing where nothing new was reported.
 
-        ``under_way`` are the runs that have a job now: one that is to run again may still count as running. None where
-        all running ones have.
+        ``active`` are the runs that have a job now: one that is to run again may still count as running.
         """
         now = time.monotonic()
         if now - self._looked_at < self._every_seconds:
@@ -54,14 +54,12 @@ class CurveMonitor:
         for number, of_trial in by_trial(runs).items():
             if trials[number].status.ended:
                 self._end(trials[number], of_trial)
-            elif all(_has_curve(run, under_way) for run in of_trial):
-                followed, is_new = self._follow(number, of_trial)
-                news |= followed.read() or is_new
+            elif all(run.status.ended or (run.status is Status.RUNNING and run.key in active) for run in of_trial):
+                curves, is_new = self._read(number, of_trial)
+                news |= is_new
                 # A failed run has a reason too, which is its error.
                 asks = any(run.reason for run in of_trial if run.status is not Status.FAILED)
-                (asked if asks else running).append(followed.curves(number))
-            else:
-                self._running.pop(number, None)
+                (asked if asks else running).append(curves)
         return decide(self._rule, running, [*self._ended.values(), *asked]) if news else []
 
     def explanation(self) -> str | None:
@@ -72,53 +70,29 @@ class CurveMonitor:
         self._explained = True
         return why_undecidable(self._rule, completed)
 
-    def _follow(self, number: int, runs: Sequence[TrialRun]) -> tuple["_TrialFiles", bool]:
-        """A trial's files, and whether they are others than before: what an earlier attempt reported counts no more."""
-        attempts = {(run.key, run.attempt): run for run in runs if run.status is not Status.FAILED}
-        known = self._running.get(number)
-        if known is not None and known.files.keys() == attempts.keys():
-            return known, False
-        files = {} if known is None else known.files
-        followed = _TrialFiles(
-            {key: files.get(key) or _RunFiles(self._directory(run)) for key, run in attempts.items()}
-        )
-        self._running[number] = followed
-        return followed, True
+    def _read(self, number: int, runs: Sequence[TrialRun]) -> tuple[TrialCurves, bool]:
+        """What a trial's runs have reported in their present attempts, and whether any of it is new."""
+        news = False
+        files: list[_RunFiles] = []
+        for run in runs:
+            if run.status is not Status.FAILED:
+                key = run.key, run.attempt
+                news |= key not in self._files
+                files.append(self._files.setdefault(key, _RunFiles(self._directory(run))))
+        for of_run in files:
+            news |= of_run.read()
+        curves = mean_curves([of_run.curves for of_run in files], self._means.setdefault(number, {}))
+        return TrialCurves(number, curves, files[0].constants if files else {}), news
 
     def _end(self, trial: Trial, runs: Sequence[TrialRun]) -> None:
         """Keep what an ended trial is compared by; one that failed, or came from an earlier study, is no measure."""
         if trial.number not in self._ended and trial.status in (Status.COMPLETED, Status.EARLY_STOPPED):
-            followed, _ = self._follow(trial.number, runs)
-            followed.read()
+            curves, _ = self._read(trial.number, runs)
             completed = trial.status is Status.COMPLETED
-            curves = followed.curves(trial.number)
             self._ended[trial.number] = replace(curves, completed=completed, final=trial.metrics)
-        self._running.pop(trial.number, None)
-
-
-def _has_curve(run: TrialRun, under_way: Container[Key] | None) -> bool:
-    """Whether the files in the run's directory are those of an attempt that runs or has ended."""
-    return run.status.ended or (run.status is Status.RUNNING and (under_way is None or run.key in under_way))
-
-
-class _TrialFiles:
-    """What the runs of one trial report together. ``files`` are those of each run's attempt."""
-
-    def __init__(self, files: Mapping[tuple[Key, int], "_RunFiles"]) -> None:
-        self.files = files
-        self._means: dict[str, MeanCurve] = {}
-
-    def read(self) -> bool:
-        """Whether the runs have reported anything since the last call."""
-        news = False
-        for of_run in self.files.values():
-            news |= of_run.read()
-        return news
-
-    def curves(self, number: int) -> TrialCurves:
-        files = list(self.files.values())
-        curves = mean_curves([of_run.curves for of_run in files], self._means)
-        return TrialCurves(number, curves, files[0].constants if files else {})
+        for run in runs:
+            self._files.pop((run.key, run.attempt), None)
+        self._means.pop(trial.number, None)
 
 
 class _RunFiles:

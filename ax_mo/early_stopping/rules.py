@@ -74,8 +74,6 @@ class StoppingRule:
 
     watched_by: ClassVar[str] = "curves"
     """The setting that says which metrics' curves it compares."""
-    takes_constants: ClassVar[bool] = False
-    """Whether it compares objectives without a curve, too, where their values are known while a trial runs."""
     judges_now: ClassVar[bool] = False
     """Whether a trial must also be bad at the step to which it has come since its last look."""
 
@@ -192,9 +190,8 @@ def why_undecidable(rule: StoppingRule, completed: Sequence[TrialCurves]) -> str
     if names[0] in study.once:
         what = f"'{names[0]}' is reported only {'at the end of a trial' if study.curved else 'once, which is no curve'}"
     else:
-        kind = "no curve and no constant" if rule.takes_constants else "no curve"
         quoted = " or ".join(f"'{name}'" for name in names)
-        what = f"{kind} is reported for {quoted}"
+        what = f"no curve is reported for {quoted}"
     return (
         f"hydra.sweeper.early_stopping.{rule.watched_by}: {what}, so nothing will be stopped; "
         f"the curves are {', '.join(reported)}.{closest(names[0], reported)}"

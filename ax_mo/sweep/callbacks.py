@@ -44,33 +44,6 @@ class Callback:
         """Nothing runs and nothing more will."""
 
 
-class Callbacks(Callback):
-    """Several, as one."""
-
-    def __init__(self, callbacks: Sequence[Callback]) -> None:
-        self._callbacks = callbacks
-
-    def started(self, study: Study) -> None:
-        for callback in self._callbacks:
-            callback.started(study)
-
-    def submitted(self, study: Study, run: TrialRun) -> None:
-        for callback in self._callbacks:
-            callback.submitted(study, run)
-
-    def ended(self, study: Study, trial: Trial) -> None:
-        for callback in self._callbacks:
-            callback.ended(study, trial)
-
-    def tick(self, study: Study) -> None:
-        for callback in self._callbacks:
-            callback.tick(study)
-
-    def closed(self, study: Study) -> None:
-        for callback in self._callbacks:
-            callback.closed(study)
-
-
 class ProgressTracker:
     """How far a study is; what takes long is worked out once for each trial that ends."""
 
@@ -115,9 +88,9 @@ class ProgressTracker:
 class ScreenCallback(Callback):
     """What the person at the terminal sees. ``own`` is the project's own configuration as a point."""
 
-    def __init__(self, screen: Screen, progress: ProgressTracker, own: Mapping[str, Value]) -> None:
+    def __init__(self, screen: Screen, own: Mapping[str, Value]) -> None:
         self._screen = screen
-        self._progress = progress
+        self._progress = ProgressTracker()
         self._own = own
         self._running: RunningTrials | None = None
         self._shown: list[Trial] = []
@@ -207,9 +180,9 @@ class TrackersCallback(Callback):
 class EarlyStoppingCallback(Callback):
     """Asks trials to stop whose curves say that they are not worth going on, and has those ended that do not."""
 
-    def __init__(self, monitor: CurveMonitor, screen: Screen) -> None:
+    def __init__(self, monitor: CurveMonitor, notice: Callable[[str], None]) -> None:
         self._monitor = monitor
-        self._screen = screen
+        self._notice = notice
 
     def tick(self, study: Study) -> None:
         for decision in self._monitor.decisions(study.trials, study.runs.values(), study.active):
@@ -217,7 +190,7 @@ class EarlyStoppingCallback(Callback):
                 study.ask_to_stop(run, str(decision))
         explanation = self._monitor.explanation()
         if explanation is not None:
-            self._screen.notice(explanation)
+            self._notice(explanation)
         for key in study.active:
             run = study.runs[key]
             if run.asked_to_stop and overdue(study.directory(run), self._monitor.grace_seconds):

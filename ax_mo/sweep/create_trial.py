@@ -1,7 +1,6 @@
 """How a suggestion becomes a trial: its configuration, its directory, the job of each of its runs."""
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,14 +12,14 @@ from ax_mo.core.trial import Status, Suggestion, TrialRun
 from ax_mo.errors import StudyStopped
 from ax_mo.hydra_project.hydra_node import job_name_of, number_job, subdir_of
 from ax_mo.hydra_project.job_directory import make_room, prepare_directory
-from ax_mo.hydra_project.project import Project, reason, without_hydra
+from ax_mo.hydra_project.project import Project, without_hydra
 from ax_mo.results.commands import command_of
 from ax_mo.runner.job import JobSpec, job_name
 from ax_mo.search_space.config_metrics import config_metrics
 from ax_mo.search_space.space import SearchSpace
 from ax_mo.storage.sweep_directory import SweepDirectory
 from ax_mo.sweep.spec import StudySpec
-from ax_mo.trial.files import PID, SPEC, remove
+from ax_mo.trial.files import PID, remove
 from ax_mo.trial.numbers import as_json
 
 
@@ -45,19 +44,6 @@ def first_attempt(space: SearchSpace, number: int, suggestion: Suggestion, subdi
     )
 
 
-class DoesNotCompose(Exception):
-    """Hydra cannot make a configuration of a suggestion; the message is its own words."""
-
-
-@dataclass(frozen=True)
-class ComposedTrial:
-    """What Hydra makes of a trial's overrides. ``config`` is the task's alone, ``name`` its job's."""
-
-    config: DictConfig
-    name: str
-    subdir: str
-
-
 class TrialCreator:
     """``environment`` gives what a run's own loggers find among their environment variables."""
 
@@ -71,36 +57,23 @@ class TrialCreator:
         self._metrics: Mapping[str, Any] = spec.settings.metrics or {}
         self._of_config = config_metrics(self._metrics, spec.plan.goals.required)
         self._config_values: dict[int, dict[str, float]] = {}
-        self.composed: dict[int, ComposedTrial] = {}
-        """The trials that were composed by this sweeper."""
+        self.composed: dict[int, tuple[DictConfig, str]] = {}
+        """The task's configuration and its job's name, for each trial that this sweeper has composed."""
 
-    def first_run(self, number: int, suggestion: Suggestion, taken: Collection[str]) -> TrialRun:
-        """A run of the suggestion, in a directory of its own. Raises DoesNotCompose, and StudyStopped.
+    def compose(self, number: int, overrides: Sequence[str], taken: Collection[str]) -> str:
+        """Compose the trial and return its directory, relative to the sweep's; ``taken`` are those of other trials.
 
-        ``taken`` are the directories of the study's other trials.
+        Raises Hydra's exceptions.
         """
-        overrides = self._spec.plan.space.overrides(suggestion.point)
-        try:
-            config = compose_trial(self._spec.project, number, overrides)
-            self._config_values[number] = self._of_config.of(config)
-            subdir = subdir_of(config, number, taken)
-        except (HydraException, OmegaConfBaseException) as error:
-            raise DoesNotCompose(reason(error)) from None
-        if any((self._spec.sweep_dir / subdir / name).exists() for name in (SPEC, "0/" + SPEC)):
-            raise StudyStopped(
-                f"{self._spec.sweep_dir / subdir} holds a trial that this study does not know. Choose another "
-                "hydra.sweep.dir, or move that directory away."
-            )
-        self.composed[number] = ComposedTrial(without_hydra(config), job_name_of(config), subdir)
-        return self.uncomposed(number, suggestion, subdir)
-
-    def uncomposed(self, number: int, suggestion: Suggestion, subdir: str) -> TrialRun:
-        """The trial before anything has run, whether or not it composes."""
-        return first_attempt(self._spec.plan.space, number, suggestion, subdir)
+        config = compose_trial(self._spec.project, number, overrides)
+        self._config_values[number] = self._of_config.of(config)
+        subdir = subdir_of(config, number, taken)
+        self.composed[number] = without_hydra(config), job_name_of(config)
+        return subdir
 
     def prepare(self, run: TrialRun) -> None:
         """Write what the job and its reader need into the run's directory; remove what an earlier attempt left."""
-        directory = self.directory(run)
+        directory = self._spec.sweep_dir / run.directory
         content = {
             "trial": run.number,
             "attempt": run.attempt,
@@ -119,27 +92,25 @@ class TrialCreator:
             "asked": run.asked,
             "env": dict(self._environment(run)),
         }
-        program, sweep_dir = self._spec.program, self._spec.sweep_dir
-        argv = None if program is None else command_of(program, run, sweep_dir)
         try:
-            prepare_directory(directory, content, argv, self._cwd, f"Trial {run.label}")
+            prepare_directory(directory, content, self._argv(run), self._cwd, f"Trial {run.label}")
         except OSError as error:
             raise cannot_write(directory, error) from None
 
     def clear(self, run: TrialRun) -> None:
         """Make room for a next attempt in the run's directory, and forget the process of the last one."""
+        directory = self._spec.sweep_dir / run.directory
         try:
-            make_room(self.directory(run))
-            remove(self.directory(run) / PID)
+            make_room(directory)
+            remove(directory / PID)
         except OSError as error:
-            raise cannot_write(self.directory(run), error) from None
+            raise cannot_write(directory, error) from None
 
     def job(self, run: TrialRun) -> JobSpec:
         """The run as a runner takes it."""
-        program, sweep_dir = self._spec.program, self._spec.sweep_dir
-        argv = () if program is None else tuple(command_of(program, run, sweep_dir))
+        argv, directory = tuple(self._argv(run) or ()), self._spec.sweep_dir / run.directory
         return JobSpec(
-            self.job_name(run), argv, self.directory(run), self._cwd, self._environment(run), run.key, run.attempt,
+            self.job_name(run), argv, directory, self._cwd, self._environment(run), run.key, run.attempt,
             run.label, run.overrides,
         )  # fmt: skip
 
@@ -147,8 +118,9 @@ class TrialCreator:
         """The name that only this attempt of the run is submitted by."""
         return job_name(self._home.token, run.number, run.repeat, run.attempt)
 
-    def directory(self, run: TrialRun) -> Path:
-        return self._spec.sweep_dir / run.directory
+    def _argv(self, run: TrialRun) -> Sequence[str] | None:
+        program = self._spec.program
+        return None if program is None else command_of(program, run, self._spec.sweep_dir)
 
     def _in_config(self, run: TrialRun) -> Mapping[str, float]:
         """The run's metrics that are values of its configuration, which an earlier sweeper may have composed."""

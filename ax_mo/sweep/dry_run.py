@@ -2,7 +2,6 @@
 
 import shlex
 from collections.abc import Sequence
-from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -21,7 +20,7 @@ from ax_mo.hydra_project.project import reason, without_hydra
 from ax_mo.hydra_project.shared_directories import shared_directories
 from ax_mo.optimizer.untried import SpaceExhausted
 from ax_mo.results.commands import command_of
-from ax_mo.search_space.parameters import Choice, Parameter, Range, when_text
+from ax_mo.search_space.parameters import Choice, Parameter, when_text
 from ax_mo.search_space.sample import covering_points
 from ax_mo.search_space.space import SearchSpace
 from ax_mo.storage.definition import StoredStudy
@@ -35,47 +34,38 @@ from ax_mo.warm_start.reader import new_imports
 # Counting the points that meet constraints means going through them.
 _COUNTABLE = 1_000_000
 
+# So many configurations are composed to see whether all trials write into one directory.
 _MOST_COMPOSED = 8
-"""Configurations that are composed to see whether all trials write into one directory."""
 
 
-@dataclass(frozen=True)
-class Preview:
-    """What ``dry_run`` shows, and why the next trial must fail, where that is known."""
+def preview(spec: StudySpec) -> tuple[str, str | None]:
+    """What there is to show, and why the next trial must fail, where that is known.
 
-    text: str
-    problem: str | None = None
+    Leaves nothing behind; raises ConfigError as the sweep would.
+    """
+    study = _study_so_far(spec)
+    runs = () if study is None else study.runs
+    remarks = notices(
+        spec, [run.number for run in runs], spec.plan.space.fixed if study is None else study.definition.fixed
+    )
+    if runs:
+        interrupted = sorted({run.number for run in runs if not run.status.ended})
+        again = f"; trials {', '.join(map(str, interrupted))} would run again first" if interrupted else ""
+        remarks.append(
+            f"{spec.sweep_dir} holds a study of {len({run.number for run in runs if not run.is_imported})} trials, "
+            f"which this command without dry_run would resume{again}"
+        )
+    command, problem = _next_command(spec, runs, remarks)
+    return description(spec.plan.space, spec.plan.goals, _outline(spec), remarks, command), problem
 
 
-def preview(spec: StudySpec) -> Preview:
-    """What there is to show. Leaves nothing behind; raises ConfigError as the sweep would."""
-    study = _known_study(spec)
-    known = () if study is None else study.runs
-    fixed = spec.plan.space.fixed if study is None else study.definition.fixed
-    remarks = notices(spec, [run.number for run in known], fixed)
-    if known:
-        remarks.append(_resumption(spec, known))
-    title, command, problem = _next_command(spec, known, remarks)
-    text = description(spec.plan.space, spec.plan.goals, command, remarks, title, _outline(spec))
-    return Preview(text, problem)
-
-
-def _known_study(spec: StudySpec) -> StoredStudy | None:
+def _study_so_far(spec: StudySpec) -> StoredStudy | None:
     """The study that this command without dry_run would resume. Raises ConfigError as that would."""
     spec.check_database(to_run=False)
     if spec.settings.storage is None and not (spec.sweep_dir / STUDY).exists():
         return None
     studies = read_studies(*spec.database, may_be_new=spec.settings.storage is not None)
     return studies[0] if studies else None
-
-
-def _resumption(spec: StudySpec, known: Sequence[TrialRun]) -> str:
-    interrupted = sorted({run.number for run in known if not run.status.ended})
-    again = f"; trials {', '.join(map(str, interrupted))} would run again first" if interrupted else ""
-    return (
-        f"{spec.sweep_dir} holds a study of {len({run.number for run in known if not run.is_imported})} trials, which "
-        f"this command without dry_run would resume{again}"
-    )
 
 
 def _outline(spec: StudySpec) -> str:
@@ -92,40 +82,38 @@ def _outline(spec: StudySpec) -> str:
     return f"{text}; first {' and '.join(named)}" if named else text
 
 
-def _next_command(spec: StudySpec, known: Sequence[TrialRun], remarks: list[str]) -> tuple[str, str, str | None]:
-    """What to call the next new trial's command, the command, and why that must fail, where it is known.
+def _next_command(spec: StudySpec, runs: Sequence[TrialRun], remarks: list[str]) -> tuple[str, str | None]:
+    """The command of the next new trial under its title, and why it must fail, where that is known.
 
     ``remarks`` takes what else there is to say of it.
     """
-    trials = aggregate_trials(known)
+    space, trials, seed = spec.plan.space, aggregate_trials(runs), spec.settings.seed or 0
     number = max([0, *(trial.number + 1 for trial in trials)])
-    title = "the command of the next trial" if number else "the first trial's command"
+    title = "the command of the next trial:\n" if number else "the first trial's command:\n"
     if number >= spec.settings.n_trials:
-        return title, f"none: the study has its {spec.settings.n_trials} trials", None
-    seed = spec.settings.seed or 0
+        return f"{title}none: the study has its {spec.settings.n_trials} trials", None
     optimizer, points = spec.optimizer(seed), spec.points(seed)
-    before = [*trials, *new_imports(spec.plan.imports, known, spec.plan.space)]
+    before = [*trials, *new_imports(spec.plan.imports, runs, space)]
     points.know(before)
     optimizer.restore(before)
     try:
         suggestion = points.next(optimizer.ask)
     except SpaceExhausted:
-        if not trials and not any(found.trials for found in spec.plan.imports):
+        if not before:
             raise spec.nothing_to_try() from None
-        return title, "none: the whole space was tried", None
-    overrides = spec.plan.space.overrides(suggestion.point)
+        return f"{title}none: the whole space was tried", None
     subdir, problem = str(number), None
     try:
-        config = compose_trial(spec.project, number, overrides)
+        config = compose_trial(spec.project, number, space.overrides(suggestion.point))
         subdir = subdir_of(config, number)
         remarks += _overwritten(spec, config)
     except (HydraException, OmegaConfBaseException) as error:
         problem = f"trial {number} cannot run: it does not compose: {reason(error)}"
-    run = spec.plan.repeats.runs(first_attempt(spec.plan.space, number, suggestion, subdir))[0]
+    run = spec.plan.repeats.runs(first_attempt(space, number, suggestion, subdir))[0]
     argv = run.overrides if spec.program is None else command_of(spec.program, run, spec.sweep_dir)
     if spec.settings.seed is None and suggestion.generator not in ("config", "initial", "center"):
         remarks.append("without hydra.sweeper.seed, the study will draw other values for that trial")
-    return title, shlex.join(argv), problem
+    return f"{title}{shlex.join(argv)}", problem
 
 
 def _overwritten(spec: StudySpec, config: DictConfig) -> list[str]:
@@ -152,65 +140,43 @@ def _shared(config: DictConfig, spec: StudySpec) -> dict[str, str]:
     return {key: path for key, path in found.items() if Path(path).is_absolute() or not own}
 
 
-def description(
-    space: SearchSpace,
-    goals: Goals,
-    command: str,
-    remarks: Sequence[str] = (),
-    title: str = "the first trial's command",
-    outline: str = "",
-) -> str:
-    """The whole text. ``remarks`` are sentences worth a second look, ``title`` stands above the command, ``outline``
-    says how many trials of what kind.
-    """
-    parts = [
-        text_table(
-            ["key", "kind", "values", "scale", "active when"],
-            [[p.key, _kind(p), _values(p), _scale(p), when_text(p.when) or "always"] for p in space.parameters],
-        )
-    ]
-    if space.constraints:
-        parts.append("parameter constraints: " + "; ".join(constraint.text for constraint in space.constraints))
+def description(space: SearchSpace, goals: Goals, outline: str, remarks: Sequence[str], command: str) -> str:
+    """The whole text. ``outline`` says how many trials of what kind, ``remarks`` are worth a second look."""
+    header = ["key", "kind", "values", "scale", "active when"]
+    rows = [[p.key, *_described(p), when_text(p.when) or "always"] for p in space.parameters]
+    limits = [[o.name, o.goal, "" if o.threshold is None else f"{o.threshold:g}"] for o in goals.objectives]
     given = [*space.fixed, *(f"{c.line} (when {when_text(c.when)})" for c in space.conditional)]
-    if given:
-        parts.append("in every trial: " + " ".join(given))
-    parts.append(f"configurations: {_count(space)}")
-    parts.append(
-        text_table(
-            ["objective", "goal", "threshold"],
-            [[o.name, o.goal, "" if o.threshold is None else f"{o.threshold:g}"] for o in goals.objectives],
+    parts = [
+        text_table(header, rows),
+        _listed("parameter constraints: ", "; ", [constraint.text for constraint in space.constraints]),
+        _listed("in every trial: ", " ", given),
+        f"configurations: {_count(space)}",
+        text_table(["objective", "goal", "threshold"], limits),
+        _listed("constraints: ", "; ", [constraint.text for constraint in goals.constraints]),
+        outline,
+        "\n".join(f"note: {remark}" for remark in remarks),
+        command,
+    ]
+    return "\n\n".join(part for part in parts if part)
+
+
+def _listed(title: str, separator: str, items: Sequence[str]) -> str:
+    return f"{title}{separator.join(items)}" if items else ""
+
+
+def _described(parameter: Parameter) -> tuple[str, str, str]:
+    """A parameter's kind, its values and their scale."""
+    if isinstance(parameter, Choice):
+        texts = ", ".join(option.text for option in parameter.options)
+        return (
+            "config group" if parameter.is_group else "choice",
+            texts,
+            "ordered" if parameter.ordered else "categorical",
         )
-    )
-    if goals.constraints:
-        parts.append("constraints: " + "; ".join(constraint.text for constraint in goals.constraints))
-    if outline:
-        parts.append(outline)
-    if remarks:
-        parts.append("\n".join(f"note: {remark}" for remark in remarks))
-    parts.append(f"{title}:\n{command}")
-    return "\n\n".join(parts)
-
-
-def _kind(parameter: Parameter) -> str:
-    if isinstance(parameter, Range):
-        return "int" if parameter.integral else "float"
-    if parameter.is_group:
-        return "config group"
-    return "choice"
-
-
-def _values(parameter: Parameter) -> str:
-    if isinstance(parameter, Choice):
-        return ", ".join(option.text for option in parameter.options)
+    scale = "log" if parameter.log else "linear"
     if parameter.integral:
-        return f"{int(parameter.low)} to {int(parameter.high)}"
-    return f"{parameter.low:g} to {parameter.high:g}"
-
-
-def _scale(parameter: Parameter) -> str:
-    if isinstance(parameter, Choice):
-        return "ordered" if parameter.ordered else "categorical"
-    return "log" if parameter.log else "linear"
+        return "int", f"{int(parameter.low)} to {int(parameter.high)}", scale
+    return "float", f"{parameter.low:g} to {parameter.high:g}", scale
 
 
 def _count(space: SearchSpace) -> str:

@@ -6,7 +6,6 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
-from typing import Any
 
 from ax_mo.errors import StudyStopped
 from ax_mo.terminal.terminal import write_from_a_handler
@@ -33,16 +32,12 @@ class Interrupts:
         if threading.current_thread() is not threading.main_thread():
             yield
             return
-        before: dict[signal.Signals, Any] = {}
-
-        def handle(number: signal.Signals, handler: Callable[[int, FrameType | None], None]) -> None:
-            before[number] = signal.signal(number, handler)
-
-        handle(signal.SIGINT, self._interrupt)
+        handlers: dict[signal.Signals, Callable[[int, FrameType | None], None]] = {signal.SIGINT: self._interrupt}
         if self._farewell is not None:
-            handle(signal.SIGTERM, self._detach)
+            handlers[signal.SIGTERM] = self._detach
             if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # under nohup the sweep itself goes on
-                handle(signal.SIGHUP, self._detach)
+                handlers[signal.SIGHUP] = self._detach
+        before = {number: signal.signal(number, handler) for number, handler in handlers.items()}
         try:
             yield
         finally:

@@ -1,14 +1,14 @@
 """The loop: take in what has ended, fill the free workers, let the callbacks look, wait."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
-from ax_mo.core.trial import Trial, TrialRun
+from ax_mo.core.trial import Key, Trial, TrialRun
 from ax_mo.runner.runner import Runner
 from ax_mo.sweep.callbacks import Callback
 from ax_mo.sweep.interrupts import Interrupts
+from ax_mo.sweep.job_changes import apply_change
 from ax_mo.sweep.resume import resume
-from ax_mo.sweep.settle import settle
 from ax_mo.sweep.study import Ending, Study
 from ax_mo.sweep.suggestions import Suggestions
 
@@ -20,12 +20,27 @@ class Loop:
     study: Study
     suggestions: Suggestions
     runner: Runner
-    callbacks: Callback
+    callbacks: Sequence[Callback]
     interrupts: Interrupts
     notice: Callable[[str], None]
 
     def run(self) -> Ending:
-        """Run trials until no more are wanted. Raises StudyStopped when the study cannot go on; what runs does."""
+        """Run trials until no more are wanted, with signals caught, and let go of the jobs whatever happens.
+
+        Raises StudyStopped when the study cannot go on; what runs does.
+        """
+        self.study.store.wait.while_waiting = lambda: self.interrupts.check_while_waiting(self.notice)
+        with self.interrupts.caught():
+            try:
+                return self._run()
+            except BaseException:
+                if self.study.active and self.runner.outlives_sweeper:
+                    self.notice(f"What runs goes on, and a resume adopts it: trial {self._labels(self.study.active)}.")
+                raise
+            finally:
+                self.runner.close()
+
+    def _run(self) -> Ending:
         study, runner, interrupts = self.study, self.runner, self.interrupts
         self._ended(*resume(study, runner, self.notice))
         while study.wants_more or runner.busy:
@@ -34,21 +49,26 @@ class Loop:
             if interrupts.count and not study.draining:
                 self._drain()
             for change in runner.collect():
-                self._ended(settle(study, change, self.notice))
+                self._ended(apply_change(study, change, self.notice))
             self._fill_free_workers()
-            self.callbacks.tick(study)
+            self._tick()
             for key, cause in study.take_end_requests():
                 runner.end([key], cause)
             runner.wait()
         study.is_over = True
-        self.callbacks.tick(study)
+        self._tick()
         return Ending.DRAINED if interrupts.count else study.ending
 
     def _ended(self, *trials: Trial | None) -> None:
         for trial in trials:
             if trial is not None:
                 self.suggestions.tell(trial)
-                self.callbacks.ended(self.study, trial)
+                for callback in self.callbacks:
+                    callback.ended(self.study, trial)
+
+    def _tick(self) -> None:
+        for callback in self.callbacks:
+            callback.tick(self.study)
 
     def _fill_free_workers(self) -> None:
         while self.runner.capacity > 0 and not self.interrupts.count:
@@ -61,9 +81,10 @@ class Loop:
             if suggestion is None:
                 return
             trial = self.study.create(suggestion)
-            self.suggestions.tell(trial)
             if trial.status.ended:  # it does not compose
-                self.callbacks.ended(self.study, trial)
+                self._ended(trial)
+            else:
+                self.suggestions.tell(trial)
         self.suggestions.ask_ahead()
 
     def _submit(self, run: TrialRun) -> bool:
@@ -75,7 +96,8 @@ class Loop:
             self.study.put_back(run)
             return False
         self.study.submitted(run.key, handle, waits=self.runner.submits_to is not None)
-        self.callbacks.submitted(self.study, self.study.runs[run.key])
+        for callback in self.callbacks:
+            callback.submitted(self.study, self.study.runs[run.key])
         return True
 
     # Ctrl-C
@@ -93,10 +115,9 @@ class Loop:
         self.interrupts.cancelling = True
         cancelled = self.runner.cancel()
         if cancelled.untold:
-            labels = ", ".join(study.runs[key].label for key in cancelled.untold)
             self.notice(
-                f"Could not be cancelled, and may go on, until a resume adopts it: trial {labels}. The scheduler said: "
-                f"{cancelled.answer}"
+                "Could not be cancelled, and may go on, until a resume adopts it: trial "
+                f"{self._labels(cancelled.untold)}. The scheduler said: {cancelled.answer}"
             )
         for key in cancelled.ended:
             self._ended(study.cancel(key))
@@ -107,17 +128,5 @@ class Loop:
             )
         return Ending.CANCELLED
 
-
-def optimize(loop: Loop) -> Ending:
-    """Run the loop with its signals caught, and let go of the jobs whatever happens."""
-    loop.study.store.wait.while_waiting = lambda: loop.interrupts.check_while_waiting(loop.notice)
-    with loop.interrupts.caught():
-        try:
-            return loop.run()
-        except BaseException:
-            if loop.study.active and loop.runner.outlives_sweeper:
-                labels = ", ".join(loop.study.runs[key].label for key in loop.study.active)
-                loop.notice(f"What runs goes on, and a resume adopts it: trial {labels}.")
-            raise
-        finally:
-            loop.runner.close()
+    def _labels(self, keys: Iterable[Key]) -> str:
+        return ", ".join(self.study.runs[key].label for key in keys)

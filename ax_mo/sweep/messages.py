@@ -46,8 +46,12 @@ def conclusion(study: Study, progress: StudyProgress, recipes: Recipes, ending: 
     spec, trials = study.spec, [study.trials[number] for number in sorted(study.trials)]
     front = pareto_front(trials, study.goals)
     why = f" ({study.stop_reason})" if study.stop_reason else ""
+    stopped = f"{progress.stopped} stopped early, " if progress.stopped else ""
     return Conclusion(
-        headline=f"{ending or 'stopped'}{why}: {_counts(progress)} of {spec.settings.n_trials} trials",
+        headline=(
+            f"{ending or 'stopped'}{why}: {progress.completed} completed, {stopped}{progress.failed} failed of "
+            f"{spec.settings.n_trials} trials"
+        ),
         goals=spec.plan.goals,
         keys=spec.plan.space.keys,
         front=front,
@@ -82,11 +86,6 @@ def _own(spec: StudySpec, study: Study) -> Trial | None:
     points = {space.identity(first.point) for first in spec.plan.first if first.generator == "config"}
     known = [trial for trial in study.trials.values() if trial.status.has_metrics]
     return next((t for t in known if t.generator == "config" or space.identity(t.point) in points), None)
-
-
-def _counts(progress: StudyProgress) -> str:
-    stopped = f"{progress.stopped} stopped early, " if progress.stopped else ""
-    return f"{progress.completed} completed, {stopped}{progress.failed} failed"
 
 
 def _by_key(fixed: Sequence[str]) -> dict[str, str]:

@@ -23,9 +23,6 @@ from ax_mo.trial.files import SPEC, STOP, read_json
 from ax_mo.trial.numbers import as_json
 from ax_mo.trial.untrusted import measured, storable, storable_value
 
-_LONGEST_GENERATOR = 32
-"""As the database's column."""
-
 
 def with_runs_of_directories(study: StoredStudy, sweep_dir: Path) -> tuple[StoredStudy, list[str]]:
     """The study with what only ``trial.json`` and ``result.json`` know of its open runs and of others; and remarks.
@@ -80,24 +77,24 @@ def _specs(sweep_dir: Path, remarks: list[str]) -> Iterator[tuple[str, Mapping[s
 
 def _run(key: Key, attempt: int, directory: str, spec: Mapping[str, Any], record: StudySnapshot) -> TrialRun:
     """The run as it was begun. Raises KeyError, ValueError, TypeError or AttributeError."""
-    given, overrides, position = spec["params"], spec["overrides"], spec.get("position")
-    if not isinstance(overrides, list):
-        raise TypeError(f"overrides={overrides!r}")
+    given, asked = spec["params"], spec.get("asked")
+    if asked is not None:
+        datetime.fromisoformat(asked)
     run = TrialRun(
         number=key[0],
         repeat=key[1],
         status=Status.ASKED,
         point=record.space.point(lambda parameter: _value(parameter, given[parameter.key])),
-        overrides=tuple(storable_value(line) for line in overrides),
+        overrides=tuple(map(storable_value, spec["overrides"])),
         directory=directory,
-        generator=storable(str(spec.get("generator") or ""), _LONGEST_GENERATOR),
-        position=position if isinstance(position, int) and 0 <= position < 2**29 else 0,
+        generator=spec.get("generator", ""),
+        position=_whole(spec.get("position", 0)),
         suggestion_seconds=measured(spec.get("suggestion_seconds")),
         attempt=attempt,
         lost_attempts=_whole(spec.get("deaths", 0)),
-        asked=_moment(spec.get("asked")),
+        asked=asked,
     )
-    run = run_from_row(run_as_row(run, 0), is_file=True)
+    run = run_from_row(run_as_row(run, 0), is_file=True)  # whose types are checked
     stop = read_json(record.directory / directory / STOP)
     return run if stop is None else replace(run, reason=storable(str(stop.get("reason"))))
 
@@ -115,13 +112,11 @@ def _with_result(run: TrialRun, record: StudySnapshot) -> TrialRun:
 
 def _value(parameter: Parameter, written: Any) -> Value:
     """A parameter's value for one in ``trial.json``, where NaN and infinities are words."""
-    if isinstance(parameter, Choice):
-        for option in parameter.options:
-            if isinstance(option.value, float) and as_json(option.value) == written:
-                return option.value
+    for option in parameter.options if isinstance(parameter, Choice) else ():
+        if isinstance(option.value, float) and as_json(option.value) == written:
+            return option.value
     value = parameter.cast(written)
-    why = parameter.outside(value)
-    if why is not None:
+    if why := parameter.outside(value):
         raise ValueError(f"{parameter.key}={value!r} {why}")
     return value
 
@@ -131,10 +126,3 @@ def _whole(value: Any) -> int:
     if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value < 2**31:
         raise ValueError(f"{str(value)[:60]} is no number of a trial")
     return value
-
-
-def _moment(given: Any) -> str | None:
-    try:
-        return given if datetime.fromisoformat(given).tzinfo is not None else None
-    except (ValueError, TypeError):
-        return None

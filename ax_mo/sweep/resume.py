@@ -2,7 +2,7 @@
 
 import re
 import shlex
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from ax_mo.core.process import alive, identity
@@ -17,7 +17,7 @@ from ax_mo.runner.runner import Runner
 from ax_mo.runner.settings import LOCAL
 from ax_mo.storage.dump import DUMP
 from ax_mo.storage.sweep_directory import IDENTITY
-from ax_mo.sweep.settle import Resumption, settle_orphan
+from ax_mo.sweep.job_changes import Retry, outcome_of_orphan
 from ax_mo.sweep.study import Study
 from ax_mo.trackers import FOLDER
 from ax_mo.trial.files import OF_A_TRIAL, remove_unfinished
@@ -35,7 +35,7 @@ def remove_leftovers(sweep_dir: Path, ended: Iterable[str]) -> None:
         remove_unfinished(sweep_dir / directory, OF_A_TRIAL.__contains__)
 
 
-def resume(study: Study, runner: Runner, notice: Callable[[str], None]) -> list[Trial]:
+def resume(study: Study, runner: Runner, notice: Callable[[str], None]) -> list[Trial | None]:
     """Give every open run to the runner, which finds out what has become of it.
 
     In a copy of a sweep directory no job of an open run is ours: what left no result runs here once more. Returns the
@@ -46,13 +46,14 @@ def resume(study: Study, runner: Runner, notice: Callable[[str], None]) -> list[
         for run in study.open_runs():
             runner.adopt(run, study.creator.job_name(run), study.directory(run))
         return []
-    again, ended = [], []
+    again: list[TrialRun] = []
+    ended: list[Trial | None] = []
     for run in study.open_runs():
-        found, trial = settle_orphan(study, run, JobState(Phase.ENDED), began=False)
-        if found is not Resumption.ENDED:
+        found = outcome_of_orphan(study, run, JobState(Phase.ENDED), began=False)
+        if isinstance(found, Retry):
             again.append(run)
-        if trial is not None:
-            ended.append(trial)
+        else:
+            ended.append(study.finish(run.key, found))
     if again:
         notice(
             f"{study.spec.sweep_dir} is a copy of {original}, whose jobs are left alone; run here once more: "
@@ -74,19 +75,23 @@ def refuse_jobs_of_another(study: Study, scheduler: str | None) -> None:
         return  # no job of an open trial is ours
     by_scheduler: dict[str, list[TrialRun]] = {}
     for run in study.open_runs():
-        whose, is_handle, _ = _handle(study, run).partition("://")
+        unnoted = f"{LOCAL}://" if run.handle is None and identity(study.directory(run)) is not None else ""
+        whose, is_handle, _ = (run.handle or unnoted).partition("://")
         if is_handle and whose != scheduler and run.status is not Status.CANCELLED and _may_go_on(study, run, whose):
             by_scheduler.setdefault(whose, []).append(run)
-    if by_scheduler:
-        told = [_told(study.spec.sweep_dir, runs, whose, scheduler) for whose, runs in by_scheduler.items()]
+    launcher = "hydra/launcher=torchx " if scheduler is None else ""
+    told: list[str] = []
+    for whose, runs in by_scheduler.items():
+        numbers = dict.fromkeys(str(run.number) for run in runs)
+        lost = shlex.join(["ax-mo", "adopt", str(study.spec.sweep_dir), "--lost", *numbers])
+        told.append(
+            f"Submitted to the scheduler '{whose}', and not known to have ended: trial "
+            f"{', '.join(run.label for run in runs)}. Only that scheduler can tell. Resume with "
+            f"{launcher}hydra.launcher.scheduler={whose}, or when all have ended. To give up what does not run any "
+            f"more: {lost}"
+        )
+    if told:
         raise StudyStopped("\n".join(told), leaves_jobs=True)
-
-
-def _handle(study: Study, run: TrialRun) -> str:
-    """The run's handle; of a process that nobody lived to note one of, what it would begin with."""
-    if run.handle is None and identity(study.directory(run)) is not None:
-        return f"{LOCAL}://"
-    return run.handle or ""
 
 
 def _may_go_on(study: Study, run: TrialRun, whose: str) -> bool:
@@ -97,15 +102,3 @@ def _may_go_on(study: Study, run: TrialRun, whose: str) -> bool:
         return True
     process = identity(directory)
     return process is not None and (alive(process) or out_of_reach(directory, process))
-
-
-def _told(sweep_dir: Path, runs: Sequence[TrialRun], whose: str, scheduler: str | None) -> str:
-    launcher = "hydra/launcher=torchx " if scheduler is None else ""
-    numbers = dict.fromkeys(str(run.number) for run in runs)
-    lost = shlex.join(["ax-mo", "adopt", str(sweep_dir), "--lost", *numbers])
-    return (
-        f"Submitted to the scheduler '{whose}', and not known to have ended: trial "
-        f"{', '.join(run.label for run in runs)}. Only that scheduler can tell. Resume with "
-        f"{launcher}hydra.launcher.scheduler={whose}, or when all have ended. To give up what does not run any more: "
-        f"{lost}"
-    )

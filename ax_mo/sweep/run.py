@@ -1,4 +1,4 @@
-"""One sweep from its settings to its end: reads and checks them, opens the study, runs it, writes its report."""
+"""Where a sweep begins: what Hydra gave is read and checked, then shown (``dry_run``) or run (``Session``)."""
 
 import sys
 from collections.abc import Mapping, Sequence
@@ -10,7 +10,7 @@ from hydra.plugins.launcher import Launcher
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig
 
-from ax_mo.errors import AxMoError, ConfigError, NotRerunnableError, StudyStopped
+from ax_mo.errors import AxMoError, ConfigError, NotRerunnableError
 from ax_mo.hydra_project.compat import add_callback
 from ax_mo.hydra_project.hydra_node import in_force, sweep_dir_of
 from ax_mo.hydra_project.program import Program
@@ -20,25 +20,13 @@ from ax_mo.results.files import TRIALS
 from ax_mo.runner.in_place import is_trial, refuse_inside_a_job, run_in_place
 from ax_mo.runner.scheduler import Scheduler, open_scheduler
 from ax_mo.runner.settings import LauncherSettings, launcher_settings
-from ax_mo.storage.directory_lock import sole_sweeper
-from ax_mo.sweep.create_trial import cannot_write
 from ax_mo.sweep.dry_run import preview
 from ax_mo.sweep.session import Session
 from ax_mo.sweep.settings import Settings, parse_settings
 from ax_mo.sweep.spec import StudySpec, make_plan
-from ax_mo.terminal.screen import Screen, screen_for_this_terminal
+from ax_mo.terminal.screen import screen_for_this_terminal
 from ax_mo.trial.current import disown_ranks
 from ax_mo.trial.recorder import ResultRecorder
-
-# Written by the report, for the trackers.
-_REPORT = "report.html"
-
-# How long trackers may take at the end, in seconds: a server that does not answer must not keep a study from ending.
-_TRACKERS_PATIENCE = 30.0
-_TRACKERS_PATIENCE_CANCELLED = 3.0
-
-# How often curves are looked at; where asking for states takes longer, as often as for those.
-_CURVE_SECONDS = 0.05
 
 
 def sweep(
@@ -82,40 +70,18 @@ def _sweep(
         hydra_context=context, task_function=task_function, config=config
     )
     values = launcher_settings(launcher.settings) if _is_torchx(launcher) else None  # type: ignore[attr-defined]
-    program = _program(values, arguments, config)
-    jobs = None if values is None else _jobs(values, settings)
-    spec = StudySpec(settings, plan, project, program, sweep_dir, config)
+    spec = StudySpec(settings, plan, project, _program(values, arguments, config), sweep_dir, config)
+    scheduler = None if values is None else _scheduler(values, settings)
     screen = screen_for_this_terminal()
     if settings.dry_run:
-        _dry_run(spec, jobs, screen)
+        text, problem = preview(spec)
+        screen.header(text)
+        if problem is not None:
+            raise ConfigError(problem)
+        if scheduler is not None:
+            scheduler.check()
         return []
-    session = Session(spec, jobs or launcher, screen)
-    try:
-        spec.check_database(to_run=True)  # before anything is made
-        sweep_dir.mkdir(parents=True, exist_ok=True)
-        with sole_sweeper(sweep_dir) as lock:
-            returns = session.run(lock)
-        session.write_report()  # when the lock is free, since the page says whether the study is running
-        return [returns]
-    except StudyStopped:
-        session.write_report()
-        raise
-    except OSError as error:
-        raise cannot_write(sweep_dir, error) from None
-    finally:
-        session.finish_trackers()  # after the page, which they log
-        if session.report is not None:
-            session.report.cancel()
-
-
-def _dry_run(spec: StudySpec, jobs: Scheduler | None, screen: Screen) -> None:
-    """Show what would be done. Raises ConfigError where it is known that trials must fail."""
-    shown = preview(spec)
-    screen.header(shown.text)
-    if shown.problem is not None:
-        raise ConfigError(shown.problem)
-    if jobs is not None:
-        jobs.check()
+    return [Session(spec, scheduler or launcher, screen).run()]
 
 
 def _program(values: LauncherSettings | None, arguments: Sequence[str], config: DictConfig) -> Program | None:
@@ -134,14 +100,14 @@ def _is_torchx(launcher: Launcher) -> bool:
     return type(launcher).__name__ == "TorchXLauncher"
 
 
-def _jobs(values: LauncherSettings, settings: Settings) -> Scheduler:
+def _scheduler(values: LauncherSettings, settings: Settings) -> Scheduler:
     """Where trials run; raises ConfigError when so many at once cannot."""
-    jobs = open_scheduler(values)
+    scheduler = open_scheduler(values)
     if not settings.dry_run:
-        jobs.check()
-    if jobs.capacity is not None and jobs.capacity < settings.n_jobs:
+        scheduler.check()
+    if scheduler.capacity is not None and scheduler.capacity < settings.n_jobs:
         raise ConfigError(
             f"hydra.sweeper.n_jobs={settings.n_jobs} with hydra.launcher.gpu={values.gpu} needs "
-            f"{settings.n_jobs * values.gpu} GPUs; this machine has room for {jobs.capacity} such job(s)."
+            f"{settings.n_jobs * values.gpu} GPUs; this machine has room for {scheduler.capacity} such job(s)."
         )
-    return jobs
+    return scheduler

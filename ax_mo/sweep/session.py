@@ -5,7 +5,7 @@ import os
 import secrets
 import sys
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 
@@ -31,14 +31,13 @@ from ax_mo.runner.runner import Runner
 from ax_mo.runner.scheduler import Scheduler
 from ax_mo.runner.scheduler_runner import SchedulerRunner
 from ax_mo.storage.definition import StoredStudy
-from ax_mo.storage.directory_lock import DirectoryLock
+from ax_mo.storage.directory_lock import DirectoryLock, sole_sweeper
 from ax_mo.storage.dump import rebuild_hint, write_dump
 from ax_mo.storage.store import Store
 from ax_mo.storage.sweep_directory import enter_directory
 from ax_mo.storage.waiting import DatabaseWait
 from ax_mo.sweep.callbacks import (
     Callback,
-    Callbacks,
     EarlyStoppingCallback,
     FilesCallback,
     ProgressTracker,
@@ -46,16 +45,16 @@ from ax_mo.sweep.callbacks import (
     ScreenCallback,
     TrackersCallback,
 )
-from ax_mo.sweep.create_trial import TrialCreator
+from ax_mo.sweep.create_trial import TrialCreator, cannot_write
 from ax_mo.sweep.interrupts import Interrupts
 from ax_mo.sweep.limits import FailureLimit, GainLimit, TimeLimit
-from ax_mo.sweep.loop import Loop, optimize
+from ax_mo.sweep.loop import Loop
 from ax_mo.sweep.messages import announcement, conclusion, notices
 from ax_mo.sweep.rebuild import open_or_rebuild
 from ax_mo.sweep.resume import refuse_jobs_of_another, remove_leftovers
 from ax_mo.sweep.spec import StudySpec
 from ax_mo.sweep.study import Ending, Study
-from ax_mo.sweep.suggestions import Pace, Suggestions
+from ax_mo.sweep.suggestions import Suggestions
 from ax_mo.terminal.screen import Screen
 from ax_mo.trackers import StudyEnd, parse_trackers
 from ax_mo.trackers.env import study_tag, trial_environment
@@ -65,6 +64,8 @@ from ax_mo.warm_start.reader import new_imports
 # How long trackers may take at the end, in seconds: a server that does not answer must not keep a study from ending.
 _TRACKERS_PATIENCE = 30.0
 _TRACKERS_PATIENCE_CANCELLED = 3.0
+
+_STUDY_ENDS = {Ending.DRAINED: StudyEnd.INTERRUPTED, Ending.CANCELLED: StudyEnd.INTERRUPTED}
 
 # How often curves are looked at; where asking for states takes longer, as often as for those.
 _CURVE_SECONDS = 0.05
@@ -80,7 +81,6 @@ class Session:
         self._sweep_dir = spec.sweep_dir
         self._recipes = Recipes(spec.project, spec.plan.goals, spec.program, spec.sweep_dir)
         self._screen = screen
-        self._progress = ProgressTracker()
         self._trackers: Trackers | None = None
         self._ending: Ending | None = None
         self._database_wait = DatabaseWait(spec.settings.storage_timeout, screen.notice)
@@ -88,10 +88,28 @@ class Session:
         self._is_ours = False  # until the study has been opened, nothing of it may change
         url, name = spec.database
         source = str(spec.sweep_dir) if spec.settings.storage is None else f"{url}/{name}"
-        self.report = report_writer(spec.settings.report, source, spec.sweep_dir)
+        self._report = report_writer(spec.settings.report, source, spec.sweep_dir)
 
-    def run(self, lock: DirectoryLock) -> list[JobReturn]:
+    def run(self) -> list[JobReturn]:
         """Run the study to its end. Raises StudyStopped and ConfigError; exits 130 when it was cancelled."""
+        try:
+            self._spec.check_database(to_run=True)  # before anything is made
+            self._sweep_dir.mkdir(parents=True, exist_ok=True)
+            with sole_sweeper(self._sweep_dir) as lock:
+                returns = self._run(lock)
+            self._write_report()  # when the lock is free, since the page says whether the study is running
+            return returns
+        except StudyStopped:
+            self._write_report()
+            raise
+        except OSError as error:
+            raise cannot_write(self._sweep_dir, error) from None
+        finally:
+            self._finish_trackers()  # after the page, which they log
+            if self._report is not None:
+                self._report.cancel()
+
+    def _run(self, lock: DirectoryLock) -> list[JobReturn]:
         with self._open_store(lock) as store:
             self._is_ours = True
             study = self._study(store)
@@ -99,13 +117,14 @@ class Session:
             optimizer = AsyncOptimizer(self._spec.optimizer(store.seed), self._spec.points(store.seed), wake.set)
             optimizer.restore(list(study.trials.values()))
             loop = self._loop(study, optimizer, wake)
-            loop.callbacks.started(study)
+            for callback in loop.callbacks:
+                callback.started(study)
             self._screen.header(announcement(study))
             for line in notices(self._spec, study.trials, store.fixed):
                 self._screen.notice(line)
             assert self._trackers is not None
             self._trackers.settle(_TRACKERS_PATIENCE)
-            ending = self._run(study, loop, optimizer)
+            ending = self._run_loop(study, loop, optimizer)
             if ending in (Ending.EXHAUSTED, Ending.CLOSED):
                 why = study.stop_reason or StopReason(StopKind.EXHAUSTED, ending.value)
                 store.tell(json.dumps(self._spec.about(why)))
@@ -117,14 +136,14 @@ class Session:
                 sys.stdout.flush()
                 os._exit(130)
             raise SystemExit(130)
-        return job_returns(study)
+        return [job_return(study, study.trials[number]) for number in sorted(study.trials) if number >= 0]
 
-    def _run(self, study: Study, loop: Loop, optimizer: AsyncOptimizer) -> Ending:
+    def _run_loop(self, study: Study, loop: Loop, optimizer: AsyncOptimizer) -> Ending:
         """The loop, and what is still to be done where it does not end well."""
         try:
             scheduler = None if isinstance(self._workers, Launcher) else self._workers.settings.scheduler
             refuse_jobs_of_another(study, scheduler)
-            ending = optimize(loop)
+            ending = loop.run()
         except StudyStopped:
             self._conclude(study, loop.callbacks, None)
             optimizer.close()
@@ -143,18 +162,19 @@ class Session:
             raise self._spec.nothing_to_try()
         return ending
 
-    def _conclude(self, study: Study, callbacks: Callback, ending: Ending | None) -> None:
+    def _conclude(self, study: Study, callbacks: Sequence[Callback], ending: Ending | None) -> None:
         """Write everything and say how the study ended, where its results are and how to go on."""
         try:
-            callbacks.closed(study)
+            for callback in callbacks:
+                callback.closed(study)
         except StudyStopped:
             if ending is not None:
                 raise
         self._ending = ending
         if ending is Ending.CANCELLED:
-            self.finish_trackers()
+            self._finish_trackers()
         self._screen.close()
-        self._screen.conclude(conclusion(study, self._progress.of(study), self._recipes, ending))
+        self._screen.conclude(conclusion(study, ProgressTracker().of(study), self._recipes, ending))
 
     # The parts
 
@@ -176,50 +196,38 @@ class Session:
         return study
 
     def _loop(self, study: Study, optimizer: AsyncOptimizer, wake: threading.Event) -> Loop:
-        early_stopping = self._early_stopping()
-        launches = isinstance(self._workers, Launcher)
+        settings, workers, notice = self._settings, self._workers, self._screen.notice
+        launches = isinstance(workers, Launcher)
         interrupts = Interrupts(None if launches else self._spec.resume_line)
-        prefetch = self._settings.n_jobs > 1 if self._settings.prefetch is None else self._settings.prefetch
-        pace = Pace(prefetch, self._settings.suggestion_timeout, waits=launches)
-        notice = self._screen.notice
-        return Loop(
-            study,
-            Suggestions(optimizer, study, pace, notice),
-            self._runner(study, early_stopping, interrupts, wake),
-            Callbacks(self._callbacks(early_stopping)),
-            interrupts,
-            notice,
-        )
-
-    def _runner(
-        self, study: Study, early_stopping: Callback | None, interrupts: Interrupts, wake: threading.Event
-    ) -> Runner:
-        workers, n_jobs = self._workers, self._settings.n_jobs
+        early_stopping = self._early_stopping()
+        runner: Runner
         if not isinstance(workers, Launcher):
-            return SchedulerRunner(workers, n_jobs, wake, self._screen.notice)
-        if self._settings.trial_timeout or self._settings.max_retries:
-            self._screen.notice(
-                "hydra.sweeper.trial_timeout and max_retries do nothing with this launcher, which can neither end "
-                "a trial nor say what one died of; hydra/launcher=torchx can."
-            )
-        meanwhile = None if early_stopping is None else lambda: early_stopping.tick(study)
-        return LauncherRunner(workers, n_jobs, self._sweep_dir, interrupts, meanwhile)
+            runner = SchedulerRunner(workers, settings.n_jobs, wake, notice)
+        else:
+            meanwhile = None if early_stopping is None else lambda: early_stopping.tick(study)
+            runner = LauncherRunner(workers, settings.n_jobs, self._sweep_dir, interrupts, meanwhile)
+            if settings.trial_timeout or settings.max_retries:
+                notice(
+                    "hydra.sweeper.trial_timeout and max_retries do nothing with this launcher, which can neither end "
+                    "a trial nor say what one died of; hydra/launcher=torchx can."
+                )
+        suggestions = Suggestions(optimizer, study, notice, waits=launches)
+        return Loop(study, suggestions, runner, self._callbacks(early_stopping), interrupts, notice)
 
     def _callbacks(self, early_stopping: Callback | None) -> list[Callback]:
         """In the order in which they are told: what ends a study comes before what shows it."""
         settings, plan, notice = self._settings, self._spec.plan, self._screen.notice
-        launches = isinstance(self._workers, Launcher)
-        keys = plan.space.keys
-        files = ResultFiles(self._sweep_dir, keys, plan.goals, self._recipes.text)
+        ends_runs = not isinstance(self._workers, Launcher)
+        files = ResultFiles(self._sweep_dir, plan.space.keys, plan.goals, self._recipes.text)
         assert self._trackers is not None
         found: list[Callback | None] = [
             FailureLimit(FailurePolicy(settings.max_failure_rate, settings.max_same_failures), notice),
-            TimeLimit(settings.trial_timeout, settings.timeout_hours, notice, ends_runs=not launches),
+            TimeLimit(settings.trial_timeout, settings.timeout_hours, notice, ends_runs),
             None if plan.stop_when is None else GainLimit(plan.stop_when),
             early_stopping,
             FilesCallback(files, self._dump_runs),
-            ScreenCallback(self._screen, self._progress, self._spec.own_point()),
-            None if self.report is None else ReportCallback(self.report),
+            ScreenCallback(self._screen, self._spec.own_point()),
+            None if self._report is None else ReportCallback(self._report),
             TrackersCallback(self._trackers),
         ]
         return [callback for callback in found if callback is not None]
@@ -228,9 +236,9 @@ class Session:
         rule = self._spec.plan.early_stopping
         if rule is None:
             return None
-        every = _CURVE_SECONDS if isinstance(self._workers, Launcher) else self._workers.poll_seconds
+        every = 0.0 if isinstance(self._workers, Launcher) else self._workers.poll_seconds
         monitor = CurveMonitor(rule, lambda run: self._sweep_dir / run.directory, max(_CURVE_SECONDS, every))
-        return EarlyStoppingCallback(monitor, self._screen)
+        return EarlyStoppingCallback(monitor, self._screen.notice)
 
     # The store
 
@@ -271,46 +279,35 @@ class Session:
 
     # When the study has ended
 
-    def finish_trackers(self) -> None:
+    def _finish_trackers(self) -> None:
         """Log the study's end, and its page as it is now; at once where the user does not want to wait."""
         if self._trackers is None:
             return
-        report = self._sweep_dir / REPORT
-        patience = _TRACKERS_PATIENCE_CANCELLED if self._ending is Ending.CANCELLED else _TRACKERS_PATIENCE
-        self._trackers.finish(report if report.exists() else None, _study_end(self._ending), patience)
+        report, ending = self._sweep_dir / REPORT, self._ending
+        end = StudyEnd.STOPPED if ending is None else _STUDY_ENDS.get(ending, StudyEnd.FINISHED)
+        patience = _TRACKERS_PATIENCE_CANCELLED if ending is Ending.CANCELLED else _TRACKERS_PATIENCE
+        self._trackers.finish(report if report.exists() else None, end, patience)
         self._trackers = None
 
-    def write_report(self) -> None:
+    def _write_report(self) -> None:
         """The last page of a study that has ended, and where it is; none while its database is away."""
-        if self._is_ours and self.report is not None and not self._database_wait.is_away:
+        if self._is_ours and self._report is not None and not self._database_wait.is_away:
             self._screen.header("ax_mo: writing the report; Ctrl-C does not wait for it")
-            self._screen.header(f"ax_mo: {self.report.finish()}")
+            self._screen.header(f"ax_mo: {self._report.finish()}")
 
 
-def _study_end(ending: Ending | None) -> StudyEnd:
-    if ending is None:
-        return StudyEnd.STOPPED
-    return StudyEnd.INTERRUPTED if ending in (Ending.DRAINED, Ending.CANCELLED) else StudyEnd.FINISHED
+def job_return(study: Study, trial: Trial) -> JobReturn:
+    """What a sweep hands back to Hydra for a trial; of a failed one it raises ``JobFailure`` when it is read.
 
-
-def job_returns(study: Study) -> list[JobReturn]:
-    """What a sweep hands back to Hydra: one for each trial, in order; a failed one raises ``JobFailure`` when read.
-
-    Those of trials that an earlier sweeper has composed are without ``cfg`` and ``task_name``.
+    That of a trial which an earlier sweeper has composed is without ``cfg`` and ``task_name``.
     """
-    return [_job_return(study, study.trials[number]) for number in sorted(study.trials) if number >= 0]
-
-
-def _job_return(study: Study, trial: Trial) -> JobReturn:
     returned = JobReturn(overrides=list(trial.overrides), working_dir=str(study.directory(trial)))
     composed = study.creator.composed.get(trial.number)
     if composed is not None:
-        returned.cfg = composed.config
-        returned.task_name = composed.name
+        returned.cfg, returned.task_name = composed
     if trial.status is Status.COMPLETED:
-        returned.status = JobStatus.COMPLETED
-        returned.return_value = dict(trial.metrics)
+        returned.status, returned.return_value = JobStatus.COMPLETED, dict(trial.metrics)
     else:
-        returned.status = JobStatus.FAILED
-        returned.return_value = JobFailure(trial.reason or trial.status.value)
+        failure = JobFailure(trial.reason or trial.status.value)
+        returned.status, returned.return_value = JobStatus.FAILED, failure
     return returned

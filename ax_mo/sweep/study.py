@@ -1,10 +1,13 @@
 """A study while it runs: its trials, how each of them changes, and what is still to be done."""
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
+
+from hydra.errors import HydraException
+from omegaconf.errors import OmegaConfBaseException
 
 from ax_mo.core.failures import in_order_of_end
 from ax_mo.core.repeats import aggregate_repeats
@@ -12,13 +15,15 @@ from ax_mo.core.stop_reason import StopReason
 from ax_mo.core.trial import Key, Outcome, Status, Suggestion, Trial, TrialRun, seconds_between
 from ax_mo.early_stopping.stop_request import ask_to_stop, stopped_outcome
 from ax_mo.errors import StudyStopped
+from ax_mo.hydra_project.project import reason
 from ax_mo.runner.job import JobState, Phase
 from ax_mo.runner.outcome import destroyed_directory, has_result, outcome_of, with_required
 from ax_mo.runner.runner import EndCause
 from ax_mo.storage.store import Store
 from ax_mo.storage.sweep_directory import SweepDirectory
-from ax_mo.sweep.create_trial import DoesNotCompose, TrialCreator, cannot_write
+from ax_mo.sweep.create_trial import TrialCreator, cannot_write, first_attempt
 from ax_mo.sweep.spec import StudySpec
+from ax_mo.trial.files import SPEC
 from ax_mo.trial.metric_sources.differences import ReturnedDifference
 from ax_mo.trial.result import now
 
@@ -106,7 +111,7 @@ class Study:
         """Whether nothing runs any more and nothing will, since there is nothing left to do."""
         self._own = sum(not trial.is_imported for trial in self.trials.values())
         self._ready: list[TrialRun] = []
-        self._again: list[tuple[TrialRun, bool]] = []
+        self._to_retry: list[tuple[TrialRun, bool]] = []
         self._to_end: list[tuple[Key, EndCause]] = []
         self._differences: list[tuple[TrialRun, Sequence[ReturnedDifference]]] = []
 
@@ -124,12 +129,12 @@ class Study:
         """Whether there is a run to submit, or a trial to ask for."""
         if self.draining:
             return False
-        return bool(self._ready or (self._again and not self._starts_nothing) or self.remaining_trials)
+        return bool(self._ready or (self._to_retry and not self._starts_nothing) or self.remaining_trials)
 
     @property
     def has_runs(self) -> bool:
         """Whether runs wait for a worker."""
-        return bool(self._ready or self._again)
+        return bool(self._ready or self._to_retry)
 
     @property
     def _starts_nothing(self) -> bool:
@@ -146,32 +151,32 @@ class Study:
         """The run that is next in line for a worker, ready to be submitted; first those that have run before."""
         if self.draining:
             return None
-        if self._again and not self._starts_nothing:
-            return self.retry(*self._again.pop(0))
+        if self._to_retry and not self._starts_nothing:
+            return self.retry(*self._to_retry.pop(0))
         return self._ready.pop(0) if self._ready else None
 
     def put_back(self, run: TrialRun) -> None:
         """No worker has taken the run: it is next in line."""
         self._ready.insert(0, run)
 
-    def run_again(self, run: TrialRun, died: bool = False) -> None:
+    def retry_later(self, run: TrialRun, died: bool = False) -> None:
         """Put a run that was interrupted, or that ``died`` and nobody knows why, in line for its next attempt."""
         self.active.discard(run.key)
-        self._again.append((run, died))
+        self._to_retry.append((run, died))
 
     def request_end(self, key: Key, cause: EndCause) -> None:
         """Have the run's job told to end."""
         self._to_end.append((key, cause))
 
-    def take_end_requests(self) -> Iterator[tuple[Key, EndCause]]:
+    def take_end_requests(self) -> list[tuple[Key, EndCause]]:
         """The jobs to tell to end, once each."""
         requests, self._to_end = self._to_end, []
-        return iter(requests)
+        return requests
 
-    def take_differences(self) -> Iterator[tuple[TrialRun, Sequence[ReturnedDifference]]]:
+    def take_differences(self) -> list[tuple[TrialRun, Sequence[ReturnedDifference]]]:
         """What the tasks of runs that have ended returned and is not used, once each."""
         differences, self._differences = self._differences, []
-        return iter(differences)
+        return differences
 
     def open_runs(self) -> list[TrialRun]:
         return [run for run in self.runs.values() if not run.status.ended]
@@ -192,25 +197,31 @@ class Study:
         self.check()
         self._own += 1
         number = max(0, max(self.trials, default=-1) + 1)
+        overrides = self.spec.plan.space.overrides(suggestion.point)
         taken = {trial.directory for trial in self.trials.values()}
+        subdir, problem = str(number), None
         try:
-            first = self.creator.first_run(number, suggestion, taken)
-        except DoesNotCompose as error:
-            (run,) = self._add(self.creator.uncomposed(number, suggestion, str(number)), 1)
-            message = f"does not compose: {error}"
-            self.finish(run.key, Outcome({}, message, message))
+            subdir = self.creator.compose(number, overrides, taken)
+        except (HydraException, OmegaConfBaseException) as error:
+            problem = f"does not compose: {reason(error)}"
+        place = self.spec.sweep_dir / subdir
+        if problem is None and any((place / name).exists() for name in (SPEC, f"0/{SPEC}")):
+            raise StudyStopped(
+                f"{place} holds a trial that this study does not know. Choose another hydra.sweep.dir, or move that "
+                "directory away."
+            )
+        first = replace(first_attempt(self.spec.plan.space, number, suggestion, subdir), asked=now())
+        runs = self.spec.plan.repeats.runs(first)[: 1 if problem else None]
+        self.store.add(runs)
+        self.runs.update({run.key: run for run in runs})
+        self._bring_together(number)
+        if problem is not None:
+            self.finish(runs[0].key, Outcome({}, problem, problem))
             return self.trials[number]
-        for run in self._add(first, self.spec.plan.repeats.count):
+        for run in runs:
             self.creator.prepare(run)
             self._ready.append(run)
         return self.trials[number]
-
-    def _add(self, first: TrialRun, count: int) -> Sequence[TrialRun]:
-        runs = self.spec.plan.repeats.runs(replace(first, asked=now()))[:count]
-        self.store.add(runs)
-        self.runs.update({run.key: run for run in runs})
-        self._bring_together(first.number)
-        return runs
 
     def retry(self, run: TrialRun, died: bool = False) -> TrialRun:
         """Make a run that was interrupted, or that ``died`` unseen, ready for its next attempt."""
@@ -225,8 +236,7 @@ class Study:
 
     def submitting(self, key: Key, handle: str) -> TrialRun:
         """The run is about to be given to the scheduler that ``handle`` names, where it may be found by its name."""
-        if self.runs[key].handle != handle:
-            self._change(replace(self.runs[key], handle=handle))
+        self._change(replace(self.runs[key], handle=handle))
         return self.runs[key]
 
     def submitted(self, key: Key, handle: str, waits: bool) -> None:
@@ -251,17 +261,13 @@ class Study:
         """The run's job is running."""
         moment = now()
         started = self.runs[key].started or moment
-        self._note_start(key, started)
+        self._change(replace(self.runs[key], started=started))
         self.times.begun(key, already=max(0.0, seconds_between(started, moment)))
 
     def waits(self, key: Key) -> None:
         """The run's job waits for its turn, or does once more."""
         self.times.waits(key)
-        self._note_start(key, None)
-
-    def _note_start(self, key: Key, started: str | None) -> None:
-        if self.runs[key].started != started:
-            self._change(replace(self.runs[key], started=started))
+        self._change(replace(self.runs[key], started=None))
 
     def ask_to_stop(self, run: TrialRun, reason: str) -> None:
         """Ask the run to end early."""
@@ -334,9 +340,10 @@ class Study:
         return self.spec.sweep_dir / run.directory
 
     def _change(self, run: TrialRun) -> None:
-        self.store.write(run)
-        self.runs[run.key] = run
-        self._bring_together(run.number)
+        if run != self.runs[run.key]:
+            self.store.write(run)
+            self.runs[run.key] = run
+            self._bring_together(run.number)
 
     def _bring_together(self, number: int) -> None:
         keys = [(number, None), *((number, repeat) for repeat in range(self.spec.plan.repeats.count))]

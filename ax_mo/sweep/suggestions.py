@@ -3,7 +3,6 @@
 import time
 from collections.abc import Callable
 from concurrent.futures import Future
-from dataclasses import dataclass
 
 from ax_mo.core.stop_reason import StopKind, StopReason
 from ax_mo.core.trial import Suggestion, Trial
@@ -13,27 +12,22 @@ from ax_mo.optimizer.untried import NoNewPoint, SpaceExhausted
 from ax_mo.sweep.study import Study
 
 
-@dataclass(frozen=True)
-class Pace:
-    """``prefetch``: one point is computed ahead while all workers are busy, so that a free worker starts at once.
+class Suggestions:
+    """Asks ``optimizer`` for points as ``study`` has room for them.
 
-    A worker that has waited ``timeout`` seconds for the model takes a quasi-random point instead. ``waits``: nothing
-    goes on meanwhile anyway, so that points are waited for.
+    With ``prefetch`` one point is computed ahead while all workers are busy, so that a free worker starts at once. A
+    worker that has waited ``suggestion_timeout`` seconds for the model takes a quasi-random point instead. ``waits``:
+    nothing goes on meanwhile anyway, so that points are waited for.
     """
 
-    prefetch: bool = True
-    timeout: float = 120.0
-    waits: bool = False
-
-
-class Suggestions:
-    """Asks ``optimizer`` for points as ``study`` has room for them."""
-
-    def __init__(self, optimizer: AsyncOptimizer, study: Study, pace: Pace, notice: Callable[[str], None]) -> None:
+    def __init__(self, optimizer: AsyncOptimizer, study: Study, notice: Callable[[str], None], waits: bool) -> None:
+        settings = study.spec.settings
         self._optimizer = optimizer
         self._study = study
-        self._pace = pace
         self._notice = notice
+        self._waits = waits
+        self._timeout = settings.suggestion_timeout
+        self._prefetches = settings.n_jobs > 1 if settings.prefetch is None else settings.prefetch
         self._asked: Future[Suggestion] | None = None
         self._waiting_since: float | None = None
 
@@ -47,7 +41,7 @@ class Suggestions:
         if self._asked is None:
             self._asked = self._optimizer.ask()
             self._waiting_since = time.monotonic()
-        if not (self._asked.done() or self._pace.waits):
+        if not (self._asked.done() or self._waits):
             return self._instead_of_waiting()
         asked, self._asked = self._asked, None
         self._waiting_since = None
@@ -68,9 +62,9 @@ class Suggestions:
     def ask_ahead(self) -> None:
         """All workers are busy: let the next suggestion be computed meanwhile."""
         self._waiting_since = None
-        if self._pace.waits or self._study.has_runs or not self._study.remaining_trials:
+        if self._waits or self._study.has_runs or not self._study.remaining_trials:
             return
-        if self._pace.prefetch and self._asked is None:
+        if self._prefetches and self._asked is None:
             self._asked = self._optimizer.ask()
         self._optimizer.prepare()
 
@@ -81,12 +75,12 @@ class Suggestions:
     def _instead_of_waiting(self) -> Suggestion | None:
         if self._waiting_since is None:
             self._waiting_since = time.monotonic()
-        if time.monotonic() - self._waiting_since < self._pace.timeout:
+        if time.monotonic() - self._waiting_since < self._timeout:
             return None
         self._waiting_since = time.monotonic()
         try:
             instead = self._optimizer.quasi_random()
         except (SpaceExhausted, NoNewPoint):
             return None
-        self._notice(f"The model has needed more than {self._pace.timeout:g} s; a quasi-random point runs meanwhile.")
+        self._notice(f"The model has needed more than {self._timeout:g} s; a quasi-random point runs meanwhile.")
         return instead

@@ -54,9 +54,11 @@ class Study:
     def end(self, run: TrialRun, status: Status = Status.COMPLETED, **metrics: float) -> None:
         self.runs[run.key] = replace(run, status=status, metrics=metrics)
 
-    def stops(self, under_way: set[Key] | None = None) -> dict[int, str]:
+    def stops(self, active: set[Key] | None = None) -> dict[int, str]:
+        """The trials to stop, and why; all runs have a job, or the ``active`` ones."""
         trials = {trial.number: trial for trial in aggregate_trials(self.runs.values())}
-        decisions = self.monitor.decisions(trials, self.runs.values(), under_way)
+        active = set(self.runs) if active is None else active
+        decisions = self.monitor.decisions(trials, self.runs.values(), active)
         return {decision.trial: str(decision) for decision in decisions}
 
 
@@ -165,9 +167,9 @@ def test_trial_that_waits_to_be_run_again_is_neither_judged_nor_held_against_oth
     study.end(study.run(0, 0.1, size=99), acc=0.1, num_params=99)
     waits, other = study.run(1, 0.5, size=20), study.run(2, 0.6, size=10)
     beaten = study.run(3, 0.4, size=30)
-    assert study.stops(under_way={other.key}) == {}
-    assert study.stops(under_way={other.key, beaten.key}) == {3: "dominated at step 0 by trial 2"}
-    assert study.stops(under_way={other.key, beaten.key, waits.key}) == {
+    assert study.stops(active={other.key}) == {}
+    assert study.stops(active={other.key, beaten.key}) == {3: "dominated at step 0 by trial 2"}
+    assert study.stops(active={other.key, beaten.key, waits.key}) == {
         1: "dominated at step 0 by trial 2",
         3: "dominated at step 0 by trials 1 and 2",
     }
@@ -176,7 +178,7 @@ def test_trial_that_waits_to_be_run_again_is_neither_judged_nor_held_against_oth
 def test_repeat_that_waits_to_be_run_again_is_waited_for(study: Study) -> None:
     study.end(study.run(0, 0.5, size=10), acc=0.5, num_params=10)
     first, second = (study.run(1, 0.1, size=20, repeat=repeat) for repeat in (0, 1))
-    assert study.stops(under_way={first.key}) == {}
+    assert study.stops(active={first.key}) == {}
     study.runs[second.key] = replace(second, status=Status.CANCELLED, reason="cancelled")
     assert study.stops() == {}
     study.runs[second.key] = second

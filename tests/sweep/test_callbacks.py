@@ -11,7 +11,7 @@ from ax_mo.core.trial import Outcome, Status
 from ax_mo.early_stopping.monitor import CurveMonitor
 from ax_mo.early_stopping.settings import parse_early_stopping
 from ax_mo.runner.runner import EndCause
-from ax_mo.sweep.callbacks import EarlyStoppingCallback, ProgressTracker, ScreenCallback
+from ax_mo.sweep.callbacks import EarlyStoppingCallback, ScreenCallback
 from ax_mo.trial.files import LIGHTNING, STOP
 from ax_mo.trial.metric_sources.differences import ReturnedDifference
 from tests.support.trials import make_run
@@ -24,7 +24,7 @@ def test_screen_is_told_of_failures_that_it_has_shown_before_and_of_no_others(tm
     told: list[tuple[int, int | None]] = []
     screen: Any = Recording()
     screen.ended = lambda trial, _, alike: told.append((trial.number, alike and alike.number))
-    callback = ScreenCallback(screen, ProgressTracker(), {})
+    callback = ScreenCallback(screen, {})
     for number, why in enumerate(("KeyError: 1", "OSError: 1", "KeyError: 2", "OSError: 2")):
         trial = study.finish((number, None), Outcome({}, why, why))
         assert trial is not None
@@ -37,7 +37,7 @@ def test_number_that_replaces_nothing_is_told_once_a_study(tmp_path: Path) -> No
     notices: list[str] = []
     screen: Any = Recording()
     screen.notice = notices.append
-    callback = ScreenCallback(screen, ProgressTracker(), {})
+    callback = ScreenCallback(screen, {})
     loss, acc = ReturnedDifference("loss", 0.5, "lightning", 0.9), ReturnedDifference("acc", 0.25, "csv", 7.0)
     for key, found in zip(list(study.runs), [(loss,), (loss,), (loss, acc)], strict=True):
         study.finish(key, Outcome({"acc": 0.25}, differences=found))
@@ -57,8 +57,7 @@ def test_job_that_does_not_stop_is_told_to_end_unless_its_fit_is_complete(
     study = study_of(tmp_path, running(reason="dominated at step 3 by trial 0"))
     rule = parse_early_stopping({"rule": "all", "grace_seconds": 0.0}, GOALS)
     assert rule is not None
-    screen: Any = Recording()
-    callback = EarlyStoppingCallback(CurveMonitor(rule, study.directory, 0.0), screen)
+    callback = EarlyStoppingCallback(CurveMonitor(rule, study.directory, 0.0), lambda _: None)
     study.adopted((1, None))
     os.utime(tmp_path / "1" / STOP, (1.0, 1.0))
     if record is not None:

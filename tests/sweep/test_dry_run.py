@@ -34,11 +34,12 @@ def space_of(*lines: str, constraints: tuple[LinearConstraint, ...] = ()) -> Sea
 
 
 def counted(space: SearchSpace) -> str:
-    return next(line for line in description(space, GOALS, "").splitlines() if line.startswith("configurations: "))[16:]
+    text = description(space, GOALS, "", [], "")
+    return next(line for line in text.splitlines() if line.startswith("configurations: "))[16:]
 
 
 def test_whole_text() -> None:
-    assert description(SPACE, GOALS, "python train.py 'x=1 2'", ["One sentence.", "Another."]) == (
+    assert description(SPACE, GOALS, "20 trials", ["One sentence.", "Another."], "python train.py 'x=1 2'") == (
         "key           kind          values         scale        active when\n"
         "model         config group  mlp, cnn       categorical  always\n"
         "model.hidden  int           16 to 128      log          model=mlp\n"
@@ -56,23 +57,24 @@ def test_whole_text() -> None:
         "\n"
         "constraints: seconds <= 60\n"
         "\n"
+        "20 trials\n"
+        "\n"
         "note: One sentence.\n"
         "note: Another.\n"
         "\n"
-        "the first trial's command:\n"
         "python train.py 'x=1 2'"
     )
 
 
 def test_what_there_is_not_is_not_shown() -> None:
-    text = description(space_of("x=interval(0,1)"), parse_goals({"f": "minimize"}), "python a.py")
+    text = description(space_of("x=interval(0,1)"), parse_goals({"f": "minimize"}), "", [], "python a.py")
     for word in ("in every trial", "constraints", "note:"):
         assert word not in text
 
 
 def test_parameter_constraints_are_shown() -> None:
     constraint = LinearConstraint((("a", 1.0), ("b", -1.0)), 0.0, "a <= b")
-    text = description(space_of("a=interval(0,1)", "b=interval(0,1)", constraints=(constraint,)), GOALS, "")
+    text = description(space_of("a=interval(0,1)", "b=interval(0,1)", constraints=(constraint,)), GOALS, "", [], "")
     assert "parameter constraints: a <= b\n" in text
 
 

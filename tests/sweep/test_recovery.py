@@ -26,13 +26,13 @@ POISONS: dict[str, dict[str, Any]] = {
     "params are empty": {"params": {}},
     "overrides are a number": {"overrides": 7},
     "overrides hold a number": {"overrides": [7]},
+    "position is an object": {"position": {}},
+    "generator is a number": {"generator": 7},
+    "asked at no time": {"asked": "yesterday"},
     "levels": {"more": json.loads("[" * 200 + "]" * 200)},
     "too large": {"more": "x" * 2_000_000},
 }
 HARMLESS: dict[str, dict[str, Any]] = {
-    "generator": {"generator": "x\0" * 50},
-    "position": {"position": {}},
-    "asked": {"asked": "yesterday"},
     "seconds": {"suggestion_seconds": "soon"},
     "overrides": {"overrides": ["a=\ud800"]},
 }

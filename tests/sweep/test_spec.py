@@ -1,6 +1,7 @@
 """What a study is going to do, read and checked before anything runs."""
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -35,12 +36,18 @@ def directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def plan(directory: Path) -> MakePlan:
+    with initialize_config_dir(str(directory), version_base=None):
+        loader = GlobalHydra.instance().config_loader()
+
+    @cache
+    def project(*arguments: str) -> Project:
+        return Project(loader, loader.load_configuration("config", list(arguments), run_mode=RunMode.MULTIRUN))
+
     def make(params: Mapping[str, Any], arguments: Sequence[str] = (), **settings: Any) -> Plan:
-        with initialize_config_dir(str(directory), version_base=None):
-            loader = GlobalHydra.instance().config_loader()
-        project = Project(loader, loader.load_configuration("config", list(arguments), run_mode=RunMode.MULTIRUN))
         given = {"objectives": {"loss": "minimize"}, "params": params, **settings}
-        return make_plan(parse_settings(given), [line for line in arguments if "hydra." not in line], project)
+        return make_plan(
+            parse_settings(given), [line for line in arguments if "hydra." not in line], project(*arguments)
+        )
 
     return make
 

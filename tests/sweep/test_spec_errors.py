@@ -1,12 +1,15 @@
 """A wrong setting is refused before anything runs: each setting is looked at, and its message names the key."""
 
 from collections.abc import Callable
+from copy import deepcopy
+from functools import cache
 from pathlib import Path
 
 import pytest
 from hydra import initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
 from hydra.types import RunMode
+from omegaconf import DictConfig, OmegaConf
 
 from ax_mo.errors import ConfigError
 from ax_mo.hydra_project.project import Project, task_overrides
@@ -22,13 +25,18 @@ MakePlan = Callable[..., Plan]
 
 @pytest.fixture(scope="module")
 def plan() -> MakePlan:
-    """``plan(*overrides)``: what the sweeper makes of a command line, launcher included."""
+    """``plan(line, *settings)``: what is made of a command line; settings are given below ``hydra``, as in a file."""
     with initialize_config_dir(str(TOY), version_base=None):
         loader = GlobalHydra.instance().config_loader()
 
-    def make(*overrides: str) -> Plan:
-        given = ["hydra/sweeper=ax_mo", "hydra.sweeper.objectives={loss: minimize, size: minimize}", *overrides]
-        master = loader.load_configuration("config", given, run_mode=RunMode.MULTIRUN)
+    @cache
+    def composed(line: str) -> DictConfig:
+        given = ["hydra/sweeper=ax_mo", "hydra.sweeper.objectives={loss: minimize, size: minimize}", *line.split()]
+        return loader.load_configuration("config", given, run_mode=RunMode.MULTIRUN)
+
+    def make(line: str, *settings: str) -> Plan:
+        master = deepcopy(composed(line))
+        master.hydra.merge_with(OmegaConf.from_dotlist(list(settings)))
         sweeper, launcher = (
             {str(key): value for key, value in master.hydra[node].items() if key not in OWN_NODES}
             for node in ("sweeper", "launcher")
@@ -85,7 +93,7 @@ def plan() -> MakePlan:
 )
 def test_wrong_setting_of_the_sweeper_is_refused(plan: MakePlan, override: str, message: str) -> None:
     with pytest.raises(ConfigError) as refused:
-        plan(X, f"hydra.sweeper.{override}")
+        plan(X, f"sweeper.{override}")
     assert message in str(refused.value)
 
 
@@ -104,7 +112,7 @@ def test_wrong_setting_of_the_sweeper_is_refused(plan: MakePlan, override: str, 
 )
 def test_wrong_setting_of_the_launcher_is_refused(plan: MakePlan, override: str, message: str) -> None:
     with pytest.raises(ConfigError) as refused:
-        plan(X, f"hydra.launcher.{override}")
+        plan(X, f"launcher.{override}")
     assert message in str(refused.value)
 
 
@@ -133,15 +141,13 @@ def test_settings_that_are_null_are_off_or_their_defaults(plan: MakePlan) -> Non
         "params",
         "search_space",
     )
-    made = plan(X, *(f"hydra.sweeper.{name}=null" for name in off))
+    made = plan(X, *(f"sweeper.{name}=null" for name in off))
     assert (made.early_stopping, made.stop_when, made.imports) == (None, None, ())
 
 
 def test_part_of_a_block_has_the_defaults_of_the_rest(plan: MakePlan) -> None:
-    stopping = ("rule=all", "curves.loss=l")
-    made = plan(
-        X, "hydra.sweeper.stop_when.over_trials=7", *(f"hydra.sweeper.early_stopping.{one}" for one in stopping)
-    )
+    given = ("stop_when.over_trials=7", "early_stopping.rule=all", "early_stopping.curves.loss=l")
+    made = plan(" ".join([X, *(f"hydra.sweeper.{one}" for one in given)]))
     assert made.stop_when is not None and made.early_stopping is not None
     assert (made.stop_when.over_trials, made.stop_when.hypervolume_gain) == (7, 0.01)
     assert (made.early_stopping.settings.min_trials, made.early_stopping.settings.curves) == (5, {"loss": "l"})

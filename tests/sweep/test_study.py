@@ -133,7 +133,7 @@ def test_run_that_goes_on_when_another_repeat_has_stopped_is_asked_to_stop(tmp_p
 
 def test_interrupted_study_starts_nothing_more(tmp_path: Path) -> None:
     study = study_of(tmp_path, running())
-    study.run_again(study.runs[1, None])
+    study.retry_later(study.runs[1, None])
     assert study.wants_more and study.remaining_trials == 1
     study.draining = True
     assert not study.wants_more and study.next_run() is None
@@ -141,7 +141,7 @@ def test_interrupted_study_starts_nothing_more(tmp_path: Path) -> None:
 
 def test_study_that_stops_submits_what_is_ready_and_repeats_nothing(tmp_path: Path) -> None:
     study = study_of(tmp_path, running(number=1), running(number=2), n_trials=5)
-    study.run_again(study.runs[1, None])
+    study.retry_later(study.runs[1, None])
     study.put_back(study.runs[2, None])
     study.stop_reason = StopReason(StopKind.TIMEOUT, "timeout_hours=1 are over")
     ready = study.next_run()

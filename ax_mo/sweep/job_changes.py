@@ -3,7 +3,6 @@
 import shlex
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from enum import StrEnum
 from pathlib import Path
 
 from ax_mo.core.trial import MOST_LOST_ATTEMPTS, Outcome, Status, Trial, TrialRun
@@ -19,47 +18,19 @@ _NOT_ITS_OWN_FAULT = (Cause.PREEMPTED, Cause.NODE_FAILURE, Cause.LOST)
 
 
 @dataclass(frozen=True)
-class RetryPolicy:
-    """How often a run is repeated that ended by no fault of its own; ``oom`` adds what ran out of memory."""
+class Retry:
+    """In the place of an outcome: the run is to run once more; ``died``: its job has, and nobody knows of what."""
 
-    max_retries: int = 0
-    oom: bool = False
-
-    def allowed(self, state: JobState) -> int:
-        """How many deaths of this kind a run may have and still run once more."""
-        cause = state.cause or (Cause.OUT_OF_MEMORY if state.exit_code in _KILLED else None)
-        deserves = cause in _NOT_ITS_OWN_FAULT or (self.oom and cause is Cause.OUT_OF_MEMORY)
-        return self.max_retries if deserves else 0
+    died: bool = False
 
 
-class Resumption(StrEnum):
-    """What becomes of a run whose job is over."""
-
-    ENDED = "its outcome counts"
-    AGAIN = "it runs again"
-    AFTER_DEATH = "it runs again, and has died once more"
+def retries(state: JobState, max_retries: int, oom: bool) -> int:
+    """How many deaths of this kind a run may have and still run once more; ``oom``: also those for want of memory."""
+    cause = state.cause or (Cause.OUT_OF_MEMORY if state.exit_code in _KILLED else None)
+    return max_retries if cause in _NOT_ITS_OWN_FAULT or (oom and cause is Cause.OUT_OF_MEMORY) else 0
 
 
-def resumption(run: TrialRun, outcome: Outcome, began: bool, has_result: bool, may_die: int) -> Resumption:
-    """What becomes of a run that an earlier sweeper started, and that nobody runs any more.
-
-    ``outcome`` is what its files say; ``may_die`` how often it may have died. What a cancelled run failed of may well
-    be its end; a run that was asked to stop has obeyed.
-    """
-    if run.status is Status.CANCELLED:
-        return Resumption.AGAIN if outcome.status is Status.FAILED else Resumption.ENDED
-    if not began:  # by this directory's sweepers: the result in a copy of it is a result all the same
-        return Resumption.ENDED if has_result else Resumption.AGAIN
-    return after_death(run, has_result, max(may_die, MOST_LOST_ATTEMPTS - 1))
-
-
-def after_death(run: TrialRun, has_result: bool, may_die: int) -> Resumption:
-    """What becomes of a run whose job is over: one that left a result, or was asked to stop, has ended."""
-    ended = has_result or run.asked_to_stop or run.lost_attempts >= may_die
-    return Resumption.ENDED if ended else Resumption.AFTER_DEATH
-
-
-def settle(study: Study, change: JobChange, notice: Callable[[str], None]) -> Trial | None:
+def apply_change(study: Study, change: JobChange, notice: Callable[[str], None]) -> Trial | None:
     """Take in what has become of a run's job. Returns the trial that has ended with it, if one has."""
     key, state = change.key, change.state
     is_known = key in study.active
@@ -79,16 +50,25 @@ def settle(study: Study, change: JobChange, notice: Callable[[str], None]) -> Tr
     return None
 
 
-def settle_orphan(study: Study, run: TrialRun, state: JobState, began: bool) -> tuple[Resumption, Trial | None]:
-    """Decide on a run of an earlier sweeper whose end nobody saw, and end it where it has ended.
+def outcome_of_orphan(study: Study, run: TrialRun, state: JobState, began: bool) -> Outcome | Retry:
+    """How a run of an earlier sweeper has ended, whose end nobody saw.
 
-    Returns what becomes of it, and the trial that has ended with it.
+    What a cancelled run failed of was being cancelled; a run that was asked to stop has obeyed. One that ``began`` and
+    left no result runs again, but not after ``MOST_LOST_ATTEMPTS``.
     """
-    may_die = _retries(study).allowed(state)
-    outcome = study.outcome(run.key, state)
+    outcome, may_die = study.outcome(run.key, state), _retries(study, state)
     has_result = study.has_result(run) if may_die == 0 else outcome.status is not Status.FAILED
-    found = resumption(run, outcome, began, has_result, may_die)
-    return found, study.finish(run.key, outcome) if found is Resumption.ENDED else None
+    if run.status is Status.CANCELLED:
+        return Retry() if outcome.status is Status.FAILED else outcome
+    if not began:  # by this directory's sweepers: the result in a copy of it is a result all the same
+        return outcome if has_result else Retry()
+    again = _deserves_another(run, has_result, max(may_die, MOST_LOST_ATTEMPTS - 1))
+    return Retry(died=True) if again else outcome
+
+
+def _deserves_another(run: TrialRun, has_result: bool, may_die: int) -> bool:
+    """Whether a run whose job is over runs again: one that left a result, or was asked to stop, has ended."""
+    return not (has_result or run.asked_to_stop or run.lost_attempts >= may_die)
 
 
 def _ended(study: Study, change: JobChange, notice: Callable[[str], None]) -> Trial | None:
@@ -98,26 +78,26 @@ def _ended(study: Study, change: JobChange, notice: Callable[[str], None]) -> Tr
     if told in (EndCause.STUDY_TIMEOUT, EndCause.INTERRUPTED):
         return study.cancel(key)
     if change.once_more:
-        study.run_again(run)
+        study.retry_later(run)
         return None
     nobody_saw_how = change.adopted and state.exit_code is None and told is None
     if nobody_saw_how or run.status is Status.CANCELLED:  # by an earlier sweeper
-        found, trial = settle_orphan(study, run, state, change.began)
-        if found is Resumption.AFTER_DEATH:
+        found = outcome_of_orphan(study, run, state, change.began)
+        if isinstance(found, Outcome):
+            return study.finish(key, found)
+        if found.died:
             notice(f"Trial {run.label} {state.message or 'has died'}; it runs once more.")
-        if found is not Resumption.ENDED:
-            study.run_again(run, died=found is Resumption.AFTER_DEATH)
-        return trial
+        study.retry_later(run, found.died)
+        return None
     if told is EndCause.TRIAL_TIMEOUT:
         return _timed_out(study, run)
-    outcome = study.outcome(key, state, ended_by_us=told is not None)
-    may_die = _retries(study).allowed(state)
-    if told is None and after_death(run, outcome.status is not Status.FAILED, may_die) is Resumption.AFTER_DEATH:
+    outcome, may_die = study.outcome(key, state, ended_by_us=told is not None), _retries(study, state)
+    if told is None and _deserves_another(run, outcome.status is not Status.FAILED, may_die):
         notice(
             f"Trial {run.label} {outcome.reason}, after {clock(seconds)}; it runs again "
             f"(retry {run.lost_attempts + 1} of {may_die})."
         )
-        study.run_again(run, died=True)
+        study.retry_later(run, died=True)
         return None
     return study.finish(key, outcome)
 
@@ -168,5 +148,5 @@ def _moved(home: SweepDirectory, former: Path) -> str:
     return f"{text}Look there for it: no link to the directory could be made."
 
 
-def _retries(study: Study) -> RetryPolicy:
-    return RetryPolicy(study.spec.settings.max_retries, study.spec.settings.retry_oom)
+def _retries(study: Study, state: JobState) -> int:
+    return retries(state, study.spec.settings.max_retries, study.spec.settings.retry_oom)
