@@ -17,7 +17,6 @@ from ax_mo.runner.job import JobState, Phase
 from ax_mo.runner.outcome import has_result, outcome_of, with_required
 from ax_mo.search_space.parameters import Choice, Parameter
 from ax_mo.storage.definition import StoredStudy
-from ax_mo.storage.rows import run_as_row, run_from_row
 from ax_mo.storage.snapshot import StudySnapshot, snapshot_of
 from ax_mo.trial.files import SPEC, STOP, read_json
 from ax_mo.trial.numbers import as_json
@@ -87,14 +86,13 @@ def _run(key: Key, attempt: int, directory: str, spec: Mapping[str, Any], record
         point=record.space.point(lambda parameter: _value(parameter, given[parameter.key])),
         overrides=tuple(map(storable_value, spec["overrides"])),
         directory=directory,
-        generator=spec.get("generator", ""),
+        generator=storable(spec.get("generator") or ""),
         position=_whole(spec.get("position", 0)),
         suggestion_seconds=measured(spec.get("suggestion_seconds")),
         attempt=attempt,
         lost_attempts=_whole(spec.get("deaths", 0)),
         asked=asked,
     )
-    run = run_from_row(run_as_row(run, 0), is_file=True)  # whose types are checked
     stop = read_json(record.directory / directory / STOP)
     return run if stop is None else replace(run, reason=storable(str(stop.get("reason"))))
 
