@@ -60,11 +60,14 @@ def test_study_is_held_again_after_its_connection_was_lost(open_store: OpenStore
         open_store()
 
 
-def test_write_waits_for_a_server_that_is_restarted(open_store: OpenStore, postgresql: PostgreSQL) -> None:
+def test_write_waits_for_a_server_that_is_restarted(
+    open_store: OpenStore, postgresql: PostgreSQL, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ax_mo.storage.waiting._QUIET", 1.0)
     notices: list[str] = []
     store = open_store(seconds=60.0, notices=notices)
     postgresql.stop()
-    starting = threading.Timer(7.0, postgresql.start)
+    starting = threading.Timer(2.0, postgresql.start)
     starting.start()
     store.add([trial(0)])
     starting.join()
@@ -142,8 +145,11 @@ def test_write_whose_answer_was_lost_is_there_once(open_store: OpenStore, way: L
     assert found[0].status is (Status.COMPLETED if write == "ended" else Status.ASKED)
 
 
-def test_refusals_change_nothing(open_store: OpenStore, postgresql: PostgreSQL, tmp_path: Path) -> None:
+def test_refusals_change_nothing(
+    open_store: OpenStore, postgresql: PostgreSQL, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Not what readers are told, nor where the study lives, nor who runs it."""
+    monkeypatch.setattr("ax_mo.storage.transactions._HANDOVER_SECONDS", 0.5)
 
     def everything() -> list[tuple[object, ...]]:
         return postgresql.rows("select * from ax_mo_study order by id")

@@ -84,9 +84,12 @@ def numbers(database: Path) -> list[int]:
 # In use by others
 
 
-def test_locked_database_is_waited_for_and_the_person_hears_of_it(opened: Callable[..., Opened]) -> None:
+def test_locked_database_is_waited_for_and_the_person_hears_of_it(
+    opened: Callable[..., Opened], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ax_mo.storage.waiting._QUIET", 1.0)
     study = opened(12.0)
-    with held(study.database, 8.0):
+    with held(study.database, 3.0):
         study.store.add([trial(0)])
     assert numbers(study.database) == [0]
     first, last = study.notices
