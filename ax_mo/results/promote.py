@@ -16,7 +16,7 @@ from omegaconf.errors import OmegaConfBaseException
 from ax_mo.core.objectives import Goals
 from ax_mo.core.trial import Trial
 from ax_mo.hydra_project.ask import AskedProject
-from ax_mo.hydra_project.config_diff import saved
+from ax_mo.hydra_project.config_diff import composed_run, config_differences, saved
 from ax_mo.hydra_project.overrides import as_text
 from ax_mo.hydra_project.program import Program
 from ax_mo.hydra_project.project import Project, without_hydra
@@ -103,8 +103,10 @@ class Recipes:
 
     def _recipe(self, trial: Trial) -> Recipe:
         # The project may have changed since it ran. Repeats, whose seeds differ, have saved theirs one level below.
-        ran = saved(self._sweep_dir / trial.directory)
-        return recipe(self._project, trial.overrides, self._plain(), None if ran is None else ran.config)
+        ran, ran_with = saved(self._sweep_dir / trial.directory), None
+        if ran is not None and config_differences(ran, composed_run(self._project.compose(trial.overrides)))[0]:
+            ran_with = ran.config
+        return recipe(self._project, trial.overrides, self._plain(), ran_with)
 
     def _command(self, trial: Trial, found: Recipe | None) -> str:
         more = [] if found is None else list(found.beside)
