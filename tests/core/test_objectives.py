@@ -45,10 +45,6 @@ def test_unknown_direction_names_the_closest(word: str, meant: str) -> None:
     assert f"Did you mean '{meant}'?" in message
 
 
-def test_unknown_goal_names_the_key_of_the_goal() -> None:
-    assert "hydra.sweeper.objectives.acc.goal: 'up' is no direction" in message_of({"acc": {"goal": "up"}})
-
-
 def test_objective_without_direction_is_an_error() -> None:
     assert "hydra.sweeper.objectives.acc has no direction" in message_of({"acc": None})
     assert "hydra.sweeper.objectives.acc has no 'goal'" in message_of({"acc": {"threshold": 1}})
@@ -149,12 +145,6 @@ def test_feasible_needs_every_constraint() -> None:
 )
 def test_thresholds_are_met_on_the_good_side_of_each(acc: float, size: float, meets: bool) -> None:
     assert parse_goals(TWO).meets_thresholds({"acc": acc, "size": size}) is meets
-
-
-def test_better_follows_the_direction_and_excludes_equality() -> None:
-    up, down = Objective("a", True), Objective("a", False)
-    assert up.better(2, 1) and not up.better(1, 2) and not up.better(1, 1)
-    assert down.better(1, 2) and not down.better(2, 1) and not down.better(1, 1)
 
 
 @pytest.mark.parametrize("name", ["loss/val", "test-error", "L2 distance", "num_params", "MSE"])

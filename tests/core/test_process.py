@@ -164,15 +164,11 @@ def test_process_that_an_earlier_version_recorded_is_one_of_this_machine(start: 
     assert not alive(known(tmp_path))
 
 
-def test_name_with_spaces_and_parentheses_does_not_confuse_the_identity(tmp_path: Path) -> None:
+def test_identity_is_read_whatever_the_command_is_called_and_where_there_is_no_proc(tmp_path: Path) -> None:
     rest = " ".join(["S", *map(str, range(1, 50))])
-    (tmp_path / PID).write_text(f"123 (a) (b c) {rest}\n")
-    assert identity(tmp_path) == Identity(123, 19)
-
-
-def test_bare_pid_of_a_system_without_proc_is_an_identity(tmp_path: Path) -> None:
-    (tmp_path / PID).write_text("123\n")
-    assert identity(tmp_path) == Identity(123, None)
+    for text, started in ((f"123 (a) (b c) {rest}\n", 19), ("123\n", None)):
+        (tmp_path / PID).write_text(text)
+        assert identity(tmp_path) == Identity(123, started)
 
 
 @pytest.mark.parametrize("text", [None, "", "abc", "12 (sh) S 1", "12 (sh"])

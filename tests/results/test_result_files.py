@@ -159,11 +159,6 @@ def test_files_are_replaced_not_written_in_place(tmp_path: Path) -> None:
     assert len((tmp_path / "trials.csv").read_text().splitlines()) == 3
 
 
-def test_nothing_is_written_unless_something_changed(tmp_path: Path) -> None:
-    writer(tmp_path).refresh({(0, None): trial(0, 0.9, 10)}, {0: trial(0, 0.9, 10)}, at_once=True)
-    assert names(tmp_path) == []
-
-
 def test_files_are_written_at_most_once_a_second(tmp_path: Path, clock: list[float]) -> None:
     def count() -> int:
         return len((tmp_path / "trials.csv").read_text().splitlines()) - 1

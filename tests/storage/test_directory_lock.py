@@ -76,13 +76,6 @@ def test_program_started_by_the_sweeper_does_not_keep_the_directory(tmp_path: Pa
         child.wait()
 
 
-def test_unreadable_name_of_the_holder_is_another_process(tmp_path: Path) -> None:
-    with sole_sweeper(tmp_path):
-        (tmp_path / ".sweeper.lock").write_text("{")
-        with pytest.raises(AxMoError, match="another process"), sole_sweeper(tmp_path):
-            pass
-
-
 def test_directory_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     with (
         pytest.raises(StudyStopped, match=r"Cannot write in the sweep directory .*none: No such file"),
@@ -123,14 +116,6 @@ def test_sweeper_that_started_when_the_lock_file_was_gone_goes_on_alone(tmp_path
             lock.check()
         assert caught.value.leaves_jobs
     assert said(second) == "went on"
-
-
-def test_lock_file_that_another_one_replaces_is_noticed(tmp_path: Path) -> None:
-    with sole_sweeper(tmp_path) as lock:
-        (tmp_path / "other").touch()
-        (tmp_path / "other").rename(tmp_path / ".sweeper.lock")
-        lock.check()
-        assert is_held(tmp_path)
 
 
 def test_of_two_sweepers_exactly_one_goes_on_however_often_the_lock_file_is_removed(tmp_path: Path) -> None:
