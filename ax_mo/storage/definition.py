@@ -49,11 +49,12 @@ class StoredStudy:
 
 
 def described_goals(goals: Goals) -> dict[str, str]:
-    """Objectives by their names, and constraints as ``constraint 0``, ``constraint 1``, …"""
-    return {
-        **{o.name: o.goal if o.threshold is None else f"{o.goal}, threshold {o.threshold!r}" for o in goals.objectives},
-        **{f"constraint {index}": constraint.text for index, constraint in enumerate(goals.constraints)},
+    """Objectives by their names, and constraints as ``constraint 0``, …, where no objective is called so."""
+    objectives = {
+        o.name: o.goal if o.threshold is None else f"{o.goal}, threshold {o.threshold!r}" for o in goals.objectives
     }
+    constraints = {f"constraint {index}": constraint.text for index, constraint in enumerate(goals.constraints)}
+    return objectives | constraints | objectives
 
 
 def differences(before: Mapping[str, str], after: Mapping[str, str]) -> list[str]:

@@ -10,6 +10,8 @@ from ax_mo.storage.definition import Definition, described_goals, differences
 def test_thresholds_and_constraints_are_among_what_a_resume_must_agree_on() -> None:
     described = described_goals(parse_goals({"acc": {"goal": "maximize", "threshold": 0.9}}, None, ["cost <= 1"]))
     assert described == {"acc": "maximize, threshold 0.9", "constraint 0": "cost <= 1"}
+    both = parse_goals({"constraint 0": "maximize", "loss": "minimize"}, None, ["a <= 1", "b <= 1"])
+    assert described_goals(both) == {"constraint 0": "maximize", "loss": "minimize", "constraint 1": "b <= 1"}
     other = described_goals(parse_goals({"acc": "maximize"}, None, ["cost <= 1"]))
     with pytest.raises(ConfigError, match=r"acc: was maximize, threshold 0\.9, is now maximize\n"):
         Definition({}, described).check_same(Definition({}, other))

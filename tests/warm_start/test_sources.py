@@ -140,7 +140,7 @@ def test_database_without_a_study_name_is_refused(earlier: Path, project: Projec
             "UPDATE ax_mo_study SET schema = 1, checksum = NULL",
             "was written by another version of ax_mo (schema 1; this one reads 3)",
         ),
-        ("ALTER TABLE ax_mo_trial DROP COLUMN position", "study.db cannot be used: no such column"),
+        ("ALTER TABLE ax_mo_trial DROP COLUMN position", "study.db is damaged: the row of trial 0 is not"),
         (None, "study.db cannot be used: file is not a database"),
     ],
 )
