@@ -16,10 +16,13 @@ from tests.chaos.study import Study
 MakeStudy = Callable[..., Study]
 
 SEED = int(os.environ.get("AX_MO_TEST_CHAOS_SEED", random.randrange(10**6)))
-KILLS = 50 if FULL else 2
+KILLS = 50
 RACES = 30 if FULL else 1
 
+full = pytest.mark.skipif(not FULL, reason="make test-chaos")  # tests/end_to_end/test_resume.py has its like
 
+
+@full
 @pytest.mark.timeout(3600)
 def test_study_whose_sweeper_is_killed_again_and_again_ends_soundly(make_study: MakeStudy, survived: Tell) -> None:
     """Forked sweepers: they are ready within half a second, so that most kills hit a study at its work."""
@@ -42,7 +45,7 @@ def test_study_whose_sweeper_is_killed_again_and_again_ends_soundly(make_study: 
     survived("sweeper killed, 2 workers", "SIGKILL at a random moment", KILLS)
 
 
-@pytest.mark.skipif(not FULL, reason="make test-chaos")
+@full
 @pytest.mark.timeout(1800)
 def test_real_sweepers_are_killed_at_random(make_study: MakeStudy, survived: Tell) -> None:
     print(f"AX_MO_TEST_CHAOS_SEED={SEED}")
@@ -75,6 +78,7 @@ def test_one_of_two_sweepers_that_race_for_a_directory_is_refused(make_study: Ma
     survived("two sweepers race for one directory", "started at the same moment", RACES)
 
 
+@full
 @pytest.mark.timeout(1800)
 def test_second_sweeper_takes_over_from_a_killed_first(make_study: MakeStudy, survived: Tell) -> None:
     dice = random.Random(SEED)

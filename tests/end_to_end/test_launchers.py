@@ -3,7 +3,6 @@
 import signal
 import time
 
-import pytest
 import yaml
 
 from tests.support.waiting import wait_until
@@ -15,16 +14,14 @@ def chosen_launcher(sweep):
     return yaml.safe_load((sweep.dir / "multirun.yaml").read_text())["hydra"]["launcher"]["_target_"]
 
 
-@pytest.mark.parametrize("launcher", ["basic", "joblib"])
-def test_other_launchers_run_the_study_in_batches(sweep, launcher):
+def test_other_launchers_run_the_study_in_batches(sweep):
     subdir = "hydra.sweep.subdir=${hydra:runtime.choices.model}"  # the same for all of them
-    options = (*SPACE, f"hydra/launcher={launcher}", "hydra.sweeper.trial_timeout=600", subdir)
-    if launcher == "basic":  # a resume goes on to the total
-        assert sweep.run(*options, "hydra.sweeper.n_trials=2").returncode == 0
+    options = (*SPACE, "hydra/launcher=basic", "hydra.sweeper.trial_timeout=600", subdir)
+    assert sweep.run(*options, "hydra.sweeper.n_trials=2").returncode == 0
     done = sweep.run(*options)
     assert done.returncode == 0, done.output
     assert "trial_timeout and max_retries do nothing with this launcher" in done.output
-    assert launcher in chosen_launcher(sweep)
+    assert "basic" in chosen_launcher(sweep)
     trials = sweep.trials()
     assert [trial["status"] for trial in trials] == ["completed"] * 5
     assert [trial["dir"] for trial in trials] == ["small", *(f"small_{number}" for number in range(1, 5))]

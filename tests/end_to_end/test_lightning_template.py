@@ -31,7 +31,7 @@ def study(tmp_path_factory):
         shutil.copytree(SHAPE / part, sweep.project, dirs_exist_ok=True)
     sweep.script = sweep.project / "src" / "train.py"
     argv = [sys.executable, "project/src/train.py", "-m", "hparams_search=ax", f"hydra.sweep.dir={sweep.dir}",
-            "hydra.sweeper.n_trials=2"]  # fmt: skip
+            "hydra.sweeper.n_trials=1"]  # fmt: skip
     done = run(argv, cwd=sweep.tmp_path, timeout=600)
     assert done.returncode == 0, done.output
     return sweep
@@ -44,7 +44,7 @@ def curve(sweep, number):
 
 def test_every_trial_has_both_objectives(study):
     trials = study.trials()
-    assert [trial["status"] for trial in trials] == ["completed"] * 2
+    assert [trial["status"] for trial in trials] == ["completed"]
     for trial in trials:
         hidden = int(trial["params.model.net.hidden_size"])
         assert float(trial["metrics.num_params"]) == 2 * hidden + hidden + 3 * hidden + 3
@@ -53,14 +53,13 @@ def test_every_trial_has_both_objectives(study):
 
 
 def test_result_says_where_each_metric_is_from(study):
-    for number in range(2):
-        result = study.result(number)
-        sources = result["sources"]
-        assert sources["val/acc_best"] == "lightning"
-        assert sources["num_params"] == sources["fit_seconds"] == sources["peak_memory_mb"] == "built-in"
-        assert {"val/acc", "val/loss", "train/acc", "test/acc"} <= sources.keys()
-        assert result["value"] == result["metrics"]["val/loss"]
-        assert "dropped" not in result
+    result = study.result(0)
+    sources = result["sources"]
+    assert sources["val/acc_best"] == "lightning"
+    assert sources["num_params"] == sources["fit_seconds"] == sources["peak_memory_mb"] == "built-in"
+    assert {"val/acc", "val/loss", "train/acc", "test/acc"} <= sources.keys()
+    assert result["value"] == result["metrics"]["val/loss"]
+    assert "dropped" not in result
 
 
 def test_curve_has_a_point_for_each_epoch(study):

@@ -132,7 +132,7 @@ def test_suggestion_that_does_not_compose_is_a_failed_trial_and_the_whole_space_
     (models / "sub").mkdir()
     (models / "sub" / "adam.yaml").write_text("name: sub\n")
     journal = sweep.tmp_path / "journal"
-    options = ("model=small,clash", "optim=adam,sgd", "hydra.sweeper.repeats=2", f"journal={journal}",
+    options = ("model=small,clash", "optim=adam,sgd", f"journal={journal}",
                "hydra.sweeper.n_trials=9")  # fmt: skip
     done = sweep.run(*options)
     assert done.returncode == 0, done.output

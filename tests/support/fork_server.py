@@ -23,6 +23,7 @@ import sys
 import threading
 import types
 import uuid
+import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, TextIO
@@ -202,6 +203,7 @@ def _become(request: dict[str, Any], output: int) -> None:
     os.environ.clear()
     os.environ.update(request["env"])
     sys.modules["numpy"].random.seed()  # as every process has its own
+    warnings._processoptions(filter(None, os.environ.get("PYTHONWARNINGS", "").split(",")))  # as Python does at start
     argv = request["argv"]
     is_module = argv[0] == "-m"
     script = Path(request["cwd"], argv[0])
