@@ -26,7 +26,7 @@ def title_of(record: StudySnapshot) -> str:
     if record.name != _UNNAMED and ":/" not in record.name:
         return record.name
     directory = record.directory.absolute()
-    return "/".join(directory.parts[-2:]) if _TIME.fullmatch(directory.name) else directory.name or record.name
+    return "/".join(directory.parts[1:][-2:]) if _TIME.fullmatch(directory.name) else directory.name or record.name
 
 
 def titles_of(records: Sequence[StudySnapshot]) -> list[str]:

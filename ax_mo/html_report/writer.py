@@ -60,8 +60,9 @@ class ReportWriter:
         if self._process is not None and self._process.poll() is not None:
             self._process = None
             # By the file's time: that it has ended may be seen much later, as after a batch of another launcher.
-            written = self._path.stat().st_mtime if self._path.exists() else 0.0
-            took = max(0.0, written - self._began)
+            took = 0.0
+            with suppress(OSError):
+                took = min(max(0.0, self._path.stat().st_mtime - self._began), time() - self._began)
             self._rests_until = self._began + took + max(self._every, _SHARE * took)
         if self._is_stale and self._process is None and time() >= self._rests_until:
             self._is_stale, self._began = False, time()
