@@ -138,9 +138,9 @@ def color_range(record: StudySnapshot) -> dict[str, Any]:
     return {"cmin": 0, "cmax": max([1, *(trial.number for trial in record.trials)])}
 
 
-def note(text: str, height: int = 160) -> go.Figure:
+def note(text: str) -> go.Figure:
     """A figure that says why there is nothing to see."""
-    figure = layout(go.Figure(), height, legend=False)
+    figure = layout(go.Figure(), 160, legend=False)
     figure.update_xaxes(visible=False)
     figure.update_yaxes(visible=False)
     figure.add_annotation(text=in_figure(text), x=0.5, y=0.5, xref="paper", yref="paper", showarrow=False)

@@ -25,7 +25,7 @@ def display_value(value: Any, most: int = _MOST) -> str:
     return shortened(clean(str(value)).replace("\n", " "), most)
 
 
-def shortened(text: str, most: int = _MOST) -> str:
+def shortened(text: str, most: int) -> str:
     return text if len(text) <= most else text[: most - 1] + "…"
 
 
