@@ -18,9 +18,9 @@ from ax_mo.trial.files import CURVE, LIGHTNING, RESULT, SCHEMA, SPEC, read_json,
 from ax_mo.trial.metric_sources.differences import describe_differences
 from ax_mo.trial.metric_sources.precedence import choose_metrics
 from ax_mo.trial.metric_sources.source import MetricError, TrialOutput
-from ax_mo.trial.numbers import as_json
+from ax_mo.trial.numbers import as_json, as_number
 from ax_mo.trial.result import now
-from ax_mo.trial.untrusted import MOST_BYTES, is_too_deep, storable, storable_name
+from ax_mo.trial.untrusted import MOST_BYTES, is_too_deep, measured, storable, storable_name
 from ax_mo.trial.watches import Heartbeat, MemoryWatch, peak_of_gpu
 
 log = logging.getLogger("ax_mo")
@@ -199,6 +199,8 @@ def _given(
     chosen = choose_metrics(trial, spec.get("required", []), stopped is not None, built_in)
     metrics = {storable_name(name): number for name, number in chosen.metrics.items()}
     given: dict[str, Any] = {"metrics": metrics, "sources": chosen.sources}
+    if len(spec["objectives"]) > 1 and (number := measured(as_number(value))) is not None:
+        given["value"] = number  # which has no name
     if chosen.differences:
         log.warning("%s.", describe_differences(chosen.differences))
         given["differences"] = [as_json(asdict(difference)) for difference in chosen.differences]

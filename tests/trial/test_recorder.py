@@ -236,11 +236,11 @@ def test_last_finite_values_of_report_are_metrics_and_what_was_dropped_is_counte
             ax_mo.report(step, acc=step / 10, loss=loss)
         ax_mo.report(1, acc=0.9)
 
-    result = record(trial, None, work)
+    result = record(trial, 0.25, work)
     assert result["metrics"] == {"acc": 0.2, "loss": 2.0}
     assert result["sources"] == {"acc": "reported", "loss": "reported"}
     assert result["dropped"] == 2
-    assert "value" not in result
+    assert result["value"] == 0.25
 
 
 def test_number_that_replaces_nothing_is_told_first_and_kept_with_both_values(
