@@ -99,7 +99,8 @@ def states(server: MlflowServer) -> dict[str, tuple[str, str | None]]:
 def test_outage_is_made_up_for_and_the_servers_password_is_nowhere(
     server: MlflowServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", server.address.replace("//", "//someone:s3%2Fcret@"))
+    address = server.address.replace("//", "//someone:s3%2Fcret@")
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", address)
     study = Study(tmp_path / "sweep")
     study.ended(0)
     wait_for(lambda: states(server).get("trial 0") == ("FINISHED", "true"))
@@ -111,6 +112,7 @@ def test_outage_is_made_up_for_and_the_servers_password_is_nowhere(
     assert study.notices[-1].endswith("a resume logs what is missing") and len(study.notices) <= 3
 
     told = len(study.notices)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", address)  # the server, in this process, has put its own there
     study.sweeper()
     study.ended(2)
     wait_for(lambda: study.log.tick() or len(study.notices) > told)
