@@ -49,8 +49,8 @@ class ProgressTracker:
 
     def __init__(self) -> None:
         self._known = -1
-        self.front: list[Trial] = []
-        self.hypervolume: float | None = None
+        self._front = 0
+        self._hypervolume: float | None = None
         self._best: dict[str, tuple[float, int]] = {}
         self._falls_short = False
 
@@ -69,8 +69,8 @@ class ProgressTracker:
             stopped=counts[Status.EARLY_STOPPED],
             running=len(study.active),
             pending=sum(study.runs[key].is_pending for key in study.active),
-            front=len(self.front),
-            hypervolume=self.hypervolume,
+            front=self._front,
+            hypervolume=self._hypervolume,
             best=self._best,
             best_falls_short=self._falls_short,
             workers=study.spec.settings.n_jobs,
@@ -78,8 +78,8 @@ class ProgressTracker:
 
     def _look(self, study: Study, trials: Sequence[Trial]) -> None:
         goals = study.goals
-        self.front = pareto_front(trials, goals)
-        self.hypervolume = hypervolume(self.front, goals, reference_point(trials, goals))
+        front = pareto_front(trials, goals)
+        self._front, self._hypervolume = len(front), hypervolume(front, goals, reference_point(trials, goals))
         best = best_per_objective(trials, goals)
         self._best = {name: (trial.metrics[name], trial.number) for name, trial in best.items()}
         self._falls_short = any(not goals.meets_thresholds(trial.metrics) for trial in best.values())

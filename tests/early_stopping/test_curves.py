@@ -1,10 +1,10 @@
-"""Learning curves as values."""
+"""Learning curves as values, and what a stopped trial would have reached."""
 
 import random
 
 import pytest
 
-from ax_mo.early_stopping.curves import MeanCurve, mean_curves, thinned
+from ax_mo.early_stopping.curves import MeanCurve, expected_final, mean_curves, thinned
 from ax_mo.trial.curve import Curve
 
 
@@ -45,3 +45,33 @@ def test_mean_begins_anew_with_another_curve_of_a_run() -> None:
 )
 def test_thinned_points_are_the_first_the_last_and_those_evenly_between(count: int, most: int, kept: list[int]) -> None:
     assert list(thinned(range(count), most)) == kept
+
+
+# What a stopped trial would have reached
+
+
+def ended(*values: float) -> tuple[Curve, float]:
+    """A completed trial with these values at its steps, the last of which is the final one."""
+    return Curve(range(len(values)), values), values[-1]
+
+
+COMPLETED = [ended(0.1, 0.2), ended(0.2, 0.3), ended(0.3, 0.9), ended(0.4, 0.7), ended(0.9, 1.0)]
+
+
+@pytest.mark.parametrize(("value", "expected"), [(0.0, 0.3), (0.36, 0.7), (5.0, 0.9)])
+def test_median_final_value_of_the_three_nearest_at_the_step(value: float, expected: float) -> None:
+    assert expected_final(0, value, COMPLETED) == expected
+
+
+def test_order_of_the_trials_does_not_matter() -> None:
+    assert expected_final(0, 0.36, COMPLETED[::-1]) == expected_final(0, 0.36, COMPLETED)
+
+
+def test_trials_that_have_no_value_at_the_step_are_no_measure() -> None:
+    assert expected_final(1, 0.2, [*COMPLETED[:2], ended(0.5)]) is None
+    assert expected_final(1, 0.2, [*COMPLETED[:3], ended(0.5)]) == 0.3
+
+
+def test_trials_that_report_at_other_steps_are_compared_between_them() -> None:
+    sparse = [(Curve((0, 2), (0.0, 2 * value)), value) for value in (0.1, 0.2, 0.3, 0.9)]
+    assert expected_final(1, 0.1, sparse) == 0.2

@@ -175,17 +175,3 @@ def test_each_trial_is_decided_alone_wherever_the_others_stand(study: Study, rul
         rest = [other for other in running if other is not one]
         alone = stops(rule, [one], [*others, *rest])
         assert alone == {number: reason for number, reason in together.items() if number == one.number}
-
-
-@given(studies(), st.sampled_from(RULES[:2]))
-def test_one_more_dominated_trial_changes_nothing(study: Study, rule: StoppingRule) -> None:
-    running, others = study
-    worse = trial(50, (-1.0,) * 6, 99.0)
-    assert stops(rule, running, [*others, worse]) == stops(rule, running, others)
-
-
-@given(studies(), st.integers(1, 4))
-def test_more_dominators_wanted_stops_no_more_trials(study: Study, k: int) -> None:
-    fewer = rule_of(rule="dominated", k=k + 1, min_trials=1)
-    more = rule_of(rule="dominated", k=k, min_trials=1)
-    assert set(stops(fewer, *study)) <= set(stops(more, *study))
