@@ -14,7 +14,7 @@ import yaml
 from ax_mo.storage.dump import read_dump
 from tests.chaos.study import Study
 
-_TEMPORARY = re.compile(r"\..+\.tmp|.+-journal|\.torchx")
+_TEMPORARY = re.compile(r"\..+\.tmp|.+-journal")
 
 OBJECTIVES = ("loss", "size")
 
