@@ -87,25 +87,8 @@ def check_ways_back(space: SearchSpace, point: Mapping[str, Any]) -> None:
 
 # Values in Hydra's grammar
 
-WORDS = [
-    "",
-    " ",
-    "null",
-    "true",
-    "False",
-    "1e-3",
-    "1",
-    "nan",
-    "inf",
-    "-",
-    "???",
-    "~x",
-    "a,b",
-    "a=b",
-    "a b",
-    "[1]",
-    "{a:1}",
-]
+WORDS = ["", " ", "null", "true", "False", "1e-3", "1", "nan", "inf"]
+WORDS += ["-", "???", "~x", "a,b", "a=b", "a b", "[1]", "{a:1}"]
 WORDS += ["'", '"', "\\'", "a\\", "#x", "é", "💡", "choice(a)", "a:b", "a/b", "%", "*", "\n", "-1", "0x10", "1_000"]
 INTERPOLATIONS = ["${seed}", "a ${seed} b", "${c.d}", "${oc.env:HOME}", "\\${seed}", "${${word}}"]
 
