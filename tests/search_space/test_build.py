@@ -11,6 +11,9 @@ from ax_mo.hydra_project.project import Project
 from ax_mo.search_space.build import build_space
 from ax_mo.search_space.parameters import Choice, Range
 from ax_mo.search_space.space import SearchSpace, space_as_json, space_from_json
+from ax_mo.search_space.start import config_point
+from tests.search_space.conftest import loaded
+from tests.search_space.networks import MODEL, NETWORKS, OPTIM
 
 MakeProject = Callable[..., Project]
 
@@ -84,6 +87,16 @@ def test_null_missing_and_indexed_keys_exist(project: Project, key: str) -> None
 def test_added_keys_need_not_exist(project: Project) -> None:
     params = {"+new": "interval(0, 1)", "++other.deep": "1,2", "+optim@second": "sgd,adam", "second.lr": "1,2"}
     assert space_of(params, [], [], project).keys == tuple(params)
+
+
+def test_hydra_composes_each_option_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    loader, master = loaded(tmp_path, NETWORKS, [])
+    asked, hydras = [], loader.load_sweep_config
+    monkeypatch.setattr(loader, "load_sweep_config", lambda config, lines: asked.append(lines) or hydras(config, lines))
+    project = Project(loader, master)
+    space = space_of({**OPTIM, "optim.lr": "interval(0, 1)", **MODEL}, [], [], project)
+    assert config_point(space, project) == ({"optim": "sgd", "optim.lr": 0.1, "model": "mlp"}, "")
+    assert asked == [["optim=adam"], ["optim=lion"], ["model=cnn"], ["model=resnet"]]
 
 
 # The command line
