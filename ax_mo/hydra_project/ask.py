@@ -76,7 +76,7 @@ class AskedProject:
         """What a trial of these overrides would run with. Raises NotComposed."""
         return self.answer(self.of_trial(overrides))
 
-    def compose_plain(self, overrides: Sequence[str], tolerant: bool = True) -> DictConfig:
+    def compose_plain(self, overrides: Sequence[str]) -> DictConfig:
         """What the program composes without the sweep's own command line, as ``Project`` does. Raises NotComposed."""
         search = [line for line in self._program.hydra_overrides if line.startswith("hydra.searchpath=")]
         missing: dict[str, Any] = {}
@@ -87,7 +87,7 @@ class AskedProject:
                 break
             except NotComposed as answer:
                 group = answer.missing
-                option = None if group is None or not tolerant else chosen_option(self.compose(self._trial), group)
+                option = None if group is None else chosen_option(self.compose(self._trial), group)
                 if group is None or group in missing or option is None:
                     raise
                 missing[group] = option

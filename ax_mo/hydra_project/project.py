@@ -69,7 +69,7 @@ class Project:
         )
         search = [line for line in overrides if line.startswith("hydra.searchpath=")]
         self._plain = cache(
-            lambda mode, *lines: config_loader.load_configuration(self.config_name, [*search, *lines], mode)
+            lambda *lines: config_loader.load_configuration(self.config_name, [*search, *lines], RunMode.MULTIRUN)
         )
         typed = OverridesParser.create().parse_overrides(task_overrides(master))
         self._fixed = [str(override.input_line) for override in typed if not override.is_sweep_override()]
@@ -98,7 +98,7 @@ class Project:
     def file_setting(self, key: str) -> dict[str, Any]:
         """A mapping of Hydra's node as the files have it, without what the command line sets there."""
         try:
-            node = OmegaConf.select(self.compose_plain(self._fixed, tolerant=True), key)
+            node = OmegaConf.select(self.compose_plain(self._fixed), key)
         except (HydraException, OmegaConfBaseException):
             return {}
         content = OmegaConf.to_container(node, resolve=False) if isinstance(node, DictConfig) else None
@@ -173,13 +173,13 @@ class Project:
             self._composed.append(_Composed.of(config, lines))
         return config
 
-    def compose_plain(self, overrides: Sequence[str], tolerant: bool = False) -> DictConfig:
+    def compose_plain(self, overrides: Sequence[str]) -> DictConfig:
         """What ``python train.py <overrides>`` composes without the sweep's own command line.
 
-        ``tolerant`` leaves out defaults that are mandatory but not chosen (``model: ???``).
+        Raises Hydra's exceptions, though not for what is mandatory and not chosen (``model: ???``): that is left out.
         """
         with hydras_errors():
-            return copy.deepcopy(self._plain(RunMode.MULTIRUN if tolerant else RunMode.RUN, *overrides))
+            return copy.deepcopy(self._plain(*overrides))
 
 
 def active_groups(config: DictConfig) -> frozenset[str]:

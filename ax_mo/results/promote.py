@@ -118,7 +118,7 @@ class Recipes:
 
     def _plain(self) -> DictConfig:
         if self._plain_config is None:
-            self._plain_config = self._project.compose_plain([], tolerant=True)
+            self._plain_config = self._project.compose_plain([])
             self._primary = dropped_primary(self._project, self._plain_config)
         return self._plain_config
 
@@ -248,12 +248,12 @@ def _chosen(
         options = {**chosen.options, **more}
         lines = [f"{'+' if group in added else ''}{group}={_option(option)}" for group, option in options.items()]
         try:
-            config = project.compose_plain([*without, *lines], tolerant=True)
+            config = project.compose_plain([*without, *lines])
         except DOES_NOT_COMPOSE:
             return None
         return _Chosen(config, options, added) if _sweep(config) == _sweep(plain) else None
 
-    chosen = _Chosen(project.compose_plain(without, tolerant=True) if without else plain)
+    chosen = _Chosen(project.compose_plain(without) if without else plain)
     left_out = {apart}  # and groups whose options are experiment files of sweeps, or do not compose here
     for _ in range(_MOST_ROUNDS + len(wanted)):
         there, added = choices_of(chosen.config), chosen.added

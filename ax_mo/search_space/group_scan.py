@@ -263,10 +263,10 @@ class _Scanner:
         """
         kept = [entry for entry in fixed if _is_always(entry)]
         # Without the command line's settings of Hydra, which say nothing of keys.
-        config = self._project.compose_plain([*_lines(kept), *lines], tolerant=True)
+        config = self._project.compose_plain([*_lines(kept), *lines])
         for entry in sorted((e for e in fixed if e.content.is_group and e not in kept), key=lambda e: e.key.count("/")):
             with suppress(*_FAILURES):
-                config = self._project.compose_plain([*_lines([*kept, entry]), *lines], tolerant=True)
+                config = self._project.compose_plain([*_lines([*kept, entry]), *lines])
                 kept.append(entry)
         here = Context({}, config, active_groups(config))
         kept = [entry for entry in fixed if entry in kept or exists(entry, here)]
@@ -276,7 +276,7 @@ class _Scanner:
 
     def _missing(self, lines: Sequence[str]) -> list[str]:
         try:
-            return missing_groups(self._project.compose_plain(lines, tolerant=True))
+            return missing_groups(self._project.compose_plain(lines))
         except _FAILURES:
             return []
 
