@@ -21,13 +21,13 @@ def pytest_configure(config: pytest.Config) -> None:
         fork_server.start()
 
 
-LONG = ("slurm", "chaos", "end_to_end", "shapes", "hydra_suites", "optimizer", "html_report")
-"""Directories whose files take longest."""
+SHORT = ("core", "early_stopping", "hydra_project", "runner", "storage", "terminal", "trial")
+"""Directories none of whose files takes long."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """They come first, so that what is left at the end is short, and all workers end together."""
-    items.sort(key=lambda item: item.path.relative_to(Path(__file__).parent).parts[0] not in LONG)
+    """They come last, so that all workers end together."""
+    items.sort(key=lambda item: item.path.relative_to(Path(__file__).parent).parts[0] in SHORT)
 
 
 def pytest_collection_finish() -> None:
