@@ -27,12 +27,11 @@ def test_terminal_without_the_letters_does_not_end_the_study(sweep):
 
 
 def test_narrow_terminal_gets_no_broken_lines(sweep):
-    width = 40
     argv = sweep.argv(*SPACE, "model=small,large", "+parameter_with_a_long_name=interval(0,1)")
     terminal = environment(TERM="xterm-256color", NO_COLOR="1")
     del terminal["COLUMNS"]
     child = pexpect.spawn(
-        argv[0], argv[1:], cwd=str(sweep.tmp_path), env=terminal, timeout=60, encoding="utf-8", dimensions=(24, width)
+        argv[0], argv[1:], cwd=str(sweep.tmp_path), env=terminal, timeout=60, encoding="utf-8", dimensions=(24, 40)
     )
     output = io.StringIO()
     child.logfile_read = output
@@ -44,7 +43,7 @@ def test_narrow_terminal_gets_no_broken_lines(sweep):
     assert re.search(r" \d/2  \d/2 running", plain)
     table = plain.split("Pareto front:")[-1]
     lines = table.split("Everything is in")[0].splitlines()
-    assert all(len(line) <= width for line in lines), lines
+    assert all(len(line) <= 40 for line in lines), lines
     assert "parameter_with_a_long_name" not in next(line for line in lines if "loss ↓" in line)
     assert "Run a point again: " in plain and "Choose a point: ax-mo pareto" in plain and "to resume: " in plain
 
