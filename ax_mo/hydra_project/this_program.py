@@ -1,14 +1,9 @@
-"""How this process was started, so that each trial can be: its command line, its script, the directory it was in.
-
-Many programs change directory before they call Hydra. Nothing of ours runs before them, but Python itself has noted the
-script's absolute path, and the directory that ``-m`` puts at the head of ``sys.path``.
-"""
+"""How this process was started, so that each trial can be: its command line as Hydra parsed it."""
 
 import os
 import sys
 from argparse import Namespace
 from collections.abc import Sequence
-from importlib.machinery import ModuleSpec
 from pathlib import Path
 
 from hydra.core.global_hydra import GlobalHydra
@@ -17,6 +12,7 @@ from hydra.core.hydra_config import HydraConfig
 from ax_mo.errors import NotRerunnableError
 from ax_mo.hydra_project.compat import flags_parser
 from ax_mo.hydra_project.program import Program, split_argv
+from ax_mo.hydra_project.start import start_of
 
 # The sweep's own part of a command line; everything else of Hydra's is passed on to the trials.
 _SWEEP_ONLY = (
@@ -94,42 +90,3 @@ def _flags(parsed: Namespace) -> list[str]:
 
 def _without_mode(overrides: Sequence[str]) -> list[str]:
     return sorted(line for line in overrides if not line.startswith("hydra.mode="))
-
-
-def start_of(program: str) -> tuple[str, Path]:
-    """The program as it can be named from anywhere, and the directory that it was started in.
-
-    ``program`` is what named it on the command line: a script, a module or code. For an absolute script, such as a
-    console script, nothing tells where it was started, and it needs to be nowhere: the current directory will do.
-    """
-    here, main = Path.cwd(), sys.modules.get("__main__")
-    file, spec = getattr(main, "__file__", None) or "", getattr(main, "__spec__", None)
-    module = spec if isinstance(spec, ModuleSpec) and spec.name != "__main__" else None
-    if module is None and spec is not None:  # a directory or an archive
-        file = file.removesuffix(f"{os.sep}__main__.py")
-    end = os.sep + program
-    if file.endswith(end):  # Python writes the current directory before the name, and changes nothing else
-        directory = Path(file.removesuffix(end) or os.sep)
-        return (file, directory) if directory.is_dir() and directory != here else (program, here)
-    if module is not None and module.origin and not sys.flags.safe_path:
-        return program, _head_of_path(Path(module.origin).parents[module.name.count(".")], here)
-    return program, here
-
-
-def _head_of_path(root: Path, here: Path) -> Path:
-    """The directory that ``python -m`` was started in; ``root`` is where it found its module.
-
-    It stands before PYTHONPATH and the standard library, and what the program has inserted since mostly before it.
-    Where this does not decide, the module is found from anywhere: the current directory will do.
-    """
-    library = f"python{sys.version_info.major}{sys.version_info.minor}.zip"
-    path = [str(entry) for entry in sys.path]  # programs insert Path objects, too
-    at = next((n for n, entry in enumerate(path) if entry.endswith(os.sep + library)), 0)
-    if not sys.flags.ignore_environment and os.environ.get("PYTHONPATH"):
-        at -= len(set(os.environ["PYTHONPATH"].split(os.pathsep)))
-    ahead, behind = path[: max(at, 0)], path[max(at, 0) :]
-    if str(root) in ahead and str(root) not in behind:  # nowhere else could it have found the module
-        return root
-    if str(here) in ahead or not ahead or not Path(ahead[-1]).is_dir():
-        return here
-    return Path(ahead[-1])

@@ -13,7 +13,7 @@ import pytest
 # What the program is when it comes to Hydra, and how it would be started again.
 _REPORT = """
 import json
-from ax_mo.hydra_project.this_program import start_of
+from ax_mo.hydra_project.start import start_of
 name, cwd = start_of(os.environ["NAMED"])
 print(json.dumps({"name": name, "cwd": str(cwd), "at": os.getcwd()}))
 """
