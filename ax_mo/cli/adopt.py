@@ -33,9 +33,9 @@ def run(arguments: Namespace) -> None:
     lost = _named(arguments.lost, runs, record) if arguments.lost else [run for run in runs if run.is_elsewhere]
     if not lost:
         raise AxMoError("No open trial was started on another machine or in another container.")
-    for run in lost:
-        declare_lost(run.directory, run.trial.handle or "")
-        say(f"Trial {run.trial.label} counts as lost on {run.place}.")
+    for one in lost:
+        declare_lost(one.directory, one.run.handle or "")
+        say(f"Trial {one.run.label} counts as lost on {one.place}.")
     if record.is_running:
         say("The sweeper that is running takes note of it, unless it sees for itself that they run.")
     else:
@@ -46,7 +46,7 @@ def run(arguments: Namespace) -> None:
 class OpenRun:
     """A run that has not ended, and what can be told of it from this machine."""
 
-    trial: TrialRun
+    run: TrialRun
     directory: Path
     place: str
     """Where it is, for people."""
@@ -87,7 +87,7 @@ def _look(run: TrialRun, sweep_dir: Path) -> OpenRun:
 
 def _list(runs: Sequence[OpenRun], record: StudySnapshot) -> None:
     for run in runs:
-        say(f"trial {run.trial.label}: {run.told}")
+        say(f"trial {run.run.label}: {run.told}")
     if not runs:
         say("No trial is open.")
     if any(run.is_elsewhere for run in runs):
@@ -100,10 +100,10 @@ def _named(names: Sequence[str], runs: Sequence[OpenRun], record: StudySnapshot)
     found: dict[Path, OpenRun] = {}
     for name in names:
         trial = trial_named(record, name)
-        of_trial = [run for run in runs if run.trial.number == trial.number]
+        of_trial = [run for run in runs if run.run.number == trial.number]
         if not of_trial:
             raise AxMoError(f"Trial {trial.label} is not open: {standing(trial, record.is_running)}.")
         if not any(run.may_be_lost for run in of_trial):
-            raise AxMoError(f"Trial {of_trial[0].trial.label} {of_trial[0].told}.")
+            raise AxMoError(f"Trial {of_trial[0].run.label} {of_trial[0].told}.")
         found |= {run.directory: run for run in of_trial if run.may_be_lost}
     return list(found.values())

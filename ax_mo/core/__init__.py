@@ -1,1 +1,1 @@
-"""Values that everything else speaks in, and pure functions of them: trials, objectives, curves, the Pareto front."""
+"""What everything else speaks of: trials, objectives, the Pareto front, failures; and the processes of local jobs."""

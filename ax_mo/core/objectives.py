@@ -47,14 +47,10 @@ class Objective:
 
 @dataclass(frozen=True)
 class Goals:
-    """Objectives in their declared order, and linear constraints on metrics.
-
-    ``positional`` is true when the user gave only directions, so that metrics have no names of their own.
-    """
+    """Objectives in their declared order, and linear constraints on metrics."""
 
     objectives: tuple[Objective, ...]
     constraints: tuple[LinearConstraint, ...] = ()
-    positional: bool = False
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -89,7 +85,7 @@ def parse_goals(
         raise ConfigError(
             f"hydra.sweeper.objectives is empty: name the metrics to optimize and their directions, {_EXAMPLE}"
         )
-    return Goals(parsed, _constraints(constraints, parsed, positional, parameter_keys), positional)
+    return Goals(parsed, _constraints(constraints, parsed, positional, parameter_keys))
 
 
 _GOES_DOWN = ("loss", "error", "err", "distance", "latency", "params", "parameters", "seconds", "mse", "mae", "rmse")

@@ -1,6 +1,6 @@
 """Writes a study's page where others may be writing it too: a sweep's own process, and people with ``ax-mo report``.
 
-A page that another one was put in the place of meanwhile is made anew, and one with the model's parts keeps them. The
+A page that somebody replaced meanwhile is made again, and one with the model's parts keeps them. The
 last page of a study is there at once, and some seconds of a processor later with the model's parts. Those are fitted
 anew, to this study's trials as they ended: the sweep's own model is one of the moment before, and has neither been
 validated nor asked what matters. Nobody waits for that: the sweep has ended when its page is there.

@@ -1,4 +1,4 @@
-"""The lines for a shell that run a study's trials again, made of how its program is started."""
+"""The lines for a shell that run a study's trials, the first time and again, made of how its program is started."""
 
 from dataclasses import dataclass
 from pathlib import Path

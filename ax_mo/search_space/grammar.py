@@ -135,6 +135,7 @@ def _tags(where: str, tags: Sequence[str], allowed: Sequence[str], what: str) ->
 def _interval(key: str, sweep: IntervalSweep, where: str) -> Range:
     assert sweep.start is not None and sweep.end is not None
     log = _tags(where, list(sweep.tags), ("log",), "an interval")
+    # Hydra makes floats of the bounds of interval(...), and whole numbers of those of int(interval(...)).
     integral = isinstance(sweep.start, int) and isinstance(sweep.end, int)
     return _bounded(Range(key, sweep.start, sweep.end, integral, log), where)
 

@@ -41,7 +41,7 @@ class Callback:
         """Something may have changed; called several times a second."""
 
     def closed(self, study: Study) -> None:
-        """Nothing runs and nothing more will."""
+        """This sweeper ends. Jobs may go on where the study could not."""
 
 
 class ProgressTracker:

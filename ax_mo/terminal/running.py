@@ -14,9 +14,9 @@ _MISSING = object()
 
 
 class RunningTrials:
-    """``directory`` gives the place of a run's files; ``own`` is the project's own configuration as a point.
+    """Reads the curves of running trials every so many seconds.
 
-    ``every`` is in seconds.
+    ``directory`` gives the place of a run's files; ``own`` is the project's own configuration as a point.
     """
 
     def __init__(self, directory: Callable[[TrialRun], Path], own: Mapping[str, Value], every: float = 1.0) -> None:

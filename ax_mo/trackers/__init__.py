@@ -30,7 +30,7 @@ TRACKERS = Registry("ax_mo.trackers", _BUILT_IN)
 FOLDER = ".trackers"
 """In the sweep directory: what trackers remember, and their logs."""
 _MOST_BYTES = 64 * 2**20
-"""A line for each trial."""
+"""Of the file in which a tracker remembers what it has logged."""
 
 
 class StudyEnd(StrEnum):
@@ -42,7 +42,7 @@ class StudyEnd(StrEnum):
 
 
 class Tracker(Protocol):
-    """Logs one study; a class of its own is made with a ``StudyTag`` and the sweep's directory.
+    """Logs one study. A tracker's class is made with a ``StudyTag`` and the sweep's directory.
 
     Its methods are called one after the other in a process of the tracker's own, may take their time, and may raise:
     the error is shown to the user once, and everything is called again later, beginning with ``started``. Also after a

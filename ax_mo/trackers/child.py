@@ -68,7 +68,7 @@ class _Child:
         self._front: list[int] | None = None
 
     def catch_up(self) -> None:
-        """Once; what fails is made up for later."""
+        """Log what is new, in one try; what fails is logged later."""
         if time.monotonic() - self._failed_at <= _PAUSE_SECONDS:
             return
         try:
@@ -79,7 +79,7 @@ class _Child:
             self._answer(notice="error", text=text)
 
     def finish(self, end: dict[str, Any]) -> None:
-        """Until it is logged, or the sweeper waits no longer: a server may be back in that time."""
+        """Log the end, and try again until the sweeper waits no longer: a server may be back in that time."""
         report = None if end["report"] is None else Path(end["report"])
         while True:
             try:

@@ -8,7 +8,6 @@ from datetime import datetime
 
 from ax_mo.core.trial import Trial, TrialRun
 
-WANDB = ("WANDB_RUN_ID", "WANDB_RESUME")
 MLFLOW_CONTEXT = "MLFLOW_RUN_CONTEXT"
 """MLflow's: JSON of tags that every new run gets, of ``mlflow.start_run`` and of Lightning's logger alike."""
 MLFLOW_PARENT = "mlflow.parentRunId"

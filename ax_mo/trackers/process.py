@@ -160,5 +160,6 @@ class _Child:
                 os.killpg(self._process.pid, signal.SIGKILL)
             self._process.wait()
         self.read()
+        # Said only where "end" was not told yet.
         self._tell("end", f"ended before its time (see {self._log})")
         self._stdout.close()

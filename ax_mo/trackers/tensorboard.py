@@ -37,7 +37,7 @@ _STATUS = {
 
 
 class TensorBoardTracker:
-    """``directory`` is the sweep's. Files once written are added to, never written anew."""
+    """Logs a study below ``directory``, the sweep's. Files are added to, and never written anew."""
 
     def __init__(self, tag: StudyTag, directory: Path) -> None:
         self._directory = directory / FOLDER

@@ -19,7 +19,7 @@ from ax_mo.trackers.env import StudyTag
 
 
 class WandbTracker:
-    """``directory`` is the sweep's: it keeps which trials are logged, since a line of a run cannot be taken back."""
+    """Logs a study to Weights & Biases, each trial once: a file in ``directory``, the sweep's, keeps which are logged."""
 
     def __init__(self, tag: StudyTag, directory: Path) -> None:
         self._tag = tag

@@ -1,1 +1,1 @@
-"""What runs inside a trial's process. Imports nothing but the standard library and costs milliseconds."""
+"""What runs inside a trial's process. Imports nothing but the standard library and Hydra, and costs milliseconds."""

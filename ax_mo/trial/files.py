@@ -13,13 +13,13 @@ from typing import Any
 from ax_mo.trial.untrusted import MOST_BYTES, Unusable, parse_json, read_bytes
 
 SPEC = "trial.json"
-"""Written by the sweeper before it submits: number, attempt, params, overrides, metric names, command."""
+"""Written by the sweeper before it submits: the trial's number, attempt, parameters, overrides and metric names."""
 RESULT = "result.json"
 """Written by the trial's own process."""
 CURVE = "curve.jsonl"
 """The trial's learning curve: one JSON object a line, appended by the trial's own process."""
 LIGHTNING = "lightning.json"
-"""What Lightning's Trainers in the trial recorded: ``{"costs", "metrics", "fits", "started"}``."""
+"""What Lightning's Trainers or ``report_model`` recorded in the trial: metrics, costs, and how many fits there were."""
 STOP = "stop.json"
 """Written by the sweeper that wants the trial to end: ``{"reason"}``."""
 STOPPED = ".stopped"
@@ -37,7 +37,7 @@ LOST = ".lost"
 
 OF_AN_ATTEMPT = (RESULT, CURVE, LIGHTNING, STOP, STOPPED, PID, HEARTBEAT, LOST)
 """What one attempt leaves and the next must not find."""
-OF_A_TRIAL = (SPEC, COMMAND, RESULT, LIGHTNING, STOP, STOPPED, HEARTBEAT.lstrip("."))
+OF_A_TRIAL = (SPEC, COMMAND, RESULT, LIGHTNING, STOP, STOPPED)
 """Files of a trial's directory that are written under another, temporary name first; the names of those hold these."""
 
 SCHEMA = 1

@@ -41,8 +41,8 @@ class ResultRecorder(Callback):
     Hydra turns exceptions of callbacks into warnings, and a task that ends by ``sys.exit`` or a signal never gets
     here: the sweeper takes a missing file for a failed trial.
 
-    A trial that has its result keeps it: its command may be pasted into a shell, or its job be queued again. But what a
-    job failed of before Slurm queued it again may well be that.
+    A trial that has its result keeps it: its command may be pasted into a shell, or its job be queued again. Only a
+    failure that was recorded before Slurm queued the job again is replaced.
     """
 
     def __init__(self, gives_environment: bool = False) -> None:

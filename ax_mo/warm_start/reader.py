@@ -1,4 +1,4 @@
-"""Finished trials of earlier studies, as data of a new one."""
+"""Reads earlier studies, and makes trials of this one of those that mean the same here."""
 
 from collections.abc import Mapping, Sequence
 from copy import deepcopy
@@ -145,7 +145,7 @@ def _check_objectives(study: StoredStudy, goals: Goals, label: str) -> None:
 
 
 class _LeftOut(Exception):
-    """A trial of an earlier study is no data of this one, for the Reason that is the only argument."""
+    """A trial of an earlier study is no data of this one, for the Reason that is its only argument."""
 
 
 class _Importer:

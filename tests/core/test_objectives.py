@@ -25,7 +25,6 @@ def test_objectives_keep_their_order_and_thresholds() -> None:
         Objective("loss", False, None),
     )
     assert goals.names == ("acc", "size", "loss")
-    assert not goals.positional
     assert [objective.goal for objective in goals.objectives] == ["maximize", "minimize", "minimize"]
 
 
@@ -59,7 +58,6 @@ def test_unknown_setting_of_an_objective_names_the_closest() -> None:
 def test_named_objectives_count_where_there_is_a_direction_too() -> None:
     goals = parse_goals({"acc": "maximize"}, ["minimize", "minimize"], ["seconds <= 60"])
     assert goals.objectives == (Objective("acc", maximize=True),)
-    assert not goals.positional
 
 
 @pytest.mark.parametrize("threshold", ["high", "0.9", float("nan"), float("inf"), True, [1]])
@@ -71,13 +69,11 @@ def test_threshold_must_be_a_finite_number(threshold: Any) -> None:
 def test_one_direction_is_the_metric_objective() -> None:
     goals = parse_goals(None, "minimize")
     assert goals.objectives == (Objective("objective", False),)
-    assert goals.positional
 
 
 def test_several_directions_are_numbered_metrics() -> None:
     goals = parse_goals({}, ["maximize", "minimize"])
     assert goals.objectives == (Objective("objective_0", True), Objective("objective_1", False))
-    assert goals.positional
 
 
 def test_direction_may_be_an_enum_as_in_optuna() -> None:

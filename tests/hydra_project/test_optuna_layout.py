@@ -95,7 +95,6 @@ def test_primary_config_of_its_own_searches_what_it_says(conf: Path) -> None:
     (parameter,) = plan.space.parameters
     assert (parameter.low, parameter.high) == (-1.0, 1.0)  # type: ignore[union-attr]
     assert plan.goals.names == ("loss", "cost")
-    assert not plan.goals.positional
     assert "hydra.sweeper.direction is ignored: hydra.sweeper.objectives has names and directions." in plan.remarks
     assert any("hydra.sweeper.sampler is ignored" in remark for remark in plan.remarks)
 

@@ -21,7 +21,7 @@ class FoundInFile:
 
 
 class FileSource(MetricSource):
-    """``path`` is a glob in the trial's directory."""
+    """A source that reads files of the trial's directory. ``path`` is a glob in it."""
 
     noun = "key"
     """What ``tag`` is."""
@@ -29,7 +29,7 @@ class FileSource(MetricSource):
     """What the metric is called in the file."""
 
     example = ""
-    """A path."""
+    """A path, for the message that one is missing."""
 
     def __init__(self, path: Any) -> None:
         if path is None:
