@@ -123,7 +123,7 @@ class AxOptimizer:
         return self._experiment
 
     def _strategy(self, ax_space: AxSpace) -> Any:
-        """Ax's default strategy for the method; its quasi-random step is for who loads what ``AxExperiment.save`` wrote."""
+        """Ax's default strategy for the method; its quasi-random step is for readers of what it saves."""
         from ax.api.utils.generation_strategy_dispatch import choose_generation_strategy
         from ax.api.utils.structs import GenerationStrategyDispatchStruct
 

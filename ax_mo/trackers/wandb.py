@@ -19,7 +19,7 @@ from ax_mo.trackers.env import StudyTag
 
 
 class WandbTracker:
-    """Logs a study to Weights & Biases, each trial once: a file in ``directory``, the sweep's, keeps which are logged."""
+    """Logs a study to Weights & Biases, each trial once: a file in ``directory``, the sweep's, keeps which."""
 
     def __init__(self, tag: StudyTag, directory: Path) -> None:
         self._tag = tag
