@@ -19,14 +19,7 @@ class NotRerunnableError(AxMoError):
 
 
 class StudyStopped(AxMoError):
-    """The study cannot go on; what was recorded stays readable and it can be resumed.
-
-    ``leaves_jobs``: whether the jobs that run are left to the next sweeper instead of being cancelled.
-    """
-
-    def __init__(self, message: str, leaves_jobs: bool = False) -> None:
-        super().__init__(message)
-        self.leaves_jobs = leaves_jobs
+    """The study cannot go on; what was recorded stays readable and it can be resumed. Jobs that run are left to run."""
 
 
 class StudyLost(StudyStopped):

@@ -64,10 +64,7 @@ class JobSpec:
 
 
 class SubmitRefused(StudyStopped):
-    """The scheduler will never take such a job; says why in its own words. What runs is left to run."""
-
-    def __init__(self, message: str) -> None:
-        super().__init__(message, leaves_jobs=True)
+    """The scheduler will never take such a job; says why in its own words."""
 
 
 class SubmitLater(Exception):

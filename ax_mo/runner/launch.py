@@ -13,7 +13,7 @@ from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 
 from ax_mo.core.trial import Key
-from ax_mo.errors import AxMoError
+from ax_mo.errors import AxMoError, StudyStopped
 from ax_mo.hydra_project.hydra_node import changes_directory, job_name_of, number_job, subdir_of, sweep_dir_of
 from ax_mo.hydra_project.job_directory import prepare_directory
 from ax_mo.hydra_project.program import Program
@@ -89,7 +89,7 @@ def _prepare(
 
 
 def run_jobs(runner: SchedulerRunner, specs: Sequence[JobSpec]) -> dict[Key, JobState]:
-    """Run the jobs; returns the final state of each. An interrupt cancels what runs and goes on."""
+    """Run the jobs; returns the final state of each. An interrupt cancels the jobs, and is raised again."""
     waiting = list(specs)
     ended: dict[Key, JobState] = {}
     try:
@@ -101,7 +101,7 @@ def run_jobs(runner: SchedulerRunner, specs: Sequence[JobSpec]) -> dict[Key, Job
             if waiting or runner.busy:
                 runner.wait()
     except BaseException as error:
-        if not getattr(error, "leaves_jobs", False):
+        if not isinstance(error, StudyStopped):
             cancelled = runner.cancel()
             if cancelled.untold:
                 jobs = ", ".join(str(number) for number, _ in cancelled.untold)

@@ -22,7 +22,6 @@ class Submissions:
             raise StudyStopped(
                 f"The scheduler did not take {what}, {self._failed + 1} times: {error}. What runs is left to run; "
                 "resume when it takes jobs again.",
-                leaves_jobs=True,
             )
         pause = self._PAUSES[self._failed]
         self._failed += 1

@@ -33,7 +33,7 @@ class DatabaseAway(StudyStopped):
     """
 
     def __init__(self, message: str, busy: bool) -> None:
-        super().__init__(message, leaves_jobs=True)
+        super().__init__(message)
         self.busy = busy
 
 
@@ -89,12 +89,12 @@ def cannot_use(url: str, error: Exception) -> StudyStopped:
     """What the person is told: DatabaseAway where waiting may help, StudyLost where a rebuild may."""
     detail = (str(getattr(error, "orig", None) or error).splitlines() or [""])[0]
     if isinstance(error, Damaged | UnicodeDecodeError):
-        return StudyLost(f"The study's database {redacted(url)} is damaged: {detail}.", leaves_jobs=True)
+        return StudyLost(f"The study's database {redacted(url)} is damaged: {detail}.")
     message = f"The study's database {redacted(url)} cannot be used: {detail}."
     if is_damage(error):
-        return StudyLost(message, leaves_jobs=True)
+        return StudyLost(message)
     busy = _is_busy(url, error)
-    return StudyStopped(message, leaves_jobs=True) if busy is None else DatabaseAway(message, busy)
+    return StudyStopped(message) if busy is None else DatabaseAway(message, busy)
 
 
 def _is_busy(url: str, error: Exception) -> bool | None:

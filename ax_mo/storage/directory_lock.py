@@ -68,7 +68,6 @@ class DirectoryLock:
         raise StudyStopped(
             f"{self._path} was removed, and another sweeper runs in {self._sweep_dir} now: {self.owner}. The running "
             "jobs are left to it.",
-            leaves_jobs=True,
         )
 
     def release(self) -> None:

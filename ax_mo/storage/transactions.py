@@ -105,7 +105,6 @@ class Transactions:
         return StudyStopped(
             f"Another sweeper took over the study '{self._name}' while the database could not be reached: {owner}. "
             "The running jobs are left to it.",
-            leaves_jobs=True,
         )
 
 

@@ -69,7 +69,6 @@ class DatabaseWait:
         raise StudyStopped(
             f"{error} It was tried for {self._seconds:g} s (hydra.sweeper.storage_timeout). What runs goes on: resume "
             "when the database is back, and its results will be taken in.",
-            leaves_jobs=True,
         ) from None
 
     def _sleep(self, seconds: float) -> None:

@@ -71,7 +71,7 @@ class Interrupts:
             raise KeyboardInterrupt
         if self.count > 1 + self.cancelling:
             what = "The running trials were cancelled; a resume sees that" if self.cancelling else "What runs goes on"
-            raise StudyStopped(f"Interrupted while the study's database is away. {what}.", leaves_jobs=True)
+            raise StudyStopped(f"Interrupted while the study's database is away. {what}.")
         if self.count and not self._told_of_wait:
             self._told_of_wait = True
             notice("The study's database is away: Ctrl-C again ends this sweeper at once.")

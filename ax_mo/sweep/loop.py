@@ -27,7 +27,7 @@ class Loop:
     def run(self) -> Ending:
         """Run trials until no more are wanted, with signals caught, and let go of the jobs whatever happens.
 
-        Raises StudyStopped when the study cannot go on; what runs does.
+        Raises StudyStopped when the study cannot go on; jobs that run do go on.
         """
         self.study.store.wait.while_waiting = lambda: self.interrupts.check_while_waiting(self.notice)
         with self.interrupts.caught():
@@ -42,14 +42,14 @@ class Loop:
 
     def _run(self) -> Ending:
         study, runner, interrupts = self.study, self.runner, self.interrupts
-        self._ended(*resume(study, runner, self.notice))
+        self._tell_ended(*resume(study, runner, self.notice))
         while study.wants_more or runner.busy:
             if interrupts.count > 1:
                 return self._cancel()
             if interrupts.count and not study.draining:
                 self._drain()
             for change in runner.collect():
-                self._ended(apply_change(study, change, self.notice))
+                self._tell_ended(apply_change(study, change, self.notice))
             self._fill_free_workers()
             self._tick()
             for key, cause in study.take_end_requests():
@@ -59,7 +59,7 @@ class Loop:
         self._tick()
         return Ending.DRAINED if interrupts.count else study.ending
 
-    def _ended(self, *trials: Trial | None) -> None:
+    def _tell_ended(self, *trials: Trial | None) -> None:
         for trial in trials:
             if trial is not None:
                 self.suggestions.tell(trial)
@@ -73,19 +73,21 @@ class Loop:
     def _fill_free_workers(self) -> None:
         while self.runner.capacity > 0 and not self.interrupts.count:
             run = self.study.next_run()
-            if run is not None:
-                if not self._submit(run):
-                    return
-                continue
-            suggestion = self.suggestions.next()
-            if suggestion is None:
+            if not (self._create_trial() if run is None else self._submit(run)):
                 return
-            trial = self.study.create(suggestion)
-            if trial.status.ended:  # it does not compose
-                self._ended(trial)
-            else:
-                self.suggestions.tell(trial)
         self.suggestions.ask_ahead()
+
+    def _create_trial(self) -> bool:
+        """Whether there was a point for one more trial, whose runs are next."""
+        suggestion = self.suggestions.next()
+        if suggestion is None:
+            return False
+        trial = self.study.create(suggestion)
+        if trial.status.ended:  # it does not compose
+            self._tell_ended(trial)
+        else:
+            self.suggestions.tell(trial)
+        return True
 
     def _submit(self, run: TrialRun) -> bool:
         """Whether a worker has taken the run."""
@@ -120,7 +122,7 @@ class Loop:
                 f"{self._labels(cancelled.untold)}. The scheduler said: {cancelled.answer}"
             )
         for key in cancelled.ended:
-            self._ended(study.cancel(key))
+            self._tell_ended(study.cancel(key))
         for key, place in cancelled.elsewhere.items():
             self.notice(
                 f"Trial {study.runs[key].label} goes on on {place}, where it cannot be cancelled from here; a resume "

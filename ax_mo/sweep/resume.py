@@ -91,7 +91,7 @@ def refuse_jobs_of_another(study: Study, scheduler: str | None) -> None:
             f"more: {lost}"
         )
     if told:
-        raise StudyStopped("\n".join(told), leaves_jobs=True)
+        raise StudyStopped("\n".join(told))
 
 
 def _may_go_on(study: Study, run: TrialRun, whose: str) -> bool:

