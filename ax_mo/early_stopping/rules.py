@@ -17,10 +17,10 @@ from ax_mo.trial.curve import Curve
 
 @dataclass(frozen=True)
 class EarlyStopping:
-    """The settings of every rule: when a running trial is stopped. The fifth report is its fifth step.
+    """The settings of every rule: when a running trial is stopped. Steps are its reports, counted.
 
     A trial is looked at at its ``min_steps``-th report and at every ``interval``-th one after it, and is stopped when
-    it was bad at its last ``patience + 1`` looks. Between two looks the last one stands.
+    it was bad at its last ``patience + 1`` looks. Between two looks the verdict of the last one stands.
 
     The defaults, replayed with ``dominated`` on recorded trainings of ``example_project``'s networks (20 searches of 48
     trials, 12 epochs, 4 at once): 31 % fewer epochs, 0.5 % less hypervolume. With ``patience`` 0 it is 38 % and 0.7 %;

@@ -50,7 +50,7 @@ def subdir_of(config: DictConfig, number: int, taken: Collection[str] = ()) -> s
 
 
 def job_name_of(config: DictConfig) -> str:
-    """``hydra.job.name``; the program's name where that is made of what a sweep itself has not, such as a number."""
+    """``hydra.job.name``; the program's name where that needs what only a trial has, such as a number."""
     try:
         with in_force(config):
             return str(config.hydra.job.name)

@@ -20,6 +20,9 @@ from omegaconf.errors import OmegaConfBaseException
 from ax_mo.hydra_project.compat import defaults_of, has_content, node_of, note_overrides
 from ax_mo.hydra_project.overrides import as_text
 
+COMPOSE_ERRORS = (HydraException, OmegaConfBaseException)
+"""What composing a configuration, or reading a value of it, raises where it cannot be done."""
+
 _MOST_COMPOSED = 64
 """Configurations that are kept."""
 
@@ -30,7 +33,7 @@ def hydras_errors() -> Iterator[None]:
     try:
         yield
     except (yaml.YAMLError, OSError, ValueError, LookupError, RecursionError) as error:
-        if isinstance(error, HydraException | OmegaConfBaseException):
+        if isinstance(error, COMPOSE_ERRORS):
             raise
         # Hydra 1.3 follows a config that is among its own defaults until Python's stack ends.
         why = "its defaults list leads back to itself" if isinstance(error, RecursionError) else str(error)
@@ -99,7 +102,7 @@ class Project:
         """A mapping of Hydra's node as the files have it, without what the command line sets there."""
         try:
             node = OmegaConf.select(self.compose_plain(self._fixed), key)
-        except (HydraException, OmegaConfBaseException):
+        except COMPOSE_ERRORS:
             return {}
         content = OmegaConf.to_container(node, resolve=False) if isinstance(node, DictConfig) else None
         return {str(name): value for name, value in content.items()} if isinstance(content, dict) else {}

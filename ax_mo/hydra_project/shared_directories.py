@@ -4,7 +4,7 @@ import re
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
-# Into what Lightning's checkpoints go, and what others call it. Not where anything may only be read from.
+# Keys of directories that are written to, as Lightning and others call them; not of those that may only be read.
 _WRITTEN = ("dirpath", "save_dir", "default_root_dir")
 
 _INTERPOLATION = re.compile(r"\$\{(\w[\w.]*)\}")

@@ -37,7 +37,7 @@ class AsyncOptimizer:
 
     def restore(self, trials: Sequence[Trial]) -> None:
         """Take over a study with these trials; called once, before all else."""
-        self._points.know(trials)  # at once: a quasi-random point may be asked for while the optimizer restores them
+        self._points.mark_tried(trials)  # at once: a point may be asked for while the optimizer restores them
         self._post(lambda: self._optimizer.restore(trials))
 
     def ask(self) -> "Future[Suggestion]":

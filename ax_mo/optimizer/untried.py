@@ -43,7 +43,7 @@ class NoNewPoint(StudyStopped):
 class UntriedPoints:
     """Gives each point of ``space`` at most once, on any thread; ``first`` are the initial trials.
 
-    ``seed`` fixes the quasi-random sequence, and ``know`` brings it to where a study had left it.
+    ``seed`` fixes the quasi-random sequence, and ``mark_tried`` brings it to where a study had left it.
     """
 
     def __init__(self, space: SearchSpace, seed: int, first: Iterable[Suggestion] = ()) -> None:
@@ -61,14 +61,14 @@ class UntriedPoints:
             every = every_point(space, _FEW_POINTS)
             self._left = None if every is None else {space.identity(point): point for point in every}
 
-    def know(self, trials: Iterable[Trial]) -> None:
-        """The points of these have been tried, and the sequence goes on after the last of them that is of it."""
+    def mark_tried(self, trials: Iterable[Trial]) -> None:
+        """Nobody gets the points of these again; the sequence goes on after the last of them that came from it."""
         for trial in trials:
             self.position = max(self.position, trial.position)
             self.take(trial.point)
 
     def take(self, point: Point) -> bool:
-        """Whether nobody has the point yet; the caller has it then."""
+        """Reserve the point; False where it was taken already."""
         key = self._space.identity(point)
         with self._lock:
             if key in self._tried:

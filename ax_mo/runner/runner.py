@@ -24,7 +24,7 @@ class JobChange:
     """What has become of a run's job since the loop looked last.
 
     The phase of ``state`` is RUNNING when it has begun, PENDING when it waits for its turn (again), and ENDED when it
-    is over and its files are all there. UNKNOWN, and ``told`` to end: it does not, and nobody waits for it any more.
+    is over and its files are all there. UNKNOWN, and ``told`` to end: it has not ended, and is given up.
     """
 
     key: Key
@@ -57,7 +57,7 @@ class Runner(Protocol):
     """Runs the jobs of a study: on this machine or a cluster through TorchX, or through any other Hydra launcher."""
 
     submits_to: str | None
-    """What handles of its jobs begin with where a job may wait for its turn, unnoted; None where none does."""
+    """What the handles of its jobs begin with, noted before a job is submitted to a queue; None where there is none."""
     outlives_sweeper: bool
     """Whether its jobs go on when the sweeper's process ends."""
 

@@ -17,7 +17,7 @@ from ax_mo.runner.waiting import Silence, Submissions
 
 _OVER = JobState(Phase.ENDED)
 _OF_ANOTHER = JobState(Phase.ENDED, None, "ended without a result while no sweeper was watching")
-# Of the grace of a job that ended well: one that failed may well have no result to wait for.
+# The share of ``result_grace_seconds`` that a failed job gets: it may well have no result to wait for.
 _SHARE_OF_THE_FAILED = 0.25
 # How long after the last of its grace a job that was told to end may be seen running before it is given up.
 _GIVEN_UP_AFTER = 60.0
@@ -57,7 +57,7 @@ class _Watched:
 
 
 class SchedulerRunner:
-    """At most ``n_jobs`` at once. ``wake`` ends a wait, ``notice`` tells the user what is worth it."""
+    """Runs jobs through a scheduler, at most ``n_jobs`` at once. ``wake`` ends a wait, ``notice`` tells the user."""
 
     outlives_sweeper = True
 

@@ -19,9 +19,9 @@ CONTAINERS = (
 
 @dataclass
 class LauncherSettings:
-    """In TorchX's own terms."""
+    """The settings below ``hydra.launcher``, in TorchX's own terms."""
 
-    # local_cwd, slurm, kubernetes, ... : any that the installed TorchX has.
+    # local_cwd, slurm, kubernetes, ... : any that the installed TorchX has, or a package adds (docs/extending.md).
     scheduler: str = LOCAL
     # Run options of that scheduler ("torchx runopts <scheduler>"), for example {partition: gpu, time: "02:00:00"}
     scheduler_args: dict[str, Any] = field(default_factory=dict)

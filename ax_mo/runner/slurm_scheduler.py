@@ -51,7 +51,9 @@ class SbatchFailed(Exception):
 
 
 class SlurmScheduler(TorchXScheduler):
-    """``squeue`` shows a job as soon as ``sbatch`` has returned: one that neither it nor ``sacct`` knows was never
+    """Jobs on Slurm, by its own commands.
+
+    ``squeue`` shows a job as soon as ``sbatch`` has returned: one that neither it nor ``sacct`` knows was never
     submitted, or ended long ago.
     """
 
@@ -100,7 +102,7 @@ class SlurmScheduler(TorchXScheduler):
         env = (f"{key}={value}" for key, value in {**self.settings.env, **spec.env}.items())
         request = self._request(app_of(spec, ["env", *env, *in_directory(spec)], self.settings, {})).request
         for replica in request.replicas.values():
-            for name in ("output", "error"):  # files in the user's directory; ours write their logs next to themselves
+            for name in ("output", "error"):  # files in the user's directory; our jobs write logs of their own
                 del replica.srun_opts[name]
         options = [f"--chdir={request.job_dir}"] if request.job_dir else []
         with _submission(None if only_try else spec.directory) as lock:

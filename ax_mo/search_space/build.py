@@ -6,14 +6,12 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
-from hydra.errors import HydraException
 from omegaconf import AnyNode, DictConfig, IntegerNode
-from omegaconf.errors import OmegaConfBaseException
 
 from ax_mo.errors import ConfigError, closest
 from ax_mo.hydra_project.compat import has_content, written_value
 from ax_mo.hydra_project.overrides import bare
-from ax_mo.hydra_project.project import Project, all_keys, node_at, reason
+from ax_mo.hydra_project.project import COMPOSE_ERRORS, Project, all_keys, node_at, reason
 from ax_mo.search_space.activity import When, conditions
 from ax_mo.search_space.constraints import constrained
 from ax_mo.search_space.entries import Entries, Entry, read_entries
@@ -223,7 +221,7 @@ def _check_samples(space: SearchSpace, project: Project, places: Mapping[str, st
     for index, point in enumerate(samples(space, project)):
         try:
             project.compose(space.overrides(point))
-        except (HydraException, OmegaConfBaseException) as error:
+        except COMPOSE_ERRORS as error:
             marks = ("override {}=", "override '{}'", "'{}=")  # how Hydra's messages name a key
             blamed = next((key for key in places if any(mark.format(key) in str(error) for mark in marks)), None)
             if blamed is not None:

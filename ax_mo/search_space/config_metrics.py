@@ -4,13 +4,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from hydra.errors import HydraException
 from omegaconf import DictConfig, ListConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from ax_mo.core.expression import ExpressionError, checked_number, evaluate
 from ax_mo.errors import ConfigError, closest
-from ax_mo.hydra_project.project import Project, all_keys, has_key, reason
+from ax_mo.hydra_project.project import COMPOSE_ERRORS, Project, all_keys, has_key, reason
 from ax_mo.search_space.space import SearchSpace
 from ax_mo.search_space.start import samples
 from ax_mo.trial.metric_sources.settings import parse_metric_sources
@@ -42,7 +41,7 @@ class ConfigMetrics:
         for point in samples(space, project) if self.keys else ():
             try:
                 config = project.compose(space.overrides(point))
-            except (HydraException, OmegaConfBaseException):
+            except COMPOSE_ERRORS:
                 continue  # options that clash: a failed trial of its own
             for name, key in self.keys.items():
                 try:

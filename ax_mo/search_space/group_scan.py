@@ -9,19 +9,24 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
-from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
-from omegaconf.errors import OmegaConfBaseException
 
 from ax_mo.errors import ConfigError
 from ax_mo.hydra_project.compat import written_value
 from ax_mo.hydra_project.overrides import as_text
-from ax_mo.hydra_project.project import Project, active_groups, chosen_option, has_key, missing_groups, node_at, reason
+from ax_mo.hydra_project.project import (
+    COMPOSE_ERRORS,
+    Project,
+    active_groups,
+    chosen_option,
+    has_key,
+    missing_groups,
+    node_at,
+    reason,
+)
 from ax_mo.search_space.entries import Entry
 from ax_mo.search_space.grammar import FixedOverride
 from ax_mo.search_space.parameters import Choice, Condition, holds
-
-_FAILURES = (HydraException, OmegaConfBaseException)
 
 
 @dataclass(frozen=True, eq=False)
@@ -219,14 +224,14 @@ class _Scanner:
         lines = [f"{key}={text}" for key, text in assigned.items()]
         try:
             config = self._project.compose([*_lines(fixed), *lines])
-        except _FAILURES as error:
+        except COMPOSE_ERRORS as error:
             missing = self._missing([*_lines(filter(_is_always, fixed)), *lines])
             firsts = {c.key: c.options[0].text for _, c in self._groups if c.key in missing and c.key not in assigned}
             if firsts:
                 return self._context(chosen, label, {**forced, **firsts})
             try:
                 config, fixed = self._without_absent(fixed, lines, error)
-            except _FAILURES as deeper:
+            except COMPOSE_ERRORS as deeper:
                 raise ConfigError(f"{label}: {reason(deeper)}") from None
         config, lists = self._with_lists(config, chosen, [*_lines(fixed), *lines], assigned)
         groups = active_groups(config)
@@ -249,7 +254,7 @@ class _Scanner:
                 more = {**lists, key: choice.options[0].text}
                 try:
                     config = self._project.compose([*lines, *(f"{group}={text}" for group, text in more.items())])
-                except _FAILURES:
+                except COMPOSE_ERRORS:
                     continue
                 lists = more
         return config, lists
@@ -265,7 +270,7 @@ class _Scanner:
         # Without the command line's settings of Hydra, which say nothing of keys.
         config = self._project.compose_plain([*_lines(kept), *lines])
         for entry in sorted((e for e in fixed if e.content.is_group and e not in kept), key=lambda e: e.key.count("/")):
-            with suppress(*_FAILURES):
+            with suppress(*COMPOSE_ERRORS):
                 config = self._project.compose_plain([*_lines([*kept, entry]), *lines])
                 kept.append(entry)
         here = Context({}, config, active_groups(config))
@@ -277,7 +282,7 @@ class _Scanner:
     def _missing(self, lines: Sequence[str]) -> list[str]:
         try:
             return missing_groups(self._project.compose_plain(lines))
-        except _FAILURES:
+        except COMPOSE_ERRORS:
             return []
 
 

@@ -111,7 +111,7 @@ class Range:
 
     @property
     def values(self) -> Sequence[Value]:
-        """All of them, of a range of whole numbers."""
+        """All values; of ranges of whole numbers only."""
         return range(int(self.low), int(self.high) + 1)
 
     def at(self, u: float) -> Value:

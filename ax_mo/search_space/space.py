@@ -96,8 +96,8 @@ class SearchSpace:
         walked = [(p, value) for p, value in self.walk(known) if isinstance(p, Choice)]
         return {choice.key: choice.text(value) for choice, value in walked if value is not NOTHING}
 
-    def given(self, chosen: Mapping[str, str]) -> list[str]:
-        """The lines of those fixed overrides that hold under some options only, and under these."""
+    def conditional_lines(self, chosen: Mapping[str, str]) -> list[str]:
+        """The lines of the conditional overrides that hold where these options are chosen."""
         return [override.line for override in self.conditional if holds(override.when, chosen)]
 
     def restricted(self, values: Point) -> dict[str, Value]:
@@ -146,7 +146,7 @@ class SearchSpace:
         walked = list(self.walk(lambda parameter, _: point[parameter.key]))
         lines = [(p.is_group, f"{p.key}={p.text(value)}") for p, value in walked]
         groups, values = ([line for is_group, line in lines if is_group is wanted] for wanted in (True, False))
-        return [*self.fixed, *groups, *self.given(self.chosen(point)), *values]
+        return [*self.fixed, *groups, *self.conditional_lines(self.chosen(point)), *values]
 
     def describe(self) -> dict[str, str]:
         """What a resume compares: each parameter in Hydra's grammar, and when it is active."""

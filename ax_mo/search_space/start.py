@@ -4,14 +4,21 @@ from collections.abc import Iterator, Mapping, Sequence
 from enum import Enum
 from typing import Any
 
-from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from ax_mo.core.trial import Value
 from ax_mo.errors import ConfigError, closest
 from ax_mo.hydra_project.overrides import bare
-from ax_mo.hydra_project.project import Project, active_groups, chosen_option, has_key, reason, without_hydra
+from ax_mo.hydra_project.project import (
+    COMPOSE_ERRORS,
+    Project,
+    active_groups,
+    chosen_option,
+    has_key,
+    reason,
+    without_hydra,
+)
 from ax_mo.search_space.grammar import as_name
 from ax_mo.search_space.parameters import Choice, Parameter, holds, when_text
 from ax_mo.search_space.sample import covering_points
@@ -22,7 +29,7 @@ def config_point(space: SearchSpace, project: Project) -> tuple[dict[str, Value]
     """The project's own configuration as a point, or None and why it is not in the space."""
     try:
         values = own_values(space, project)
-    except (HydraException, OmegaConfBaseException) as error:
+    except COMPOSE_ERRORS as error:
         return None, reason(error)
     why = space.outside(values)
     return (None, str(why)) if why else (space.restricted(values), "")
@@ -41,7 +48,7 @@ def initial_points(space: SearchSpace, given: Sequence[Any], project: Project) -
         named = _named(space, overrides, where)
         try:
             values = own_values(space, project, named)
-        except (HydraException, OmegaConfBaseException) as error:
+        except COMPOSE_ERRORS as error:
             raise ConfigError(f"{where} does not compose: {reason(error)}") from None
         values.update(named)
         why = space.outside(values)
@@ -69,13 +76,13 @@ def own_values(space: SearchSpace, project: Project, named: Mapping[str, Value] 
         for p in space.parameters
         if p.is_group and p.key in named and p.outside(named[p.key]) is None
     ]
-    given = space.given(space.chosen(named))
+    given = space.conditional_lines(space.chosen(named))
     for _ in range(len(space.conditional) + 1):
         lines = [*space.fixed, *groups, *given]
         config = project.compose(lines)
         values = values_in(config, space)
         values.update(_lists_in(config, lines, space, project, {**values, **named}))
-        before, given = given, space.given(space.chosen({**values, **named}))
+        before, given = given, space.conditional_lines(space.chosen({**values, **named}))
         if given == before:
             break
     return values
@@ -88,7 +95,7 @@ def samples(space: SearchSpace, project: Project) -> Iterator[dict[str, Value]]:
     """
     try:
         near = own_values(space, project)
-    except (HydraException, OmegaConfBaseException):
+    except COMPOSE_ERRORS:
         near = {}
     return covering_points(space, near)
 
@@ -106,7 +113,7 @@ def _lists_in(
         for option in parameter.options:
             try:
                 same = _written(project.compose([*lines, f"{parameter.key}={option.text}"])) == _written(config)
-            except (HydraException, OmegaConfBaseException):
+            except COMPOSE_ERRORS:
                 continue
             if same:
                 found[parameter.key] = option.value

@@ -19,7 +19,7 @@ _SLICE = 0.2
 
 
 class DatabaseWait:
-    """For how many seconds a database that is away is tried again, and whom to tell by ``notice``."""
+    """Waits at most ``seconds`` for a database that is away, and tells the user by ``notice``."""
 
     def __init__(self, seconds: float = 600.0, notice: Callable[[str], None] | None = None) -> None:
         self._seconds = seconds

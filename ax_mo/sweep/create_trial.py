@@ -4,15 +4,13 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from hydra.errors import HydraException
 from omegaconf import DictConfig
-from omegaconf.errors import OmegaConfBaseException
 
 from ax_mo.core.trial import Status, Suggestion, TrialRun
 from ax_mo.errors import StudyStopped
 from ax_mo.hydra_project.hydra_node import job_name_of, number_job, subdir_of
 from ax_mo.hydra_project.job_directory import make_room, prepare_directory
-from ax_mo.hydra_project.project import Project, without_hydra
+from ax_mo.hydra_project.project import COMPOSE_ERRORS, Project, without_hydra
 from ax_mo.results.commands import command_of
 from ax_mo.runner.job import JobSpec, job_name
 from ax_mo.search_space.config_metrics import config_metrics
@@ -45,7 +43,7 @@ def first_attempt(space: SearchSpace, number: int, suggestion: Suggestion, subdi
 
 
 class TrialCreator:
-    """``environment`` gives what a run's own loggers find among their environment variables."""
+    """Makes a suggestion a trial, and a run a job. ``environment`` is what a run's own loggers find."""
 
     def __init__(
         self, spec: StudySpec, home: SweepDirectory, environment: Callable[[TrialRun], Mapping[str, str]]
@@ -77,7 +75,7 @@ class TrialCreator:
         content = {
             "trial": run.number,
             "attempt": run.attempt,
-            "deaths": run.lost_attempts,
+            "deaths": run.lost_attempts,  # as studies of earlier versions have it
             **({} if run.repeat is None else {"repeat": run.repeat}),
             "params": as_json(run.point),
             "overrides": list(run.overrides),
@@ -128,7 +126,7 @@ class TrialCreator:
             try:
                 config = compose_trial(self._spec.project, run.number, run.overrides)
                 self._config_values[run.number] = self._of_config.of(config)
-            except (HydraException, OmegaConfBaseException):  # the project has changed: the trial will fail of it
+            except COMPOSE_ERRORS:  # the project has changed: the trial will fail of it
                 return {}
         return self._config_values[run.number]
 

@@ -6,9 +6,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
-from omegaconf.errors import OmegaConfBaseException
 
 from ax_mo.core.objectives import Goals
 from ax_mo.core.repeats import aggregate_trials
@@ -16,7 +14,7 @@ from ax_mo.core.trial import TrialRun
 from ax_mo.core.urls import STUDY
 from ax_mo.hydra_project.hydra_node import changes_directory, subdir_of
 from ax_mo.hydra_project.overrides import bare
-from ax_mo.hydra_project.project import reason, without_hydra
+from ax_mo.hydra_project.project import COMPOSE_ERRORS, reason, without_hydra
 from ax_mo.hydra_project.shared_directories import shared_directories
 from ax_mo.optimizer.untried import SpaceExhausted
 from ax_mo.results.commands import command_of
@@ -94,7 +92,7 @@ def _next_command(spec: StudySpec, runs: Sequence[TrialRun], remarks: list[str])
         return f"{title}none: the study has its {spec.settings.n_trials} trials", None
     optimizer, points = spec.optimizer(seed), spec.points(seed)
     before = [*trials, *new_imports(spec.plan.imports, runs, space)]
-    points.know(before)
+    points.mark_tried(before)
     optimizer.restore(before)
     try:
         suggestion = points.next(optimizer.ask)
@@ -107,7 +105,7 @@ def _next_command(spec: StudySpec, runs: Sequence[TrialRun], remarks: list[str])
         config = compose_trial(spec.project, number, space.overrides(suggestion.point))
         subdir = subdir_of(config, number)
         remarks += _overwritten(spec, config)
-    except (HydraException, OmegaConfBaseException) as error:
+    except COMPOSE_ERRORS as error:
         problem = f"trial {number} cannot run: it does not compose: {reason(error)}"
     run = spec.plan.repeats.runs(first_attempt(space, number, suggestion, subdir))[0]
     argv = run.overrides if spec.program is None else command_of(spec.program, run, spec.sweep_dir)
@@ -122,7 +120,7 @@ def _overwritten(spec: StudySpec, config: DictConfig) -> list[str]:
     for point in islice(covering_points(spec.plan.space), _MOST_COMPOSED) if shared else ():
         try:
             other = _shared(spec.project.compose(spec.plan.space.overrides(point)), spec)
-        except (HydraException, OmegaConfBaseException):
+        except COMPOSE_ERRORS:
             continue  # options that clash: such a trial writes nothing
         shared = {key: path for key, path in shared.items() if other.get(key) == path}
     for key, path in shared.items():

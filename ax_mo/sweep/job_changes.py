@@ -53,8 +53,8 @@ def apply_change(study: Study, change: JobChange, notice: Callable[[str], None])
 def outcome_of_orphan(study: Study, run: TrialRun, state: JobState, began: bool) -> Outcome | Retry:
     """How a run of an earlier sweeper has ended, whose end nobody saw.
 
-    What a cancelled run failed of was being cancelled; a run that was asked to stop has obeyed. One that ``began`` and
-    left no result runs again, but not after ``MOST_LOST_ATTEMPTS``.
+    A cancelled run that failed did so because it was cancelled; a run that was asked to stop has obeyed. One that
+    ``began`` and left no result runs again, but not after ``MOST_LOST_ATTEMPTS``.
     """
     outcome, may_die = study.outcome(run.key, state), _retries(study, state)
     has_result = study.has_result(run) if may_die == 0 else outcome.status is not Status.FAILED

@@ -22,7 +22,7 @@ from ax_mo.sweep.study import Study
 from ax_mo.trackers import FOLDER
 from ax_mo.trial.files import OF_A_TRIAL, remove_unfinished
 
-_OF_A_SWEEP = (MULTIRUN, TRIALS, RESULTS, DUMP, REPORT, IDENTITY, IDENTITY.lstrip("."))
+_OF_A_SWEEP = (MULTIRUN, TRIALS, RESULTS, DUMP, REPORT, IDENTITY)
 _OF_PARETO = re.compile(r"(trial|imported)_\d+\.yaml")
 
 

@@ -39,7 +39,7 @@ _EARLY_STOPPING = (
 
 @dataclass
 class Settings:
-    """Names that other sweepers know keep their meaning."""
+    """The settings below ``hydra.sweeper``. Names that other sweepers know keep their meaning."""
 
     # metric: maximize | minimize, or metric: {goal: ..., threshold: ...}
     objectives: dict[str, Any] = field(default_factory=dict)
@@ -48,7 +48,8 @@ class Settings:
     # Linear, on metrics: ["train_seconds <= 60"]
     constraints: list[str] = field(default_factory=list)
     # Where metrics are that the task neither reports nor names: {val_acc: {source: csv, column: val/acc, take: max}};
-    # sources: returned, config, csv, json, jsonl, yaml, log, tensorboard, curve, lightning.
+    # sources: returned, config, csv, json, jsonl, yaml, log, tensorboard, curve, lightning, or one that a package adds
+    # (docs/extending.md).
     metrics: dict[str, Any] | None = field(default_factory=dict)
 
     # What to search, in Hydra's override grammar: {optim.lr: "tag(log, interval(1e-4, 1e-1))", model: "glob(*)"}
@@ -87,8 +88,8 @@ class Settings:
     max_retries: int = 0
     retry_oom: bool = False
 
-    # Ends bad trials before their last step: {rule: dominated | all | percentile, ...}; off by default. Null is the
-    # rule's default.
+    # Ends bad trials before their last step: {rule: dominated | all | percentile, ...}, or a rule that a package adds;
+    # off by default. Null is the rule's default.
     early_stopping: Any = field(default_factory=lambda: dict.fromkeys(_EARLY_STOPPING))
     # No more trials are started after so many hours; a resume has as many again.
     timeout_hours: float | None = None
@@ -101,8 +102,8 @@ class Settings:
     # How long a database that is locked or away is waited for, in seconds; the sweep then ends, and its jobs run on.
     storage_timeout: float = 600.0
 
-    # Where the study itself is logged: [mlflow, wandb, tensorboard], each an extra of this package. Servers, projects
-    # and modes are those of their own environment variables.
+    # Where the study itself is logged: [mlflow, wandb, tensorboard], each an extra of this package, or one that
+    # another package adds. Servers, projects and modes are those of their own environment variables.
     trackers: Any = None
     # Keep report.html in the sweep directory; AX_MO_REPORT=0 in the environment turns it off for all sweeps.
     report: bool = True
@@ -112,7 +113,7 @@ class Settings:
 
     # Makes a study with n_jobs=1 repeatable.
     seed: int | None = None
-    # Ax's method: fast, quality (needs botorch[fully_bayesian]) or random_search.
+    # Ax's method: fast, quality (needs botorch[fully_bayesian]) or random_search; or an optimizer that a package adds.
     method: str = "fast"
     # Quasi-random trials before the model takes over; Ax decides by default.
     n_startup_trials: int | None = None

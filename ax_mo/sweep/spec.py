@@ -7,9 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
-from omegaconf.errors import OmegaConfBaseException
 
 from ax_mo.core.objectives import Goals, doubts, parse_goals
 from ax_mo.core.repeats import Repeats
@@ -22,7 +20,7 @@ from ax_mo.errors import ConfigError, StudyLost, closest
 from ax_mo.hydra_project.hydra_node import job_name_of
 from ax_mo.hydra_project.overrides import bare
 from ax_mo.hydra_project.program import Program
-from ax_mo.hydra_project.project import Project, all_keys, has_key, reason
+from ax_mo.hydra_project.project import COMPOSE_ERRORS, Project, all_keys, has_key, reason
 from ax_mo.hydra_project.settings import check_bounds, parse_block
 from ax_mo.optimizer.protocol import OPTIMIZERS, Optimizer, OptimizerOptions
 from ax_mo.optimizer.untried import UntriedPoints
@@ -164,14 +162,14 @@ class StudySpec:
         return made
 
     def points(self, seed: int) -> UntriedPoints:
-        """Those of a new study with this seed, the initial trials first."""
+        """The points of a new study with this seed, the initial trials first."""
         return UntriedPoints(self.plan.space, seed, self.plan.first)
 
     def own_point(self) -> Mapping[str, Value]:
         """The values of the project's own configuration, also where they lie outside the space."""
         try:
             return own_values(self.plan.space, self.project)
-        except (HydraException, OmegaConfBaseException):
+        except COMPOSE_ERRORS:
             return {}
 
     def environment_given(self) -> dict[str, str]:
@@ -294,7 +292,7 @@ def _repeats(settings: Settings, space: SearchSpace, project: Project) -> Repeat
             value = None if new else _number_at(config, key, where)
         except ConfigError:
             raise
-        except (HydraException, OmegaConfBaseException) as error:
+        except COMPOSE_ERRORS as error:
             if first is None:
                 raise ConfigError(f"{where}: a trial does not compose: {reason(error)}") from None
             continue  # options that clash: a failed trial of its own

@@ -6,16 +6,13 @@ from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
 
-from hydra.errors import HydraException
-from omegaconf.errors import OmegaConfBaseException
-
 from ax_mo.core.failures import in_order_of_end
 from ax_mo.core.repeats import aggregate_repeats
 from ax_mo.core.stop_reason import StopReason
 from ax_mo.core.trial import Key, Outcome, Status, Suggestion, Trial, TrialRun, seconds_between
 from ax_mo.early_stopping.stop_request import ask_to_stop, stopped_outcome
 from ax_mo.errors import StudyStopped
-from ax_mo.hydra_project.project import reason
+from ax_mo.hydra_project.project import COMPOSE_ERRORS, reason
 from ax_mo.runner.job import JobState, Phase
 from ax_mo.runner.outcome import destroyed_directory, has_result, outcome_of, with_required
 from ax_mo.runner.runner import EndCause
@@ -39,7 +36,7 @@ class Ending(StrEnum):
 
 
 class RunTimes:
-    """Since when jobs run, by a clock that nobody sets. A job that waits for its turn takes no time."""
+    """Since when jobs run, by a monotonic clock. A job that waits for its turn takes no time."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
@@ -91,7 +88,7 @@ class Study:
         self.runs: dict[Key, TrialRun] = {run.key: run for run in store.runs()}
         self.trials: dict[int, Trial] = {}
         for number in dict.fromkeys(number for number, _ in self.runs):
-            self._bring_together(number)
+            self._aggregate(number)
         self.active: set[Key] = set()
         self.times = RunTimes()
         self.ended = [trial.number for trial in in_order_of_end(self.trials.values())]
@@ -202,7 +199,7 @@ class Study:
         subdir, problem = str(number), None
         try:
             subdir = self.creator.compose(number, overrides, taken)
-        except (HydraException, OmegaConfBaseException) as error:
+        except COMPOSE_ERRORS as error:
             problem = f"does not compose: {reason(error)}"
         place = self.spec.sweep_dir / subdir
         if problem is None and any((place / name).exists() for name in (SPEC, f"0/{SPEC}")):
@@ -214,7 +211,7 @@ class Study:
         runs = self.spec.plan.repeats.runs(first)[: 1 if problem else None]
         self.store.add(runs)
         self.runs.update({run.key: run for run in runs})
-        self._bring_together(number)
+        self._aggregate(number)
         if problem is not None:
             self.finish(runs[0].key, Outcome({}, problem, problem))
             return self.trials[number]
@@ -343,8 +340,8 @@ class Study:
         if run != self.runs[run.key]:
             self.store.write(run)
             self.runs[run.key] = run
-            self._bring_together(run.number)
+            self._aggregate(run.number)
 
-    def _bring_together(self, number: int) -> None:
+    def _aggregate(self, number: int) -> None:
         keys = [(number, None), *((number, repeat) for repeat in range(self.spec.plan.repeats.count))]
         self.trials[number] = aggregate_repeats([self.runs[key] for key in keys if key in self.runs])

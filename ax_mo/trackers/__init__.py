@@ -23,7 +23,9 @@ _BUILT_IN = {
     "wandb": "ax_mo.trackers.wandb:WandbTracker",
     "tensorboard": "ax_mo.trackers.tensorboard:TensorBoardTracker",
 }
-"""Each tracker's class, by the name of the package it needs, of its extra, and under ``hydra.sweeper.trackers``."""
+"""The built-in trackers' classes. A key is the name in ``hydra.sweeper.trackers``, and of the extra, and of the package
+that is looked for before a sweep begins: the three must be the same.
+"""
 
 TRACKERS = Registry("ax_mo.trackers", _BUILT_IN)
 

@@ -8,9 +8,7 @@ from itertools import count, groupby
 from pathlib import Path
 from typing import Any
 
-from hydra.errors import HydraException
 from omegaconf import OmegaConf
-from omegaconf.errors import OmegaConfBaseException
 
 from ax_mo.core.objectives import DIRECTIONS, Goals
 from ax_mo.core.repeats import aggregate_repeats
@@ -25,7 +23,7 @@ from ax_mo.hydra_project.config_diff import (
     within,
 )
 from ax_mo.hydra_project.overrides import bare
-from ax_mo.hydra_project.project import Project
+from ax_mo.hydra_project.project import COMPOSE_ERRORS, Project
 from ax_mo.search_space.space import PointIdentity, SearchSpace
 from ax_mo.search_space.start import values_in
 from ax_mo.storage.definition import StoredStudy
@@ -230,7 +228,7 @@ class _Importer:
         lines = [line for line in trial.overrides if bare(line.partition("=")[0]) not in keys]
         try:
             return self._run(lines, values)
-        except (HydraException, OmegaConfBaseException):
+        except COMPOSE_ERRORS:
             return None
 
     def _point(self, trial: Trial, ran: Ran | None, everything: bool) -> dict[str, Value]:
@@ -260,7 +258,7 @@ class _Importer:
         lines = self._space.overrides(point)  # the values come last
         try:
             here = self._run(lines[: len(lines) - len(values)], values)
-        except (HydraException, OmegaConfBaseException):
+        except COMPOSE_ERRORS:
             raise _LeftOut(plain_reason("it does not compose here")) from None
         counted, passed = config_differences(ran, here, [*seeds, *self._ignore])
         if counted:

@@ -162,7 +162,7 @@ def test_points_are_the_same_before_and_after_a_resume(options):
         whole.quasi_random()
     for known in range(space.size + 1):
         resumed = UntriedPoints(space, seed=1)
-        resumed.know(
+        resumed.mark_tried(
             make_trial(number, status=Status.RUNNING, point=json.loads(json.dumps(point)))
             for number, point in enumerate(points[:known])
         )
@@ -213,7 +213,7 @@ def test_named_point_that_was_tried_before_is_not_tried_again():
         make_trial(0, status=Status.FAILED, point=first[1].point),
     ]
     points = UntriedPoints(space_of(UNIT), 1, first)
-    points.know(tried)
+    points.mark_tried(tried)
     assert points.next(lambda: None) == first[2]
     assert points.next(lambda: None).generator != "initial"
 

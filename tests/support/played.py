@@ -36,7 +36,7 @@ class PlayedStudy:
         made = OptimizerOptions(curve_of=lambda trial: self._curves.get(trial.number, ()), **options)
         self.points = UntriedPoints(space, seed, first)
         self.optimizer = AxOptimizer(space, goals, seed, made, impute)
-        self.points.know(trials)
+        self.points.mark_tried(trials)
         self.optimizer.restore(trials)
 
     @property
