@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable
 from pathlib import Path
 
 from ax_mo.core.trial import Trial, TrialRun
-from ax_mo.results.commands import command_of, pareto_command, program_of, rerun, working_directory
+from ax_mo.results.commands import pareto_command, program_of, rerun, working_directory
 from ax_mo.storage.snapshot import StudySnapshot
 
 _SPECIAL = re.compile(r"[$`\"\\!]")  # what double quotes do not protect; the last is a shell's history
@@ -41,7 +41,7 @@ def line_that_ran(record: StudySnapshot, run: TrialRun) -> str | None:
     program = program_of(record)
     if program is None or rerun(record, run) is None:
         return None
-    return line_in_directory(str(program.cwd), joined(command_of(program, run, record.directory)))
+    return line_in_directory(str(program.cwd), joined(program.command_of(run, record.directory)))
 
 
 def rerun_line(record: StudySnapshot, trial: Trial) -> str | None:

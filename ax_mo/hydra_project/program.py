@@ -10,6 +10,7 @@ from typing import Any
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
 
+from ax_mo.core.trial import TrialRun
 from ax_mo.core.urls import redacted_words
 from ax_mo.hydra_project.overrides import override_value, quoted
 
@@ -72,6 +73,11 @@ class Program:
             f"hydra.job.id={override_value(job_id)}",
             f"++hydra.callbacks.ax_mo._target_={RECORDER}",
         ]
+
+    def command_of(self, run: TrialRun, sweep_dir: Path) -> list[str]:
+        """The argv of one run of a study."""
+        job_id = f"{run.number}" if run.repeat is None else f"{run.number}.{run.repeat}"
+        return self.command(run.overrides, sweep_dir / run.directory, sweep_dir, run.directory, run.number, job_id)
 
     @property
     def start(self) -> list[str]:

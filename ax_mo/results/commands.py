@@ -1,4 +1,4 @@
-"""The lines for a shell that run a study's trials, the first time and again, made of how its program is started."""
+"""The lines for a shell that run a study's trials again, made of how its program is started."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,18 +8,12 @@ from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
-from ax_mo.core.trial import Trial, TrialRun
+from ax_mo.core.trial import Trial
 from ax_mo.hydra_project.program import Program
 from ax_mo.hydra_project.saved import MULTIRUN
 from ax_mo.results.files import recipe_name
 from ax_mo.storage.snapshot import StudySnapshot
 from ax_mo.trial.files import COMMAND
-
-
-def command_of(program: Program, run: TrialRun, sweep_dir: Path) -> list[str]:
-    """The argv of one run."""
-    job_id = f"{run.number}" if run.repeat is None else f"{run.number}.{run.repeat}"
-    return program.command(run.overrides, sweep_dir / run.directory, sweep_dir, run.directory, run.number, job_id)
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,6 @@ from ax_mo.errors import StudyStopped
 from ax_mo.hydra_project.hydra_node import job_name_of, number_job, subdir_of
 from ax_mo.hydra_project.job_directory import make_room, prepare_directory
 from ax_mo.hydra_project.project import COMPOSE_ERRORS, Project, without_hydra
-from ax_mo.results.commands import command_of
 from ax_mo.runner.job import JobSpec, job_name
 from ax_mo.search_space.config_metrics import config_metrics
 from ax_mo.search_space.space import SearchSpace
@@ -118,7 +117,7 @@ class TrialCreator:
 
     def _argv(self, run: TrialRun) -> Sequence[str] | None:
         program = self._spec.program
-        return None if program is None else command_of(program, run, self._spec.sweep_dir)
+        return None if program is None else program.command_of(run, self._spec.sweep_dir)
 
     def _in_config(self, run: TrialRun) -> Mapping[str, float]:
         """The run's metrics that are values of its configuration, which an earlier sweeper may have composed."""

@@ -17,7 +17,6 @@ from ax_mo.hydra_project.overrides import bare
 from ax_mo.hydra_project.project import COMPOSE_ERRORS, reason, without_hydra
 from ax_mo.hydra_project.shared_directories import shared_directories
 from ax_mo.optimizer.untried import SpaceExhausted
-from ax_mo.results.commands import command_of
 from ax_mo.search_space.parameters import Choice, Parameter, when_text
 from ax_mo.search_space.sample import covering_points
 from ax_mo.search_space.space import SearchSpace
@@ -108,7 +107,7 @@ def _next_command(spec: StudySpec, runs: Sequence[TrialRun], remarks: list[str])
     except COMPOSE_ERRORS as error:
         problem = f"trial {number} cannot run: it does not compose: {reason(error)}"
     run = spec.plan.repeats.runs(first_attempt(space, number, suggestion, subdir))[0]
-    argv = run.overrides if spec.program is None else command_of(spec.program, run, spec.sweep_dir)
+    argv = run.overrides if spec.program is None else spec.program.command_of(run, spec.sweep_dir)
     if spec.settings.seed is None and suggestion.generator not in ("config", "initial", "center"):
         remarks.append("without hydra.sweeper.seed, the study will draw other values for that trial")
     return f"{title}{shlex.join(argv)}", problem
