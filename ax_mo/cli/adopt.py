@@ -18,7 +18,7 @@ from ax_mo.storage.snapshot import StudySnapshot
 from ax_mo.storage.sweep_directory import original_of
 
 
-def run(arguments: Namespace) -> None:
+def adopt_command(arguments: Namespace) -> None:
     record = study_at(arguments.source)
     original = original_of(record.directory)
     if original is not None:

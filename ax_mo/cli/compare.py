@@ -12,7 +12,7 @@ from ax_mo.terminal.terminal import table_lines, terminal_width
 from ax_mo.terminal.text import MISSES, printable
 
 
-def run(arguments: Namespace) -> None:
+def compare_command(arguments: Namespace) -> None:
     records = [study_at(source) for source in arguments.sources]
     path = None if arguments.html is None else new_file(arguments.html, force=True)
     comparison = compared([redacted(source) for source in arguments.sources], records)

@@ -14,7 +14,7 @@ from ax_mo.storage.snapshot import StudySnapshot
 from ax_mo.trial.files import write_atomically
 
 
-def run(arguments: Namespace) -> None:
+def export_command(arguments: Namespace) -> None:
     write = next((w for suffix, w in WRITERS.items() if str(arguments.to).lower().endswith(suffix)), None)
     if write is None:
         raise AxMoError(f"'{arguments.to}' ends in none of {', '.join(WRITERS)}, which say what to write.")
@@ -24,7 +24,7 @@ def run(arguments: Namespace) -> None:
     say(f"Wrote {len(record.trials)} trials to {path}")
 
 
-def run_report(arguments: Namespace) -> None:
+def report_command(arguments: Namespace) -> None:
     record = study_at(arguments.source)
     path = new_file(arguments.to or str(record.directory / "report.html"), force=True)
     try:

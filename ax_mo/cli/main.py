@@ -25,8 +25,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     except SystemExit as exit_:
         return int(exit_.code or 0)
     try:
-        module, function = _ELSEWHERE.get(arguments.command, (arguments.command, "run"))
-        getattr(import_module(f"ax_mo.cli.{module}"), function)(arguments)
+        module = import_module(f"ax_mo.cli.{_ELSEWHERE.get(arguments.command, arguments.command)}")
+        getattr(module, f"{arguments.command}_command")(arguments)
         sys.stdout.flush()
     except BrokenPipeError:  # "| head" has seen enough; Python would complain once more when it flushes
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
@@ -86,8 +86,8 @@ def _count(text: str) -> int:
     return int(text)
 
 
-_ELSEWHERE = {"report": ("export", "run_report")}
-"""A command's module and function, where that is not ``run`` in the module of its name."""
+_ELSEWHERE = {"report": "export"}
+"""A command's module, where that is not the one of its name."""
 
 Arguments = Mapping[str, Mapping[str, Any]]
 """What ``add_argument`` is given, by the argument's name."""

@@ -16,7 +16,7 @@ from ax_mo.terminal.terminal import draw, terminal_width
 from ax_mo.terminal.text import front_table, printable, value_text
 
 
-def run(arguments: Namespace) -> None:
+def pareto_command(arguments: Namespace) -> None:
     one = arguments.knee or bool(arguments.by)
     if arguments.knee and arguments.by:
         raise AxMoError("--knee and --max or --min choose one trial each; give one of them.")

@@ -38,7 +38,7 @@ _SETTINGS = ("chdir", "env_set", "env_copy")
 """Of ``hydra.job``: what a task may depend on."""
 
 
-def run(arguments: Namespace) -> None:
+def promote_command(arguments: Namespace) -> None:
     record = study_at(arguments.source)
     trial = trial_named(record, arguments.trial)
     if not (trial.status.has_metrics or trial.status is Status.EARLY_STOPPED):

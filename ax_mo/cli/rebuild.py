@@ -14,7 +14,7 @@ from ax_mo.storage.snapshot import read_snapshot
 from ax_mo.sweep.rebuild import rebuild
 
 
-def run(arguments: Namespace) -> None:
+def rebuild_command(arguments: Namespace) -> None:
     directory = whole_path(arguments.source)
     if not directory.is_dir():
         raise AxMoError(f"There is no directory {directory}.")

@@ -23,7 +23,7 @@ _MOST_LOGS = 5
 _MOST_POINTS = 10
 
 
-def run(arguments: Namespace) -> None:
+def show_command(arguments: Namespace) -> None:
     record = study_at(arguments.source)
     trial = trial_named(record, arguments.trial)
     runs = [run for run in record.runs if run.number == trial.number]

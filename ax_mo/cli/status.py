@@ -16,7 +16,7 @@ from ax_mo.terminal.text import MISSES
 _FAILURES = 3
 
 
-def run(arguments: Namespace) -> None:
+def status_command(arguments: Namespace) -> None:
     record = study_at(arguments.source)
     if arguments.json:
         say_json(_as_json(record))
