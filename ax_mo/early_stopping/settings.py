@@ -34,7 +34,9 @@ def parse_early_stopping(given: Mapping[str, Any], goals: Goals) -> StoppingRule
         return None
     if "rule" not in given:
         *most, last = STOPPING_RULES.names
-        raise ConfigError(f"{_KEY}.rule is missing; write {', '.join(most)} or {last}, for example\n  {_EXAMPLE}")
+        meant = [f", and '{name}' is no setting" for name in given if closest(name, ["rule"])]
+        what = f"is missing{''.join(meant)}; write {', '.join(most)} or {last}, for example\n  {_EXAMPLE}"
+        raise ConfigError(f"{_KEY}.rule {what}")
     rule = STOPPING_RULES.load(given["rule"], f"{_KEY}.rule")
     own = [
         each for each in inspect.signature(rule, eval_str=True).parameters.values() if each.kind is each.KEYWORD_ONLY

@@ -77,7 +77,10 @@ def plan() -> MakePlan:
         ("timeout_hours=nan", "hydra.sweeper.timeout_hours must be above 0 hours, not nan."),
         ("early_stopping=dominated", "hydra.sweeper.early_stopping must be a mapping, not 'dominated'; write early_st"),
         ("early_stopping={rule: dominated, kk: 3}", "hydra.sweeper.early_stopping with rule: dominated has no setting"),
-        ("early_stopping.rul=all", "hydra.sweeper.early_stopping.rule is missing; write percentile, all or dominated"),
+        (
+            "early_stopping.rul=all",
+            "early_stopping.rule is missing, and 'rul' is no setting; write percentile, all or dominated",
+        ),
         ("early_stopping.rule=percentile", "hydra.sweeper.early_stopping.metric is missing"),
         (
             "stop_when={over_trial: 3}",
