@@ -1,5 +1,6 @@
 """A trial's configuration is the one that Hydra itself composes, though Hydra is asked once per set of options only."""
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -61,7 +62,8 @@ def answer(compose: Any, overrides: Sequence[str]) -> str:
     try:
         config: DictConfig = compose(overrides)
     except HydraException as error:
-        return f"{type(error).__name__}: {error}"
+        # Not among how many others a wrong override stands: Hydra 1.4 counts the sweep's own.
+        return f"{type(error).__name__}: {re.sub(r'index: [0-9]+|out of .*', '', str(error))}"
     assert OmegaConf.is_struct(config) and not OmegaConf.is_readonly(config.hydra)
     return OmegaConf.to_yaml(config) + str(OmegaConf.select(config, "hydra.sweep.subdir"))
 
