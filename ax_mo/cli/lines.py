@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable
 from pathlib import Path
 
 from ax_mo.core.trial import Trial, TrialRun
-from ax_mo.results.commands import pareto_command, program_of, rerun, working_directory
+from ax_mo.results.commands import line_of_point, program_of, rerun, working_directory
 from ax_mo.storage.snapshot import StudySnapshot
 
 _SPECIAL = re.compile(r"[$`\"\\!]")  # what double quotes do not protect; the last is a shell's history
@@ -14,7 +14,7 @@ _SPECIAL = re.compile(r"[$`\"\\!]")  # what double quotes do not protect; the la
 
 def point_command(record: StudySnapshot, trial: Trial, front: Collection[int]) -> str | None:
     """The line that runs a point of the front again; None for a trial that is not on it."""
-    return pareto_command(record, trial) if trial.number in front else None
+    return line_of_point(record, trial) if trial.number in front else None
 
 
 def from_here(record: StudySnapshot, line: str) -> str:

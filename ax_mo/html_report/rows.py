@@ -11,7 +11,7 @@ from urllib.parse import quote
 from ax_mo.core.repeats import standard_errors
 from ax_mo.core.trial import Trial, seconds_between
 from ax_mo.html_report.text import clean, display_value, shortened
-from ax_mo.results.commands import first_run, pareto_command, program_of, rerun
+from ax_mo.results.commands import first_run, line_of_point, program_of, rerun
 from ax_mo.results.standing import status_text
 from ax_mo.results.tables import front_numbers, metric_names
 from ax_mo.storage.snapshot import StudySnapshot
@@ -52,7 +52,7 @@ def table_of(record: StudySnapshot, page: Path) -> dict[str, Any]:
             "command": commands.setdefault(_command(record, trial), len(commands)),
         }
         if trial.number in front:
-            row["short"] = pareto_command(record, trial) or ""
+            row["short"] = line_of_point(record, trial) or ""
             row["config"] = _config(record, trial) if len(front) <= _MOST_CONFIGS else ""
         rows.append({name: value for name, value in row.items() if value not in ("", [])})
     return {

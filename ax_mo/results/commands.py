@@ -44,7 +44,7 @@ def rerun(record: StudySnapshot, trial: Trial) -> Rerun | None:
     return Rerun(program.cwd, before, run.overrides, (*program.hydra_overrides, "hydra.mode=RUN"))
 
 
-def pareto_command(record: StudySnapshot, trial: Trial) -> str | None:
+def line_of_point(record: StudySnapshot, trial: Trial) -> str | None:
     """The short line for a point of the front, which has a config of its own; None where there is no such line."""
     line = record.commands.get("pareto")
     return None if line is None else line.replace("{name}", recipe_name(trial))
