@@ -1,6 +1,6 @@
 """The loop: take in what has ended, fill the free workers, let the callbacks look, wait."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
 from ax_mo.core.trial import Key, Trial, TrialRun
@@ -130,5 +130,5 @@ class Loop:
             )
         return Ending.CANCELLED
 
-    def _labels(self, keys: Iterable[Key]) -> str:
-        return ", ".join(self.study.runs[key].label for key in keys)
+    def _labels(self, keys: Collection[Key]) -> str:
+        return ", ".join(run.label for key, run in self.study.runs.items() if key in keys)
