@@ -237,18 +237,10 @@ def _thresholds(figure: go.Figure, x: Objective, y: Objective, **where: int) -> 
     if y.threshold is not None:
         figure.add_hline(y=y.threshold, line=_THRESHOLD, layer="above", **where)
     if x.threshold is not None and y.threshold is not None:
-        figure.add_scatter(
-            x=[x.threshold],
-            y=[y.threshold],
-            mode="markers",
-            name="thresholds",
-            marker=_STAR,
-            hovertext=[f"thresholds: {in_figure(x.name, 40)} {x.threshold:g}, {in_figure(y.name, 40)} {y.threshold:g}"],
-            hoverinfo="text",
-            legendgroup="thresholds",
-            showlegend=not any(trace.name == "thresholds" for trace in figure.data),
-            **where,
-        )
+        text = f"thresholds: {in_figure(x.name, 40)} {x.threshold:g}, {in_figure(y.name, 40)} {y.threshold:g}"
+        shown = not any(trace.name == "thresholds" for trace in figure.data)
+        legend = {"legendgroup": "thresholds", "showlegend": shown}
+        _add_star(figure, x.threshold, y.threshold, "thresholds", text, **legend, **where)
 
 
 def threshold(figure: go.Figure, objective: Objective, x: float) -> None:
@@ -256,12 +248,9 @@ def threshold(figure: go.Figure, objective: Objective, x: float) -> None:
     if objective.threshold is None:
         return
     figure.add_hline(y=objective.threshold, line=_THRESHOLD, layer="above")
-    figure.add_scatter(
-        x=[x],
-        y=[objective.threshold],
-        mode="markers",
-        name="threshold",
-        marker=_STAR,
-        hovertext=[f"threshold {objective.threshold:g}"],
-        hoverinfo="text",
-    )
+    _add_star(figure, x, objective.threshold, "threshold", f"threshold {objective.threshold:g}")
+
+
+def _add_star(figure: go.Figure, x: float, y: float, name: str, text: str, **more: Any) -> None:
+    star = {"mode": "markers", "marker": _STAR, "hovertext": [text], "hoverinfo": "text"}
+    figure.add_scatter(x=[x], y=[y], name=name, **star, **more)
