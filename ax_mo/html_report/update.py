@@ -51,10 +51,10 @@ def write_last_page(read: Callable[[], StudySnapshot], path: Path) -> bool:
     """
     with_model = len(FittedModel(read(), MOST_FITTED).trials) >= FEWEST_TRIALS
     update_report(read, path, fitted=not with_model, note=COMING if with_model else None)
+    plain = _version(path)
     if with_model and os.fork() == 0:
         try:
             os.nice(19)
-            plain = _version(path)
             text = report_html(read(), path)
             with _alone(path.parent):
                 if plain is not None and _version(path) == plain and not is_held(path.parent):
