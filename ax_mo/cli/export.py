@@ -46,7 +46,7 @@ def _json(record: StudySnapshot, path: Path) -> None:
     content = {
         "study": record.name,
         "created": record.created,
-        "objectives": {o.name: {"goal": o.goal, "threshold": o.threshold} for o in record.goals.objectives},
+        "objectives": record.goals.as_json(),
         "constraints": [constraint.text for constraint in record.goals.constraints],
         "space": record.space.describe(),
         "settings": dict(record.settings),

@@ -41,7 +41,7 @@ _SETTINGS = ("chdir", "env_set", "env_copy")
 def promote_command(arguments: Namespace) -> None:
     record = study_at(arguments.source)
     trial = trial_named(record, arguments.trial)
-    if not (trial.status.has_metrics or trial.status is Status.EARLY_STOPPED):
+    if not trial.status.teaches:
         raise AxMoError(f"{_what_became(trial, record)}. Only a trial with metrics is promoted.")
     target = new_file(arguments.to, arguments.force)
     place_of(target)  # a name that cannot be is told first

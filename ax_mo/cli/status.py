@@ -93,7 +93,7 @@ def _as_json(record: StudySnapshot) -> dict[str, Any]:
         "uncounted": sorted(record.uncounted),
         "pending": [trial.number for trial in record.trials if trial.is_pending],
         "unfinished": [trial.number for trial in unfinished(record)],
-        "objectives": {o.name: {"goal": o.goal, "threshold": o.threshold} for o in record.goals.objectives},
+        "objectives": record.goals.as_json(),
         "constraints": [
             {"constraint": limit.text, "met": limit.met, "of": limit.of}
             for limit in limits(record.trials, record.goals)

@@ -2,16 +2,19 @@
 
 import math
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from ax_mo.core.linear import LinearConstraint, parse_linear
+from ax_mo.core.scale import Scale, settled_scale
+from ax_mo.core.trial import Trial
 from ax_mo.errors import ConfigError, closest
 
 DIRECTIONS = {"maximize": True, "minimize": False}
 # Files and tables are UTF-8 and have a line for each metric.
 _UNUSABLE = re.compile(r"[\n\r\0\ud800-\udfff]")
+_SETTINGS = ("goal", "threshold", "scale")
 _EXAMPLE = "for example\n  objectives:\n    val_acc: {goal: maximize, threshold: 0.9}\n    num_params: minimize"
 
 
@@ -22,15 +25,26 @@ class Objective:
     name: str
     maximize: bool
     threshold: float | None = None
+    scale: Scale = Scale.AUTO
 
     @property
     def goal(self) -> str:
         return "maximize" if self.maximize else "minimize"
 
     @property
+    def is_log(self) -> bool:
+        return self.scale is Scale.LOG
+
+    @property
+    def details(self) -> str:
+        """``threshold 0.9, log scale``, for people; empty where there is none of both."""
+        threshold = [] if self.threshold is None else [f"threshold {self.threshold:g}"]
+        return ", ".join([*threshold, *(["log scale"] if self.is_log else [])])
+
+    @property
     def described(self) -> str:
-        """``maximize, threshold 0.9``, for people."""
-        return self.goal if self.threshold is None else f"{self.goal}, threshold {self.threshold:g}"
+        """``maximize, threshold 0.9, log scale``, for people."""
+        return f"{self.goal}, {self.details}" if self.details else self.goal
 
     @property
     def limit(self) -> str:
@@ -61,6 +75,24 @@ class Goals:
         """Every metric that a trial must return, objectives first."""
         extra = [name for constraint in self.constraints for name in constraint.names]
         return tuple(dict.fromkeys([*self.names, *extra]))
+
+    def settled(self, trials: Collection[Trial]) -> "Goals":
+        """The same with the scale that each objective has in a study with these trials (``settled_scale``)."""
+        return replace(
+            self,
+            objectives=tuple(
+                replace(o, scale=settled_scale(o.scale, o.name, o.threshold, trials)) for o in self.objectives
+            ),
+        )
+
+    @property
+    def linear(self) -> "Goals":
+        """The same without logarithms."""
+        return replace(self, objectives=tuple(replace(o, scale=Scale.LINEAR) for o in self.objectives))
+
+    def as_json(self) -> dict[str, dict[str, Any]]:
+        """The objectives as ``parse_goals`` takes them."""
+        return {o.name: {"goal": o.goal, "threshold": o.threshold, "scale": o.scale.value} for o in self.objectives}
 
     def feasible(self, metrics: Mapping[str, float]) -> bool:
         return all(constraint.holds(metrics) for constraint in self.constraints)
@@ -135,16 +167,38 @@ def _objective(name: str, spec: Any) -> Objective:
         if spec is None:
             raise ConfigError(f"hydra.sweeper.{key} has no direction; write maximize or minimize.")
         return Objective(name, is_maximize(spec, key))
-    unknown = set(spec) - {"goal", "threshold"}
+    unknown = set(spec) - set(_SETTINGS)
     if unknown:
         word = str(sorted(map(str, unknown))[0])
         raise ConfigError(
-            f"hydra.sweeper.{key} has no setting '{word}'; it takes 'goal' and 'threshold'."
-            f"{closest(word, ('goal', 'threshold'))}"
+            f"hydra.sweeper.{key} has no setting '{word}'; it takes 'goal', 'threshold' and 'scale'."
+            f"{closest(word, _SETTINGS)}"
         )
     if "goal" not in spec:
         raise ConfigError(f"hydra.sweeper.{key} has no 'goal'; write maximize or minimize.")
-    return Objective(name, is_maximize(spec["goal"], f"{key}.goal"), _threshold(spec.get("threshold"), key))
+    objective = Objective(
+        name,
+        is_maximize(spec["goal"], f"{key}.goal"),
+        _threshold(spec.get("threshold"), key),
+        _scale(spec.get("scale"), key),
+    )
+    if objective.threshold is not None and not objective.scale.has(objective.threshold):
+        raise ConfigError(
+            f"hydra.sweeper.{key}.threshold: {objective.threshold:g} is not on a log scale; write a number above zero, "
+            "or scale: linear."
+        )
+    return objective
+
+
+def _scale(value: Any, key: str) -> Scale:
+    if value is None:
+        return Scale.AUTO
+    if value not in list(Scale):
+        raise ConfigError(
+            f"hydra.sweeper.{key}.scale: '{value}' is no scale; write log, linear or auto."
+            f"{closest(str(value).lower(), list(Scale))}"
+        )
+    return Scale(value)
 
 
 def _threshold(value: Any, key: str) -> float | None:

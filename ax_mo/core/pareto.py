@@ -31,7 +31,8 @@ def undominated(trials: Sequence[Trial], goals: Goals) -> list[Trial]:
         return list(trials)
     import moocore
 
-    kept = moocore.is_nondominated(gains(trials, goals), maximise=True, keep_weakly=True)
+    # Of the values themselves: two that differ in the last digit may have the same logarithm.
+    kept = moocore.is_nondominated(gains(trials, goals.linear), maximise=True, keep_weakly=True)
     return [trial for trial, is_kept in zip(trials, kept, strict=True) if is_kept]
 
 
@@ -71,6 +72,7 @@ def reference_point(trials: Sequence[Trial], goals: Goals) -> dict[str, float]:
 def hypervolume(front: Sequence[Trial], goals: Goals, reference: Mapping[str, float]) -> float:
     """The volume between the front and the reference point, in the units of the objectives multiplied.
 
+    An objective on a log scale is measured in decades, as its log10: ``goals`` are the study's as they have settled.
     For one objective, how far the best value is past the reference. Trials that are not beyond the reference in every
     objective add nothing, and none does where an objective has no reference.
     """
@@ -85,25 +87,28 @@ def hypervolumes_so_far(trials: Sequence[Trial], goals: Goals, reference: Mappin
     import numpy as np
 
     volumes = [0.0]
-    points = gains(trials, goals)
+    points, beyond = gains(trials, goals), _gain(reference, goals)
     front = points[:0]
     for gain in points:
         if (front >= gain).all(axis=1).any():  # nothing new
             volumes.append(volumes[-1])
         else:
             front = np.vstack([front[~(gain >= front).all(axis=1)], gain])
-            volumes.append(moocore.hypervolume(front, _gain(reference, goals), maximise=True))
+            volumes.append(moocore.hypervolume(front, beyond, maximise=True))
     return volumes[1:]
 
 
 def gains(trials: Sequence[Trial], goals: Goals) -> Any:
-    """A NumPy array with a row for each trial and a column for each objective, more being better."""
+    """A NumPy array with a row for each trial and a column for each objective on its scale, more being better."""
     import numpy as np
 
-    return np.array([_gain(trial.metrics, goals) for trial in trials]).reshape(len(trials), len(goals.objectives))
+    rows = [_gain(trial.metrics, goals) for trial in trials]
+    return np.array(rows).reshape(len(trials), len(goals.objectives))
 
 
 def _gain(values: Mapping[str, float], goals: Goals) -> list[float]:
     """One row; infinite for an objective without a value, beyond which nothing is."""
-    signs = {o.name: 1.0 if o.maximize else -1.0 for o in goals.objectives}
-    return [sign * values[name] if name in values else math.inf for name, sign in signs.items()]
+    return [
+        (1.0 if o.maximize else -1.0) * o.scale.position(values[o.name]) if o.name in values else math.inf
+        for o in goals.objectives
+    ]

@@ -48,6 +48,11 @@ class Status(StrEnum):
         """Whether the trial's metrics are a result, which may stand on the front."""
         return self in (Status.COMPLETED, Status.IMPORTED)
 
+    @property
+    def teaches(self) -> bool:
+        """Whether the model learns from the trial's metrics: a result, or those of fewer steps."""
+        return self.has_metrics or self is Status.EARLY_STOPPED
+
 
 @dataclass(frozen=True)
 class Suggestion:

@@ -81,13 +81,14 @@ def _validate(figure: go.Figure, left_out: Sequence[LeftOut], legend: bool, **wh
     for inside, color, symbol in ((True, BLUE, "circle"), (False, RED, "diamond")):
         name = "observed is inside the 95 % interval" if inside else "outside"
         of_kind = [row for row in left_out if row.inside is inside]
-        errors = [1.96 * row.sem for row in of_kind]
         figure.add_scatter(
             x=points([row.observed for row in of_kind]),
             y=points([row.predicted for row in of_kind]),
             error_y={
                 "type": "data",
-                "array": [float(f"{error:.5g}") for error in errors],
+                "symmetric": False,
+                "array": [float(f"{row.high - row.predicted:.5g}") for row in of_kind],
+                "arrayminus": [float(f"{row.predicted - row.low:.5g}") for row in of_kind],
                 "color": color,
                 "thickness": 1,
                 "width": 2,
@@ -99,8 +100,9 @@ def _validate(figure: go.Figure, left_out: Sequence[LeftOut], legend: bool, **wh
             showlegend=legend,
             customdata=[[row.trial] for row in of_kind],
             hovertext=[
-                f"trial {row.trial}: observed {row.observed:.5g}, predicted {row.predicted:.5g} ± {error:.2g}"
-                for row, error in zip(of_kind, errors, strict=True)
+                f"trial {row.trial}: observed {row.observed:.5g}, predicted {row.predicted:.5g} "
+                f"({row.low:.5g} to {row.high:.5g})"
+                for row in of_kind
             ],
             hoverinfo="text",
             **where,

@@ -40,7 +40,9 @@ class AxExperiment:
         impute: bool = True,
     ) -> None:
         self._ax_space = ax_space
-        self._goals = goals
+        self._asked_goals = goals
+        self._goals = goals.settled(())  # by the trials that are known
+        self._told: dict[int, Trial] = {}
         self._curve_of = curve_of
         self._impute = impute
         self._indices: dict[int, int] = {}  # trial number -> Ax's trial index
@@ -56,6 +58,12 @@ class AxExperiment:
     def tell(self, trials: Sequence[Trial]) -> None:
         """Take over what is known of these trials, in one go: Ax takes 10 ms for each that is completed on its own."""
         news: dict[int, None] = {}
+        self._told.update((trial.number, trial) for trial in trials)
+        goals = self._asked_goals.settled(self._told.values())
+        if goals != self._goals:  # all that Ax has is of another scale
+            self._goals = goals
+            news = dict.fromkeys(self._with_data)
+            self._curves = {number: self._curves_of(trial) for number, trial in self._with_data.items()}
         for trial in trials:
             self._add(trial)
             if trial.status is Status.FAILED:  # abandoned, in Ax's terms, so that it does not propose the point again
@@ -108,20 +116,29 @@ class AxExperiment:
         Without the strategy of a conditional space, whose kernel Ax has no words for: what loads the file chooses
         its own. The experiment's description says which alias stands for which objective or constraint.
         """
-        names = [f"m{i} = {o.name} ({o.goal})" for i, o in enumerate(self._goals.objectives)]
+        names = [
+            f"m{i} = {f'log10({o.name})' if o.is_log else o.name} ({o.goal})"
+            for i, o in enumerate(self._goals.objectives)
+        ]
         names += [f"c{i} <= {c.bound:g} is {c.text}" for i, c in enumerate(self._goals.constraints)]
         compat.experiment_of(self.client).description = "; ".join(names)
         if self._ax_space.conditional:
             compat.drop_strategy(self.client)
         self.client.save_to_json_file(str(path))
 
-    def values(self, metrics: Mapping[str, float]) -> dict[str, float]:
+    def values(self, metrics: Mapping[str, float], around: Mapping[str, float] | None = None) -> dict[str, float]:
         """A trial's metrics by alias: one per objective, and one per constraint, as far as they are known.
 
+        Objectives are on their scale, ``around`` the means of the trial's repeats where this is one of them.
         A constraint over several metrics is given to Ax as one metric, their weighted sum: with the sum written out
         in the constraint, Ax 1.3.1 took feasible trials for infeasible.
         """
-        known = {f"m{i}": float(metrics[o.name]) for i, o in enumerate(self._goals.objectives) if o.name in metrics}
+        around = around or metrics
+        known = {
+            f"m{i}": o.scale.position(float(metrics[o.name]), float(around[o.name]))
+            for i, o in enumerate(self._goals.objectives)
+            if o.name in metrics and o.scale.has(around[o.name])  # also a curve may go through zero
+        }
         for i, constraint in enumerate(self._goals.constraints):
             if all(name in metrics for name in constraint.names):
                 known[f"c{i}"] = sum(weight * float(metrics[name]) for name, weight in constraint.terms)
@@ -173,10 +190,8 @@ class AxExperiment:
     def _rows(self, numbers: Sequence[int]) -> list[dict[str, Any]]:
         """The results of these trials: means, with the standard errors of repeats."""
         data = {
-            number: [
-                {**self.values(sample), **self._expected(number)} for sample in self._with_data[number].observations
-            ]
-            for number in numbers
+            number: [{**self.values(sample, trial.metrics), **self._expected(number)} for sample in trial.observations]
+            for number, trial in ((number, self._with_data[number]) for number in numbers)
         }
         spreads = _pooled_deviations(list(data.values()))
         rows: list[dict[str, Any]] = []
@@ -220,7 +235,7 @@ class AxExperiment:
         expected: dict[str, float] = {}
         for name, curve in self._curves[number].items():
             completed = (
-                (self._curves[other][name], means([self.values(sample) for sample in trial.observations])[name])
+                (self._curves[other][name], self.values(trial.metrics)[name])
                 for other, trial in self._with_data.items()
                 if trial.status is not Status.EARLY_STOPPED and name in self._curves[other]
             )
@@ -240,7 +255,7 @@ class AxExperiment:
         self.client.configure_optimization(objective=objective, outcome_constraints=bounds)
 
     def _thresholds_now(self) -> dict[str, float]:
-        """By objective; where only some have a threshold, the others get the worst value observed so far.
+        """By objective, on its scale; where only some have a threshold, the others get the worst value so far.
 
         Ax 1.3.1 infers missing thresholds itself, but fails with "cannot convert float NaN to integer" when some are
         given and no trial meets the constraints yet.
@@ -255,7 +270,8 @@ class AxExperiment:
             for o in objectives
             if measured
         }
-        return {**worst, **given}
+        known = {**worst, **given}
+        return {o.name: o.scale.position(known[o.name]) for o in objectives if o.name in known}
 
 
 def _pooled_deviations(trials: Sequence[Sequence[Mapping[str, float]]]) -> dict[str, float]:

@@ -12,6 +12,7 @@ from typing import Any
 
 from ax_mo.core.linear import LinearConstraint
 from ax_mo.core.objectives import Goals
+from ax_mo.core.scale import Scale
 from ax_mo.core.trial import Point, Status, Trial
 from ax_mo.errors import AxMoError
 from ax_mo.optimizer.ax import AxOptimizer
@@ -38,13 +39,14 @@ class LeftOut:
     trial: int
     observed: float
     predicted: float
-    sem: float
-    """Of the prediction; 1.96 of it on either side are its 95 % interval."""
+    low: float
+    high: float
+    """From ``low`` to ``high`` is the prediction's 95 % interval; on a log scale it is longer above than below."""
 
     @property
     def inside(self) -> bool:
         """Whether the observed value is inside the prediction's 95 % interval."""
-        return abs(self.observed - self.predicted) <= 1.96 * self.sem
+        return self.low <= self.observed <= self.high
 
 
 class FittedModel:
@@ -67,8 +69,15 @@ class FittedModel:
         """What the model predicts: the objectives, and for each constraint its metric or weighted sum of metrics."""
         return tuple(metric.name for metric in self._metrics)
 
+    @property
+    def of_log(self) -> tuple[str, ...]:
+        """Those of the metrics whose logarithms the model predicts."""
+        return tuple(metric.name for metric in self._metrics if metric.scale is Scale.LOG)
+
     def predict(self, points: Sequence[Point]) -> list[dict[str, tuple[float, float]]]:
         """For each point and metric, the predicted mean and its standard error. A point may hold inactive parameters.
+
+        Of a metric on a log scale, the median and, to first order, its standard error.
 
         Raises AxMoError for a point that lies outside of the space.
         """
@@ -87,7 +96,7 @@ class FittedModel:
             means, covariances = adapter.predict(features)
             return [
                 {
-                    metric.name: metric.own(
+                    metric.name: metric.estimate(
                         float(means[metric.alias][i]), math.sqrt(float(covariances[metric.alias][metric.alias][i]))
                     )
                     for metric in self._metrics
@@ -110,9 +119,10 @@ class FittedModel:
                 if number in stopped:
                     continue
                 for metric in self._metrics:
-                    mean, sem = metric.own(*predicted[metric.alias])
-                    value, _ = metric.own(observed[number][metric.alias], 0.0)
-                    found[metric.name].append(LeftOut(number, value, mean, sem))
+                    mean, sem = predicted[metric.alias]
+                    ends = sorted(metric.value(mean + 1.96 * side * sem) for side in (-1, 1))
+                    value = metric.value(observed[number][metric.alias])
+                    found[metric.name].append(LeftOut(number, value, metric.value(mean), *ends))
         return {name: sorted(rows, key=lambda row: row.trial) for name, rows in found.items()}
 
     def sensitivity(self) -> dict[str, dict[str, float]]:
@@ -222,18 +232,24 @@ def _total_indices(adapter: Any, seed: int) -> dict[str, dict[str, float]]:
 
 @dataclass(frozen=True)
 class _Metric:
-    """What Ax knows as ``alias``: ``weight`` times the user's."""
+    """What Ax knows as ``alias``: ``weight`` times the user's, or its place on its scale."""
 
     alias: str
     name: str
     weight: float = 1.0
+    scale: Scale = Scale.LINEAR
 
-    def own(self, mean: float, sem: float) -> tuple[float, float]:
-        return mean / self.weight, sem / abs(self.weight)
+    def value(self, of_ax: float) -> float:
+        """The user's value."""
+        return self.scale.value_at(of_ax) / self.weight
+
+    def estimate(self, mean: float, sem: float) -> tuple[float, float]:
+        """The user's value, and its standard error."""
+        return self.value(mean), self.scale.error_at(mean, sem) / abs(self.weight)
 
 
 def _metrics(goals: Goals) -> list[_Metric]:
-    metrics = [_Metric(f"m{index}", name) for index, name in enumerate(goals.names)]
+    metrics = [_Metric(f"m{index}", o.name, scale=o.scale) for index, o in enumerate(goals.objectives)]
     for index, constraint in enumerate(goals.constraints):
         single = len(constraint.terms) == 1
         name = constraint.names[0] if single else sum_text(constraint)
@@ -259,8 +275,7 @@ def _those_to_fit(record: StudySnapshot, most: int | None) -> list[Trial]:
     known = [
         trial
         for trial in record.trials
-        if (trial.status.has_metrics or trial.status is Status.EARLY_STOPPED)
-        and all(name in sample for sample in trial.observations for name in required)
+        if trial.status.teaches and all(name in sample for sample in trial.observations for name in required)
     ]
     if most is None or len(known) <= most:
         return known

@@ -66,11 +66,11 @@ def best(
 def knee(trials: Sequence[Trial], goals: Goals, conditions: Sequence[Condition] = ()) -> Trial | None:
     """The knee of the front of the ``preferred`` trials: where a gain in one objective begins to cost most in another.
 
-    Each objective is scaled so that the front's worst value is 0 and its best 1. The knee is the point that is
-    farthest, towards the ideal point (1, ..., 1), from the line through (1, 0) and (0, 1), and with more objectives
-    from the plane through the unit vectors: the one with the largest sum of scaled objectives (Das 1999; Branke et
-    al. 2004). Where no point lies beyond that plane, the front has no knee, and the point is taken whose worst scaled
-    objective is best. The earliest of equal ones; None without candidates.
+    Each objective is scaled so that the front's worst value is 0 and its best 1; one on a log scale, its logarithm. The
+    knee is the point that is farthest, towards the ideal point (1, ..., 1), from the line through (1, 0) and (0, 1),
+    and with more objectives from the plane through the unit vectors: the one with the largest sum of scaled objectives
+    (Das 1999; Branke et al. 2004). Where no point lies beyond that plane, the front has no knee, and the point is taken
+    whose worst scaled objective is best. The earliest of equal ones; None without candidates.
     """
     import numpy as np
 

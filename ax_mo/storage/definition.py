@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from ax_mo.core.objectives import Goals
+from ax_mo.core.objectives import Goals, Objective
+from ax_mo.core.scale import Scale
 from ax_mo.core.trial import TrialRun
 from ax_mo.errors import ConfigError
 
@@ -50,11 +51,16 @@ class StoredStudy:
 
 def described_goals(goals: Goals) -> dict[str, str]:
     """Objectives by their names, and constraints as ``constraint 0``, …, where no objective is called so."""
-    objectives = {
-        o.name: o.goal if o.threshold is None else f"{o.goal}, threshold {o.threshold!r}" for o in goals.objectives
-    }
+    objectives = {o.name: _described(o) for o in goals.objectives}
     constraints = {f"constraint {index}": constraint.text for index, constraint in enumerate(goals.constraints)}
     return objectives | constraints | objectives
+
+
+def _described(objective: Objective) -> str:
+    threshold = "" if objective.threshold is None else f", threshold {objective.threshold!r}"
+    # Not that it is automatic: studies of earlier versions had none.
+    scale = "" if objective.scale is Scale.AUTO else f", scale {objective.scale}"
+    return f"{objective.goal}{threshold}{scale}"
 
 
 def differences(before: Mapping[str, str], after: Mapping[str, str]) -> list[str]:

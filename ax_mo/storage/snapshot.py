@@ -56,6 +56,7 @@ class StudySnapshot:
     """Where its trials' directories are."""
     space: SearchSpace
     goals: Goals
+    """Each objective with the scale that it has by now, linear or logarithmic."""
     seed: int
     created: str
     """ISO 8601, UTC."""
@@ -73,6 +74,9 @@ class StudySnapshot:
     """Whether a sweeper held the directory when the trials were read."""
     program: Program | None = None
     """What was swept; None where it cannot be started again, or in studies of earlier versions."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "goals", self.goals.settled(self.trials))
 
     @property
     def n_trials(self) -> int | None:
@@ -127,10 +131,9 @@ def about(
 
     ``directory`` is the sweep's, as the ``commands`` name it.
     """
-    objectives = {o.name: {"goal": o.goal, "threshold": o.threshold} for o in goals.objectives}
     return {
         "space": space_as_json(space),
-        "objectives": objectives,
+        "objectives": goals.as_json(),
         "constraints": [constraint.text for constraint in goals.constraints],
         "settings": dict(settings),
         "commands": dict(commands),

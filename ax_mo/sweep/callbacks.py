@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from ax_mo.core.failures import first_alike
+from ax_mo.core.objectives import Goals
 from ax_mo.core.pareto import best_per_objective, hypervolume, pareto_front, reference_point
 from ax_mo.core.trial import Key, Status, Trial, TrialRun, Value
 from ax_mo.early_stopping.monitor import CurveMonitor
@@ -13,6 +14,7 @@ from ax_mo.html_report.writer import ReportWriter
 from ax_mo.results.files import ResultFiles
 from ax_mo.runner.runner import EndCause
 from ax_mo.sweep.create_trial import cannot_write
+from ax_mo.sweep.messages import scale_notices
 from ax_mo.sweep.study import Study
 from ax_mo.terminal.progress import StudyProgress
 from ax_mo.terminal.running import RunningTrials
@@ -95,6 +97,7 @@ class ScreenCallback(Callback):
         self._running: RunningTrials | None = None
         self._shown: list[Trial] = []
         self._told_of: set[str] = set()
+        self._told_goals: Goals | None = None
 
     def submitted(self, study: Study, run: TrialRun) -> None:
         self._screen.submitted(run)
@@ -105,6 +108,9 @@ class ScreenCallback(Callback):
 
     def tick(self, study: Study) -> None:
         self._tell_differences(study)
+        for line in scale_notices(study, self._told_goals or study.spec.plan.goals.settled(())):
+            self._screen.notice(line)
+        self._told_goals = study.goals
         progress = self._progress.of(study)
         if study.active and self._screen.shows_running:
             self._running = self._running or RunningTrials(study.directory, self._own)

@@ -141,14 +141,18 @@ def description(space: SearchSpace, goals: Goals, outline: str, remarks: Sequenc
     """The whole text. ``outline`` says how many trials of what kind, ``remarks`` are worth a second look."""
     header = ["key", "kind", "values", "scale", "active when"]
     rows = [[p.key, *_described(p), when_text(p.when) or "always"] for p in space.parameters]
-    limits = [[o.name, o.goal, "" if o.threshold is None else f"{o.threshold:g}"] for o in goals.objectives]
+    limits = [
+        # An automatic scale is that of its results, unless it is a cost's.
+        [o.name, o.goal, "" if o.threshold is None else f"{o.threshold:g}", known.scale if known.is_log else o.scale]
+        for o, known in zip(goals.objectives, goals.settled(()).objectives, strict=True)
+    ]
     given = [*space.fixed, *(f"{c.line} (when {when_text(c.when)})" for c in space.conditional)]
     parts = [
         text_table(header, rows),
         _listed("parameter constraints: ", "; ", [constraint.text for constraint in space.constraints]),
         _listed("in every trial: ", " ", given),
         f"configurations: {_count(space)}",
-        text_table(["objective", "goal", "threshold"], limits),
+        text_table(["objective", "goal", "threshold", "scale"], limits),
         _listed("constraints: ", "; ", [constraint.text for constraint in goals.constraints]),
         outline,
         "\n".join(f"note: {remark}" for remark in remarks),

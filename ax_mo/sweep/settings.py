@@ -41,7 +41,7 @@ _EARLY_STOPPING = (
 class Settings:
     """The settings below ``hydra.sweeper``. Names that other sweepers know keep their meaning."""
 
-    # metric: maximize | minimize, or metric: {goal: ..., threshold: ...}
+    # metric: maximize | minimize, or metric: {goal: ..., threshold: ..., scale: auto | log | linear}
     objectives: dict[str, Any] = field(default_factory=dict)
     # Without objectives, for tasks that return numbers without names: one direction, or a list of them.
     direction: Any = None

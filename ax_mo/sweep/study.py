@@ -84,11 +84,12 @@ class Study:
         self.store = store
         self.home = home
         self.creator = creator
-        self.goals = spec.plan.goals
         self.runs: dict[Key, TrialRun] = {run.key: run for run in store.runs()}
         self.trials: dict[int, Trial] = {}
         for number in dict.fromkeys(number for number, _ in self.runs):
             self._aggregate(number)
+        self.goals = spec.plan.goals.settled(self.trials.values())
+        """Each objective with the scale that it has by now."""
         self.active: set[Key] = set()
         self.times = RunTimes()
         self.ended = [trial.number for trial in in_order_of_end(self.trials.values())]
@@ -306,6 +307,7 @@ class Study:
         trial = self.trials[run.number]
         if trial.status.ended:
             self.ended.append(trial.number)
+            self.goals = self.spec.plan.goals.settled(self.trials.values())
             return trial
         if outcome.stopped:  # its other repeats have nothing to wait for
             for other in self.open_runs_of(run.number):

@@ -29,8 +29,11 @@ class WandbTracker:
 
     def started(self, record: StudySnapshot) -> str | None:
         run = self._run()
-        objectives = {o.name: {"goal": o.goal, "threshold": o.threshold} for o in record.goals.objectives}
-        config = {"objectives": objectives, "space": record.space.describe(), "sweeper": dict(record.settings)}
+        config = {
+            "objectives": record.goals.as_json(),
+            "space": record.space.describe(),
+            "sweeper": dict(record.settings),
+        }
         run.config.update(config, allow_val_change=True)
         return None
 

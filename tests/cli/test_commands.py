@@ -208,7 +208,8 @@ def test_export_refuses_to_overwrite(cli: Cli, make: Make, tmp_path: Path) -> No
     assert "--force overwrites it" in cli("export", directory, "--to", path).err
     assert cli("export", directory, "--to", path, "--force").code == 0
     found = json.loads(path.read_text())
-    assert len(found["trials"]) == 12 and found["objectives"]["val_acc"] == {"goal": "maximize", "threshold": 0.6}
+    assert len(found["trials"]) == 12
+    assert found["objectives"]["val_acc"] == {"goal": "maximize", "threshold": 0.6, "scale": "linear"}
 
 
 def exported_csv(cli: Cli, directory: Path, tmp_path: Path) -> list[list[str]]:
@@ -261,7 +262,9 @@ def test_ax_reads_its_snapshot(cli: Cli, make: Make, tmp_path: Path, space: Sear
     assert len(experiment.trials) == 12
     data = experiment.lookup_data().full_df
     assert {0.1, 0.2} <= set(data[(data["metric_name"] == "m0")]["mean"])
-    assert experiment.description.startswith("m0 = val_acc (maximize); m1 = num_params (minimize); c0 <= 45 is seconds")
+    assert experiment.description.startswith(
+        "m0 = val_acc (maximize); m1 = log10(num_params) (minimize); c0 <= 45 is seconds"
+    )
 
 
 def test_studies_are_measured_from_one_reference_point(cli: Cli, make: Make, tmp_path: Path) -> None:

@@ -86,13 +86,13 @@ def short_of_thresholds(directory: Path, *values: tuple[float, float]) -> Path:
 def test_best_meets_every_threshold_or_is_marked(cli: Cli, tmp_path: Path) -> None:
     directory = short_of_thresholds(tmp_path / "a", (0.9, 9999), (0.7, 5000), (0.1, 10))
     out = cli("status", directory).out
-    assert "best num_params  5000  (trial 1)  minimize, threshold 9000\n" in out
+    assert "best num_params  5000  (trial 1)  minimize, threshold 9000, log scale\n" in out
     chosen = cli("pareto", directory, "--max", "val_acc").out
     assert chosen.splitlines()[1].split()[0] == "1" and "threshold" not in chosen and "misses" not in chosen
 
     directory = short_of_thresholds(tmp_path / "b", (0.9, 9999), (0.1, 10))
     out = cli("status", directory).out
-    assert "best num_params  10  (trial 1)  minimize, threshold 9000; does not meet every threshold\n" in out
+    assert "best num_params  10  (trial 1)  minimize, threshold 9000, log scale; does not meet every threshold\n" in out
     assert not json.loads(cli("status", directory, "--json").out)["best"]["val_acc"]["meets_thresholds"]
     for how in (["--max", "val_acc"], ["--knee"]):
         chosen = cli("pareto", directory, *how).out

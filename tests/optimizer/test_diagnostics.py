@@ -32,7 +32,13 @@ def test_trials_are_predicted_without_themselves(fitted):
         assert [row.trial for row in rows] == list(range(18))
         assert all(row.observed == pytest.approx(fitted.record.trials[row.trial].metrics[name]) for row in rows)
         assert sum(row.inside for row in rows) >= 14
-        assert rows[0].sem > 0 and rows[0].predicted != rows[0].observed
+        assert rows[0].low < rows[0].predicted < rows[0].high and rows[0].predicted != rows[0].observed
+
+
+def test_interval_of_a_logarithm_is_longer_above(fitted):
+    assert fitted.of_log == ("num_params",)
+    row = fitted.cross_validation()["num_params"][0]
+    assert row.predicted / row.low == pytest.approx(row.high / row.predicted) and row.low > 0
 
 
 def test_cross_validation_fits_no_model_per_trial(fitted, monkeypatch):
@@ -81,7 +87,7 @@ def test_constraint_on_several_metrics_is_one_and_lower_limits_keep_their_sign()
     metrics = trials[5].metrics
     assert found["2*latency - energy"][5].observed == pytest.approx(2 * metrics["latency"] - metrics["energy"])
     assert found["seconds"][5].observed == pytest.approx(metrics["seconds"])
-    assert found["seconds"][5].predicted > 0 and found["seconds"][5].sem > 0
+    assert found["seconds"][5].low < found["seconds"][5].predicted < found["seconds"][5].high
 
 
 def test_sums_are_written_as_people_do():

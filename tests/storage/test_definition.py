@@ -17,6 +17,12 @@ def test_thresholds_and_constraints_are_among_what_a_resume_must_agree_on() -> N
         Definition({}, described).check_same(Definition({}, other))
 
 
+def test_a_scale_is_among_it_where_one_was_asked_for() -> None:
+    asked = {scale: {"loss": {"goal": "minimize", "scale": scale}} for scale in ("auto", "log")}
+    assert described_goals(parse_goals(asked["auto"])) == {"loss": "minimize"}, "as in studies that know of no scale"
+    assert described_goals(parse_goals(asked["log"])) == {"loss": "minimize, scale log"}
+
+
 def test_differences_tell_added_removed_and_changed_keys() -> None:
     before, after = {"a": "1", "b": "2", "c": "3"}, {"b": "2", "c": "4", "d": "5"}
     assert differences(before, after) == ["- a: 1", "c: was 3, is now 4", "+ d: 5"]

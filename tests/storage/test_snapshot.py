@@ -40,7 +40,7 @@ def make(directory: Path) -> None:
 def test_study_is_read_from_its_directory(tmp_path: Path) -> None:
     make(tmp_path / "sweep")
     record = read_snapshot(tmp_path / "sweep")
-    assert (record.space, record.goals, record.seed) == (SPACE, GOALS, 5)
+    assert (record.space, record.goals, record.seed) == (SPACE, GOALS.settled(record.trials), 5)
     assert (record.settings, record.commands) == ({"n_trials": 9}, {"resume": "python a.py"})
     assert [(trial.number, trial.status) for trial in record.trials] == [(0, Status.COMPLETED), (1, Status.ASKED)]
     assert record.directory == tmp_path / "sweep"
