@@ -9,7 +9,7 @@ JOBS   ?= 4
 # Where it is set, each of these, and each process that they start, would compile all tests and all of ours anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo test lint types unit browser test-hydra14 test-next test-sqlalchemy14 test-long test-slurm test-chaos bench clean env format
+.PHONY: demo test lint types unit browser test-hydra14 test-next test-sqlalchemy14 test-long test-slurm test-chaos bench race clean env format
 
 env: $(READY)
 
@@ -93,6 +93,12 @@ bench: env
 	$(BIN)/python benchmarks/space.py
 	$(BIN)/python benchmarks/callback_cost.py
 	$(BIN)/python benchmarks/front.py
+
+# Studies on the seeds that nothing is tuned on, for days on few cores; one that was stopped goes on.
+RACE_JOBS ?= 1
+race: env
+	$(BIN)/pip install --quiet -c constraints.txt -e '.[race]'
+	$(BIN)/python benchmarks/race.py --claims --batch 1 4 --trials 80 --jobs $(RACE_JOBS) --results claims.jsonl
 
 clean:
 	rm -rf $(DEMO) outputs multirun .pytest_cache .mypy_cache .ruff_cache

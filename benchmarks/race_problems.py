@@ -1,0 +1,9 @@
+"""The problems of the race by name."""
+
+from race_conditional import CONDITIONAL, NESTED
+from race_flat import BRANIN_CURRIN, CAR_SIDE_IMPACT, NAS, SIXTY, VEHICLE_SAFETY
+
+PROBLEMS = {
+    problem.name: problem
+    for problem in (BRANIN_CURRIN, NAS, VEHICLE_SAFETY, CAR_SIDE_IMPACT, CONDITIONAL, NESTED, SIXTY)
+}
