@@ -89,6 +89,7 @@ bench: env
 	$(BIN)/python benchmarks/startup.py
 	$(BIN)/python benchmarks/trial_overhead.py
 	$(BIN)/python benchmarks/worker_idle.py
+	$(BIN)/python benchmarks/loop_cost.py
 	$(BIN)/python benchmarks/resume.py
 	$(BIN)/python benchmarks/space.py
 	$(BIN)/python benchmarks/callback_cost.py

@@ -25,6 +25,18 @@ def in_force(config: DictConfig) -> Iterator[None]:
         hydra.cfg = before
 
 
+@contextmanager
+def _read_from(config: DictConfig) -> Iterator[None]:
+    """As ``in_force`` while one value is read: without the copy, which takes 5 ms."""
+    hydra = HydraConfig.instance()
+    before = hydra.cfg
+    hydra.cfg = config  # type: ignore[assignment]
+    try:
+        yield
+    finally:
+        hydra.cfg = before
+
+
 def number_job(config: DictConfig, number: int) -> None:
     """Give a composed configuration the number of its job."""
     with open_dict(config):
@@ -34,13 +46,13 @@ def number_job(config: DictConfig, number: int) -> None:
 
 def sweep_dir_of(config: DictConfig) -> Path:
     """``hydra.sweep.dir`` as an absolute path, with its links as given. Raises OmegaConf's exceptions."""
-    with in_force(config):
+    with _read_from(config):
         return Path(os.path.abspath(str(OmegaConf.select(config, "hydra.sweep.dir"))))  # noqa: PTH100
 
 
 def subdir_of(config: DictConfig, number: int, taken: Collection[str] = ()) -> str:
     """A job's directory by the user's ``hydra.sweep.subdir``, made unique. Raises OmegaConf's exceptions."""
-    with in_force(config):
+    with _read_from(config):
         subdir = os.path.normpath(str(OmegaConf.select(config, "hydra.sweep.subdir")))
     if subdir == ".":
         subdir = str(number)
@@ -52,7 +64,7 @@ def subdir_of(config: DictConfig, number: int, taken: Collection[str] = ()) -> s
 def job_name_of(config: DictConfig) -> str:
     """``hydra.job.name``; the program's name where that needs what only a trial has, such as a number."""
     try:
-        with in_force(config):
+        with _read_from(config):
             return str(config.hydra.job.name)
     except OmegaConfBaseException:
         return str(JobRuntime.instance().get("name"))

@@ -8,9 +8,9 @@ from omegaconf import DictConfig
 
 from ax_mo.core.trial import Status, Suggestion, TrialRun
 from ax_mo.errors import StudyStopped
-from ax_mo.hydra_project.hydra_node import job_name_of, number_job, subdir_of
+from ax_mo.hydra_project.hydra_node import number_job, subdir_of
 from ax_mo.hydra_project.job_directory import make_room, prepare_directory
-from ax_mo.hydra_project.project import COMPOSE_ERRORS, Project, without_hydra
+from ax_mo.hydra_project.project import COMPOSE_ERRORS, Project
 from ax_mo.runner.job import JobSpec, job_name
 from ax_mo.search_space.config_metrics import config_metrics
 from ax_mo.search_space.space import SearchSpace
@@ -21,8 +21,11 @@ from ax_mo.trial.numbers import as_json
 
 
 def compose_trial(project: Project, number: int, overrides: Sequence[str]) -> DictConfig:
-    """The configuration of the trial with that number, Hydra's node included. Raises Hydra's exceptions."""
-    config = project.compose(overrides)
+    """The configuration of the trial with that number, Hydra's node included, until the next one is composed.
+
+    Raises Hydra's exceptions.
+    """
+    config = project.compose_to_read(overrides)
     number_job(config, number)
     return config
 
@@ -54,8 +57,6 @@ class TrialCreator:
         self._metrics: Mapping[str, Any] = spec.settings.metrics or {}
         self._of_config = config_metrics(self._metrics, spec.plan.goals.required)
         self._config_values: dict[int, dict[str, float]] = {}
-        self.composed: dict[int, tuple[DictConfig, str]] = {}
-        """The task's configuration and its job's name, for each trial that this sweeper has composed."""
 
     def compose(self, number: int, overrides: Sequence[str], taken: Collection[str]) -> str:
         """Compose the trial and return its directory, relative to the sweep's; ``taken`` are those of other trials.
@@ -64,9 +65,7 @@ class TrialCreator:
         """
         config = compose_trial(self._spec.project, number, overrides)
         self._config_values[number] = self._of_config.of(config)
-        subdir = subdir_of(config, number, taken)
-        self.composed[number] = without_hydra(config), job_name_of(config)
-        return subdir
+        return subdir_of(config, number, taken)
 
     def prepare(self, run: TrialRun) -> None:
         """Write what the job and its reader need into the run's directory; remove what an earlier attempt left."""

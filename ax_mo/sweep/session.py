@@ -9,12 +9,12 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 
-from hydra.core.utils import JobReturn, JobStatus
+from hydra.core.utils import JobReturn
 from hydra.plugins.launcher import Launcher
 
 from ax_mo.core.failures import FailurePolicy
 from ax_mo.core.stop_reason import StopKind, StopReason
-from ax_mo.core.trial import Status, Trial, TrialRun
+from ax_mo.core.trial import Status, TrialRun
 from ax_mo.core.urls import with_absolute_path
 from ax_mo.early_stopping.monitor import CurveMonitor
 from ax_mo.errors import StudyLost, StudyStopped
@@ -25,7 +25,6 @@ from ax_mo.hydra_project.saved import save_sweep
 from ax_mo.optimizer.async_optimizer import AsyncOptimizer
 from ax_mo.results.files import ResultFiles
 from ax_mo.results.promote import Recipes
-from ax_mo.runner.launch import JobFailure
 from ax_mo.runner.launcher_runner import LauncherRunner
 from ax_mo.runner.runner import Runner
 from ax_mo.runner.scheduler import Scheduler
@@ -55,6 +54,7 @@ from ax_mo.sweep.resume import refuse_jobs_of_another, remove_leftovers
 from ax_mo.sweep.spec import StudySpec
 from ax_mo.sweep.study import Ending, Study
 from ax_mo.sweep.suggestions import Suggestions
+from ax_mo.sweep.trial_return import trial_return
 from ax_mo.terminal.screen import Screen
 from ax_mo.trackers import StudyEnd, parse_trackers
 from ax_mo.trackers.env import StudyTag, study_tag, trial_environment
@@ -143,7 +143,7 @@ class Session:
                 sys.stdout.flush()
                 os._exit(130)
             raise SystemExit(130)
-        return [job_return(study, study.trials[number]) for number in sorted(study.trials) if number >= 0]
+        return [trial_return(study, study.trials[number]) for number in sorted(study.trials) if number >= 0]
 
     def _run_loop(self, study: Study, loop: Loop, optimizer: AsyncOptimizer) -> Ending:
         """The loop, and what is still to be done where it does not end well."""
@@ -292,20 +292,3 @@ class Session:
         if self._is_ours and self._report is not None and not self._database_wait.is_away:
             self._screen.header("ax_mo: writing the report; Ctrl-C does not wait for it")
             self._screen.header(f"ax_mo: {self._report.finish()}")
-
-
-def job_return(study: Study, trial: Trial) -> JobReturn:
-    """What a sweep hands back to Hydra for a trial; of a failed one it raises ``JobFailure`` when it is read.
-
-    That of a trial which an earlier sweeper has composed is without ``cfg`` and ``task_name``.
-    """
-    returned = JobReturn(overrides=list(trial.overrides), working_dir=str(study.directory(trial)))
-    composed = study.creator.composed.get(trial.number)
-    if composed is not None:
-        returned.cfg, returned.task_name = composed
-    if trial.status is Status.COMPLETED:
-        returned.status, returned.return_value = JobStatus.COMPLETED, dict(trial.metrics)
-    else:
-        failure = JobFailure(trial.reason or trial.status.value)
-        returned.status, returned.return_value = JobStatus.FAILED, failure
-    return returned

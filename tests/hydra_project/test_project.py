@@ -6,9 +6,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 
+from ax_mo.hydra_project.overrides import parsed
 from ax_mo.hydra_project.project import Project, hydras_errors
 from tests.search_space.conftest import loaded
 
@@ -33,7 +35,7 @@ FILES = {
     "conf/first/large.yaml": "l: 1\n",
     "conf/experiment/big.yaml": "# @package _global_\ndefaults: [{override /model: cnn}]\nseed: 5\n",
 }
-TYPED = ["seed=2", "hydra.job.chdir=true", "hydra.sweep.subdir=x/${model.hidden}", "optim=sgd,18"]
+TYPED = ["seed=2", "+given=1", "hydra.job.chdir=true", "hydra.sweep.subdir=x/${model.hidden}", "optim=sgd,18"]
 OVERRIDES = [
     [],
     ["seed=2"],
@@ -54,6 +56,11 @@ OVERRIDES = [
     ["seed=1,2"],
     ["model=cnn", "model.hidden=[1"],
     ["hydra.job.num=3", "seed=4"],
+    ["seed=-3", "+new=1e-05", "++width=2.5", "model.hidden=0"],
+    ["seed=4", "+new=12", "++width=null", "model.hidden=many words"],
+    ["seed=x", "+new=${seed}", "++width=1", "model.hidden=1.0e+20"],
+    ["+seed=3"],
+    ["seed=5", "+model.hidden=4"],
     ["+model=cnn"],
 ]
 
@@ -80,6 +87,8 @@ def test_trial_is_composed_as_hydra_does(tmp_path: Path, typed: list[str]) -> No
     expected = [answer(hydras, overrides) for overrides in OVERRIDES]
     assert [answer(project.compose, overrides) for overrides in OVERRIDES] == expected
     assert [answer(project.compose, overrides) for overrides in reversed(OVERRIDES)] == expected[::-1]
+    assert [answer(project.compose_to_read, overrides) for overrides in OVERRIDES] == expected
+    assert [answer(project.compose_to_read, overrides) for overrides in reversed(OVERRIDES)] == expected[::-1]
 
 
 def test_hydra_composes_each_set_of_options_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -87,7 +96,7 @@ def test_hydra_composes_each_set_of_options_once(tmp_path: Path, monkeypatch: py
     project, asked = Project(loader, master), []
     hydras = loader.load_sweep_config
     monkeypatch.setattr(loader, "load_sweep_config", lambda config, lines: asked.append(lines) or hydras(config, lines))
-    fixed = ["seed=2"]  # as typed, so that the sweep's own configuration has it
+    fixed = ["seed=2", "+given=1"]  # as typed, so that the sweep's own configuration has it
     for model, optim in [("mlp", "sgd"), ("cnn", "sgd"), ("mlp", "'18'"), ("cnn", "'18'")]:
         for hidden in (1, 2):
             project.compose([*fixed, f"model={model}", f"optim={optim}", f"model.hidden={hidden}"])
@@ -96,3 +105,15 @@ def test_hydra_composes_each_set_of_options_once(tmp_path: Path, monkeypatch: py
         ["model=mlp", "optim='18'"],
         ["model=cnn", "optim='18'"],
     ]
+
+
+@pytest.mark.parametrize(
+    "value", ["0", "-0", "12", "-3.5", "1e-05", "1.5e+20", "007", "1_0", "1.", "+1", "1,2", "'1'", ""]
+)
+def test_override_is_read_as_hydras_parser_does(value: str) -> None:
+    for line in (f"a.b={value}", f"+a={value}", f"++a@b={value}"):
+        (expected,) = OverridesParser.create().parse_overrides([line])
+        for _ in range(2):
+            (found,) = parsed([line])
+            assert found == expected
+            assert type(found.value()) is type(expected.value())

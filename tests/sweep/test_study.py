@@ -25,7 +25,7 @@ ENDED = JobState(Phase.ENDED)
 class Project:
     """Composes what the overrides say, or nothing at all."""
 
-    def compose(self, overrides: Sequence[str]) -> DictConfig:
+    def compose_to_read(self, overrides: Sequence[str]) -> DictConfig:
         if "broken" in overrides:
             raise HydraException("no such option")
         hydra = {"job": {}, "overrides": {"task": list(overrides)}}
