@@ -64,7 +64,10 @@ class LoadedStudy:
 
     @property
     def hypervolume(self) -> float:
-        """What the front dominates, from the thresholds or, without, from the worst values of any trial."""
+        """What the front dominates, from the thresholds or, without, from the worst values of any trial.
+
+        An objective on a log scale is measured in decades.
+        """
         record = self._record
         front = pareto_front(record.trials, record.goals)
         return hypervolume(front, record.goals, reference_point(record.trials, record.goals))
@@ -153,7 +156,7 @@ class LoadedStudy:
     # The model
 
     def predict(self, point: Mapping[str, Value], like: int | None = None) -> dict[str, tuple[float, float]]:
-        """What the model expects of a point, by metric: the mean and its standard error.
+        """What the model expects of a point, by metric: the mean and its standard error; on a log scale, the median.
 
         The point needs a value for every parameter that its own choices make active. With ``like``, what it leaves
         out is as in that trial. Raises AxMoError for a missing or unknown parameter, for a value outside of the

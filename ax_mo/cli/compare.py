@@ -44,9 +44,10 @@ def _tell(comparison: Comparison) -> None:
     ]  # fmt: skip
     say("\n".join(table_lines(header, rows)))
     point = ", ".join(f"{name}={number(value)}" for name, value in comparison.reference.items())
+    decades = f" ({comparison.goals.in_decades})" if comparison.goals.in_decades else ""
     tell(
-        f"hypervolume from {point or 'nothing: no trial has a result'}; of all: points that no trial of any of these "
-        "studies dominates"
+        f"hypervolume from {point or 'nothing: no trial has a result'}{decades}; of all: points that no trial of any "
+        "of these studies dominates"
     )
     for side in comparison.sides:
         if side.imported:

@@ -70,7 +70,8 @@ def _screen(record: StudySnapshot) -> str:
     if volume is not None:
         point = ", ".join(f"{name}={number(value)}" for name, value in reference.items())
         trials = "1 trial" if len(front) == 1 else f"{len(front)} trials"
-        lines.append(folded(f"  front        {trials}, hypervolume {number(volume)} from {point}"))
+        decades = f" ({record.goals.in_decades})" if record.goals.in_decades else ""
+        lines.append(folded(f"  front        {trials}, hypervolume {number(volume)} from {point}{decades}"))
     if failures := _latest_failures(record):
         lines.append("  last failures")
         lines += [folded(f"    trial {trial.label}: {one_line(trial.reason or '')}") for trial in failures]

@@ -86,6 +86,12 @@ class Goals:
         )
 
     @property
+    def in_decades(self) -> str:
+        """``num_params in decades``: how the hypervolume measures what is on a log scale; empty where nothing is."""
+        names = [o.name for o in self.objectives if o.is_log]
+        return f"{' and '.join(names)} in decades" if names else ""
+
+    @property
     def linear(self) -> "Goals":
         """The same without logarithms."""
         return replace(self, objectives=tuple(replace(o, scale=Scale.LINEAR) for o in self.objectives))

@@ -72,7 +72,7 @@ def reference_point(trials: Sequence[Trial], goals: Goals) -> dict[str, float]:
 def hypervolume(front: Sequence[Trial], goals: Goals, reference: Mapping[str, float]) -> float:
     """The volume between the front and the reference point, in the units of the objectives multiplied.
 
-    An objective on a log scale is measured in decades, as its log10: ``goals`` are the study's as they have settled.
+    An objective on a log scale is measured in decades: ``goals`` are the study's as they have settled.
     For one objective, how far the best value is past the reference. Trials that are not beyond the reference in every
     objective add nothing, and none does where an objective has no reference.
     """

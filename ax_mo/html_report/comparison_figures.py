@@ -15,7 +15,7 @@ from ax_mo.core.trial import Trial
 from ax_mo.html_report.progress import hypervolume_steps, step_text, volume_title
 from ax_mo.html_report.style import BLUE, GREEN, GREY, ORANGE, PINK, SKY, hover, layout, note, points
 from ax_mo.html_report.text import in_figure
-from ax_mo.html_report.tradeoff import axis_title, front_shape, improvements, pairs_of_objectives, threshold
+from ax_mo.html_report.tradeoff import axis, front_shape, improvements, pairs_of_objectives, threshold
 from ax_mo.results.comparison import Comparison
 
 _NO_FRONT = "No trial of these studies has completed and meets the constraints yet."
@@ -120,7 +120,7 @@ def _best_so_far(comparison: Comparison, titles: Sequence[str]) -> go.Figure:
         )
     threshold(figure, objective, 1)
     figure.update_xaxes(title_text="trials ended", rangemode="tozero")
-    figure.update_yaxes(title_text=axis_title(objective))
+    figure.update_yaxes(**axis(objective))
     return figure
 
 

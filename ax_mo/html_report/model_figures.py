@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
-from ax_mo.html_report.style import BLUE, GREY, PALETTE, RED, layout, points
+from ax_mo.html_report.style import BLUE, GREY, PALETTE, RED, axis_scale, layout, points
 from ax_mo.html_report.text import clean, distinct_labels, in_figure
 from ax_mo.optimizer.diagnostics import FittedModel, LeftOut
 
@@ -43,8 +43,9 @@ def cross_validation(fitted: FittedModel) -> go.Figure:
     titles = [f"{in_figure(name, 30)}: {_inside(left_out)}" for name, left_out in found.items()]
     figure = make_subplots(rows, columns, subplot_titles=titles, horizontal_spacing=0.14, vertical_spacing=0.32 / rows)
     layout(figure, 150 + 320 * rows)
-    for index, left_out in enumerate(found.values()):
-        _validate(figure, left_out, index == 0, row=index // columns + 1, col=index % columns + 1)
+    for index, (name, left_out) in enumerate(found.items()):
+        is_log, where = name in fitted.of_log, {"row": index // columns + 1, "col": index % columns + 1}
+        _validate(figure, left_out, is_log, legend=index == 0, **where)
     figure.update_layout(
         meta={"min_width": 300 * columns}, margin={"t": 90}, legend={"y": 1.0 + 50 / (150 + 320 * rows)}
     )
@@ -61,7 +62,7 @@ def validation_panels(fitted: FittedModel) -> dict[str, go.Figure]:
     for name, left_out in fitted.cross_validation().items():
         figure = panels[f"{name}: {_inside(left_out)}"] = layout(go.Figure(), 340, legend=False)
         figure.update_layout(margin={"t": 16})
-        _validate(figure, left_out, legend=False)
+        _validate(figure, left_out, name in fitted.of_log, legend=False)
     return panels
 
 
@@ -69,7 +70,7 @@ def _inside(left_out: Sequence[LeftOut]) -> str:
     return f"{sum(row.inside for row in left_out)} of {len(left_out)} inside"
 
 
-def _validate(figure: go.Figure, left_out: Sequence[LeftOut], legend: bool, **where: int) -> None:
+def _validate(figure: go.Figure, left_out: Sequence[LeftOut], is_log: bool, legend: bool, **where: int) -> None:
     """One panel: predicted against observed."""
     values = [row.observed for row in left_out] + [row.predicted for row in left_out]
     if values:
@@ -107,5 +108,5 @@ def _validate(figure: go.Figure, left_out: Sequence[LeftOut], legend: bool, **wh
             hoverinfo="text",
             **where,
         )
-    figure.update_xaxes(title_text="observed", **where)
-    figure.update_yaxes(title_text="predicted without it", **where)
+    figure.update_xaxes(title_text="observed", **axis_scale(is_log), **where)
+    figure.update_yaxes(title_text="predicted without it", **axis_scale(is_log), **where)

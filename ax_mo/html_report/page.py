@@ -89,9 +89,17 @@ def _model(record: StudySnapshot, content: Content) -> dict[str, str]:
 
         model = FittedModel(record, MOST_FITTED)
         known = len(FittedModel(record).trials)
+        remarks: list[str] = []
         if known > MOST_FITTED:
-            text = f"The model of this page knows {MOST_FITTED} of {known} trials: the front, and the latest others."
-            content.remarks |= {"sensitivity": text, "validation": text}
+            remarks.append(
+                f"The model of this page knows {MOST_FITTED} of {known} trials: the front, and the latest others."
+            )
+        if model.of_log:
+            remarks.append(
+                f"The model is of log10 of {' and '.join(model.of_log)}; what it predicts is shown as values."
+            )
+        if remarks:
+            content.remarks |= dict.fromkeys(("sensitivity", "validation"), " ".join(remarks))
         content.add("sensitivity", sensitivity(model))
     panels: dict[str, str] = {}
     with content.part("validation"):

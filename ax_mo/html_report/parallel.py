@@ -26,7 +26,9 @@ def parallel_coordinates(record: StudySnapshot) -> go.Figure:
     if not trials:
         return note("No trial has completed yet.")
     axes = [_parameter(record, key, trials) for key in record.space.keys]
-    axes += [_numbers(name, [trial.metrics.get(name, math.nan) for trial in trials]) for name in goals.required]
+    logarithmic = [o.name for o in goals.objectives if o.is_log]
+    for name in goals.required:
+        axes.append(_numbers(name, [trial.metrics.get(name, math.nan) for trial in trials], is_log=name in logarithmic))
     figure = go.Figure(go.Parcoords(dimensions=axes, line=_colors(record, trials), labelangle=-15, labelside="top"))
     layout(figure, 460, legend=False)
     figure.update_layout(margin={"l": 60, "r": 20, "t": 90, "b": 30}, meta={"min_width": 100 * len(axes)})
@@ -69,12 +71,12 @@ def _is_number(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
-def _numbers(name: str, values: Sequence[float], ranges: Sequence[Range] = ()) -> dict[str, Any]:
+def _numbers(name: str, values: Sequence[float], ranges: Sequence[Range] = (), is_log: bool = False) -> dict[str, Any]:
     """An axis of numbers, of the ``ranges`` where it has some, else of the values."""
     bounds = [float(bound) for r in ranges for bound in (r.low, r.high)]
     bounds = bounds or [value for value in values if not math.isnan(value)] or [0.0, 1.0]
     low, high = min(bounds), max(bounds)
-    is_log = bool(ranges) and all(r.log for r in ranges) and low > 0
+    is_log = (is_log or (bool(ranges) and all(r.log for r in ranges))) and low > 0
     if is_log:
         # Imported trials may lie outside of the bounds, but not beyond zero.
         low, high = math.log10(low), math.log10(high)

@@ -12,7 +12,7 @@ from ax_mo.core.objectives import Goals
 from ax_mo.core.pareto import hypervolume, hypervolumes_so_far, reference_point
 from ax_mo.core.trial import Status, Trial, TrialRun
 from ax_mo.early_stopping.curves import thinned
-from ax_mo.html_report.style import BLUE, ORANGE, SCALE, color_range, has_all_metrics, layout, note
+from ax_mo.html_report.style import BLUE, ORANGE, SCALE, axis_scale, color_range, has_all_metrics, layout, note
 from ax_mo.html_report.text import in_figure
 from ax_mo.results.tables import front_numbers
 from ax_mo.storage.snapshot import StudySnapshot
@@ -83,7 +83,8 @@ def hypervolume_trace(record: StudySnapshot) -> go.Figure:
 
 
 def volume_title(goals: Goals) -> str:
-    return "best beyond the reference" if len(goals.objectives) == 1 else "hypervolume"
+    title = "best beyond the reference" if len(goals.objectives) == 1 else "hypervolume"
+    return f"{title} ({in_figure(goals.in_decades, 60)})" if goals.in_decades else title
 
 
 def curves_of(record: StudySnapshot) -> dict[str, list[tuple[TrialRun, Curve]]]:
@@ -120,6 +121,7 @@ def learning_curves(record: StudySnapshot) -> go.Figure:
         return note("No trial has left a learning curve.")
     figure = make_subplots(len(curves), 1, shared_xaxes=True, vertical_spacing=0.2 / len(curves))
     last = color_range(record)["cmax"]
+    logarithmic = [o.name for o in record.goals.objectives if o.is_log]
     for row, (name, drawn) in enumerate(curves.items(), start=1):
         for run, curve in drawn:
             (color,) = sample_colorscale(SCALE, [run.number / last])
@@ -142,7 +144,8 @@ def learning_curves(record: StudySnapshot) -> go.Figure:
                 row=row,
                 col=1,
             )
-        figure.update_yaxes(title_text=in_figure(name, 30), row=row, col=1)
+        is_log = name in logarithmic and all(value > 0 for _, curve in drawn for value in curve.values)
+        figure.update_yaxes(title_text=in_figure(name, 30), **axis_scale(is_log), row=row, col=1)
     layout(figure, 140 + 240 * len(curves), legend=False)
     # A scale of colours for the lines, whose colours are each their own.
     figure.add_scatter(

@@ -118,6 +118,14 @@ def points(values: Sequence[float]) -> Sequence[float | None]:
     return values or [None]
 
 
+def axis_scale(is_log: bool) -> dict[str, Any]:
+    """plotly's settings of an axis.
+
+    With a format, numbers between powers of ten are written out; with few ticks, there is room for 2 and 5 of those.
+    """
+    return {"type": "log", "tickformat": "~g", "nticks": 4} if is_log else {}
+
+
 def layout(figure: go.Figure, height: int = 460, legend: bool = True) -> go.Figure:
     """The same frame around every figure: a legend below the title's place, which breaks into lines on a phone."""
     figure.update_layout(

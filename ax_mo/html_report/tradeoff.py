@@ -15,6 +15,7 @@ from ax_mo.html_report.style import (
     PINK,
     RED,
     Kind,
+    axis_scale,
     by_kind,
     color_range,
     kind_of,
@@ -153,7 +154,7 @@ def _by_trial(record: StudySnapshot, kinds: Kinds, placed: Kinds) -> go.Figure:
     threshold(figure, objective, record.trials[0].number)
     figure.update_layout(coloraxis={**color_range(record), "showscale": False})
     figure.update_xaxes(title_text="trial")
-    figure.update_yaxes(title_text=axis_title(objective))
+    figure.update_yaxes(**axis(objective))
     return figure
 
 
@@ -182,8 +183,8 @@ def pairs_of_objectives(
         x, y = _axes_of(goals)
         draw(figure, x, y, {}, True)
         _thresholds(figure, x, y)
-        figure.update_xaxes(title_text=axis_title(x))
-        figure.update_yaxes(title_text=axis_title(y))
+        figure.update_xaxes(**axis(x))
+        figure.update_yaxes(**axis(y))
         return figure
     size = len(goals.objectives) - 1
     gap = 0.06 if size < 3 else 0.04
@@ -201,6 +202,8 @@ def pairs_of_objectives(
             where = {"row": row + 1, "col": column + 1}
             draw(figure, x, y, where, row == column == 0)
             _thresholds(figure, x, y, **where)
+            figure.update_xaxes(**axis_scale(x.is_log), **where)
+            figure.update_yaxes(**axis_scale(y.is_log), **where)
             if row == size - 1:
                 figure.update_xaxes(title_text=_short_title(x), **where)
             if column == 0:
@@ -222,8 +225,11 @@ def front_shape(x: Objective) -> str:
     return "vh" if x.maximize else "hv"
 
 
-def axis_title(objective: Objective) -> str:
-    return f"{in_figure(objective.name, 40)} ({'higher' if objective.maximize else 'lower'} is better)"
+def axis(objective: Objective) -> dict[str, Any]:
+    """plotly's settings of an axis for the objective's values."""
+    better = f"{'higher' if objective.maximize else 'lower'} is better"
+    title = f"{in_figure(objective.name, 40)} ({better}{', log scale' if objective.is_log else ''})"
+    return {"title_text": title, **axis_scale(objective.is_log)}
 
 
 def _short_title(objective: Objective) -> str:

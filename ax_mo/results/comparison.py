@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 
 from ax_mo.core.objectives import Goals, Objective
 from ax_mo.core.pareto import hypervolume, pareto_front, reference_point, undominated
+from ax_mo.core.scale import Scale
 from ax_mo.core.trial import Trial
 from ax_mo.errors import AxMoError
 from ax_mo.storage.snapshot import StudySnapshot
@@ -16,7 +17,7 @@ class Side:
 
     label: str
     record: StudySnapshot
-    """With the study's own trials alone."""
+    """With the study's own trials alone, and the scales of the comparison."""
     imported: int
     """How many trials of earlier studies it began with, which are not its own progress and do not count here."""
     front: list[Trial]
@@ -37,7 +38,10 @@ class Side:
 @dataclass(frozen=True)
 class Comparison:
     goals: Goals
-    """Their objectives, with the thresholds on which all studies agree; without constraints, which each has its own."""
+    """Their objectives, with the thresholds on which all studies agree, and a log scale where all have one.
+
+    Without constraints, which each has its own.
+    """
     reference: dict[str, float]
     """The agreed thresholds; for an objective without, the worst value that any trial of any study has."""
     sides: list[Side]
@@ -55,7 +59,7 @@ def compared(labels: Sequence[str], records: Sequence[StudySnapshot]) -> Compari
             )
     goals = Goals(tuple(_agreed(o, records) for o in first.goals.objectives))
     imported = [sum(trial.is_imported for trial in record.trials) for record in records]
-    records = [replace(record, trials=tuple(t for t in record.trials if not t.is_imported)) for record in records]
+    records = [_measured_alike(record, goals) for record in records]
     reference = reference_point([trial for record in records for trial in record.trials], goals)
     fronts = [pareto_front(record.trials, record.goals) for record in records]
     joint = {id(trial) for trial in undominated([trial for front in fronts for trial in front], goals)}
@@ -74,8 +78,20 @@ def compared(labels: Sequence[str], records: Sequence[StudySnapshot]) -> Compari
 
 
 def _agreed(objective: Objective, records: Sequence[StudySnapshot]) -> Objective:
-    thresholds = {o.threshold for record in records for o in record.goals.objectives if o.name == objective.name}
-    return replace(objective, threshold=thresholds.pop() if len(thresholds) == 1 else None)
+    same = [o for record in records for o in record.goals.objectives if o.name == objective.name]
+    thresholds = {o.threshold for o in same}
+    return replace(
+        objective,
+        threshold=thresholds.pop() if len(thresholds) == 1 else None,
+        scale=Scale.LOG if all(o.is_log for o in same) else Scale.LINEAR,
+    )
+
+
+def _measured_alike(record: StudySnapshot, goals: Goals) -> StudySnapshot:
+    scales = {o.name: o.scale for o in goals.objectives}
+    objectives = tuple(replace(o, scale=scales[o.name]) for o in record.goals.objectives)
+    own = tuple(trial for trial in record.trials if not trial.is_imported)
+    return replace(record, trials=own, goals=replace(record.goals, objectives=objectives))
 
 
 def _listed(goals: dict[str, str]) -> str:

@@ -53,6 +53,8 @@ class Screen:
         self._print(f"ax_mo: {conclusion.headline}", "bold")
         if conclusion.front:
             volume = "" if conclusion.hypervolume is None else f", hypervolume {conclusion.hypervolume:.6g}"
+            if volume and conclusion.goals.in_decades:
+                volume += f" ({printable(conclusion.goals.in_decades)})"
             self._print(f"Pareto front: {len(conclusion.front)} of {conclusion.known} trials{volume}")
             self._front(conclusion)
         if conclusion.none_feasible:

@@ -98,7 +98,11 @@ def test_best_meets_every_threshold_or_is_marked(cli: Cli, tmp_path: Path) -> No
         chosen = cli("pareto", directory, *how).out
         assert "0 *" in chosen and "* does not meet every threshold" in chosen
         assert "It misses num_params <= 9000; no trial meets every threshold." in chosen
+    assert " from val_acc=0.6, num_params=9000 (num_params in decades)\n" in out
     compared = cli("compare", directory).out
+    assert "hypervolume from val_acc=0.6, num_params=9000 (num_params in decades); of all:" in " ".join(
+        compared.split()
+    )
     assert "0.9 *" in compared and compared.endswith("* does not meet every threshold\n")
 
 

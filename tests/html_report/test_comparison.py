@@ -39,6 +39,18 @@ def test_page_is_whole(tmp_path, count, objectives):
     assert len(data(page, "trials")["rows"]) == sum(len(side.front) for side in comparison.sides)
 
 
+def test_studies_are_measured_on_a_log_scale_where_all_have_one(tmp_path):
+    of = study(A, 10)
+    linear = record(B, of.trials, of.goals.linear)
+    assert compared(["x", "y"], [of, of]).goals.in_decades == "num_params in decades"
+    comparison = compared(["x", "y"], [of, linear])
+    assert comparison.goals.in_decades == ""
+    one, other = comparison.sides
+    assert one.hypervolume == other.hypervolume > 100
+    for line in hypervolumes_by_trial(comparison, ["x", "y"]).data:
+        assert line.y[-1] == pytest.approx(one.hypervolume, rel=1e-5)
+
+
 @pytest.mark.parametrize("objectives", [1, 2])
 def test_study_is_not_credited_with_what_it_imported(tmp_path, objectives):
     parent = study(A, 30, objectives, mixed=False)
@@ -72,7 +84,7 @@ def test_studies_whose_long_names_begin_alike_are_told_apart_in_legends(tmp_path
 def test_fronts_have_the_axes_and_steps_of_the_report():
     comparison = of_two()
     figure = fronts(comparison, ["first", "second"])
-    assert figure.layout.xaxis.title.text == "num_params (lower is better)"
+    assert figure.layout.xaxis.title.text == "num_params (lower is better, log scale)"
     assert figure.layout.yaxis.title.text == "val_acc (higher is better)"
     for trace, side in zip(front_traces(figure), comparison.sides, strict=True):
         assert trace.line.shape == "hv", "a straight line would show trade-offs that nobody reached"

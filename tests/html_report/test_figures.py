@@ -46,6 +46,15 @@ def test_kinds_have_symbols_and_are_counted():
     assert names["the project's configuration"] == "diamond"
 
 
+def test_axes_of_objectives_on_a_log_scale_are_logarithmic():
+    figure = tradeoff(study(NOWHERE, 10))
+    assert (figure.layout.xaxis.type, figure.layout.yaxis.type) == ("log", None)
+    assert figure.layout.xaxis.title.text == "num_params (lower is better, log scale)"
+    assert hypervolume_trace(study(NOWHERE, 10)).layout.yaxis.title.text == "hypervolume (num_params in decades)"
+    matrix = tradeoff(study(NOWHERE, 10, objectives=3)).layout
+    assert [matrix[name].type for name in ("xaxis", "yaxis", "xaxis3", "yaxis3")] == [None, "log", "log", None]
+
+
 @pytest.mark.parametrize("x", ["maximize", "minimize"])
 @pytest.mark.parametrize("y", ["maximize", "minimize"])
 def test_no_point_lies_beyond_the_front_line(x, y):

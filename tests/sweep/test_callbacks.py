@@ -14,7 +14,7 @@ from ax_mo.runner.runner import EndCause
 from ax_mo.sweep.callbacks import EarlyStoppingCallback, ScreenCallback
 from ax_mo.trial.files import LIGHTNING, STOP
 from ax_mo.trial.metric_sources.differences import ReturnedDifference
-from tests.support.trials import make_run
+from tests.support.trials import make_goals, make_run
 from tests.sweep.running import GOALS, Recording, running, study_of
 
 
@@ -45,6 +45,24 @@ def test_number_that_replaces_nothing_is_told_once_a_study(tmp_path: Path) -> No
     first, second = notices
     assert first.startswith("trial 0: the task returned 0.9 for 'loss', which is 0.5 (Lightning)")
     assert second.startswith("trial 2: the task returned 7 for 'acc', which is 0.25 (csv)") and "loss" not in second
+
+
+def test_change_of_a_scale_is_told_once_and_its_fallback_where_it_was_asked_for(tmp_path: Path) -> None:
+    goals = make_goals(loss="minimize", error={"goal": "minimize", "scale": "log"}, num_params="minimize")
+    study = study_of(tmp_path, *(running(number=n) for n in range(3)), goals=goals)
+    notices: list[str] = []
+    screen: Any = Recording()
+    screen.notice = notices.append
+    callback = ScreenCallback(screen, {})
+    callback.tick(study)
+    for number, loss, error in ((0, 0.01, 1.0), (1, 2.0, 0.5), (2, 3.0, 0.0)):
+        study.finish((number, None), Outcome({"loss": loss, "error": error, "num_params": 2.0 - number}))
+        callback.tick(study)
+    wide, zero = notices
+    assert wide.startswith("hydra.sweeper.objectives.loss: the first values span two decades")
+    assert zero.startswith(
+        "hydra.sweeper.objectives.error.scale: log is for values above zero, and error=0 in trial 2."
+    )
 
 
 @pytest.mark.parametrize(
