@@ -6,9 +6,9 @@ from typing import Any
 from ax_mo.cli.lines import from_here
 from ax_mo.cli.shared import number, one_line, say, say_json, study_at
 from ax_mo.core.pareto import best_per_objective, hypervolume, pareto_front, reference_point
-from ax_mo.core.trial import Status, Trial
+from ax_mo.core.trial import SOBOL_ERROR, SOBOL_TIMEOUT, Status, Trial
 from ax_mo.results.commands import working_directory
-from ax_mo.results.standing import limits, none_feasible, standings, unfinished
+from ax_mo.results.standing import in_place_of_model, limits, none_feasible, standings, unfinished
 from ax_mo.storage.snapshot import StudySnapshot, StudyState
 from ax_mo.terminal.terminal import folded
 from ax_mo.terminal.text import MISSES
@@ -57,6 +57,8 @@ def _screen(record: StudySnapshot) -> str:
         which = ", ".join(trial.label for trial in left)
         were = "1 trial was" if len(left) == 1 else f"{len(left)} trials were"
         lines.append(folded(f"  unfinished   {were} left by a sweeper that is gone: {which}"))
+    if instead := in_place_of_model(own):
+        lines.append(folded(f"  suggestions  {instead}"))
     best = best_per_objective(record.trials, record.goals)
     for o in record.goals.objectives:
         of_best = best.get(o.name)
@@ -93,6 +95,10 @@ def _as_json(record: StudySnapshot) -> dict[str, Any]:
         "counts": {status.value: sum(t.status is status for t in record.trials) for status in Status},
         "uncounted": sorted(record.uncounted),
         "pending": [trial.number for trial in record.trials if trial.is_pending],
+        "in_place_of_model": {
+            why: sum(trial.generator == generator for trial in record.trials)
+            for why, generator in (("timeout", SOBOL_TIMEOUT), ("error", SOBOL_ERROR))
+        },
         "unfinished": [trial.number for trial in unfinished(record)],
         "objectives": record.goals.as_json(),
         "constraints": [

@@ -54,12 +54,20 @@ class Status(StrEnum):
         return self.has_metrics or self is Status.EARLY_STOPPED
 
 
+SOBOL_TIMEOUT = "sobol_timeout"
+"""The generator of a quasi-random point in place of the model's, which took longer than a worker may wait."""
+
+SOBOL_ERROR = "sobol_error"
+"""The generator of a quasi-random point in place of the model's, which failed."""
+
+
 @dataclass(frozen=True)
 class Suggestion:
     """A point that the optimizer proposes, and where it came from."""
 
     point: Mapping[str, Value]
     generator: str
+    """config, initial, center, sobol, model, ...: whoever made the point, by which studies count them."""
     position: int = 0
     """How far the quasi-random sequence had been drawn after this point (0: not drawn from it)."""
     seconds: float | None = None

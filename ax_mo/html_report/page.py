@@ -12,7 +12,7 @@ from ax_mo.html_report import parallel, progress, timeline, tradeoff
 from ax_mo.html_report.document import Content, render_page
 from ax_mo.html_report.rows import table_of
 from ax_mo.html_report.state import settings_of, state_of, title_of
-from ax_mo.results.standing import Limit, counted, limits, none_feasible
+from ax_mo.results.standing import Limit, counted, in_place_of_model, limits, none_feasible
 from ax_mo.storage.snapshot import StudySnapshot
 
 MOST_FITTED = 100
@@ -44,6 +44,8 @@ def report_html(record: StudySnapshot, path: Path, fitted: bool = True, note: st
                 content.add(place, figure)
     with content.part("timeline"):
         content.remarks["timeline"] = timeline.schedule(record).describe()
+    if instead := in_place_of_model(record.trials):
+        content.remarks["suggestions"] = f"{instead}."
     begun = sum(run.submitted is not None and not run.is_imported for run in record.runs)
     if begun > progress.MOST_CURVES:
         content.remarks["curves"] = f"Of the front and the latest of {begun} runs, {progress.MOST_CURVES} in all."

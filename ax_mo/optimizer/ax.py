@@ -12,7 +12,7 @@ from ax_mo.core.trial import Status, Suggestion, Trial
 from ax_mo.optimizer.ax_experiment import AxExperiment
 from ax_mo.optimizer.ax_space import AxSpace
 from ax_mo.optimizer.compat import import_client, limited_threads, quiet
-from ax_mo.optimizer.protocol import OptimizerOptions
+from ax_mo.optimizer.protocol import NoSuggestion, OptimizerOptions
 from ax_mo.search_space.space import SearchSpace
 
 # Trials before the model, unless the user says otherwise: Ax's own number.
@@ -54,7 +54,10 @@ class AxOptimizer:
             self._experiment.tell([trial])
 
     def ask(self) -> Suggestion | None:
-        """The model's point; None before its turn, and where it has none. Trials that run count as pending."""
+        """The model's point; None before its turn, and where it has none. Trials that run count as pending.
+
+        Raises NoSuggestion where the model has failed.
+        """
         if not self._is_models_turn:
             return None
         experiment = self.experiment
@@ -82,7 +85,7 @@ class AxOptimizer:
                 type(error).__name__,
                 str(error).splitlines()[0] if str(error) else "",
             )
-            return None
+            raise NoSuggestion from error
 
     def prepare(self) -> None:
         """Import Ax, which takes seconds, unless the study ends before the model's turn."""

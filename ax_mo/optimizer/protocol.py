@@ -24,6 +24,10 @@ class OptimizerOptions:
     """Reads the learning curve of a trial that has ended; empty where there is none."""
 
 
+class NoSuggestion(Exception):
+    """It was the optimizer's turn, and it failed; the study counts the quasi-random point in its place as such."""
+
+
 class Optimizer(Protocol):
     """Suggests the points of one study, and learns from its trials. All calls are made on one thread.
 
@@ -38,7 +42,7 @@ class Optimizer(Protocol):
         """Take over a study with these trials, in whatever state they are; called once, before all else."""
 
     def ask(self) -> Suggestion | None:
-        """The next point; None leaves the choice to the quasi-random sequence."""
+        """The next point; None leaves the choice to the quasi-random sequence. May raise NoSuggestion."""
 
     def tell(self, trial: Trial) -> None:
         """A trial is about to run (``Status.ASKED``), whoever suggested it, or has ended."""

@@ -3,11 +3,13 @@
 import random
 import threading
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from itertools import islice
 
 from ax_mo.core.linear import LinearConstraint
-from ax_mo.core.trial import Point, Suggestion, Trial
+from ax_mo.core.trial import SOBOL_ERROR, Point, Suggestion, Trial
 from ax_mo.errors import StudyStopped
+from ax_mo.optimizer.protocol import NoSuggestion
 from ax_mo.search_space.sample import QuasiRandomPoints, every_point
 from ax_mo.search_space.space import PointIdentity, SearchSpace
 
@@ -95,12 +97,15 @@ class UntriedPoints:
             first = self._first.pop(0)
             if self.take(first.point):
                 return first
-        for _ in range(_MOST_REPEATS):
-            suggestion = ask()
-            if suggestion is None:
-                break
-            if self.take(suggestion.point):
-                return suggestion
+        try:
+            for _ in range(_MOST_REPEATS):
+                suggestion = ask()
+                if suggestion is None:
+                    break
+                if self.take(suggestion.point):
+                    return suggestion
+        except NoSuggestion:
+            return replace(self.quasi_random(), generator=SOBOL_ERROR)
         if not self._tried:
             center = self._space.point_at([0.5] * len(self._space.parameters))
             if self._space.meets_constraints(center) and self.take(center):

@@ -1,11 +1,11 @@
 """Where the trials of a study stand: how many in which state, and how many meet each constraint and threshold."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from ax_mo.core.objectives import Goals
-from ax_mo.core.trial import Status, Trial
+from ax_mo.core.trial import SOBOL_ERROR, SOBOL_TIMEOUT, Status, Trial
 from ax_mo.storage.snapshot import StudySnapshot
 
 UNFINISHED = "unfinished"
@@ -35,6 +35,20 @@ def standings(record: StudySnapshot) -> str:
         word = standing(trial, record.is_running)
         counts["pending" if trial.is_pending and word != UNFINISHED else word] += 1
     return ", ".join(f"{count} {word}" for word, count in counts.items())
+
+
+def in_place_of_model(trials: Iterable[Trial]) -> str | None:
+    """How many trials ran quasi-random points in place of the model's, and why; None where none did."""
+    counts = Counter(trial.generator for trial in trials)
+    late, failed = counts[SOBOL_TIMEOUT], counts[SOBOL_ERROR]
+    if not late + failed:
+        return None
+    why = [f"{late} as it took longer than suggestion_timeout"] if late else []
+    why += [f"{failed} as it failed"] if failed else []
+    ran = (
+        "1 trial ran a quasi-random point" if late + failed == 1 else f"{late + failed} trials ran quasi-random points"
+    )
+    return f"{ran} in place of the model's: {', '.join(why)}"
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from ax_mo.core.trial import Trial
 from ax_mo.core.urls import redacted
 from ax_mo.results.files import PARETO, RESULTS, TRIALS
 from ax_mo.results.promote import Recipes
-from ax_mo.results.standing import none_feasible
+from ax_mo.results.standing import in_place_of_model, none_feasible
 from ax_mo.storage.definition import differences
 from ax_mo.sweep.spec import StudySpec
 from ax_mo.sweep.study import Ending, Study
@@ -83,6 +83,7 @@ def conclusion(study: Study, progress: StudyProgress, recipes: Recipes, ending: 
         place=f"Everything is in {spec.sweep_dir}: {TRIALS}, {RESULTS}, {PARETO}/, a directory per trial",
         next=_next(spec, recipes, front),
         none_feasible=none_feasible(list(study.trials.values()), spec.plan.goals),
+        in_place_of_model=in_place_of_model(study.trials.values()),
     )
 
 

@@ -3,9 +3,10 @@
 import time
 from collections.abc import Callable
 from concurrent.futures import Future
+from dataclasses import replace
 
 from ax_mo.core.stop_reason import StopKind, StopReason
-from ax_mo.core.trial import Suggestion, Trial
+from ax_mo.core.trial import SOBOL_TIMEOUT, Suggestion, Trial
 from ax_mo.errors import AxMoError, StudyStopped
 from ax_mo.optimizer.async_optimizer import AsyncOptimizer
 from ax_mo.optimizer.untried import NoNewPoint, SpaceExhausted
@@ -83,4 +84,4 @@ class Suggestions:
         except (SpaceExhausted, NoNewPoint):
             return None
         self._notice(f"The model has needed more than {self._timeout:g} s; a quasi-random point runs meanwhile.")
-        return instead
+        return replace(instead, generator=SOBOL_TIMEOUT)

@@ -71,3 +71,5 @@ class Conclusion:
     """What can be done now: what a command is for, and the command."""
     none_feasible: str | None = None
     """What to say where no trial meets all constraints, so that there is no front."""
+    in_place_of_model: str | None = None
+    """What to say where trials ran other points than the model's, which was late or failed."""

@@ -59,6 +59,8 @@ class Screen:
             self._front(conclusion)
         if conclusion.none_feasible:
             self._print(printable(f"No Pareto front: {conclusion.none_feasible}"), "yellow")
+        if conclusion.in_place_of_model:
+            self._print(f"{conclusion.in_place_of_model}.", "yellow")
         self._print(conclusion.place, whole=True)
         for what, command in conclusion.next:
             self._command(what, command)

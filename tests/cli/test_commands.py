@@ -65,6 +65,16 @@ def test_status_tells_counts_best_front_failures_and_how_to_go_on(cli: Cli, make
     assert found["best"]["val_acc"]["trial"] in found["front"]
 
 
+def test_status_counts_the_points_in_place_of_the_models(cli: Cli, make: Make, tmp_path: Path) -> None:
+    trials = [replace(trial, generator="sobol_timeout") if trial.number > 9 else trial for trial in make(12).trials]
+    directory = stored(studies.record(tmp_path / "late", trials)).directory
+    assert (
+        "  suggestions  2 trials ran quasi-random points in place of the model's: 2 as" in cli("status", directory).out
+    )
+    found = json.loads(cli("status", directory, "--json").out)
+    assert found["in_place_of_model"] == {"timeout": 2, "error": 0}
+
+
 def test_status_says_that_no_trial_meets_the_constraints(cli: Cli, make: Make, tmp_path: Path) -> None:
     of = make(12)
     assert "constraints" not in cli("status", of.directory).out

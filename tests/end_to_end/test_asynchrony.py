@@ -24,4 +24,6 @@ def test_worker_that_waits_too_long_for_the_model_takes_a_quasi_random_point(swe
     assert "a quasi-random point runs meanwhile" in done.output
     trials = sweep.trials()
     assert [trial["status"] for trial in trials] == ["completed"] * 6
+    late = sum(trial["generator"] == "sobol_timeout" for trial in trials)
+    assert late and f"in place of the model's: {late} as it took longer than suggestion_timeout." in done.output
     assert len({(trial["params.x"], trial["params.y"]) for trial in trials}) == 6

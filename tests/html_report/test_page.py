@@ -247,10 +247,12 @@ def test_time_of_suggestions_is_shown_by_generator(tmp_path):
     times = {1: 0.25, 2: 0.5, 3: 3.0}
     trials = [replace(t, suggestion_seconds=times.get(t.number)) for t in trials]
     trials[5] = replace(trials[5], generator="model", suggestion_seconds=300.0)
+    trials[4] = replace(trials[4], generator="sobol_timeout")
     page = written(record(tmp_path, trials), tmp_path)
     lines = re.findall(r"<tr>(?:<t[hd][^>]*>[^<]*</t[hd]>)+</tr>", page[page.index('id="suggestions"') :])[1:3]
     cells = [re.findall(r">([^<]+)</t[hd]>", line) for line in lines]
     assert cells == [["sobol", "3", "0.5 s", "3 s", "3.8 s"], ["model", "1", "5.0 min", "5.0 min", "5.0 min"]]
+    assert "1 trial ran a quasi-random point in place of the model&#39;s: 1 as it took longer than" in page
     drawn = data(page, "figures")["suggestions"]["data"]
     assert [(bars["x"], bars["y"]) for bars in drawn] == [([1, 2, 3], [0.25, 0.5, 3.0]), ([5], [300.0])]
 

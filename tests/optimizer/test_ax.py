@@ -5,7 +5,8 @@ import math
 import pytest
 
 from ax_mo.core.objectives import parse_goals
-from ax_mo.core.trial import Status
+from ax_mo.core.trial import SOBOL_ERROR, Status
+from ax_mo.optimizer.ax_experiment import AxExperiment
 from ax_mo.optimizer.untried import UntriedPoints
 from ax_mo.search_space.constraints import constrained
 from ax_mo.search_space.grammar import parse_entry
@@ -187,6 +188,16 @@ def test_model_goes_on_where_some_metrics_never_vary_and_some_trials_have_one_ru
         study.end(study.open(suggestion), *noisy[: 1 if number % 3 == 2 else 3])
     assert suggestion.generator == "model"
     assert "could not suggest" not in caplog.text
+
+
+def test_point_in_place_of_one_that_the_model_could_not_suggest_is_known_as_such(monkeypatch, caplog):
+    def failing(_):
+        raise RuntimeError("not positive definite")
+
+    trials = known(space_of(UNIT), lambda point: {"f": point["a"]})
+    monkeypatch.setattr(AxExperiment, "propose", failing)
+    assert PlayedStudy(space_of(UNIT), F, trials).ask().generator == SOBOL_ERROR
+    assert "could not suggest a point (RuntimeError: not positive definite)" in caplog.text
 
 
 def test_infeasible_so_far_still_gets_model_based_points():

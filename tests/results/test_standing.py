@@ -1,8 +1,8 @@
-"""What is said of constraints that no trial meets."""
+"""What is said of constraints that no trial meets, and of points in place of the model's."""
 
 from ax_mo.core.objectives import parse_goals
-from ax_mo.core.trial import Status, Trial
-from ax_mo.results.standing import Limit, limits, none_feasible
+from ax_mo.core.trial import SOBOL_ERROR, SOBOL_TIMEOUT, Status, Trial
+from ax_mo.results.standing import Limit, in_place_of_model, limits, none_feasible
 from tests.support.trials import make_trial
 
 GOALS = parse_goals({"loss": {"goal": "minimize", "threshold": 2}}, None, ["a <= 1", "b <= 1"])
@@ -20,6 +20,19 @@ def test_each_constraint_and_threshold_is_counted() -> None:
         Limit("all of them", "", 1, 2),
     ]  # fmt: skip
     assert none_feasible(trials, GOALS) is None
+
+
+def test_points_in_place_of_the_models_are_counted_by_what_they_are_there_for() -> None:
+    trials = [make_trial(number, generator=name) for number, name in enumerate(("sobol", "model", SOBOL_TIMEOUT))]
+    assert in_place_of_model(trials[:2]) is None
+    assert in_place_of_model(trials) == (
+        "1 trial ran a quasi-random point in place of the model's: 1 as it took longer than suggestion_timeout"
+    )
+    failed = [make_trial(number, generator=SOBOL_ERROR) for number in (3, 4)]
+    assert in_place_of_model([*trials, *failed]) == (
+        "3 trials ran quasi-random points in place of the model's: 1 as it took longer than suggestion_timeout, "
+        "2 as it failed"
+    )
 
 
 def test_constraints_that_no_trial_meets_together_are_told_apart() -> None:
