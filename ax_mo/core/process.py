@@ -19,9 +19,6 @@ from ax_mo.trial.untrusted import read_text
 
 _NO_PID = 2**31
 
-JOB_PID = "AX_MO_JOB_PID"
-"""The environment variable by which a job's own process, and no child of it, knows that it is one."""
-
 # Records who it is, then becomes the command: one process, no pid that another program may have by now.
 # Whoever started it must have lived until it had: a resume that finds nothing recorded starts the trial once more.
 # Its variables begin with an underscore: what the user exports is the command's.

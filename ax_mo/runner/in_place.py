@@ -8,9 +8,9 @@ from hydra.core.utils import JobReturn, run_job
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf
 
-from ax_mo.core.process import JOB_PID
 from ax_mo.errors import AxMoError
 from ax_mo.hydra_project.program import RECORDER
+from ax_mo.trial.current import JOB_PID
 
 
 def is_trial(config: DictConfig) -> bool:

@@ -53,9 +53,9 @@ def launch(
     refuse_inside_a_job()
     values = launcher_settings(settings)
     program = this_program(task_overrides(config), hydra_overrides(config)).with_python(values.python)
+    disown_ranks()
     jobs = open_scheduler(values)
     jobs.check()
-    disown_ranks()
     token = secrets.token_hex(4)  # tells the names of this batch's jobs from those of others
     try:
         log.info("Launching %d jobs with TorchX (%s)", len(job_overrides), values.scheduler)

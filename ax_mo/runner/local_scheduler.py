@@ -1,12 +1,12 @@
 """Jobs on this machine through TorchX's local scheduler."""
 
+import os
 import signal
-import subprocess
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from ax_mo.core.process import Identity, alive, end, identity, recorded, this_process
 from ax_mo.runner.elsewhere import Elsewhere, out_of_reach
@@ -21,6 +21,15 @@ from ax_mo.trial.untrusted import Unusable, read_text
 _GPUS = ".gpus"
 
 
+class Child(Protocol):
+    """A job's process of which this one learns how it has ended."""
+
+    def poll(self) -> int | None:
+        """Its exit code (negative: the signal that has ended it); None while it runs."""
+
+    def kill(self) -> None: ...
+
+
 class LocalScheduler(Scheduler):
     """Processes of this machine. They outlive a sweeper that is killed, and the next one adopts them."""
 
@@ -31,7 +40,7 @@ class LocalScheduler(Scheduler):
         from torchx.runner.api import Runner
 
         super().__init__(settings)
-        self._children: dict[str, subprocess.Popen[bytes]] = {}  # by handle
+        self._children: dict[str, Child] = {}  # by handle
         self._processes: dict[Path, Identity] = {}
         self._elsewhere = Elsewhere(settings.unknown_timeout)
         self._watched: set[Path] = set()  # directories of adopted jobs that were seen alive
@@ -62,20 +71,27 @@ class LocalScheduler(Scheduler):
         app = app_of(spec, argv, replace(self.settings, gpu=0), env)  # TorchX would warn at length that it sets none
         with tempfile.TemporaryDirectory() as logs:  # which the job leaves at once for its own
             request = self._torchx.dryrun(app, LOCAL, {"log_dir": logs, **self.settings.scheduler_args})
-            app_id, child = self._start(request, spec.cwd)
+            app_id, child = self._start(request, spec)
         handle = f"{LOCAL}://{SESSION}/{app_id}"
         self._children[handle] = child
         return handle
 
-    def _start(self, dryrun: Any, cwd: Path) -> tuple[str, "subprocess.Popen[bytes]"]:
+    def _start(self, dryrun: Any, spec: JobSpec) -> tuple[str, Child]:
         """The app's id and process: TorchX 0.7.0 has no exit codes, and sleeps 0.1 s when it sees that an app ended."""
         ((role, (replica,)),) = dryrun.request.role_params.items()
-        replica.cwd = str(cwd)  # not where the sweeper is now
+        replica.cwd = str(spec.cwd)  # not where the sweeper is now
         replica.combined = None
         for name in ("TORCHELASTIC_ERROR_FILE", "PET_LOG_DIR"):  # in TorchX's own log directory, which goes at once
             replica.env.pop(name, None)
+        forked = self._fork(spec, self._outlived._get_replica_env(replica))
+        if forked is not None:
+            return str(dryrun.request.app_id), forked
         app_id = str(self._outlived.schedule(dryrun))
         return app_id, self._outlived._apps.pop(app_id).role_replicas[role][0].proc
+
+    def _fork(self, spec: JobSpec, env: Mapping[str, str]) -> Child | None:
+        """The job's process where there is another way to make it than starting it; ``env`` is all of its variables."""
+        return None
 
     def find(self, name: str, directory: Path) -> str | None:
         return None if identity(directory) is None else f"{LOCAL}://{SESSION}/{name}"
@@ -136,9 +152,17 @@ def _outlived_scheduler() -> Any:
     from torchx.schedulers.local_scheduler import CWDImageProvider
     from torchx.schedulers.local_scheduler import LocalScheduler as OfTorchX
 
+    began = dict(os.environ)
+
     class OutlivedScheduler(OfTorchX):  # type: ignore[misc]
         def close(self) -> None:
             pass
+
+        def _get_replica_env(self, replica_params: Any) -> dict[str, str]:
+            """What the libraries of the model have set in this process since it began is not the jobs'."""
+            env: dict[str, str] = super()._get_replica_env(replica_params)
+            own = {name: value for name, value in env.items() if name in replica_params.env or name not in os.environ}
+            return {**began, **own}
 
     handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     scheduler = OutlivedScheduler(SESSION, CWDImageProvider)

@@ -11,6 +11,7 @@ from ax_mo.errors import ConfigError
 from ax_mo.hydra_project.settings import check_bounds, check_names, to_python
 
 LOCAL = "local_cwd"
+WARM = "local_warm"
 CONTAINERS = (
     "local_docker", "kubernetes", "kubernetes_mcad", "aws_batch", "aws_sagemaker", "gcp_batch", "lsf"
 )  # fmt: skip

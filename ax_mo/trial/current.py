@@ -20,6 +20,8 @@ from ax_mo.trial.untrusted import storable
 DIRECTORY = "AX_MO_TRIAL_DIR"
 STARTED = "AX_MO_TRIAL_STARTED"
 """Seconds since the epoch."""
+JOB_PID = "AX_MO_JOB_PID"
+"""The pid of a job's own process, by which it, and no child of it, knows that it is one."""
 _ADDED = "AX_MO_TRIAL_ENV"
 """Names of further variables that the trial was given, to be taken away again."""
 

@@ -15,6 +15,7 @@ from hydra.experimental.callback import Callback
 
 from ax_mo.trial import current
 from ax_mo.trial.files import CURVE, LIGHTNING, RESULT, SCHEMA, SPEC, read_json, remove, write_json
+from ax_mo.trial.imports import report_imports
 from ax_mo.trial.metric_sources.differences import describe_differences
 from ax_mo.trial.metric_sources.precedence import choose_metrics
 from ax_mo.trial.metric_sources.source import MetricError, TrialOutput
@@ -52,9 +53,11 @@ class ResultRecorder(Callback):
         self._attempt: Any = None
         self._heartbeat: Heartbeat | None = None
         self._memory: MemoryWatch | None = None
+        self._task: Any = None
 
-    def on_job_start(self, config: Any, **_: Any) -> None:
+    def on_job_start(self, config: Any, task_function: Any = None, **_: Any) -> None:
         self._started = now()
+        self._task = task_function
         self._leave()  # the job before, in the same process, may have ended by sys.exit()
         directory = Path(str(config.hydra.runtime.output_dir))
         spec, result = read_json(directory / SPEC), read_json(directory / RESULT)
@@ -105,6 +108,8 @@ class ResultRecorder(Callback):
                 "This trial was taken for lost and was started again; what this run of it gives is not recorded."
             )
             return
+        with suppress(OSError):
+            report_imports(directory, self._task)
         write_json(directory / RESULT, recorded_result(job_return, spec, self._started, directory, self._costs()))
 
     def _costs(self) -> dict[str, float]:

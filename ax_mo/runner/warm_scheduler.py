@@ -1,0 +1,120 @@
+"""``hydra.launcher.scheduler=local_warm``: jobs of this machine that are forked from a process with their libraries."""
+
+import logging
+import os
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from ax_mo.runner.fork_client import ForkedProcess, ForkServer, PythonCommand, ServerState, python_command, read_report
+from ax_mo.runner.job import Job, JobSpec, JobState, Phase
+from ax_mo.runner.local_scheduler import LocalScheduler
+from ax_mo.runner.settings import LOCAL, WARM, LauncherSettings
+from ax_mo.trial.files import IMPORTS, remove
+
+log = logging.getLogger(__name__)
+
+_WAITS = 60.0
+"""Seconds for which new jobs wait for the server, which imports no more than each of them would."""
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """A job that will say what it has imported, and what it was started with."""
+
+    command: PythonCommand
+    cwd: Path
+    env: Mapping[str, str]
+
+
+class WarmScheduler(LocalScheduler):
+    """Starts jobs as LocalScheduler does, until one has ended and has said what it has imported; forks the later ones.
+
+    Where that cannot be right it says so, once, and goes on starting them.
+    """
+
+    def __init__(self, settings: LauncherSettings) -> None:
+        super().__init__(replace(settings, scheduler=LOCAL))  # whose jobs they are, however they were begun
+        self._wanted = settings.scheduler == WARM
+        self._server: ForkServer | None = None
+        self._since = 0.0
+        self._asked: dict[Path, _Asked] = {}
+        self._refused: set[str] = set()
+        self._cold = _why_cold(self.settings)
+
+    @property
+    def has_room(self) -> bool:
+        waits = self._server is not None and self._server.poll() is ServerState.IMPORTING
+        return super().has_room and not (waits and time.monotonic() - self._since < _WAITS)
+
+    def remark(self, argv: Sequence[str], cwd: Path) -> str:
+        command = python_command(argv, cwd)
+        cold = self._cold or (command if isinstance(command, str) else "")
+        if cold:
+            return f"each trial starts a Python of its own, as with hydra.launcher.scheduler={LOCAL}: {cold}"
+        return (
+            "trials are forked from a process that has imported the libraries that the first one imports, unless that "
+            f"turns out to be impossible; hydra.launcher.scheduler={LOCAL} starts a Python for each"
+        )
+
+    def close(self) -> None:
+        super().close()
+        if self._server is not None and self._server.state is not ServerState.OVER:
+            self._server.close()
+
+    def _fork(self, spec: JobSpec, env: Mapping[str, str]) -> ForkedProcess | None:
+        command = self._cold or python_command(spec.argv, spec.cwd)
+        if isinstance(command, str):
+            self._refuse(command)
+            return None
+        if self._server is None:
+            (spec.directory / IMPORTS).touch()
+            self._asked[spec.directory] = _Asked(command, spec.cwd, env)
+            return None
+        if self._server.poll() is ServerState.OVER:
+            self._cold = self._server.refusal
+            self._refuse(self._cold)
+        if self._server.state is not ServerState.READY:
+            return None
+        if cold := self._server.why_not(command, spec.cwd, env):
+            self._refuse(cold)
+            return None
+        forked: ForkedProcess | None = self._server.fork(spec.directory, spec.argv, command, env)
+        return forked
+
+    def _refuse(self, why: str) -> None:
+        if why not in self._refused:
+            self._refused.add(why)
+            log.log(
+                logging.WARNING if self._wanted else logging.INFO,
+                "Trials start a Python of their own (hydra.launcher.scheduler=%s): %s.", LOCAL, why,
+            )  # fmt: skip
+
+    def _state(self, job: Job) -> JobState:
+        child: Any = self._children.get(job.handle)
+        if isinstance(child, ForkedProcess) and child.poll() is None and child.is_lost:
+            self._process(job)
+            del self._children[job.handle]
+            self._watched.add(job.directory)
+        state = super()._state(job)
+        if state.phase is Phase.ENDED and (asked := self._asked.pop(job.directory, None)) is not None:
+            wanted = self._server is None and state.exit_code == 0  # what fails may not have come to its imports
+            report = read_report(job.directory) if wanted else None
+            remove(job.directory / IMPORTS)
+            if report is not None:
+                self._since = time.monotonic()
+                self._server = ForkServer(asked.command.options, asked.cwd, asked.env, report)
+        return state
+
+
+def _why_cold(settings: LauncherSettings) -> str:
+    if not (sys.platform == "linux" and hasattr(os, "pidfd_open")):
+        return "this system is not Linux"
+    if settings.python:
+        return "hydra.launcher.python names another interpreter"
+    if "TORCHELASTIC_RUN_ID" in os.environ:
+        return "the sweep was started by torchrun"
+    return ""
