@@ -74,7 +74,7 @@ def conclusion(study: Study, progress: StudyProgress, recipes: Recipes, ending: 
             f"{ending or 'stopped'}{why}: {progress.completed} completed, {stopped}{progress.failed} failed of "
             f"{spec.settings.n_trials} trials"
         ),
-        goals=spec.plan.goals,
+        goals=study.goals,
         keys=spec.plan.space.keys,
         front=front,
         known=sum(trial.status.has_metrics for trial in study.trials.values()),
