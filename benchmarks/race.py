@@ -26,7 +26,7 @@ from multiprocessing import get_context
 from pathlib import Path
 
 from race_best_known import best_hypervolume
-from race_methods import METHODS, packages, session_maker
+from race_methods import METHODS, packages, session_maker, takes_part
 from race_problems import PROBLEMS
 from race_store import Run, RunKey, append_run, done, read_runs
 from race_table import tables
@@ -68,7 +68,7 @@ def run_study(key: RunKey, n_trials: int, label: str) -> Run:
         seed=seed,
         hypervolume=tuple(float(f"{volume:.7g}") for volume in problem.hypervolumes(results)),
         seconds=tuple(round(value, 5) for value in seconds),
-        versions={name: _version(name) for name in packages([method])},
+        versions={name: _version(name) for name in [*packages(method), "numpy"]},
         describe=_describe(),
     )
 
@@ -122,7 +122,7 @@ def main() -> None:
     parser.add_argument("--label", default="", help="put after the methods' names in the results, as in ours+LABEL")
     parser.add_argument("--table", action="store_true", help="only print the tables of the results")
     parser.add_argument("--best-known", action="store_true", help="only search for the best fronts")
-    parser.add_argument("--evaluations", type=int, default=300_000, help="of --best-known")
+    parser.add_argument("--evaluations", type=int, default=1_000_000, help="of --best-known")
     given = parser.parse_args()
     if given.best_known:
         for name in given.problems:
@@ -142,7 +142,7 @@ def main() -> None:
             for seed in numbers
             for problem in given.problems
             for method in given.methods
-            if (problem, method + label, batch, seed) not in ended
+            if takes_part(method, PROBLEMS[problem]) and (problem, method + label, batch, seed) not in ended
         ]
         failed = race(keys, given.trials, label, given.jobs, given.results)
     runs = read_runs(given.results)

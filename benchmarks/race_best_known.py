@@ -7,26 +7,32 @@ import numpy as np
 from race_problem import Problem, hypervolume
 
 _FEW_POINTS = 200_000
-_GENERATION = 1_000
+# Each evolution may end in a front of its own; the best of all is taken together.
+_RESTARTS = 6
 
 
-def best_front(problem: Problem, evaluations: int, seed: int = 0) -> np.ndarray:
-    """The gains of the front: exact for a space of few points, otherwise the best of that many evaluations.
-
-    The evolution keeps every undominated point, and changes a few coordinates of one of them at a time, or takes them
-    from another one.
-    """
+def best_front(problem: Problem, evaluations: int) -> np.ndarray:
+    """The gains of the front: exact for a space of few points, otherwise the best of that many evaluations."""
     size = problem.space.size
     if size is not None and size <= _FEW_POINTS:
         return _front(problem.gains(problem.evaluate(point) for point in problem.space.points()))
+    return _front(np.vstack([_evolved_front(problem, evaluations // _RESTARTS, seed) for seed in range(_RESTARTS)]))
+
+
+def _evolved_front(problem: Problem, evaluations: int, seed: int) -> np.ndarray:
+    """An evolution that keeps every undominated point.
+
+    It changes a few coordinates of one of them at a time, or takes them from another one.
+    """
     draw = random.Random(seed)
     dimensions = len(problem.parameters)
     units = [[draw.random() for _ in range(dimensions)] for _ in range(evaluations // 5)]
     gains = _gains(problem, units)
-    for _ in range((evaluations - len(units)) // _GENERATION):
+    generation = max(evaluations // 100, 1)
+    for _ in range((evaluations - len(units)) // generation):
         keep = np.flatnonzero(_is_front(gains))
         units, gains = [units[index] for index in keep], gains[keep]
-        children = [_child(units, draw) for _ in range(_GENERATION)]
+        children = [_child(units, draw) for _ in range(generation)]
         units, gains = units + children, np.vstack([gains, _gains(problem, children)])
     return _front(gains)
 

@@ -143,10 +143,11 @@ CAR_SIDE_IMPACT = Problem(
     _car_side_impact,
     best_known=485.408,
 )
+# The best known was found in the five dimensions that matter.
 SIXTY = Problem(
     "sixty",
     _unit([f"x{index:02}" for index in range(_SIXTY)]),
     _minimized(error=0.5, latency=10.0),
     _sixty,
-    best_known=3.05,
+    best_known=3.0434,
 )

@@ -3,7 +3,7 @@
 A method's module is imported when the method runs, so that a race needs only the packages of its methods.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from importlib import import_module
 from typing import Any, Protocol
@@ -71,6 +71,9 @@ METHODS: Mapping[str, tuple[str, str, Mapping[str, Any]]] = {
         {"sampler": "TPESampler", "options": {"multivariate": True, "group": True}},
     ),
     "optuna_gp": ("race_optuna", "OptunaSession", {"sampler": "GPSampler"}),
+    "ax": ("race_ax", "AxSession", {}),
+    "ax_hierarchical": ("race_ax", "AxSession", {"hierarchical": True}),
+    "smac_parego": ("race_smac", "SmacSession", {}),
     "nsga2": ("race_optuna", "OptunaSession", {"sampler": "NSGAIISampler", "options": {"population_size": 20}}),
 }
 """``ours:NAME`` besides: ours with that ``hydra.sweeper.method``."""
@@ -88,9 +91,13 @@ def session_maker(name: str) -> Callable[[Problem, int, int], Session]:
     return lambda problem, seed, n_trials: made(problem, seed, n_trials, **given)
 
 
-def packages(names: Sequence[str]) -> list[str]:
-    """The distributions whose versions matter to the results of these methods."""
-    found = ["ax-platform", "botorch", "torch", "numpy"]
-    if any(METHODS.get(name, ("",))[0] == "race_optuna" for name in names):
-        found.append("optuna")
-    return found
+def takes_part(name: str, problem: Problem) -> bool:
+    """Whether the method is another one on the problem than one that is there anyway."""
+    return name != "ax_hierarchical" or problem.is_conditional
+
+
+def packages(name: str) -> list[str]:
+    """The distributions whose versions matter to the results of the method."""
+    of_module = {"race_optuna": ["optuna"], "race_smac": ["smac", "ConfigSpace"]}
+    others = of_module.get(METHODS[name][0]) if name in METHODS else None
+    return others or ["ax-platform", "botorch", "torch"]

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import optuna
-from race_problem import Metrics, Problem
+from race_problem import Metrics, Problem, option_value
 
 from ax_mo.core.trial import Point
 from ax_mo.search_space.parameters import Choice, Parameter
@@ -28,18 +28,18 @@ class OptunaSession:
 
     def ask(self, number: int) -> Point:
         trial = self._trials[number] = self._study.ask()
-        return self._problem.space.point(lambda parameter: _suggested(trial, parameter))
+        return self._problem.point(lambda name, parameter: _suggested(trial, name, parameter))
 
     def tell(self, number: int, metrics: Metrics) -> None:
         self._study.tell(self._trials.pop(number), [metrics[name] for name in self._problem.goals.names])
 
 
-def _suggested(trial: optuna.Trial, parameter: Parameter) -> Any:
+def _suggested(trial: optuna.Trial, name: str, parameter: Parameter) -> Any:
     """A choice of ordered values is the index of one: Optuna's categorical ones have no order."""
     if isinstance(parameter, Choice):
         if parameter.ordered:
-            return parameter.values[trial.suggest_int(parameter.key, 0, len(parameter.options) - 1)]
-        return trial.suggest_categorical(parameter.key, list(parameter.values))
+            return parameter.values[trial.suggest_int(name, 0, len(parameter.options) - 1)]
+        return option_value(parameter, trial.suggest_categorical(name, [o.text for o in parameter.options]))
     if parameter.integral:
-        return trial.suggest_int(parameter.key, int(parameter.low), int(parameter.high), log=parameter.log)
-    return trial.suggest_float(parameter.key, parameter.low, parameter.high, log=parameter.log)
+        return trial.suggest_int(name, int(parameter.low), int(parameter.high), log=parameter.log)
+    return trial.suggest_float(name, parameter.low, parameter.high, log=parameter.log)

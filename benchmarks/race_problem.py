@@ -13,8 +13,8 @@ import moocore
 import numpy as np
 
 from ax_mo.core.objectives import Goals
-from ax_mo.core.trial import Point
-from ax_mo.search_space.parameters import Choice, Condition, Option, Parameter
+from ax_mo.core.trial import Point, Value
+from ax_mo.search_space.parameters import Choice, Condition, Option, Parameter, when_text
 from ax_mo.search_space.space import SearchSpace
 
 Metrics = Mapping[str, float]
@@ -43,6 +43,18 @@ class Problem:
     @property
     def is_conditional(self) -> bool:
         return any(parameter.when for parameter in self.parameters)
+
+    @cached_property
+    def names(self) -> dict[int, str]:
+        """By the id of a parameter, a name for it alone: several may have the same key under different options."""
+        keys = [parameter.key for parameter in self.parameters]
+        return {
+            id(p): p.key if keys.count(p.key) == 1 else f"{p.key} when {when_text(p.when)}" for p in self.parameters
+        }
+
+    def point(self, value_of: Callable[[str, Parameter], Value]) -> dict[str, Value]:
+        """The point whose active parameters have these values, by name and parameter."""
+        return self.space.point(lambda parameter: value_of(self.names[id(parameter)], parameter))
 
     def gains(self, results: Iterable[Metrics]) -> np.ndarray:
         """A row for each result and a column for each objective: how far it is past the threshold, more is better."""
@@ -84,6 +96,11 @@ def group(key: str, *options: str, when: tuple[Condition, ...] = ()) -> Choice:
 def under(key: str, option: str) -> tuple[Condition, ...]:
     """The condition of a parameter that belongs to one option of a group."""
     return (Condition(key, (option,)),)
+
+
+def option_value(choice: Choice, text: str) -> Value:
+    """The value of the option that goes by that text."""
+    return next(option.value for option in choice.options if option.text == text)
 
 
 def near(x: float, best: float, width: float) -> float:
