@@ -6,7 +6,7 @@ not repeated while it is there. The tables are made from the file.
 
     python benchmarks/race.py --problems conditional nested --methods ours sobol tpe --results race.jsonl
     python benchmarks/race.py --claims --batch 1 4 --trials 80 --jobs 4 --results claims.jsonl
-    python benchmarks/race.py --table --results claims.jsonl
+    python benchmarks/race.py --table --results claims.jsonl --figure race.svg
     python benchmarks/race.py --best-known --problems nested
 
 The packages of other methods: pip install -e '.[race]'.
@@ -121,6 +121,9 @@ def main() -> None:
     parser.add_argument("--again", action="store_true", help="also the runs that are in the results")
     parser.add_argument("--label", default="", help="put after the methods' names in the results, as in ours+LABEL")
     parser.add_argument("--table", action="store_true", help="only print the tables of the results")
+    parser.add_argument(
+        "--figure", type=Path, help="also draw the results, those of the first --batch, as .svg or .png"
+    )
     parser.add_argument("--best-known", action="store_true", help="only search for the best fronts")
     parser.add_argument("--evaluations", type=int, default=1_000_000, help="of --best-known")
     given = parser.parse_args()
@@ -146,8 +149,13 @@ def main() -> None:
         ]
         failed = race(keys, given.trials, label, given.jobs, given.results)
     runs = read_runs(given.results)
+    best_known = {name: problem.best_known for name, problem in PROBLEMS.items()}
     if runs:
-        print("\n" + tables(runs, {name: problem.best_known for name, problem in PROBLEMS.items()}))
+        print("\n" + tables(runs, best_known))
+    if runs and given.figure:
+        from race_figure import save_figure  # matplotlib is of no use to a race without it
+
+        save_figure(runs, best_known, given.batch[0], given.figure)
     sys.exit(1 if failed else 0)
 
 

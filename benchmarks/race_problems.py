@@ -3,7 +3,7 @@
 from race_architectures import ARCHITECTURES
 from race_conditional import CONDITIONAL, NESTED
 from race_flat import BRANIN_CURRIN, CAR_SIDE_IMPACT, NAS, SIXTY, VEHICLE_SAFETY
-from race_tabulated import CORA
+from race_tabulated import CORA, DIGITS
 
 PROBLEMS = {
     problem.name: problem
@@ -16,6 +16,7 @@ PROBLEMS = {
         NESTED,
         ARCHITECTURES,
         SIXTY,
+        DIGITS,
         CORA,
     )
 }
