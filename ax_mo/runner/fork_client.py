@@ -17,7 +17,7 @@ from typing import Any
 
 from ax_mo.hydra_project.program import split_argv
 from ax_mo.trial.files import IMPORTS
-from ax_mo.trial.fork_server import LARGEST_REQUEST, READ_AT_LOAD, SERVE, Request
+from ax_mo.trial.fork_server import LARGEST_REQUEST, READ_AT_LOAD, ROOM, SERVE, Request
 from ax_mo.trial.untrusted import Unusable, parse_json, read_bytes
 
 _MOST_OF_A_REPORT = 2**24
@@ -96,11 +96,12 @@ class ForkServer:
         self._reads: frozenset[str] = frozenset()
         self._errors = tempfile.TemporaryFile()  # noqa: SIM115  as long as the server
         self._control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self._control.settimeout(_PATIENCE)
         with theirs, tempfile.TemporaryFile() as file:
             file.write(json.dumps(report).encode())
             file.seek(0)
             descriptors = (theirs.fileno(), file.fileno())
-            server = [sys.executable, *options, "-c", SERVE, *map(str, descriptors)]
+            server = [sys.executable, *options, "-c", SERVE, *map(str, descriptors), ROOM]
             self._process = subprocess.Popen(
                 ["/bin/sh", "-c", 'exec "$@"', "ax_mo", *server],  # a job has what a shell adds to its environment
                 env=self._env, cwd=cwd, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=self._errors,
@@ -139,18 +140,20 @@ class ForkServer:
         variables = {name: value for name, value in changed.items() if value is not None}
         request = Request(str(directory), str(self._cwd), command.argv, command.is_module, argv, variables)
         data = json.dumps(asdict(request)).encode()
+        if len(data) > LARGEST_REQUEST:
+            return None
         ours, theirs = socket.socketpair()
+        ours.settimeout(_PATIENCE)
         try:
             with theirs:
-                if len(data) > LARGEST_REQUEST:
-                    raise OSError("too large a request")
                 socket.send_fds(self._control, [data], [theirs.fileno()])
-            ours.settimeout(_PATIENCE)
             pid = int(_line(ours))
             ours.sendall(b"\n")  # before which the process begins nothing, and ends where the sweep has gone
             return ForkedProcess(pid, ours)
         except (OSError, ValueError):
             ours.close()
+            self.refusal = "the process that forks them does not answer"
+            self.close()
             return None
 
     def close(self) -> None:

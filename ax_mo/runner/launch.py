@@ -58,7 +58,7 @@ def launch(
     jobs.check()
     token = secrets.token_hex(4)  # tells the names of this batch's jobs from those of others
     try:
-        log.info("Launching %d jobs with TorchX (%s)", len(job_overrides), values.scheduler)
+        log.info("Launching %d jobs with TorchX (%s)", len(job_overrides), jobs.settings.scheduler)
         composed: list[DictConfig] = []
         specs: list[JobSpec] = []
         for number, overrides in enumerate(job_overrides, initial_job_idx):

@@ -11,12 +11,13 @@ from pathlib import Path
 
 from ax_mo.errors import ConfigError, closest
 from ax_mo.runner.job import Job, JobSpec, JobState
-from ax_mo.runner.settings import LOCAL, WARM, LauncherSettings
+from ax_mo.runner.settings import AUTO, LOCAL, WARM, LauncherSettings
 from ax_mo.trial.registry import Registry
 
 # Of TorchX's, some are special; TorchXScheduler serves all others.
 _BUILT_IN = {
     LOCAL: "ax_mo.runner.local_scheduler:LocalScheduler",
+    AUTO: "ax_mo.runner.warm_scheduler:WarmScheduler",
     WARM: "ax_mo.runner.warm_scheduler:WarmScheduler",
     "slurm": "ax_mo.runner.slurm_scheduler:SlurmScheduler",
     "ray": "ax_mo.runner.torchx_scheduler:RayScheduler",
@@ -90,7 +91,7 @@ def open_scheduler(settings: LauncherSettings) -> Scheduler:
     from ax_mo.runner.torchx_scheduler import TorchXScheduler
 
     name, of_torchx, installed = settings.scheduler, get_scheduler_factories(), SCHEDULERS.names
-    known = list(dict.fromkeys([WARM, *of_torchx, *(other for other in installed if other not in _BUILT_IN)]))
+    known = list(dict.fromkeys([AUTO, WARM, *of_torchx, *(other for other in installed if other not in _BUILT_IN)]))
     if name not in known:
         raise ConfigError(
             f"hydra.launcher.scheduler: there is no scheduler '{name}'; there are: {', '.join(known)}."

@@ -12,6 +12,7 @@ from ax_mo.hydra_project.settings import check_bounds, check_names, to_python
 
 LOCAL = "local_cwd"
 WARM = "local_warm"
+AUTO = "auto"
 CONTAINERS = (
     "local_docker", "kubernetes", "kubernetes_mcad", "aws_batch", "aws_sagemaker", "gcp_batch", "lsf"
 )  # fmt: skip
@@ -22,8 +23,10 @@ CONTAINERS = (
 class LauncherSettings:
     """The settings below ``hydra.launcher``, in TorchX's own terms."""
 
-    # local_cwd, slurm, kubernetes, ... : any that the installed TorchX has, or a package adds (docs/extending.md).
-    scheduler: str = LOCAL
+    # This machine: auto forks trials from a process that has imported their libraries (local_warm) where that is as if
+    # each had been started (local_cwd). slurm, kubernetes, ... : any that the installed TorchX has, or a package adds
+    # (docs/extending.md).
+    scheduler: str = AUTO
     # Run options of that scheduler ("torchx runopts <scheduler>"), for example {partition: gpu, time: "02:00:00"}
     scheduler_args: dict[str, Any] = field(default_factory=dict)
 

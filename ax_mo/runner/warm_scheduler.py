@@ -2,9 +2,9 @@
 
 import logging
 import os
-import sys
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -54,10 +54,10 @@ class WarmScheduler(LocalScheduler):
         command = python_command(argv, cwd)
         cold = self._cold or (command if isinstance(command, str) else "")
         if cold:
-            return f"each trial starts a Python of its own, as with hydra.launcher.scheduler={LOCAL}: {cold}"
+            return f"each trial starts a Python of its own: {cold}"
         return (
             "trials are forked from a process that has imported the libraries that the first one imports, unless that "
-            f"turns out to be impossible; hydra.launcher.scheduler={LOCAL} starts a Python for each"
+            f"proves impossible; with hydra.launcher.scheduler={LOCAL}, each starts a Python of its own"
         )
 
     def close(self) -> None:
@@ -88,10 +88,7 @@ class WarmScheduler(LocalScheduler):
     def _refuse(self, why: str) -> None:
         if why not in self._refused:
             self._refused.add(why)
-            log.log(
-                logging.WARNING if self._wanted else logging.INFO,
-                "Trials start a Python of their own (hydra.launcher.scheduler=%s): %s.", LOCAL, why,
-            )  # fmt: skip
+            log.log(logging.WARNING if self._wanted else logging.INFO, "Trials are started, not forked: %s.", why)
 
     def _state(self, job: Job) -> JobState:
         child: Any = self._children.get(job.handle)
@@ -100,19 +97,25 @@ class WarmScheduler(LocalScheduler):
             del self._children[job.handle]
             self._watched.add(job.directory)
         state = super()._state(job)
-        if state.phase is Phase.ENDED and (asked := self._asked.pop(job.directory, None)) is not None:
-            wanted = self._server is None and state.exit_code == 0  # what fails may not have come to its imports
-            report = read_report(job.directory) if wanted else None
-            remove(job.directory / IMPORTS)
-            if report is not None:
-                self._since = time.monotonic()
-                self._server = ForkServer(asked.command.options, asked.cwd, asked.env, report)
+        if state.phase is Phase.ENDED:
+            asked = self._asked.pop(job.directory, None)
+            if asked is not None and self._server is None and state.exit_code == 0:
+                self._serve(asked, read_report(job.directory))  # one that fails may not have come to its imports
+            with suppress(OSError):  # it may have made something else of its directory
+                remove(job.directory / IMPORTS)
         return state
+
+    def _serve(self, asked: _Asked, report: Mapping[str, Any] | None) -> None:
+        if report is not None:
+            self._since = time.monotonic()
+            self._server = ForkServer(asked.command.options, asked.cwd, asked.env, report)
 
 
 def _why_cold(settings: LauncherSettings) -> str:
-    if not (sys.platform == "linux" and hasattr(os, "pidfd_open")):
-        return "this system is not Linux"
+    try:
+        os.close(os.pidfd_open(os.getpid()))
+    except (AttributeError, OSError):
+        return "this system is not Linux, or has no descriptors of processes"
     if settings.python:
         return "hydra.launcher.python names another interpreter"
     if "TORCHELASTIC_RUN_ID" in os.environ:

@@ -35,10 +35,11 @@ _COUNTABLE = 1_000_000
 _MOST_COMPOSED = 8
 
 
-def preview(spec: StudySpec) -> tuple[str, str | None]:
+def preview(spec: StudySpec, of_scheduler: str = "") -> tuple[str, str | None]:
     """What there is to show, and why the next trial must fail, where that is known.
 
-    Leaves nothing behind; raises ConfigError as the sweep would.
+    ``of_scheduler`` is what there is to say of how trials begin. Leaves nothing behind; raises ConfigError as the sweep
+    would.
     """
     study = _study_so_far(spec)
     runs = () if study is None else study.runs
@@ -53,6 +54,7 @@ def preview(spec: StudySpec) -> tuple[str, str | None]:
             f"which this command without dry_run would resume{again}"
         )
     command, problem = _next_command(spec, runs, remarks)
+    remarks += [of_scheduler] if of_scheduler else []
     return description(spec.plan.space, spec.plan.goals, _outline(spec), remarks, command), problem
 
 

@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from hydra.core.plugins import Plugins
@@ -10,6 +11,7 @@ from hydra.plugins.launcher import Launcher
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig
 
+from ax_mo.core.objectives import Goals
 from ax_mo.errors import AxMoError, ConfigError, NotRerunnableError
 from ax_mo.hydra_project.compat import add_callback
 from ax_mo.hydra_project.hydra_node import in_force, sweep_dir_of
@@ -19,7 +21,7 @@ from ax_mo.hydra_project.this_program import this_program
 from ax_mo.results.files import TRIALS
 from ax_mo.runner.in_place import is_trial, refuse_inside_a_job, run_in_place
 from ax_mo.runner.scheduler import Scheduler, open_scheduler
-from ax_mo.runner.settings import LauncherSettings, launcher_settings
+from ax_mo.runner.settings import AUTO, LOCAL, LauncherSettings, launcher_settings
 from ax_mo.sweep.dry_run import preview
 from ax_mo.sweep.session import Session
 from ax_mo.sweep.settings import Settings, parse_settings
@@ -27,6 +29,9 @@ from ax_mo.sweep.spec import StudySpec, make_plan
 from ax_mo.terminal.screen import screen_for_this_terminal
 from ax_mo.trial.current import disown_ranks
 from ax_mo.trial.recorder import ResultRecorder
+
+_WITH_IMPORTS = ("trial_seconds", "peak_memory_mb")
+"""Costs of trials that are smaller for one which finds its libraries in memory."""
 
 
 def sweep(
@@ -71,10 +76,11 @@ def _sweep(
     )
     values = launcher_settings(launcher.settings) if _is_torchx(launcher) else None  # type: ignore[attr-defined]
     spec = StudySpec(settings, plan, project, _program(values, arguments, config), sweep_dir, config)
+    values, remark = _local(values, plan.goals)
     scheduler = None if values is None else _scheduler(values, settings)
     screen = screen_for_this_terminal()
     if settings.dry_run:
-        text, problem = preview(spec)
+        text, problem = preview(spec, remark or _how_trials_begin(spec, scheduler))
         screen.header(text)
         if problem is not None:
             raise ConfigError(problem)
@@ -82,6 +88,21 @@ def _sweep(
             scheduler.check()
         return []
     return [Session(spec, launcher, scheduler, screen).run()]
+
+
+def _local(values: LauncherSettings | None, goals: Goals) -> tuple[LauncherSettings | None, str]:
+    """The settings by which trials of this machine can be compared, and what there is to say of that."""
+    measured = [cost for cost in _WITH_IMPORTS if cost in goals.required]
+    if values is None or values.scheduler != AUTO or not measured:
+        return values, ""
+    why = f"{' and '.join(measured)} would be less for a forked trial than for the first one, which imports more itself"
+    return replace(values, scheduler=LOCAL), f"each trial starts a Python of its own: {why}"
+
+
+def _how_trials_begin(spec: StudySpec, scheduler: Scheduler | None) -> str:
+    if scheduler is None or spec.program is None:
+        return ""
+    return scheduler.remark(spec.program.start, spec.program.cwd)
 
 
 def _program(values: LauncherSettings | None, arguments: Sequence[str], config: DictConfig) -> Program | None:

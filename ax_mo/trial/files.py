@@ -39,7 +39,7 @@ LOST = ".lost"
 
 OF_AN_ATTEMPT = (RESULT, CURVE, LIGHTNING, STOP, STOPPED, PID, HEARTBEAT, IMPORTS, LOST)
 """What one attempt leaves and the next must not find."""
-OF_A_TRIAL = (SPEC, COMMAND, RESULT, LIGHTNING, STOP, STOPPED)
+OF_A_TRIAL = (SPEC, COMMAND, RESULT, LIGHTNING, STOP, STOPPED, IMPORTS)
 """Files of a trial's directory that are written under another, temporary name first; the names of those hold these."""
 
 SCHEMA = 1

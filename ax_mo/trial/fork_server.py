@@ -47,6 +47,9 @@ _RESEED: Mapping[str, Callable[[Any], Any]] = {
 }
 """Generators that begin differently in each process, beside ``random``'s, which sees to it itself."""
 
+ROOM = " " * 4000
+"""The server's last argument: the memory in which a process finds its arguments is what ``ps`` shows of it."""
+
 _OUTSIDE = ("/dev/nvidia", "/dev/kfd", "/dev/dri")
 
 
@@ -69,6 +72,7 @@ class Request:
 
 def main() -> None:
     """Import, say so, and serve until the sweep has gone. Returns in each forked trial, when its program is over."""
+    _show_as(f"ax_mo: forks the trials of {Path.cwd()}")
     control = socket.socket(fileno=int(sys.argv[1]))
     with os.fdopen(int(sys.argv[2])) as file:
         report = json.load(file)
@@ -84,8 +88,20 @@ def main() -> None:
     control.sendall(json.dumps({"reads": sorted(reads), "environment": dict(os.environ)}).encode())
     request, sweep = _serve(control)
     control.close()
+    _show_as(" ".join(request.orig_argv))
     _become(request, sweep)
     _run(request)
+
+
+def _show_as(line: str) -> None:
+    """What ``ps``, ``top`` and ``pkill -f`` find, as ``setproctitle`` does it."""
+    with suppress(Exception):  # nothing that a trial should suffer from
+        import ctypes
+
+        start, end = map(int, Path("/proc/self/stat").read_text().rpartition(")")[2].split()[45:47])
+        room = end - start
+        # Where the last byte is not NUL, Linux takes what comes before the first one for a title.
+        ctypes.memmove(start, os.fsencode(line)[: room - 2].ljust(room - 1, b"\0") + b".", room)
 
 
 # Before the first fork

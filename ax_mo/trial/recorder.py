@@ -108,9 +108,11 @@ class ResultRecorder(Callback):
                 "This trial was taken for lost and was started again; what this run of it gives is not recorded."
             )
             return
+        costs = self._costs()
         with suppress(OSError):
             report_imports(directory, self._task)
-        write_json(directory / RESULT, recorded_result(job_return, spec, self._started, directory, self._costs()))
+        # The last of what it writes: a trial with its result does not run again, and nothing looks after its files.
+        write_json(directory / RESULT, recorded_result(job_return, spec, self._started, directory, costs))
 
     def _costs(self) -> dict[str, float]:
         """What every trial costs, whatever it trains."""

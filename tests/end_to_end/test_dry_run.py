@@ -36,7 +36,8 @@ def test_first_trials_command_runs_when_pasted_and_is_the_studys_own(sweep):
         "constraints: seconds <= 9\n\n"
         "1 trials, 2 at once, each run 2 times with seed=0 to 1; first the project's own configuration\n\n"
         "note: hydra.sweeper.objectives.loss: maximize looks wrong for something named 'loss'; did you mean minimize?\n"
-        "\n"
+        "note: trials are forked from a process that has imported the libraries that the first one imports, unless "
+        "that proves impossible; with hydra.launcher.scheduler=local_cwd, each starts a Python of its own\n\n"
         "the first trial's command:"
     )
 

@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -15,7 +16,8 @@ from ax_mo.core.process import Identity, alive, end, identity
 from ax_mo.runner.job import Job, JobSpec, JobState, Phase
 from ax_mo.runner.scheduler import Scheduler, open_scheduler
 from ax_mo.runner.settings import LauncherSettings
-from ax_mo.trial.files import IMPORTS, STDERR, STDOUT
+from ax_mo.trial.files import IMPORTS, PID, STDERR, STDOUT
+from tests.support.sweeps import ROOT
 from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="jobs are forked on Linux alone")
@@ -151,8 +153,8 @@ class Jobs:
 
 
 def is_forked(job: Job) -> bool:
-    """Of a job that runs: whether its command line in /proc is that of the process that forks."""
-    return "held.py" not in Path(f"/proc/{process_of(job).pid}/cmdline").read_text()
+    """Whether the job's process was Python from its beginning: a shell starts one."""
+    return "(sh)" not in (job.directory / PID).read_text()
 
 
 def process_of(job: Job) -> Identity:
@@ -244,6 +246,39 @@ def test_running_jobs_outlive_the_scheduler_and_are_adopted(open_jobs: Open) -> 
     assert later.states([job])[0].message == "ended without a result while this sweeper watched it"
 
 
+SWEEP = """
+import sys, time
+from pathlib import Path
+from ax_mo.runner.scheduler import open_scheduler
+from ax_mo.runner.settings import LauncherSettings
+from tests.runner.test_warm_scheduler import Jobs
+jobs = Jobs(open_scheduler(LauncherSettings(scheduler="local_warm")), Path(sys.argv[1]), Path(sys.argv[2]))
+jobs.warm_up()
+job = jobs.held()
+print(job.handle, job.directory, flush=True)
+time.sleep(60)
+"""
+
+
+def test_jobs_of_a_sweep_that_was_killed_are_adopted_and_nothing_else_of_it_is_left(
+    open_jobs: Open, tmp_path: Path
+) -> None:
+    later = open_jobs()
+    argv = [sys.executable, "-c", SWEEP, str(later.project), str(tmp_path)]
+    with subprocess.Popen(argv, cwd=ROOT, stdout=subprocess.PIPE, text=True) as sweep:
+        assert sweep.stdout is not None
+        handle, directory = sweep.stdout.readline().split()
+        job = Job(handle, Path(directory))
+        assert is_forked(job)
+        server = psutil.Process(process_of(job).pid).parent()
+        assert server is not None
+        sweep.kill()
+    wait_until(lambda: not server.is_running() or server.status() == psutil.STATUS_ZOMBIE)
+    assert later.scheduler.states([job]) == [JobState(Phase.RUNNING)]
+    later.scheduler.cancel([job])
+    assert not alive(process_of(job))
+
+
 def test_jobs_go_on_when_the_process_that_forked_them_is_killed(
     open_jobs: Open, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -263,6 +298,16 @@ def test_jobs_go_on_when_the_process_that_forked_them_is_killed(
     assert [state.phase for state in jobs.scheduler.states([job, started])] == [Phase.ENDED] * 2
 
 
+def test_forked_job_is_shown_by_its_command(warm: Jobs) -> None:
+    job = warm.held()
+    process = psutil.Process(process_of(job).pid)
+    server = process.parent()
+    assert (process.cmdline(), process.name()) == ([sys.executable, "held.py"], Path(sys.executable).name)
+    assert server is not None
+    assert " ".join(server.cmdline()) == f"ax_mo: forks the trials of {warm.project}"
+    warm.scheduler.cancel([job])
+
+
 def test_cancelled_jobs_are_ended_with_their_children(warm: Jobs) -> None:
     job = warm.held()
     warm.scheduler.cancel([job])
@@ -273,7 +318,7 @@ def test_cancelled_jobs_are_ended_with_their_children(warm: Jobs) -> None:
 def said(caplog: pytest.LogCaptureFixture) -> str:
     """Why jobs are not forked, which is said once."""
     (text,) = [record.getMessage() for record in caplog.records if record.name == "ax_mo.runner.warm_scheduler"]
-    return text.removeprefix("Trials start a Python of their own (hydra.launcher.scheduler=local_cwd): ")
+    return text.removeprefix("Trials are started, not forked: ")
 
 
 def library(tmp_path: Path, name: str, text: str) -> str:
