@@ -88,6 +88,7 @@ test-chaos: env browser
 bench: env
 	$(BIN)/python benchmarks/startup.py
 	$(BIN)/python benchmarks/trial_overhead.py
+	$(BIN)/python benchmarks/trial_start.py
 	$(BIN)/python benchmarks/worker_idle.py
 	$(BIN)/python benchmarks/loop_cost.py
 	$(BIN)/python benchmarks/resume.py
