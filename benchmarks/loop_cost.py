@@ -33,8 +33,8 @@ from measure import (
 )
 
 _BAR_MS = 15.0
-_WINDOWS = ((0.01, 0.11), (0.45, 0.55), (0.9, 1.0))
-"""Shares of the study's trials, in the order in which they end."""
+_WINDOWS = ((0.01, 0.11), (0.45, 0.55), (0.9, 1.0), (0.01, 1.0))
+"""Shares of the study's trials, in the order in which they end. A page of the report falls into one of them, or none."""
 _EVERY = 0.1
 """Seconds between two looks."""
 
@@ -97,7 +97,8 @@ def main() -> None:
     with app_in_a_temporary_directory(quick + TRIVIAL_APP) as directory:
         sweep_dir = directory / "sweep"
         size = [f"hydra.sweeper.n_trials={options.trials}", f"hydra.sweeper.n_jobs={options.workers}"]
-        study = [*TRIVIAL_STUDY, *size, "hydra.sweeper.method=random_search", f"hydra.sweep.dir={sweep_dir}"]
+        how = ["hydra.launcher.scheduler=local_cwd", "hydra.sweeper.method=random_search"]
+        study = [*TRIVIAL_STUDY, *size, *how, f"hydra.sweep.dir={sweep_dir}"]
         samples = _run(python("train.py", *study), directory)
         ended = sorted(seconds(trial["ended"]) for trial in trials_of(sweep_dir))
     kind = f"{options.seconds:g} s" if options.trial == "quick" else "a trivial Hydra app"

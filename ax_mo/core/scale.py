@@ -67,8 +67,17 @@ def settled_scale(scale: Scale, name: str, threshold: float | None, trials: Iter
         return Scale.LINEAR
     if scale is Scale.LOG or _COST.fullmatch(name):
         return Scale.LOG
-    begun = (trial for trial in trials if trial.status is not Status.FAILED)
-    # Imported trials, which are numbered from -1 downwards, were there first.
-    first = nsmallest(_FIRST_TRIALS, begun, key=lambda trial: (not trial.is_imported, abs(trial.number)))
-    values = [t.metrics[name] for t in first if t.status.has_metrics and name in t.metrics]
+    values = [t.metrics[name] for t in _first(trials) if t.status.has_metrics and name in t.metrics]
     return Scale.LOG if values and max(values) >= _WIDE * min(values) else Scale.LINEAR
+
+
+def scales_are_decided(trials: Iterable[Trial]) -> bool:
+    """Whether no further trial changes a ``settled_scale``, but by a value that is zero or negative."""
+    first = _first(trials)
+    return len(first) == _FIRST_TRIALS and all(trial.status.ended for trial in first)
+
+
+def _first(trials: Iterable[Trial]) -> list[Trial]:
+    """Those by which it is decided; imported ones, which are numbered from -1 downwards, were there first."""
+    begun = (trial for trial in trials if trial.status is not Status.FAILED)
+    return nsmallest(_FIRST_TRIALS, begun, key=lambda trial: (not trial.is_imported, abs(trial.number)))

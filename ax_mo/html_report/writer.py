@@ -16,7 +16,7 @@ from typing import IO
 from ax_mo.html_report import REPORT
 
 EVERY = 30.0
-"""Seconds from the end of one writing to the begin of the next: a page takes about one second to write."""
+"""Seconds from the end of one writing to the begin of the next, at least."""
 
 _SINGLE_THREADED = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 
@@ -26,8 +26,10 @@ _PATIENCE = 60.0
 # Seconds for a page that is not wanted any more to put its files away.
 _GRACE = 5.0
 
-# A page that has the model's parts keeps them, and takes the longer: its writer rests so many times as long as it took.
-_SHARE = 9
+# A page takes a second of a processor, and one that has the model's parts, which it keeps, many. No more of a processor
+# than this is used; whoever cannot wait for it has "ax-mo report".
+_SHARE = 0.01
+_LONGEST_REST = 600.0
 
 
 def report_writer(wanted: bool, source: str, directory: Path) -> "ReportWriter | None":
@@ -57,13 +59,13 @@ class ReportWriter:
 
     def tick(self) -> None:
         """Begin to write a page where there is something new and it is time to; returns at once."""
-        if self._process is not None and self._process.poll() is not None:
+        if self._process is not None and (used := _used_by(self._process)) is not None:
             self._process = None
             # By the file's time: that it has ended may be seen much later, as after a batch of another launcher.
             took = 0.0
             with suppress(OSError):
                 took = min(max(0.0, self._path.stat().st_mtime - self._began), time() - self._began)
-            self._rests_until = self._began + took + max(self._every, _SHARE * took)
+            self._rests_until = self._began + took + max(self._every, min(_LONGEST_REST, used / _SHARE))
         if self._is_stale and self._process is None and time() >= self._rests_until:
             self._is_stale, self._began = False, time()
             self._rests_until = self._began + self._every
@@ -118,3 +120,15 @@ class ReportWriter:
             process.stdin.write(self._source.encode() + b"\n")
             process.stdin.close()
         return process
+
+
+def _used_by(process: "subprocess.Popen[bytes]") -> float | None:
+    """The seconds of a processor that the process has used; None while it runs."""
+    try:
+        pid, status, usage = os.wait4(process.pid, os.WNOHANG)
+    except ChildProcessError:  # somebody else in this program has waited for it
+        return 0.0
+    if pid == 0:
+        return None
+    process.returncode = os.waitstatus_to_exitcode(status)
+    return usage.ru_utime + usage.ru_stime

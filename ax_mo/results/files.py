@@ -1,8 +1,7 @@
 """The files in the sweep directory, rewritten atomically as trials end."""
 
 import shlex
-import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +11,7 @@ from ax_mo.core.objectives import Goals
 from ax_mo.core.pareto import pareto_front
 from ax_mo.core.repeats import by_trial, standard_errors
 from ax_mo.core.trial import Key, Trial, TrialRun
+from ax_mo.results.pace import Pace
 from ax_mo.results.tables import as_csv, json_text, metric_names
 from ax_mo.trial.files import write_atomically
 
@@ -88,7 +88,8 @@ def recipe_name(trial: Trial) -> str:
 class ResultFiles:
     """Keeps the files in ``sweep_dir`` current.
 
-    ``recipe_text`` gives the content of one trial's file under ``pareto/``, or None where it has none.
+    ``recipe_text`` gives the content of one trial's file under ``pareto/``, or None where it has none; ``dump`` writes
+    the study's rows, made of its runs, beside its database.
     """
 
     def __init__(
@@ -97,31 +98,38 @@ class ResultFiles:
         keys: Sequence[str],
         goals: Goals,
         recipe_text: Callable[[Trial], str | None],
+        dump: Callable[[Iterable[TrialRun]], None] = lambda _: None,
     ) -> None:
         self._dir = sweep_dir
         self._keys = keys
         self._goals = goals
         self._recipe_text = recipe_text
-        self._stale = False
-        self._written_at = 0.0
+        self._dump = dump
+        self._are_stale = self._pareto_is_stale = False
+        self._pace, self._pace_of_pareto = Pace(), Pace()
         self._current: set[Path] = set()  # files below pareto/ that are known to name this directory
 
     def changed(self) -> None:
-        self._stale = True
+        self._are_stale = self._pareto_is_stale = True
 
-    def refresh(self, runs: Mapping[Key, TrialRun], trials: Mapping[int, Trial], at_once: bool = False) -> bool:
-        """Write what has changed, at most once a second unless ``at_once``; returns whether it did."""
-        if not self._stale or not (at_once or time.monotonic() - self._written_at >= 1.0):
-            return False
-        ordered = [trials[number] for number in sorted(trials)]
-        of_trials = by_trial(runs.values())
+    def refresh(self, runs: Mapping[Key, TrialRun], trials: Mapping[int, Trial], at_once: bool = False) -> None:
+        """Write what has changed, unless it is too early for that and need not be ``at_once``. Raises OSError."""
+        if self._are_stale and (at_once or self._pace.is_due):
+            with self._pace.measured():
+                self._write(runs, trials)
+            self._are_stale = False
+        # Composing takes longer than all else, and of an early front little is left in the end.
+        if self._pareto_is_stale and (at_once or self._pace_of_pareto.is_due):
+            with self._pace_of_pareto.measured():
+                self._write_pareto(pareto_front(_ordered(trials), self._goals))
+            self._pareto_is_stale = False
+
+    def _write(self, runs: Mapping[Key, TrialRun], trials: Mapping[int, Trial]) -> None:
+        ordered, of_trials = _ordered(trials), by_trial(runs.values())
         lines = [run for trial in ordered for run in of_trials.get(trial.number, ())]
         write_atomically(self._dir / TRIALS, trials_csv(lines, self._keys, self._goals))
         write_atomically(self._dir / RESULTS, results_yaml(ordered, self._goals))
-        self._write_pareto(pareto_front(ordered, self._goals))
-        self._stale = False
-        self._written_at = time.monotonic()
-        return True
+        self._dump(runs.values())
 
     def _write_pareto(self, front: Sequence[Trial]) -> None:
         folder = self._dir / PARETO
@@ -144,3 +152,7 @@ class ResultFiles:
                 return False
             self._current.add(path)
         return path.exists()
+
+
+def _ordered(trials: Mapping[int, Trial]) -> list[Trial]:
+    return [trials[number] for number in sorted(trials)]

@@ -78,6 +78,10 @@ class ForkedProcess:
                 self.is_lost = True
         return self._code
 
+    def fileno(self) -> int:
+        """The descriptor by which the server says that the process has ended, or that itself has."""
+        return self._connection.fileno()
+
     def kill(self) -> None:
         if self.poll() is None and not self.is_lost:
             with suppress(ProcessLookupError):

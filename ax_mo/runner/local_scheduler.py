@@ -4,12 +4,14 @@ import os
 import signal
 import tempfile
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Protocol
 
 from ax_mo.core.process import Identity, alive, end, identity, recorded, this_process
 from ax_mo.runner.elsewhere import Elsewhere, out_of_reach
+from ax_mo.runner.end_watch import EndWatch
 from ax_mo.runner.gpus import GpuPool, visible_gpus
 from ax_mo.runner.job import Job, JobSpec, JobState, Phase
 from ax_mo.runner.scheduler import Scheduler
@@ -20,9 +22,14 @@ from ax_mo.trial.untrusted import Unusable, read_text
 
 _GPUS = ".gpus"
 
+_POLL_SECONDS = 0.05
+"""Where the system does not tell of the end of a process."""
+
 
 class Child(Protocol):
     """A job's process of which this one learns how it has ended."""
+
+    pid: int
 
     def poll(self) -> int | None:
         """Its exit code (negative: the signal that has ended it); None while it runs."""
@@ -34,7 +41,7 @@ class LocalScheduler(Scheduler):
     """Processes of this machine. They outlive a sweeper that is killed, and the next one adopts them."""
 
     has_queue = False
-    poll_seconds = 0.05
+    poll_seconds = 0.2
 
     def __init__(self, settings: LauncherSettings) -> None:
         from torchx.runner.api import Runner
@@ -45,6 +52,9 @@ class LocalScheduler(Scheduler):
         self._elsewhere = Elsewhere(settings.unknown_timeout)
         self._watched: set[Path] = set()  # directories of adopted jobs that were seen alive
         self._gpus = GpuPool(settings.gpu, visible_gpus() if settings.gpu else ())
+        self._ends = EndWatch(lambda: self.on_change()) if EndWatch.is_possible() else None
+        if self._ends is None:
+            self.poll_seconds = settings.poll_seconds or _POLL_SECONDS
         self._outlived = _outlived_scheduler()
         self._torchx = Runner(SESSION, {LOCAL: lambda *_, **__: self._outlived})
 
@@ -74,7 +84,17 @@ class LocalScheduler(Scheduler):
             app_id, child = self._start(request, spec)
         handle = f"{LOCAL}://{SESSION}/{app_id}"
         self._children[handle] = child
+        self._watch(child)
         return handle
+
+    def _watch(self, child: Child) -> None:
+        if self._ends is not None:
+            with suppress(OSError):  # it has ended, or there are too many descriptors: it is asked for its state, too
+                self._ends.add(self._end_descriptor(child))
+
+    def _end_descriptor(self, child: Child) -> int:
+        """A new descriptor that becomes readable when the process has ended."""
+        return os.pidfd_open(child.pid)
 
     def _start(self, dryrun: Any, spec: JobSpec) -> tuple[str, Child]:
         """The app's id and process: TorchX 0.7.0 has no exit codes, and sleeps 0.1 s when it sees that an app ended."""

@@ -6,7 +6,7 @@ A new one is a subclass, and a name in ``SCHEDULERS`` or in the entry-point grou
 import logging
 import os
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from ax_mo.errors import ConfigError, closest
@@ -38,6 +38,8 @@ class Scheduler(ABC):
     def __init__(self, settings: LauncherSettings) -> None:
         self.settings = settings
         self.poll_seconds = settings.poll_seconds or self.poll_seconds
+        self.on_change: Callable[[], None] = lambda: None
+        """To be called, on whatever thread, where a job's end is known before anybody asks; it is asked for then."""
 
     @property
     def capacity(self) -> int | None:

@@ -75,6 +75,7 @@ class SchedulerRunner:
         self.submits_to = self._own if scheduler.has_queue else None
         self._n_jobs = n_jobs
         self._wake = wake
+        scheduler.on_change = wake.set
         self._notice = notice
         self._clock = clock
         self._watched: dict[Key, _Watched] = {}

@@ -45,7 +45,8 @@ class LauncherSettings:
     # Jobs at once when a whole batch is launched (hydra/sweeper=basic); ax_mo has an n_jobs of its own.
     # Default: as many as this machine has CPUs for; on a cluster, all.
     n_jobs: int | None = None
-    # How often to ask for the jobs' states. Default: 0.05 on this machine, 2 on a cluster.
+    # How often to ask for the jobs' states. Default: 0.2 on this machine, where the end of one is noticed
+    # at once; 2 on a cluster.
     poll_seconds: float | None = None
     # How long, in seconds, a scheduler that answers may not know a job, or a job of another machine may give no sign of
     # life, before it counts as lost. A scheduler that does not answer is waited for.

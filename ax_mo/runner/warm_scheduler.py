@@ -11,7 +11,7 @@ from typing import Any
 
 from ax_mo.runner.fork_client import ForkedProcess, ForkServer, PythonCommand, ServerState, python_command, read_report
 from ax_mo.runner.job import Job, JobSpec, JobState, Phase
-from ax_mo.runner.local_scheduler import LocalScheduler
+from ax_mo.runner.local_scheduler import Child, LocalScheduler
 from ax_mo.runner.settings import LOCAL, WARM, LauncherSettings
 from ax_mo.trial.files import IMPORTS, remove
 
@@ -84,6 +84,9 @@ class WarmScheduler(LocalScheduler):
             return None
         forked: ForkedProcess | None = self._server.fork(spec.directory, spec.argv, command, env)
         return forked
+
+    def _end_descriptor(self, child: Child) -> int:
+        return os.dup(child.fileno()) if isinstance(child, ForkedProcess) else super()._end_descriptor(child)
 
     def _refuse(self, why: str) -> None:
         if why not in self._refused:

@@ -20,7 +20,6 @@ from ax_mo.storage.damage import FAULTS, Damaged, check_file, with_checksum
 from ax_mo.storage.database import DatabaseAway, cannot_use, open_engine
 from ax_mo.storage.definition import StoredStudy
 from ax_mo.storage.rows import (
-    NO_REPEAT,
     STUDIES,
     TRIALS,
     all_columns,
@@ -39,6 +38,17 @@ T = TypeVar("T")
 
 # How long a command that only reads waits for a database in use, in seconds.
 _READERS_SECONDS = 15.0
+
+# The statements of every trial, made once: making one takes longer than SQLite needs for it. What is bound has other
+# names than the columns, by which an update knows what it sets.
+_KEY = ("study_id", "number", "repeat")
+_THIS_RUN = sa.and_(*(TRIALS.c[name] == sa.bindparam(f"this_{name}") for name in _KEY))
+_READ_RUN = sa.select(TRIALS).where(_THIS_RUN)
+_UPDATE_RUN = TRIALS.update().where(_THIS_RUN).values({c.name: sa.bindparam(f"new_{c.name}") for c in TRIALS.c})
+_INSERT_RUNS = TRIALS.insert()
+_READ_NUMBERS = sa.select(TRIALS).where(
+    TRIALS.c.study_id == sa.bindparam("this_study_id"), TRIALS.c.number.in_(sa.bindparam("numbers", expanding=True))
+)
 
 # Any number that is the same for all: the lock of those who create tables on a server.
 _CREATING = 0x6178
@@ -111,31 +121,28 @@ class Store:
         Raises StudyStopped when there are others of the same numbers.
         """
         rows = [run_as_row(run, self._study_id) for run in runs]
-        numbers = {run.number for run in runs}
-        known = sa.select(TRIALS).where(TRIALS.c.study_id == self._study_id, TRIALS.c.number.in_(numbers))
+        known = {"this_study_id": self._study_id, "numbers": list({run.number for run in runs})}
 
         def insert(connection: Connection) -> None:
-            there = [dict(row) for row in connection.execute(known).mappings()]
+            there = [dict(row) for row in connection.execute(_READ_NUMBERS, known).mappings()]
             if not all(row in there for row in rows):
-                connection.execute(TRIALS.insert(), rows)
+                connection.execute(_INSERT_RUNS, rows)
 
         if rows:
             self._do(insert)
 
     def write(self, run: TrialRun) -> None:
         """Write what has become of a run. One that has ended stays as it is: a second end changes nothing."""
-        this = (
-            (TRIALS.c.study_id == self._study_id)
-            & (TRIALS.c.number == run.number)
-            & (TRIALS.c.repeat == (NO_REPEAT if run.repeat is None else run.repeat))
-        )
+        row_now = run_as_row(run, self._study_id)
+        this = {f"this_{name}": row_now[name] for name in _KEY}
+        new = {f"new_{name}": value for name, value in row_now.items()}
 
         def update(connection: Connection) -> None:
-            row = connection.execute(sa.select(TRIALS).where(this)).mappings().one_or_none()
+            row = connection.execute(_READ_RUN, this).mappings().one_or_none()
             if row is None:
                 raise Damaged(f"the row of trial {run.number} is gone")
             if not run_from_row(dict(row), connection.dialect.name == "sqlite").status.ended:
-                connection.execute(TRIALS.update().where(this).values(run_as_row(run, self._study_id)))
+                connection.execute(_UPDATE_RUN, {**this, **new})
 
         self._do(update)
 

@@ -1,7 +1,7 @@
 """Who is told of what happens in a study: the screen, the files, the report, the trackers, early stopping."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from ax_mo.core.failures import first_alike
@@ -111,8 +111,10 @@ class ScreenCallback(Callback):
         for line in scale_notices(study, self._told_goals or study.spec.plan.goals.settled(())):
             self._screen.notice(line)
         self._told_goals = study.goals
+        if not self._screen.is_due:
+            return
         progress = self._progress.of(study)
-        if study.active and self._screen.shows_running:
+        if study.active:
             self._running = self._running or RunningTrials(study.directory, self._own)
             progress = replace(progress, trials=self._running.look(study.runs.values()))
         self._screen.update(progress)
@@ -129,10 +131,8 @@ class ScreenCallback(Callback):
 class FilesCallback(Callback):
     """The files in the sweep directory, at most once a second."""
 
-    def __init__(self, files: ResultFiles, dump: Callable[[Iterable[TrialRun]], None]) -> None:
-        """``dump`` writes the study's rows, made of these runs, beside its database."""
+    def __init__(self, files: ResultFiles) -> None:
         self._files = files
-        self._dump = dump
         self._written: dict[Key, TrialRun] = {}
 
     def tick(self, study: Study) -> None:
@@ -148,8 +148,7 @@ class FilesCallback(Callback):
             self._written = dict(study.runs)
             self._files.changed()
         try:
-            if self._files.refresh(study.runs, study.trials, at_once):
-                self._dump(study.runs.values())
+            self._files.refresh(study.runs, study.trials, at_once)
         except OSError as error:
             raise cannot_write(study.spec.sweep_dir, error) from None
 

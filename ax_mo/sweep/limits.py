@@ -31,13 +31,17 @@ class FailureLimit(Callback):
         self._notice = notice
         self._fault: TooMany | None = None
         self._is_told = False
+        self._have_failed = False
 
     def started(self, study: Study) -> None:
         study.uncounted = uncounted(study.in_order_of_end(), self._policy)
 
     def ended(self, study: Study, trial: Trial) -> None:
-        study.uncounted = uncounted(study.in_order_of_end(), self._policy)
-        self._judge(study)
+        if trial.status is Status.FAILED:
+            self._have_failed = True
+            study.uncounted = uncounted(study.in_order_of_end(), self._policy)
+        if self._have_failed:  # trials that have all succeeded are not looked through again and again
+            self._judge(study)
 
     def tick(self, study: Study) -> None:
         if study.is_over:

@@ -217,13 +217,13 @@ class Session:
     def _callbacks(self, early_stopping: Callback | None, trackers: Trackers) -> list[Callback]:
         """In the order in which they are told: what ends a study comes before what shows it."""
         settings, plan, notice = self._settings, self._spec.plan, self._screen.notice
-        files = ResultFiles(self._sweep_dir, plan.space.keys, plan.goals, self._recipes.text)
+        files = ResultFiles(self._sweep_dir, plan.space.keys, plan.goals, self._recipes.text, self._dump_runs)
         found: list[Callback | None] = [
             FailureLimit(FailurePolicy(settings.max_failure_rate, settings.max_same_failures), notice),
             TimeLimit(settings.trial_timeout, settings.timeout_hours, notice, ends_runs=self._scheduler is not None),
             None if plan.stop_when is None else GainLimit(plan.stop_when),
             early_stopping,
-            FilesCallback(files, self._dump_runs),
+            FilesCallback(files),
             ScreenCallback(self._screen, self._spec.own_point()),
             None if self._report is None else ReportCallback(self._report),
             TrackersCallback(trackers),

@@ -22,9 +22,7 @@ from ax_mo.terminal.screen import Screen
 class LiveScreen(Screen):
     """A small block at the bottom that is drawn over; failures scroll by above it."""
 
-    shows_running = True
-
-    _AT_MOST_EVERY = 0.25  # seconds; every drawing costs some milliseconds
+    _AT_MOST_EVERY = 0.5  # seconds; every drawing costs some milliseconds
 
     def __init__(self, console: Console | None = None) -> None:
         if isinstance(sys.stdout, io.TextIOWrapper):
@@ -44,13 +42,15 @@ class LiveScreen(Screen):
         self._goals = goals
         super().ended(trial, goals, alike)
 
+    @property
+    def is_due(self) -> bool:
+        return time.monotonic() - self._drawn_at >= self._AT_MOST_EVERY
+
     def update(self, progress: StudyProgress) -> None:
         now = time.monotonic()
         if self._ended_before is None:
             self._ended_before = progress.ended
             self._guarded(self._live.start)
-        if now - self._drawn_at < self._AT_MOST_EVERY:
-            return
         self._drawn_at = now
         elapsed, here = now - self._started, progress.ended - self._ended_before
         eta = elapsed / here * (progress.n_trials - progress.ended) if here > 0 else None

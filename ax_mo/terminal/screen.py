@@ -15,8 +15,10 @@ class Screen:
     Nobody reading, or a terminal without the letters, is no reason to end a study.
     """
 
-    shows_running = False
-    """Whether ``update`` has a use for what each running trial is at."""
+    @property
+    def is_due(self) -> bool:
+        """Whether it is time for an ``update``; never where nothing would be drawn."""
+        return False
 
     def header(self, text: str) -> None:
         self._print(text, whole=True)

@@ -13,7 +13,7 @@ import yaml
 
 from ax_mo.core.objectives import parse_goals
 from ax_mo.core.trial import Status, TrialRun
-from ax_mo.results import files
+from ax_mo.results import pace
 from ax_mo.results.files import ResultFiles, results_yaml, trials_csv
 from tests.support.cost import bytecodes
 from tests.support.trials import make_run
@@ -108,8 +108,9 @@ def test_yaml_keeps_the_type_of_awkward_values() -> None:
 
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    now = [100.0]
-    monkeypatch.setattr(files, "time", SimpleNamespace(monotonic=lambda: now[0]))
+    """The time, and the time that this thread has used of a processor."""
+    now = [100.0, 0.0]
+    monkeypatch.setattr(pace, "time", SimpleNamespace(monotonic=lambda: now[0], thread_time=lambda: now[1]))
     return now
 
 
@@ -175,6 +176,26 @@ def test_files_are_written_at_most_once_a_second(tmp_path: Path, clock: list[flo
         {t.key: t for t in trials}, {t.number: t for t in trials}, at_once=False
     )  # the earlier change is not forgotten
     assert count() == 3
+
+
+def test_what_takes_long_is_written_less_often_and_a_hundredth_of_a_processor_is_enough(
+    tmp_path: Path, clock: list[float]
+) -> None:
+    def slow(t: TrialRun) -> str:
+        clock[1] += 0.05
+        return f"trial: {t.number}\n"
+
+    out = writer(tmp_path, slow)
+    refreshed(out, trial(0, 0.9, 10), at_once=False)
+    clock[0] += 4.9
+    refreshed(out, trial(0, 0.9, 10), trial(1, 0.95, 20), at_once=False)
+    assert names(tmp_path / "pareto") == ["trial_0.yaml"]
+    assert len((tmp_path / "trials.csv").read_text().splitlines()) == 3
+    clock[0] += 0.2
+    out.refresh({}, {t.number: t for t in (trial(0, 0.9, 10), trial(1, 0.95, 20))})
+    assert names(tmp_path / "pareto") == ["trial_0.yaml", "trial_1.yaml"]
+    refreshed(out, trial(2, 0.99, 5))
+    assert names(tmp_path / "pareto") == ["trial_2.yaml"]
 
 
 def test_pareto_files_of_trials_that_left_the_front_are_removed(tmp_path: Path) -> None:

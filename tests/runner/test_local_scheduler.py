@@ -4,6 +4,7 @@ import json
 import logging
 import signal
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -69,6 +70,18 @@ def test_exit_codes_of_ended_jobs_are_known(open_jobs: Open, tmp_path: Path) -> 
     submitted = [submit(jobs, tmp_path / str(code), *argv) for code, argv in commands.items()]
     assert [final(jobs, job).exit_code for job in submitted] == list(commands)
     assert sorted(path.name for path in submitted[0].directory.iterdir()) == [".pid", "stderr.log", "stdout.log"]
+
+
+def test_end_of_a_job_is_told_without_being_asked_for(open_jobs: Open, tmp_path: Path) -> None:
+    jobs, told = open_jobs(), threading.Event()
+    jobs.on_change = told.set
+    flag = tmp_path / "go"
+    job = submit(jobs, tmp_path / "1", "sh", "-c", f"while [ ! -e {flag} ]; do sleep 0.02; done; exit 3")
+    started(job)
+    assert not told.is_set()
+    flag.mkdir()
+    assert told.wait(10.0)
+    assert jobs.states([job]) == [JobState(Phase.ENDED, 3)]
 
 
 def test_job_runs_until_it_ends(open_jobs: Open, tmp_path: Path) -> None:
