@@ -1,6 +1,5 @@
 """Errors that are messages to the person at the terminal."""
 
-import difflib
 from collections.abc import Iterable
 
 from hydra.errors import CompactHydraException
@@ -32,6 +31,8 @@ def closest(name: str, known: Iterable[str]) -> str:
     The last part of a dotted name counts as the name: ``lr`` is closest to ``optim.lr``, which no measure of letters
     would say.
     """
+    import difflib  # most processes come to no such sentence
+
     names = list(known)
     matches = [of for of in names if name and of.replace("/", ".").rpartition(".")[2] == name]
     matches = matches or difflib.get_close_matches(name, names, n=1, cutoff=0.5)

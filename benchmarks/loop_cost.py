@@ -34,7 +34,7 @@ from measure import (
 
 _BAR_MS = 15.0
 _WINDOWS = ((0.01, 0.11), (0.45, 0.55), (0.9, 1.0), (0.01, 1.0))
-"""Shares of the study's trials, in the order in which they end. A page of the report falls into one of them, or none."""
+"""Shares of the study's trials, in the order in which they end. A page of the report falls into some of them."""
 _EVERY = 0.1
 """Seconds between two looks."""
 

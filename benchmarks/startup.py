@@ -19,7 +19,7 @@ from pathlib import Path
 
 from measure import added_row, app_in_a_temporary_directory, interleaved, median_row, print_table, run
 
-_BAR_MS = 30.0
+_BAR_MS = 20.0
 _OURS = "hydra-ax-mo"
 _LIST_PLUGINS = (
     "import json; from hydra.core.plugins import Plugins; "

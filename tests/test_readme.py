@@ -24,8 +24,8 @@ from ax_mo.core.objectives import parse_goals
 from ax_mo.notebook import LoadedStudy
 from ax_mo.sweep.settings import Settings
 from ax_mo.trial.metric_sources.settings import parse_metric_sources
-from hydra_plugins.ax_mo_sweeper.config import AxMoSweeperConf
-from hydra_plugins.torchx_launcher.config import TorchXLauncherConf
+from hydra_plugins.ax_mo_sweeper._config import AxMoSweeperConf
+from hydra_plugins.torchx_launcher._config import TorchXLauncherConf
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = [ROOT / name for name in ("README.md", "CONTRIBUTING.md", "example_project/README.md")]

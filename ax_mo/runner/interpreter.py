@@ -17,6 +17,7 @@ _PROBE = """
 import sys
 sys.path[:] = [path for path in sys.path if path]
 import ax_mo.trial.recorder, hydra_plugins.ax_mo_sweeper.sweeper, hydra_plugins.torchx_launcher.launcher
+import hydra_plugins.ax_mo_sweeper._config, hydra_plugins.torchx_launcher._config
 """
 
 

@@ -1,6 +1,6 @@
 """Every setting below ``hydra.launcher``, with its default, and the checks of their values.
 
-The dataclass is Hydra's structured config of the launcher, so that Hydra imports this module at every start.
+The dataclass is Hydra's structured config of the launcher: all trials of a project that names it import this module.
 """
 
 from collections.abc import Mapping

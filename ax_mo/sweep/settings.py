@@ -1,6 +1,6 @@
 """Every setting below ``hydra.sweeper``, with its default, and the checks of their values.
 
-These dataclasses are Hydra's structured config of the sweeper, so that Hydra imports this module at every start.
+These dataclasses are Hydra's structured config of the sweeper: all trials of a project that names it import this module.
 """
 
 import importlib.util
@@ -155,7 +155,7 @@ def parse_settings(given: Mapping[str, Any]) -> Settings:
     check_bounds("hydra.sweeper", values, _AT_LEAST, _ABOVE_ZERO)
     if not 0.0 <= settings.max_failure_rate <= 1.0:
         raise ConfigError(f"hydra.sweeper.max_failure_rate must be between 0 and 1, not {settings.max_failure_rate}.")
-    from ax_mo.optimizer.protocol import OPTIMIZERS  # late, for Hydra imports this module at every start
+    from ax_mo.optimizer.protocol import OPTIMIZERS  # late, for trials import this module
 
     OPTIMIZERS.load(settings.method, "hydra.sweeper.method")
     if settings.method == "quality" and importlib.util.find_spec("numpyro") is None:

@@ -1,4 +1,7 @@
-"""Hydra's face of the sweeper. The work is in ``ax_mo.sweep.run``, imported when a sweep begins."""
+"""Hydra's face of the sweeper, which Hydra imports at every start of every app.
+
+The work is in ``ax_mo.sweep.run``, imported when a sweep begins.
+"""
 
 from typing import Any
 
@@ -6,8 +9,9 @@ from hydra.plugins.sweeper import Sweeper
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig
 
-# Registers the configuration; Hydra imports this module at every start of every app.
-from hydra_plugins.ax_mo_sweeper import config as _config  # noqa: F401
+from ax_mo.hydra_project.lazy_config import store_lazily
+
+store_lazily("hydra/sweeper", "ax_mo", made_by="hydra_plugins.ax_mo_sweeper._config:make_node")
 
 
 class AxMoSweeper(Sweeper):

@@ -1,4 +1,7 @@
-"""Hydra's face of the launcher. The work is in ``ax_mo.runner``, imported when jobs are launched."""
+"""Hydra's face of the launcher, which Hydra imports at every start of every app.
+
+The work is in ``ax_mo.runner``, imported when jobs are launched.
+"""
 
 from collections.abc import Sequence
 from typing import Any
@@ -8,8 +11,9 @@ from hydra.plugins.launcher import Launcher
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig
 
-# Registers the configuration; Hydra imports this module at every start of every app.
-from hydra_plugins.torchx_launcher import config as _config  # noqa: F401
+from ax_mo.hydra_project.lazy_config import store_lazily
+
+store_lazily("hydra/launcher", "torchx", made_by="hydra_plugins.torchx_launcher._config:make_node")
 
 
 class TorchXLauncher(Launcher):

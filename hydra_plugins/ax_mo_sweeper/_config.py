@@ -3,7 +3,6 @@
 from dataclasses import dataclass, field
 from typing import Any
 
-from hydra.core.config_store import ConfigStore
 from omegaconf import OmegaConf, StringNode
 from omegaconf.errors import ValidationError
 
@@ -46,7 +45,8 @@ class _OwnTarget(StringNode):
         return copy
 
 
-def _node() -> Any:
+def make_node() -> Any:
+    """The config as Hydra's store has it."""
     node = OmegaConf.structured(AxMoSweeperConf)
     try:
         # In the content itself: an assignment would keep the node's type.
@@ -58,6 +58,3 @@ def _node() -> Any:
         # than Hydra does.
         OmegaConf.set_struct(opened, False)
     return node
-
-
-ConfigStore.instance().store(group="hydra/sweeper", name="ax_mo", node=_node(), provider="ax_mo")

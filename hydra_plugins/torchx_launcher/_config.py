@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 from typing import Any
 
-from hydra.core.config_store import ConfigStore
 from omegaconf import OmegaConf
 
 from ax_mo.runner.settings import LauncherSettings
@@ -16,12 +15,10 @@ class TorchXLauncherConf(LauncherSettings):
     _target_: str = "hydra_plugins.torchx_launcher.launcher.TorchXLauncher"
 
 
-def _node() -> Any:
+def make_node() -> Any:
+    """The config as Hydra's store has it."""
     node = OmegaConf.structured(TorchXLauncherConf)
     # Open to any key: what is the user's to name needs no "+" on the command line, and of a wrong name we say more than
     # Hydra does.
     OmegaConf.set_struct(node, False)
     return node
-
-
-ConfigStore.instance().store(group="hydra/launcher", name="torchx", node=_node(), provider="ax_mo")
