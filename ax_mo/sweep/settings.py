@@ -1,6 +1,6 @@
 """Every setting below ``hydra.sweeper``, with its default, and the checks of their values.
 
-These dataclasses are Hydra's structured config of the sweeper: all trials of a project that names it import this module.
+These dataclasses are Hydra's structured config of the sweeper: trials of a project that names it import this module.
 """
 
 import importlib.util
