@@ -1,4 +1,5 @@
-"""What the installed plugins cost every Hydra app: ``python train.py`` with them against without them.
+"""What the installed plugins cost every Hydra app, ``python train.py`` with them against without them; and how soon a
+sweep is at work, from the command to its first submitted trial.
 
 Hydra imports all installed plugins whenever any app starts, so this is paid by people who do not sweep at all.
 
@@ -13,13 +14,26 @@ import os
 import subprocess
 import sys
 import sysconfig
+import time
 import venv
 from importlib.metadata import distribution
 from pathlib import Path
 
-from measure import added_row, app_in_a_temporary_directory, interleaved, median_row, print_table, run
+from measure import (
+    TRIVIAL_STUDY,
+    added_row,
+    app_in_a_temporary_directory,
+    interleaved,
+    median_row,
+    print_table,
+    python,
+    run,
+    seconds,
+    trials_of,
+)
 
 _BAR_MS = 20.0
+_BAR_SECONDS = 1.5
 _OURS = "hydra-ax-mo"
 _LIST_PLUGINS = (
     "import json; from hydra.core.plugins import Plugins; "
@@ -30,7 +44,9 @@ _LIST_PLUGINS = (
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--runs", type=int, default=30, help="starts of each kind (default: 30)")
-    runs = parser.parse_args().runs
+    parser.add_argument("--sweeps", type=int, default=7, help="starts of a sweep (default: 7)")
+    options = parser.parse_args()
+    runs = options.runs
     with app_in_a_temporary_directory() as directory:
         with_plugins = _environment(directory / "with", leave_out=frozenset())
         without = _environment(directory / "without", leave_out=_our_entries())
@@ -43,12 +59,21 @@ def main() -> None:
         }
         interleaved(commands, 2)  # compiles, and fills the page cache
         times = interleaved(commands, runs)
+        begun = [_until_submitted(directory, directory / f"sweep{number}") for number in range(options.sweeps + 1)]
     rows = [
         median_row("python train.py, plugins installed", times["with"], "ms"),
         median_row("python train.py, without them", times["without"], "ms"),
         added_row("the plugins' cost", times["with"], times["without"], "ms", _BAR_MS),
     ]
     print_table(f"Start of a trivial app ({', '.join(added)})", rows)
+    print_table("Start of a sweep", [median_row("command to first submitted trial", begun[1:], "s", _BAR_SECONDS)])
+
+
+def _until_submitted(directory: Path, sweep_dir: Path) -> float:
+    """Seconds from the command of a sweep to its first trial."""
+    began = time.time()
+    run(python("train.py", *TRIVIAL_STUDY, "hydra.sweeper.n_trials=1", f"hydra.sweep.dir={sweep_dir}"), directory)
+    return seconds(trials_of(sweep_dir)[0]["submitted"]) - began
 
 
 def _our_entries() -> frozenset[str]:

@@ -33,7 +33,7 @@ from measure import (
     trials_of,
 )
 
-_BAR_PERCENT = 5.0
+_BAR_PERCENT = 3.0
 _EXIT = "exit.json"
 
 _APP = """\
