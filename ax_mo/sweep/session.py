@@ -234,7 +234,11 @@ class Session:
         rule = self._spec.plan.early_stopping
         if rule is None:
             return None
-        every = max(_CURVE_SECONDS, self._scheduler.poll_seconds if self._scheduler else 0.0)
+        every, scheduler = _CURVE_SECONDS, self._scheduler
+        if scheduler is not None:
+            if not (scheduler.has_queue or scheduler.settings.poll_seconds):
+                scheduler.poll_seconds = min(scheduler.poll_seconds, _CURVE_SECONDS)
+            every = max(every, scheduler.poll_seconds)
         monitor = CurveMonitor(rule, lambda run: self._sweep_dir / run.directory, every)
         return EarlyStoppingCallback(monitor, self._screen.notice)
 
