@@ -180,7 +180,7 @@ def test_ax_keeps_what_it_drew_for_inactive_parameters() -> None:
 
 
 def test_botorchs_hierarchical_model_cannot_be_fitted_to_two_metrics() -> None:
-    """ax_mo/optimizer/conditional_kernel.py has a model of its own."""
+    """ax_mo/optimizer/features.py makes a flat one know what is active."""
     import torch
     from botorch.fit import fit_gpytorch_mll
     from botorch.models.hierarchical.conditional_kernel_gp import HierarchicalConditionalKernelGP
@@ -190,6 +190,25 @@ def test_botorchs_hierarchical_model_cannot_be_fitted_to_two_metrics() -> None:
     model = HierarchicalConditionalKernelGP(features, features[:, 1:], {0: {0: [1], 1: [2]}})
     with pytest.raises(RuntimeError, match="invalid for input of size"):
         fit_gpytorch_mll(ExactMarginalLogLikelihood(model.likelihood, model))
+
+
+def test_ax_goes_on_with_the_thresholds_that_its_model_was_first_asked_with() -> None:
+    """ax_mo/optimizer/compat.py has it make the model anew."""
+    from ax.api.configs import RangeParameterConfig
+
+    client = compat.import_client()(random_seed=1)
+    client.configure_experiment(parameters=[RangeParameterConfig(name="x", bounds=(0, 1), parameter_type="float")])
+    client.configure_optimization(objective="m0, m1", outcome_constraints=["m0 >= 0.1", "m1 >= 0.1"])
+    client.configure_generation_strategy(initialization_budget=1, initialize_with_center=False)
+    for x in (0.1, 0.9):
+        client.attach_trial(parameters={"x": x})
+        client.complete_trial(len(client.summarize()) - 1, raw_data={"m0": x, "m1": 1 - x})
+    (spec,) = compat.strategy_of(client).nodes_by_name["MBM"].generator_specs
+    spec.fit(experiment=compat.experiment_of(client))
+    client.configure_optimization(objective="m0, m1", outcome_constraints=["m0 >= 0.5", "m1 >= 0.5"])
+    spec.fit(experiment=compat.experiment_of(client))
+    bounds = [threshold.bound for threshold in spec.fitted_adapter._optimization_config.objective_thresholds]
+    assert bounds == [0.1, 0.1]
 
 
 def test_ax_untransforms_what_was_never_transformed_in_its_fast_cross_validation():

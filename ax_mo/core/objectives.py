@@ -81,7 +81,8 @@ class Goals:
         return replace(
             self,
             objectives=tuple(
-                replace(o, scale=settled_scale(o.scale, o.name, o.threshold, trials)) for o in self.objectives
+                replace(o, scale=settled_scale(o.scale, o.name, o.maximize, o.threshold, trials))
+                for o in self.objectives
             ),
         )
 

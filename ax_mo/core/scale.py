@@ -4,15 +4,11 @@ import math
 import re
 from collections.abc import Iterable
 from enum import StrEnum
-from heapq import nsmallest
 
-from ax_mo.core.trial import Status, Trial
+from ax_mo.core.trial import Trial
 
 # Costs are compared by their ratios: 1,000 parameters are much to one who has 500, and nothing to one who has 10^6.
 _COST = re.compile(r"num_params(_total)?|.*_seconds|.*_memory_mb")
-
-# By so many trials it is decided whether the values of an objective span decades: those before the model's turn.
-_FIRST_TRIALS = 5
 
 # Two decades.
 _WIDE = 100.0
@@ -52,32 +48,18 @@ class Scale(StrEnum):
         return error * self.value_at(position) * math.log(10.0) if self is Scale.LOG else error
 
 
-def settled_scale(scale: Scale, name: str, threshold: float | None, trials: Iterable[Trial]) -> Scale:
+def settled_scale(scale: Scale, name: str, maximize: bool, threshold: float | None, trials: Iterable[Trial]) -> Scale:
     """The scale, ``LOG`` or ``LINEAR``, of the objective of that name in a study with these trials, in any order.
 
-    ``AUTO`` is ``LOG`` for a cost, as ``num_params`` and ``fit_seconds`` are, and where the results of the study's
-    first trials span two decades. The first are by number, failed ones apart, so that a resumed study decides as one
-    that went on. No objective has a logarithmic scale that was zero or negative in any trial.
+    ``AUTO`` is ``LOG`` for a cost, as ``num_params`` and ``fit_seconds`` are, and for what is minimized once the
+    results span two decades; of what is maximized, a logarithm would tell most about the worst, as about accuracies
+    near chance. No objective has a logarithmic scale that was zero or negative in any trial.
     """
     if scale is Scale.LINEAR:
         return scale
-    trials = list(trials)
     known = [t.metrics[name] for t in trials if t.status.teaches and name in t.metrics]
     if min(known, default=1.0) <= 0 or (threshold is not None and threshold <= 0):
         return Scale.LINEAR
     if scale is Scale.LOG or _COST.fullmatch(name):
         return Scale.LOG
-    values = [t.metrics[name] for t in _first(trials) if t.status.has_metrics and name in t.metrics]
-    return Scale.LOG if values and max(values) >= _WIDE * min(values) else Scale.LINEAR
-
-
-def scales_are_decided(trials: Iterable[Trial]) -> bool:
-    """Whether no further trial changes a ``settled_scale``, but by a value that is zero or negative."""
-    first = _first(trials)
-    return len(first) == _FIRST_TRIALS and all(trial.status.ended for trial in first)
-
-
-def _first(trials: Iterable[Trial]) -> list[Trial]:
-    """Those by which it is decided; imported ones, which are numbered from -1 downwards, were there first."""
-    begun = (trial for trial in trials if trial.status is not Status.FAILED)
-    return nsmallest(_FIRST_TRIALS, begun, key=lambda trial: (not trial.is_imported, abs(trial.number)))
+    return Scale.LOG if not maximize and known and max(known) >= _WIDE * min(known) else Scale.LINEAR

@@ -18,9 +18,6 @@ from ax_mo.search_space.space import SearchSpace
 # Trials before the model, unless the user says otherwise: Ax's own number.
 _STARTUP_TRIALS = 5
 
-# How hard the acquisition function is searched. Ax's own 20 and 1024 take most of a suggestion's time.
-_SEARCH_EFFORT = {"num_restarts": 4, "raw_samples": 256}
-
 # Ax's methods; any other name is another optimizer's.
 METHODS = ("fast", "quality", "random_search")
 
@@ -149,10 +146,25 @@ class AxOptimizer:
                 if node.name == "Sobol":
                     position = max((trial.position for trial in self._trials.values()), default=0)
                     spec.generator_kwargs["init_position"] = position
-                elif node.name == "MBM" and self._options.method == "fast":
-                    spec.generator_gen_kwargs["model_gen_options"] = {"optimizer_kwargs": dict(_SEARCH_EFFORT)}
-                    if ax_space.conditional:
-                        from ax_mo.optimizer.conditional_kernel import surrogate_spec
-
-                        spec.generator_kwargs["surrogate_spec"] = surrogate_spec(ax_space)
+                elif self._options.method == "fast":
+                    spec.generator_kwargs.update(_model(ax_space))
         return strategy
+
+
+def _model(ax_space: AxSpace) -> dict[str, Any]:
+    """What makes Ax's modular BoTorch generator one with our model and search."""
+    from ax.adapter.registry import MBM_X_trans, Y_trans
+    from ax.adapter.transforms.one_hot import OneHot
+    from ax.generators.torch.botorch_modular.surrogate import ModelConfig, SurrogateSpec
+
+    from ax_mo.optimizer.acquisition import StudyAcquisition
+    from ax_mo.optimizer.gaussian_process import StudyGP
+
+    model = ModelConfig(botorch_model_class=StudyGP, model_options={"ax_space": ax_space})
+    return {
+        "surrogate_spec": SurrogateSpec(model_configs=[model]),
+        "transforms": [t for t in MBM_X_trans if t is not OneHot] + Y_trans,  # the model's features are one-hot
+        "acquisition_class": StudyAcquisition,
+        # Before a trial met all thresholds, Ax 1.3.1 would only look for one that does, close to the best so far.
+        "use_p_feasible": False,
+    }

@@ -84,6 +84,7 @@ class AxExperiment:
         if thresholds != self._thresholds:
             self._thresholds = thresholds
             self._configure_goals()
+            compat.forget_model(self.client)
 
     def propose(self) -> Suggestion:
         """A point of the strategy's, pending from now on. Raises whatever Ax and its models raise."""
@@ -113,8 +114,8 @@ class AxExperiment:
     def save(self, path: Path) -> None:
         """Write Ax's own JSON snapshot, which ``Client.load_from_json_file`` reads without ax_mo.
 
-        Without the strategy of a conditional space, whose kernel Ax has no words for: what loads the file chooses
-        its own. The experiment's description says which alias stands for which objective or constraint.
+        Without the strategy, for whose model Ax has no words: what loads the file chooses its own. The experiment's
+        description says which alias stands for which objective or constraint.
         """
         names = [
             f"m{i} = {f'log10({o.name})' if o.is_log else o.name} ({o.goal})"
@@ -122,8 +123,7 @@ class AxExperiment:
         ]
         names += [f"c{i} <= {c.bound:g} is {c.text}" for i, c in enumerate(self._goals.constraints)]
         compat.experiment_of(self.client).description = "; ".join(names)
-        if self._ax_space.conditional:
-            compat.drop_strategy(self.client)
+        compat.drop_strategy(self.client)
         self.client.save_to_json_file(str(path))
 
     def values(self, metrics: Mapping[str, float], around: Mapping[str, float] | None = None) -> dict[str, float]:

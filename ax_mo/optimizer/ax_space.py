@@ -13,12 +13,11 @@ from ax_mo.search_space.space import SearchSpace
 
 @dataclass(frozen=True)
 class AxBranch:
-    """A choice in Ax standing at its ``index``-th of ``count`` values; ``one_hot`` when Ax spreads it over columns."""
+    """A choice in Ax standing at its ``index``-th of ``count`` values."""
 
     name: str
     index: int
     count: int
-    one_hot: bool
 
 
 @dataclass(frozen=True)
@@ -34,13 +33,6 @@ class AxParameter:
     parameter: Parameter
     tree: tuple[AxBranch, ...] = ()
     path: tuple[AxBranch, ...] = ()
-
-    @property
-    def columns(self) -> tuple[str, ...]:
-        """The names of its features in Ax's model."""
-        if isinstance(self.parameter, Choice) and _one_hot(self.parameter):
-            return tuple(f"{self.name}_OH_PARAM_{index}" for index in range(len(self.parameter.options)))
-        return (self.name,)
 
 
 class AxSpace:
@@ -176,7 +168,7 @@ class AxSpace:
                 assert _choice_values(choice)[0] == "str", f"conditions are on choices of texts, not on {choice.key}"
                 for index, option in enumerate(choice.options):
                     if option.text in condition.texts:
-                        yield variant, AxBranch(variant.name, index, len(choice.options), _one_hot(choice)), option.text
+                        yield variant, AxBranch(variant.name, index, len(choice.options)), option.text
 
     def _free_name(self, wanted: str) -> str:
         taken = {*self._by_name, *self._aliases.values()}
@@ -242,11 +234,6 @@ def _joined(path: Sequence[AxBranch], other: Sequence[AxBranch]) -> tuple[AxBran
     if any(stands.get(level.name, level.index) != level.index for level in other):
         return None
     return (*(level for level in other if level.name not in stands), *path)
-
-
-def _one_hot(choice: Choice) -> bool:
-    """Whether Ax's model sees the choice as one column per option: two options are a matter of order to it."""
-    return not choice.ordered and len(choice.options) > 2
 
 
 def _choice_values(parameter: Choice) -> tuple[str, Sequence[Any]]:

@@ -74,6 +74,16 @@ def strategy_of(client: Any) -> Any:
     return client._generation_strategy
 
 
+def forget_model(client: Any) -> None:
+    """Have the next suggestion of the client's strategy make its model anew.
+
+    Ax 1.3.1 goes on with a fitted adapter whose thresholds are those of the time when it was made.
+    """
+    for node in strategy_of(client).nodes_by_name.values():
+        for spec in node.generator_specs:
+            spec._fitted_adapter = None
+
+
 def drop_strategy(client: Any) -> None:
     """Leave the client without a strategy, as one that was just made."""
     client._maybe_generation_strategy = None

@@ -137,12 +137,7 @@ class FittedModel:
             return {metric.name: self._shares(indices[metric.alias]) for metric in self._metrics}
 
     def _shares(self, indices: Mapping[str, float]) -> dict[str, float]:
-        key_of = {
-            column: variant.parameter.key
-            for variants in self._space.variants
-            for variant in variants
-            for column in variant.columns
-        }
+        key_of = {variant.name: variant.parameter.key for variants in self._space.variants for variant in variants}
         sums = dict.fromkeys(self.record.space.keys, 0.0)
         for column, index in indices.items():
             if column in key_of and math.isfinite(index):
@@ -207,19 +202,19 @@ def _total_indices(adapter: Any, seed: int) -> dict[str, dict[str, float]]:
     """The total-order Sobol' index of each of the model's columns, by metric; not finite where nothing changes."""
     import numpy as np
     import torch
+    from botorch.optim.optimize_mixed import round_discrete_dims
     from gpytorch.settings import skip_posterior_variances
     from scipy.stats import sobol_indices, uniform
 
     digest = adapter.generator.search_space_digest
     surrogate = adapter.generator.surrogate
-    discrete = [*digest.categorical_features, *digest.ordinal_features]
 
     def means(columns: Any) -> Any:
         """The model's mean for each metric, at points with a row for each column; in pieces, for memory's sake."""
         points = torch.tensor(columns.T, dtype=torch.double)
-        points[:, discrete] = points[:, discrete].round()
+        pieces = (round_discrete_dims(piece, digest.discrete_choices) for piece in points.split(_PIECE))
         with torch.no_grad(), skip_posterior_variances(True):
-            return torch.cat([surrogate.model.posterior(piece).mean for piece in points.split(_PIECE)]).T.numpy()
+            return torch.cat([surrogate.model.posterior(piece).mean for piece in pieces]).T.numpy()
 
     spans = [uniform(low, high - low) for low, high in digest.bounds]
     with np.errstate(all="ignore"):

@@ -50,7 +50,7 @@ def scale_notices(study: Study, before: Goals) -> list[str]:
         where = f"hydra.sweeper.objectives.{o.name}"
         if now.is_log and not old.is_log:
             lines.append(
-                f"{where}: the first values span two decades, so that the model and the hypervolume take their log10 "
+                f"{where}: the values span two decades, so that the model and the hypervolume take their log10 "
                 f"from now on; with scale: linear they do not."
             )
         elif o.is_log and old.is_log and not now.is_log:

@@ -8,7 +8,6 @@ from pathlib import Path
 
 from ax_mo.core.failures import in_order_of_end
 from ax_mo.core.repeats import aggregate_repeats
-from ax_mo.core.scale import scales_are_decided
 from ax_mo.core.stop_reason import StopReason
 from ax_mo.core.trial import Key, Outcome, Status, Suggestion, Trial, TrialRun, seconds_between
 from ax_mo.early_stopping.stop_request import ask_to_stop, stopped_outcome
@@ -91,7 +90,6 @@ class Study:
             self._aggregate(number)
         self.goals = spec.plan.goals.settled(self.trials.values())
         """Each objective with the scale that it has by now."""
-        self._scales_are_decided = False
         self.active: set[Key] = set()
         self.times = RunTimes()
         self.ended = [trial.number for trial in in_order_of_end(self.trials.values())]
@@ -309,20 +307,13 @@ class Study:
         trial = self.trials[run.number]
         if trial.status.ended:
             self.ended.append(trial.number)
-            self._settle_scales(trial)
+            self.goals = self.spec.plan.goals.settled(self.trials.values())
             return trial
         if outcome.stopped:  # its other repeats have nothing to wait for
             for other in self.open_runs_of(run.number):
                 if not other.asked_to_stop:
                     self.ask_to_stop(other, outcome.reason or "")
         return None
-
-    def _settle_scales(self, ended: Trial) -> None:
-        """What takes the longer the more trials there are is done while it may make a difference."""
-        has_no_log = any(o.is_log and ended.metrics.get(o.name, 1.0) <= 0.0 for o in self.goals.objectives)
-        if has_no_log or not self._scales_are_decided:
-            self.goals = self.spec.plan.goals.settled(self.trials.values())
-            self._scales_are_decided = scales_are_decided(self.trials.values())
 
     def cancel(self, key: Key) -> Trial | None:
         """The run was ended by us. What it had left before counts, and it was stopped early if it had been asked to.

@@ -38,30 +38,19 @@ def test_a_cost_has_a_log_scale_from_the_start(name: str) -> None:
         ((1, 20, 99), Scale.LINEAR),
         ((0.01, 1.0), Scale.LOG),
         ((-1, 100), Scale.LINEAR),
-        ((1, 2, 3, 4, 5, 500), Scale.LINEAR),  # the sixth comes too late
+        ((1, 2, 3, 4, 5, 500), Scale.LOG),
         ((1, 500, 3, 4, 5, 0), Scale.LINEAR),
         ((), Scale.LINEAR),
     ],
 )
-def test_first_values_that_span_two_decades_make_a_log_scale(values: Any, scale: Scale) -> None:
+def test_values_that_span_two_decades_make_a_log_scale(values: Any, scale: Scale) -> None:
     assert scale_of({"loss": "minimize"}, trials_of("loss", *values)) is scale
 
 
-def test_the_first_trials_are_the_same_whatever_has_ended_since_and_in_which_order() -> None:
-    failed = [make_trial(number, status=Status.FAILED) for number in (0, 3)]
-    known = [*failed, *trials_of("loss", 1, 2, first=1), *trials_of("loss", 3, 4, first=4)]
-    waiting = make_trial(6, status=Status.RUNNING)
-    later = trials_of("loss", 1000, first=7)
-    assert scale_of({"loss": "minimize"}, [*later, waiting, *known]) is Scale.LINEAR
-    ended = trials_of("loss", 1000, first=6)
-    assert scale_of({"loss": "minimize"}, [*later, *ended, *reversed(known)]) is Scale.LOG
-
-
-def test_imported_trials_are_the_first() -> None:
-    imported = [make_trial(-n, status=Status.IMPORTED, metrics={"loss": 10.0**n}) for n in range(1, 7)]
-    own = trials_of("loss", 1, 1, 1, 1, 1)
-    assert scale_of({"loss": "minimize"}, [*own, *imported]) is Scale.LOG
-    assert scale_of({"loss": "minimize"}, own) is Scale.LINEAR
+def test_what_is_maximized_has_a_log_scale_where_it_is_asked_for_alone() -> None:
+    trials = trials_of("acc", 0.001, 0.9)
+    assert scale_of({"acc": "maximize"}, trials) is Scale.LINEAR
+    assert scale_of({"acc": {"goal": "maximize", "scale": "log"}}, trials) is Scale.LOG
 
 
 @pytest.mark.parametrize("asked", ["log", "auto"])

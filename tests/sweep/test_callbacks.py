@@ -59,7 +59,7 @@ def test_change_of_a_scale_is_told_once_and_its_fallback_where_it_was_asked_for(
         study.finish((number, None), Outcome({"loss": loss, "error": error, "num_params": 2.0 - number}))
         callback.tick(study)
     wide, zero = notices
-    assert wide.startswith("hydra.sweeper.objectives.loss: the first values span two decades")
+    assert wide.startswith("hydra.sweeper.objectives.loss: the values span two decades")
     assert zero.startswith(
         "hydra.sweeper.objectives.error.scale: log is for values above zero, and error=0 in trial 2."
     )
