@@ -139,3 +139,9 @@ def test_checkpoints_of_all_trials_in_one_directory_are_noted(sweep):
     assert noted("+callback.dirpath='${model.name}/checkpoints'") == []
     (line,) = noted("+callback.dirpath=/scratch/checkpoints", "hydra.job.chdir=true")
     assert line.endswith(": write ${hydra:runtime.output_dir}/checkpoints instead")
+
+
+def test_trials_that_are_compared_by_a_cost_with_their_imports_are_all_started(sweep):
+    sweep.objectives = "{loss: minimize, trial_seconds: minimize}"
+    done = sweep.run("x=interval(0,1)", "hydra.sweeper.dry_run=true")
+    assert "note: each trial starts a Python of its own: trial_seconds would be less for a forked trial" in done.output
