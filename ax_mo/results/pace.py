@@ -7,12 +7,12 @@ from contextlib import contextmanager
 _LEAST, _MOST = 1.0, 30.0
 """Seconds between two times."""
 
-_SHARE = 0.01
+_SHARE = 0.004
 """Of a processor."""
 
 
 class Pace:
-    """Once a second, and less often where that would take more than a hundredth of a processor."""
+    """Once a second, and less often where that would take more than 0.4 % of a processor."""
 
     def __init__(self) -> None:
         self._due = 0.0
