@@ -48,8 +48,8 @@ def main() -> None:
     options = parser.parse_args()
     runs = options.runs
     with app_in_a_temporary_directory() as directory:
-        with_plugins = _environment(directory / "with", leave_out=frozenset())
-        without = _environment(directory / "without", leave_out=_our_entries())
+        with_plugins = linked_environment(directory / "with", leave_out=frozenset())
+        without = linked_environment(directory / "without", leave_out=our_entries())
         added = sorted(set(_plugins(with_plugins)) - set(_plugins(without)))
         if not added or not all(name.startswith(("hydra_plugins.ax_mo", "hydra_plugins.torchx")) for name in added):
             raise SystemExit(f"The two environments should differ in our plugins alone; they differ in {added}.")
@@ -76,7 +76,7 @@ def _until_submitted(directory: Path, sweep_dir: Path) -> float:
     return seconds(trials_of(sweep_dir)[0]["submitted"]) - began
 
 
-def _our_entries() -> frozenset[str]:
+def our_entries() -> frozenset[str]:
     """What belongs to our distribution in site-packages, by its path there: also of an editable installation."""
     entries: set[str] = set()
     for file in distribution(_OURS).files or ():
@@ -85,7 +85,7 @@ def _our_entries() -> frozenset[str]:
     return frozenset(entries)
 
 
-def _environment(directory: Path, leave_out: frozenset[str]) -> Path:
+def linked_environment(directory: Path, leave_out: frozenset[str]) -> Path:
     """A virtual environment with this one's packages, without some of them; returns its interpreter."""
     venv.EnvBuilder(symlinks=True, with_pip=False).create(directory)
     python = directory / "bin" / "python"
