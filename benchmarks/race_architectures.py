@@ -78,6 +78,7 @@ def _trained(point: Mapping[str, Any]) -> dict[str, float]:
     return {"val_acc": accuracy, "num_params": float(sum(weights.numel() for weights in net.parameters()))}
 
 
+# The best known is what 1,600 trainings of the search behind --best-known have found; a longer one finds more.
 ARCHITECTURES = Problem(
     "architectures",
     _PARAMETERS,
@@ -85,6 +86,6 @@ ARCHITECTURES = Problem(
         {"val_acc": {"goal": "maximize", "threshold": 0.8}, "num_params": {"goal": "minimize", "threshold": 20_000}}
     ),
     _trained,
-    best_known=0.19,
+    best_known=0.21,
     log=("num_params",),
 )

@@ -3,6 +3,7 @@
 import atexit
 import shutil
 import tempfile
+import warnings
 from typing import Any
 
 import ConfigSpace
@@ -19,6 +20,7 @@ class SmacSession:
     """SMAC's facade for hyperparameters, with its own initial design."""
 
     def __init__(self, problem: Problem, seed: int, n_trials: int) -> None:
+        warnings.simplefilter("ignore")  # NumPy's about empty slices, which SMAC takes means of
         directory = tempfile.mkdtemp(prefix="ax_mo-race-")  # SMAC writes there, and reads what another run has left
         atexit.register(shutil.rmtree, directory, ignore_errors=True)
         self._problem = problem
