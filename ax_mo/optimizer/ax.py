@@ -15,8 +15,10 @@ from ax_mo.optimizer.compat import import_client, limited_threads, quiet
 from ax_mo.optimizer.protocol import NoSuggestion, OptimizerOptions
 from ax_mo.search_space.space import SearchSpace
 
-# Trials before the model, unless the user says otherwise: Ax's own number.
+# Trials before the model, unless the user says otherwise: Ax's own number, and at least one for each option of a choice
+# that decides what else is active, as long as that leaves three quarters of the study to the model.
 _STARTUP_TRIALS = 5
+_LARGEST_START = 0.25
 
 # Ax's methods; any other name is another optimizer's.
 METHODS = ("fast", "quality", "random_search")
@@ -38,7 +40,7 @@ class AxOptimizer:
         self._options = options or OptimizerOptions()
         self._impute = impute
         given = self._options.n_startup_trials
-        self._startup_trials = _STARTUP_TRIALS if given is None else given
+        self._startup_trials = _startup_trials(space, self._options.n_trials) if given is None else given
         self._trials: dict[int, Trial] = {}
         self._experiment: AxExperiment | None = None
 
@@ -149,6 +151,13 @@ class AxOptimizer:
                 elif self._options.method == "fast":
                     spec.generator_kwargs.update(_model(ax_space))
         return strategy
+
+
+def _startup_trials(space: SearchSpace, n_trials: int | None) -> int:
+    most = max((len(choice.options) for choice in space.branching), default=0)
+    if n_trials is not None:
+        most = min(most, int(_LARGEST_START * n_trials))
+    return max(_STARTUP_TRIALS, most)
 
 
 def _model(ax_space: AxSpace) -> dict[str, Any]:

@@ -22,6 +22,8 @@ whole_imports = threading.Lock()
 class QuasiRandomPoints(Iterator[dict[str, Any]]):
     """Points that satisfy the space's constraints, without end unless none is found; they may repeat.
 
+    The first ones visit each option that decides what else is active: as many points as the choice has options.
+
     ``position`` is how many points of the sequence were drawn, whether they satisfied the constraints or not: another
     one that begins there goes on as this one.
     """
@@ -40,9 +42,14 @@ class QuasiRandomPoints(Iterator[dict[str, Any]]):
         engine = Sobol(len(space.parameters), scramble=True, rng=seed)
         if self.position:
             engine.fast_forward(self.position)
+        branches = [(space.parameters.index(choice), _turns(choice, seed)) for choice in space.branching]
         misses = 0
         while misses < _MOST_MISSES:
-            point = space.point_at(engine.random()[0].tolist())
+            units = engine.random()[0].tolist()
+            for index, turns in branches:
+                if self.position < len(turns):
+                    units[index] = (turns[self.position] + units[index]) / len(turns)
+            point = space.point_at(units)
             self.position += 1
             if space.meets_constraints(point):
                 misses = 0
@@ -50,6 +57,13 @@ class QuasiRandomPoints(Iterator[dict[str, Any]]):
             else:
                 misses += 1
         yield from _points_within(space, seed)
+
+
+def _turns(choice: Choice, seed: int) -> list[int]:
+    """The options of a choice, by index, in the order in which they are visited."""
+    turns = list(range(len(choice.options)))
+    random.Random(f"{seed} {choice.key}").shuffle(turns)
+    return turns
 
 
 def _points_within(space: SearchSpace, seed: int) -> Iterator[dict[str, Any]]:

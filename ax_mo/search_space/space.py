@@ -82,6 +82,12 @@ class SearchSpace:
         unit_of = {id(parameter): u for parameter, u in zip(self.parameters, units, strict=True)}
         return self.point(lambda parameter: parameter.at(unit_of[id(parameter)]))
 
+    @property
+    def branching(self) -> list[Choice]:
+        """The choices whose options decide which other parameters are active."""
+        deciding = {condition.key for parameter in self.parameters for condition in parameter.when}
+        return [p for p in self.parameters if isinstance(p, Choice) and p.key in deciding]
+
     def active(self, point: Point) -> list[Parameter]:
         """The parameters that the point's own choices make active. Raises KeyError where it lacks one's value."""
         return [parameter for parameter, _ in self.walk(lambda parameter, _: point[parameter.key])]

@@ -10,6 +10,7 @@ from ax_mo.optimizer.ax_experiment import AxExperiment
 from ax_mo.optimizer.untried import UntriedPoints
 from ax_mo.search_space.constraints import constrained
 from ax_mo.search_space.grammar import parse_entry
+from ax_mo.search_space.parameters import Choice, Condition, Option, Range
 from ax_mo.search_space.space import SearchSpace
 from tests.support.played import PlayedStudy
 from tests.support.trials import make_trial
@@ -234,3 +235,12 @@ def test_model_based_suggestion_compiles_nothing(monkeypatch):
     study = PlayedStudy(space_of(UNIT), parse_goals({"f": "minimize", "g": "minimize"}), trials)
     assert study.ask().generator == "model"
     assert compiled == []
+
+
+@pytest.mark.parametrize(("n_trials", "first"), [(48, 12), (40, 10), (8, 5), (None, 12)])
+def test_the_model_waits_until_each_option_that_has_parameters_was_tried(n_trials, first):
+    models = Choice("model", tuple(Option(str(number), str(number)) for number in range(12)))
+    space = SearchSpace((models, Range("x", 0.0, 1.0, when=(Condition("model", ("3",)),))))
+    study = PlayedStudy(space, F, n_trials=n_trials)
+    played = study.play(first + 1, lambda point: {"f": float(point["model"])})
+    assert [trial.generator for trial in played].index("model") == first

@@ -76,3 +76,20 @@ def test_same_seed_gives_the_same_points_and_another_seed_others() -> None:
 @pytest.mark.timeout(60)
 def test_constraints_that_no_point_satisfies_end_the_sequence() -> None:
     assert list(QuasiRandomPoints(SearchSpace((UNIT,), space("a >= 2").constraints), 1)) == []
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_the_first_points_visit_each_option_that_has_parameters(seed: int) -> None:
+    models = Choice("model", tuple(Option(str(number), str(number)) for number in range(12)))
+    optimizers = Choice("optim", (Option("sgd", "sgd"), Option("adam", "adam")))
+    space = SearchSpace(
+        (
+            models,
+            Range("width", 0.0, 1.0, when=(Condition("model", ("3",)),)),
+            optimizers,
+            Range("momentum", 0.0, 1.0, when=(Condition("optim", ("sgd",)),)),
+        )
+    )
+    points = list(islice(QuasiRandomPoints(space, seed), 12))
+    assert len({point["model"] for point in points}) == 12 and len({point["optim"] for point in points[:2]}) == 2
+    assert list(islice(QuasiRandomPoints(space, seed, 5), 7)) == points[5:]
