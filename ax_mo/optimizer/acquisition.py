@@ -42,7 +42,7 @@ _STARTS = 4
 _ROUNDS = 3
 _STEPS = 20
 
-_AT_ONCE = 256  # points evaluated together
+_AT_ONCE = 32  # points evaluated together; more do not fit into a processor's cache
 
 # A numerical parameter of more values than these is searched as if it were continuous, and rounded.
 _FEW_VALUES = 20

@@ -1,6 +1,8 @@
 """The model of a study's metrics: a Gaussian process for each, on the features of the active parameters."""
 
 import math
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -28,11 +30,27 @@ _NOISE_MEAN = -4.0
 _JITTER = 1e-6
 
 
+@dataclass(frozen=True)
+class LengthscalePrior:
+    """How the logarithms of length scales, ``b x d``, are distributed, and where to look for them."""
+
+    loss: Callable[[Tensor], Tensor]
+    """The negative logarithm of the density, but for a constant, summed over all."""
+    start: float
+    most: float = math.inf
+
+    @classmethod
+    def dense(cls, d: int) -> "LengthscalePrior":
+        """BoTorch's default, by which all features matter, the less each the more there are; it starts at its mode."""
+        location, variance = math.sqrt(2.0) + math.log(d) / 2.0, 3.0
+        return cls(lambda logs: (0.5 * (logs - location).square() / variance + logs).sum(), location - variance)
+
+
 class StudyGP(SingleTaskGP):  # type: ignore[misc]
     """BoTorch's default model with a Matérn kernel of smoothness 5/2, on ``ActiveFeatures``, and with a fit of its own.
 
-    Takes ``train_X``, ``n x d``, ``train_Y``, ``n x m``, and ``train_Yvar``, ``n x m``, or None where the noise is to
-    be inferred.
+    Takes ``train_X``, ``... x n x d``, ``train_Y``, ``... x n x m``, and ``train_Yvar``, ``... x n x m``, or None where
+    the noise is to be inferred.
     """
 
     def __init__(
@@ -43,7 +61,7 @@ class StudyGP(SingleTaskGP):  # type: ignore[misc]
         features: ActiveFeatures,
         input_transform: InputTransform | None = None,
     ) -> None:
-        batch = torch.Size([train_Y.shape[-1]] if train_Y.shape[-1] > 1 else [])
+        batch = train_X.shape[:-2] + torch.Size([train_Y.shape[-1]] if train_Y.shape[-1] > 1 else [])
         super().__init__(
             train_X,
             train_Y,
@@ -63,6 +81,10 @@ class StudyGP(SingleTaskGP):  # type: ignore[misc]
         inputs["features"] = ActiveFeatures(ax_space.variants, list(training_data.feature_names))
         return inputs
 
+    def lengthscale_prior(self, d: int) -> LengthscalePrior:
+        """That of the fit, for ``d`` features."""
+        return LengthscalePrior.dense(d)
+
     def custom_fit(self, mll: ExactMarginalLogLikelihood, **_: Any) -> ExactMarginalLogLikelihood:
         """BoTorch's way to call a model's own fit; ``mll`` is the likelihood that it would fit to.
 
@@ -75,7 +97,8 @@ class StudyGP(SingleTaskGP):  # type: ignore[misc]
         inputs = self.transform_inputs(self.train_inputs[0])
         targets = self.train_targets if self.train_targets.dim() == 2 else self.train_targets.unsqueeze(0)
         known = self.likelihood.noise if isinstance(self.likelihood, FixedNoiseGaussianLikelihood) else None
-        lengthscales, noise, means = _fitted(inputs[0] if inputs.dim() == 3 else inputs, targets, known)
+        prior = self.lengthscale_prior(inputs.shape[-1])
+        lengthscales, noise, means = _fitted(inputs[0] if inputs.dim() == 3 else inputs, targets, known, prior)
         self.covar_module.lengthscale = lengthscales.reshape(self.covar_module.lengthscale.shape)
         if known is None:
             self.likelihood.noise = noise.reshape(self.likelihood.noise.shape)
@@ -83,11 +106,10 @@ class StudyGP(SingleTaskGP):  # type: ignore[misc]
         return mll.eval()
 
 
-def _fitted(X: Tensor, Y: Tensor, known_noise: Tensor | None) -> tuple[Tensor, Tensor, Tensor]:
+def _fitted(X: Tensor, Y: Tensor, known_noise: Tensor | None, prior: LengthscalePrior) -> tuple[Tensor, Tensor, Tensor]:
     """Length scales ``m x d``, noise ``m`` and means ``m`` for points ``n x d`` and results ``m x n``."""
     n, d = X.shape
     m = len(Y)
-    location, spread = math.sqrt(2.0) + math.log(d) / 2.0, math.sqrt(3.0)
 
     def loss(flat: Tensor) -> Tensor:
         values = flat.view(m, d + 2)
@@ -97,7 +119,7 @@ def _fitted(X: Tensor, Y: Tensor, known_noise: Tensor | None) -> tuple[Tensor, T
         factor = torch.linalg.cholesky(covariance + torch.diag_embed(variances.expand(m, n)))
         rest = torch.linalg.solve_triangular(factor, (Y - means.unsqueeze(-1)).unsqueeze(-1), upper=False)
         total = 0.5 * rest.square().sum() + factor.diagonal(dim1=-2, dim2=-1).log().sum()
-        total = total + (0.5 * ((scales - location) / spread).square() + scales).sum()
+        total = total + prior.loss(scales)
         if known_noise is None:
             total = total + (0.5 * (noise - _NOISE_MEAN).square() + noise).sum()
         return total / n
@@ -109,15 +131,17 @@ def _fitted(X: Tensor, Y: Tensor, known_noise: Tensor | None) -> tuple[Tensor, T
         return value.item(), gradient.numpy()
 
     start = np.zeros((m, d + 2))
-    start[:, :d], start[:, d] = location - spread**2, _NOISE_MEAN - 1.0  # the priors' modes
+    start[:, :d], start[:, d] = prior.start, _NOISE_MEAN - 1.0  # the mode of the noise's prior
     least = np.full((m, d + 2), -np.inf)
     least[:, :d], least[:, d] = math.log(_LEAST_LENGTHSCALE), math.log(_LEAST_NOISE)
+    most = np.full((m, d + 2), np.inf)
+    most[:, :d] = prior.most
     found = minimize(
         value_and_gradient,
         start.ravel(),
         jac=True,
         method="L-BFGS-B",
-        bounds=[(low, None) for low in least.ravel()],
+        bounds=list(zip(least.ravel(), most.ravel(), strict=True)),
         options={"maxiter": _MOST_STEPS},
     )
     values = torch.tensor(found.x).view(m, d + 2)

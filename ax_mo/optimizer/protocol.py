@@ -50,4 +50,4 @@ class Optimizer(Protocol):
 
 _AX = "ax_mo.optimizer.ax:AxOptimizer"
 
-OPTIMIZERS = Registry("ax_mo.optimizers", {"fast": _AX, "quality": _AX, "random_search": _AX})
+OPTIMIZERS = Registry("ax_mo.optimizers", dict.fromkeys(("fast", "saas", "auto", "quality", "random_search"), _AX))

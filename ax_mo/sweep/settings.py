@@ -3,7 +3,6 @@
 These dataclasses are Hydra's structured config of the sweeper: trials of a project that names it import this module.
 """
 
-import importlib.util
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -113,7 +112,8 @@ class Settings:
 
     # Makes a study with n_jobs=1 repeatable.
     seed: int | None = None
-    # Ax's method: fast, quality (needs botorch[fully_bayesian]) or random_search; or an optimizer that a package adds.
+    # fast, saas (few of many parameters matter), auto (saas from 30 parameters on), or random_search; quality is an
+    # older name of saas. Or an optimizer that a package adds.
     method: str = "fast"
     # Quasi-random trials before the model takes over; Ax decides by default.
     n_startup_trials: int | None = None
@@ -158,10 +158,6 @@ def parse_settings(given: Mapping[str, Any]) -> Settings:
     from ax_mo.optimizer.protocol import OPTIMIZERS  # late, for trials import this module
 
     OPTIMIZERS.load(settings.method, "hydra.sweeper.method")
-    if settings.method == "quality" and importlib.util.find_spec("numpyro") is None:
-        raise ConfigError(
-            "hydra.sweeper.method: quality needs a fully Bayesian model: pip install 'botorch[fully_bayesian]'."
-        )
     return settings
 
 

@@ -88,7 +88,7 @@ def plan() -> MakePlan:
         ),
         ("stop_when={over_trials: 0}", "hydra.sweeper.stop_when.over_trials must be at least 1, not 0."),
         ("stop_when={hypervolume_gain: 1}", "hydra.sweeper.stop_when.hypervolume_gain must be a share of at least 0 "),
-        ("method=fats", "hydra.sweeper.method: 'fats' is not known; there are fast, quality"),
+        ("method=fats", "hydra.sweeper.method: 'fats' is not known; there are fast, saas, auto, quality"),
         ("storage=sqlite://u:***@h/db", "hydra.sweeper.storage: *** stands for the database's password"),
         ("trackers=[mlflo]", "hydra.sweeper.trackers: unknown tracker 'mlflo'"),
         ("n_trial=3", "hydra.sweeper has no setting 'n_trial'. Did you mean 'n_trials'?"),
