@@ -6,7 +6,7 @@ and on mixed spaces spent most of a suggestion's time on starting points.
 """
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,7 +21,7 @@ from botorch.sampling.normal import SobolQMCNormalSampler
 from botorch.utils.sampling import HitAndRunPolytopeSampler, draw_sobol_samples, sparse_to_dense_constraints
 from torch import Tensor
 
-# Draws of the model's uncertainty. BoTorch's own 128 take up to four times as long, and led to no better fronts.
+# Draws of the model's uncertainty. BoTorch's own 128 take up to four times as long.
 _DRAWS = 32
 
 # With more objectives than these, the boxes that make up a hypervolume are so many that there are fewer draws, and what
@@ -75,12 +75,12 @@ class StudyAcquisition(Acquisition):  # type: ignore[misc]
         n: int,
         search_space_digest: Any,
         inequality_constraints: list[Constraint] | None = None,
-        equality_constraints: list[Constraint] | None = None,
-        fixed_features: dict[int, float] | None = None,
-        rounding_func: Callable[[Tensor], Tensor] | None = None,
         **_: Any,
     ) -> tuple[Tensor, Tensor, Tensor]:
-        """One point, ``1 x d``, its value, and a weight of 1. Raises SearchSpaceExhausted where none is new."""
+        """One point, ``1 x d``, its value, and a weight of 1.
+
+        Raises SearchSpaceExhausted where none meets the constraints.
+        """
         digest = search_space_digest
         domain = Domain(
             torch.tensor(digest.bounds, dtype=torch.double).T,

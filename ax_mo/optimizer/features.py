@@ -3,10 +3,10 @@
 Ax 1.3.1 flattens a space with conditional parameters, and fills inactive ones with whatever it drew for them, so that
 two equal configurations can look far apart. Here an inactive parameter stands at the middle of its range, whatever was
 drawn: two points differ in what both of them have, and in the choices that make the rest inactive. A parameter that is
-active under several options is one parameter. From 20 and 40 random trials of two conditional problems, this predicts
-others as well as, or better than, a sum of kernels for parameters that are active together (Swersky et al. 2014;
-Jenatton et al. 2017), with fewer hyperparameters, and in the time of a model without conditions. BoTorch's own model
-for hierarchical spaces (HierarchicalConditionalKernelGP, 0.18.1) cannot be fitted to several metrics at once.
+active under several options is one parameter. From 40 random trials of two conditional problems, this predicts others
+as well as, or better than, a sum of kernels for parameters that are active together (Swersky et al. 2014; Jenatton et
+al. 2017); from 20, better on one and worse on the other. It takes the time of a model without conditions. BoTorch's own
+model for hierarchical spaces (HierarchicalConditionalKernelGP, 0.18.1) cannot be fitted to several metrics at once.
 """
 
 from collections.abc import Sequence

@@ -9,11 +9,9 @@ import math
 from typing import Any
 
 import torch
-from botorch.models.transforms.input import InputTransform
 from botorch.posteriors.fully_bayesian import MCMC_DIM, GaussianMixturePosterior
 from torch import Tensor
 
-from ax_mo.optimizer.features import ActiveFeatures
 from ax_mo.optimizer.gaussian_process import LengthscalePrior, StudyGP
 
 # From "few features matter" to "many do". BoTorch draws them at random, and puts the half-Cauchy on their product with
@@ -29,17 +27,14 @@ class SparseGP(StudyGP):
     _is_ensemble = True  # BoTorch's word for acquisition functions: average over the models
     _supports_batched_models = False
 
-    def __init__(
-        self,
-        train_X: Tensor,
-        train_Y: Tensor,
-        train_Yvar: Tensor | None,
-        features: ActiveFeatures,
-        input_transform: InputTransform | None = None,
-    ) -> None:
-        copies = (len(_SHRINKAGES), 1, 1)
-        variances = None if train_Yvar is None else train_Yvar.repeat(copies)
-        super().__init__(train_X.repeat(copies), train_Y.repeat(copies), variances, features, input_transform)
+    @classmethod
+    def construct_inputs(cls, *given: Any, **options: Any) -> dict[str, Any]:
+        """Those of ``StudyGP``, the data once for each model."""
+        inputs: dict[str, Any] = super().construct_inputs(*given, **options)
+        for name in ("train_X", "train_Y", "train_Yvar"):
+            if inputs[name] is not None:
+                inputs[name] = inputs[name].repeat(len(_SHRINKAGES), 1, 1)
+        return inputs
 
     def lengthscale_prior(self, d: int) -> LengthscalePrior:
         """Half-Cauchy on the inverse squares of length scales over the shrinkage, from a start where none matters."""

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from ax_mo.runner.end_watch import EndWatch
 from ax_mo.runner.fork_client import ForkedProcess, ForkServer, PythonCommand, ServerState, python_command, read_report
 from ax_mo.runner.job import Job, JobSpec, JobState, Phase
 from ax_mo.runner.local_scheduler import Child, LocalScheduler
@@ -115,9 +116,7 @@ class WarmScheduler(LocalScheduler):
 
 
 def _why_cold(settings: LauncherSettings) -> str:
-    try:
-        os.close(os.pidfd_open(os.getpid()))
-    except (AttributeError, OSError):
+    if not EndWatch.is_possible():
         return "this system is not Linux, or has no descriptors of processes"
     if settings.python:
         return "hydra.launcher.python names another interpreter"
