@@ -181,7 +181,7 @@ def search(acquisition: Any, domain: Domain, around: Tensor) -> tuple[Tensor, Te
     best = heights.topk(min(_STARTS, len(points))).indices
     points, heights = points[best], heights[best]
     for _ in range(_ROUNDS):
-        before = heights
+        before = heights.clone()  # which are replaced in place
         if domain.continuous:
             climbed = domain.round(_climbed(acquisition, domain, points))
             reached = torch.where(domain.holds(climbed), values(climbed), -math.inf)
