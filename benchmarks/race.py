@@ -41,7 +41,6 @@ _ONE_THREAD = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 def run_study(key: RunKey, n_trials: int, label: str) -> Run:
     """One study, with ``batch`` trials in flight of which a random one ends next; ``label`` is put after the method."""
     problem_name, method, batch, seed = key
-    logging.disable(logging.WARNING)
     problem = PROBLEMS[problem_name]
     session = session_maker(method)(problem, seed, n_trials)
     finishes_next = random.Random(f"{seed} {batch}")
@@ -78,7 +77,8 @@ def race(keys: Sequence[RunKey], n_trials: int, label: str, jobs: int, results: 
     os.environ.update(dict.fromkeys(_ONE_THREAD, "1"))
     failed = 0
     # A process per study: what a library keeps between two studies must not decide the second.
-    with ProcessPoolExecutor(jobs, mp_context=get_context("spawn"), max_tasks_per_child=1) as pool:
+    context = get_context("spawn")
+    with ProcessPoolExecutor(jobs, context, logging.disable, (logging.WARNING,), max_tasks_per_child=1) as pool:
         running = {pool.submit(run_study, key, n_trials, label): key for key in keys}
         for count, future in enumerate(as_completed(running), start=1):
             name = " ".join(map(str, running[future]))
