@@ -13,6 +13,7 @@ from typing import Any
 import torch
 from ax.exceptions.core import SearchSpaceExhausted
 from ax.generators.torch.botorch_modular.acquisition import Acquisition
+from botorch.acquisition.logei import qLogNoisyExpectedImprovement
 from botorch.acquisition.multi_objective.logei import qLogNoisyExpectedHypervolumeImprovement
 from botorch.generation.gen import gen_candidates_scipy
 from botorch.optim.optimize_mixed import round_discrete_dims
@@ -20,6 +21,8 @@ from botorch.optim.parameter_constraints import evaluate_feasibility
 from botorch.sampling.normal import SobolQMCNormalSampler
 from botorch.utils.sampling import HitAndRunPolytopeSampler, draw_sobol_samples, sparse_to_dense_constraints
 from torch import Tensor
+
+from ax_mo.optimizer.draws import ExpectedImprovement, HypervolumeImprovement
 
 # Draws of the model's uncertainty. BoTorch's own 128 take up to four times as long.
 _DRAWS = 32
@@ -42,7 +45,7 @@ _STARTS = 4
 _ROUNDS = 3
 _STEPS = 20
 
-_AT_ONCE = 32  # points evaluated together; more do not fit into a processor's cache
+_AT_ONCE = 64  # points evaluated together; more do not fit into a processor's cache
 
 # A numerical parameter of more values than these is searched as if it were continuous, and rounded.
 _FEW_VALUES = 20
@@ -68,7 +71,13 @@ class StudyAcquisition(Acquisition):  # type: ignore[misc]
         options = {"sampler": SobolQMCNormalSampler(draws, seed=int(torch.randint(2**31, ())))}
         if many and issubclass(botorch_acqf_class, qLogNoisyExpectedHypervolumeImprovement):
             options["alpha"] = _COARSE
-        return super()._construct_botorch_acquisition(botorch_acqf_class, {**botorch_acqf_options, **options}, model)
+        quicker = {
+            qLogNoisyExpectedHypervolumeImprovement: HypervolumeImprovement,
+            qLogNoisyExpectedImprovement: ExpectedImprovement,
+        }
+        return super()._construct_botorch_acquisition(
+            quicker.get(botorch_acqf_class, botorch_acqf_class), {**botorch_acqf_options, **options}, model
+        )
 
     def optimize(
         self,

@@ -89,9 +89,7 @@ class StudyGP(SingleTaskGP):  # type: ignore[misc]
         """BoTorch's way to call a model's own fit; ``mll`` is the likelihood that it would fit to.
 
         The maximum a posteriori, from the same start each time, so that it depends on nothing but the data. It is
-        found in the logarithms of length scales and noise: in ten dimensions, with 20, 100 and 300 observations, this
-        took a fourteenth, a fifth and three fifths of the time of BoTorch's own fit with as many steps, and ended
-        higher.
+        found in the logarithms of length scales and noise.
         """
         self.train()
         inputs = self.transform_inputs(self.train_inputs[0])
@@ -110,25 +108,42 @@ def _fitted(X: Tensor, Y: Tensor, known_noise: Tensor | None, prior: Lengthscale
     """Length scales ``m x d``, noise ``m`` and means ``m`` for points ``n x d`` and results ``m x n``."""
     n, d = X.shape
     m = len(Y)
-
-    def loss(flat: Tensor) -> Tensor:
-        values = flat.view(m, d + 2)
-        scales, noise, means = values[:, :d], values[:, d], values[:, d + 1]
-        covariance = _matern(X, scales.exp())
-        variances = noise.exp().unsqueeze(-1) if known_noise is None else known_noise.view(-1, n).clamp_min(_JITTER)
-        factor = torch.linalg.cholesky(covariance + torch.diag_embed(variances.expand(m, n)))
-        rest = torch.linalg.solve_triangular(factor, (Y - means.unsqueeze(-1)).unsqueeze(-1), upper=False)
-        total = 0.5 * rest.square().sum() + factor.diagonal(dim1=-2, dim2=-1).log().sum()
-        total = total + prior.loss(scales)
-        if known_noise is None:
-            total = total + (0.5 * (noise - _NOISE_MEAN).square() + noise).sum()
-        return total / n
+    if known_noise is not None:
+        known_noise = known_noise.view(-1, n).clamp_min(_JITTER)
 
     def value_and_gradient(flat: Any) -> tuple[float, Any]:
-        at = torch.tensor(flat, requires_grad=True)
-        value = loss(at)
-        (gradient,) = torch.autograd.grad(value, at)
-        return value.item(), gradient.numpy()
+        values = torch.tensor(flat).view(m, d + 2)
+        of_priors, (value, of_data) = _priors(values), _likelihood(values)
+        return (value + of_priors[0]) / n, ((of_data + of_priors[1]) / n).ravel().numpy()
+
+    def _priors(values: Tensor) -> tuple[float, Tensor]:
+        values = values.clone().requires_grad_()
+        loss = prior.loss(values[:, :d])
+        if known_noise is None:
+            loss = loss + (0.5 * (values[:, d] - _NOISE_MEAN).square() + values[:, d]).sum()
+        (gradient,) = torch.autograd.grad(loss, values)
+        return loss.item(), gradient
+
+    def _likelihood(values: Tensor) -> tuple[float, Tensor]:
+        """Its negative logarithm and the gradient, ``m x (d + 2)``, by hand: automatic, it takes twice the time."""
+        lengthscales = values[:, :d].exp()
+        root = _roots(X, X, lengthscales)
+        decay = (-root).exp()
+        covariance = (1.0 + root + root.square() / 3.0) * decay
+        noise = values[:, d].exp().unsqueeze(-1) if known_noise is None else known_noise
+        factor = torch.linalg.cholesky(covariance + torch.diag_embed(noise.expand(m, n)))
+        off = (Y - values[:, d + 1 :]).unsqueeze(-1)
+        weights = torch.cholesky_solve(off, factor)
+        loss = 0.5 * (off * weights).sum() + factor.diagonal(dim1=-2, dim2=-1).log().sum()
+        by_covariance = 0.5 * (torch.cholesky_inverse(factor) - weights @ weights.transpose(-1, -2))
+        gradient = torch.zeros_like(values)
+        by_square = by_covariance * (1.0 + root) * decay * (-5.0 / 6.0)  # of the distances over the length scales
+        moments = (by_square.sum(-1) @ X.square()) - (X * (by_square @ X)).sum(-2)
+        gradient[:, :d] = -4.0 * moments / lengthscales.square()
+        if known_noise is None:
+            gradient[:, d] = by_covariance.diagonal(dim1=-2, dim2=-1).sum(-1) * noise.squeeze(-1)
+        gradient[:, d + 1] = -weights.sum((-2, -1))
+        return loss.item(), gradient
 
     start = np.zeros((m, d + 2))
     start[:, :d], start[:, d] = prior.start, _NOISE_MEAN - 1.0  # the mode of the noise's prior
@@ -148,12 +163,15 @@ def _fitted(X: Tensor, Y: Tensor, known_noise: Tensor | None, prior: Lengthscale
     return values[:, :d].exp(), values[:, d].exp(), values[:, d + 1]
 
 
-def _matern(X: Tensor, lengthscales: Tensor) -> Tensor:
-    """Covariances ``m x n x n`` of points ``n x d`` for length scales ``m x d``."""
-    scaled = X / lengthscales.unsqueeze(1)
-    scaled = scaled - scaled.mean(1, keepdim=True)
-    norms = scaled.square().sum(-1)
-    products = scaled @ scaled.transpose(-1, -2)
-    squares = norms.unsqueeze(-1) + norms.unsqueeze(-2) - 2.0 * products
-    root = (5.0 * squares.clamp_min(1e-12)).sqrt()
+def matern(X: Tensor, Y: Tensor, lengthscales: Tensor) -> Tensor:
+    """Covariances ``m x n x n'`` of points ``n x d`` and ``n' x d`` for length scales ``m x d``."""
+    root = _roots(X, Y, lengthscales)
     return (1.0 + root + root.square() / 3.0) * (-root).exp()
+
+
+def _roots(X: Tensor, Y: Tensor, lengthscales: Tensor) -> Tensor:
+    """The distances over the length scales, times the root of 5."""
+    middle = Y.mean(0)  # squares of small numbers lose less
+    x, y = ((points - middle) / lengthscales.unsqueeze(1) for points in (X, Y))
+    squares = x.square().sum(-1).unsqueeze(-1) + y.square().sum(-1).unsqueeze(-2) - 2.0 * x @ y.transpose(-1, -2)
+    return (5.0 * squares.clamp_min(1e-12)).sqrt()
