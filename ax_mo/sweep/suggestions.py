@@ -1,24 +1,28 @@
 """The points that a study tries next, without letting a worker wait for the model."""
 
 import time
+from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import replace
 
 from ax_mo.core.stop_reason import StopKind, StopReason
-from ax_mo.core.trial import SOBOL_TIMEOUT, Suggestion, Trial
+from ax_mo.core.trial import SOBOL_TIMEOUT, Status, Suggestion, Trial
 from ax_mo.errors import AxMoError, StudyStopped
 from ax_mo.optimizer.async_optimizer import AsyncOptimizer
 from ax_mo.optimizer.untried import NoNewPoint, SpaceExhausted
 from ax_mo.sweep.study import Study
 
+_RECENT = 20
+
 
 class Suggestions:
     """Asks ``optimizer`` for points as ``study`` has room for them.
 
-    With ``prefetch`` one point is computed ahead while all workers are busy, so that a free worker starts at once. A
-    worker that has waited ``suggestion_timeout`` seconds for the model takes a quasi-random point instead. ``waits``:
-    nothing goes on meanwhile anyway, so that points are waited for.
+    With ``prefetch`` points are computed ahead while all workers are busy, so that a free worker starts at once: one,
+    and more where several workers become free in the time that a point takes. A worker that has waited
+    ``suggestion_timeout`` seconds for the model takes a quasi-random point instead. ``waits``: nothing goes on
+    meanwhile anyway, so that points are waited for.
     """
 
     def __init__(self, optimizer: AsyncOptimizer, study: Study, notice: Callable[[str], None], waits: bool) -> None:
@@ -27,10 +31,14 @@ class Suggestions:
         self._study = study
         self._notice = notice
         self._waits = waits
+        self._n_jobs = settings.n_jobs
         self._timeout = settings.suggestion_timeout
         self._prefetches = settings.n_jobs > 1 if settings.prefetch is None else settings.prefetch
-        self._asked: Future[Suggestion] | None = None
+        self._asked: deque[Future[Suggestion]] = deque()
         self._waiting_since: float | None = None
+        self._took = 0.0  # seconds, the last suggestion
+        self._begun: dict[int, float] = {}
+        self._lengths: deque[float] = deque(maxlen=_RECENT)  # seconds, of trials that have ended lately
 
     def next(self) -> Suggestion | None:
         """The suggestion that was asked for, if it is there; asks for one otherwise.
@@ -39,15 +47,17 @@ class Suggestions:
         """
         if not self._study.remaining_trials:  # also where one is on its way: quasi-random points took its place
             return None
-        if self._asked is None:
-            self._asked = self._optimizer.ask()
+        if not self._asked:
+            self._asked.append(self._optimizer.ask())
             self._waiting_since = time.monotonic()
-        if not (self._asked.done() or self._waits):
+        if not (self._asked[0].done() or self._waits):
             return self._instead_of_waiting()
-        asked, self._asked = self._asked, None
+        asked = self._asked.popleft()
         self._waiting_since = None
         try:
-            return asked.result()
+            suggestion = asked.result()
+            self._took = suggestion.seconds or 0.0
+            return suggestion
         except SpaceExhausted:
             self._study.exhausted = True
         except NoNewPoint as error:
@@ -61,17 +71,29 @@ class Suggestions:
         return None
 
     def ask_ahead(self) -> None:
-        """All workers are busy: let the next suggestion be computed meanwhile."""
+        """All workers are busy: let the next suggestions be computed meanwhile."""
         self._waiting_since = None
         if self._waits or self._study.has_runs or not self._study.remaining_trials:
             return
-        if self._prefetches and self._asked is None:
-            self._asked = self._optimizer.ask()
+        while self._prefetches and len(self._asked) < min(self._ahead, self._study.remaining_trials):
+            self._asked.append(self._optimizer.ask())
         self._optimizer.prepare()
 
     def tell(self, trial: Trial) -> None:
         """A trial is about to run, or has ended."""
+        if trial.status is Status.ASKED:
+            self._begun[trial.number] = time.monotonic()
+        elif (begun := self._begun.pop(trial.number, None)) is not None:
+            self._lengths.append(time.monotonic() - begun)
         self._optimizer.tell(trial)
+
+    @property
+    def _ahead(self) -> int:
+        """How many points are to be there, or on their way, when a worker becomes free."""
+        if not self._lengths:
+            return 1
+        become_free = self._n_jobs * self._took * len(self._lengths) / max(sum(self._lengths), 1e-3)
+        return min(self._n_jobs, 1 + round(become_free))
 
     def _instead_of_waiting(self) -> Suggestion | None:
         if self._waiting_since is None:
