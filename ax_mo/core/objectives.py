@@ -2,18 +2,25 @@
 
 import math
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from ax_mo.core.linear import LinearConstraint, parse_linear
-from ax_mo.core.scale import Scale, settled_scale
+from ax_mo.core.scale import Scale
 from ax_mo.core.trial import Trial
 from ax_mo.errors import ConfigError, closest
 
 DIRECTIONS = {"maximize": True, "minimize": False}
 # Files and tables are UTF-8 and have a line for each metric.
 _UNUSABLE = re.compile(r"[\n\r\0\ud800-\udfff]")
+
+# Costs are compared by their ratios: 1,000 parameters are much to one who has 500, and nothing to one who has 10^6.
+_COST = re.compile(r"num_params(_total)?|.*_seconds|.*_memory_mb")
+
+# Two decades.
+_WIDE = 100.0
+
 _SETTINGS = ("goal", "threshold", "scale")
 _EXAMPLE = "for example\n  objectives:\n    val_acc: {goal: maximize, threshold: 0.9}\n    num_params: minimize"
 
@@ -58,6 +65,20 @@ class Objective:
     def better(self, a: float, b: float) -> bool:
         return a > b if self.maximize else a < b
 
+    def settled(self, trials: Iterable[Trial]) -> "Objective":
+        """The same with the scale, ``LOG`` or ``LINEAR``, that it has in a study with these trials, in any order.
+
+        ``AUTO`` is ``LOG`` for a cost, as ``num_params`` and ``fit_seconds`` are, and for what is minimized once the
+        results span two decades; of what is maximized, a logarithm would tell most about the worst, as about
+        accuracies near chance. No objective has a logarithmic scale that was zero or negative in any trial.
+        """
+        known = [t.metrics[self.name] for t in trials if t.status.teaches and self.name in t.metrics]
+        positive = min(known, default=1.0) > 0 and (self.threshold is None or self.threshold > 0)
+        is_wide = not self.maximize and bool(known) and max(known) >= _WIDE * min(known)
+        is_cost = _COST.fullmatch(self.name) is not None
+        wanted = self.is_log or (self.scale is Scale.AUTO and (is_cost or is_wide))
+        return replace(self, scale=Scale.LOG if wanted and positive else Scale.LINEAR)
+
 
 @dataclass(frozen=True)
 class Goals:
@@ -77,14 +98,8 @@ class Goals:
         return tuple(dict.fromkeys([*self.names, *extra]))
 
     def settled(self, trials: Collection[Trial]) -> "Goals":
-        """The same with the scale that each objective has in a study with these trials (``settled_scale``)."""
-        return replace(
-            self,
-            objectives=tuple(
-                replace(o, scale=settled_scale(o.scale, o.name, o.maximize, o.threshold, trials))
-                for o in self.objectives
-            ),
-        )
+        """The same with the scale that each objective has in a study with these trials (``Objective.settled``)."""
+        return replace(self, objectives=tuple(objective.settled(trials) for objective in self.objectives))
 
     @property
     def in_decades(self) -> str:
