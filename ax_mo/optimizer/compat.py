@@ -42,7 +42,7 @@ def quiet() -> None:
     storage = logging.getLogger("ax.storage.sqa_store.with_db_settings_base")
     if not storage.filters:
         storage.addFilter(lambda record: record.levelno >= logging.ERROR)
-    warnings.filterwarnings("ignore", module=r"(ax|botorch|gpytorch|linear_operator|pyro|torch)(\.|$)")
+    warnings.filterwarnings("ignore", module=r"(ax|ax_mo\.optimizer|botorch|gpytorch|linear_operator|pyro|torch)(\.|$)")
 
 
 @contextmanager

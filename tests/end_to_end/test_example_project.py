@@ -8,6 +8,7 @@ import sys
 import pytest
 import yaml
 
+from ax_mo.trial.files import PID
 from tests.support.sweeps import ROOT, run
 
 TRAIN = ROOT / "example_project" / "train.py"
@@ -43,6 +44,12 @@ def test_every_trial_leaves_its_directory(study):
         assert "differences" not in result
         assert set(result["metrics"]) == returned | built_in | {"train_loss"}
         assert (trial / "command.sh").exists() and (trial / "stderr.log").exists()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="jobs are forked on Linux alone")
+def test_trials_after_the_first_are_forked(study):
+    directory, _ = study
+    assert "(sh)" not in (directory / "3" / PID).read_text()  # which would start Python
 
 
 def test_table_results_and_multirun_agree(study):

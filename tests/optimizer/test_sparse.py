@@ -8,7 +8,7 @@ import torch
 from ax_mo.core.objectives import Goals, parse_goals
 from ax_mo.core.trial import Trial
 from ax_mo.optimizer.sparse import SparseGP
-from ax_mo.search_space.parameters import Choice, Option, Range
+from ax_mo.search_space.parameters import Choice, Condition, Option, Range
 from ax_mo.search_space.space import Point, SearchSpace
 from tests.support.played import PlayedStudy
 from tests.support.trials import make_trial
@@ -76,3 +76,13 @@ def test_sparse_model_suggests_again_what_it_suggested_with_trials_in_flight() -
         points.append([suggestion.point for suggestion in suggestions])
     assert points[0] == points[1]
     assert points[0][0] != points[0][1]
+
+
+@pytest.mark.parametrize("goals", [parse_goals({"loss": "minimize"}), GOALS])
+def test_sparse_model_suggests_in_conditional_spaces(goals: Goals) -> None:
+    kinds = Choice("kind", (Option("a", "a"), Option("b", "b")))
+    when = (Condition("kind", ("a",)),)
+    space = SearchSpace((kinds, Range("x1", 0.0, 1.0), Range("x3", 0.0, 1.0, when=when)))
+    study = PlayedStudy(space, goals, method="saas")
+    trials = study.play(9, lambda point: metrics_at({"x3": 1.0, **point}))
+    assert [trial.generator for trial in trials[-3:]] == ["model"] * 3
