@@ -58,6 +58,10 @@ class Scheduler(ABC):
         """What a person should know of how jobs with such a command begin in ``cwd``; empty where there is nothing."""
         return ""
 
+    def request(self, spec: JobSpec) -> str:
+        """What such a job is sent as, for people: a batch script, a pod. Empty where it is the command alone."""
+        return ""
+
     @abstractmethod
     def submit(self, spec: JobSpec) -> str:
         """Start the job and return its handle. Its output goes to ``stdout.log`` and ``stderr.log`` in its directory.

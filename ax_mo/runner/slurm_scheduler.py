@@ -96,14 +96,23 @@ class SlurmScheduler(TorchXScheduler):
         if done.returncode != 0 and not of_ended_jobs_alone:
             raise CancelFailed(jobs, words or f"scancel ended with {done.returncode}")
 
-    def _submit(self, spec: JobSpec, only_try: bool = False) -> str:
-        """Raises SbatchFailed, NoAnswer and OSError, and may have submitted the job although it does."""
+    def request(self, spec: JobSpec) -> str:
+        script: str = self._batch(spec).materialize()
+        return script.strip()
+
+    def _batch(self, spec: JobSpec) -> Any:
+        """TorchX's SlurmBatchRequest."""
         # TorchX passes env through srun --export, where a comma cuts a value.
-        env = (f"{key}={value}" for key, value in {**self.settings.env, **spec.env}.items())
+        env = (f"{key}={value}" for key, value in self._env(spec).items())
         request = self._request(app_of(spec, ["env", *env, *in_directory(spec)], self.settings, {})).request
         for replica in request.replicas.values():
             for name in ("output", "error"):  # files in the user's directory; our jobs write logs of their own
                 del replica.srun_opts[name]
+        return request
+
+    def _submit(self, spec: JobSpec, only_try: bool = False) -> str:
+        """Raises SbatchFailed, NoAnswer and OSError, and may have submitted the job although it does."""
+        request = self._batch(spec)
         options = [f"--chdir={request.job_dir}"] if request.job_dir else []
         with _submission(None if only_try else spec.directory) as lock:
             try:

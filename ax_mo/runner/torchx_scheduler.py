@@ -59,6 +59,10 @@ class TorchXScheduler(Scheduler):
             if (refused := refusal(self._name, error)) is not None:
                 raise ConfigError(refused) from None
 
+    def request(self, spec: JobSpec) -> str:
+        with self._image() as image:
+            return str(self._request(app_of(spec, self._argv(spec), self.settings, self._env(spec), image))).strip()
+
     def submit(self, spec: JobSpec) -> str:
         try:
             handle = self.find(spec.name, spec.directory) if spec.name in self._uncertain else None
@@ -104,10 +108,12 @@ class TorchXScheduler(Scheduler):
 
     def _submit(self, spec: JobSpec, only_try: bool = False) -> str:
         """The scheduler's own name for the new job."""
-        env = {**self.settings.env, **spec.env}
         with self._image() as image:
-            request = self._request(app_of(spec, self._argv(spec), self.settings, env, image))
+            request = self._request(app_of(spec, self._argv(spec), self.settings, self._env(spec), image))
             return "" if only_try else app_id_of(self._torchx.schedule(request))
+
+    def _env(self, spec: JobSpec) -> dict[str, str]:
+        return {**self.settings.env, **spec.env}
 
     def _request(self, app: Any) -> Any:
         return self._torchx.dryrun(app, self._name, dict(self.settings.scheduler_args))

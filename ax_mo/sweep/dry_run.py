@@ -17,6 +17,8 @@ from ax_mo.hydra_project.overrides import bare
 from ax_mo.hydra_project.project import COMPOSE_ERRORS, reason, without_hydra
 from ax_mo.hydra_project.shared_directories import shared_directories
 from ax_mo.optimizer.untried import SpaceExhausted
+from ax_mo.runner.job import JobSpec, job_name
+from ax_mo.runner.scheduler import Scheduler
 from ax_mo.search_space.parameters import Choice, Parameter, when_text
 from ax_mo.search_space.sample import covering_points
 from ax_mo.search_space.space import SearchSpace
@@ -35,11 +37,11 @@ _COUNTABLE = 1_000_000
 _MOST_COMPOSED = 8
 
 
-def preview(spec: StudySpec, of_scheduler: str = "") -> tuple[str, str | None]:
+def preview(spec: StudySpec, scheduler: Scheduler | None, remark: str) -> tuple[str, str | None]:
     """What there is to show, and why the next trial must fail, where that is known.
 
-    ``of_scheduler`` is what there is to say of how trials begin. Leaves nothing behind; raises ConfigError as the sweep
-    would.
+    ``remark`` is what there is to say of how trials begin, where that is not the scheduler's choice. Leaves nothing
+    behind; raises ConfigError as the sweep would.
     """
     study = _study_so_far(spec)
     runs = () if study is None else study.runs
@@ -53,9 +55,23 @@ def preview(spec: StudySpec, of_scheduler: str = "") -> tuple[str, str | None]:
             f"{spec.sweep_dir} holds a study of {len({run.number for run in runs if not run.is_imported})} trials, "
             f"which this command without dry_run would resume{again}"
         )
-    command, problem = _next_command(spec, runs, remarks)
-    remarks += [of_scheduler] if of_scheduler else []
+    command, argv, problem = _next_command(spec, runs, remarks)
+    if scheduler is not None and spec.program is not None:
+        remark = remark or scheduler.remark(spec.program.start, spec.program.cwd)
+        command += _request(spec, scheduler, argv) if argv else ""
+    remarks += [remark] if remark else []
     return description(spec.plan.space, spec.plan.goals, _outline(spec), remarks, command), problem
+
+
+def _request(spec: StudySpec, scheduler: Scheduler, argv: Sequence[str]) -> str:
+    """What the scheduler is sent for a trial with this command, under its title; empty where it cannot be made."""
+    assert spec.program is not None
+    job = JobSpec(job_name("study", 0), tuple(argv), spec.sweep_dir / "0", spec.program.cwd)
+    try:
+        text = scheduler.request(job)
+    except Exception:  # whatever TorchX's schedulers raise, the check that follows says what is wrong
+        return ""
+    return f"\n\nwhat the scheduler '{scheduler.settings.scheduler}' is sent for it:\n{text}" if text else ""
 
 
 def _study_so_far(spec: StudySpec) -> StoredStudy | None:
@@ -81,8 +97,10 @@ def _outline(spec: StudySpec) -> str:
     return f"{text}; first {' and '.join(named)}" if named else text
 
 
-def _next_command(spec: StudySpec, runs: Sequence[TrialRun], remarks: list[str]) -> tuple[str, str | None]:
-    """The command of the next new trial under its title, and why it must fail, where that is known.
+def _next_command(
+    spec: StudySpec, runs: Sequence[TrialRun], remarks: list[str]
+) -> tuple[str, Sequence[str], str | None]:
+    """The command of the next new trial under its title, as it is, and why it must fail, where that is known.
 
     ``remarks`` takes what else there is to say of it.
     """
@@ -90,7 +108,7 @@ def _next_command(spec: StudySpec, runs: Sequence[TrialRun], remarks: list[str])
     number = max([0, *(trial.number + 1 for trial in trials)])
     title = "the command of the next trial:\n" if number else "the first trial's command:\n"
     if number >= spec.settings.n_trials:
-        return f"{title}none: the study has its {spec.settings.n_trials} trials", None
+        return f"{title}none: the study has its {spec.settings.n_trials} trials", (), None
     optimizer, points = spec.optimizer(seed), spec.points(seed)
     before = [*trials, *new_imports(spec.plan.imports, runs, space)]
     points.mark_tried(before)
@@ -100,7 +118,7 @@ def _next_command(spec: StudySpec, runs: Sequence[TrialRun], remarks: list[str])
     except SpaceExhausted:
         if not before:
             raise spec.nothing_to_try() from None
-        return f"{title}none: the whole space was tried", None
+        return f"{title}none: the whole space was tried", (), None
     subdir, problem = str(number), None
     try:
         config = compose_trial(spec.project, number, space.overrides(suggestion.point))
@@ -112,7 +130,7 @@ def _next_command(spec: StudySpec, runs: Sequence[TrialRun], remarks: list[str])
     argv = run.overrides if spec.program is None else spec.program.command_of(run, spec.sweep_dir)
     if spec.settings.seed is None and suggestion.generator not in ("config", "initial", "center"):
         remarks.append("without hydra.sweeper.seed, the study will draw other values for that trial")
-    return f"{title}{shlex.join(argv)}", problem
+    return f"{title}{shlex.join(argv)}", argv, problem
 
 
 def _overwritten(spec: StudySpec, config: DictConfig) -> list[str]:

@@ -80,7 +80,7 @@ def _sweep(
     scheduler = None if values is None else _scheduler(values, settings)
     screen = screen_for_this_terminal()
     if settings.dry_run:
-        text, problem = preview(spec, remark or _how_trials_begin(spec, scheduler))
+        text, problem = preview(spec, scheduler, remark)
         screen.header(text)
         if problem is not None:
             raise ConfigError(problem)
@@ -97,12 +97,6 @@ def _local(values: LauncherSettings | None, goals: Goals) -> tuple[LauncherSetti
         return values, ""
     why = f"{' and '.join(measured)} would be less for a forked trial than for the first one, which imports more itself"
     return replace(values, scheduler=LOCAL), f"each trial starts a Python of its own: {why}"
-
-
-def _how_trials_begin(spec: StudySpec, scheduler: Scheduler | None) -> str:
-    if scheduler is None or spec.program is None:
-        return ""
-    return scheduler.remark(spec.program.start, spec.program.cwd)
 
 
 def _program(values: LauncherSettings | None, arguments: Sequence[str], config: DictConfig) -> Program | None:

@@ -145,3 +145,18 @@ def test_trials_that_are_compared_by_a_cost_with_their_imports_are_all_started(s
     sweep.objectives = "{loss: minimize, trial_seconds: minimize}"
     done = sweep.run("x=interval(0,1)", "hydra.sweeper.dry_run=true")
     assert "note: each trial starts a Python of its own: trial_seconds would be less for a forked trial" in done.output
+
+
+def test_what_a_cluster_is_sent_is_shown_and_then_why_it_would_not_be_taken(sweep):
+    options = (
+        "hydra.launcher.scheduler=slurm",
+        "hydra.launcher.cpu=3",
+        "hydra.launcher.scheduler_args={time: '00:20:00'}",
+    )
+    done = sweep.run(*SPACE, *options, "hydra.sweeper.dry_run=true", env={"PATH": "/nowhere"})
+    assert done.returncode == 1
+    text, script = done.output.split("\n\nwhat the scheduler 'slurm' is sent for it:\n")
+    command = text.rsplit("\n", 1)[1]
+    assert script.startswith("#!/bin/bash\n") and "--time=00:20:00" in script and "--cpus-per-task=3" in script
+    assert all(shlex.quote(argument) in script for argument in shlex.split(command))
+    assert "the command 'sbatch' is not there to be run" in script.splitlines()[-1]
