@@ -20,8 +20,8 @@ _PACKAGES: Mapping[str, str] = {
 # What sbatch says of requests that it will never take, and what they are made of.
 _SBATCH: tuple[tuple[str, str], ...] = (
     (r"invalid partition|partition name", "See hydra.launcher.scheduler_args.partition; `sinfo` lists them."),
-    (r"invalid account|account.*(not|permission)", "Set the environment variable SBATCH_ACCOUNT."),
-    (r"invalid qos", "Set the environment variable SBATCH_QOS."),
+    (r"invalid account|account.*(not|permission)", "See hydra.launcher.scheduler_args.account."),
+    (r"invalid qos", "See hydra.launcher.scheduler_args.qos."),
     (r"invalid feature|--constraint", "See hydra.launcher.scheduler_args.constraint."),
     (r"--time specification|time limit.*(exceed|invalid)", "See hydra.launcher.scheduler_args.time."),
     (r"generic resource|\bgres\b", "See hydra.launcher.gpu."),

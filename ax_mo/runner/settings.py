@@ -27,7 +27,8 @@ class LauncherSettings:
     # each had been started (local_cwd). slurm, kubernetes, ... : any that the installed TorchX has, or a package adds
     # (docs/extending.md).
     scheduler: str = AUTO
-    # Run options of that scheduler ("torchx runopts <scheduler>"), for example {partition: gpu, time: "02:00:00"}
+    # Slurm: options of sbatch, {partition: gpu, time: "02:00:00", account: lab}. Others: run options of TorchX's
+    # scheduler ("torchx runopts <scheduler>").
     scheduler_args: dict[str, Any] = field(default_factory=dict)
 
     # Resources of one job. The local scheduler holds jobs to their number of GPUs; CPUs and memory it does not.

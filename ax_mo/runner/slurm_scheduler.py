@@ -7,6 +7,7 @@ It also lets ``sbatch`` write its reasons past us, to the terminal.
 
 import fcntl
 import os
+import shlex
 import subprocess
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -15,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from ax_mo.runner.job import CancelFailed, Cause, Job, JobSpec, JobState, NoAnswer, Phase
+from ax_mo.runner.sbatch_options import for_sbatch, for_torchx
 from ax_mo.runner.torchx_app import app_of
 from ax_mo.runner.torchx_scheduler import TorchXScheduler, app_id_of, in_directory
 
@@ -97,8 +99,16 @@ class SlurmScheduler(TorchXScheduler):
             raise CancelFailed(jobs, words or f"scancel ended with {done.returncode}")
 
     def request(self, spec: JobSpec) -> str:
-        script: str = self._batch(spec).materialize()
-        return script.strip()
+        batch = self._batch(spec)
+        return f"{shlex.join(self._command(batch))} < the script\n\n{batch.materialize().strip()}"
+
+    def _arguments(self) -> dict[str, Any]:
+        return for_torchx(self.settings.scheduler_args)
+
+    def _command(self, batch: Any) -> list[str]:
+        """``sbatch`` with its options, which go before those of its environment and of the script."""
+        directory = [f"--chdir={batch.job_dir}"] if batch.job_dir else []
+        return [*batch.cmd, *for_sbatch(self.settings.scheduler_args), *directory]
 
     def _batch(self, spec: JobSpec) -> Any:
         """TorchX's SlurmBatchRequest."""
@@ -112,12 +122,11 @@ class SlurmScheduler(TorchXScheduler):
 
     def _submit(self, spec: JobSpec, only_try: bool = False) -> str:
         """Raises SbatchFailed, NoAnswer and OSError, and may have submitted the job although it does."""
-        request = self._batch(spec)
-        options = [f"--chdir={request.job_dir}"] if request.job_dir else []
+        batch = self._batch(spec)
         with _submission(None if only_try else spec.directory) as lock:
             try:
                 done = subprocess.run(
-                    [*request.cmd, *options, *(["--test-only"] if only_try else [])], input=request.materialize(),
+                    [*self._command(batch), *(["--test-only"] if only_try else [])], input=batch.materialize(),
                     # There is no option of TorchX's for it: what the batch script itself prints.
                     env={**os.environ, "SBATCH_OUTPUT": str(spec.directory / "slurm.log")},
                     capture_output=True, text=True, check=False, timeout=_PATIENCE, pass_fds=lock,

@@ -116,7 +116,11 @@ class TorchXScheduler(Scheduler):
         return {**self.settings.env, **spec.env}
 
     def _request(self, app: Any) -> Any:
-        return self._torchx.dryrun(app, self._name, dict(self.settings.scheduler_args))
+        return self._torchx.dryrun(app, self._name, self._arguments())
+
+    def _arguments(self) -> dict[str, Any]:
+        """TorchX's run options."""
+        return dict(self.settings.scheduler_args)
 
     def _image(self) -> AbstractContextManager[str]:
         """What TorchX is given as the app's image, until the scheduler has the job; never a workspace."""

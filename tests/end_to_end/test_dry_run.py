@@ -157,6 +157,7 @@ def test_what_a_cluster_is_sent_is_shown_and_then_why_it_would_not_be_taken(swee
     assert done.returncode == 1
     text, script = done.output.split("\n\nwhat the scheduler 'slurm' is sent for it:\n")
     command = text.rsplit("\n", 1)[1]
-    assert script.startswith("#!/bin/bash\n") and "--time=00:20:00" in script and "--cpus-per-task=3" in script
+    assert script.startswith("sbatch --parsable --time=00:20:00 < the script\n\n#!/bin/bash\n")
+    assert "--cpus-per-task=3" in script
     assert all(shlex.quote(argument) in script for argument in shlex.split(command))
     assert "the command 'sbatch' is not there to be run" in script.splitlines()[-1]

@@ -15,7 +15,7 @@ def of_type(name: str, text: str = "", **attributes: object) -> Exception:
     [
         ("sbatch: error: invalid partition specified: gpuu", "hydra.launcher.scheduler_args.partition"),
         ("sbatch: error: Batch job submission failed: Invalid account or account/partition combination specified",
-         "SBATCH_ACCOUNT"),
+         "scheduler_args.account"),
         ("sbatch: error: Invalid --time specification", "scheduler_args.time"),
         ("sbatch: error: Invalid generic resource (gres) specification", "hydra.launcher.gpu"),
         ("sbatch: error: Memory specification can not be satisfied\nsbatch: error: Batch job submission failed: "

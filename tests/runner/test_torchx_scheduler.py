@@ -175,9 +175,10 @@ def test_scheduler_that_can_be_asked_passes_the_check_and_is_given_no_job(ray: A
 @pytest.mark.parametrize(
     ("scheduler", "arguments", "message"),
     [
-        ("slurm", {"partitoin": "gpu"}, r"scheduler_args\.partitoin: TorchX's scheduler 'slurm' has no such option; it "
-         r"has: .*partition.*Did you mean 'partition'\?"),
-        ("slurm", {"account": "lab"}, "SBATCH_ACCOUNT"),
+        ("slurm", {"partitoin": "gpu"}, r"scheduler_args\.partitoin: sbatch has no such option\..*'partition'\?"),
+        ("slurm", {"mail_user": "me"}, r"scheduler_args\.mail_user: .* Did you mean 'mail-user'\?"),
+        ("slurm", {"mem": "4G"}, r"scheduler_args\.mem is not to be given: --mem is hydra\.launcher\.memMB"),
+        ("slurm", {"gres": {"gpu": 1}}, r"scheduler_args\.gres must be a string, a number, true or a list, not"),
         ("slurm", {"time": 5400}, r'scheduler_args\.time must be a string, not 5400\. .* time: "01:30:00"'),
         ("slurm", {"partition": 3}, r'scheduler_args\.partition must be a string, not 3\. Quote it: partition: "3"'),
         ("local_cwd", {"partition": "gpu"}, r"scheduler_args\.partition: TorchX's scheduler 'local_cwd' has no such"),

@@ -3,7 +3,7 @@
 import signal
 import time
 
-from tests.slurm.conftest import at_length, output_of
+from tests.slurm.conftest import at_length, job_of, output_of
 from tests.support.waiting import wait_until
 
 pytestmark = at_length
@@ -46,3 +46,15 @@ def test_second_interrupt_cancels_the_slurm_jobs(sweep):
     assert process.returncode == 130, output
     assert [trial["status"] for trial in sweep.trials()] == ["cancelled"] * 2
     wait_until(lambda: not output_of("squeue", "-h", "-t", "R"), 30)
+
+
+def test_options_of_sbatch_reach_the_job(sweep):
+    given = "hydra.launcher.scheduler_args={comment: two words, nice: 7, mail-type: [END, FAIL], oversubscribe: true}"
+    process = sweep.start(*OPTIONS, given, "sleep=600", "hydra.sweeper.n_trials=1")
+    wait_until(lambda: sweep.under_way(1))
+    job = output_of("scontrol", "show", "job", job_of(sweep, 0))
+    assert all(text in job for text in ("Comment=two words", "Nice=7", "MailType=END,FAIL", "OverSubscribe=YES")), job
+    process.send_signal(signal.SIGINT)
+    time.sleep(3)
+    process.send_signal(signal.SIGINT)
+    assert process.wait(60) == 130

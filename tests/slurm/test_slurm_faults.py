@@ -291,7 +291,7 @@ def test_refusal_in_mid_study_ends_it_at_once_and_leaves_what_runs(sweep: Sweep)
     argv = sweep.argv(*OPTIONS, sweep.held, f"journal={journal}", "hydra.sweeper.n_trials=2")
     done = sweep.run(argv=argv, env=with_sbatch(sweep, refused), timeout=100)
     assert done.returncode == 1
-    assert "Invalid qos specification. Set the environment variable SBATCH_QOS." in done.output
+    assert "Invalid qos specification. See hydra.launcher.scheduler_args.qos." in done.output
     assert job_of(sweep, 0), "the job that ran was cancelled"
     sweep.gate.touch()
     resumed = sweep.run(argv=argv, timeout=200)
