@@ -57,7 +57,10 @@ class _Watched:
 
 
 class SchedulerRunner:
-    """Runs jobs through a scheduler, at most ``n_jobs`` at once. ``wake`` ends a wait, ``notice`` tells the user."""
+    """Runs jobs through a scheduler, at most ``n_jobs`` at once, of which at most ``max_pending`` wait in its queue.
+
+    ``wake`` ends a wait, ``notice`` tells the user.
+    """
 
     outlives_sweeper = True
 
@@ -91,7 +94,11 @@ class SchedulerRunner:
     def capacity(self) -> int:
         if self._submissions.pausing or not self._scheduler.has_room:
             return 0
-        return max(0, self._n_jobs - len(self._watched) - len(self._left_open))
+        most = self._n_jobs - len(self._watched)
+        if self._scheduler.has_queue and self._settings.max_pending is not None:
+            waiting = sum(one.phase is not Phase.RUNNING and one.ended is None for one in self._watched.values())
+            most = min(most, self._settings.max_pending - waiting)
+        return max(0, most - len(self._left_open))
 
     def submit(self, spec: JobSpec) -> str | None:
         what = f"{'trial' if spec.label else 'job'} {spec.label or spec.name}"

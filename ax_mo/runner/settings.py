@@ -46,6 +46,9 @@ class LauncherSettings:
     # Jobs at once when a whole batch is launched (hydra/sweeper=basic); ax_mo has an n_jobs of its own.
     # Default: as many as this machine has CPUs for; on a cluster, all.
     n_jobs: int | None = None
+    # Of a cluster: how many jobs may wait in its queue at once; points of later ones are chosen with more results.
+    # Default: as many as run at once.
+    max_pending: int | None = None
     # How often to ask for the jobs' states. Default: 0.2 on this machine, where the end of one is noticed
     # at once; 2 on a cluster.
     poll_seconds: float | None = None
@@ -56,7 +59,7 @@ class LauncherSettings:
     grace_seconds: float = 10.0
 
 
-_AT_LEAST = {"n_jobs": 1, "cpu": 1, "gpu": 0, "grace_seconds": 0}
+_AT_LEAST = {"n_jobs": 1, "max_pending": 1, "cpu": 1, "gpu": 0, "grace_seconds": 0}
 _ABOVE_ZERO = {"poll_seconds": "seconds", "unknown_timeout": "seconds"}
 
 

@@ -98,6 +98,26 @@ def test_each_change_of_a_job_is_told_once(tmp_path: Path) -> None:
     assert (runner.capacity, runner.busy) == (2, False)
 
 
+def test_no_more_jobs_wait_in_the_queue_than_may(tmp_path: Path) -> None:
+    scheduler = Cluster(PENDING)
+    scheduler.settings.max_pending = 2
+    runner = runner_of(scheduler, n_jobs=5)
+    for number, capacity in ((1, 1), (2, 0)):
+        runner.submit(spec_of(tmp_path, number))
+        assert runner.capacity == capacity
+    runner.collect()
+    assert runner.capacity == 0
+    scheduler.state = RUNNING
+    runner.collect()
+    assert runner.capacity == 2  # of the five, two run
+    for number in (3, 4):
+        runner.submit(spec_of(tmp_path, number))
+    assert runner.capacity == 0
+    scheduler.state = ENDED
+    runner.collect()
+    assert runner.capacity == 2
+
+
 def test_run_that_was_not_taken_is_offered_again_after_a_pause(tmp_path: Path, clock: Clock) -> None:
     scheduler, told = Cluster(), list[str]()
     scheduler.submissions = [SubmitLater("controller busy")]

@@ -58,3 +58,21 @@ def test_options_of_sbatch_reach_the_job(sweep):
     time.sleep(3)
     process.send_signal(signal.SIGINT)
     assert process.wait(60) == 130
+
+
+def test_no_more_jobs_wait_in_the_queue_than_may(sweep):
+    options = ("hydra.sweeper.n_jobs=12", "hydra.sweeper.n_trials=12", "hydra.launcher.max_pending=1")
+    process = sweep.start(OPTIONS[0], OPTIONS[1], *options, "sleep=600")
+    seen = []
+
+    def is_full():
+        seen.append(output_of("squeue", "-h", "-t", "RUNNING,PENDING", "-o", "%T").split())
+        time.sleep(3)  # it takes the sweep two seconds to see that a job runs
+        return len(seen) > 1 and seen[-1] == seen[-2] and "PENDING" in seen[-1]
+
+    wait_until(is_full)
+    assert all(states.count("PENDING") <= 1 for states in seen) and len(seen[-1]) < 12
+    process.send_signal(signal.SIGINT)
+    time.sleep(3)
+    process.send_signal(signal.SIGINT)
+    assert process.wait(60) == 130
