@@ -55,6 +55,7 @@ def launch(
     program = this_program(task_overrides(config), hydra_overrides(config)).with_python(values.python)
     disown_ranks()
     jobs = open_scheduler(values)
+    jobs.check_program(program.start, program.cwd, sweep_dir_of(config))
     jobs.check()
     token = secrets.token_hex(4)  # tells the names of this batch's jobs from those of others
     try:

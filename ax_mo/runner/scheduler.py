@@ -11,7 +11,7 @@ from pathlib import Path
 
 from ax_mo.errors import ConfigError, closest
 from ax_mo.runner.job import Job, JobSpec, JobState
-from ax_mo.runner.settings import AUTO, LOCAL, WARM, LauncherSettings
+from ax_mo.runner.settings import AUTO, CONTAINERS, LOCAL, WARM, LauncherSettings
 from ax_mo.trial.registry import Registry
 
 # Of TorchX's, some are special; TorchXScheduler serves all others.
@@ -21,6 +21,7 @@ _BUILT_IN = {
     WARM: "ax_mo.runner.warm_scheduler:WarmScheduler",
     "slurm": "ax_mo.runner.slurm_scheduler:SlurmScheduler",
     "ray": "ax_mo.runner.torchx_scheduler:RayScheduler",
+    **dict.fromkeys(CONTAINERS, "ax_mo.runner.torchx_scheduler:ContainerScheduler"),
 }
 SCHEDULERS = Registry("ax_mo.runners", _BUILT_IN)
 
@@ -53,6 +54,9 @@ class Scheduler(ABC):
 
     def check(self) -> None:  # noqa: B027
         """Raises ConfigError where no job could be submitted; for before the first one."""
+
+    def check_program(self, argv: Sequence[str], cwd: Path, sweep_dir: Path) -> None:  # noqa: B027
+        """Raises ConfigError where jobs that begin with ``argv`` in ``cwd`` could not run or return their results."""
 
     def remark(self, argv: Sequence[str], cwd: Path) -> str:
         """What a person should know of how jobs with such a command begin in ``cwd``; empty where there is nothing."""

@@ -36,10 +36,13 @@ class LauncherSettings:
     gpu: int = 0
     memMB: int = -1
 
-    # The interpreter of the jobs, where it is not the sweep's own: /path/to/project/.venv/bin/python
+    # The interpreter of the jobs, where it is not the sweep's own: /path/to/project/.venv/bin/python. In containers,
+    # where it is theirs, python3.
     python: str = ""
-    # Container image, for schedulers that run containers.
+    # Container image, for schedulers that run containers, and what of this machine they see, in TorchX's words:
+    # ["type=bind,src=/nfs/me,dst=/nfs/me"]. The sweep's directory and the project must be among it.
     image: str = ""
+    mounts: list[str] = field(default_factory=list)
     # Environment variables of the jobs, on top of this process's own.
     env: dict[str, str] = field(default_factory=dict)
 
@@ -81,7 +84,11 @@ def launcher_settings(given: Mapping[str, Any]) -> LauncherSettings:
             f"hydra.launcher.image={parsed.image}: TorchX's Ray scheduler runs no containers, and deletes a directory "
             "that it is given. Leave it out: Ray's jobs run in the directory from which you start the sweep."
         )
-    # What is in a container's image cannot be looked at from here.
-    if parsed.python and parsed.scheduler not in CONTAINERS:
-        return replace(parsed, python=trials_python(parsed.python, parsed.env))
-    return parsed
+    if parsed.scheduler in CONTAINERS:  # what is in an image cannot be looked at from here
+        return replace(parsed, python=parsed.python or "python3")
+    if parsed.mounts:
+        raise ConfigError(
+            f"hydra.launcher.mounts: the scheduler '{parsed.scheduler}' runs no containers; it has the files that this "
+            f"machine has. Leave it out, or choose one of {', '.join(CONTAINERS)}."
+        )
+    return replace(parsed, python=trials_python(parsed.python, parsed.env)) if parsed.python else parsed

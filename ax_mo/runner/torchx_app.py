@@ -13,7 +13,12 @@ _KEY = "hydra.launcher.scheduler_args"
 
 
 def app_of(
-    spec: JobSpec, argv: Sequence[str], settings: LauncherSettings, env: Mapping[str, str], image: str = ""
+    spec: JobSpec,
+    argv: Sequence[str],
+    settings: LauncherSettings,
+    env: Mapping[str, str],
+    image: str = "",
+    mounts: Sequence[Any] = (),
 ) -> Any:
     """A fresh AppDef: TorchX 0.7.0 changes the one it is given."""
     from torchx.specs import AppDef, Resource, Role
@@ -25,6 +30,7 @@ def app_of(
         args=[_literal(argument) for argument in argv[1:]],
         env={key: _literal(value) for key, value in env.items()},
         resource=Resource(cpu=settings.cpu, gpu=settings.gpu, memMB=settings.memMB),
+        mounts=list(mounts),
     )
     return AppDef(name=spec.name, roles=[role])
 

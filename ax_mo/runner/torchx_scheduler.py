@@ -10,6 +10,7 @@ from typing import Any
 
 from ax_mo.core.process import recorded
 from ax_mo.errors import ConfigError
+from ax_mo.runner.containers import Mounts
 from ax_mo.runner.job import CancelFailed, Cause, Job, JobSpec, JobState, NoAnswer, Phase, SubmitLater, SubmitRefused
 from ax_mo.runner.refusal import refusal, words_of
 from ax_mo.runner.scheduler import Scheduler
@@ -61,7 +62,7 @@ class TorchXScheduler(Scheduler):
 
     def request(self, spec: JobSpec) -> str:
         with self._image() as image:
-            return str(self._request(app_of(spec, self._argv(spec), self.settings, self._env(spec), image))).strip()
+            return str(self._request(self._app(spec, image))).strip()
 
     def submit(self, spec: JobSpec) -> str:
         try:
@@ -109,8 +110,11 @@ class TorchXScheduler(Scheduler):
     def _submit(self, spec: JobSpec, only_try: bool = False) -> str:
         """The scheduler's own name for the new job."""
         with self._image() as image:
-            request = self._request(app_of(spec, self._argv(spec), self.settings, self._env(spec), image))
+            request = self._request(self._app(spec, image))
             return "" if only_try else app_id_of(self._torchx.schedule(request))
+
+    def _app(self, spec: JobSpec, image: str) -> Any:
+        return app_of(spec, self._argv(spec), self.settings, self._env(spec), image)
 
     def _env(self, spec: JobSpec) -> dict[str, str]:
         return {**self.settings.env, **spec.env}
@@ -143,6 +147,26 @@ class TorchXScheduler(Scheduler):
 
     def _handle(self, app_id: str) -> str:
         return f"{self._name}://{SESSION}/{app_id}"
+
+
+class ContainerScheduler(TorchXScheduler):
+    """Jobs in containers of ``image``, which see what ``mounts`` show them."""
+
+    def __init__(self, settings: LauncherSettings) -> None:
+        super().__init__(settings)
+        self._mounts = Mounts.parse(settings.mounts)
+
+    def check_program(self, argv: Sequence[str], cwd: Path, sweep_dir: Path) -> None:
+        self._mounts.check(self._name, argv, cwd, sweep_dir)
+
+    def _argv(self, spec: JobSpec) -> Sequence[str]:
+        return [self._mounts.there(word) for word in in_directory(spec)]
+
+    def _env(self, spec: JobSpec) -> dict[str, str]:
+        return {name: self._mounts.there(value) for name, value in super()._env(spec).items()}
+
+    def _app(self, spec: JobSpec, image: str) -> Any:
+        return app_of(spec, self._argv(spec), self.settings, self._env(spec), image, self._mounts.parsed)
 
 
 class RayScheduler(TorchXScheduler):

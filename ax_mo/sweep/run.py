@@ -24,7 +24,7 @@ from ax_mo.runner.scheduler import Scheduler, open_scheduler
 from ax_mo.runner.settings import AUTO, LOCAL, LauncherSettings, launcher_settings
 from ax_mo.sweep.dry_run import preview
 from ax_mo.sweep.session import Session
-from ax_mo.sweep.settings import Settings, parse_settings
+from ax_mo.sweep.settings import parse_settings
 from ax_mo.sweep.spec import StudySpec, make_plan
 from ax_mo.terminal.screen import screen_for_this_terminal
 from ax_mo.trial.current import disown_ranks
@@ -77,7 +77,7 @@ def _sweep(
     values = launcher_settings(launcher.settings) if _is_torchx(launcher) else None  # type: ignore[attr-defined]
     spec = StudySpec(settings, plan, project, _program(values, arguments, config), sweep_dir, config)
     values, remark = _local(values, plan.goals)
-    scheduler = None if values is None else _scheduler(values, settings)
+    scheduler = None if values is None else _scheduler(values, spec)
     screen = screen_for_this_terminal()
     if settings.dry_run:
         text, problem = preview(spec, scheduler, remark)
@@ -85,7 +85,7 @@ def _sweep(
         if problem is not None:
             raise ConfigError(problem)
         if scheduler is not None:
-            scheduler.check()
+            _check(scheduler, spec)
         return []
     return [Session(spec, launcher, scheduler, screen).run()]
 
@@ -115,14 +115,20 @@ def _is_torchx(launcher: Launcher) -> bool:
     return type(launcher).__name__ == "TorchXLauncher"
 
 
-def _scheduler(values: LauncherSettings, settings: Settings) -> Scheduler:
-    """Where trials run; raises ConfigError when so many at once cannot."""
-    scheduler = open_scheduler(values)
+def _scheduler(values: LauncherSettings, spec: StudySpec) -> Scheduler:
+    """Where trials run; raises ConfigError when they cannot, or not so many at once."""
+    scheduler, settings = open_scheduler(values), spec.settings
     if not settings.dry_run:
-        scheduler.check()
+        _check(scheduler, spec)
     if scheduler.capacity is not None and scheduler.capacity < settings.n_jobs:
         raise ConfigError(
             f"hydra.sweeper.n_jobs={settings.n_jobs} with hydra.launcher.gpu={values.gpu} needs "
             f"{settings.n_jobs * values.gpu} GPUs; this machine has room for {scheduler.capacity} such job(s)."
         )
     return scheduler
+
+
+def _check(scheduler: Scheduler, spec: StudySpec) -> None:
+    if spec.program is not None:
+        scheduler.check_program(spec.program.start, spec.program.cwd, spec.sweep_dir)
+    scheduler.check()

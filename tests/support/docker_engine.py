@@ -1,0 +1,151 @@
+"""A container engine: as much of Docker's HTTP interface as TorchX uses, on loopback.
+
+A container is a process with a file system of its own (``unshare``, ``chroot``: for root alone), in which there are the
+system, this Python with its packages, and the container's mounts, and nothing else of this machine.
+"""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+from tests.support.sweeps import ROOT
+
+_SYSTEM = ("/usr", "/bin", "/lib", "/lib64", "/etc", "/sbin")
+_PYTHON = (sys.prefix, sys.base_prefix, str(ROOT), *(path for path in sys.path if path.endswith("-packages")))
+
+
+def is_possible() -> bool:
+    script = "mount -t proc proc /proc && mount --bind /tmp /tmp"
+    argv = ["unshare", "--mount", "--pid", "--fork", "sh", "-c", script]
+    return os.geteuid() == 0 and subprocess.run(argv, capture_output=True, check=False).returncode == 0
+
+
+@dataclass
+class Container:
+    request: dict[str, Any]
+    root: Path
+    process: "subprocess.Popen[bytes] | None" = None
+
+    @property
+    def is_running(self) -> bool:
+        return self.process is not None and self.process.poll() is None
+
+    def start(self) -> None:
+        mounts = [(source, source, "ro") for source in dict.fromkeys((*_SYSTEM, *_PYTHON)) if Path(source).is_dir()]
+        for mount in self.request["HostConfig"].get("Mounts") or []:
+            mounts.append((mount["Source"], mount["Target"], "ro" if mount.get("ReadOnly") else "rw"))
+        lines = []
+        for source, target, mode in mounts:
+            there = f"{self.root}{target}"
+            lines += [f'mkdir -p "{there}"', f'mount --bind "{source}" "{there}"']
+            lines += [f'mount -o remount,bind,{mode} "{there}"'] if mode == "ro" else []
+        lines += [f'mkdir -p "{self.root}/dev" "{self.root}/proc" "{self.root}/tmp"']
+        lines += [f'mount --rbind /dev "{self.root}/dev"', f'mount -t proc proc "{self.root}/proc"']
+        script = " && ".join([*lines, f'exec chroot "{self.root}" "$@"'])
+        env = {"PATH": f"{sys.prefix}/bin:/usr/bin:/bin:/usr/sbin:/sbin", "HOME": "/tmp"}
+        env |= dict(pair.split("=", 1) for pair in self.request.get("Env") or [])
+        argv = ["unshare", "--mount", "--pid", "--fork", "--kill-child", "sh", "-c", script, "sh", *self.request["Cmd"]]
+        with (self.root / "output").open("wb") as output:
+            self.process = subprocess.Popen(argv, env=env, start_new_session=True, stdout=output, stderr=output)
+
+    def stop(self) -> None:
+        if self.process is not None and self.is_running:
+            os.killpg(self.process.pid, signal.SIGKILL)
+            self.process.wait()
+
+    def has_labels(self, wanted: list[str]) -> bool:
+        """Each is ``name`` or ``name=value``."""
+        labels = self.request.get("Labels") or {}
+        return {*wanted} <= {*labels, *(f"{name}={value}" for name, value in labels.items())}
+
+    def describe(self, name: str) -> dict[str, Any]:
+        code = None if self.process is None else self.process.poll()
+        state = "created" if self.process is None else "running" if code is None else "exited"
+        labels = self.request.get("Labels") or {}
+        return {
+            "Id": name, "Name": f"/{name}", "Image": "sha256:0", "Labels": labels, "State": {"Status": state},
+            "Config": {"Labels": labels, "Image": self.request["Image"]}, "Names": [f"/{name}"],
+        }  # fmt: skip
+
+
+class DockerEngine:
+    """Listens on ``url`` until it is closed, which ends its containers."""
+
+    def __init__(self) -> None:
+        self.containers: dict[str, Container] = {}
+        self._files = tempfile.TemporaryDirectory(prefix="containers-", ignore_cleanup_errors=True)
+        engine = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                self._answer("GET")
+
+            def do_POST(self) -> None:
+                self._answer("POST")
+
+            def log_message(self, format: str, *args: Any) -> None:
+                pass
+
+            def _answer(self, method: str) -> None:
+                body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+                parts = urlsplit(self.path)
+                path = re.sub(r"^/v[\d.]+", "", parts.path)
+                status, answer = engine.answer(method, path, parse_qs(parts.query), json.loads(body or b"{}"))
+                text = json.dumps(answer).encode()
+                self.send_response(status)
+                self.send_header("Content-Type", "application/json")
+                self.send_header("Content-Length", str(len(text)))
+                self.end_headers()
+                self.wfile.write(text)
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"tcp://127.0.0.1:{self._server.server_port}"
+        self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
+        self._thread.start()
+
+    def answer(self, method: str, path: str, query: dict[str, list[str]], body: dict[str, Any]) -> tuple[int, Any]:
+        if path == "/version":
+            return 200, {"ApiVersion": "1.41", "MinAPIVersion": "1.24", "Version": "20.10"}
+        if path == "/networks/create":
+            return 201, {"Id": "net", "Warning": ""}
+        if path.startswith("/networks/"):
+            return 200, {"Id": "net", "Name": "torchx"}
+        if path == "/images/create":
+            return 404, {"message": "no registry here"}
+        if path.startswith("/images/"):
+            return 200, {"Id": "sha256:0", "RepoTags": []}
+        if path == "/containers/create":
+            (name,) = query["name"]
+            self.containers[name] = Container(body, Path(self._files.name) / name)
+            self.containers[name].root.mkdir()
+            return 201, {"Id": name, "Warnings": []}
+        if path == "/containers/json":
+            wanted = json.loads(query.get("filters", ["{}"])[0]).get("label", [])
+            return 200, [one.describe(name) for name, one in self.containers.items() if one.has_labels(wanted)]
+        _, _, name, action = (*path.split("/"), "")[:4]
+        container = self.containers[name]
+        if action == "start":
+            container.start()
+        elif action == "stop":
+            container.stop()
+        elif action == "wait":
+            assert container.process is not None
+            return 200, {"StatusCode": container.process.wait()}
+        return (200, container.describe(name)) if method == "GET" else (204, None)
+
+    def close(self) -> None:
+        for container in self.containers.values():
+            container.stop()
+        self._server.shutdown()
+        self._server.server_close()
+        self._files.cleanup()
