@@ -100,7 +100,8 @@ def test_targets_of_make_are_there() -> None:
 def test_settings_of_a_file_are_taken(block: Block) -> None:
     content = yaml.safe_load(block.text)
     if "hydra" in content:
-        content = content["hydra"]["sweeper"]
+        OmegaConf.merge(OmegaConf.structured(TorchXLauncherConf), content["hydra"].get("launcher", {}))
+        content = content["hydra"].get("sweeper", {})
     else:
         assert content.keys() <= vars(Settings()).keys()
     settings = OmegaConf.merge(OmegaConf.structured(AxMoSweeperConf), content)
