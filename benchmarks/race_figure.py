@@ -21,6 +21,7 @@ def save_figure(runs: Sequence[Run], best_known: Mapping[str, float], batch: int
     runs = [run for run in runs if run.batch == batch]
     problems = list(dict.fromkeys(run.problem for run in runs))
     methods = list(dict.fromkeys(run.method for run in runs))
+    colors = {name: "black" if name == "ours" else f"C{index}" for index, name in enumerate(methods)}
     rows = math.ceil(len(problems) / _COLUMNS)
     figure, axes = plt.subplots(rows, _COLUMNS, figsize=(4.2 * _COLUMNS, 3 * rows), squeeze=False, sharex=True)
     for axis in axes.flat[len(problems) :]:
@@ -28,12 +29,12 @@ def save_figure(runs: Sequence[Run], best_known: Mapping[str, float], batch: int
     for problem, axis in zip(problems, axes.flat, strict=False):
         axis.set_title(problem, fontsize=10)
         axis.grid(alpha=0.3)
-        for index, method in enumerate(methods):
+        for method in methods:
             volumes = [run.hypervolume for run in runs if (run.problem, run.method) == (problem, method)]
-            _draw(axis, method, [[v / best_known[problem] for v in volume] for volume in volumes], f"C{index}")
+            _draw(axis, method, [[v / best_known[problem] for v in volume] for volume in volumes], colors[method])
     figure.supxlabel("trials")
     figure.supylabel(f"share of the best known hypervolume, {batch} in flight")
-    handles = [plt.Line2D([], [], color=f"C{index}") for index in range(len(methods))]
+    handles = [plt.Line2D([], [], color=colors[method]) for method in methods]
     figure.legend(handles, methods, loc="upper center", ncols=len(methods), fontsize=8, frameon=False)
     figure.tight_layout(rect=(0, 0, 1, 0.95))
     figure.savefig(path, metadata={"Date": None} if path.suffix == ".svg" else None)
