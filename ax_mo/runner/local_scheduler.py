@@ -69,7 +69,7 @@ class LocalScheduler(Scheduler):
 
     def check(self) -> None:
         """Raises ConfigError for ``scheduler_args`` that TorchX would ignore or refuse."""
-        check_arguments(self.settings, self._torchx)
+        check_arguments(self.settings.scheduler, self.settings.scheduler_args, self._torchx)
 
     def submit(self, spec: JobSpec) -> str:
         env = {**self.settings.env, **spec.env}

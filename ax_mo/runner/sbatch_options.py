@@ -7,6 +7,9 @@ and writes them into the batch script, where a value with a space is two words.
 from collections.abc import Mapping
 from typing import Any
 
+from ax_mo.errors import ConfigError, closest
+
+_KEY = "hydra.launcher.scheduler_args"
 _NAMES = """
     account acctg-freq bb bbf begin clusters cluster-constraint comment constraint container container-id contiguous
     core-spec cores-per-socket cpu-freq cpus-per-gpu deadline delay-boot dependency distribution exclude exclusive
@@ -16,9 +19,9 @@ _NAMES = """
     requeue reservation resv-ports segment signal sockets-per-node spread-job stepmgr switches thread-spec
     threads-per-core time time-min tmp tres-bind tres-per-task use-min-nodes wait-all-nodes wckey
 """
-SBATCH_OPTIONS = frozenset(_NAMES.split())
+_OPTIONS = frozenset(_NAMES.split())
 
-SET_BY_US = {
+_SET_BY_US = {
     "job-name": "names each attempt of a trial, so that it can be found again",
     "output": "is slurm.log in the trial's directory",
     "error": "is slurm.log in the trial's directory",
@@ -32,8 +35,22 @@ SET_BY_US = {
 _OF_TORCHX = ("partition", "job_dir")
 """It asks ``sinfo`` about the one, and makes the other."""
 
-CHECKED_BY_TORCHX = (*_OF_TORCHX, "time")
-"""They must be strings: of ``time: 1:30:00``, YAML makes the number 5400, which Slurm takes for minutes."""
+_STRINGS = (*_OF_TORCHX, "time")
+"""TorchX checks that they are: of ``time: 1:30:00``, YAML makes the number 5400, which Slurm takes for minutes."""
+
+
+def check_options(arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """Raises ConfigError for what is no option of ``sbatch``, or not to be given; returns what TorchX is to check."""
+    for name, value in arguments.items():
+        if name in _STRINGS:
+            continue
+        if name in _SET_BY_US:
+            raise ConfigError(f"{_KEY}.{name} is not to be given: --{name} {_SET_BY_US[name]}.")
+        if name not in _OPTIONS:
+            raise ConfigError(f"{_KEY}.{name}: sbatch has no such option.{closest(name, {*_OPTIONS, *_STRINGS})}")
+        if not isinstance(value, str | int | float | bool | list | None):
+            raise ConfigError(f"{_KEY}.{name} must be a string, a number, true or a list, not {value!r}.")
+    return {name: value for name, value in arguments.items() if name in _STRINGS}
 
 
 def for_torchx(arguments: Mapping[str, Any]) -> dict[str, Any]:

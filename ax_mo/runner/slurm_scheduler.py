@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import Any
 
 from ax_mo.runner.job import CancelFailed, Cause, Job, JobSpec, JobState, NoAnswer, Phase
-from ax_mo.runner.sbatch_options import for_sbatch, for_torchx
-from ax_mo.runner.torchx_app import app_of
+from ax_mo.runner.sbatch_options import check_options, for_sbatch, for_torchx
+from ax_mo.runner.torchx_app import app_of, check_arguments
 from ax_mo.runner.torchx_scheduler import TorchXScheduler, app_id_of, in_directory
 
 _PENDING = {
@@ -97,6 +97,9 @@ class SlurmScheduler(TorchXScheduler):
         of_ended_jobs_alone = words and all(any(said in line for said in _HAS_ENDED) for line in words.splitlines())
         if done.returncode != 0 and not of_ended_jobs_alone:
             raise CancelFailed(jobs, words or f"scancel ended with {done.returncode}")
+
+    def check_arguments(self) -> None:
+        check_arguments(self._name, check_options(self.settings.scheduler_args), self._torchx)
 
     def request(self, spec: JobSpec) -> str:
         batch = self._batch(spec)

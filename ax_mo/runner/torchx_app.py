@@ -5,7 +5,6 @@ from typing import Any, get_origin
 
 from ax_mo.errors import ConfigError, closest
 from ax_mo.runner.job import JobSpec
-from ax_mo.runner.sbatch_options import CHECKED_BY_TORCHX, SBATCH_OPTIONS, SET_BY_US
 from ax_mo.runner.settings import LauncherSettings
 
 SESSION = "ax_mo"
@@ -40,15 +39,11 @@ def _literal(text: str) -> str:
     return text.replace("$", "$$")
 
 
-def check_arguments(settings: LauncherSettings, torchx: Any) -> None:
-    """Raises ConfigError for ``scheduler_args`` that the scheduler would ignore or refuse, with the key."""
-    scheduler, arguments = settings.scheduler, settings.scheduler_args
+def check_arguments(scheduler: str, arguments: Mapping[str, Any], torchx: Any) -> None:
+    """Raises ConfigError for ``scheduler_args`` that TorchX's scheduler would ignore or refuse, with the key."""
     options = torchx.scheduler_run_opts(scheduler)
     known = dict(options)
     for key, value in arguments.items():
-        if scheduler == "slurm" and key not in CHECKED_BY_TORCHX:
-            _check_sbatch(key, value)
-            continue
         if key not in known:
             raise ConfigError(
                 f"{_KEY}.{key}: TorchX's scheduler '{scheduler}' has no such option; it has: "
@@ -62,17 +57,6 @@ def check_arguments(settings: LauncherSettings, torchx: Any) -> None:
     for key, option in known.items():
         if option.is_required and arguments.get(key) is None:
             raise ConfigError(f"{_KEY}.{key} is required by the scheduler '{scheduler}': {option.help}")
-
-
-def _check_sbatch(key: str, value: Any) -> None:
-    if key in SET_BY_US:
-        raise ConfigError(f"{_KEY}.{key} is not to be given: --{key} {SET_BY_US[key]}.")
-    if key not in SBATCH_OPTIONS:
-        raise ConfigError(
-            f"{_KEY}.{key}: sbatch has no such option.{closest(key, {*SBATCH_OPTIONS, *CHECKED_BY_TORCHX})}"
-        )
-    if not isinstance(value, str | int | float | bool | list | None):
-        raise ConfigError(f"{_KEY}.{key} must be a string, a number, true or a list, not {value!r}.")
 
 
 def _quoted(key: str, value: Any, wanted: Any) -> str:

@@ -52,13 +52,17 @@ class TorchXScheduler(Scheduler):
     def check(self) -> None:
         """Try all of a submission but the submission. Raises ConfigError where the scheduler would refuse every job."""
         try:
-            check_arguments(self.settings, self._torchx)
+            self.check_arguments()
             self._submit(JobSpec("ax-check", ("true",), Path.cwd(), Path.cwd()), only_try=True)
         except ConfigError:
             raise
         except Exception as error:  # TorchX's schedulers raise whatever their clients raise
             if (refused := refusal(self._name, error)) is not None:
                 raise ConfigError(refused) from None
+
+    def check_arguments(self) -> None:
+        """Raises ConfigError for ``scheduler_args`` that would be ignored or refused."""
+        check_arguments(self._name, self.settings.scheduler_args, self._torchx)
 
     def request(self, spec: JobSpec) -> str:
         with self._image() as image:

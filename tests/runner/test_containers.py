@@ -17,15 +17,15 @@ from tests.support.waiting import wait_until
 @pytest.mark.parametrize(
     ("given", "expected"),
     [
-        ("/nfs/me/train.py", "/work/train.py"),
-        ("hydra.run.dir=/nfs/me/sweep/0", "hydra.run.dir=/work/sweep/0"),
+        ("/nfs/me/train.py", "/inside/train.py"),
+        ("hydra.run.dir=/nfs/me/sweep/0", "hydra.run.dir=/inside/sweep/0"),
         ("hydra.searchpath=[file:///nfs/me/conf,/nfs/data]", "hydra.searchpath=[file:///nfs/me/conf,/data]"),
         ("/nfs/meal /other/nfs/me ../nfs/me", "/nfs/meal /other/nfs/me ../nfs/me"),
-        ("a='/nfs/me'", "a='/work'"),
+        ("a='/nfs/me'", "a='/inside'"),
     ],
 )
 def test_paths_in_arguments_are_those_of_the_container(given: str, expected: str) -> None:
-    mounts = Mounts.parse(["type=bind,src=/nfs/me,dst=/work", "type=bind,src=/nfs/data,dst=/data,readonly"])
+    mounts = Mounts.parse(["type=bind,src=/nfs/me,dst=/inside", "type=bind,src=/nfs/data,dst=/data,readonly"])
     assert mounts.there(given) == expected
 
 
