@@ -3,11 +3,10 @@
 import signal
 import subprocess
 import sys
-import time
 from contextlib import contextmanager
 
 from ax_mo.core.process import alive, identity
-from tests.support.waiting import read_until, wait_until
+from tests.support.waiting import interrupt_twice, read_until, wait_until
 
 SPACE = ("x=interval(0,1)", "hydra.sweeper.method=random_search")
 
@@ -72,11 +71,9 @@ def test_second_interrupt_while_the_database_is_away_leaves_the_jobs(sweep, live
     with held(sweep):
         live.first.touch()
         read_until(process, AWAY)
-        process.send_signal(signal.SIGINT)
-        read_until(process, "Ctrl-C again ends this sweeper at once")
-        process.send_signal(signal.SIGINT)
-        output, _ = process.communicate(timeout=60)  # ten minutes of patience by default
+        output = interrupt_twice(process)  # ten minutes of patience by default
     assert process.returncode == 1
+    assert "Ctrl-C again ends this sweeper at once" in output
     assert "Interrupted while the study's database is away. What runs goes on." in output
     job = identity(sweep.dir / "1")
     assert job is not None and alive(job)
@@ -92,10 +89,7 @@ def test_second_interrupt_ends_the_wait_with_other_launchers_too(sweep):
     with held(sweep):
         sweep.gate.touch()
         read_until(process, AWAY)
-        for _ in range(2):
-            process.send_signal(signal.SIGINT)
-            time.sleep(1.0)
-        output, _ = process.communicate(timeout=60)
+        output = interrupt_twice(process)
     assert process.returncode == 130, output
     assert "to resume" in output
     resumed = sweep.run(*options, "hydra.sweeper.n_trials=2")
@@ -166,7 +160,4 @@ def test_second_sweeper_that_is_refused_changes_nothing(sweep):
         assert files(sweep) == before
     finally:
         first.send_signal(signal.SIGCONT)
-        for _ in range(2):
-            first.send_signal(signal.SIGINT)
-            time.sleep(0.5)
-        first.communicate(timeout=60)
+        interrupt_twice(first)

@@ -14,7 +14,7 @@ from ax_mo.trial.files import HEARTBEAT, PID
 from tests.core.test_process import in_a_container, needs_containers
 from tests.end_to_end.test_moved_and_copied import journal, left_by_a_killed_sweeper, options_of, ran  # noqa: F401
 from tests.support.sweeps import environment
-from tests.support.waiting import read_until, wait_until
+from tests.support.waiting import interrupt_twice, read_until, wait_until
 
 
 def as_if_elsewhere(sweep, *numbers):
@@ -98,10 +98,7 @@ def test_cancelled_sweep_leaves_the_trials_of_another_host_to_a_resume(sweep, jo
     as_if_elsewhere(sweep, "0")
     second = sweep.start(*options)
     read_until(second, "Trial 1 is still running")
-    second.send_signal(signal.SIGINT)
-    read_until(second, "Ctrl-C again cancels them")
-    second.send_signal(signal.SIGINT)
-    output, _ = second.communicate(timeout=60)
+    output = interrupt_twice(second)
     assert second.returncode == 130
     assert "Trial 0 goes on on host gpu07" in output
     assert identity(sweep.dir / "0").pid == processes[0].pid

@@ -1,11 +1,8 @@
 """The user's own choice of launcher wins; any launcher works, in batches."""
 
-import signal
-import time
-
 import yaml
 
-from tests.support.waiting import wait_until
+from tests.support.waiting import interrupt_twice, wait_until
 
 SPACE = ("x=interval(0,1)", "hydra.sweeper.n_trials=5", "hydra.sweeper.n_jobs=2")
 
@@ -71,10 +68,7 @@ def test_second_interrupt_cancels_the_batch_and_keeps_what_had_ended(sweep):
     options = ("x=interval(0,1)", f"journal={journal}", "sleep=5", "hydra/launcher=basic", "hydra.sweeper.n_trials=2")
     process = sweep.start(*options)
     wait_until(lambda: journal.exists() and len(journal.read_text().split()) == 2)
-    process.send_signal(signal.SIGINT)
-    time.sleep(0.3)
-    process.send_signal(signal.SIGINT)
-    output, _ = process.communicate(timeout=60)
+    output = interrupt_twice(process)
     assert process.returncode == 130, output
     assert "Traceback" not in output
     assert [trial["status"] for trial in sweep.trials()] == ["completed", "cancelled"]

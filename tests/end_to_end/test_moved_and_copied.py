@@ -9,7 +9,7 @@ import pytest
 
 from ax_mo.core.process import alive, end, identity
 from tests.end_to_end.test_resume import SPACE
-from tests.support.waiting import wait_until
+from tests.support.waiting import interrupt_twice, wait_until
 
 
 @pytest.fixture
@@ -78,10 +78,7 @@ def test_cancelling_the_sweep_of_a_copy_cancels_none_of_the_originals_jobs(sweep
         copied = sweep.start(*options)
         wait_until(lambda: ran(journal).total() == 4)
         own = [identity(sweep.dir / number) for number in ("0", "1")]
-        copied.send_signal(signal.SIGINT)
-        wait_until(lambda: copied.stdout is None or "Ctrl-C again cancels them" in copied.stdout.readline())
-        copied.send_signal(signal.SIGINT)
-        copied.communicate(timeout=60)
+        interrupt_twice(copied)
         assert copied.returncode == 130
         assert not any(alive(process) for process in own)
         assert all(alive(process) for process in processes)

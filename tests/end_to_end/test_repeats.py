@@ -1,12 +1,11 @@
 """Each suggestion runs with several seeds, as parallel jobs of one trial."""
 
 import signal
-import time
 from collections import Counter
 
 import pytest
 
-from tests.support.waiting import wait_until
+from tests.support.waiting import interrupt_twice, wait_until
 
 REPEATS = ("hydra.sweeper.repeats=3", "noise=1")
 
@@ -94,10 +93,7 @@ def test_interrupted_trial_is_completed_by_a_resume_with_its_other_repeats(sweep
     sweep.gate.unlink()
     second = sweep.start(*options)
     wait_until(lambda: len(journal_of(sweep)) == 3)
-    second.send_signal(signal.SIGINT)
-    time.sleep(0.3)
-    second.send_signal(signal.SIGINT)
-    output, _ = second.communicate(timeout=60)
+    output = interrupt_twice(second)
     assert second.returncode == 130, output
     assert runs(sweep) == {(0, 0): "completed", (0, 1): "completed", (0, 2): "cancelled"}
     sweep.gate.touch()

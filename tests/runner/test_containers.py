@@ -1,7 +1,6 @@
 """Trials in containers: what they see of this machine, and whether their results come back."""
 
 import signal
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,7 +10,7 @@ from ax_mo.errors import ConfigError
 from ax_mo.runner.containers import Mounts
 from tests.support.docker_engine import DockerEngine, is_possible
 from tests.support.sweeps import Sweep
-from tests.support.waiting import wait_until
+from tests.support.waiting import interrupt_twice, wait_until
 
 
 @pytest.mark.parametrize(
@@ -114,9 +113,7 @@ def test_killed_sweeper_adopts_its_containers(engine: DockerEngine, sweep: Sweep
 def test_second_interrupt_stops_the_containers(engine: DockerEngine, sweep: Sweep) -> None:
     process = sweep.start(*options_of(sweep, sweep.held, "hydra.sweeper.n_trials=2"))
     wait_until(lambda: sweep.under_way(2))
-    process.send_signal(signal.SIGINT)
-    time.sleep(1)
-    process.send_signal(signal.SIGINT)
-    assert process.wait(60) == 130
+    output = interrupt_twice(process)
+    assert process.returncode == 130, output
     assert [trial["status"] for trial in sweep.trials()] == ["cancelled"] * 2
     assert not any(container.is_running for container in engine.containers.values())

@@ -4,7 +4,7 @@ import signal
 import time
 
 from tests.slurm.conftest import at_length, job_of, output_of
-from tests.support.waiting import wait_until
+from tests.support.waiting import interrupt_twice, wait_until
 
 pytestmark = at_length
 
@@ -39,10 +39,7 @@ def test_killed_sweeper_adopts_its_slurm_jobs(sweep):
 def test_second_interrupt_cancels_the_slurm_jobs(sweep):
     process = sweep.start(*OPTIONS, "sleep=600", "hydra.sweeper.n_trials=2")
     wait_until(lambda: sweep.under_way(2))
-    process.send_signal(signal.SIGINT)
-    time.sleep(3)
-    process.send_signal(signal.SIGINT)
-    output, _ = process.communicate(timeout=60)
+    output = interrupt_twice(process)
     assert process.returncode == 130, output
     assert [trial["status"] for trial in sweep.trials()] == ["cancelled"] * 2
     wait_until(lambda: not output_of("squeue", "-h", "-t", "R"), 30)
@@ -54,10 +51,8 @@ def test_options_of_sbatch_reach_the_job(sweep):
     wait_until(lambda: sweep.under_way(1))
     job = output_of("scontrol", "show", "job", job_of(sweep, 0))
     assert all(text in job for text in ("Comment=two words", "Nice=7", "MailType=END,FAIL", "OverSubscribe=YES")), job
-    process.send_signal(signal.SIGINT)
-    time.sleep(3)
-    process.send_signal(signal.SIGINT)
-    assert process.wait(60) == 130
+    output = interrupt_twice(process)
+    assert process.returncode == 130, output
 
 
 def test_no_more_jobs_wait_in_the_queue_than_may(sweep):
@@ -72,7 +67,5 @@ def test_no_more_jobs_wait_in_the_queue_than_may(sweep):
 
     wait_until(is_full)
     assert all(states.count("PENDING") <= 1 for states in seen) and len(seen[-1]) < 12
-    process.send_signal(signal.SIGINT)
-    time.sleep(3)
-    process.send_signal(signal.SIGINT)
-    assert process.wait(60) == 130
+    output = interrupt_twice(process)
+    assert process.returncode == 130, output

@@ -26,7 +26,7 @@ from tests.slurm.conftest import (
     stop_controller,
 )  # fmt: skip
 from tests.support.sweeps import Sweep, environment
-from tests.support.waiting import read_until, wait_until
+from tests.support.waiting import interrupt_twice, wait_until
 
 pytestmark = pytest.mark.timeout(400)
 
@@ -104,22 +104,14 @@ def test_controller_that_is_away_for_a_minute_costs_nothing(sweep: Sweep) -> Non
     assert runs(journal) == {str(number): 1 for number in range(4)}
 
 
-def interrupted_twice(process: "subprocess.Popen[str]") -> str:
-    process.send_signal(signal.SIGINT)
-    said = read_until(process, "Ctrl-C again cancels them")
-    process.send_signal(signal.SIGINT)
-    output, _ = process.communicate(timeout=100)
-    assert process.returncode == 130, output
-    return said + output
-
-
 def test_jobs_that_could_not_be_cancelled_are_adopted_and_not_run_twice(toy_slurm: Path, sweep: Sweep) -> None:
     journal = sweep.tmp_path / "journal"
     options = (*OPTIONS, sweep.held, f"journal={journal}", "hydra.sweeper.n_trials=2")
     process = sweep.start(*options)
     wait_until(lambda: sweep.under_way(2))
     (toy_slurm / "down").touch()
-    output = interrupted_twice(process)
+    output = interrupt_twice(process)
+    assert process.returncode == 130, output
     assert "Could not be cancelled, and may go on, until a resume adopts it: trial 0, 1." in output
     assert "scancel: error: Unable to contact slurm controller" in output
     assert {trial["status"] for trial in sweep.trials()} == {"running"}
@@ -136,7 +128,8 @@ def test_cancelled_job_that_has_not_ended_is_ended_before_its_trial_runs_again(t
     process = sweep.start(*options)
     wait_until(lambda: sweep.under_way(1))
     (toy_slurm / "deaf").touch()
-    interrupted_twice(process)
+    output = interrupt_twice(process)
+    assert process.returncode == 130, output
     assert [trial["status"] for trial in sweep.trials()] == ["cancelled"]
     assert (toy_slurm / "told").exists()
     with sweep.database() as connection:  # so that the second attempt is a short one

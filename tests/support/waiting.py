@@ -1,5 +1,6 @@
 """Waiting for what another process does."""
 
+import signal
 import subprocess
 import time
 from collections.abc import Callable
@@ -23,3 +24,12 @@ def read_until(process: "Forked | subprocess.Popen[str]", words: str) -> str:
             return line
         lines.append(line)
     raise AssertionError(f"it ended without '{words}': {''.join(lines)}")
+
+
+def interrupt_twice(process: "Forked | subprocess.Popen[str]") -> str:
+    """Ctrl-C, and once it is heard Ctrl-C again: two signals at once may count as one. What it printed since then."""
+    process.send_signal(signal.SIGINT)
+    said = read_until(process, "Ctrl-C again")
+    process.send_signal(signal.SIGINT)
+    output, _ = process.communicate(timeout=100)
+    return said + output
