@@ -9,7 +9,7 @@ JOBS   ?= 4
 # Where it is set, each of these, and each process that they start, would compile all tests and all of ours anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo test lint types unit browser test-hydra14 test-next test-sqlalchemy14 test-long test-slurm test-chaos bench race clean env format
+.PHONY: demo test lint types unit browser test-hydra14 test-next test-sqlalchemy14 test-long test-slurm test-engines test-chaos bench race clean env format
 
 env: $(READY)
 
@@ -80,6 +80,11 @@ test-long: env browser
 test-slurm: env
 	@sinfo -h >/dev/null 2>&1 || bash tests/slurm/up.sh
 	AX_MO_TEST_SLURM=1 $(BIN)/python -m pytest tests/slurm
+
+# On a Ray of two nodes, in a network of its own: it listens on all interfaces.
+test-engines: env
+	$(BIN)/pip install --quiet -c constraints.txt -e '.[ray]'
+	unshare -n sh -c 'ip link set lo up && exec $(BIN)/python -m pytest tests/engines'
 
 # The whole chaos suite: an hour or two, and a table of what was survived.
 test-chaos: env browser

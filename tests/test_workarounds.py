@@ -223,3 +223,14 @@ def test_ax_untransforms_what_was_never_transformed_in_its_fast_cross_validation
     _, adapter = FittedModel(study(Path("/nowhere"), 8, mixed=False)).fit
     with pytest.raises(TypeError, match="not an instance"):
         _efficient_loo_cross_validate(adapter)
+
+
+def test_torchx_makes_a_slurm_job_number_of_a_text_that_was_escaped() -> None:
+    """0.7.0: ``$$`` is to stand for a dollar, and ``$${app_id}`` becomes the number all the same."""
+    from torchx.runner.api import Runner
+    from torchx.schedulers.slurm_scheduler import create_scheduler
+    from torchx.specs import AppDef, Resource, Role
+
+    role = Role("job", image="", entrypoint="echo", args=["$${app_id}"], resource=Resource(1, 0, 100))
+    request = Runner("test", {"slurm": create_scheduler}).dryrun(AppDef("job", [role]), "slurm", {}).request
+    assert "$SLURM_JOB_ID" in request.materialize()

@@ -20,7 +20,7 @@ _BUILT_IN = {
     AUTO: "ax_mo.runner.warm_scheduler:WarmScheduler",
     WARM: "ax_mo.runner.warm_scheduler:WarmScheduler",
     "slurm": "ax_mo.runner.slurm_scheduler:SlurmScheduler",
-    "ray": "ax_mo.runner.torchx_scheduler:RayScheduler",
+    "ray": "ax_mo.runner.ray_scheduler:RayScheduler",
     **dict.fromkeys(CONTAINERS, "ax_mo.runner.torchx_scheduler:ContainerScheduler"),
 }
 SCHEDULERS = Registry("ax_mo.runners", _BUILT_IN)

@@ -43,6 +43,9 @@ class LauncherSettings:
     # ["type=bind,src=/nfs/me,dst=/nfs/me"]. The sweep's directory and the project must be among it.
     image: str = ""
     mounts: list[str] = field(default_factory=list)
+    # Where nothing is shared with the nodes (ray): which files of a trial come back, besides its result, curve and
+    # logs: ["*.ckpt"].
+    fetch: list[str] = field(default_factory=list)
     # Environment variables of the jobs, on top of this process's own.
     env: dict[str, str] = field(default_factory=dict)
 
@@ -78,11 +81,6 @@ def launcher_settings(given: Mapping[str, Any]) -> LauncherSettings:
         raise ConfigError(
             f"hydra.launcher.image: the scheduler '{parsed.scheduler}' runs containers and needs the image that holds "
             "your project, for example hydra.launcher.image=registry.example.com/train:1."
-        )
-    if parsed.scheduler == "ray" and parsed.image:
-        raise ConfigError(
-            f"hydra.launcher.image={parsed.image}: TorchX's Ray scheduler runs no containers, and deletes a directory "
-            "that it is given. Leave it out: Ray's jobs run in the directory from which you start the sweep."
         )
     if parsed.scheduler in CONTAINERS:  # what is in an image cannot be looked at from here
         return replace(parsed, python=parsed.python or "python3")

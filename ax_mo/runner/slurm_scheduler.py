@@ -52,6 +52,12 @@ class SbatchFailed(Exception):
     """``sbatch`` did not say that it had submitted a job; the message is what it said."""
 
 
+# TorchX 0.7.0 makes the job's number of this text wherever it stands, be it in a value of the user's. What stands in
+# its place meanwhile has a space, so that it is quoted in the script, and the text is one there.
+_JOB_ID = "${app_id}"
+_PLACE_OF_IT = "6f1d7c52 ax_mo"
+
+
 class SlurmScheduler(TorchXScheduler):
     """Jobs on Slurm, by its own commands.
 
@@ -103,7 +109,7 @@ class SlurmScheduler(TorchXScheduler):
 
     def request(self, spec: JobSpec) -> str:
         batch = self._batch(spec)
-        return f"{shlex.join(self._command(batch))} < the script\n\n{batch.materialize().strip()}"
+        return f"{shlex.join(self._command(batch))} < the script\n\n{_script(batch).strip()}"
 
     def _arguments(self) -> dict[str, Any]:
         return for_torchx(self.settings.scheduler_args)
@@ -117,7 +123,8 @@ class SlurmScheduler(TorchXScheduler):
         """TorchX's SlurmBatchRequest."""
         # TorchX passes env through srun --export, where a comma cuts a value.
         env = (f"{key}={value}" for key, value in self._env(spec).items())
-        request = self._request(app_of(spec, ["env", *env, *in_directory(spec)], self.settings, {})).request
+        words = [word.replace(_JOB_ID, _PLACE_OF_IT) for word in ["env", *env, *in_directory(spec)]]
+        request = self._request(app_of(spec, words, self.settings, {})).request
         for replica in request.replicas.values():
             for name in ("output", "error"):  # files in the user's directory; our jobs write logs of their own
                 del replica.srun_opts[name]
@@ -129,7 +136,7 @@ class SlurmScheduler(TorchXScheduler):
         with _submission(None if only_try else spec.directory) as lock:
             try:
                 done = subprocess.run(
-                    [*self._command(batch), *(["--test-only"] if only_try else [])], input=batch.materialize(),
+                    [*self._command(batch), *(["--test-only"] if only_try else [])], input=_script(batch),
                     # There is no option of TorchX's for it: what the batch script itself prints.
                     env={**os.environ, "SBATCH_OUTPUT": str(spec.directory / "slurm.log")},
                     capture_output=True, text=True, check=False, timeout=_PATIENCE, pass_fds=lock,
@@ -141,6 +148,10 @@ class SlurmScheduler(TorchXScheduler):
         if done.returncode != 0 or not (job_id or only_try):
             raise SbatchFailed(done.stderr.strip() or f"sbatch ended with {done.returncode} and said: {done.stdout}")
         return job_id
+
+
+def _script(batch: Any) -> str:
+    return str(batch.materialize()).replace(_PLACE_OF_IT, _JOB_ID)
 
 
 @contextmanager

@@ -16,7 +16,6 @@ def app_of(
     argv: Sequence[str],
     settings: LauncherSettings,
     env: Mapping[str, str],
-    image: str = "",
     mounts: Sequence[Any] = (),
 ) -> Any:
     """A fresh AppDef: TorchX 0.7.0 changes the one it is given."""
@@ -24,7 +23,7 @@ def app_of(
 
     role = Role(
         name=spec.name,  # Slurm's job has the role's
-        image=image,
+        image=settings.image,
         entrypoint=_literal(argv[0]),
         args=[_literal(argument) for argument in argv[1:]],
         env={key: _literal(value) for key, value in env.items()},

@@ -1,10 +1,7 @@
-"""Jobs on any cluster that TorchX knows, and what is special about Ray."""
+"""Jobs on any cluster that TorchX knows, and those in containers."""
 
-import os
 import re
-import tempfile
 from collections.abc import Sequence
-from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -65,8 +62,7 @@ class TorchXScheduler(Scheduler):
         check_arguments(self._name, self.settings.scheduler_args, self._torchx)
 
     def request(self, spec: JobSpec) -> str:
-        with self._image() as image:
-            return str(self._request(self._app(spec, image))).strip()
+        return str(self._request(self._app(spec))).strip()
 
     def submit(self, spec: JobSpec) -> str:
         try:
@@ -113,12 +109,11 @@ class TorchXScheduler(Scheduler):
 
     def _submit(self, spec: JobSpec, only_try: bool = False) -> str:
         """The scheduler's own name for the new job."""
-        with self._image() as image:
-            request = self._request(self._app(spec, image))
-            return "" if only_try else app_id_of(self._torchx.schedule(request))
+        request = self._request(self._app(spec))
+        return "" if only_try else app_id_of(self._torchx.schedule(request))
 
-    def _app(self, spec: JobSpec, image: str) -> Any:
-        return app_of(spec, self._argv(spec), self.settings, self._env(spec), image)
+    def _app(self, spec: JobSpec) -> Any:
+        return app_of(spec, self._argv(spec), self.settings, self._env(spec))
 
     def _env(self, spec: JobSpec) -> dict[str, str]:
         return {**self.settings.env, **spec.env}
@@ -129,10 +124,6 @@ class TorchXScheduler(Scheduler):
     def _arguments(self) -> dict[str, Any]:
         """TorchX's run options."""
         return dict(self.settings.scheduler_args)
-
-    def _image(self) -> AbstractContextManager[str]:
-        """What TorchX is given as the app's image, until the scheduler has the job; never a workspace."""
-        return nullcontext(self.settings.image)
 
     def _argv(self, spec: JobSpec) -> Sequence[str]:
         return spec.argv
@@ -169,29 +160,8 @@ class ContainerScheduler(TorchXScheduler):
     def _env(self, spec: JobSpec) -> dict[str, str]:
         return {name: self._mounts.there(value) for name, value in super()._env(spec).items()}
 
-    def _app(self, spec: JobSpec, image: str) -> Any:
-        return app_of(spec, self._argv(spec), self.settings, self._env(spec), image, self._mounts.parsed)
-
-
-class RayScheduler(TorchXScheduler):
-    """Ray's jobs run on the user's own file system, but not where he is."""
-
-    def _image(self) -> AbstractContextManager[str]:
-        """An empty directory: TorchX 0.7.0 uploads it, and deletes it where it lies in the temporary directory."""
-        return tempfile.TemporaryDirectory(prefix="ax_mo-ray-", ignore_cleanup_errors=True)
-
-    def _argv(self, spec: JobSpec) -> Sequence[str]:
-        return in_directory(spec)
-
-    def _listed(self) -> list[str]:
-        """TorchX submits to ``dashboard_address``, and lists the jobs of the environment's address alone."""
-        if os.environ.get("RAY_ADDRESS"):
-            return super()._listed()
-        os.environ["RAY_ADDRESS"] = f"http://{self.settings.scheduler_args.get('dashboard_address', '127.0.0.1:8265')}"
-        try:
-            return super()._listed()
-        finally:
-            del os.environ["RAY_ADDRESS"]
+    def _app(self, spec: JobSpec) -> Any:
+        return app_of(spec, self._argv(spec), self.settings, self._env(spec), self._mounts.parsed)
 
 
 def in_directory(spec: JobSpec) -> list[str]:

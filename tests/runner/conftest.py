@@ -81,6 +81,6 @@ def ray(monkeypatch: pytest.MonkeyPatch) -> Iterator[RayCluster]:
         vars(module).update(content)
         monkeypatch.setitem(sys.modules, name, module)
     monkeypatch.delitem(sys.modules, "torchx.schedulers.ray_scheduler", raising=False)
-    monkeypatch.delenv("RAY_ADDRESS", raising=False)
+    monkeypatch.setenv("RAY_ADDRESS", "http://127.0.0.1:8265")
     yield cluster
     sys.modules.pop("torchx.schedulers.ray_scheduler", None)

@@ -1,0 +1,233 @@
+"""``hydra.launcher.scheduler=ray``: trials as tasks of a Ray cluster, which shares no disk with this machine."""
+
+import os
+import threading
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from ax_mo.errors import ConfigError, closest
+from ax_mo.hydra_project.settings import to_python
+from ax_mo.runner.changed_files import Change
+from ax_mo.runner.job import CancelFailed, Cause, Job, JobSpec, JobState, NoAnswer, Phase, SubmitLater
+from ax_mo.runner.ray_bridge import NAMESPACE, Address, RayClient
+from ax_mo.runner.ray_job import Asked, RayJob
+from ax_mo.runner.scheduler import Scheduler
+from ax_mo.runner.settings import LauncherSettings
+from ax_mo.trial.files import SPEC, STOP
+
+_KEY = "hydra.launcher.scheduler_args"
+_ARGUMENTS: Mapping[str, tuple[type, str]] = {
+    "address": (str, "the cluster's address, auto by default"),
+    "resources": (dict, "custom resources of a trial, {tpu: 1}"),
+    "excludes": (list, "what of the project is not sent to the cluster, as .gitignore has it"),
+}
+_NOT_SENT = ("/multirun", "/outputs", ".git", ".venv", "__pycache__", "/wandb", "/mlruns", "/lightning_logs")
+_DATA = "data"
+_PATIENCE = 5.0
+"""Seconds for letting go of what has ended."""
+_LOST = JobState(Phase.ENDED, None, "the Ray cluster has lost what looked after it", Cause.NODE_FAILURE)
+
+
+class RayScheduler(Scheduler):
+    """Jobs are tasks of an actor that outlives the sweeper; their files come back through Ray."""
+
+    poll_seconds = 0.5
+
+    def __init__(self, settings: LauncherSettings) -> None:
+        super().__init__(settings)
+        self._arguments = to_python(settings.scheduler_args)
+        self._sweep_dir = Path.cwd()
+        self._opened: RayClient | None = None
+        self._asked_to_stop: set[Path] = set()
+        self._watched: dict[str, Job] = {}  # by handle
+        self._known: dict[str, JobState] = {}
+        self._closed = threading.Event()
+        self._thread: threading.Thread | None = None
+
+    @property
+    def has_room(self) -> bool:
+        """Not while the cluster is silent, or sends large files: the sweep's own thread would have to wait."""
+        return self._opened is None or not self._opened.is_busy
+
+    def check_program(self, argv: Sequence[str], cwd: Path, sweep_dir: Path) -> None:
+        self._sweep_dir = sweep_dir
+        for word in argv[1:]:
+            if os.path.isabs(word) and not Path(word).is_relative_to(cwd):  # noqa: PTH117
+                raise ConfigError(
+                    f"hydra.launcher.scheduler=ray: the cluster is sent the directory from which you start the sweep, "
+                    f"{cwd}, and {word} is not in it. Start the sweep in the project's directory."
+                )
+
+    def check_arguments(self) -> None:
+        """Raises ConfigError for ``scheduler_args`` that are none of Ray's."""
+        for name, value in self._arguments.items():
+            if name not in _ARGUMENTS:
+                known = ", ".join(f"{key} ({what})" for key, (_, what) in _ARGUMENTS.items())
+                raise ConfigError(
+                    f"{_KEY}.{name}: ray has no such option; it has: {known}.{closest(name, list(_ARGUMENTS))}"
+                )
+            kind, what = _ARGUMENTS[name]
+            if not isinstance(value, kind):
+                raise ConfigError(f"{_KEY}.{name}={value}: it must be {what}.")
+
+    def check(self) -> None:
+        """Raises ConfigError where the cluster cannot be reached, or has no node for a trial."""
+        self.check_arguments()
+        try:
+            nodes = self._call("nodes")
+        except NoAnswer as error:
+            raise ConfigError(
+                f"{_KEY}.address={self._address}: there is no Ray cluster ({error}). On this machine, 'ray start "
+                "--head' starts one; elsewhere, give the head's host and port."
+            ) from None
+        wanted = self._needs()
+        if not any(all(node.get(name, 0) >= least for name, least in wanted.items()) for node in nodes):
+            largest = {name: max((node.get(name, 0) for node in nodes), default=0) for name in wanted}
+            needs, has = (", ".join(f"{value:g} {name}" for name, value in some.items()) for some in (wanted, largest))
+            raise ConfigError(
+                f"hydra.launcher: no node of the Ray cluster has what a trial needs: {needs}. The most of each on a "
+                f"node: {has}."
+            )
+
+    def request(self, spec: JobSpec) -> str:
+        return f"a task {spec.name} of namespace '{NAMESPACE}' at {self._address}, with {self._resources()}"
+
+    def submit(self, spec: JobSpec) -> str:
+        files = [Change(name, path.read_bytes()) for name in (SPEC,) if (path := spec.directory / name).exists()]
+        job = RayJob(
+            spec.name, spec.argv, str(spec.directory), str(self._sweep_dir), str(spec.cwd), self.settings.python,
+            {**self.settings.env, **spec.env}, self._resources(), files, tuple(self.settings.fetch),
+            self.settings.grace_seconds,
+        )  # fmt: skip
+        try:
+            handle = self._handle(self._call("submit", _study_of(spec.name), job), spec.name)
+        except NoAnswer as error:
+            raise SubmitLater(str(error)) from None
+        self._known[handle] = JobState(Phase.PENDING)
+        self._watched[handle] = Job(handle, spec.directory)
+        return handle
+
+    def find(self, name: str, directory: Path) -> str | None:
+        supervisor = self._call("find", _study_of(name), name)
+        return None if supervisor is None else self._handle(supervisor, name)
+
+    def states(self, jobs: Sequence[Job]) -> list[JobState]:
+        """As they were when the cluster was last asked, which a thread does; of adopted jobs, as they are now."""
+        adopted = [job for job in jobs if job.handle not in self._known]
+        self._ask(adopted)
+        self._watched.update((job.handle, job) for job in adopted)
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._watch, name="ax_mo-ray", daemon=True)
+            self._thread.start()
+        states = [self._known[job.handle] for job in jobs]
+        for job, state in zip(jobs, states, strict=True):
+            if state.phase is Phase.ENDED:
+                self._watched.pop(job.handle, None)
+        return states
+
+    def _watch(self) -> None:
+        while not self._closed.wait(self.poll_seconds):
+            before = dict(self._known)
+            self._ask([job for job in list(self._watched.values()) if before[job.handle].phase is not Phase.ENDED])
+            if any(before[handle] != state for handle, state in list(self._known.items()) if handle in before):
+                self.on_change()
+
+    def _ask(self, jobs: Sequence[Job]) -> None:
+        for supervisor, of_it in _by_supervisor(jobs).items():
+            self._known |= self._states(supervisor, of_it)
+
+    def _states(self, supervisor: str, jobs: Sequence[Job]) -> dict[str, JobState]:
+        names = {_name_of(job): job for job in jobs}
+        try:
+            states = self._exchange(supervisor, jobs)
+            ended = [name for name, state in (states or {}).items() if state.phase is Phase.ENDED]
+            if ended:
+                self._call("forget", supervisor, ended)
+        except (NoAnswer, ConfigError) as error:
+            silent = JobState(Phase.UNKNOWN, message=f"Ray does not answer: {error}")
+            return {job.handle: silent for job in jobs}
+        return {job.handle: _LOST if states is None else states[name] for name, job in names.items()}
+
+    def _exchange(self, supervisor: str, jobs: Sequence[Job], cancel: bool = False) -> dict[str, JobState] | None:
+        """What the supervisor says of the jobs; None where there is none any more. Raises NoAnswer."""
+        requests = {job.directory for job in jobs if (job.directory / STOP).exists()} - self._asked_to_stop
+        asked = {
+            _name_of(job): Asked(
+                files=[Change(STOP, (job.directory / STOP).read_bytes())] if job.directory in requests else [],
+                cancel=cancel,
+            )
+            for job in jobs
+        }
+        directories = {_name_of(job): str(job.directory) for job in jobs}
+        found: dict[str, JobState] | None = self._call("exchange", supervisor, directories, asked)
+        self._asked_to_stop |= requests
+        return found
+
+    def cancel(self, jobs: Sequence[Job]) -> None:
+        try:
+            for supervisor, of_it in _by_supervisor(jobs).items():
+                self._exchange(supervisor, of_it, cancel=True)
+        except NoAnswer as error:
+            raise CancelFailed(jobs, f"Ray does not answer: {error}") from None
+
+    def close(self) -> None:
+        self._closed.set()
+        if self._opened is not None:
+            with suppress(NoAnswer, ConfigError):  # what it had of ours has ended with it, or costs nothing
+                self._opened.call("end", timeout=_PATIENCE)
+            self._opened.close()
+
+    @property
+    def _address(self) -> str:
+        return str(self._arguments.get("address", "auto"))
+
+    def _call(self, method: str, *arguments: Any) -> Any:
+        if self._opened is None:
+            self._opened = RayClient(Address(self._address, str(Path.cwd()), tuple(self._excludes())))
+        return self._opened.call(method, *arguments)
+
+    def _excludes(self) -> list[str]:
+        """What of the project the trials have no use for."""
+        here = Path.cwd()
+        excludes = [*_NOT_SENT, *map(str, self._arguments.get("excludes", ()))]
+        if self._sweep_dir != here and self._sweep_dir.is_relative_to(here):
+            excludes.append(f"/{self._sweep_dir.relative_to(here).as_posix()}")
+        if not any((here / _DATA).glob("*.py")):  # of a package, all is needed
+            excludes.append(f"/{_DATA}")
+        return excludes
+
+    def _resources(self) -> dict[str, Any]:
+        """Options of Ray's task."""
+        settings = self.settings
+        memory = {"memory": settings.memMB * 2**20} if settings.memMB > 0 else {}
+        custom = self._arguments.get("resources")
+        resources = {"resources": dict(custom)} if custom else {}
+        return {"num_cpus": settings.cpu, "num_gpus": settings.gpu, **memory, **resources}
+
+    def _needs(self) -> dict[str, float]:
+        """The same by Ray's names of what a node has."""
+        options = self._resources()
+        named = {"CPU": options["num_cpus"], "GPU": options["num_gpus"], "memory": options.get("memory", 0)}
+        return {name: value for name, value in {**named, **options.get("resources", {})}.items() if value}
+
+    def _handle(self, supervisor: str, name: str) -> str:
+        return f"ray://{supervisor}/{name}"
+
+
+def _study_of(name: str) -> str:
+    """What all jobs of a sweep directory have in common: see ``job_name``."""
+    return "-".join(name.split("-")[:2])
+
+
+def _name_of(job: Job) -> str:
+    return job.handle.rpartition("/")[2]
+
+
+def _by_supervisor(jobs: Sequence[Job]) -> dict[str, list[Job]]:
+    found: dict[str, list[Job]] = defaultdict(list)
+    for job in jobs:
+        found[job.handle.removeprefix("ray://").partition("/")[0]].append(job)
+    return found
