@@ -14,7 +14,7 @@ from ax_mo.runner.changed_files import Change
 from ax_mo.runner.job import CancelFailed, Cause, Job, JobSpec, JobState, NoAnswer, Phase, SubmitLater
 from ax_mo.runner.ray_bridge import NAMESPACE, Address, RayClient
 from ax_mo.runner.ray_job import Asked, RayJob
-from ax_mo.runner.scheduler import Scheduler
+from ax_mo.runner.scheduler import Scheduler, jobs_on_nodes
 from ax_mo.runner.settings import LauncherSettings
 from ax_mo.trial.files import SPEC, STOP
 
@@ -46,6 +46,10 @@ class RayScheduler(Scheduler):
         self._known: dict[str, JobState] = {}
         self._closed = threading.Event()
         self._thread: threading.Thread | None = None
+
+    @property
+    def room(self) -> int:
+        return jobs_on_nodes(self._call("nodes"), self._needs())
 
     @property
     def has_room(self) -> bool:
@@ -84,7 +88,7 @@ class RayScheduler(Scheduler):
                 "--head' starts one; elsewhere, give the head's host and port."
             ) from None
         wanted = self._needs()
-        if not any(all(node.get(name, 0) >= least for name, least in wanted.items()) for node in nodes):
+        if jobs_on_nodes(nodes, wanted) == 0:
             largest = {name: max((node.get(name, 0) for node in nodes), default=0) for name in wanted}
             needs, has = (", ".join(f"{value:g} {name}" for name, value in some.items()) for some in (wanted, largest))
             raise ConfigError(

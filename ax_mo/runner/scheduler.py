@@ -4,9 +4,8 @@ A new one is a subclass, and a name in ``SCHEDULERS`` or in the entry-point grou
 """
 
 import logging
-import os
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
 from ax_mo.errors import ConfigError, closest
@@ -46,6 +45,11 @@ class Scheduler(ABC):
     def capacity(self) -> int | None:
         """How many jobs can ever run at once; None where nobody knows."""
         return None
+
+    @property
+    def room(self) -> int | None:
+        """How many jobs there is room for, were there no others; None where nobody knows. Raises NoAnswer."""
+        return self.capacity
 
     @property
     def has_room(self) -> bool:
@@ -115,8 +119,12 @@ def open_scheduler(settings: LauncherSettings) -> Scheduler:
 def parallel_jobs(n_jobs: int | None, scheduler: Scheduler) -> int:
     """How many jobs of a batch run at once: as many as this machine has room for, and all of them on a cluster."""
     if n_jobs is None:
-        if scheduler.settings.scheduler != LOCAL:
-            return 1_000_000
-        count = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-        n_jobs = max(1, count // scheduler.settings.cpu)
+        n_jobs = scheduler.room if scheduler.settings.scheduler == LOCAL else None
+    n_jobs = 1_000_000 if n_jobs is None else n_jobs
     return n_jobs if scheduler.capacity is None else min(n_jobs, scheduler.capacity)
+
+
+def jobs_on_nodes(nodes: Iterable[Mapping[str, float]], needs: Mapping[str, float]) -> int:
+    """How many jobs that need so much of each resource fit on nodes that have so much of it."""
+    wanted = {name: amount for name, amount in needs.items() if amount > 0}
+    return sum(int(min(node.get(name, 0) // amount for name, amount in wanted.items())) for node in nodes)

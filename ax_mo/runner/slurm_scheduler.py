@@ -7,6 +7,7 @@ It also lets ``sbatch`` write its reasons past us, to the terminal.
 
 import fcntl
 import os
+import re
 import shlex
 import subprocess
 from collections.abc import Iterator, Sequence
@@ -17,6 +18,7 @@ from typing import Any
 
 from ax_mo.runner.job import CancelFailed, Cause, Job, JobSpec, JobState, NoAnswer, Phase
 from ax_mo.runner.sbatch_options import check_options, for_sbatch, for_torchx
+from ax_mo.runner.scheduler import jobs_on_nodes
 from ax_mo.runner.torchx_app import app_of, check_arguments
 from ax_mo.runner.torchx_scheduler import TorchXScheduler, app_id_of, in_directory
 
@@ -52,6 +54,9 @@ class SbatchFailed(Exception):
     """``sbatch`` did not say that it had submitted a job; the message is what it said."""
 
 
+_TAKES_JOBS = ("idle", "mixed", "allocated", "completing", "planned", "reserved")
+"""States of nodes on which a job may run sooner or later."""
+
 # TorchX 0.7.0 makes the job's number of this text wherever it stands, be it in a value of the user's. What stands in
 # its place meanwhile has a space, so that it is quoted in the script, and the text is one there.
 _JOB_ID = "${app_id}"
@@ -73,6 +78,17 @@ class SlurmScheduler(TorchXScheduler):
             _partition_memmb = cache(slurm_scheduler.SlurmScheduler._partition_memmb)
 
         return lambda session, **_: AskedOnce(session)
+
+    @property
+    def room(self) -> int:
+        partition = self.settings.scheduler_args.get("partition")
+        of_it = ["-p", str(partition)] if partition else []
+        done = _run(["sinfo", "-h", "-N", "-o", "%N|%c|%m|%G|%T", *of_it])
+        if done.returncode != 0:
+            raise NoAnswer(done.stderr.strip() or f"sinfo ended with {done.returncode}")
+        settings = self.settings
+        needs = {"cpu": settings.cpu, "memory": settings.memMB, "gpu": settings.gpu}
+        return jobs_on_nodes(_nodes(done.stdout), needs)
 
     def find(self, name: str, directory: Path) -> str | None:
         with _submission(directory):  # an earlier sweeper's sbatch may have outlived it
@@ -175,6 +191,17 @@ def _submission(directory: Path | None) -> Iterator[tuple[int, ...]]:
             yield (file.fileno(),)
         finally:
             path.unlink(missing_ok=True)
+
+
+def _nodes(listed: str) -> list[dict[str, float]]:
+    """What each node has that takes jobs, of the lines of ``sinfo -N``, one for each partition that it is in."""
+    found = {}
+    for line in listed.splitlines():
+        name, cpus, memory, gres, state = line.split("|")
+        if state.rstrip("*~#!%$@^-").lower() in _TAKES_JOBS:
+            gpus = sum(int(count) for count in re.findall(r"\bgpu(?::[^:,()]+)?:(\d+)", gres))
+            found[name] = {"cpu": float(cpus), "memory": float(memory), "gpu": float(gpus)}
+    return list(found.values())
 
 
 def _ask_accounting(options: Sequence[str]) -> dict[str, str]:

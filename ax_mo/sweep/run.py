@@ -20,11 +20,12 @@ from ax_mo.hydra_project.project import Project, hydra_overrides
 from ax_mo.hydra_project.this_program import this_program
 from ax_mo.results.files import TRIALS
 from ax_mo.runner.in_place import is_trial, refuse_inside_a_job, run_in_place
+from ax_mo.runner.job import NoAnswer
 from ax_mo.runner.scheduler import Scheduler, open_scheduler
 from ax_mo.runner.settings import AUTO, LOCAL, LauncherSettings, launcher_settings
 from ax_mo.sweep.dry_run import preview
 from ax_mo.sweep.session import Session
-from ax_mo.sweep.settings import parse_settings
+from ax_mo.sweep.settings import AUTO_JOBS, parse_settings
 from ax_mo.sweep.spec import StudySpec, make_plan
 from ax_mo.terminal.screen import screen_for_this_terminal
 from ax_mo.trial.current import disown_ranks
@@ -75,9 +76,16 @@ def _sweep(
         hydra_context=context, task_function=task_function, config=config
     )
     values = launcher_settings(launcher.settings) if _is_torchx(launcher) else None  # type: ignore[attr-defined]
-    spec = StudySpec(settings, plan, project, _program(values, arguments, config), sweep_dir, config)
     values, remark = _local(values, plan.goals)
-    scheduler = None if values is None else _scheduler(values, spec)
+    scheduler = None if values is None else open_scheduler(values)
+    program = _program(values, arguments, config)
+    if settings.n_jobs == AUTO_JOBS:
+        if scheduler is not None and program is not None:
+            scheduler.check_program(program.start, program.cwd, sweep_dir)
+        settings = replace(settings, n_jobs=_room(scheduler))
+    spec = StudySpec(settings, plan, project, program, sweep_dir, config)
+    if scheduler is not None:
+        _check_jobs(scheduler, spec)
     screen = screen_for_this_terminal()
     if settings.dry_run:
         text, problem = preview(spec, scheduler, remark)
@@ -115,17 +123,35 @@ def _is_torchx(launcher: Launcher) -> bool:
     return type(launcher).__name__ == "TorchXLauncher"
 
 
-def _scheduler(values: LauncherSettings, spec: StudySpec) -> Scheduler:
-    """Where trials run; raises ConfigError when they cannot, or not so many at once."""
-    scheduler, settings = open_scheduler(values), spec.settings
+def _room(scheduler: Scheduler | None) -> int:
+    """How many trials the scheduler has room for. Raises ConfigError where nobody knows."""
+    key = f"hydra.sweeper.n_jobs={AUTO_JOBS}"
+    if scheduler is None:
+        raise ConfigError(f"{key}: another launcher than hydra/launcher=torchx does not say. Give a number.")
+    try:
+        room = scheduler.room
+    except NoAnswer as error:
+        raise ConfigError(f"{key}: the scheduler '{scheduler.settings.scheduler}' does not answer: {error}") from None
+    if room is None:
+        raise ConfigError(f"{key}: the scheduler '{scheduler.settings.scheduler}' does not say. Give a number.")
+    if room == 0:
+        raise ConfigError(
+            f"{key}: the scheduler '{scheduler.settings.scheduler}' has no node with what a trial needs (cpu, gpu and "
+            "memMB of hydra.launcher)."
+        )
+    return room
+
+
+def _check_jobs(scheduler: Scheduler, spec: StudySpec) -> None:
+    """Raises ConfigError where trials cannot run, or not so many at once."""
+    settings, gpu = spec.settings, scheduler.settings.gpu
     if not settings.dry_run:
         _check(scheduler, spec)
     if scheduler.capacity is not None and scheduler.capacity < settings.n_jobs:
         raise ConfigError(
-            f"hydra.sweeper.n_jobs={settings.n_jobs} with hydra.launcher.gpu={values.gpu} needs "
-            f"{settings.n_jobs * values.gpu} GPUs; this machine has room for {scheduler.capacity} such job(s)."
+            f"hydra.sweeper.n_jobs={settings.n_jobs} with hydra.launcher.gpu={gpu} needs "
+            f"{settings.n_jobs * gpu} GPUs; this machine has room for {scheduler.capacity} such job(s)."
         )
-    return scheduler
 
 
 def _check(scheduler: Scheduler, spec: StudySpec) -> None:

@@ -72,8 +72,8 @@ class Settings:
 
     # The study's trials in total, those before a resume included.
     n_trials: int = 20
-    # Trials in flight.
-    n_jobs: int = 2
+    # Trials in flight; auto: as many as the CPUs, GPUs and memory of the launcher's engine have room for.
+    n_jobs: Any = 2
     # Share of failed trials that ends the study, checked from the 5th ended trial; 1.0 never does.
     max_failure_rate: float = 0.5
     # So many failures in a row by the same error end the study, or 3 where nothing has succeeded yet; 0 never does.
@@ -129,6 +129,9 @@ class Settings:
     custom_search_space: Any = None
 
 
+AUTO_JOBS = "auto"
+"""Of ``n_jobs``: what the engine has decides."""
+
 _BLOCKS = {
     "early_stopping": "early_stopping: {rule: dominated}",
     "stop_when": "stop_when: {hypervolume_gain: 0.01, over_trials: 15}",
@@ -150,9 +153,18 @@ def parse_settings(given: Mapping[str, Any]) -> Settings:
     check_names("hydra.sweeper", values, Settings)
     for name, example in _BLOCKS.items():
         values[name] = given_values(values.get(name), f"hydra.sweeper.{name}", example)
+    if isinstance(values.get("n_jobs"), str) and values["n_jobs"].isdecimal():  # of an environment variable
+        values["n_jobs"] = int(values["n_jobs"])
     settings = Settings(**values)
     _refuse_what_optuna_calls(settings)
-    check_bounds("hydra.sweeper", values, _AT_LEAST, _ABOVE_ZERO)
+    if settings.n_jobs != AUTO_JOBS and type(settings.n_jobs) is not int:
+        raise ConfigError(f"hydra.sweeper.n_jobs must be a whole number or {AUTO_JOBS}, not {settings.n_jobs!r}.")
+    check_bounds(
+        "hydra.sweeper",
+        {**values, "n_jobs": None if settings.n_jobs == AUTO_JOBS else settings.n_jobs},
+        _AT_LEAST,
+        _ABOVE_ZERO,
+    )
     if not 0.0 <= settings.max_failure_rate <= 1.0:
         raise ConfigError(f"hydra.sweeper.max_failure_rate must be between 0 and 1, not {settings.max_failure_rate}.")
     from ax_mo.optimizer.protocol import OPTIMIZERS  # late, for trials import this module

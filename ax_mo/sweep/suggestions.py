@@ -31,7 +31,7 @@ class Suggestions:
         self._study = study
         self._notice = notice
         self._waits = waits
-        self._n_jobs = settings.n_jobs
+        self._n_jobs: int = settings.n_jobs
         self._timeout = settings.suggestion_timeout
         self._prefetches = settings.n_jobs > 1 if settings.prefetch is None else settings.prefetch
         self._asked: deque[Future[Suggestion]] = deque()

@@ -11,6 +11,7 @@ X = "x=interval(0,1)"
         ([X, "hydra.sweeper.n_trial=3"], "hydra.sweeper has no setting 'n_trial'. Did you mean 'n_trials'?"),
         ([X, "hydra.sweeper.n_trials=many"], "Value 'many' of type 'str' could not be converted to Integer"),
         ([X, "hydra.sweeper.storage=nonsense"], "is no SQLAlchemy URL"),
+        ([X, "hydra.sweeper.n_jobs=auto", "hydra/launcher=basic"], "n_jobs=auto: another launcher than hydra/launcher="),
         ([X, "hydra.launcher.scheduler=kubernetes"], "hydra.launcher.image: the scheduler 'kubernetes'"),
     ],
 )

@@ -1,5 +1,6 @@
 """``hydra.sweeper.dry_run=true`` says what a study would do, and does nothing."""
 
+import os
 import shlex
 import sqlite3
 from pathlib import Path
@@ -161,3 +162,9 @@ def test_what_a_cluster_is_sent_is_shown_and_then_why_it_would_not_be_taken(swee
     assert "--cpus-per-task=3" in script
     assert all(shlex.quote(argument) in script for argument in shlex.split(command))
     assert "the command 'sbatch' is not there to be run" in script.splitlines()[-1]
+
+
+def test_number_of_trials_at_once_is_the_engines_where_it_is_left_to_it(sweep):
+    room = len(os.sched_getaffinity(0))
+    done = sweep.run("x=interval(0,1)", "hydra.sweeper.n_jobs=auto", "hydra.sweeper.dry_run=true")
+    assert f"20 trials, {room} at once" in done.output

@@ -1,5 +1,6 @@
 """What Slurm's commands say, and what it means. The commands are stand-ins; tests/slurm has the real ones."""
 
+import shlex
 import subprocess
 import sys
 import time
@@ -166,3 +167,18 @@ def test_submission_that_outlives_its_sweeper_is_waited_for(command: Command, tm
             assert time.monotonic() < deadline
             time.sleep(0.02)
     assert found == "slurm://ax_mo/5"
+
+
+def test_room_is_counted_on_the_nodes_that_take_jobs(command: Command) -> None:
+    twice = "a|8|64000|gpu:a100:4(S:0-1)|mixed"  # in two partitions
+    listed = [twice, twice, "b|16|32000|(null)|idle~", "c|8|64000|gpu:2|down*"]
+    command("sinfo", f"printf '%s\\n' {' '.join(map(shlex.quote, listed))}")
+
+    def room(**settings: int) -> int | None:
+        return open_scheduler(LauncherSettings(scheduler="slurm", **settings)).room  # type: ignore[arg-type]
+
+    assert room() == 24
+    assert room(cpu=3) == 2 + 5
+    assert room(memMB=20_000) == 3 + 1
+    assert room(gpu=1) == 4
+    assert room(gpu=8) == 0

@@ -66,6 +66,8 @@ def plan() -> MakePlan:
         ("repeats=0", "hydra.sweeper.repeats must be at least 1, not 0."),
         ("n_trials=0", "hydra.sweeper.n_trials must be at least 1, not 0."),
         ("n_jobs=0", "hydra.sweeper.n_jobs must be at least 1, not 0."),
+        ("n_jobs=all", "hydra.sweeper.n_jobs must be a whole number or auto, not 'all'."),
+        ("n_jobs=1.5", "hydra.sweeper.n_jobs must be a whole number or auto, not 1.5."),
         ("torch_threads=0", "hydra.sweeper.torch_threads must be at least 1, not 0."),
         ("n_startup_trials=0", "hydra.sweeper.n_startup_trials must be at least 1, not 0."),
         ("max_same_failures=-1", "hydra.sweeper.max_same_failures must be at least 0, not -1."),
