@@ -45,6 +45,15 @@ class JobState:
 
 
 @dataclass(frozen=True)
+class Resources:
+    """What a job needs: ``gpu`` below 1 is a share of one, ``memMB`` -1 what the scheduler gives."""
+
+    cpu: int = 1
+    gpu: float = 0
+    memMB: int = -1
+
+
+@dataclass(frozen=True)
 class JobSpec:
     """A run as a command in ``cwd`` with its files in ``directory``.
 
@@ -61,6 +70,8 @@ class JobSpec:
     label: str = ""
     overrides: tuple[str, ...] = ()
     """For launchers that compose by themselves."""
+    resources: Resources | None = None
+    """None where all jobs need what the launcher's settings say."""
 
 
 class SubmitRefused(StudyStopped):

@@ -13,7 +13,7 @@ from ax_mo.core.process import Identity, alive, end, identity, recorded, this_pr
 from ax_mo.runner.elsewhere import Elsewhere, out_of_reach
 from ax_mo.runner.end_watch import EndWatch
 from ax_mo.runner.gpus import GpuPool, visible_gpus
-from ax_mo.runner.job import Job, JobSpec, JobState, Phase
+from ax_mo.runner.job import Job, JobSpec, JobState, Phase, Resources
 from ax_mo.runner.scheduler import Scheduler
 from ax_mo.runner.settings import LOCAL, LauncherSettings
 from ax_mo.runner.torchx_app import SESSION, app_of, check_arguments
@@ -73,18 +73,26 @@ class LocalScheduler(Scheduler):
     def has_room(self) -> bool:
         return self._gpus.has_room
 
+    def has_room_for(self, spec: JobSpec) -> bool:
+        if spec.resources is None:
+            return True
+        if spec.resources.gpu and self.capacity is None:  # the sweep's own configuration names none
+            self._gpus = GpuPool(min(1.0, spec.resources.gpu), visible_gpus())
+        return self._gpus.has_room_for(spec.resources.gpu)
+
     def check(self) -> None:
         """Raises ConfigError for ``scheduler_args`` that TorchX would ignore or refuse."""
         check_arguments(self.settings.scheduler, self.settings.scheduler_args, self._torchx)
 
     def submit(self, spec: JobSpec) -> str:
         env = {**self.settings.env, **spec.env}
-        if devices := self._gpus.take(spec.directory):
+        if devices := self._gpus.take(spec.directory, None if spec.resources is None else spec.resources.gpu):
             env["CUDA_VISIBLE_DEVICES"] = devices
             write_atomically(spec.directory / _GPUS, devices)
         self._processes.pop(spec.directory, None)  # of an earlier attempt
         argv = recorded(spec.argv, spec.directory, this_process())
-        app = app_of(spec, argv, replace(self.settings, gpu=0), env)  # TorchX would warn at length that it sets none
+        # TorchX would warn at length that it sets no devices.
+        app = app_of(replace(spec, resources=Resources()), argv, self.settings, env)
         with tempfile.TemporaryDirectory() as logs:  # which the job leaves at once for its own
             request = self._torchx.dryrun(app, LOCAL, {"log_dir": logs, **self.settings.scheduler_args})
             app_id, child = self._start(request, spec)
@@ -155,7 +163,7 @@ class LocalScheduler(Scheduler):
         """A job of an earlier sweeper, whose exit code nobody saw."""
         process = self._process(job)
         if process is not None and alive(process):
-            self._gpus.hold(job.directory, _devices(job.directory))
+            self._gpus.hold(job.directory, _devices(job.directory), self.settings.gpu or 1.0)
             self._watched.add(job.directory)
             return JobState(Phase.RUNNING)
         if process is not None and out_of_reach(job.directory, process):

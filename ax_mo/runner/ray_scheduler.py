@@ -97,13 +97,13 @@ class RayScheduler(Scheduler):
             )
 
     def request(self, spec: JobSpec) -> str:
-        return f"a task {spec.name} of namespace '{NAMESPACE}' at {self._address}, with {self._resources()}"
+        return f"a task {spec.name} of namespace '{NAMESPACE}' at {self._address}, with {self._resources(spec)}"
 
     def submit(self, spec: JobSpec) -> str:
         files = [Change(name, path.read_bytes()) for name in (SPEC,) if (path := spec.directory / name).exists()]
         job = RayJob(
             spec.name, spec.argv, str(spec.directory), str(self._sweep_dir), str(spec.cwd), self.settings.python,
-            {**self.settings.env, **spec.env}, self._resources(), files, tuple(self.settings.fetch),
+            {**self.settings.env, **spec.env}, self._resources(spec), files, tuple(self.settings.fetch),
             self.settings.grace_seconds,
         )  # fmt: skip
         try:
@@ -203,13 +203,13 @@ class RayScheduler(Scheduler):
             excludes.append(f"/{_DATA}")
         return excludes
 
-    def _resources(self) -> dict[str, Any]:
-        """Options of Ray's task."""
-        settings = self.settings
-        memory = {"memory": settings.memMB * 2**20} if settings.memMB > 0 else {}
+    def _resources(self, spec: JobSpec | None = None) -> dict[str, Any]:
+        """Options of Ray's task, for this job or for those that need what the settings say."""
+        needs = self.settings if spec is None or spec.resources is None else spec.resources
+        memory = {"memory": needs.memMB * 2**20} if needs.memMB > 0 else {}
         custom = self._arguments.get("resources")
         resources = {"resources": dict(custom)} if custom else {}
-        return {"num_cpus": settings.cpu, "num_gpus": settings.gpu, **memory, **resources}
+        return {"num_cpus": needs.cpu, "num_gpus": needs.gpu, **memory, **resources}
 
     def _needs(self) -> dict[str, float]:
         """The same by Ray's names of what a node has."""

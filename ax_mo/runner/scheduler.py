@@ -56,6 +56,10 @@ class Scheduler(ABC):
         """Whether a job can be submitted now."""
         return True
 
+    def has_room_for(self, spec: JobSpec) -> bool:
+        """Whether this job can be, where some need more than others. Raises ConfigError where it never can."""
+        return True
+
     def check(self) -> None:  # noqa: B027
         """Raises ConfigError where no job could be submitted; for before the first one."""
 

@@ -103,6 +103,8 @@ class SchedulerRunner:
     def submit(self, spec: JobSpec) -> str | None:
         what = f"{'trial' if spec.label else 'job'} {spec.label or spec.name}"
         try:
+            if not self._scheduler.has_room_for(spec):
+                return None
             handle = self._scheduler.submit(spec)
         except SubmitLater as error:
             self._notice(self._submissions.failed(what, error))

@@ -31,9 +31,10 @@ class LauncherSettings:
     # scheduler ("torchx runopts <scheduler>").
     scheduler_args: dict[str, Any] = field(default_factory=dict)
 
-    # Resources of one job. The local scheduler holds jobs to their number of GPUs; CPUs and memory it does not.
+    # Resources of one job; ${trainer.devices} is as each trial's own configuration has it. On this machine jobs are
+    # held to their GPUs, not to CPUs and memory. A gpu of 0.5 shares one with another job (this machine and Ray).
     cpu: int = 1
-    gpu: int = 0
+    gpu: float = 0
     memMB: int = -1
 
     # The interpreter of the jobs, where it is not the sweep's own: /path/to/project/.venv/bin/python. In containers,
@@ -69,6 +70,16 @@ _AT_LEAST = {"n_jobs": 1, "max_pending": 1, "cpu": 1, "gpu": 0, "grace_seconds":
 _ABOVE_ZERO = {"poll_seconds": "seconds", "unknown_timeout": "seconds"}
 
 
+def check_gpu(gpu: float, scheduler: str) -> None:
+    """Raises ConfigError for a part of a GPU that there cannot be."""
+    if gpu >= 1 and gpu != int(gpu):
+        raise ConfigError(f"hydra.launcher.gpu={gpu:g}: a job has whole GPUs, or a part of a single one.")
+    if gpu != int(gpu) and scheduler not in (LOCAL, WARM, AUTO, "ray"):
+        raise ConfigError(
+            f"hydra.launcher.gpu={gpu:g}: the scheduler '{scheduler}' gives whole GPUs. This machine and Ray share one."
+        )
+
+
 def launcher_settings(given: Mapping[str, Any]) -> LauncherSettings:
     """The settings as plain values. Raises ConfigError for one that is wrong whatever the others are."""
     from ax_mo.runner.interpreter import trials_python
@@ -77,6 +88,7 @@ def launcher_settings(given: Mapping[str, Any]) -> LauncherSettings:
     check_names("hydra.launcher", values, LauncherSettings)
     check_bounds("hydra.launcher", values, _AT_LEAST, _ABOVE_ZERO)
     parsed = LauncherSettings(**values)
+    check_gpu(parsed.gpu, parsed.scheduler)
     if parsed.scheduler in CONTAINERS and not parsed.image:
         raise ConfigError(
             f"hydra.launcher.image: the scheduler '{parsed.scheduler}' runs containers and needs the image that holds "

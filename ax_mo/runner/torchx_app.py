@@ -21,13 +21,14 @@ def app_of(
     """A fresh AppDef: TorchX 0.7.0 changes the one it is given."""
     from torchx.specs import AppDef, Resource, Role
 
+    needs = spec.resources or settings
     role = Role(
         name=spec.name,  # Slurm's job has the role's
         image=settings.image,
         entrypoint=_literal(argv[0]),
         args=[_literal(argument) for argument in argv[1:]],
         env={key: _literal(value) for key, value in env.items()},
-        resource=Resource(cpu=settings.cpu, gpu=settings.gpu, memMB=settings.memMB),
+        resource=Resource(cpu=needs.cpu, gpu=int(needs.gpu), memMB=needs.memMB),
         mounts=list(mounts),
     )
     return AppDef(name=spec.name, roles=[role])

@@ -4,20 +4,24 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import ValidationError
 
 from ax_mo.core.trial import Status, Suggestion, TrialRun
-from ax_mo.errors import StudyStopped
+from ax_mo.errors import ConfigError, StudyStopped
 from ax_mo.hydra_project.hydra_node import number_job, subdir_of
 from ax_mo.hydra_project.job_directory import make_room, prepare_directory
 from ax_mo.hydra_project.project import COMPOSE_ERRORS, Project
-from ax_mo.runner.job import JobSpec, job_name
+from ax_mo.runner.job import JobSpec, Resources, job_name
+from ax_mo.runner.settings import check_gpu
 from ax_mo.search_space.config_metrics import config_metrics
 from ax_mo.search_space.space import SearchSpace
 from ax_mo.storage.sweep_directory import SweepDirectory
 from ax_mo.sweep.spec import StudySpec
 from ax_mo.trial.files import PID, remove
 from ax_mo.trial.numbers import as_json
+
+_RESOURCES = ("cpu", "gpu", "memMB")
 
 
 def compose_trial(project: Project, number: int, overrides: Sequence[str]) -> DictConfig:
@@ -28,6 +32,22 @@ def compose_trial(project: Project, number: int, overrides: Sequence[str]) -> Di
     config = project.compose_to_read(overrides)
     number_job(config, number)
     return config
+
+
+def resources_of(sweep: DictConfig, trial: DictConfig) -> Resources | None:
+    """What a trial of this configuration needs; None where the sweep's says that without looking into the trial's.
+
+    Raises OmegaConf's exceptions where what it says is no number there.
+    """
+    named = sweep.hydra.launcher
+    if not any(name in named and OmegaConf.is_interpolation(named, name) for name in _RESOURCES):
+        return None
+    resources = Resources(**{name: trial.hydra.launcher[name] for name in _RESOURCES})
+    try:
+        check_gpu(resources.gpu, trial.hydra.launcher.scheduler)
+    except ConfigError as error:
+        raise ValidationError(str(error)) from None
+    return resources
 
 
 def first_attempt(space: SearchSpace, number: int, suggestion: Suggestion, subdir: str) -> TrialRun:
@@ -57,6 +77,7 @@ class TrialCreator:
         self._metrics: Mapping[str, Any] = spec.settings.metrics or {}
         self._of_config = config_metrics(self._metrics, spec.plan.goals.required)
         self._config_values: dict[int, dict[str, float]] = {}
+        self._resources: dict[int, Resources | None] = {}
 
     def compose(self, number: int, overrides: Sequence[str], taken: Collection[str]) -> str:
         """Compose the trial and return its directory, relative to the sweep's; ``taken`` are those of other trials.
@@ -65,6 +86,7 @@ class TrialCreator:
         """
         config = compose_trial(self._spec.project, number, overrides)
         self._config_values[number] = self._of_config.of(config)
+        self._resources[number] = resources_of(self._spec.config, config)
         return subdir_of(config, number, taken)
 
     def prepare(self, run: TrialRun) -> None:
@@ -107,7 +129,7 @@ class TrialCreator:
         argv, directory = tuple(self._argv(run) or ()), self._spec.sweep_dir / run.directory
         return JobSpec(
             self.job_name(run), argv, directory, self._cwd, self._environment(run), run.key, run.attempt,
-            run.label, run.overrides,
+            run.label, run.overrides, self._needs(run),
         )  # fmt: skip
 
     def job_name(self, run: TrialRun) -> str:
@@ -117,6 +139,16 @@ class TrialCreator:
     def _argv(self, run: TrialRun) -> Sequence[str] | None:
         program = self._spec.program
         return None if program is None else program.command_of(run, self._spec.sweep_dir)
+
+    def _needs(self, run: TrialRun) -> Resources | None:
+        """What the run needs, which an earlier sweeper may have composed."""
+        if run.number not in self._resources:
+            try:
+                config = compose_trial(self._spec.project, run.number, run.overrides)
+                self._resources[run.number] = resources_of(self._spec.config, config)
+            except COMPOSE_ERRORS:  # the project has changed: the trial will fail of it
+                return None
+        return self._resources[run.number]
 
     def _in_config(self, run: TrialRun) -> Mapping[str, float]:
         """The run's metrics that are values of its configuration, which an earlier sweeper may have composed."""

@@ -149,8 +149,8 @@ def _check_jobs(scheduler: Scheduler, spec: StudySpec) -> None:
         _check(scheduler, spec)
     if scheduler.capacity is not None and scheduler.capacity < settings.n_jobs:
         raise ConfigError(
-            f"hydra.sweeper.n_jobs={settings.n_jobs} with hydra.launcher.gpu={gpu} needs "
-            f"{settings.n_jobs * gpu} GPUs; this machine has room for {scheduler.capacity} such job(s)."
+            f"hydra.sweeper.n_jobs={settings.n_jobs} with hydra.launcher.gpu={gpu:g} needs "
+            f"{settings.n_jobs * gpu:g} GPUs; this machine has room for {scheduler.capacity} such job(s)."
         )
 
 

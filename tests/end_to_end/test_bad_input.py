@@ -11,7 +11,12 @@ X = "x=interval(0,1)"
         ([X, "hydra.sweeper.n_trial=3"], "hydra.sweeper has no setting 'n_trial'. Did you mean 'n_trials'?"),
         ([X, "hydra.sweeper.n_trials=many"], "Value 'many' of type 'str' could not be converted to Integer"),
         ([X, "hydra.sweeper.storage=nonsense"], "is no SQLAlchemy URL"),
-        ([X, "hydra.sweeper.n_jobs=auto", "hydra/launcher=basic"], "n_jobs=auto: another launcher than hydra/launcher="),
+        (
+            [X, "hydra.sweeper.n_jobs=auto", "hydra/launcher=basic"],
+            "n_jobs=auto: another launcher than hydra/launcher=",
+        ),
+        ([X, "hydra.launcher.gpu=1.5"], "hydra.launcher.gpu=1.5: a job has whole GPUs, or a part of a single one."),
+        ([X, "hydra.launcher.scheduler=slurm", "hydra.launcher.gpu=0.5"], "the scheduler 'slurm' gives whole GPUs"),
         ([X, "hydra.launcher.scheduler=kubernetes"], "hydra.launcher.image: the scheduler 'kubernetes'"),
     ],
 )

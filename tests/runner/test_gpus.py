@@ -60,3 +60,26 @@ def test_jobs_that_need_no_device_always_have_room() -> None:
 def test_more_devices_than_there_are_is_an_error() -> None:
     with pytest.raises(ConfigError, match=r"hydra\.launcher\.gpu=3, but this machine shows 2 GPU\(s\)"):
         GpuPool(3, "01")
+
+
+def test_jobs_of_half_a_gpu_fill_one_before_the_next() -> None:
+    pool = GpuPool(0.5, "01")
+    assert pool.capacity == 4
+    assert [pool.take(owner) for owner in "abcd"] == ["0", "0", "1", "1"]
+    assert not pool.has_room
+    pool.give_back("d")
+    assert pool.has_room and not pool.has_room_for(1)
+    pool.give_back("c")
+    assert pool.take("e", 1) == "1"
+
+
+def test_tenths_add_up() -> None:
+    pool = GpuPool(0.1, "0")
+    assert pool.capacity == 10
+    assert all(pool.has_room and pool.take(owner) == "0" for owner in range(10))
+    assert not pool.has_room
+
+
+def test_job_that_needs_more_than_there_is_never_has_room() -> None:
+    with pytest.raises(ConfigError, match=r"hydra\.launcher\.gpu is 3 for a trial, but this machine shows 2 GPU"):
+        GpuPool(1, "01").has_room_for(3)
