@@ -8,7 +8,7 @@ import os
 import signal
 import socket
 import time
-from collections.abc import Callable, Sequence, Set
+from collections.abc import Callable, Iterator, Sequence, Set
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import cache
@@ -150,15 +150,17 @@ def _runs(process: Identity) -> bool:
 
 
 def end(processes: Sequence[Identity], patience: float = 10.0) -> None:
-    """SIGTERM to each process's group, then SIGKILL to what is left of the groups after ``patience`` seconds.
+    """SIGTERM to each process's group, then SIGKILL to what is left of it after ``patience`` seconds.
 
     Only to processes of this machine: a pid of another one means somebody else here.
 
-    A job's children count as it does: they may ignore SIGTERM, or outlive the process that started them.
+    A job's children count as it does: they may ignore SIGTERM, outlive the process that started them, and be in groups
+    of their own, as torchrun's are, which has SIGTERM to pass on to them.
     """
-    groups = {process.pid for process in processes if alive(process)}
+    own = {process.pid for process in processes if alive(process)}
+    groups = own | _groups_below(own)
     for number, wait in ((signal.SIGTERM, patience), (signal.SIGKILL, 5.0)):
-        for group in groups:
+        for group in groups & own if number is signal.SIGTERM else groups:
             try:
                 os.killpg(group, number)
                 os.killpg(group, signal.SIGCONT)  # what is stopped would hear of SIGTERM when it is continued
@@ -169,19 +171,32 @@ def end(processes: Sequence[Identity], patience: float = 10.0) -> None:
             time.sleep(0.05)
 
 
-def _living_groups(groups: Set[int]) -> set[int]:
-    """Those process groups that have a member which is no zombie."""
-    found: set[int] = set()
-    if not Path("/proc/self/stat").exists():
-        return {group for group in groups if _answers(group)}
+def _groups_below(groups: Set[int]) -> set[int]:
+    """The other process groups of the processes that members of these have started, as far as their parents live."""
+    if not groups:
+        return set()
+    stats = dict(_stats())
+    below = {pid for pid, (_, _, group) in stats.items() if group in groups}
+    while more := {pid for pid, (_, parent, _) in stats.items() if parent in below} - below:
+        below |= more
+    return {stats[pid][2] for pid in below} - groups
+
+
+def _stats() -> Iterator[tuple[int, tuple[str, int, int]]]:
+    """Of each process its state, parent and group, by pid."""
     for path in Path("/proc").glob("[0-9]*/stat"):
         try:
-            state, _, group = path.read_text().rpartition(")")[2].split()[:3]
+            state, parent, group = path.read_text().rpartition(")")[2].split()[:3]
         except (OSError, ValueError):
             continue
-        if state not in ("Z", "X"):
-            found.add(int(group))
-    return found
+        yield int(path.parent.name), (state, int(parent), int(group))
+
+
+def _living_groups(groups: Set[int]) -> set[int]:
+    """Those process groups that have a member which is no zombie."""
+    if not Path("/proc/self/stat").exists():
+        return {group for group in groups if _answers(group)}
+    return {group for _, (state, _, group) in _stats() if state not in ("Z", "X")}
 
 
 def _parse(stat: str) -> Identity:

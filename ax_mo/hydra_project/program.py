@@ -12,6 +12,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 
 from ax_mo.core.trial import TrialRun
 from ax_mo.core.urls import redacted_words
+from ax_mo.errors import NotRerunnableError
 from ax_mo.hydra_project.overrides import override_value, quoted
 
 RECORDER = "ax_mo.trial.recorder.ResultRecorder"
@@ -35,6 +36,8 @@ class Program:
     """What names the program from anywhere, where that is not as in ``prefix``."""
     python: str = field(default_factory=lambda: sys.orig_argv[0])
     """The interpreter as people type it."""
+    torchrun: tuple[str, ...] = ()
+    """What starts a trial's processes, between the interpreter's options and the program."""
 
     def as_json(self) -> dict[str, Any]:
         """What starts the program elsewhere and later, without the arguments of the sweep."""
@@ -43,7 +46,8 @@ class Program:
     @staticmethod
     def from_json(known: Mapping[str, Any]) -> "Program":
         """Raises LookupError or TypeError where a field is missing or another one is there."""
-        words = {name: tuple(known[name]) for name in ("prefix", "flags", "hydra_overrides", "arguments")}
+        names = ("prefix", "flags", "hydra_overrides", "arguments", "torchrun")
+        words = {name: tuple(known[name]) for name in names if name != "torchrun" or name in known}
         return Program(**{**known, **words, "cwd": Path(known["cwd"])})
 
     @staticmethod
@@ -60,8 +64,7 @@ class Program:
         self, overrides: Sequence[str], run_dir: Path, sweep_dir: Path, subdir: str, number: int, job_id: str
     ) -> list[str]:
         """The argv of one trial. ``hydra.mode=RUN`` keeps a trial from sweeping, whatever its config says."""
-        return [
-            *self.start,
+        arguments = [
             *self.flags,
             *overrides,
             *self.hydra_overrides,
@@ -73,6 +76,7 @@ class Program:
             f"hydra.job.id={override_value(job_id)}",
             f"++hydra.callbacks.ax_mo._target_={RECORDER}",
         ]
+        return [*self.start, *self._for_torchrun(arguments)]
 
     def command_of(self, run: TrialRun, sweep_dir: Path) -> list[str]:
         """The argv of one run of a study."""
@@ -82,7 +86,17 @@ class Program:
     @property
     def start(self) -> list[str]:
         """The words that start the program from anywhere, its flags and overrides apart."""
-        return [*self.prefix[:-1], self.absolute or self.prefix[-1]]
+        return [self.prefix[0], *self._after_python(self.absolute or self.prefix[-1])]
+
+    def _after_python(self, program: str) -> list[str]:
+        if not self.torchrun:
+            return [*self.prefix[1:-1], program]
+        options, is_module = interpreter_options(self.prefix)
+        return [*options, *self.torchrun, *(["-m"] if is_module else []), program]
+
+    def _for_torchrun(self, arguments: Sequence[str]) -> list[str]:
+        """torchrun makes one dollar of two, and a number of ``$local_rank``."""
+        return [word.replace("$", "$$") for word in arguments] if self.torchrun else list(arguments)
 
     @property
     def search_path(self) -> list[str]:
@@ -94,6 +108,18 @@ class Program:
     def with_python(self, python: str) -> "Program":
         """The program whose trials run in another interpreter than this one, if one is given."""
         return replace(self, prefix=(python, *self.prefix[1:]), python=python) if python else self
+
+    def with_processes(self, nnodes: int, nproc_per_node: int) -> "Program":
+        """The program of whose trials each is so many processes. Raises NotRerunnableError where it cannot be."""
+        if nnodes == nproc_per_node == 1:
+            return self
+        if "-c" in self.prefix[1:-1]:
+            raise NotRerunnableError(
+                "torchrun starts a script or a module, and this program is the text of 'python -c'."
+            )
+        where = ["--standalone"] if nnodes == 1 else [f"--nnodes={nnodes}"]
+        words = ("-m", "torch.distributed.run", *where, f"--nproc-per-node={nproc_per_node}")
+        return replace(self, torchrun=words)
 
     def words(
         self, overrides: Sequence[str], config_dir: Path | None = None, searched: Sequence[str] = ()
@@ -114,7 +140,7 @@ class Program:
             flags += ["--config-dir", str(config_dir)]
         paths += [path for path in self.search_path if path not in paths]
         search = [f"hydra.searchpath=[{','.join(map(quoted, paths))}]"] if paths else []
-        return [self.python, *self.prefix[1:], *flags, *search, *overrides]
+        return [self.python, *self._after_python(self.prefix[-1]), *self._for_torchrun([*flags, *search, *overrides])]
 
     def pareto_command(self, sweep_dir: Path, name: str, more: Sequence[str] = (), searched: Sequence[str] = ()) -> str:
         """The line that runs a point of the front again; ``more`` are further overrides."""
@@ -125,6 +151,15 @@ class Program:
         kept = [a for a in self.arguments if not a.lstrip("+").startswith("hydra.sweep.dir=")]
         line = [sys.orig_argv[0], *self.prefix[1:], *kept, f"hydra.sweep.dir={override_value(str(sweep_dir))}"]
         return shlex.join(redacted_words(line))
+
+
+def interpreter_options(prefix: Sequence[str]) -> tuple[list[str], bool]:
+    """Of a prefix that ends with a program: what is between, without ``-m``, and whether the program is a module."""
+    options = list(prefix[1:-1])
+    if options and not options[-1].startswith("--") and options[-1].endswith("m"):
+        letters = options.pop().removesuffix("m")
+        return [*options, *([letters] if letters != "-" else [])], True
+    return options, False
 
 
 def split_argv(orig_argv: Sequence[str]) -> tuple[list[str], list[str]]:

@@ -15,7 +15,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from ax_mo.hydra_project.program import split_argv
+from ax_mo.hydra_project.program import interpreter_options, split_argv
 from ax_mo.trial.files import IMPORTS
 from ax_mo.trial.fork_server import LARGEST_REQUEST, READ_AT_LOAD, ROOM, SERVE, Request
 from ax_mo.trial.untrusted import Unusable, parse_json, read_bytes
@@ -41,10 +41,10 @@ def python_command(command: Sequence[str], cwd: Path) -> PythonCommand | str:
     if command[0] != sys.executable:
         return "it runs in another interpreter than the sweep"
     prefix, arguments = split_argv(command)
-    *options, program = prefix[1:]
-    if options and not options[-1].startswith("--") and options[-1].endswith("m"):
-        letters = options.pop().removesuffix("m")
-        return PythonCommand((*options, *([letters] if letters != "-" else [])), (program, *arguments), True)
+    program = prefix[-1]
+    options, is_module = interpreter_options(prefix)
+    if is_module:
+        return PythonCommand(tuple(options), (program, *arguments), True)
     if not (cwd / program).is_file() or program.endswith((".pyc", ".zip", ".pyz")):
         return "its program is neither a script nor a module"
     return PythonCommand(tuple(options), (program, *arguments), False)

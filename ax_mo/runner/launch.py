@@ -53,6 +53,7 @@ def launch(
     refuse_inside_a_job()
     values = launcher_settings(settings)
     program = this_program(task_overrides(config), hydra_overrides(config)).with_python(values.python)
+    program = program.with_processes(values.nnodes, values.nproc_per_node)
     disown_ranks()
     jobs = open_scheduler(values)
     jobs.check_program(program.start, program.cwd, sweep_dir_of(config))

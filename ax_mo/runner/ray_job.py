@@ -27,7 +27,7 @@ _POLL_SECONDS = 0.02
 _KILLED_AFTER = 5.0
 _CHUNK = 2**23
 
-_GUARDIAN = 'read -r _; kill -KILL -- "-$1" 2>/dev/null'
+_GUARDIAN = 'read -r _; kill -TERM -- "-$1" 2>/dev/null && sleep 5 && kill -KILL -- "-$1" 2>/dev/null'
 """Ends a process group once the process that holds its standard input has ended, in whatever way."""
 
 

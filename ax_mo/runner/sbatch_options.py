@@ -29,6 +29,9 @@ _SET_BY_US = {
     "cpus-per-task": "is hydra.launcher.cpu",
     "gpus-per-task": "is hydra.launcher.gpu",
     "mem": "is hydra.launcher.memMB",
+    "nodes": "is hydra.launcher.nnodes",
+    "ntasks": "is one for each of hydra.launcher.nnodes",
+    "ntasks-per-node": "is 1: torchrun starts hydra.launcher.nproc_per_node processes",
 }
 """Options that are not to be given, and why."""
 

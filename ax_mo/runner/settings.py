@@ -37,6 +37,10 @@ class LauncherSettings:
     gpu: float = 0
     memMB: int = -1
 
+    # Processes of one job, which torchrun starts on each of so many nodes (several: Slurm). One result, from rank 0.
+    nproc_per_node: int = 1
+    nnodes: int = 1
+
     # The interpreter of the jobs, where it is not the sweep's own: /path/to/project/.venv/bin/python. In containers,
     # where it is theirs, python3.
     python: str = ""
@@ -66,7 +70,7 @@ class LauncherSettings:
     grace_seconds: float = 10.0
 
 
-_AT_LEAST = {"n_jobs": 1, "max_pending": 1, "cpu": 1, "gpu": 0, "grace_seconds": 0}
+_AT_LEAST = {"n_jobs": 1, "max_pending": 1, "cpu": 1, "gpu": 0, "nproc_per_node": 1, "nnodes": 1, "grace_seconds": 0}
 _ABOVE_ZERO = {"poll_seconds": "seconds", "unknown_timeout": "seconds"}
 
 
@@ -89,6 +93,11 @@ def launcher_settings(given: Mapping[str, Any]) -> LauncherSettings:
     check_bounds("hydra.launcher", values, _AT_LEAST, _ABOVE_ZERO)
     parsed = LauncherSettings(**values)
     check_gpu(parsed.gpu, parsed.scheduler)
+    if parsed.nnodes > 1 and parsed.scheduler != "slurm":
+        raise ConfigError(
+            f"hydra.launcher.nnodes={parsed.nnodes}: the scheduler '{parsed.scheduler}' runs a trial on one node; "
+            "Slurm can on several. On one node, nproc_per_node says how many processes."
+        )
     if parsed.scheduler in CONTAINERS and not parsed.image:
         raise ConfigError(
             f"hydra.launcher.image: the scheduler '{parsed.scheduler}' runs containers and needs the image that holds "

@@ -57,6 +57,16 @@ class SbatchFailed(Exception):
 _TAKES_JOBS = ("idle", "mixed", "allocated", "completing", "planned", "reserved")
 """States of nodes on which a job may run sooner or later."""
 
+# torchrun takes these variables for options. The first node alone says whose job it is; the others have logs of their
+# own. $1 to $8 are what core.process.recorded puts before the command: its files are $5 to $7.
+_ON_A_NODE = (
+    'first="$(scontrol show hostnames "$SLURM_JOB_NODELIST" | head -n 1)"; '
+    'export PET_RDZV_BACKEND=c10d PET_RDZV_ID="$SLURM_JOB_ID" '
+    'PET_RDZV_ENDPOINT="$first:$((20000 + SLURM_JOB_ID % 10000))"; '
+    'n="${SLURM_PROCID:-0}"; [ "$n" = 0 ] && exec "$@"; '
+    'out="${6%.log}.$n.log"; err="${7%.log}.$n.log"; shift 8; exec "$@" >> "$out" 2>> "$err" < /dev/null'
+)
+
 # TorchX 0.7.0 makes the job's number of this text wherever it stands, be it in a value of the user's. What stands in
 # its place meanwhile has a space, so that it is quoted in the script, and the text is one there.
 _JOB_ID = "${app_id}"
@@ -133,13 +143,19 @@ class SlurmScheduler(TorchXScheduler):
     def _command(self, batch: Any) -> list[str]:
         """``sbatch`` with its options, which go before those of its environment and of the script."""
         directory = [f"--chdir={batch.job_dir}"] if batch.job_dir else []
-        return [*batch.cmd, *for_sbatch(self.settings.scheduler_args), *directory]
+        nodes = [f"--nodes={self.settings.nnodes}"] if self.settings.nnodes > 1 else []
+        return [*batch.cmd, *for_sbatch(self.settings.scheduler_args), *nodes, *directory]
+
+    def _on_nodes(self, words: Sequence[str]) -> list[str]:
+        """The command as each of the trial's nodes runs it."""
+        return ["/bin/sh", "-c", _ON_A_NODE, "ax_mo", *words] if self.settings.nnodes > 1 else list(words)
 
     def _batch(self, spec: JobSpec) -> Any:
         """TorchX's SlurmBatchRequest."""
         # TorchX passes env through srun --export, where a comma cuts a value.
         env = (f"{key}={value}" for key, value in self._env(spec).items())
-        words = [word.replace(_JOB_ID, _PLACE_OF_IT) for word in ["env", *env, *in_directory(spec)]]
+        words = ["env", *env, *self._on_nodes(in_directory(spec))]
+        words = [word.replace(_JOB_ID, _PLACE_OF_IT) for word in words]
         request = self._request(app_of(spec, words, self.settings, {})).request
         for replica in request.replicas.values():
             for name in ("output", "error"):  # files in the user's directory; our jobs write logs of their own

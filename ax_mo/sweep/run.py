@@ -115,7 +115,9 @@ def _program(values: LauncherSettings | None, arguments: Sequence[str], config: 
         if values is not None:
             raise
         return None
-    return program if values is None else program.with_python(values.python)
+    if values is None:
+        return program
+    return program.with_python(values.python).with_processes(values.nnodes, values.nproc_per_node)
 
 
 def _is_torchx(launcher: Launcher) -> bool:

@@ -3,6 +3,7 @@
 import errno
 import json
 import os
+import shlex
 import shutil
 import signal
 import socket
@@ -261,6 +262,18 @@ def test_end_kills_a_child_that_ignores_sigterm_after_its_parent_has_ended(start
     finally:
         with suppress(ProcessLookupError):
             os.kill(child, signal.SIGKILL)
+
+
+def test_end_kills_a_child_in_a_session_of_its_own(start: Start, tmp_path: Path) -> None:
+    child = f"trap '' TERM; echo $$ >> {tmp_path}/pids; sleep 60; sleep 60"
+    process = start(
+        "sh", "-c", f"echo $$ > {tmp_path}/pids; setsid sh -c {shlex.quote(child)} & while :; do wait; done"
+    )
+    _, apart = family(tmp_path)
+    assert os.getpgid(apart) == apart
+    end([known(tmp_path)], patience=0.3)
+    process.wait()
+    wait_until(lambda: not runs(apart), 2.0)
 
 
 def test_end_of_what_has_ended_does_nothing(start: Start, tmp_path: Path) -> None:

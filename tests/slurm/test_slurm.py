@@ -4,6 +4,7 @@ import signal
 import time
 
 from tests.slurm.conftest import at_length, job_of, output_of
+from tests.support.sweeps import ROOT, run
 from tests.support.waiting import interrupt_twice, wait_until
 
 pytestmark = at_length
@@ -69,3 +70,17 @@ def test_no_more_jobs_wait_in_the_queue_than_may(sweep):
     assert all(states.count("PENDING") <= 1 for states in seen) and len(seen[-1]) < 12
     output = interrupt_twice(process)
     assert process.returncode == 130, output
+
+
+def test_trial_on_two_nodes_has_one_result(sweep):
+    """Lightning's DDP on gloo, a process on each node."""
+    options = ("+trainer.strategy=ddp", "+trainer.num_nodes=2", "trainer.devices=1", "hydra.sweeper.n_trials=2")
+    launcher = ("hydra.launcher.scheduler=slurm", "hydra.launcher.nnodes=2", "hydra.sweeper.n_jobs=2")
+    argv = [*sweep.argv()[:1], "train.py", "-m", "+experiment=nas", *options, *launcher, f"hydra.sweep.dir={sweep.dir}"]
+    done = run(argv, ROOT / "example_project")
+    assert done.returncode == 0, done.output
+    assert [trial["status"] for trial in sweep.trials()] == ["completed"] * 2
+    for trial in ("0", "1"):
+        assert {path.name for path in (sweep.dir / trial).glob("std*.log")} == {
+            "stdout.log", "stderr.log", "stdout.1.log", "stderr.1.log",
+        }  # fmt: skip
