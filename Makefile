@@ -79,12 +79,12 @@ test-long: env browser
 # On a Slurm, which root starts here where none answers; `make test` runs a share of this with shell scripts.
 test-slurm: env
 	@sinfo -h >/dev/null 2>&1 || bash tests/slurm/up.sh
-	AX_MO_TEST_SLURM=1 $(BIN)/python -m pytest tests/slurm
+	AX_MO_TEST_SLURM=1 $(BIN)/python -m pytest tests/slurm tests/runner/test_awkward_strings.py
 
 # On a Ray of two nodes, in a network of its own: it listens on all interfaces.
 test-engines: env
 	$(BIN)/pip install --quiet -c constraints.txt -e '.[ray]'
-	unshare -n sh -c 'ip link set lo up && exec $(BIN)/python -m pytest tests/engines'
+	unshare -n sh -c 'ip link set lo up && exec $(BIN)/python -m pytest tests/engines tests/runner/test_awkward_strings.py'
 
 # The whole chaos suite: an hour or two, and a table of what was survived.
 test-chaos: env browser

@@ -155,6 +155,8 @@ class SlurmScheduler(TorchXScheduler):
         # TorchX passes env through srun --export, where a comma cuts a value.
         env = (f"{key}={value}" for key, value in self._env(spec).items())
         words = ["env", *env, *self._on_nodes(in_directory(spec))]
+        if ":" in words:  # with which srun separates the parts of a job
+            words = ["/bin/sh", "-c", f"exec {shlex.join(words)}"]
         words = [word.replace(_JOB_ID, _PLACE_OF_IT) for word in words]
         request = self._request(app_of(spec, words, self.settings, {})).request
         for replica in request.replicas.values():
