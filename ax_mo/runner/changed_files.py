@@ -4,7 +4,7 @@ Logs and curves only grow, so that their new part is enough; other files are sma
 """
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
@@ -43,11 +43,14 @@ class Change:
 
 
 class ChangedFiles:
-    """What has changed in ``directory`` among the files that match the patterns, since it was last asked."""
+    """What has changed in ``directory`` among the files that every trial returns, since it was last asked.
 
-    def __init__(self, directory: Path, patterns: Sequence[str] = RETURNED) -> None:
+    ``appends``: whether of those that grow the new part is enough; of a long log, the end is all otherwise.
+    """
+
+    def __init__(self, directory: Path, appends: bool = True) -> None:
         self._directory = directory
-        self._patterns = patterns
+        self._appends = appends
         self._sent: dict[str, tuple[int, int]] = {}  # size and time of change, or of a file that grows what was sent
 
     def changes(self) -> Iterator[Change]:
@@ -61,17 +64,20 @@ class ChangedFiles:
                 yield change
 
     def _names(self) -> set[str]:
-        found = (path for pattern in self._patterns for path in self._directory.glob(pattern))
+        found = (path for pattern in RETURNED for path in self._directory.glob(pattern))
         return {path.relative_to(self._directory).as_posix() for path in found if _is_file(path)}
 
     def _change(self, name: str) -> Change | None:
         path = self._directory / name
         stat = path.stat()
-        if PurePosixPath(name).suffix not in _GROWS:
+        suffix = PurePosixPath(name).suffix
+        if suffix not in _GROWS or not self._appends:
             state = (stat.st_size, stat.st_mtime_ns)
             if self._sent.get(name) == state:
                 return None
-            content = path.read_bytes()
+            with path.open("rb") as file:
+                file.seek(max(0, stat.st_size - _MOST_AT_ONCE) if suffix == ".log" else 0)
+                content = file.read()
             self._sent[name] = state
             return Change(name, content)
         sent, _ = self._sent.get(name, (0, 0))

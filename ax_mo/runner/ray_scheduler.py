@@ -1,7 +1,6 @@
 """``hydra.launcher.scheduler=ray``: trials as tasks of a Ray cluster, which shares no disk with this machine."""
 
 import os
-import threading
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -10,13 +9,15 @@ from typing import Any
 
 from ax_mo.errors import ConfigError, closest
 from ax_mo.hydra_project.settings import to_python
+from ax_mo.runner.background_states import BackgroundStates
 from ax_mo.runner.changed_files import Change
 from ax_mo.runner.job import CancelFailed, Cause, Job, JobSpec, JobState, NoAnswer, Phase, SubmitLater
 from ax_mo.runner.ray_bridge import NAMESPACE, Address, RayClient
 from ax_mo.runner.ray_job import Asked, RayJob
+from ax_mo.runner.remote_trial import RemoteJob
 from ax_mo.runner.scheduler import Scheduler, jobs_on_nodes
 from ax_mo.runner.settings import LauncherSettings
-from ax_mo.trial.files import SPEC, STOP
+from ax_mo.trial.files import STOP
 
 _KEY = "hydra.launcher.scheduler_args"
 _ARGUMENTS: Mapping[str, tuple[type, str]] = {
@@ -39,13 +40,10 @@ class RayScheduler(Scheduler):
     def __init__(self, settings: LauncherSettings) -> None:
         super().__init__(settings)
         self._arguments = to_python(settings.scheduler_args)
-        self._sweep_dir = Path.cwd()
+        self._project = self._sweep_dir = Path.cwd()
         self._opened: RayClient | None = None
         self._asked_to_stop: set[Path] = set()
-        self._watched: dict[str, Job] = {}  # by handle
-        self._known: dict[str, JobState] = {}
-        self._closed = threading.Event()
-        self._thread: threading.Thread | None = None
+        self._states = BackgroundStates(self._ask, self.poll_seconds, lambda: self.on_change())
 
     @property
     def room(self) -> int:
@@ -57,7 +55,7 @@ class RayScheduler(Scheduler):
         return self._opened is None or not self._opened.is_busy
 
     def check_program(self, argv: Sequence[str], cwd: Path, sweep_dir: Path) -> None:
-        self._sweep_dir = sweep_dir
+        self._project, self._sweep_dir = cwd, sweep_dir
         for word in argv[1:]:
             if os.path.isabs(word) and not Path(word).is_relative_to(cwd):  # noqa: PTH117
                 raise ConfigError(
@@ -100,18 +98,12 @@ class RayScheduler(Scheduler):
         return f"a task {spec.name} of namespace '{NAMESPACE}' at {self._address}, with {self._resources(spec)}"
 
     def submit(self, spec: JobSpec) -> str:
-        files = [Change(name, path.read_bytes()) for name in (SPEC,) if (path := spec.directory / name).exists()]
-        job = RayJob(
-            spec.name, spec.argv, str(spec.directory), str(self._sweep_dir), str(spec.cwd), self.settings.python,
-            {**self.settings.env, **spec.env}, self._resources(spec), files, tuple(self.settings.fetch),
-            self.settings.grace_seconds,
-        )  # fmt: skip
+        job = RayJob(RemoteJob.of(spec, self.settings, self._sweep_dir), self._resources(spec))
         try:
             handle = self._handle(self._call("submit", _study_of(spec.name), job), spec.name)
         except NoAnswer as error:
             raise SubmitLater(str(error)) from None
-        self._known[handle] = JobState(Phase.PENDING)
-        self._watched[handle] = Job(handle, spec.directory)
+        self._states.submitted(Job(handle, spec.directory))
         return handle
 
     def find(self, name: str, directory: Path) -> str | None:
@@ -119,31 +111,15 @@ class RayScheduler(Scheduler):
         return None if supervisor is None else self._handle(supervisor, name)
 
     def states(self, jobs: Sequence[Job]) -> list[JobState]:
-        """As they were when the cluster was last asked, which a thread does; of adopted jobs, as they are now."""
-        adopted = [job for job in jobs if job.handle not in self._known]
-        self._ask(adopted)
-        self._watched.update((job.handle, job) for job in adopted)
-        if self._thread is None:
-            self._thread = threading.Thread(target=self._watch, name="ax_mo-ray", daemon=True)
-            self._thread.start()
-        states = [self._known[job.handle] for job in jobs]
-        for job, state in zip(jobs, states, strict=True):
-            if state.phase is Phase.ENDED:
-                self._watched.pop(job.handle, None)
-        return states
+        return self._states.of(jobs)
 
-    def _watch(self) -> None:
-        while not self._closed.wait(self.poll_seconds):
-            before = dict(self._known)
-            self._ask([job for job in list(self._watched.values()) if before[job.handle].phase is not Phase.ENDED])
-            if any(before[handle] != state for handle, state in list(self._known.items()) if handle in before):
-                self.on_change()
-
-    def _ask(self, jobs: Sequence[Job]) -> None:
+    def _ask(self, jobs: Sequence[Job]) -> dict[str, JobState]:
+        found: dict[str, JobState] = {}
         for supervisor, of_it in _by_supervisor(jobs).items():
-            self._known |= self._states(supervisor, of_it)
+            found |= self._states_by(supervisor, of_it)
+        return found
 
-    def _states(self, supervisor: str, jobs: Sequence[Job]) -> dict[str, JobState]:
+    def _states_by(self, supervisor: str, jobs: Sequence[Job]) -> dict[str, JobState]:
         names = {_name_of(job): job for job in jobs}
         try:
             states = self._exchange(supervisor, jobs)
@@ -178,7 +154,7 @@ class RayScheduler(Scheduler):
             raise CancelFailed(jobs, f"Ray does not answer: {error}") from None
 
     def close(self) -> None:
-        self._closed.set()
+        self._states.close()
         if self._opened is not None:
             with suppress(NoAnswer, ConfigError):  # what it had of ours has ended with it, or costs nothing
                 self._opened.call("end", timeout=_PATIENCE)
@@ -190,12 +166,12 @@ class RayScheduler(Scheduler):
 
     def _call(self, method: str, *arguments: Any) -> Any:
         if self._opened is None:
-            self._opened = RayClient(Address(self._address, str(Path.cwd()), tuple(self._excludes())))
+            self._opened = RayClient(Address(self._address, str(self._project), tuple(self._excludes())))
         return self._opened.call(method, *arguments)
 
     def _excludes(self) -> list[str]:
         """What of the project the trials have no use for."""
-        here = Path.cwd()
+        here = self._project
         excludes = [*_NOT_SENT, *map(str, self._arguments.get("excludes", ()))]
         if self._sweep_dir != here and self._sweep_dir.is_relative_to(here):
             excludes.append(f"/{self._sweep_dir.relative_to(here).as_posix()}")
