@@ -81,7 +81,7 @@ test-slurm: env
 	@sinfo -h >/dev/null 2>&1 || bash tests/slurm/up.sh
 	AX_MO_TEST_SLURM=1 $(BIN)/python -m pytest tests/slurm tests/runner/test_awkward_strings.py
 
-# On a Ray of two nodes, in a network of its own: it listens on all interfaces.
+# Engines that share no disk, and a Ray of two nodes in a network of its own: it listens on all interfaces.
 test-engines: env
 	$(BIN)/pip install --quiet -c constraints.txt -e '.[ray]'
 	unshare -n sh -c 'ip link set lo up && exec $(BIN)/python -m pytest tests/engines tests/runner/test_awkward_strings.py'

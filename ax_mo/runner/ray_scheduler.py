@@ -64,7 +64,6 @@ class RayScheduler(Scheduler):
                 )
 
     def check_arguments(self) -> None:
-        """Raises ConfigError for ``scheduler_args`` that are none of Ray's."""
         for name, value in self._arguments.items():
             if name not in _ARGUMENTS:
                 known = ", ".join(f"{key} ({what})" for key, (_, what) in _ARGUMENTS.items())

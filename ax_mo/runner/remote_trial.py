@@ -19,8 +19,13 @@ from ax_mo.trial.files import SPEC
 
 _KILLED_AFTER = 5.0
 
-_GUARDIAN = 'read -r _; kill -TERM -- "-$1" 2>/dev/null && sleep 5 && kill -KILL -- "-$1" 2>/dev/null'
-"""Ends a process group once the process that holds its standard input has ended, in whatever way."""
+_GUARDIAN = (
+    'read -r _; kill -s TERM -- "-$1" 2>/dev/null || exit 0; n=0; '
+    'while [ "$n" -lt 50 ] && kill -s 0 -- "-$1" 2>/dev/null; do sleep 0.1; n=$((n + 1)); done; '
+    'kill -s KILL -- "-$1" 2>/dev/null'
+)
+"""Ends a process group once the process that holds its standard input has ended, in whatever way. ``kill -TERM --`` is
+an error of Debian's shell."""
 
 
 @dataclass(frozen=True)
@@ -122,7 +127,10 @@ class _Group:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._guardian.communicate()
+        assert self._guardian.stdin is not None
+        self._guardian.stdin.close()
+        self._process.wait()
+        self._guardian.wait()
 
     def poll(self) -> int | None:
         return self._process.poll()

@@ -60,6 +60,9 @@ class Scheduler(ABC):
         """Whether this job can be, where some need more than others. Raises ConfigError where it never can."""
         return True
 
+    def check_arguments(self) -> None:  # noqa: B027
+        """Raises ConfigError for ``scheduler_args`` that would be ignored or refused."""
+
     def check(self) -> None:  # noqa: B027
         """Raises ConfigError where no job could be submitted; for before the first one."""
 
@@ -117,6 +120,10 @@ def open_scheduler(settings: LauncherSettings) -> Scheduler:
         )
     kind = SCHEDULERS.load(name, "hydra.launcher.scheduler") if name in installed else TorchXScheduler
     scheduler: Scheduler = kind(settings)
+    if settings.results_url:
+        from ax_mo.runner.stored_scheduler import StoredScheduler
+
+        return StoredScheduler(scheduler, settings.results_url)
     return scheduler
 
 

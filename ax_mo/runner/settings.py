@@ -48,8 +48,10 @@ class LauncherSettings:
     # ["type=bind,src=/nfs/me,dst=/nfs/me"]. The sweep's directory and the project must be among it.
     image: str = ""
     mounts: list[str] = field(default_factory=list)
-    # Where nothing is shared with the nodes (ray): which files of a trial come back, besides its result, curve and
-    # logs: ["*.ckpt"].
+    # Where the nodes share no disk with this machine: a place that both reach, s3://bucket/prefix or any other URL of
+    # fsspec. Results come through it. Ray needs none.
+    results_url: str = ""
+    # Which files of a trial come back then, or through Ray, besides its result, curve and logs: ["*.ckpt"].
     fetch: list[str] = field(default_factory=list)
     # Environment variables of the jobs, on top of this process's own.
     env: dict[str, str] = field(default_factory=dict)
@@ -93,6 +95,7 @@ def launcher_settings(given: Mapping[str, Any]) -> LauncherSettings:
     check_bounds("hydra.launcher", values, _AT_LEAST, _ABOVE_ZERO)
     parsed = LauncherSettings(**values)
     check_gpu(parsed.gpu, parsed.scheduler)
+    parsed = _with_store(parsed)
     if parsed.nnodes > 1 and parsed.scheduler != "slurm":
         raise ConfigError(
             f"hydra.launcher.nnodes={parsed.nnodes}: the scheduler '{parsed.scheduler}' runs a trial on one node; "
@@ -111,3 +114,16 @@ def launcher_settings(given: Mapping[str, Any]) -> LauncherSettings:
             f"machine has. Leave it out, or choose one of {', '.join(CONTAINERS)}."
         )
     return replace(parsed, python=trials_python(parsed.python, parsed.env)) if parsed.python else parsed
+
+
+def _with_store(settings: LauncherSettings) -> LauncherSettings:
+    """Raises ConfigError where results cannot come through a store."""
+    if not settings.results_url:
+        if settings.fetch and settings.scheduler != "ray":
+            raise ConfigError("hydra.launcher.fetch: trials leave all their files here. It is for results_url and Ray.")
+        return settings
+    if settings.scheduler == "ray":
+        raise ConfigError("hydra.launcher.results_url: results come back through Ray itself. Leave it out.")
+    if settings.nnodes > 1:
+        raise ConfigError("hydra.launcher.results_url: trials on several nodes (nnodes) need a shared disk.")
+    return replace(settings, scheduler=LOCAL) if settings.scheduler in (AUTO, WARM) else settings

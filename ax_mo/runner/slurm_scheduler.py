@@ -20,7 +20,7 @@ from ax_mo.runner.job import CancelFailed, Cause, Job, JobSpec, JobState, NoAnsw
 from ax_mo.runner.sbatch_options import check_options, for_sbatch, for_torchx
 from ax_mo.runner.scheduler import jobs_on_nodes
 from ax_mo.runner.torchx_app import app_of, check_arguments
-from ax_mo.runner.torchx_scheduler import TorchXScheduler, app_id_of, in_directory
+from ax_mo.runner.torchx_scheduler import TorchXScheduler, app_id_of, in_directory, in_place
 
 _PENDING = {
     "PENDING", "CONFIGURING", "POWER_UP_NODE", "REQUEUED", "REQUEUE_HOLD", "REQUEUE_FED", "RESV_DEL_HOLD",
@@ -146,15 +146,18 @@ class SlurmScheduler(TorchXScheduler):
         nodes = [f"--nodes={self.settings.nnodes}"] if self.settings.nnodes > 1 else []
         return [*batch.cmd, *for_sbatch(self.settings.scheduler_args), *nodes, *directory]
 
-    def _on_nodes(self, words: Sequence[str]) -> list[str]:
-        """The command as each of the trial's nodes runs it."""
-        return ["/bin/sh", "-c", _ON_A_NODE, "ax_mo", *words] if self.settings.nnodes > 1 else list(words)
+    def _on_nodes(self, spec: JobSpec) -> list[str]:
+        """The command as each of the trial's nodes runs it, where the trial's directory may not be."""
+        if self.settings.results_url:
+            return in_place(spec)
+        words = in_directory(spec)
+        return ["/bin/sh", "-c", _ON_A_NODE, "ax_mo", *words] if self.settings.nnodes > 1 else words
 
     def _batch(self, spec: JobSpec) -> Any:
         """TorchX's SlurmBatchRequest."""
         # TorchX passes env through srun --export, where a comma cuts a value.
         env = (f"{key}={value}" for key, value in self._env(spec).items())
-        words = ["env", *env, *self._on_nodes(in_directory(spec))]
+        words = ["env", *env, *self._on_nodes(spec)]
         if ":" in words:  # with which srun separates the parts of a job
             words = ["/bin/sh", "-c", f"exec {shlex.join(words)}"]
         words = [word.replace(_JOB_ID, _PLACE_OF_IT) for word in words]
@@ -164,6 +167,9 @@ class SlurmScheduler(TorchXScheduler):
                 del replica.srun_opts[name]
         return request
 
+    def _output(self, spec: JobSpec) -> str:
+        return os.devnull if self.settings.results_url else str(spec.directory / "slurm.log")
+
     def _submit(self, spec: JobSpec, only_try: bool = False) -> str:
         """Raises SbatchFailed, NoAnswer and OSError, and may have submitted the job although it does."""
         batch = self._batch(spec)
@@ -172,7 +178,7 @@ class SlurmScheduler(TorchXScheduler):
                 done = subprocess.run(
                     [*self._command(batch), *(["--test-only"] if only_try else [])], input=_script(batch),
                     # There is no option of TorchX's for it: what the batch script itself prints.
-                    env={**os.environ, "SBATCH_OUTPUT": str(spec.directory / "slurm.log")},
+                    env={**os.environ, "SBATCH_OUTPUT": self._output(spec)},
                     capture_output=True, text=True, check=False, timeout=_PATIENCE, pass_fds=lock,
                     start_new_session=True,  # a Ctrl-C is for the sweeper, and a submission is better finished
                 )  # fmt: skip

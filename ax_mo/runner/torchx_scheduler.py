@@ -58,7 +58,6 @@ class TorchXScheduler(Scheduler):
                 raise ConfigError(refused) from None
 
     def check_arguments(self) -> None:
-        """Raises ConfigError for ``scheduler_args`` that would be ignored or refused."""
         check_arguments(self._name, self.settings.scheduler_args, self._torchx)
 
     def request(self, spec: JobSpec) -> str:
@@ -152,9 +151,12 @@ class ContainerScheduler(TorchXScheduler):
         self._mounts = Mounts.parse(settings.mounts)
 
     def check_program(self, argv: Sequence[str], cwd: Path, sweep_dir: Path) -> None:
-        self._mounts.check(self._name, argv, cwd, sweep_dir)
+        if not self.settings.results_url:
+            self._mounts.check(self._name, argv, cwd, sweep_dir)
 
     def _argv(self, spec: JobSpec) -> Sequence[str]:
+        if self.settings.results_url:  # the image's own directory is the project's
+            return spec.argv
         return [self._mounts.there(word) for word in in_directory(spec)]
 
     def _env(self, spec: JobSpec) -> dict[str, str]:
@@ -166,8 +168,12 @@ class ContainerScheduler(TorchXScheduler):
 
 def in_directory(spec: JobSpec) -> list[str]:
     """The argv of a shell that executes the job's there, in its own place, with its output in its own directory."""
-    there = ("/bin/sh", "-c", 'cd "$1" && shift && exec "$@"', "ax_mo", str(spec.cwd), *spec.argv)
-    return recorded(there, spec.directory)
+    return recorded(tuple(in_place(spec)), spec.directory)
+
+
+def in_place(spec: JobSpec) -> list[str]:
+    """The argv of a shell that executes the job's there."""
+    return ["/bin/sh", "-c", 'cd "$1" && shift && exec "$@"', "ax_mo", str(spec.cwd), *spec.argv]
 
 
 def app_id_of(handle: str) -> str:

@@ -34,10 +34,12 @@ HEARTBEAT = ".heartbeat"
 """Touched by the trial's own process while it runs."""
 IMPORTS = ".imports"
 """Empty where the sweep wants to know what the trial imports of libraries, and then what it has imported."""
+STORED_AS = ".stored_as"
+"""The name by which a store has the trial's results, where they come through one."""
 LOST = ".lost"
 """A copy of ``.pid``: the user says that this very process does not run any more."""
 
-OF_AN_ATTEMPT = (RESULT, CURVE, LIGHTNING, STOP, STOPPED, PID, HEARTBEAT, IMPORTS, LOST)
+OF_AN_ATTEMPT = (RESULT, CURVE, LIGHTNING, STOP, STOPPED, PID, HEARTBEAT, IMPORTS, STORED_AS, LOST)
 """What one attempt leaves and the next must not find."""
 OF_A_TRIAL = (SPEC, COMMAND, RESULT, LIGHTNING, STOP, STOPPED, IMPORTS)
 """Files of a trial's directory that are written under another, temporary name first; the names of those hold these."""

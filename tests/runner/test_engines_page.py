@@ -8,10 +8,8 @@ import pytest
 import yaml
 
 from ax_mo.runner.containers import Mounts
-from ax_mo.runner.ray_scheduler import RayScheduler
 from ax_mo.runner.scheduler import open_scheduler
 from ax_mo.runner.settings import AUTO, LauncherSettings, launcher_settings
-from ax_mo.runner.torchx_scheduler import TorchXScheduler
 
 PAGE = (Path(__file__).resolve().parents[2] / "docs" / "engines.md").read_text()
 FILES = [yaml.safe_load(text) for text in re.findall(r"```yaml\n(.*?)```", PAGE, re.DOTALL)]
@@ -24,6 +22,4 @@ def test_file_is_taken_as_it_stands(content: dict[str, Any]) -> None:
     if settings.mounts:
         Mounts.parse(settings.mounts).check(settings.scheduler, ["python3"], Path("/nfs/me"), Path("/nfs/me/out"))
     if settings.scheduler != AUTO:  # which takes none, and would look for this machine's GPU
-        scheduler = open_scheduler(settings)
-        assert isinstance(scheduler, TorchXScheduler | RayScheduler)
-        scheduler.check_arguments()
+        open_scheduler(settings).check_arguments()

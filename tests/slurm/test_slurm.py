@@ -4,6 +4,7 @@ import signal
 import time
 
 from tests.slurm.conftest import at_length, job_of, output_of
+from tests.support.s3 import own_s3
 from tests.support.sweeps import ROOT, run
 from tests.support.waiting import interrupt_twice, wait_until
 
@@ -84,3 +85,11 @@ def test_trial_on_two_nodes_has_one_result(sweep):
         assert {path.name for path in (sweep.dir / trial).glob("std*.log")} == {
             "stdout.log", "stderr.log", "stdout.1.log", "stderr.1.log",
         }  # fmt: skip
+
+
+def test_results_come_through_a_store(sweep, monkeypatch):
+    with own_s3(monkeypatch):
+        done = sweep.run(*OPTIONS, "hydra.launcher.results_url=s3://bucket/x", "hydra.sweeper.n_trials=2")
+    assert done.returncode == 0, done.output
+    assert [trial["status"] for trial in sweep.trials()] == ["completed"] * 2
+    assert not (sweep.dir / "0" / ".pid").exists(), "the node has written into the directory itself"

@@ -12,6 +12,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+from collections.abc import Mapping
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -34,6 +35,7 @@ def is_possible() -> bool:
 class Container:
     request: dict[str, Any]
     root: Path
+    holds: Mapping[str, Path]
     process: "subprocess.Popen[bytes] | None" = None
 
     @property
@@ -44,6 +46,7 @@ class Container:
         mounts = [(source, source, "ro") for source in dict.fromkeys((*_SYSTEM, *_PYTHON)) if Path(source).is_dir()]
         for mount in self.request["HostConfig"].get("Mounts") or []:
             mounts.append((mount["Source"], mount["Target"], "ro" if mount.get("ReadOnly") else "rw"))
+        mounts += [(str(source), target, "ro") for target, source in self.holds.items()]
         lines = []
         for source, target, mode in mounts:
             there = f"{self.root}{target}"
@@ -51,7 +54,9 @@ class Container:
             lines += [f'mount -o remount,bind,{mode} "{there}"'] if mode == "ro" else []
         lines += [f'mkdir -p "{self.root}/dev" "{self.root}/proc" "{self.root}/tmp"']
         lines += [f'mount --rbind /dev "{self.root}/dev"', f'mount -t proc proc "{self.root}/proc"']
-        script = " && ".join([*lines, f'exec chroot "{self.root}" "$@"'])
+        start = next(iter(self.holds), "/")
+        enter = f'exec chroot "{self.root}" /bin/sh -c "cd {start} && exec \\"\\$@\\"" sh "$@"'
+        script = " && ".join([*lines, enter])
         env = {"PATH": f"{sys.prefix}/bin:/usr/bin:/bin:/usr/sbin:/sbin", "HOME": "/tmp"}
         env |= dict(pair.split("=", 1) for pair in self.request.get("Env") or [])
         argv = ["unshare", "--mount", "--pid", "--fork", "--kill-child", "sh", "-c", script, "sh", *self.request["Cmd"]]
@@ -79,9 +84,13 @@ class Container:
 
 
 class DockerEngine:
-    """Listens on ``url`` until it is closed, which ends its containers."""
+    """Listens on ``url`` until it is closed, which ends its containers.
 
-    def __init__(self) -> None:
+    Images hold these directories by their places there, in the first of which their programs start.
+    """
+
+    def __init__(self, holds: Mapping[str, Path] | None = None) -> None:
+        self.holds = dict(holds or {})
         self.containers: dict[str, Container] = {}
         self._files = tempfile.TemporaryDirectory(prefix="containers-", ignore_cleanup_errors=True)
         engine = self
@@ -126,7 +135,7 @@ class DockerEngine:
             return 200, {"Id": "sha256:0", "RepoTags": []}
         if path == "/containers/create":
             (name,) = query["name"]
-            self.containers[name] = Container(body, Path(self._files.name) / name)
+            self.containers[name] = Container(body, Path(self._files.name) / name, self.holds)
             self.containers[name].root.mkdir()
             return 201, {"Id": name, "Warnings": []}
         if path == "/containers/json":
