@@ -21,6 +21,7 @@ _BUILT_IN = {
     "slurm": "ax_mo.runner.slurm_scheduler:SlurmScheduler",
     "ray": "ax_mo.runner.ray_scheduler:RayScheduler",
     **dict.fromkeys(CONTAINERS, "ax_mo.runner.torchx_scheduler:ContainerScheduler"),
+    "kubernetes": "ax_mo.runner.kubernetes_scheduler:KubernetesScheduler",
 }
 SCHEDULERS = Registry("ax_mo.runners", _BUILT_IN)
 

@@ -13,6 +13,7 @@ from tests.slurm.conftest import any_slurm  # noqa: F401
 from tests.support import awkward
 from tests.support.docker_engine import DockerEngine
 from tests.support.docker_engine import is_possible as has_containers
+from tests.support.kubernetes_api import KubernetesApi
 from tests.support.ray_cluster import RayCluster, own_cluster
 from tests.support.ray_cluster import is_possible as has_ray
 
@@ -50,6 +51,18 @@ def test_in_a_container(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
         assert_arrive(tmp_path, "local_docker", image="toy:1", mounts=[f"type=bind,src={tmp_path},dst=/inside"])
     finally:
         engine.close()
+
+
+@pytest.mark.skipif(not has_containers(), reason="file systems of their own are for root")
+def test_in_a_pod(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    api = KubernetesApi()
+    api.write_config(tmp_path / "kubeconfig")
+    monkeypatch.setattr("kubernetes.config.kube_config.KUBE_CONFIG_DEFAULT_LOCATION", str(tmp_path / "kubeconfig"))
+    mounts = [f"type=bind,src={tmp_path},dst=/inside"]
+    try:
+        assert_arrive(tmp_path, "kubernetes", image="toy:1", mounts=mounts, scheduler_args={"queue": "default"})
+    finally:
+        api.close()
 
 
 @pytest.mark.skipif(not has_ray(), reason="make test-engines")

@@ -1,0 +1,96 @@
+"""``hydra.launcher.scheduler=kubernetes``: pods by TorchX, as jobs of Volcano; all states in one request."""
+
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from ax_mo.runner.job import Cause, Job, JobSpec, JobState, NoAnswer, Phase
+from ax_mo.runner.refusal import words_of
+from ax_mo.runner.torchx_scheduler import ContainerScheduler, app_id_of
+
+_VOLCANO = {"group": "batch.volcano.sh", "version": "v1alpha1", "plural": "jobs"}
+_SECONDS = 30
+
+_PHASES: Mapping[str, JobState] = {
+    "Pending": JobState(Phase.PENDING),
+    "Inqueue": JobState(Phase.PENDING),
+    "Running": JobState(Phase.RUNNING),
+    "Completing": JobState(Phase.RUNNING),
+    "Restarting": JobState(Phase.RUNNING),
+    "Aborting": JobState(Phase.RUNNING),
+    "Terminating": JobState(Phase.RUNNING),
+    "Completed": JobState(Phase.ENDED, 0),
+    "Failed": JobState(Phase.ENDED, 1, "Kubernetes reports Failed"),
+    "Terminated": JobState(Phase.ENDED, 1, "Kubernetes reports Terminated"),
+    "Aborted": JobState(Phase.ENDED, None, "Kubernetes reports Aborted", Cause.CANCELLED),
+}
+"""Volcano's, of a job; see https://volcano.sh/en/docs/vcjob."""
+
+
+_GONE = JobState(Phase.ENDED, None, "Kubernetes does not have its job any more")
+
+
+class KubernetesScheduler(ContainerScheduler):
+    """Pods of one namespace."""
+
+    def _factory(self) -> Any:
+        """TorchX's own, with our client: by itself, it looks into no cluster from inside."""
+        from torchx.schedulers.kubernetes_scheduler import create_scheduler
+
+        return lambda session, **_: create_scheduler(session, client=self._client)
+
+    @cached_property
+    def _client(self) -> Any:
+        """Of ``~/.kube/config``, or of the pod that this runs in. Raises ConfigException where there is neither."""
+        from kubernetes import client, config
+
+        configuration = client.Configuration()
+        try:
+            config.load_kube_config(client_configuration=configuration)
+        except config.ConfigException:
+            config.load_incluster_config(client_configuration=configuration)
+        return client.ApiClient(configuration)
+
+    def _argv(self, spec: JobSpec) -> Sequence[str]:
+        return [_literal(word) for word in super()._argv(spec)]
+
+    def _env(self, spec: JobSpec) -> dict[str, str]:
+        return {name: _literal(value) for name, value in super()._env(spec).items()}
+
+    def states(self, jobs: Sequence[Job]) -> list[JobState]:
+        try:
+            phases = self._phases()
+        except Exception as error:  # a cluster that does not answer says nothing about its jobs
+            silent = JobState(Phase.UNKNOWN, message=f"Kubernetes does not answer: {words_of(error)}")
+            return [silent] * len(jobs)
+        names = [app_id_of(job.handle).rpartition(":")[2] for job in jobs]
+        return [_PHASES.get(phases[name], JobState(Phase.UNKNOWN)) if name in phases else _GONE for name in names]
+
+    def find(self, name: str, directory: Path) -> str | None:
+        try:
+            found = [known for known in self._phases() if known.startswith(f"{name}-")]
+        except Exception as error:
+            raise NoAnswer(words_of(error)) from None
+        return self._handle(f"{self._namespace}:{found[-1]}") if found else None
+
+    @property
+    def _namespace(self) -> str:
+        return str(self.settings.scheduler_args.get("namespace") or "default")
+
+    def _phases(self) -> dict[str, str]:
+        """Of all jobs by name, in one request; empty for one that the scheduler has not looked at."""
+        from kubernetes import client
+
+        listed = client.CustomObjectsApi(self._client).list_namespaced_custom_object(
+            namespace=self._namespace, _request_timeout=_SECONDS, **_VOLCANO
+        )
+        return {
+            job["metadata"]["name"]: job.get("status", {}).get("state", {}).get("phase", "Pending")
+            for job in listed["items"]
+        }
+
+
+def _literal(text: str) -> str:
+    """Kubernetes makes one dollar of two in commands and variables, and a variable's value of ``$(NAME)``."""
+    return text.replace("$", "$$")
