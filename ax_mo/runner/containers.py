@@ -66,7 +66,7 @@ class Mounts:
         if scheduler in _NOT_MOUNTING:
             raise ConfigError(
                 f"hydra.launcher.scheduler={scheduler}: TorchX mounts nothing in its containers, so that no trial "
-                "could return its result."
+                "could return its result without hydra.launcher.results_url."
             )
         seen = [("the directory from which you start the sweep", cwd, "no trial could find its program")]
         seen += [("the program", Path(word), "no trial could find it") for word in argv[1:] if Path(word).is_absolute()]
@@ -75,7 +75,8 @@ class Mounts:
             if self._place(path) is None:
                 raise ConfigError(
                     f"{_KEY}: containers do not see {what}, {path}: {so}. Mount a directory that holds it, on a disk "
-                    f"that the nodes share: {_KEY}=['type=bind,src={cwd},dst={cwd}']."
+                    f"that the nodes share: {_KEY}=['type=bind,src={cwd},dst={cwd}']; or, where the image holds the "
+                    "project, let results come through hydra.launcher.results_url."
                 )
         place = self._place(sweep_dir)
         if place is not None and not place.is_writable:

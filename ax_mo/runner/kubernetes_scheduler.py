@@ -5,6 +5,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from ax_mo.errors import ConfigError
 from ax_mo.runner.job import Cause, Job, JobSpec, JobState, NoAnswer, Phase
 from ax_mo.runner.refusal import words_of
 from ax_mo.runner.torchx_scheduler import ContainerScheduler, app_id_of
@@ -36,9 +37,29 @@ class KubernetesScheduler(ContainerScheduler):
 
     def _factory(self) -> Any:
         """TorchX's own, with our client: by itself, it looks into no cluster from inside."""
+        from kubernetes.config import ConfigException
         from torchx.schedulers.kubernetes_scheduler import create_scheduler
 
-        return lambda session, **_: create_scheduler(session, client=self._client)
+        def made(session: str, **_: Any) -> Any:
+            try:
+                return create_scheduler(session, client=self._client)
+            except ConfigException:  # a request can be shown without a cluster
+                return create_scheduler(session)
+
+        return made
+
+    def check(self) -> None:
+        """Raises ConfigError where no file says which cluster, or its scheduler would refuse every job."""
+        from kubernetes.config import ConfigException
+
+        try:
+            assert self._client is not None
+        except ConfigException as error:
+            raise ConfigError(
+                f"hydra.launcher.scheduler=kubernetes: nothing says which cluster ({error}). ~/.kube/config or "
+                "the variable KUBECONFIG does; inside of a pod, its service account."
+            ) from None
+        super().check()
 
     @cached_property
     def _client(self) -> Any:

@@ -17,6 +17,9 @@ from ax_mo.runner.torchx_app import SESSION, app_of, check_arguments
 # What TorchX 0.7.0's list raises where it cannot list: no such call, no client, a context without a namespace.
 _CANNOT_LIST = (NotImplementedError, ImportError, NameError, KeyError, TypeError, AttributeError)
 
+_TESTED = ("slurm", "local_docker", "kubernetes")
+"""On which studies have run: docs/engines.md says how."""
+
 _STATES = {
     "SUBMITTED": JobState(Phase.PENDING),
     "PENDING": JobState(Phase.PENDING),
@@ -56,6 +59,11 @@ class TorchXScheduler(Scheduler):
         except Exception as error:  # TorchX's schedulers raise whatever their clients raise
             if (refused := refusal(self._name, error)) is not None:
                 raise ConfigError(refused) from None
+
+    def remark(self, argv: Sequence[str], cwd: Path) -> str:
+        if self._name in _TESTED:
+            return ""
+        return f"no study of ours has run on the scheduler '{self._name}' yet; its requests are TorchX's"
 
     def check_arguments(self) -> None:
         check_arguments(self._name, self.settings.scheduler_args, self._torchx)

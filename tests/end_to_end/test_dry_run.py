@@ -5,7 +5,9 @@ import shlex
 import sqlite3
 from pathlib import Path
 
+import pytest
 import yaml
+from torchx.schedulers import DEFAULT_SCHEDULER_MODULES
 
 from tests.support.sweeps import run
 
@@ -168,3 +170,40 @@ def test_number_of_trials_at_once_is_the_engines_where_it_is_left_to_it(sweep):
     room = len(os.sched_getaffinity(0))
     done = sweep.run("x=interval(0,1)", "hydra.sweeper.n_jobs=auto", "hydra.sweeper.dry_run=true")
     assert f"20 trials, {room} at once" in done.output
+
+
+PROJECT = "hydra.launcher.image=toy:1", "hydra.launcher.mounts=['type=bind,src={here},dst={here}']"
+UNTESTED = "no study of ours has run on the scheduler"
+DRY_RUNS = {
+    "local_docker": (PROJECT, ["image: toy:1"]),
+    "local_cwd": ((), []),
+    "slurm": ((), ["the command 'sbatch' is not there to be run"]),
+    "kubernetes": (
+        (*PROJECT, "hydra.launcher.scheduler_args.queue=default"),
+        ["kind: Job", "image: toy:1", "nothing says which cluster"],
+    ),
+    "kubernetes_mcad": (PROJECT, [UNTESTED, "kind: AppWrapper"]),
+    "aws_batch": (PROJECT, [UNTESTED, "hydra.launcher.scheduler_args.queue is required by the scheduler 'aws_batch'"]),
+    "aws_sagemaker": (PROJECT, [UNTESTED, "no trial could return its result without hydra.launcher.results_url"]),
+    "gcp_batch": (PROJECT, [UNTESTED, "no trial could return its result without hydra.launcher.results_url"]),
+    "ray": (("hydra.launcher.scheduler_args.address=127.0.0.1:1",), ["'num_cpus': 1", "hydra.launcher.scheduler"]),
+    "lsf": (PROJECT, [UNTESTED, "bsub -P"]),
+}
+"""By scheduler: settings, and what a dry run shows of its request, or says is missing."""
+
+
+@pytest.mark.parametrize("scheduler", DRY_RUNS)
+def test_request_to_each_engine_is_shown_or_what_is_missing(sweep, scheduler, tmp_path):
+    settings, shown = DRY_RUNS[scheduler]
+    settings = [text.format(here=tmp_path) for text in settings]
+    env = {"PATH": "/nowhere", "KUBECONFIG": "/nowhere", "DOCKER_HOST": "tcp://127.0.0.1:1"}
+    done = sweep.run(
+        "x=interval(0,1)", f"hydra.launcher.scheduler={scheduler}", *settings, "hydra.sweeper.dry_run=true", env=env
+    )
+    assert all(text in done.output for text in shown), done.output
+    assert "the first trial's command:" in done.output and "Traceback" not in done.output
+    assert not sweep.dir.exists()
+
+
+def test_each_scheduler_of_torchx_is_tried():
+    assert {*DRY_RUNS} == {*DEFAULT_SCHEDULER_MODULES, "ray"}
