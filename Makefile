@@ -9,7 +9,7 @@ JOBS   ?= 4
 # Where it is set, each of these, and each process that they start, would compile all tests and all of ours anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo test lint types unit browser test-hydra14 test-next test-sqlalchemy14 test-long test-slurm test-engines test-chaos bench race clean env format
+.PHONY: demo test lint types unit browser test-hydra14 test-next test-sqlalchemy14 test-torchx-nightly test-long test-slurm test-engines test-chaos bench race clean env format
 
 env: $(READY)
 
@@ -63,6 +63,14 @@ test-next:
 	.venv-next/bin/python -m pytest -n $(JOBS) --dist loadfile tests/test_workarounds.py tests/optimizer tests/storage \
 	  tests/search_space tests/hydra_project tests/runner tests/test_notebook.py tests/html_report/test_figures.py \
 	  tests/hydra_suites tests/end_to_end/test_resume.py
+
+# TorchX as it will be: its nightly has four schedulers left, and is beyond our bounds.
+TORCHX_NIGHTLY = $(CURDIR)/.torchx-nightly
+test-torchx-nightly: env
+	$(BIN)/pip install --quiet --no-deps --upgrade --target $(TORCHX_NIGHTLY) torchx-nightly
+	PYTHONPATH=$(TORCHX_NIGHTLY) $(BIN)/python -c "import torchx; print('TorchX', torchx.__version__)"
+	PYTHONPATH=$(TORCHX_NIGHTLY) $(BIN)/python -m pytest -n $(JOBS) --dist loadfile tests/runner tests/slurm \
+	  tests/engines tests/end_to_end/test_dry_run.py tests/end_to_end/test_starting.py tests/end_to_end/test_interrupts.py
 
 # The oldest SQLAlchemy that we take: the projects that pin it are many.
 SQLALCHEMY14 = $(CURDIR)/.sqlalchemy14

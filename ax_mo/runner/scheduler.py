@@ -10,7 +10,7 @@ from pathlib import Path
 
 from ax_mo.errors import ConfigError, closest
 from ax_mo.runner.job import Job, JobSpec, JobState
-from ax_mo.runner.settings import AUTO, CONTAINERS, LOCAL, WARM, LauncherSettings
+from ax_mo.runner.settings import AUTO, CONTAINERS, LOCAL, RAY, WARM, LauncherSettings
 from ax_mo.trial.registry import Registry
 
 # Of TorchX's, some are special; TorchXScheduler serves all others.
@@ -19,7 +19,7 @@ _BUILT_IN = {
     AUTO: "ax_mo.runner.warm_scheduler:WarmScheduler",
     WARM: "ax_mo.runner.warm_scheduler:WarmScheduler",
     "slurm": "ax_mo.runner.slurm_scheduler:SlurmScheduler",
-    "ray": "ax_mo.runner.ray_scheduler:RayScheduler",
+    RAY: "ax_mo.runner.ray_scheduler:RayScheduler",
     **dict.fromkeys(CONTAINERS, "ax_mo.runner.torchx_scheduler:ContainerScheduler"),
     "kubernetes": "ax_mo.runner.kubernetes_scheduler:KubernetesScheduler",
 }
@@ -113,7 +113,8 @@ def open_scheduler(settings: LauncherSettings) -> Scheduler:
     from ax_mo.runner.torchx_scheduler import TorchXScheduler
 
     name, of_torchx, installed = settings.scheduler, get_scheduler_factories(), SCHEDULERS.names
-    known = list(dict.fromkeys([AUTO, WARM, *of_torchx, *(other for other in installed if other not in _BUILT_IN)]))
+    of_packages = [other for other in installed if other not in _BUILT_IN]
+    known = list(dict.fromkeys([AUTO, WARM, RAY, *of_torchx, *of_packages]))
     if name not in known:
         raise ConfigError(
             f"hydra.launcher.scheduler: there is no scheduler '{name}'; there are: {', '.join(known)}."

@@ -13,6 +13,7 @@ from ax_mo.hydra_project.settings import check_bounds, check_names, to_python
 LOCAL = "local_cwd"
 WARM = "local_warm"
 AUTO = "auto"
+RAY = "ray"
 CONTAINERS = (
     "local_docker", "kubernetes", "kubernetes_mcad", "aws_batch", "aws_sagemaker", "gcp_batch", "lsf"
 )  # fmt: skip
@@ -80,7 +81,7 @@ def check_gpu(gpu: float, scheduler: str) -> None:
     """Raises ConfigError for a part of a GPU that there cannot be."""
     if gpu >= 1 and gpu != int(gpu):
         raise ConfigError(f"hydra.launcher.gpu={gpu:g}: a job has whole GPUs, or a part of a single one.")
-    if gpu != int(gpu) and scheduler not in (LOCAL, WARM, AUTO, "ray"):
+    if gpu != int(gpu) and scheduler not in (LOCAL, WARM, AUTO, RAY):
         raise ConfigError(
             f"hydra.launcher.gpu={gpu:g}: the scheduler '{scheduler}' gives whole GPUs. This machine and Ray share one."
         )
@@ -119,10 +120,10 @@ def launcher_settings(given: Mapping[str, Any]) -> LauncherSettings:
 def _with_store(settings: LauncherSettings) -> LauncherSettings:
     """Raises ConfigError where results cannot come through a store."""
     if not settings.results_url:
-        if settings.fetch and settings.scheduler != "ray":
+        if settings.fetch and settings.scheduler != RAY:
             raise ConfigError("hydra.launcher.fetch: trials leave all their files here. It is for results_url and Ray.")
         return settings
-    if settings.scheduler == "ray":
+    if settings.scheduler == RAY:
         raise ConfigError("hydra.launcher.results_url: results come back through Ray itself. Leave it out.")
     if settings.nnodes > 1:
         raise ConfigError("hydra.launcher.results_url: trials on several nodes (nnodes) need a shared disk.")

@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from torchx.schedulers import DEFAULT_SCHEDULER_MODULES
 
 # TorchX 0.7.0 pins urllib3, for clients of clusters that run containers. docker and requests bring it.
 PROGRAM = """
@@ -33,6 +34,9 @@ jobs.close()
 """
 
 
+@pytest.mark.skipif(
+    "lsf" not in DEFAULT_SCHEDULER_MODULES, reason="later ones need docker for Slurm"
+)
 def test_jobs_of_this_machine_and_of_slurm_need_nothing_that_torchx_pins(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -77,7 +77,9 @@ class KubernetesApi:
 
             def _answer(self, method: str) -> None:
                 body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-                status, answer = api.answer(method, self.path.partition("?")[0], json.loads(body or b"{}"))
+                path, _, query = self.path.partition("?")
+                only_checked = "dryRun=All" in query
+                status, answer = api.answer(method, path, json.loads(body or b"{}"), only_checked)
                 text = json.dumps(answer).encode()
                 self.send_response(status)
                 self.send_header("Content-Type", "application/json")
@@ -106,7 +108,7 @@ class KubernetesApi:
         finally:
             self.is_away = False
 
-    def answer(self, method: str, path: str, body: dict[str, Any]) -> tuple[int, Any]:
+    def answer(self, method: str, path: str, body: dict[str, Any], only_checked: bool) -> tuple[int, Any]:
         self.requests.append(f"{method} {path}")
         if self.is_away:
             return 503, {"message": "the server is currently unable to handle the request"}
@@ -114,6 +116,8 @@ class KubernetesApi:
         if found is None:
             return 404, {"message": "the server could not find the requested resource"}
         name = found["name"]
+        if method == "POST" and only_checked:
+            return 201, body
         if method == "POST":
             name = body["metadata"]["name"]
             self.pods[name] = Pod(body, self._container(name, body))
