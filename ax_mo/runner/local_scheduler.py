@@ -16,7 +16,7 @@ from ax_mo.runner.gpus import GpuPool, visible_gpus
 from ax_mo.runner.job import Job, JobSpec, JobState, Phase, Resources
 from ax_mo.runner.scheduler import Scheduler
 from ax_mo.runner.settings import LOCAL, LauncherSettings
-from ax_mo.runner.torchx_app import SESSION, app_of, check_arguments
+from ax_mo.runner.torchx_app import SESSION, app_of, check_arguments, load_component
 from ax_mo.trial.files import write_atomically
 from ax_mo.trial.untrusted import Unusable, read_text
 
@@ -83,6 +83,8 @@ class LocalScheduler(Scheduler):
     def check(self) -> None:
         """Raises ConfigError for ``scheduler_args`` that TorchX would ignore or refuse."""
         check_arguments(self.settings.scheduler, self.settings.scheduler_args, self._torchx)
+        if self.settings.component:
+            load_component(self.settings.component)
 
     def submit(self, spec: JobSpec) -> str:
         env = {**self.settings.env, **spec.env}

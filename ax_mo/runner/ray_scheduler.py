@@ -77,6 +77,8 @@ class RayScheduler(Scheduler):
     def check(self) -> None:
         """Raises ConfigError where the cluster cannot be reached, or has no node for a trial."""
         self.check_arguments()
+        if self.settings.component:
+            raise ConfigError("hydra.launcher.component makes apps of TorchX, and Ray's tasks are none. Leave it out.")
         try:
             nodes = self._call("nodes")
         except NoAnswer as error:

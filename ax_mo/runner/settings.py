@@ -54,6 +54,9 @@ class LauncherSettings:
     results_url: str = ""
     # Which files of a trial come back then, or through Ray, besides its result, curve and logs: ["*.ckpt"].
     fetch: list[str] = field(default_factory=list)
+    # A function of yours that makes the jobs' TorchX AppDef, my_package.components:train: it is given the words of a
+    # trial's command, and may add what only TorchX knows (node selectors, capabilities, a service account).
+    component: str = ""
     # Environment variables of the jobs, on top of this process's own.
     env: dict[str, str] = field(default_factory=dict)
 

@@ -1,6 +1,7 @@
 """What all jobs through TorchX share: a command as one of its apps, and the check of its schedulers' options."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from importlib import import_module
 from typing import Any, get_origin
 
 from ax_mo.errors import ConfigError, closest
@@ -31,7 +32,38 @@ def app_of(
         resource=Resource(cpu=needs.cpu, gpu=int(needs.gpu), memMB=needs.memMB),
         mounts=list(mounts),
     )
-    return AppDef(name=spec.name, roles=[role])
+    return AppDef(name=spec.name, roles=[_made_by(settings.component, role) if settings.component else role])
+
+
+def load_component(component: str) -> Callable[..., Any]:
+    """The user's function of that name, ``package.module:function``. Raises ConfigError where there is none."""
+    module, _, name = component.partition(":")
+    try:
+        return getattr(import_module(module), name)  # type: ignore[no-any-return]
+    except (ImportError, AttributeError, ValueError) as error:
+        raise ConfigError(
+            f"hydra.launcher.component={component}: {error}. It is a function that returns a TorchX AppDef, as "
+            "my_package.components:train."
+        ) from None
+
+
+def _made_by(component: str, ours: Any) -> Any:
+    """The role that the user's component makes of the words of ours; what it leaves out is ours. Raises ConfigError."""
+    app = load_component(component)(ours.entrypoint, *ours.args)
+    roles: list[Any] = list(getattr(app, "roles", ()))
+    if len(roles) != 1 or roles[0].num_replicas != 1:
+        raise ConfigError(
+            f"hydra.launcher.component={component}: it must return an AppDef of one role with one replica, whose "
+            "entrypoint and args are the words that it is given."
+        )
+    role = roles[0]
+    role.name = ours.name  # by which the job is found again
+    role.env = {**ours.env, **role.env}
+    role.image = role.image or ours.image
+    role.mounts = role.mounts or ours.mounts
+    if role.resource.cpu < 0:  # TorchX's for one that is not given
+        role.resource = ours.resource
+    return role
 
 
 def _literal(text: str) -> str:

@@ -120,6 +120,8 @@ def _why_cold(settings: LauncherSettings) -> str:
         return "this system is not Linux, or has no descriptors of processes"
     if settings.python:
         return "hydra.launcher.python names another interpreter"
+    if settings.component:
+        return "hydra.launcher.component makes the jobs"
     if settings.nproc_per_node > 1:
         return "each trial is several processes"
     if "TORCHELASTIC_RUN_ID" in os.environ:

@@ -34,9 +34,7 @@ jobs.close()
 """
 
 
-@pytest.mark.skipif(
-    "lsf" not in DEFAULT_SCHEDULER_MODULES, reason="later ones need docker for Slurm"
-)
+@pytest.mark.skipif("lsf" not in DEFAULT_SCHEDULER_MODULES, reason="later ones need docker for Slurm")
 def test_jobs_of_this_machine_and_of_slurm_need_nothing_that_torchx_pins(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

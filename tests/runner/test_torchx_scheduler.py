@@ -1,5 +1,6 @@
 """Jobs of a cluster through TorchX, here its Ray scheduler over a job API of the tests; all are checked before."""
 
+import sys
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,7 @@ from ax_mo.runner.job import (
 from ax_mo.runner.scheduler import Scheduler, open_scheduler
 from ax_mo.runner.settings import CONTAINERS, LauncherSettings, launcher_settings
 from ax_mo.runner.torchx_scheduler import TorchXScheduler
+from tests.support.waiting import wait_until
 
 
 class OnRay(TorchXScheduler):
@@ -168,3 +170,47 @@ def test_image_is_for_schedulers_of_containers(given: dict[str, str], message: s
 def test_every_scheduler_of_this_torchx_is_known_for_what_it_does_with_images() -> None:
     """A new one of TorchX's must be looked at before it is given anything."""
     assert set(DEFAULT_SCHEDULER_MODULES) <= {*CONTAINERS, "local_cwd", "slurm", "ray"}
+
+
+COMPONENTS = """
+from torchx.specs import AppDef, Resource, Role
+
+def train(*words):
+    role = Role("mine", image="", entrypoint=words[0], args=list(words[1:]), env={"MADE_BY": "component"})
+    role.metadata = {"kubernetes": {"nodeSelector": {"gpu": "a100"}}}
+    return AppDef("mine", roles=[role])
+
+def two(*words):
+    return AppDef("mine", roles=[Role("a", image="", num_replicas=2)])
+"""
+
+
+@pytest.fixture
+def components(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    module = f"components_{tmp_path.name}"
+    (tmp_path / f"{module}.py").write_text(COMPONENTS)
+    monkeypatch.syspath_prepend(tmp_path)
+    return module
+
+
+def test_jobs_are_made_by_the_users_own_component(components: str, tmp_path: Path) -> None:
+    settings = LauncherSettings(
+        scheduler="local_cwd", component=f"{components}:train", env={"MADE_BY": "us", "A": "$B"}
+    )
+    jobs = open_scheduler(settings)
+    jobs.check()
+    code = "import os, sys; print(sys.argv[1:], os.environ['MADE_BY'], os.environ['A'])"
+    job = JobSpec("ax-0a1b2c3d-0-a1", (sys.executable, "-c", code, "$HOME"), tmp_path, tmp_path)
+    handle = jobs.submit(job)
+    wait_until(lambda: jobs.states([Job(handle, tmp_path)])[0].phase is Phase.ENDED)
+    assert (tmp_path / "stdout.log").read_text() == "['$HOME'] component $B\n"
+    assert "ax-0a1b2c3d-0-a1" in handle
+
+
+@pytest.mark.parametrize(
+    ("name", "message"), [("nothing", "has no attribute 'nothing'"), ("two", "an AppDef of one role with one replica")]
+)
+def test_component_that_is_none_is_named(components: str, tmp_path: Path, name: str, message: str) -> None:
+    settings = LauncherSettings(scheduler="slurm", component=f"{components}:{name}")
+    with pytest.raises(ConfigError, match=message):
+        open_scheduler(settings).check()
