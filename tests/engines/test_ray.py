@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.example_study import assert_sound, run_with_mishaps
 from tests.support.ray_cluster import RayCluster, is_possible, own_cluster
 from tests.support.sweeps import Sweep
 from tests.support.waiting import interrupt_twice, read_until, wait_until
@@ -185,3 +186,15 @@ def test_supervisors_end_with_their_studies(sweep: Sweep, cluster: RayCluster) -
     assert done.returncode == 0, done.output
     wait_until(lambda: not cluster.pids("ray::Supervisor"), 20)
     assert json.loads((sweep.dir / "0" / "result.json").read_text())["status"] == "completed"
+
+
+def test_example_goes_through_all_mishaps(sweep: Sweep, cluster: RayCluster) -> None:
+    def end_trial(number: str) -> bool:
+        running = cluster.pids("train.py", f"hydra.job.num={number}")
+        cluster.signal(signal.SIGTERM, running)
+        return bool(running)
+
+    options = ("hydra.launcher.scheduler=ray", f"hydra.launcher.scheduler_args.address={cluster.address}")
+    done = run_with_mishaps(sweep.dir, options, end_trial)
+    assert done.returncode == 0, done.output
+    assert_sound(sweep.dir)

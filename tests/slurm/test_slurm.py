@@ -4,6 +4,7 @@ import signal
 import time
 
 from tests.slurm.conftest import at_length, job_of, output_of
+from tests.support.example_study import assert_sound, run_with_mishaps
 from tests.support.s3 import own_s3
 from tests.support.sweeps import ROOT, run
 from tests.support.waiting import interrupt_twice, wait_until
@@ -93,3 +94,16 @@ def test_results_come_through_a_store(sweep, monkeypatch):
     assert done.returncode == 0, done.output
     assert [trial["status"] for trial in sweep.trials()] == ["completed"] * 2
     assert not (sweep.dir / "0" / ".pid").exists(), "the node has written into the directory itself"
+
+
+def test_example_goes_through_all_mishaps(sweep):
+    def end_trial(number):
+        running = [line.split()[0] for line in output_of("squeue", "-h", "-t", "R", "-o", "%i %j").splitlines()
+                   if f"-{number}-a1-" in line]  # fmt: skip
+        if running:
+            output_of("scancel", *running)
+        return bool(running)
+
+    done = run_with_mishaps(sweep.dir, ("hydra.launcher.scheduler=slurm",), end_trial)
+    assert done.returncode == 0, done.output
+    assert_sound(sweep.dir)
