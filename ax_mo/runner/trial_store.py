@@ -20,6 +20,10 @@ from ax_mo.trial.files import STOP
 
 _WITHOUT_DIRECTORIES = frozenset({"s3", "gs", "abfs", "oss"})
 """Where making one would make a bucket."""
+_PATIENCE: dict[str, Any] = {
+    "config_kwargs": {"connect_timeout": 5, "read_timeout": 20, "retries": {"max_attempts": 2}}
+}
+"""The client's own is minutes; who calls tries again."""
 _CLIENTS = ("aiobotocore", "botocore", "boto3", "s3fs")
 """Loggers that tell at each start where they have credentials from."""
 
@@ -51,7 +55,8 @@ class TrialStore:
     def __init__(self, url: str) -> None:
         import fsspec
 
-        self._fs, root = fsspec.core.url_to_fs(url, use_listings_cache=False, skip_instance_cache=True)
+        options = _PATIENCE if url.startswith("s3:") else {}
+        self._fs, root = fsspec.core.url_to_fs(url, use_listings_cache=False, skip_instance_cache=True, **options)
         self._root = root.rstrip("/")
         protocols = {self._fs.protocol} if isinstance(self._fs.protocol, str) else {*self._fs.protocol}
         self._has_directories = not protocols & _WITHOUT_DIRECTORIES
