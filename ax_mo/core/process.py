@@ -158,7 +158,7 @@ def end(processes: Sequence[Identity], patience: float = 10.0) -> None:
     of their own, as torchrun's are, which has SIGTERM to pass on to them.
     """
     own = {process.pid for process in processes if alive(process)}
-    groups = own | _groups_below(own)
+    groups = own | groups_below(own)
     for number, wait in ((signal.SIGTERM, patience), (signal.SIGKILL, 5.0)):
         for group in groups & own if number is signal.SIGTERM else groups:
             try:
@@ -171,7 +171,7 @@ def end(processes: Sequence[Identity], patience: float = 10.0) -> None:
             time.sleep(0.05)
 
 
-def _groups_below(groups: Set[int]) -> set[int]:
+def groups_below(groups: Set[int]) -> set[int]:
     """The other process groups of the processes that members of these have started, as far as their parents live."""
     if not groups:
         return set()

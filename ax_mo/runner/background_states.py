@@ -7,7 +7,7 @@ from ax_mo.runner.job import Job, JobState, Phase
 
 
 class BackgroundStates:
-    """Asks for the states of the jobs that are watched, every ``seconds``; ``ask`` raises nothing.
+    """Asks for the states of the jobs that are watched, every ``seconds``.
 
     ``changed`` is called on the thread whenever a state is another one.
     """
@@ -48,9 +48,14 @@ class BackgroundStates:
 
     def _watch(self) -> None:
         while not self._closed.wait(self._seconds):
+            watched = list(self._watched.values())  # before what is known: what is watched is known by then
             before = dict(self._known)
-            watched = [job for job in list(self._watched.values()) if before[job.handle].phase is not Phase.ENDED]
-            states = self._ask(watched) if watched else {}
+            watched = [job for job in watched if before[job.handle].phase is not Phase.ENDED]
+            try:
+                states = self._ask(watched) if watched else {}
+            except Exception as error:  # without this thread, no job would ever end
+                silent = JobState(Phase.UNKNOWN, message=f"its state cannot be asked for: {error!r}")
+                states = {job.handle: silent for job in watched}
             self._known |= states
             if any(before[handle] != state for handle, state in states.items()):
                 self._changed()

@@ -35,6 +35,10 @@ class GpuPool:
         self._free = dict.fromkeys(devices, 1.0)
         self._held: dict[Hashable, dict[str, float]] = {}
 
+    def know(self, devices: Sequence[str]) -> None:
+        """These are there as well."""
+        self._free = dict.fromkeys(devices, 1.0) | self._free
+
     @property
     def capacity(self) -> int | None:
         """How many jobs can run at once; None where they need no device."""

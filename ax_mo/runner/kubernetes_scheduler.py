@@ -13,6 +13,8 @@ from ax_mo.runner.torchx_scheduler import ContainerScheduler, app_id_of
 _VOLCANO = {"group": "batch.volcano.sh", "version": "v1alpha1", "plural": "jobs"}
 _SECONDS = 30
 _NOT_FOUND = 404
+_WITH_PODS = "Foreground"
+"""The job is there until its pods have ended."""
 
 _PHASES: Mapping[str, JobState] = {
     "Pending": JobState(Phase.PENDING),
@@ -82,11 +84,15 @@ class KubernetesScheduler(ContainerScheduler):
 
     def states(self, jobs: Sequence[Job]) -> list[JobState]:
         try:
-            phases = self._phases()
+            phases = {
+                f"{namespace}:{name}": phase
+                for namespace in {app_id_of(job.handle).rpartition(":")[0] for job in jobs}
+                for name, phase in self._phases(namespace).items()
+            }
         except Exception as error:  # a cluster that does not answer says nothing about its jobs
             silent = JobState(Phase.UNKNOWN, message=f"Kubernetes does not answer: {words_of(error)}")
             return [silent] * len(jobs)
-        names = [app_id_of(job.handle).rpartition(":")[2] for job in jobs]
+        names = [app_id_of(job.handle) for job in jobs]
         return [_PHASES.get(phases[name], JobState(Phase.UNKNOWN)) if name in phases else _GONE for name in names]
 
     def cancel(self, jobs: Sequence[Job]) -> None:
@@ -95,9 +101,9 @@ class KubernetesScheduler(ContainerScheduler):
         words = ""
         for job in jobs:
             try:
-                name = app_id_of(job.handle).rpartition(":")[2]
+                namespace, _, name = app_id_of(job.handle).rpartition(":")
                 self._api.delete_namespaced_custom_object(
-                    namespace=self._namespace, name=name, _request_timeout=_SECONDS, **_VOLCANO
+                    namespace=namespace, name=name, propagation_policy=_WITH_PODS, _request_timeout=_SECONDS, **_VOLCANO
                 )
             except Exception as error:  # one job that cannot be told must not keep the others running
                 if getattr(error, "status", None) != _NOT_FOUND:
@@ -113,7 +119,7 @@ class KubernetesScheduler(ContainerScheduler):
 
     def find(self, name: str, directory: Path) -> str | None:
         try:
-            found = [known for known in self._phases() if known.startswith(f"{name}-")]
+            found = [known for known in self._phases(self._namespace) if known.startswith(f"{name}-")]
         except Exception as error:
             raise NoAnswer(words_of(error)) from None
         return self._handle(f"{self._namespace}:{found[-1]}") if found else None
@@ -128,11 +134,9 @@ class KubernetesScheduler(ContainerScheduler):
     def _namespace(self) -> str:
         return str(self.settings.scheduler_args.get("namespace") or "default")
 
-    def _phases(self) -> dict[str, str]:
-        """Of all jobs by name, in one request; empty for one that the scheduler has not looked at."""
-        listed = self._api.list_namespaced_custom_object(
-            namespace=self._namespace, _request_timeout=_SECONDS, **_VOLCANO
-        )
+    def _phases(self, namespace: str) -> dict[str, str]:
+        """Of all jobs by name, in one request; pending for one that Volcano has not looked at."""
+        listed = self._api.list_namespaced_custom_object(namespace=namespace, _request_timeout=_SECONDS, **_VOLCANO)
         return {
             job["metadata"]["name"]: job.get("status", {}).get("state", {}).get("phase", "Pending")
             for job in listed["items"]

@@ -52,6 +52,7 @@ class LocalScheduler(Scheduler):
         self._elsewhere = Elsewhere(settings.unknown_timeout)
         self._watched: set[Path] = set()  # directories of adopted jobs that were seen alive
         self._gpus = GpuPool(settings.gpu, visible_gpus() if settings.gpu else ())
+        self._knows_gpus = False
         self._ends = EndWatch(lambda: self.on_change()) if EndWatch.is_possible() else None
         if self._ends is None:
             self.poll_seconds = settings.poll_seconds or _POLL_SECONDS
@@ -73,11 +74,17 @@ class LocalScheduler(Scheduler):
     def has_room(self) -> bool:
         return self._gpus.has_room
 
+    def _know_gpus(self) -> None:
+        """The sweep's own configuration may name none, and a trial's some."""
+        if not (self.settings.gpu or self._knows_gpus):
+            self._knows_gpus = True
+            self._gpus.know(visible_gpus())
+
     def has_room_for(self, spec: JobSpec) -> bool:
         if spec.resources is None:
             return True
-        if spec.resources.gpu and self.capacity is None:  # the sweep's own configuration names none
-            self._gpus = GpuPool(min(1.0, spec.resources.gpu), visible_gpus())
+        if spec.resources.gpu:
+            self._know_gpus()
         return self._gpus.has_room_for(spec.resources.gpu)
 
     def check(self) -> None:
@@ -90,7 +97,8 @@ class LocalScheduler(Scheduler):
         env = {**self.settings.env, **spec.env}
         if devices := self._gpus.take(spec.directory, None if spec.resources is None else spec.resources.gpu):
             env["CUDA_VISIBLE_DEVICES"] = devices
-            write_atomically(spec.directory / _GPUS, devices)
+            needed = self.settings.gpu if spec.resources is None else spec.resources.gpu
+            write_atomically(spec.directory / _GPUS, f"{devices}\n{needed}" if needed < 1 else devices)
         self._processes.pop(spec.directory, None)  # of an earlier attempt
         argv = recorded(spec.argv, spec.directory, this_process())
         # TorchX would warn at length that it sets no devices.
@@ -165,7 +173,10 @@ class LocalScheduler(Scheduler):
         """A job of an earlier sweeper, whose exit code nobody saw."""
         process = self._process(job)
         if process is not None and alive(process):
-            self._gpus.hold(job.directory, _devices(job.directory), self.settings.gpu or 1.0)
+            devices, _, share = _devices(job.directory).partition("\n")
+            if devices:
+                self._know_gpus()
+            self._gpus.hold(job.directory, devices, _number(share))
             self._watched.add(job.directory)
             return JobState(Phase.RUNNING)
         if process is not None and out_of_reach(job.directory, process):
@@ -175,8 +186,15 @@ class LocalScheduler(Scheduler):
         return JobState(Phase.ENDED, None, f"ended without a result while {who}")
 
 
+def _number(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        return 1.0
+
+
 def _devices(directory: Path) -> str:
-    """The GPUs that the job in ``directory`` was given; nothing where it does not say so any more."""
+    """The GPUs that the job in ``directory`` was given, and below them its share of one; nothing where nobody knows."""
     try:
         return read_text(directory / _GPUS)
     except (OSError, Unusable):

@@ -95,26 +95,37 @@ class Bridge:
 
     def exchange(
         self, supervisor: str, directories: Mapping[str, str], asked: Mapping[str, Any]
-    ) -> dict[str, JobState] | None:
+    ) -> dict[str, tuple[JobState, Mapping[str, int]]] | None:
         """The states of these jobs, whose files are brought to their directories; None where all are lost.
 
-        ``asked`` is an ``Asked`` of each.
+        ``asked`` is an ``Asked`` of each. With each state come the files that the job has left on its node.
         """
         import ray
 
         asks = {name: replace(asks, received=self._received[name]) for name, asks in asked.items()}
         try:
             actor = self._supervisor(supervisor)
+        except ValueError:
+            return None
+        try:
             news = ray.get(actor.exchange.remote(asks), timeout=_TIMEOUT)
-            for name, new in news.items():
-                for change in new.changes:
-                    change.write(Path(directories[name]))
-                self._received[name] = new.last
-                self._fetch(actor, name, Path(directories[name]), new.left)
-        except (ray.exceptions.RayActorError, ValueError):
+        except ray.exceptions.RayActorError as error:
+            if isinstance(error, getattr(ray.exceptions, "ActorUnavailableError", ())):
+                raise  # for a moment
             self._supervisors.pop(supervisor, None)
             return None
-        return {name: news[name].state if name in news else _FORGOTTEN for name in directories}
+        for name, new in news.items():
+            for change in new.changes:
+                change.write(Path(directories[name]))
+            self._received[name] = new.last
+        return {name: (news[name].state, news[name].left) if name in news else (_FORGOTTEN, {}) for name in directories}
+
+    def read(self, supervisor: str, job: str, file: str, offset: int) -> bytes:
+        """Some bytes of a file that the job has left; none where it ends there."""
+        import ray
+
+        content: bytes = ray.get(self._supervisor(supervisor).read.remote(job, file, offset), timeout=_TIMEOUT * 3)
+        return content
 
     def forget(self, supervisor: str, names: Sequence[str]) -> None:
         """All that these jobs have left is here."""
@@ -139,20 +150,6 @@ class Bridge:
         if name not in self._supervisors:
             self._supervisors[name] = ray.get_actor(name)
         return self._supervisors[name]
-
-    def _fetch(self, supervisor: Any, job: str, directory: Path, left: Mapping[str, int]) -> None:
-        import ray
-
-        for name, size in left.items():
-            path = directory / name
-            if path.exists() and path.stat().st_size == size:
-                continue
-            path.parent.mkdir(parents=True, exist_ok=True)
-            unfinished = path.with_name(f"{path.name}.part")
-            with unfinished.open("wb") as file:
-                while file.tell() < size:
-                    file.write(ray.get(supervisor.read.remote(job, name, file.tell()), timeout=_TIMEOUT * 6))
-            unfinished.replace(path)
 
 
 class RayClient:

@@ -62,8 +62,8 @@ class News:
 
 @dataclass
 class _Entry:
+    task: Any
     state: JobState = field(default_factory=lambda: JobState(Phase.PENDING))
-    task: Any = None
     left: Left | None = None
     changes: list[Change] = field(default_factory=list)
     received: int = 0
@@ -86,9 +86,8 @@ class Supervisor:
         name = job.trial.name
         if name in self._entries:
             return
-        entry = self._entries[name] = _Entry()
         task = ray.remote(run_trial).options(max_retries=0, name=name, **job.options)
-        entry.task = task.remote(job.trial, ray.get_runtime_context().current_actor)
+        entry = self._entries[name] = _Entry(task.remote(job.trial, ray.get_runtime_context().current_actor))
         watch = asyncio.ensure_future(self._watch(entry))
         self._watching.add(watch)
         watch.add_done_callback(self._watching.discard)

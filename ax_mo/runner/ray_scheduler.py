@@ -1,7 +1,8 @@
 """``hydra.launcher.scheduler=ray``: trials as tasks of a Ray cluster, which shares no disk with this machine."""
 
+import logging
 import os
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -19,6 +20,8 @@ from ax_mo.runner.scheduler import Scheduler, jobs_on_nodes
 from ax_mo.runner.settings import LauncherSettings
 from ax_mo.trial.files import STOP
 
+log = logging.getLogger(__name__)
+
 _KEY = "hydra.launcher.scheduler_args"
 _ARGUMENTS: Mapping[str, tuple[type, str]] = {
     "address": (str, "the cluster's address, auto by default"),
@@ -27,6 +30,10 @@ _ARGUMENTS: Mapping[str, tuple[type, str]] = {
 }
 _NOT_SENT = ("/multirun", "/outputs", ".git", ".venv", "__pycache__", "/wandb", "/mlruns", "/lightning_logs")
 _DATA = "data"
+_BY_NAME = {"CPU", "GPU", "memory", "object_store_memory"}
+_FETCHES = 3
+"""How often it is tried to fetch a file."""
+_FETCH_SECONDS = 120.0
 _PATIENCE = 5.0
 """Seconds for letting go of what has ended."""
 _LOST = JobState(Phase.ENDED, None, "the Ray cluster has lost what looked after it", Cause.NODE_FAILURE)
@@ -43,6 +50,8 @@ class RayScheduler(Scheduler):
         self._project = self._sweep_dir = Path.cwd()
         self._opened: RayClient | None = None
         self._asked_to_stop: set[Path] = set()
+        self._uncertain: set[str] = set()  # names whose submission failed, which does not mean that it did not happen
+        self._unfetched: Counter[Path] = Counter()  # how often a file could not be
         self._states = BackgroundStates(self._ask, self.poll_seconds, lambda: self.on_change())
 
     @property
@@ -73,6 +82,11 @@ class RayScheduler(Scheduler):
             kind, what = _ARGUMENTS[name]
             if not isinstance(value, kind):
                 raise ConfigError(f"{_KEY}.{name}={value}: it must be {what}.")
+        custom = dict(self._arguments.get("resources") or {})
+        if not all(isinstance(amount, int | float) for amount in custom.values()):
+            raise ConfigError(f"{_KEY}.resources={custom}: it must be numbers by name, {{tpu: 1}}.")
+        if {*custom} & _BY_NAME:
+            raise ConfigError(f"{_KEY}.resources={custom}: cpu, gpu and memMB of hydra.launcher say that.")
 
     def check(self) -> None:
         """Raises ConfigError where the cluster cannot be reached, or has no node for a trial."""
@@ -101,9 +115,12 @@ class RayScheduler(Scheduler):
     def submit(self, spec: JobSpec) -> str:
         job = RayJob(RemoteJob.of(spec, self.settings, self._sweep_dir), self._resources(spec))
         try:
-            handle = self._handle(self._call("submit", _study_of(spec.name), job), spec.name)
+            handle = self.find(spec.name, spec.directory) if spec.name in self._uncertain else None
+            handle = handle or self._handle(self._call("submit", _study_of(spec.name), job), spec.name)
         except NoAnswer as error:
+            self._uncertain.add(spec.name)
             raise SubmitLater(str(error)) from None
+        self._uncertain.discard(spec.name)
         self._states.submitted(Job(handle, spec.directory))
         return handle
 
@@ -121,18 +138,49 @@ class RayScheduler(Scheduler):
         return found
 
     def _states_by(self, supervisor: str, jobs: Sequence[Job]) -> dict[str, JobState]:
-        names = {_name_of(job): job for job in jobs}
+        states: dict[str, JobState] = {}
         try:
-            states = self._exchange(supervisor, jobs)
-            ended = [name for name, state in (states or {}).items() if state.phase is Phase.ENDED]
-            if ended:
-                self._call("forget", supervisor, ended)
+            news = self._exchange(supervisor, jobs)
+            if news is None:
+                return {job.handle: _LOST for job in jobs}
+            for job in jobs:
+                state, left = news[_name_of(job)]
+                is_here = all(self._fetched(supervisor, job, name, size) for name, size in left.items())
+                states[job.handle] = state if is_here else JobState(Phase.RUNNING)
         except (NoAnswer, ConfigError) as error:
             silent = JobState(Phase.UNKNOWN, message=f"Ray does not answer: {error}")
-            return {job.handle: silent for job in jobs}
-        return {job.handle: _LOST if states is None else states[name] for name, job in names.items()}
+            return {job.handle: silent for job in jobs} | states
+        ended = [_name_of(job) for job in jobs if states[job.handle].phase is Phase.ENDED]
+        with suppress(NoAnswer, ConfigError):
+            if ended:
+                self._call("forget", supervisor, ended)
+        return states
 
-    def _exchange(self, supervisor: str, jobs: Sequence[Job], cancel: bool = False) -> dict[str, JobState] | None:
+    def _fetched(self, supervisor: str, job: Job, name: str, size: int) -> bool:
+        """Whether a file that an ended job has left is here by now, or was given up."""
+        path = job.directory / name
+        if (path.exists() and path.stat().st_size == size) or self._unfetched[path] >= _FETCHES:
+            return True
+        path.parent.mkdir(parents=True, exist_ok=True)
+        unfinished = path.with_name(f"{path.name}.part")
+        try:
+            with unfinished.open("ab") as file:
+                while file.tell() < size:
+                    content = self._call("read", supervisor, _name_of(job), name, file.tell(), timeout=_FETCH_SECONDS)
+                    if not content:
+                        raise NoAnswer("it is shorter than it was")
+                    file.write(content)
+        except NoAnswer as error:
+            self._unfetched[path] += 1
+            if self._unfetched[path] == _FETCHES:
+                log.warning("%s could not be fetched from its node, and is left out: %s", path, error)
+            return self._unfetched[path] >= _FETCHES
+        unfinished.replace(path)
+        return True
+
+    def _exchange(
+        self, supervisor: str, jobs: Sequence[Job], cancel: bool = False
+    ) -> dict[str, tuple[JobState, Mapping[str, int]]] | None:
         """What the supervisor says of the jobs; None where there is none any more. Raises NoAnswer."""
         requests = {job.directory for job in jobs if (job.directory / STOP).exists()} - self._asked_to_stop
         asked = {
@@ -143,7 +191,8 @@ class RayScheduler(Scheduler):
             for job in jobs
         }
         directories = {_name_of(job): str(job.directory) for job in jobs}
-        found: dict[str, JobState] | None = self._call("exchange", supervisor, directories, asked)
+        found: dict[str, tuple[JobState, Mapping[str, int]]] | None
+        found = self._call("exchange", supervisor, directories, asked)
         self._asked_to_stop |= requests
         return found
 
@@ -165,10 +214,10 @@ class RayScheduler(Scheduler):
     def _address(self) -> str:
         return str(self._arguments.get("address", "auto"))
 
-    def _call(self, method: str, *arguments: Any) -> Any:
+    def _call(self, method: str, *arguments: Any, timeout: float = 40.0) -> Any:
         if self._opened is None:
             self._opened = RayClient(Address(self._address, str(self._project), tuple(self._excludes())))
-        return self._opened.call(method, *arguments)
+        return self._opened.call(method, *arguments, timeout=timeout)
 
     def _excludes(self) -> list[str]:
         """What of the project the trials have no use for."""

@@ -1,6 +1,7 @@
 """A trial on a node that shares no disk with the sweep: its command in a directory there, its files on their way."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -10,7 +11,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from ax_mo.core.process import recorded
+from ax_mo.core.process import groups_below, recorded
 from ax_mo.runner.changed_files import RETURNED, Change, ChangedFiles
 from ax_mo.runner.containers import Mounts, Place
 from ax_mo.runner.job import JobSpec
@@ -21,11 +22,11 @@ _KILLED_AFTER = 5.0
 
 _GUARDIAN = (
     'read -r _; kill -s TERM -- "-$1" 2>/dev/null || exit 0; n=0; '
-    'while [ "$n" -lt 50 ] && kill -s 0 -- "-$1" 2>/dev/null; do sleep 0.1; n=$((n + 1)); done; '
+    'while [ "$n" -lt 350 ] && kill -s 0 -- "-$1" 2>/dev/null; do sleep 0.1; n=$((n + 1)); done; '
     'kill -s KILL -- "-$1" 2>/dev/null'
 )
 """Ends a process group once the process that holds its standard input has ended, in whatever way. ``kill -TERM --`` is
-an error of Debian's shell."""
+an error of Debian's shell. torchrun takes 30 s to kill processes that do not end at SIGTERM."""
 
 
 @dataclass(frozen=True)
@@ -80,12 +81,20 @@ def run_remote(job: RemoteJob, report: Callable[[Sequence[Change]], Orders], eve
     was ended.
     """
     scratch = tempfile.mkdtemp(prefix=f"{job.name}-")
-    there = _places(job, scratch)
-    directory = Path(there.there(job.directory))
+    try:
+        return _run(job, scratch, ChangedFiles(_directory_there(job, scratch), appends=appends), report, every)
+    except BaseException:
+        shutil.rmtree(scratch, ignore_errors=True)
+        raise
+
+
+def _run(
+    job: RemoteJob, scratch: str, files: ChangedFiles, report: Callable[[Sequence[Change]], Orders], every: float
+) -> Ended:
+    there, directory = _places(job, scratch), _directory_there(job, scratch)
     directory.mkdir(parents=True, exist_ok=True)
     for change in job.files:
         change.write(directory)
-    files = ChangedFiles(directory, appends=appends)
     argv = [job.python or sys.executable, *map(there.there, job.argv[1:])]
     env = {name: there.there(value) for name, value in job.env.items()}
     with _Group(recorded(tuple(argv), directory), {**os.environ, **env}) as group:
@@ -99,6 +108,10 @@ def run_remote(job: RemoteJob, report: Callable[[Sequence[Change]], Orders], eve
     while changes := list(files.changes()):
         report(changes)
     return Ended(code, scratch, directory)
+
+
+def _directory_there(job: RemoteJob, scratch: str) -> Path:
+    return Path(_places(job, scratch).there(job.directory))
 
 
 def left_files(directory: Path, patterns: Sequence[str]) -> list[str]:
@@ -141,9 +154,12 @@ class _Group:
 
     def end(self, grace_seconds: float) -> None:
         """SIGTERM to the group, and SIGKILL when its first process has not ended after that time."""
+        group = self._process.pid
+        below = groups_below({group})  # torchrun's processes, to which it passes SIGTERM on
         with suppress(ProcessLookupError):
-            os.killpg(self._process.pid, signal.SIGTERM)
+            os.killpg(group, signal.SIGTERM)
         self.wait(grace_seconds)
-        with suppress(ProcessLookupError):
-            os.killpg(self._process.pid, signal.SIGKILL)
+        for one in (group, *below):
+            with suppress(ProcessLookupError):
+                os.killpg(one, signal.SIGKILL)
         self.wait(_KILLED_AFTER)

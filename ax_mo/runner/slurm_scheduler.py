@@ -98,7 +98,7 @@ class SlurmScheduler(TorchXScheduler):
             raise NoAnswer(done.stderr.strip() or f"sinfo ended with {done.returncode}")
         settings = self.settings
         needs = {"cpu": settings.cpu, "memory": settings.memMB, "gpu": settings.gpu}
-        return jobs_on_nodes(_nodes(done.stdout), needs)
+        return jobs_on_nodes(_nodes(done.stdout), needs) // settings.nnodes
 
     def find(self, name: str, directory: Path) -> str | None:
         with _submission(directory):  # an earlier sweeper's sbatch may have outlived it

@@ -126,18 +126,26 @@ class StoredScheduler(Scheduler):
     def _ask(self, jobs: Sequence[Job]) -> dict[str, JobState]:
         states = self._inner.states(jobs)
         names = {job.directory: _name_of(job) for job in jobs}
-        problem = ""
+        problems: dict[str, str] = {}
         try:
-            self._bring({names[job.directory]: job.directory for job in jobs})
+            self._bring({names[job.directory]: job.directory for job in jobs}, problems)
         except Exception as error:  # whatever the client of a store that is away raises
             problem = f"The store {self._url} does not answer: {as_text(error)}"
+            problems = dict.fromkeys(names.values(), problem) | problems
         return {
-            job.handle: self._state(state, self._brought.setdefault(names[job.directory], _Brought()), problem)
+            job.handle: self._state(
+                state,
+                self._brought.setdefault(names[job.directory], _Brought()),
+                problems.get(names[job.directory], ""),
+            )
             for job, state in zip(jobs, states, strict=True)
         }
 
-    def _bring(self, directories: dict[str, Path]) -> None:
-        """What the store has of these jobs into their directories, and the requests to stop to the store."""
+    def _bring(self, directories: dict[str, Path], problems: dict[str, str]) -> None:
+        """What the store has of these jobs into their directories, and the requests to stop to the store.
+
+        ``problems`` takes what keeps a job's files alone from coming.
+        """
         for name, directory in directories.items():
             brought = self._brought.setdefault(name, _Brought())
             if not brought.asked_to_stop and (directory / STOP).exists():
@@ -145,8 +153,11 @@ class StoredScheduler(Scheduler):
                 brought.asked_to_stop = True
         studies = {"-".join(name.split("-")[:2]) + "-" for name in directories}
         for entry in sorted((entry for study in studies for entry in self._store.listed(study)), key=is_manifest):
-            if entry.job in directories:
-                self._bring_entry(entry, directories[entry.job])
+            if entry.job in directories and entry.job not in problems:
+                try:
+                    self._bring_entry(entry, directories[entry.job])
+                except Exception as error:  # of this object, or of the directory here
+                    problems[entry.job] = f"{entry.name} of {entry.job} cannot be brought here: {as_text(error)}"
 
     def _bring_entry(self, entry: Entry, directory: Path) -> None:
         brought, file = self._brought[entry.job], file_of(entry)
@@ -164,7 +175,8 @@ class StoredScheduler(Scheduler):
     def _state(self, state: JobState, brought: _Brought, problem: str) -> JobState:
         """The job's state, of what its scheduler says and what the store has shown."""
         if brought.manifest is not None and not brought.missing:
-            return replace(state, phase=Phase.ENDED, exit_code=brought.manifest.exit_code)
+            known = state if state.phase is Phase.ENDED else JobState(Phase.ENDED)
+            return replace(known, exit_code=brought.manifest.exit_code)
         if state.phase is not Phase.ENDED:
             return state
         brought.ended = time.monotonic() if brought.ended is None else brought.ended

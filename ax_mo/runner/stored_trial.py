@@ -3,6 +3,7 @@
 It ends as the trial does. A store that is away is waited for: the trial goes on, and what it leaves is sent later.
 """
 
+import shutil
 import signal
 import sys
 import time
@@ -38,6 +39,7 @@ def main() -> int:
         _patiently(lambda file=file, path=path: store.put_file(name, file, path))  # type: ignore[misc]
         files[file] = _checksum(path)
     _patiently(lambda: store.put_manifest(name, Manifest(ended.exit_code, files)))
+    shutil.rmtree(ended.scratch, ignore_errors=True)
     return ended.exit_code if ended.exit_code >= 0 else 128 - ended.exit_code
 
 
@@ -84,7 +86,7 @@ def _patiently(call: Callable[[], T]) -> T:
         try:
             return call()
         except Exception as error:
-            if time.monotonic() > deadline:
+            if isinstance(error, ImportError) or time.monotonic() > deadline:
                 raise
             print(f"ax_mo: the store does not answer: {as_text(error)}", file=sys.stderr, flush=True)
             time.sleep(_PAUSE)

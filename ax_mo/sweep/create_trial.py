@@ -12,6 +12,7 @@ from ax_mo.errors import ConfigError, StudyStopped
 from ax_mo.hydra_project.hydra_node import number_job, subdir_of
 from ax_mo.hydra_project.job_directory import make_room, prepare_directory
 from ax_mo.hydra_project.project import COMPOSE_ERRORS, Project
+from ax_mo.hydra_project.settings import check_bounds
 from ax_mo.runner.job import JobSpec, Resources, job_name
 from ax_mo.runner.settings import check_gpu
 from ax_mo.search_space.config_metrics import config_metrics
@@ -44,6 +45,7 @@ def resources_of(sweep: DictConfig, trial: DictConfig) -> Resources | None:
         return None
     resources = Resources(**{name: trial.hydra.launcher[name] for name in _RESOURCES})
     try:
+        check_bounds("hydra.launcher", vars(resources), {"cpu": 1, "gpu": 0})
         check_gpu(resources.gpu, trial.hydra.launcher.scheduler)
     except ConfigError as error:
         raise ValidationError(str(error)) from None

@@ -82,6 +82,7 @@ def _sweep(
     if settings.n_jobs == AUTO_JOBS:
         if scheduler is not None and program is not None:
             scheduler.check_program(program.start, program.cwd, sweep_dir)
+            scheduler.check_arguments()
         settings = replace(settings, n_jobs=_room(scheduler))
     spec = StudySpec(settings, plan, project, program, sweep_dir, config)
     if scheduler is not None:

@@ -122,10 +122,11 @@ def test_sweep_that_is_a_worker_of_something_else_has_trials_of_their_own_rank(s
 
 
 def test_trials_have_the_gpus_that_their_own_configuration_names(sweep):
-    options = ("seed=1,2,auto", "hydra.launcher.gpu=${seed}", "hydra.sweeper.n_trials=3", "hydra.sweeper.n_jobs=2")
+    options = ("seed=1,2,auto,-1", "hydra.launcher.gpu=${seed}", "hydra.sweeper.n_trials=4", "hydra.sweeper.n_jobs=2")
     done = sweep.run(*options, "hydra.sweeper.max_failure_rate=1", env={"CUDA_VISIBLE_DEVICES": "3,5"})
     assert done.returncode == 0, done.output
     trials = {trial["params.seed"]: trial for trial in sweep.trials()}
     given = {seed: (sweep.dir / trials[seed]["dir"] / ".gpus").read_text() for seed in "12"}
     assert len(given["1"]) == 1 and given["2"] == "3,5"
     assert "Value 'auto' of type 'str' could not be converted to Float" in trials["auto"]["reason"]
+    assert "hydra.launcher.gpu must be at least 0, not -1" in trials["-1"]["reason"]

@@ -109,6 +109,8 @@ def test_hundred_jobs_cost_one_request_a_poll_and_a_silent_cluster_says_nothing_
     api.requests.clear()
     assert {state.phase for state in jobs.states(handles)} == {Phase.ENDED}
     assert len(api.requests) == 1
+    jobs.states([*handles, Job("kubernetes://ax_mo/research:ax-0a1b2c3d-0-a1-x", tmp_path)])
+    assert {request.split("/")[-2] for request in api.requests} == {"default", "research"}, "as the handles have it"
 
 
 def test_kubernetes_ideas_of_dollars() -> None:

@@ -165,6 +165,8 @@ def test_chosen_files_come_back(sweep: Sweep) -> None:
     [
         ("hydra.launcher.gpu=3", "no node of the Ray cluster has what a trial needs: 1 CPU, 3 GPU."),
         ("hydra.launcher.scheduler_args.adress=auto", "ray has no such option"),
+        ("hydra.launcher.scheduler_args.resources={CPU: 2}", "cpu, gpu and memMB of hydra.launcher say that."),
+        ("hydra.launcher.scheduler_args.resources={tpu: one}", "it must be numbers by name, {tpu: 1}."),
         ("hydra.launcher.scheduler_args.address=127.0.0.1:1", "there is no Ray cluster"),
     ],
 )

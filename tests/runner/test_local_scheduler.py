@@ -14,7 +14,7 @@ import pytest
 
 from ax_mo.core.process import alive, end, identity
 from ax_mo.errors import ConfigError
-from ax_mo.runner.job import Job, JobSpec, JobState, Phase
+from ax_mo.runner.job import Job, JobSpec, JobState, Phase, Resources
 from ax_mo.runner.local_scheduler import LocalScheduler
 from ax_mo.runner.scheduler import open_scheduler
 from ax_mo.runner.settings import LauncherSettings
@@ -275,3 +275,26 @@ def test_room_is_for_as_many_jobs_as_there_are_processors_or_gpus(monkeypatch: p
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0,1,2")
     assert open_scheduler(LauncherSettings(scheduler="local_cwd", cpu=2)).room == 4
     assert open_scheduler(LauncherSettings(scheduler="local_cwd", cpu=2, gpu=1)).room == 3
+
+
+def test_gpus_of_adopted_jobs_are_known_although_the_settings_name_none(
+    open_jobs: Open, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As with gpu: ${trainer.devices}, which is 0 in the sweep's own configuration."""
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "3,5")
+
+    def spec(name: str, gpu: float) -> JobSpec:
+        (tmp_path / name).mkdir()
+        return JobSpec(name, SHOW_DEVICES, tmp_path / name, tmp_path, resources=Resources(gpu=gpu))
+
+    first, earlier = spec("a", 0.5), open_jobs()
+    assert earlier.has_room_for(first)
+    old = Job(earlier.submit(first), first.directory)
+    assert devices(old) == "3"
+    later = open_jobs()
+    assert later.states([old])[0].phase is Phase.RUNNING
+    whole, half, one_more = spec("b", 1), spec("c", 0.5), spec("d", 0.5)
+    for job, given in ((whole, "5"), (half, "3")):
+        assert later.has_room_for(job)
+        assert devices(Job(later.submit(job), job.directory)) == given
+    assert not later.has_room_for(one_more)

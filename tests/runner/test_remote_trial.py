@@ -2,16 +2,19 @@
 
 import json
 import os
+import shlex
+import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
 import pytest
 
 from ax_mo.runner.changed_files import Change, ChangedFiles
-from ax_mo.runner.remote_trial import RemoteJob, left_files
+from ax_mo.runner.remote_trial import Orders, RemoteJob, left_files, run_remote
 from ax_mo.runner.trial_store import TrialStore
 from tests.support.waiting import wait_until
 
@@ -95,3 +98,24 @@ def test_files_to_be_fetched_are_those_that_do_not_come_anyway(tmp_path: Path) -
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).touch()
     assert left_files(tmp_path, ["*.ckpt", "*.log"]) == ["deep/er/best.ckpt", "last.ckpt"]
+
+
+def test_cancelled_trial_leaves_no_child_in_a_session_of_its_own(tmp_path: Path) -> None:
+    pids = tmp_path / "pids"
+    child = f"trap '' TERM; echo $$ > {pids}; sleep 60; sleep 60"
+    argv = ("sh", "-c", f"setsid sh -c {shlex.quote(child)} & wait")
+    job = RemoteJob("ax-1-0-a1", argv, "/s/0", "/s", str(Path.cwd()), "/bin/sh", {}, [], [], 0.3)
+    ended = run_remote(job, lambda _: Orders(cancel=pids.exists()), 0.05, appends=True)
+    assert ended.exit_code < 0
+    wait_until(lambda: not runs(int(pids.read_text())), 5)
+    shutil.rmtree(ended.scratch)
+
+
+def test_nothing_is_left_on_the_node_where_nobody_takes_the_files(tmp_path: Path) -> None:
+    def gone(_: object) -> Orders:
+        raise ConnectionError("gone")
+
+    job = RemoteJob("ax-gone-0-a1", ("sh", "-c", "sleep 60"), "/s/0", "/s", str(Path.cwd()), "/bin/sh", {}, [], [], 0.3)
+    with pytest.raises(ConnectionError):
+        run_remote(job, gone, 0.05, appends=True)
+    assert not list(Path(tempfile.gettempdir()).glob("ax-gone-0-a1-*"))
