@@ -146,7 +146,7 @@ def test_cluster_that_is_started_anew_gets_the_lost_trials_again(sweep: Sweep, c
     wait_until(lambda: len(ran(sweep)) == 2)
     cluster.kill()
     cluster.start()
-    wait_until(lambda: ran(sweep).total() == 4)
+    wait_until(lambda: ran(sweep).total() == 4, 300)  # one that connects while it starts may wait for minutes
     sweep.gate.touch()
     output, _ = process.communicate(timeout=120)
     assert process.returncode == 0, output
