@@ -38,7 +38,7 @@ _PRIME = 7919
 
 # How hard the search is: points to begin with, all over the space and near the best ones; of these, the ones that are
 # climbed from; how often at most, and with how many steps each time. Four times the scattered points, three rounds and
-# 20 steps find no higher values, for 1.7 times the time (five problems of benchmarks/race.py, 10 to 45 trials).
+# 20 steps find values higher by .01 (logarithm), for 1.7 times the time: benchmarks/README.md.
 _SCATTERED = 128
 _NEARBY = 256
 _STARTS = 4
