@@ -4,6 +4,7 @@ import json
 import signal
 from collections import Counter
 
+from tests.support.processes import pids_with
 from tests.support.sweeps import ROOT, run
 from tests.support.waiting import interrupt_twice, wait_until
 
@@ -29,7 +30,7 @@ def test_both_processes_of_a_cancelled_trial_end(sweep):
     wait_until(lambda: journal.exists() and len(journal.read_text().split()) == 2)
     output = interrupt_twice(process)
     assert process.returncode == 130, output
-    assert not run(["pgrep", "-f", f"journal={journal}"], sweep.tmp_path).output
+    wait_until(lambda: not pids_with(f"journal={journal}"), 20)
 
 
 def test_killed_sweeper_adopts_a_trial_of_two_processes(sweep):

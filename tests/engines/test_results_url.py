@@ -15,6 +15,7 @@ from ax_mo.runner.settings import LauncherSettings
 from ax_mo.runner.stored_scheduler import StoredScheduler
 from ax_mo.runner.trial_store import Manifest, TrialStore, checksum
 from tests.support.docker_engine import DockerEngine, is_possible
+from tests.support.processes import pids_with
 from tests.support.s3 import S3, own_s3
 from tests.support.sweeps import Sweep
 from tests.support.waiting import interrupt_twice, wait_until
@@ -96,17 +97,7 @@ def test_second_interrupt_leaves_no_process_of_the_trials(s3: S3, sweep: Sweep) 
     output = interrupt_twice(process)
     assert process.returncode == 130, output
     assert [trial["status"] for trial in sweep.trials()] == ["cancelled"] * 2
-    wait_until(lambda: not processes_with(f"journal={journal}"), 20)
-
-
-def processes_with(word: str) -> list[str]:
-    found = []
-    for path in Path("/proc").glob("[0-9]*/cmdline"):
-        try:
-            found += [path.parent.name] if word.encode() in path.read_bytes() else []
-        except OSError:
-            continue
-    return found
+    wait_until(lambda: not pids_with(f"journal={journal}"), 20)
 
 
 @pytest.mark.skipif(not is_possible(), reason="file systems of their own are for root")
