@@ -3,12 +3,11 @@
 Logs and curves only grow, so that their new part is enough; other files are small, and sent whole.
 """
 
-import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from ax_mo.trial.files import CURVE, LIGHTNING, RESULT, STDERR, STDOUT, STOPPED
+from ax_mo.trial.files import CURVE, LIGHTNING, RESULT, STDERR, STDOUT, STOPPED, write_atomically
 
 RETURNED = (RESULT, CURVE, LIGHTNING, STOPPED, STDOUT, STDERR, "*.log", ".hydra/*")
 """Patterns of what every trial returns."""
@@ -32,9 +31,7 @@ class Change:
         path = directory / self.name
         path.parent.mkdir(parents=True, exist_ok=True)
         if self.offset is None:
-            unfinished = path.with_name(f".{path.name}.{os.getpid()}-{os.urandom(4).hex()}.tmp")
-            unfinished.write_bytes(self.content)
-            unfinished.replace(path)
+            write_atomically(path, self.content)
             return
         with path.open("r+b" if path.exists() else "xb") as file:
             file.truncate(self.offset)

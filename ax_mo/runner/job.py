@@ -100,6 +100,11 @@ def job_name(token: str, number: int, repeat: int | None = None, attempt: int = 
     return f"ax-{token}-{which}-a{attempt}"
 
 
+def study_of(name: str) -> str:
+    """What the names of all jobs of a sweep directory begin with, and no others: see ``job_name``."""
+    return "-".join(name.split("-")[:2]) + "-"
+
+
 @dataclass(frozen=True)
 class Job:
     """A submitted job. ``handle`` means something to the ``Scheduler`` that gave it, also in a later process."""

@@ -2,11 +2,10 @@
 
 from collections.abc import Mapping, Sequence
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 
 from ax_mo.errors import ConfigError
-from ax_mo.runner.job import CancelFailed, Cause, Job, JobSpec, JobState, NoAnswer, Phase
+from ax_mo.runner.job import Cause, Job, JobSpec, JobState, Phase
 from ax_mo.runner.refusal import words_of
 from ax_mo.runner.torchx_scheduler import ContainerScheduler, app_id_of
 
@@ -95,34 +94,24 @@ class KubernetesScheduler(ContainerScheduler):
         names = [app_id_of(job.handle) for job in jobs]
         return [_PHASES.get(phases[name], JobState(Phase.UNKNOWN)) if name in phases else _GONE for name in names]
 
-    def cancel(self, jobs: Sequence[Job]) -> None:
-        """Deletes them: TorchX's nightly of October 2026 would write to their status that they are aborted."""
-        untold: list[Job] = []
-        words = ""
-        for job in jobs:
-            try:
-                namespace, _, name = app_id_of(job.handle).rpartition(":")
-                self._api.delete_namespaced_custom_object(
-                    namespace=namespace, name=name, propagation_policy=_WITH_PODS, _request_timeout=_SECONDS, **_VOLCANO
-                )
-            except Exception as error:  # one job that cannot be told must not keep the others running
-                if getattr(error, "status", None) != _NOT_FOUND:
-                    untold.append(job)
-                    words = words_of(error)
-        if untold:
-            raise CancelFailed(untold, words)
+    def _tell_to_end(self, job: Job) -> None:
+        """Deletes it: TorchX's nightly of October 2026 would write to its status that it is aborted."""
+        namespace, _, name = app_id_of(job.handle).rpartition(":")
+        try:
+            self._api.delete_namespaced_custom_object(
+                namespace=namespace, name=name, propagation_policy=_WITH_PODS, _request_timeout=_SECONDS, **_VOLCANO
+            )
+        except Exception as error:
+            if getattr(error, "status", None) != _NOT_FOUND:
+                raise
 
     def request(self, spec: JobSpec) -> str:
         if "validate_spec" in dict(self._torchx.scheduler_run_opts(self._name)):  # by the cluster, in later TorchX
             return str(self._torchx.dryrun(self._app(spec), self._name, {**self._arguments(), "validate_spec": False}))
         return super().request(spec)
 
-    def find(self, name: str, directory: Path) -> str | None:
-        try:
-            found = [known for known in self._phases(self._namespace) if known.startswith(f"{name}-")]
-        except Exception as error:
-            raise NoAnswer(words_of(error)) from None
-        return self._handle(f"{self._namespace}:{found[-1]}") if found else None
+    def _listed(self) -> list[str]:
+        return [f"{self._namespace}:{name}" for name in self._phases(self._namespace)]
 
     @cached_property
     def _api(self) -> Any:

@@ -72,7 +72,7 @@ class Bridge:
 
         from ax_mo.runner.ray_job import Supervisor
 
-        name = f"{study}-{self._version}"
+        name = f"{study}{self._version}"
         if name not in self._supervisors:
             at_head = {"resources": {_HEAD: 0.001}} if any(_HEAD in node for node in self.nodes()) else {}
             options = {"name": name, "lifetime": "detached", "get_if_exists": True, "num_cpus": 0, **at_head}
@@ -87,7 +87,7 @@ class Bridge:
 
         names: list[str] = list_named_actors()
         for name in names:
-            if name.startswith(f"{study}-"):
+            if name.startswith(study):
                 known = ray.get(self._supervisor(name).known.remote(), timeout=_TIMEOUT)
                 if job in known:
                     return name

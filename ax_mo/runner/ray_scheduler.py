@@ -12,7 +12,7 @@ from ax_mo.errors import ConfigError, closest
 from ax_mo.hydra_project.settings import to_python
 from ax_mo.runner.background_states import BackgroundStates
 from ax_mo.runner.changed_files import Change
-from ax_mo.runner.job import CancelFailed, Cause, Job, JobSpec, JobState, NoAnswer, Phase, SubmitLater
+from ax_mo.runner.job import CancelFailed, Cause, Job, JobSpec, JobState, NoAnswer, Phase, SubmitLater, study_of
 from ax_mo.runner.ray_bridge import NAMESPACE, Address, RayClient
 from ax_mo.runner.ray_job import Asked, RayJob
 from ax_mo.runner.remote_trial import RemoteJob
@@ -116,7 +116,7 @@ class RayScheduler(Scheduler):
         job = RayJob(RemoteJob.of(spec, self.settings, self._sweep_dir), self._resources(spec))
         try:
             handle = self.find(spec.name, spec.directory) if spec.name in self._uncertain else None
-            handle = handle or self._handle(self._call("submit", _study_of(spec.name), job), spec.name)
+            handle = handle or self._handle(self._call("submit", study_of(spec.name), job), spec.name)
         except NoAnswer as error:
             self._uncertain.add(spec.name)
             raise SubmitLater(str(error)) from None
@@ -125,7 +125,7 @@ class RayScheduler(Scheduler):
         return handle
 
     def find(self, name: str, directory: Path) -> str | None:
-        supervisor = self._call("find", _study_of(name), name)
+        supervisor = self._call("find", study_of(name), name)
         return None if supervisor is None else self._handle(supervisor, name)
 
     def states(self, jobs: Sequence[Job]) -> list[JobState]:
@@ -214,10 +214,10 @@ class RayScheduler(Scheduler):
     def _address(self) -> str:
         return str(self._arguments.get("address", "auto"))
 
-    def _call(self, method: str, *arguments: Any, timeout: float = 40.0) -> Any:
+    def _call(self, method: str, *arguments: Any, **options: float) -> Any:
         if self._opened is None:
             self._opened = RayClient(Address(self._address, str(self._project), tuple(self._excludes())))
-        return self._opened.call(method, *arguments, timeout=timeout)
+        return self._opened.call(method, *arguments, **options)
 
     def _excludes(self) -> list[str]:
         """What of the project the trials have no use for."""
@@ -245,11 +245,6 @@ class RayScheduler(Scheduler):
 
     def _handle(self, supervisor: str, name: str) -> str:
         return f"ray://{supervisor}/{name}"
-
-
-def _study_of(name: str) -> str:
-    """What all jobs of a sweep directory have in common: see ``job_name``."""
-    return "-".join(name.split("-")[:2])
 
 
 def _name_of(job: Job) -> str:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from ax_mo.errors import ConfigError
 from ax_mo.runner.background_states import BackgroundStates
-from ax_mo.runner.job import Job, JobSpec, JobState, Phase, SubmitLater
+from ax_mo.runner.job import Job, JobSpec, JobState, Phase, SubmitLater, study_of
 from ax_mo.runner.remote_trial import RemoteJob
 from ax_mo.runner.scheduler import Scheduler
 from ax_mo.runner.trial_store import Entry, Manifest, TrialStore, as_text, checksum, file_of, is_manifest
@@ -83,9 +83,6 @@ class StoredScheduler(Scheduler):
         self._sweep_dir = sweep_dir
         self._inner.check_program(argv, cwd, sweep_dir)
 
-    def remark(self, argv: Sequence[str], cwd: Path) -> str:
-        return ""
-
     def request(self, spec: JobSpec) -> str:
         return self._inner.request(self._sent(spec))
 
@@ -151,7 +148,7 @@ class StoredScheduler(Scheduler):
             if not brought.asked_to_stop and (directory / STOP).exists():
                 self._store.put_stop(name, (directory / STOP).read_bytes())
                 brought.asked_to_stop = True
-        studies = {"-".join(name.split("-")[:2]) + "-" for name in directories}
+        studies = {study_of(name) for name in directories}
         for entry in sorted((entry for study in studies for entry in self._store.listed(study)), key=is_manifest):
             if entry.job in directories and entry.job not in problems:
                 try:

@@ -104,12 +104,16 @@ class TorchXScheduler(Scheduler):
         words = ""
         for job in jobs:
             try:
-                self._torchx.cancel(job.handle)
+                self._tell_to_end(job)
             except Exception as error:  # one job that cannot be told must not keep the others running
                 untold.append(job)
                 words = words_of(error)
         if untold:
             raise CancelFailed(untold, words)
+
+    def _tell_to_end(self, job: Job) -> None:
+        """Raises whatever the scheduler's client raises."""
+        self._torchx.cancel(job.handle)
 
     def close(self) -> None:
         self._torchx.close()

@@ -35,14 +35,14 @@ def compose_trial(project: Project, number: int, overrides: Sequence[str]) -> Di
     return config
 
 
-def resources_of(sweep: DictConfig, trial: DictConfig) -> Resources | None:
-    """What a trial of this configuration needs; None where the sweep's says that without looking into the trial's.
-
-    Raises OmegaConf's exceptions where what it says is no number there.
-    """
+def follows_trials(sweep: DictConfig) -> bool:
+    """Whether what a trial needs is said in terms of its own configuration."""
     named = sweep.hydra.launcher
-    if not any(name in named and OmegaConf.is_interpolation(named, name) for name in _RESOURCES):
-        return None
+    return any(name in named and OmegaConf.is_interpolation(named, name) for name in _RESOURCES)
+
+
+def resources_of(trial: DictConfig) -> Resources:
+    """What a trial of this configuration needs. Raises OmegaConf's exceptions where what it says is no number."""
     resources = Resources(**{name: trial.hydra.launcher[name] for name in _RESOURCES})
     try:
         check_bounds("hydra.launcher", vars(resources), {"cpu": 1, "gpu": 0})
@@ -79,7 +79,8 @@ class TrialCreator:
         self._metrics: Mapping[str, Any] = spec.settings.metrics or {}
         self._of_config = config_metrics(self._metrics, spec.plan.goals.required)
         self._config_values: dict[int, dict[str, float]] = {}
-        self._resources: dict[int, Resources | None] = {}
+        self._own_resources = follows_trials(spec.config)
+        self._resources: dict[int, Resources] = {}
 
     def compose(self, number: int, overrides: Sequence[str], taken: Collection[str]) -> str:
         """Compose the trial and return its directory, relative to the sweep's; ``taken`` are those of other trials.
@@ -88,7 +89,8 @@ class TrialCreator:
         """
         config = compose_trial(self._spec.project, number, overrides)
         self._config_values[number] = self._of_config.of(config)
-        self._resources[number] = resources_of(self._spec.config, config)
+        if self._own_resources:
+            self._resources[number] = resources_of(config)
         return subdir_of(config, number, taken)
 
     def prepare(self, run: TrialRun) -> None:
@@ -144,10 +146,12 @@ class TrialCreator:
 
     def _needs(self, run: TrialRun) -> Resources | None:
         """What the run needs, which an earlier sweeper may have composed."""
+        if not self._own_resources:
+            return None
         if run.number not in self._resources:
             try:
                 config = compose_trial(self._spec.project, run.number, run.overrides)
-                self._resources[run.number] = resources_of(self._spec.config, config)
+                self._resources[run.number] = resources_of(config)
             except COMPOSE_ERRORS:  # the project has changed: the trial will fail of it
                 return None
         return self._resources[run.number]

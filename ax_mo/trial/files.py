@@ -72,8 +72,8 @@ class HeldOpen:
             os.close(self.descriptor)
 
 
-def write_atomically(path: Path, text: str) -> None:
-    """Replace the file's content so that a reader sees the old text or the new one, never a part.
+def write_atomically(path: Path, content: str | bytes) -> None:
+    """Replace the file's content so that a reader sees the old one or the new one, never a part.
 
     Raises OSError that names ``path``.
     """
@@ -82,8 +82,8 @@ def write_atomically(path: Path, text: str) -> None:
         # Not tempfile: what it makes is its owner's alone, and the umask can only be read by changing it for all.
         descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
         try:
-            with os.fdopen(descriptor, "w", encoding="utf-8", errors="replace") as file:
-                file.write(text)
+            with os.fdopen(descriptor, "wb") as file:
+                file.write(content.encode(errors="replace") if isinstance(content, str) else content)
                 file.flush()
                 os.fsync(file.fileno())
             os.replace(unfinished, path)  # noqa: PTH105
