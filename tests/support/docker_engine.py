@@ -11,14 +11,12 @@ import signal
 import subprocess
 import sys
 import tempfile
-import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
 
+from tests.support.json_server import JsonServer
 from tests.support.sweeps import ROOT
 
 _SYSTEM = ("/usr", "/bin", "/lib", "/lib64", "/etc", "/sbin")
@@ -93,36 +91,11 @@ class DockerEngine:
         self.holds = dict(holds or {})
         self.containers: dict[str, Container] = {}
         self._files = tempfile.TemporaryDirectory(prefix="containers-", ignore_cleanup_errors=True)
-        engine = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_GET(self) -> None:
-                self._answer("GET")
-
-            def do_POST(self) -> None:
-                self._answer("POST")
-
-            def log_message(self, format: str, *args: Any) -> None:
-                pass
-
-            def _answer(self, method: str) -> None:
-                body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-                parts = urlsplit(self.path)
-                path = re.sub(r"^/v[\d.]+", "", parts.path)
-                status, answer = engine.answer(method, path, parse_qs(parts.query), json.loads(body or b"{}"))
-                text = json.dumps(answer).encode()
-                self.send_response(status)
-                self.send_header("Content-Type", "application/json")
-                self.send_header("Content-Length", str(len(text)))
-                self.end_headers()
-                self.wfile.write(text)
-
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"tcp://127.0.0.1:{self._server.server_port}"
-        self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
-        self._thread.start()
+        self._server = JsonServer(self.answer)
+        self.url = f"tcp://127.0.0.1:{self._server.port}"
 
     def answer(self, method: str, path: str, query: dict[str, list[str]], body: dict[str, Any]) -> tuple[int, Any]:
+        path = re.sub(r"^/v[\d.]+", "", path)
         if path == "/version":
             return 200, {"ApiVersion": "1.41", "MinAPIVersion": "1.24", "Version": "20.10"}
         if path == "/networks/create":
@@ -155,6 +128,5 @@ class DockerEngine:
     def close(self) -> None:
         for container in self.containers.values():
             container.stop()
-        self._server.shutdown()
-        self._server.server_close()
+        self._server.close()
         self._files.cleanup()

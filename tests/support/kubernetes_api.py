@@ -3,20 +3,18 @@
 A pod is a container of ``docker_engine``: a process that sees nothing of this machine but its mounts.
 """
 
-import json
 import re
 import tempfile
-import threading
 from collections.abc import Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 import yaml
 
 from tests.support.docker_engine import Container
+from tests.support.json_server import JsonServer
 
 _JOBS = re.compile(
     r"/apis/batch\.volcano\.sh/v1alpha1/namespaces/(?P<namespace>[^/]+)/jobs(/(?P<name>[^/]+))?(/status)?"
@@ -60,36 +58,8 @@ class KubernetesApi:
 
     def __post_init__(self) -> None:
         self._files = tempfile.TemporaryDirectory(prefix="pods-", ignore_cleanup_errors=True)
-        api = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_GET(self) -> None:
-                self._answer("GET")
-
-            def do_POST(self) -> None:
-                self._answer("POST")
-
-            def do_DELETE(self) -> None:
-                self._answer("DELETE")
-
-            def log_message(self, format: str, *args: Any) -> None:
-                pass
-
-            def _answer(self, method: str) -> None:
-                body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-                path, _, query = self.path.partition("?")
-                only_checked = "dryRun=All" in query
-                status, answer = api.answer(method, path, json.loads(body or b"{}"), only_checked)
-                text = json.dumps(answer).encode()
-                self.send_response(status)
-                self.send_header("Content-Type", "application/json")
-                self.send_header("Content-Length", str(len(text)))
-                self.end_headers()
-                self.wfile.write(text)
-
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self._server.server_port}"
-        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+        self._server = JsonServer(self.answer)
+        self.url = f"http://127.0.0.1:{self._server.port}"
 
     def write_config(self, path: Path) -> None:
         """The file by which clients find it."""
@@ -108,7 +78,7 @@ class KubernetesApi:
         finally:
             self.is_away = False
 
-    def answer(self, method: str, path: str, body: dict[str, Any], only_checked: bool) -> tuple[int, Any]:
+    def answer(self, method: str, path: str, query: dict[str, list[str]], body: dict[str, Any]) -> tuple[int, Any]:
         self.requests.append(f"{method} {path}")
         if self.is_away:
             return 503, {"message": "the server is currently unable to handle the request"}
@@ -116,7 +86,7 @@ class KubernetesApi:
         if found is None:
             return 404, {"message": "the server could not find the requested resource"}
         name = found["name"]
-        if method == "POST" and only_checked:
+        if method == "POST" and query.get("dryRun") == ["All"]:
             return 201, body
         if method == "POST":
             name = body["metadata"]["name"]
@@ -156,6 +126,5 @@ class KubernetesApi:
     def close(self) -> None:
         for pod in self.pods.values():
             pod.container.stop()
-        self._server.shutdown()
-        self._server.server_close()
+        self._server.close()
         self._files.cleanup()
