@@ -11,7 +11,7 @@ import pytest
 
 from tests.support.example_study import assert_sound, run_with_mishaps
 from tests.support.ray_cluster import RayCluster, is_possible, own_cluster
-from tests.support.sweeps import Sweep
+from tests.support.sweeps import Sweep, assert_same_trials
 from tests.support.waiting import interrupt_twice, read_until, wait_until
 
 pytestmark = pytest.mark.skipif(not is_possible(), reason="make test-engines")
@@ -47,11 +47,6 @@ def options_of(sweep: Sweep, *more: str) -> list[str]:
     ]  # fmt: skip
 
 
-def files(directory: Path) -> set[str]:
-    kept = (path.relative_to(directory).as_posix() for path in directory.rglob("*") if path.is_file())
-    return {name for name in kept if name not in (".pid", ".heartbeat")}
-
-
 def test_trials_leave_what_they_leave_on_this_machine(sweep: Sweep, tmp_path_factory: pytest.TempPathFactory) -> None:
     more = ("mode=fine,exception", "hydra.sweeper.n_trials=4", "hydra.sweeper.max_failure_rate=1.0")
     done = sweep.run(*options_of(sweep, *more))
@@ -59,12 +54,7 @@ def test_trials_leave_what_they_leave_on_this_machine(sweep: Sweep, tmp_path_fac
     here = Sweep(tmp_path_factory.mktemp("here"))
     done = here.run("x=interval(0,1)", "hydra.sweeper.seed=4", *more)
     assert done.returncode == 0, done.output
-    of_metrics = ("trial", "status", "reason", "attempt", "params.x", "params.mode", "metrics.loss")
-    assert [{name: trial[name] for name in of_metrics} for trial in sweep.trials()] == [
-        {name: trial[name] for name in of_metrics} for trial in here.trials()
-    ]
-    for trial in sweep.trials():
-        assert files(sweep.dir / trial["dir"]) == files(here.dir / trial["dir"])
+    assert_same_trials(sweep, here)
     assert "ValueError: diverged at step 7" in {trial["reason"] for trial in sweep.trials()}
     assert not list(sweep.project.rglob("_ray_pkg*")), "nothing is written into the project"
 

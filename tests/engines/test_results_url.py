@@ -17,7 +17,7 @@ from ax_mo.runner.trial_store import Manifest, TrialStore, checksum
 from tests.support.docker_engine import DockerEngine, is_possible
 from tests.support.processes import pids_with
 from tests.support.s3 import S3, own_s3
-from tests.support.sweeps import Sweep
+from tests.support.sweeps import Sweep, assert_same_trials
 from tests.support.waiting import interrupt_twice, wait_until
 
 URL = "s3://bucket/of/me"
@@ -39,11 +39,6 @@ def options_of(*more: str) -> list[str]:
             "hydra.launcher.poll_seconds=0.5", *more]  # fmt: skip
 
 
-def files(directory: Path) -> set[str]:
-    kept = (path.relative_to(directory).as_posix() for path in directory.rglob("*") if path.is_file())
-    return {name for name in kept if name not in (".pid", ".heartbeat", ".stored_as")}
-
-
 def test_trials_leave_what_they_leave_on_this_machine(
     s3: S3, sweep: Sweep, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
@@ -54,12 +49,7 @@ def test_trials_leave_what_they_leave_on_this_machine(
     here = Sweep(tmp_path_factory.mktemp("here"))
     done = here.run("x=interval(0,1)", "hydra.sweeper.seed=4", *more)
     assert done.returncode == 0, done.output
-    of_metrics = ("trial", "status", "reason", "attempt", "params.x", "params.mode", "metrics.loss")
-    assert [{name: trial[name] for name in of_metrics} for trial in sweep.trials()] == [
-        {name: trial[name] for name in of_metrics} for trial in here.trials()
-    ]
-    for trial in sweep.trials():
-        assert files(sweep.dir / trial["dir"]) == files(here.dir / trial["dir"])
+    assert_same_trials(sweep, here, besides=[".stored_as"])
 
 
 def test_killed_sweeper_adopts_its_trials(s3: S3, sweep: Sweep) -> None:

@@ -108,6 +108,20 @@ class Sweep:
         return json.loads((self.dir / str(trial) / "result.json").read_text())
 
 
+def assert_same_trials(there: Sweep, here: Sweep, besides: Sequence[str] = ()) -> None:
+    """What both sweeps know of their trials, and what these have left, ``besides`` files of the engine's own."""
+    told = ("trial", "status", "reason", "attempt", "params.x", "params.mode", "metrics.loss")
+    ours, theirs = ([{name: trial[name] for name in told} for trial in sweep.trials()] for sweep in (there, here))
+    assert ours == theirs
+    of_the_engine = {".pid", ".heartbeat", *besides}
+    for trial in there.trials():
+        left, expected = (
+            {path.relative_to(place).as_posix() for path in place.rglob("*") if path.is_file()} - of_the_engine
+            for place in (there.dir / trial["dir"], here.dir / trial["dir"])
+        )
+        assert left == expected
+
+
 class Live:
     """Overrides of a study of three trials: one ends when ``first`` is there, one when the gate is, and one at once."""
 
