@@ -6,6 +6,8 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+from omegaconf import OmegaConf
+
 from ax_mo.core.repeats import Repeats
 from ax_mo.core.trial import TrialRun
 from ax_mo.storage.sweep_directory import SweepDirectory
@@ -53,7 +55,7 @@ def study_of(directory: Path, *runs: TrialRun, **changes: Any) -> Study:
         (settings if name in settings else plan)[name] = value
     spec: Any = SimpleNamespace(
         project=plan.pop("project", anything), settings=SimpleNamespace(**settings), plan=SimpleNamespace(**plan),
-        program=None, sweep_dir=directory,
+        program=None, sweep_dir=directory, config=OmegaConf.create({"hydra": {"launcher": {}}}),
     )  # fmt: skip
     store: Any = Rows(runs)
     home = SweepDirectory(directory, "0" * 8)
