@@ -5,8 +5,9 @@ from functools import cached_property
 from typing import Any
 
 from ax_mo.errors import ConfigError
-from ax_mo.runner.job import Cause, Job, JobSpec, JobState, Phase
+from ax_mo.runner.job import Cause, Job, JobSpec, JobState, NoAnswer, Phase
 from ax_mo.runner.refusal import words_of
+from ax_mo.runner.scheduler import jobs_on_nodes
 from ax_mo.runner.torchx_scheduler import ContainerScheduler, app_id_of
 
 _VOLCANO = {"group": "batch.volcano.sh", "version": "v1alpha1", "plural": "jobs"}
@@ -14,6 +15,9 @@ _SECONDS = 30
 _NOT_FOUND = 404
 _WITH_PODS = "Foreground"
 """The job is there until its pods have ended."""
+_KEEPS_OUT = ("NoSchedule", "NoExecute")
+"""Effects of a taint; also of nodes that are not ready or cordoned. TorchX's pods tolerate none."""
+_GPU = "nvidia.com/gpu"
 
 _PHASES: Mapping[str, JobState] = {
     "Pending": JobState(Phase.PENDING),
@@ -74,6 +78,31 @@ class KubernetesScheduler(ContainerScheduler):
         except config.ConfigException:
             config.load_incluster_config(client_configuration=configuration)
         return client.ApiClient(configuration)
+
+    @property
+    def room(self) -> int:
+        """By what the nodes can allocate, whoever else has it now, and what TorchX requests for a pod."""
+        from kubernetes import client
+        from kubernetes.utils.quantity import parse_quantity
+        from torchx.schedulers.kubernetes_scheduler import RESERVED_MEMMB, RESERVED_MILLICPU
+
+        try:
+            nodes = client.CoreV1Api(self._client).list_node(_request_timeout=_SECONDS).items
+        except Exception as error:
+            raise NoAnswer(words_of(error)) from None
+        needs = {
+            "cpu": self.settings.cpu - RESERVED_MILLICPU / 1000,
+            "memory": (self.settings.memMB - RESERVED_MEMMB) * 10**6,
+            _GPU: self.settings.gpu,
+        }
+        return jobs_on_nodes(
+            [
+                {name: float(parse_quantity(amount)) for name, amount in node.status.allocatable.items()}
+                for node in nodes
+                if not any(taint.effect in _KEEPS_OUT for taint in node.spec.taints or ())
+            ],
+            needs,
+        )
 
     def _argv(self, spec: JobSpec) -> Sequence[str]:
         return [_literal(word) for word in super()._argv(spec)]

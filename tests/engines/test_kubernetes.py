@@ -3,10 +3,11 @@
 import signal
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from ax_mo.runner.job import Job, Phase
+from ax_mo.runner.job import Job, NoAnswer, Phase
 from ax_mo.runner.scheduler import open_scheduler
 from ax_mo.runner.settings import LauncherSettings
 from tests.support.docker_engine import is_possible
@@ -111,6 +112,27 @@ def test_hundred_jobs_cost_one_request_a_poll_and_a_silent_cluster_says_nothing_
     assert len(api.requests) == 1
     jobs.states([*handles, Job("kubernetes://ax_mo/research:ax-0a1b2c3d-0-a1-x", tmp_path)])
     assert {request.split("/")[-2] for request in api.requests} == {"default", "research"}, "as the handles have it"
+
+
+def test_there_is_room_for_what_nodes_without_taints_can_allocate(api: KubernetesApi) -> None:
+    def node(*effects: str, **allocatable: str) -> dict[str, Any]:
+        taints = [{"key": "x", "effect": effect} for effect in effects]
+        gpus = {"nvidia.com/gpu": allocatable.pop("gpu", "0")}
+        return {"spec": {"taints": taints}, "status": {"allocatable": {**allocatable, **gpus}}}
+
+    api.nodes = [
+        node(cpu="15900m", memory="64Gi", gpu="2"),  # GPUs for two
+        node("PreferNoSchedule", cpu="8", memory="16Gi", gpu="8"),  # CPUs for two, memory for one
+        node("NoSchedule", cpu="64", memory="256Gi", gpu="8"),
+        node(cpu="64", memory="256Gi"),
+    ]
+    settings = LauncherSettings(
+        scheduler="kubernetes", image="toy:1", scheduler_args={"queue": "default"}, cpu=4, memMB=16_000, gpu=1
+    )
+    jobs = open_scheduler(settings)
+    assert jobs.room == 3
+    with api.away(), pytest.raises(NoAnswer, match="503"):
+        _ = jobs.room
 
 
 def test_kubernetes_ideas_of_dollars() -> None:

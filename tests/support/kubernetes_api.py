@@ -54,6 +54,7 @@ class KubernetesApi:
     holds: Mapping[str, Path] = field(default_factory=dict)
     pods: dict[str, Pod] = field(default_factory=dict)
     requests: list[str] = field(default_factory=list)
+    nodes: list[dict[str, Any]] = field(default_factory=list)
     is_away: bool = False
 
     def __post_init__(self) -> None:
@@ -82,6 +83,8 @@ class KubernetesApi:
         self.requests.append(f"{method} {path}")
         if self.is_away:
             return 503, {"message": "the server is currently unable to handle the request"}
+        if path == "/api/v1/nodes":
+            return 200, {"items": self.nodes}
         found = _JOBS.fullmatch(path)
         if found is None:
             return 404, {"message": "the server could not find the requested resource"}
