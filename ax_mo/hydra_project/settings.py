@@ -1,9 +1,11 @@
-"""Checks of settings below ``hydra.sweeper`` and ``hydra.launcher``: names and types by OmegaConf, bounds of numbers.
+"""Settings below ``hydra.sweeper`` and ``hydra.launcher``: how they are described, and how they are checked.
 
-The sentences about a wrong setting are made here, since OmegaConf's own do not say what there is instead.
+Names and types are checked by OmegaConf. The sentences about a wrong setting are made here, since OmegaConf's own do
+not say what there is instead.
 """
 
 from collections.abc import Iterable, Mapping
+from dataclasses import field
 from types import UnionType
 from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
@@ -15,6 +17,20 @@ from ax_mo.errors import ConfigError, closest
 T = TypeVar("T")
 
 _WORDS = {int: "a whole number", float: "a number", str: "a text", bool: "true or false", dict: "a mapping"}
+
+
+HELP = "help"
+BLOCK = "block"
+"""Keys of a field's metadata: what the setting is for, and the same of each setting of a block."""
+
+
+def setting(default: Any, help: str, block: Mapping[str, str] | None = None) -> Any:
+    """A field of a structured config, with what it is for in its metadata; ``default`` may be a function that makes it.
+
+    ``block`` has the settings below this one, and what each is for.
+    """
+    made = {"default_factory": default} if callable(default) else {"default": default}
+    return field(**made, metadata={HELP: help} | ({BLOCK: block} if block else {}))
 
 
 def to_python(value: Any) -> Any:

@@ -4,11 +4,11 @@ The dataclass is Hydra's structured config of the launcher: all trials of a proj
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from ax_mo.errors import ConfigError
-from ax_mo.hydra_project.settings import check_bounds, check_names, to_python
+from ax_mo.hydra_project.settings import check_bounds, check_names, setting, to_python
 
 LOCAL = "local_cwd"
 WARM = "local_warm"
@@ -24,56 +24,82 @@ CONTAINERS = (
 class LauncherSettings:
     """The settings below ``hydra.launcher``, in TorchX's own terms."""
 
-    # This machine: auto forks trials from a process that has imported their libraries (local_warm) where that is as if
-    # each had been started (local_cwd). slurm, kubernetes, ... : any that the installed TorchX has, or a package adds
-    # (docs/extending.md).
-    scheduler: str = AUTO
-    # Slurm: options of sbatch, {partition: gpu, time: "02:00:00", account: lab}. Others: run options of TorchX's
-    # scheduler ("torchx runopts <scheduler>").
-    scheduler_args: dict[str, Any] = field(default_factory=dict)
+    scheduler: str = setting(
+        AUTO,
+        "This machine: auto forks trials from a process that has imported their libraries (local_warm) where that is "
+        "as if each had been started (local_cwd). slurm, kubernetes, ...: any that the installed TorchX has, or a "
+        "package adds.",
+    )
+    scheduler_args: dict[str, Any] = setting(
+        dict,
+        'Slurm: options of sbatch, {partition: gpu, time: "02:00:00", account: lab}. Others: run options of TorchX\'s '
+        'scheduler ("torchx runopts <scheduler>").',
+    )
 
-    # Resources of one job; ${trainer.devices} is as each trial's own configuration has it. On this machine jobs are
-    # held to their GPUs, not to CPUs and memory. A gpu of 0.5 shares one with another job (this machine and Ray).
-    cpu: int = 1
-    gpu: float = 0
-    memMB: int = -1
+    cpu: int = setting(1, "CPUs of one job. On this machine jobs are held to their GPUs, not to CPUs and memory.")
+    gpu: float = setting(
+        0,
+        "GPUs of one job; ${trainer.devices} is as each trial's own configuration has it. 0.5 shares one with another "
+        "job (this machine and Ray).",
+    )
+    memMB: int = setting(-1, "Memory of one job, in MB; -1 leaves it to the scheduler.")
 
-    # Processes of one job, which torchrun starts on each of so many nodes (several: Slurm). One result, from rank 0.
-    nproc_per_node: int = 1
-    nnodes: int = 1
+    nproc_per_node: int = setting(
+        1, "Processes of one job, which torchrun starts on each of its nodes. One result, from rank 0."
+    )
+    nnodes: int = setting(1, "Nodes of one job (several: Slurm).")
 
-    # The interpreter of the jobs, where it is not the sweep's own: /path/to/project/.venv/bin/python. In containers,
-    # where it is theirs, python3.
-    python: str = ""
-    # Container image, for schedulers that run containers, and what of this machine they see, in TorchX's words:
-    # ["type=bind,src=/nfs/me,dst=/nfs/me"]. The sweep's directory and the project must be among it.
-    image: str = ""
-    mounts: list[str] = field(default_factory=list)
-    # Where the nodes share no disk with this machine: a place that both reach, s3://bucket/prefix or any other URL of
-    # fsspec. Results come through it. Ray needs none.
-    results_url: str = ""
-    # Which files of a trial come back then, or through Ray, besides its result, curve and logs: ["*.ckpt"].
-    fetch: list[str] = field(default_factory=list)
-    # A function of yours that makes the jobs' TorchX AppDef, my_package.components:train: it is given the words of a
-    # trial's command, and may add what only TorchX knows (node selectors, capabilities, a service account).
-    component: str = ""
-    # Environment variables of the jobs, on top of this process's own.
-    env: dict[str, str] = field(default_factory=dict)
+    python: str = setting(
+        "",
+        "The interpreter of the jobs, where it is not the sweep's own: /path/to/project/.venv/bin/python. In "
+        "containers, where it is theirs, python3.",
+    )
+    image: str = setting("", "Container image, for schedulers that run containers.")
+    mounts: list[str] = setting(
+        list,
+        "What of this machine containers see, in TorchX's words: [\"type=bind,src=/nfs/me,dst=/nfs/me\"]. The sweep's "
+        "directory and the project must be among it.",
+    )
+    results_url: str = setting(
+        "",
+        "Where the nodes share no disk with this machine: a place that both reach, s3://bucket/prefix or any other URL "
+        "of fsspec. Results come through it. Ray needs none.",
+    )
+    fetch: list[str] = setting(
+        list,
+        'Which files of a trial come back through results_url or Ray, besides its result, curve and logs: ["*.ckpt"].',
+    )
+    component: str = setting(
+        "",
+        "A function of yours that makes the jobs' TorchX AppDef, my_package.components:train: it is given the words of "
+        "a trial's command, and may add what only TorchX knows (node selectors, capabilities, a service account).",
+    )
+    env: dict[str, str] = setting(dict, "Environment variables of the jobs, on top of this process's own.")
 
-    # Jobs at once when a whole batch is launched (hydra/sweeper=basic); ax_mo has an n_jobs of its own.
-    # Default: as many as this machine has CPUs for; on a cluster, all.
-    n_jobs: int | None = None
-    # Of a cluster: how many jobs may wait in its queue at once; points of later ones are chosen with more results.
-    # Default: as many as run at once.
-    max_pending: int | None = None
-    # How often to ask for the jobs' states. Default: 0.2 on this machine, where the end of one is noticed
-    # at once; 2 on a cluster.
-    poll_seconds: float | None = None
-    # How long, in seconds, a scheduler that answers may not know a job, or a job of another machine may give no sign of
-    # life, before it counts as lost. A scheduler that does not answer is waited for.
-    unknown_timeout: float = 600.0
-    # How long a job that is told to end may take before it is killed, in seconds. Clusters have their own.
-    grace_seconds: float = 10.0
+    n_jobs: int | None = setting(
+        None,
+        "Jobs at once when a whole batch is launched (hydra/sweeper=basic); ax_mo has an n_jobs of its own. Default: "
+        "as many as this machine has CPUs for; on a cluster, all.",
+    )
+    max_pending: int | None = setting(
+        None,
+        "Of a cluster: how many jobs may wait in its queue at once; points of later ones are chosen with more results. "
+        "Default: as many as run at once.",
+    )
+    poll_seconds: float | None = setting(
+        None,
+        "How often to ask for the jobs' states. Default: 0.2 on this machine, where the end of one is noticed at once; "
+        "2 on a cluster.",
+    )
+    unknown_timeout: float = setting(
+        600.0,
+        "How long, in seconds, a scheduler that answers may not know a job, or a job of another machine may give no "
+        "sign of life, before it counts as lost. A scheduler that does not answer is waited for.",
+    )
+    grace_seconds: float = setting(
+        10.0,
+        "How long a job that is told to end may take before it is killed, in seconds. Clusters have their own.",
+    )
 
 
 _AT_LEAST = {"n_jobs": 1, "max_pending": 1, "cpu": 1, "gpu": 0, "nproc_per_node": 1, "nnodes": 1, "grace_seconds": 0}

@@ -4,7 +4,7 @@ These dataclasses are Hydra's structured config of the sweeper: trials of a proj
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
@@ -12,121 +12,150 @@ from omegaconf.errors import OmegaConfBaseException
 
 from ax_mo.core.urls import is_redacted
 from ax_mo.errors import ConfigError
-from ax_mo.hydra_project.settings import check_bounds, check_names, given_values, to_python
+from ax_mo.hydra_project.settings import check_bounds, check_names, given_values, setting, to_python
 
-_EARLY_STOPPING = (
-    "rule",
-    # Of dominated: by how many other trials; 3 by default.
-    "k",
-    # Of percentile and all: the share, in percent, of the trials at a step that count as the worst; 50 by default.
-    "percentile",
-    # Of percentile: what it watches, and maximize or minimize where that is no objective.
-    "metric",
-    "goal",
-    # A trial is looked at from this report on, at every interval-th, and must be bad patience + 1 times: 1, 1 and 1.
-    "min_steps",
-    "interval",
-    "patience",
-    # How many trials must have run to their own end before any is stopped; 5 by default.
-    "min_trials",
-    # How long a trial may take to end by itself, in seconds; 300 by default.
-    "grace_seconds",
-    # Objectives whose curve has another name than the final metric: {val/acc_best: val/acc}
-    "curves",
-)
+_EARLY_STOPPING = {
+    "rule": "dominated, all or percentile, or one that a package adds.",
+    "k": "Of dominated: by how many other trials; 3 by default.",
+    "percentile": (
+        "Of percentile and all: the share, in percent, of the trials at a step that count as the worst; 50 by default."
+    ),
+    "metric": "Of percentile: what it watches.",
+    "goal": "Of percentile: maximize or minimize, where the metric is no objective.",
+    "min_steps": "A trial is looked at from this report on; 1 by default.",
+    "interval": "A trial is looked at at every so many reports; 1 by default.",
+    "patience": "A trial must be bad so many times more before it is stopped; 1 by default.",
+    "min_trials": "How many trials must have run to their own end before any is stopped; 5 by default.",
+    "grace_seconds": "How long a trial may take to end by itself, in seconds; 300 by default.",
+    "curves": "Objectives whose curve has another name than the final metric: {val/acc_best: val/acc}.",
+}
+_STOP_WHEN = {
+    "hypervolume_gain": "The study ends when its last trials have gained less than this share of the hypervolume.",
+    "over_trials": "How many trials are the last ones.",
+}
 
 
 @dataclass
 class Settings:
     """The settings below ``hydra.sweeper``. Names that other sweepers know keep their meaning."""
 
-    # metric: maximize | minimize, or metric: {goal: ..., threshold: ..., scale: auto | log | linear}
-    objectives: dict[str, Any] = field(default_factory=dict)
-    # Without objectives, for tasks that return numbers without names: one direction, or a list of them.
-    direction: Any = None
-    # Linear, on metrics: ["train_seconds <= 60"]
-    constraints: list[str] = field(default_factory=list)
-    # Where metrics are that the task neither reports nor names: {val_acc: {source: csv, column: val/acc, take: max}};
-    # sources: returned, config, csv, json, jsonl, yaml, log, tensorboard, curve, lightning, or one that a package adds
-    # (docs/extending.md).
-    metrics: dict[str, Any] | None = field(default_factory=dict)
+    objectives: dict[str, Any] = setting(
+        dict, "metric: maximize | minimize, or metric: {goal: ..., threshold: ..., scale: auto | log | linear}"
+    )
+    direction: Any = setting(
+        None, "Without objectives, for tasks that return numbers without names: one direction, or a list of them."
+    )
+    constraints: list[str] = setting(list, 'Linear, on metrics: ["train_seconds <= 60"]')
+    metrics: dict[str, Any] | None = setting(
+        dict,
+        "Where metrics are that the task neither reports nor names: {val_acc: {source: csv, column: val/acc, take: "
+        "max}}. Sources are returned, config, csv, json, jsonl, yaml, log, tensorboard, curve, lightning, or one that "
+        "a package adds.",
+    )
 
-    # What to search, in Hydra's override grammar: {optim.lr: "tag(log, interval(1e-4, 1e-1))", model: "glob(*)"}
-    params: dict[str, Any] | None = field(default_factory=dict)
-    # The same in the older words of Optuna's sweeper: {optim.lr: {type: float, low: 1e-4, high: 0.1, log: true}}
-    search_space: dict[str, Any] | None = field(default_factory=dict)
-    # Linear, on parameters: ["model.hidden2 <= model.hidden1"]
-    param_constraints: list[str] = field(default_factory=list)
+    params: dict[str, Any] | None = setting(
+        dict,
+        'What to search, in Hydra\'s override grammar: {optim.lr: "tag(log, interval(1e-4, 1e-1))", model: "glob(*)"}',
+    )
+    search_space: dict[str, Any] | None = setting(
+        dict,
+        "The same in the older words of Optuna's sweeper: {optim.lr: {type: float, low: 1e-4, high: 0.1, log: true}}",
+    )
+    param_constraints: list[str] = setting(list, 'Linear, on parameters: ["model.hidden2 <= model.hidden1"]')
 
-    # The project's own configuration is the first trial, when it lies in the space.
-    start_from_config: bool = True
-    # Trials to run first: [{model: cnn, optim.lr: 0.01}, ...]; what one leaves out is as in the configuration.
-    initial_trials: list[Any] = field(default_factory=list)
-    # Earlier studies whose finished trials are data of this one: [<sweep dir>, <storage>/<study_name>, ...];
-    # {from: <one of these>, ignore: [<key>, ...]} takes trials that ran with other values of these keys, too.
-    warm_start: Any = None
+    start_from_config: bool = setting(
+        True, "The project's own configuration is the first trial, when it lies in the space."
+    )
+    initial_trials: list[Any] = setting(
+        list,
+        "Trials to run first: [{model: cnn, optim.lr: 0.01}, ...]; what one leaves out is as in the configuration.",
+    )
+    warm_start: Any = setting(
+        None,
+        "Earlier studies whose finished trials are data of this one: [<sweep dir>, <storage>/<study_name>, ...]. "
+        "{from: <one of these>, ignore: [<key>, ...]} takes trials that ran with other values of these keys, too.",
+    )
 
-    # Runs of each suggestion, alike but for repeat_key, which takes its own value, the next, and so on.
-    repeats: int = 1
-    repeat_key: str = "seed"
+    repeats: int = setting(1, "Runs of each suggestion, alike but for repeat_key.")
+    repeat_key: str = setting("seed", "The key that takes its own value in the first run, the next in the second, ...")
 
-    # The study's trials in total, those before a resume included.
-    n_trials: int = 20
-    # Trials in flight; auto: as many as the CPUs, GPUs and memory of the launcher's engine have room for.
-    n_jobs: Any = 2
-    # Share of failed trials that ends the study, checked from the 5th ended trial; 1.0 never does.
-    max_failure_rate: float = 0.5
-    # So many failures in a row by the same error end the study, or 3 where nothing has succeeded yet; 0 never does.
-    # These trials do not count towards n_trials after a resume.
-    max_same_failures: int = 5
+    n_trials: int = setting(20, "The study's trials in total, those before a resume included.")
+    n_jobs: Any = setting(
+        2, "Trials in flight; auto: as many as the CPUs, GPUs and memory of the launcher's engine have room for."
+    )
+    max_failure_rate: float = setting(
+        0.5, "Share of failed trials that ends the study, checked from the 5th ended trial; 1.0 never does."
+    )
+    max_same_failures: int = setting(
+        5,
+        "So many failures in a row by the same error end the study, or 3 where nothing has succeeded yet; 0 never "
+        "does. These trials do not count towards n_trials after a resume.",
+    )
 
-    # A trial that has run longer than this many seconds, its time in a queue apart, is ended and has failed.
-    trial_timeout: float | None = None
-    # How often a trial runs again that was preempted or lost, or whose node failed; with retry_oom also one that was
-    # killed for its memory. Never after an error of its own.
-    max_retries: int = 0
-    retry_oom: bool = False
+    trial_timeout: float | None = setting(
+        None, "A trial that has run longer than this many seconds, its time in a queue apart, is ended and has failed."
+    )
+    max_retries: int = setting(
+        0,
+        "How often a trial runs again that was preempted or lost, or whose node failed; never after an error of its "
+        "own.",
+    )
+    retry_oom: bool = setting(False, "Whether max_retries is also for a trial that was killed for its memory.")
 
-    # Ends bad trials before their last step: {rule: dominated | all | percentile, ...}, or a rule that a package adds;
-    # off by default. Null is the rule's default.
-    early_stopping: Any = field(default_factory=lambda: dict.fromkeys(_EARLY_STOPPING))
-    # No more trials are started after so many hours; a resume has as many again.
-    timeout_hours: float | None = None
-    # Ends the study when trials hardly move the front any more: {hypervolume_gain: 0.01, over_trials: 15}
-    stop_when: Any = field(default_factory=lambda: {"hypervolume_gain": None, "over_trials": None})
+    # Null is the rule's default.
+    early_stopping: Any = setting(
+        lambda: dict.fromkeys(_EARLY_STOPPING),
+        "Ends bad trials before their last step: {rule: dominated | all | percentile, ...}; off by default.",
+        _EARLY_STOPPING,
+    )
+    timeout_hours: float | None = setting(
+        None, "No more trials are started after so many hours; a resume has as many again."
+    )
+    stop_when: Any = setting(
+        lambda: dict.fromkeys(_STOP_WHEN),
+        "Ends the study when trials hardly move the front any more: {hypervolume_gain: 0.01, over_trials: 15}",
+        _STOP_WHEN,
+    )
 
-    # SQLAlchemy URL; <sweep dir>/study.db by default.
-    storage: Any = None
-    study_name: str | None = None
-    # How long a database that is locked or away is waited for, in seconds; the sweep then ends, and its jobs run on.
-    storage_timeout: float = 600.0
+    storage: Any = setting(None, "SQLAlchemy URL; <sweep dir>/study.db by default.")
+    study_name: str | None = setting(None, "The study's name in its database.")
+    storage_timeout: float = setting(
+        600.0,
+        "How long a database that is locked or away is waited for, in seconds; the sweep then ends, and its jobs run "
+        "on.",
+    )
 
-    # Where the study itself is logged: [mlflow, wandb, tensorboard], each an extra of this package, or one that
-    # another package adds. Servers, projects and modes are those of their own environment variables.
-    trackers: Any = None
-    # Keep report.html in the sweep directory; AX_MO_REPORT=0 in the environment turns it off for all sweeps.
-    report: bool = True
+    trackers: Any = setting(
+        None,
+        "Where the study itself is logged: [mlflow, wandb, tensorboard], each an extra of this package, or one that "
+        "another package adds. Servers, projects and modes are those of their own environment variables.",
+    )
+    report: bool = setting(
+        True,
+        "Keep report.html in the sweep directory; AX_MO_REPORT=0 in the environment turns it off for all sweeps.",
+    )
 
-    # Print the space, the objectives and the first trial's command, and run nothing.
-    dry_run: bool = False
+    dry_run: bool = setting(False, "Print the space, the objectives and the first trial's command, and run nothing.")
 
-    # Makes a study with n_jobs=1 repeatable.
-    seed: int | None = None
-    # fast, saas (few of many parameters matter), auto (saas from 30 parameters on), or random_search; quality is an
-    # older name of saas. Or an optimizer that a package adds.
-    method: str = "fast"
-    # Quasi-random trials before the model takes over; Ax decides by default.
-    n_startup_trials: int | None = None
-    # Compute the next suggestion while all workers are busy. Default: yes, unless n_jobs is 1.
-    prefetch: bool | None = None
-    # A worker that has waited so long for the model, in seconds, takes a quasi-random point instead.
-    suggestion_timeout: float = 120.0
-    # torch's threads in the sweeper's own process.
-    torch_threads: int = 1
+    seed: int | None = setting(None, "Makes a study with n_jobs=1 repeatable.")
+    method: str = setting(
+        "fast",
+        "fast, saas (few of many parameters matter), auto (saas from 30 parameters on), or random_search; quality is "
+        "an older name of saas. Or an optimizer that a package adds.",
+    )
+    n_startup_trials: int | None = setting(
+        None, "Quasi-random trials before the model takes over; Ax decides by default."
+    )
+    prefetch: bool | None = setting(
+        None, "Compute the next suggestion while all workers are busy. Default: yes, unless n_jobs is 1."
+    )
+    suggestion_timeout: float = setting(
+        120.0, "A worker that has waited so long for the model, in seconds, takes a quasi-random point instead."
+    )
+    torch_threads: int = setting(1, "torch's threads in the sweeper's own process.")
 
-    # Settings of Optuna's sweeper, so that its blocks are read: the first is ignored, the second refused.
-    sampler: dict[str, Any] | None = field(default_factory=dict)
-    custom_search_space: Any = None
+    sampler: dict[str, Any] | None = setting(dict, "Of Optuna's sweeper, so that its blocks are read; ignored.")
+    custom_search_space: Any = setting(None, "Of Optuna's sweeper; refused, for a search space is data here.")
 
 
 AUTO_JOBS = "auto"

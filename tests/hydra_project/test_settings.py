@@ -1,12 +1,14 @@
 """Blocks of settings: names and types are OmegaConf's affair, the sentences ours."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 import pytest
 
 from ax_mo.errors import ConfigError
-from ax_mo.hydra_project.settings import given_values, parse_block
+from ax_mo.hydra_project.settings import BLOCK, HELP, given_values, parse_block
+from hydra_plugins.ax_mo_sweeper._config import AxMoSweeperConf
+from hydra_plugins.torchx_launcher._config import TorchXLauncherConf
 
 EXAMPLE = "block: {rule: all}"
 
@@ -50,3 +52,13 @@ def test_wrong_value_is_named_with_what_could_be_written(given: Any, message: st
     with pytest.raises(ConfigError) as refused:
         parsed(given)
     assert str(refused.value).startswith(message)
+
+
+@pytest.mark.parametrize("settings", [AxMoSweeperConf, TorchXLauncherConf])
+def test_every_setting_says_what_it_is_for(settings: type) -> None:
+    of_hydra = ("_target_", "_recursive_", "defaults")
+    unsaid = [each.name for each in fields(settings) if not each.metadata.get(HELP) and each.name not in of_hydra]
+    assert not unsaid
+    for each in fields(settings):
+        if BLOCK in each.metadata:
+            assert each.metadata[BLOCK].keys() == getattr(settings(), each.name).keys()
