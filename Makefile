@@ -9,7 +9,7 @@ JOBS   ?= 4
 # Where it is set, each of these, and each process that they start, would compile all tests and all of ours anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo test lint types unit browser test-hydra14 test-next test-sqlalchemy14 test-torchx-nightly test-long test-slurm test-engines test-chaos bench race clean env format
+.PHONY: demo test lint types unit docs browser test-hydra14 test-next test-sqlalchemy14 test-torchx-nightly test-long test-slurm test-engines test-chaos bench race clean env format
 
 env: $(READY)
 
@@ -17,7 +17,7 @@ env: $(READY)
 $(READY): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet -c constraints.txt torch
-	$(BIN)/pip install --quiet -c constraints.txt -e '.[dev]'
+	$(BIN)/pip install --quiet -c constraints.txt -e '.[dev,docs]'
 	touch $@
 
 demo: env
@@ -35,6 +35,10 @@ types: env
 
 unit: env browser
 	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder --durations=30
+
+# The documentation as a site of static files in build/site; a link that leads nowhere fails it, as in `make test`.
+docs: env
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --site-dir build/site
 
 # For the tests of report.html and of closed terminals, which are left out where these are missing; only root can install.
 browser:

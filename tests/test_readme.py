@@ -29,7 +29,7 @@ from hydra_plugins.torchx_launcher._config import TorchXLauncherConf
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = [ROOT / name for name in ("README.md", "CONTRIBUTING.md", "example_project/README.md")]
-PAGES += sorted((ROOT / "docs").glob("*.md"))
+PAGES += sorted((ROOT / "docs").rglob("*.md"))
 SETTINGS = {"hydra.sweeper": AxMoSweeperConf, "hydra.launcher": TorchXLauncherConf}
 """Those that take any key below them are dictionaries."""
 
@@ -105,7 +105,7 @@ def test_settings_of_a_file_are_taken(block: Block) -> None:
     else:
         assert content.keys() <= vars(Settings()).keys()
     settings = OmegaConf.merge(OmegaConf.structured(AxMoSweeperConf), content)
-    if "file_size" not in block.text:  # of the package that docs/extending.md makes
+    if "file_size" not in block.text:  # of the package that docs/how_to/extending.md makes
         parse_metric_sources(OmegaConf.to_container(settings.metrics))
     if settings.objectives:
         parse_goals(settings.objectives, None, settings.constraints, ())
@@ -116,7 +116,7 @@ def test_settings_of_a_file_are_taken(block: Block) -> None:
 def test_settings_in_the_table_are_those_that_there_are() -> None:
     (table,) = re.findall(r"\| setting of `hydra\.sweeper` .*?\n\n", (ROOT / "README.md").read_text(), re.DOTALL)
     named = {name for row in table.strip().splitlines()[2:] for name in re.findall(r"`(\w+)`", row.split("|")[1])}
-    of_optuna = {"sampler", "custom_search_space"}  # of which docs/from_optuna.md tells
+    of_optuna = {"sampler", "custom_search_space"}  # of which docs/how_to/from_optuna.md tells
     assert named == vars(Settings()).keys() - of_optuna
 
 

@@ -18,7 +18,7 @@ from ax_mo.runner.torchx_app import SESSION, app_of, check_arguments
 _CANNOT_LIST = (NotImplementedError, ImportError, NameError, KeyError, TypeError, AttributeError)
 
 _TESTED = ("slurm", "local_docker", "kubernetes")
-"""On which studies have run: docs/engines.md says how."""
+"""On which studies have run: docs/how_to/engines.md says how."""
 
 _STATES = {
     "SUBMITTED": JobState(Phase.PENDING),

@@ -1,1 +1,1 @@
-"""The examples of docs/extending.md, each installed as a package and used in a sweep."""
+"""The examples of docs/how_to/extending.md, each installed as a package and used in a sweep."""

@@ -1,4 +1,4 @@
-"""The examples of ``docs/extending.md``, installed as packages and ready to be used in a sweep of the toy app."""
+"""The examples of ``docs/how_to/extending.md``, installed as packages and ready for a sweep of the toy app."""
 
 import importlib
 import os
@@ -12,7 +12,7 @@ import pytest
 
 from tests.support.sweeps import ROOT, Finished, Sweep
 
-PAGE = ROOT / "docs" / "extending.md"
+PAGE = ROOT / "docs" / "how_to" / "extending.md"
 
 
 class ExampleSweep(Sweep):

@@ -1,4 +1,4 @@
-"""Each example of ``docs/extending.md`` works as the page says, in a real sweep."""
+"""Each example of ``docs/how_to/extending.md`` works as the page says, in a real sweep."""
 
 import json
 import re

@@ -1,4 +1,4 @@
-"""The files of docs/engines.md are taken as they stand."""
+"""The files of docs/how_to/engines.md are taken as they stand."""
 
 import re
 from pathlib import Path
@@ -11,7 +11,7 @@ from ax_mo.runner.containers import Mounts
 from ax_mo.runner.scheduler import open_scheduler
 from ax_mo.runner.settings import AUTO, LauncherSettings, launcher_settings
 
-PAGE = (Path(__file__).resolve().parents[2] / "docs" / "engines.md").read_text()
+PAGE = (Path(__file__).resolve().parents[2] / "docs" / "how_to" / "engines.md").read_text()
 FILES = [yaml.safe_load(text) for text in re.findall(r"```yaml\n(.*?)```", PAGE, re.DOTALL)]
 
 

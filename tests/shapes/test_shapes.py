@@ -1,7 +1,7 @@
 """A newcomer's path on every shape of project: clone, one YAML file, dry run, sweep, front, promote, train again.
 
-Each shape is a directory here: ``project/``, which knows nothing of us, and ``added/``, the one file. `docs/drop_in.md`
-shows them. Sweepers are forked by the fork server; trials are processes of their own.
+Each shape is a directory here: ``project/``, which knows nothing of us, and ``added/``, the one file.
+`docs/how_to/drop_in.md` shows them. Sweepers are forked by the fork server; trials are processes of their own.
 """
 
 import csv
@@ -138,17 +138,17 @@ def test_newcomers_path(shape: Shape, tmp_path: Path) -> None:
 
 
 def test_every_shape_is_swept_and_shown() -> None:
-    page = (ROOT / "docs" / "drop_in.md").read_text()
+    page = (ROOT / "docs" / "how_to" / "drop_in.md").read_text()
     directories = {path.name for path in SHAPES.iterdir() if (path / "project").is_dir()}
     assert directories == {shape.name for shape in ALL}
     for name in directories:
         (added,) = [path for path in (SHAPES / name / "added").rglob("*") if path.is_file()]
         assert f"tests/shapes/{name}" in page
-        assert added.read_text().strip() in page, f"{added} is not in docs/drop_in.md as it is"
+        assert added.read_text().strip() in page, f"{added} is not in docs/how_to/drop_in.md as it is"
 
 
 def test_guide_from_optuna_begins_with_the_layout_that_is_swept_here() -> None:
-    guide = (ROOT / "docs" / "from_optuna.md").read_text()
+    guide = (ROOT / "docs" / "how_to" / "from_optuna.md").read_text()
     shown = [guide.index((SHAPES / "optuna_layout" / name).read_text()) for name in (
         "project/conf/config.yaml", "added/conf/nas.yaml",
     )]  # fmt: skip
