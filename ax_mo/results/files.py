@@ -47,7 +47,10 @@ def trials_csv(runs: Sequence[TrialRun], keys: Sequence[str], goals: Goals) -> s
 
 
 def results_yaml(trials: Sequence[Trial], goals: Goals) -> str:
-    """Hydra's convention for sweepers that optimize, with the trial's number and directory added."""
+    """Hydra's convention for sweepers that optimize, with the trial's number and directory added.
+
+    Of one objective, also the best trial under the names that Optuna's sweeper gives it.
+    """
     with_thresholds = any(o.threshold is not None for o in goals.objectives)
     solutions: list[dict[str, Any]] = []
     for trial in pareto_front(trials, goals):
@@ -69,7 +72,10 @@ def results_yaml(trials: Sequence[Trial], goals: Goals) -> str:
         if with_thresholds:
             solution["meets_thresholds"] = goals.meets_thresholds(trial.metrics)
         solutions.append(solution)
-    found = {"name": "ax_mo", "solutions": solutions}
+    best: dict[str, Any] = {}
+    if solutions and len(goals.names) == 1:
+        best = {"best_params": solutions[0]["params"], "best_value": solutions[0]["values"][goals.names[0]]}
+    found = {"name": "ax_mo", **best, "solutions": solutions}
     return str(yaml.dump(found, Dumper=_Dumper, sort_keys=False, allow_unicode=True))
 
 

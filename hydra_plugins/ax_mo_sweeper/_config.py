@@ -19,7 +19,7 @@ class AxMoSweeperConf(Settings):
     _recursive_: bool = False
 
     # A place for "override /hydra/sweeper/sampler: tpe", which experiments written for Optuna may hold; optional, since
-    # that config exists only where Optuna's sweeper is installed.
+    # Optuna has more samplers than are known here.
     # The torchx launcher, unless the user chooses one. Plain "override /hydra/launcher" would be looked up below
     # hydra.sweeper; this is the one spelling that works, on Hydra 1.3 and 1.4.
     defaults: list[Any] = field(

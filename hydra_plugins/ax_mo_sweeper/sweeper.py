@@ -5,6 +5,7 @@ The work is in ``ax_mo.sweep.run``, imported when a sweep begins.
 
 from typing import Any
 
+from hydra.core.config_store import ConfigStore
 from hydra.plugins.sweeper import Sweeper
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig
@@ -12,6 +13,11 @@ from omegaconf import DictConfig
 from ax_mo.hydra_project.lazy_config import store_lazily
 
 store_lazily("hydra/sweeper", "ax_mo", made_by="hydra_plugins.ax_mo_sweeper._config:make_node")
+# Those of Optuna's sweeper, which replaces them where it is installed. Without such a group, Hydra would refuse
+# hydra/sweeper/sampler=tpe on a command line before we could say that it is ignored.
+for sampler in ("cmaes", "grid", "motpe", "nsgaii", "random", "tpe"):
+    if not ConfigStore.instance().repo["hydra"]["sweeper"].get("sampler", {}).get(f"{sampler}.yaml"):
+        ConfigStore.instance().store(group="hydra/sweeper/sampler", name=sampler, node={}, provider="ax_mo")
 
 
 class AxMoSweeper(Sweeper):

@@ -91,6 +91,14 @@ def test_yaml_lists_the_front_in_hydras_convention() -> None:
     }
 
 
+def test_yaml_names_the_best_trial_as_optuna_does_where_there_is_one_objective() -> None:
+    goals = parse_goals({"acc": "maximize"}, None, ["size <= 25"])
+    found = yaml.safe_load(results_yaml([trial(0, 0.9, 10), trial(1, 0.8, 20), trial(2, 0.95, 30)], goals))
+    assert (found["best_params"], found["best_value"]) == ({"model": "mlp", "optim.lr": 0.1}, 0.9)
+    assert [solution["trial"] for solution in found["solutions"]] == [0]
+    assert yaml.safe_load(results_yaml([], goals)) == {"name": "ax_mo", "solutions": []}
+
+
 def test_yaml_tells_which_points_meet_the_thresholds_where_there_are_any() -> None:
     goals = parse_goals({"acc": {"goal": "maximize", "threshold": 0.92}, "size": "minimize"})
     solutions = yaml.safe_load(results_yaml([trial(0, 0.9, 10), trial(1, 0.95, 30)], goals))["solutions"]

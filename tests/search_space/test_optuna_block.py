@@ -15,13 +15,13 @@ from ax_mo.sweep.settings import Settings, ignored_sampler, parse_settings
 OPTUNA = "hydra_plugins.hydra_optuna_sweeper.optuna_sweeper.OptunaSweeper"
 
 
-def composed(block: dict[str, Any], defaults: tuple[Any, ...] = ()) -> Any:
+def composed(block: dict[str, Any], defaults: tuple[Any, ...] = (), overrides: tuple[str, ...] = ()) -> Any:
     """``hydra`` of an app whose main config holds the block under ``hydra.sweeper``."""
     node = {"defaults": [*defaults, {"override hydra/sweeper": "ax_mo"}, "_self_"], "hydra": {"sweeper": block}}
     ConfigStore.instance().store(name="app_of_optuna", node=OmegaConf.create(node))
     GlobalHydra.instance().clear()
     with hydra.initialize(version_base="1.3", config_path=None):
-        return hydra.compose("app_of_optuna", return_hydra_config=True).hydra
+        return hydra.compose("app_of_optuna", list(overrides), return_hydra_config=True).hydra
 
 
 def settings(block: dict[str, Any]) -> Settings:
@@ -59,6 +59,13 @@ def test_sampler_in_the_defaults_list_needs_no_optuna():
     read = composed({}, defaults=({"override hydra/sweeper/sampler": "tpe"},))
     assert read.runtime.choices["hydra/sweeper/sampler"] == "tpe"
     assert read.launcher._target_.endswith("TorchXLauncher")
+
+
+@pytest.mark.parametrize("sampler", ["tpe", "random", "gp"])
+def test_sampler_on_the_command_line_needs_no_optuna(sampler: str):
+    read = composed({}, overrides=(f"hydra/sweeper/sampler={sampler}",))
+    assert read.runtime.choices["hydra/sweeper/sampler"] == sampler
+    assert read.sweeper.sampler == {}
 
 
 @pytest.mark.parametrize(
