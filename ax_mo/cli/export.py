@@ -78,6 +78,14 @@ def _ax(record: StudySnapshot, path: Path) -> None:
     _whole(path, optimizer.experiment.save)
 
 
+def _optuna(record: StudySnapshot, path: Path) -> None:
+    try:
+        from ax_mo.trackers.optuna import write_study
+    except ImportError:
+        raise AxMoError("An Optuna storage needs Optuna: pip install 'hydra-ax-mo[optuna]'") from None
+    _whole(path, lambda part: write_study(record, part))
+
+
 def _whole(path: Path, write: Callable[[Path], None]) -> None:
     """Let another library write the file: whole, or not at all."""
     part = path.with_name(f".{path.name}.{os.getpid()}")
@@ -91,6 +99,7 @@ def _whole(path: Path, write: Callable[[Path], None]) -> None:
 WRITERS: dict[str, Callable[[StudySnapshot, Path], None]] = {
     ".ax.json": _ax,  # before .json
     ".csv": _csv,
+    ".db": _optuna,
     ".json": _json,
     ".parquet": _parquet,
 }

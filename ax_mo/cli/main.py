@@ -166,15 +166,15 @@ _COMMANDS: dict[str, tuple[str, str, str, Arguments]] = {
     ),
     "export": (
         "write all trials for other tools",
-        "FILE ends in .csv, .json, .parquet,\nor .ax.json: the whole study, learning curves included, as Ax's "
-        "Client.load_from_json_file reads it.\n\n"
+        "FILE ends in .csv, .json, .parquet,\n.ax.json: the whole study, learning curves included, as Ax's "
+        "Client.load_from_json_file reads it,\nor .db: an Optuna storage, for optuna-dashboard sqlite:///FILE.\n\n"
         ".csv and .parquet have a row per trial and the columns of ax_mo.load(...).trials: trial, status, pareto\n"
         "(whether it is on the front), params.<key>, metrics.<name>, sem.<name> (standard errors, with repeats\n"
         "only), reason, generator, attempt, asked, submitted, started, ended, directory (absolute). .json has the\n"
         "same by trial, with params, metrics and standard_errors as mappings, and the overrides, the values of each\n"
         "repeat, and the study besides. The sweep's own trials.csv has a row per run.",
         f"ax-mo export {_SWEEP} --to trials.parquet",
-        {**_NEWEST, **_to("trials.csv, .json, .parquet or .ax.json"), **_FORCE},
+        {**_NEWEST, **_to("trials.csv, .json, .parquet, .ax.json or .db"), **_FORCE},
     ),
     "rebuild": (
         "make a lost or damaged study.db anew from study.json",

@@ -175,6 +175,9 @@ class TrackersCallback(Callback):
     def __init__(self, trackers: Trackers) -> None:
         self._trackers = trackers
 
+    def submitted(self, study: Study, run: TrialRun) -> None:
+        self._trackers.changed()
+
     def ended(self, study: Study, trial: Trial) -> None:
         self._trackers.changed()
 

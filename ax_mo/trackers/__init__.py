@@ -1,4 +1,4 @@
-"""A study in trackers that people already use: MLflow, Weights & Biases, TensorBoard, and any that a package adds.
+"""A study in trackers that people use: MLflow, Weights & Biases, TensorBoard, Optuna, and any that a package adds.
 
 Nothing here imports one of them before a sweep has named it under ``hydra.sweeper.trackers``; each then runs in a
 process of its own (``ax_mo.trackers.child``).
@@ -22,6 +22,7 @@ _BUILT_IN = {
     "mlflow": "ax_mo.trackers.mlflow:MlflowTracker",
     "wandb": "ax_mo.trackers.wandb:WandbTracker",
     "tensorboard": "ax_mo.trackers.tensorboard:TensorBoardTracker",
+    "optuna": "ax_mo.trackers.optuna:OptunaTracker",
 }
 """The built-in trackers' classes. A key is the name in ``hydra.sweeper.trackers``, and of the extra, and of the package
 that is looked for before a sweep begins: the three must be the same.
@@ -49,6 +50,8 @@ class Tracker(Protocol):
     Its methods are called one after the other in a process of the tracker's own, may take their time, and may raise:
     the error is shown to the user once, and everything is called again later, beginning with ``started``. Also after a
     resume everything is called again. So what is logged already must not be logged twice.
+
+    One that has a method ``progressed(record)`` is also told of each change: trials that begin, and all else.
     """
 
     def started(self, record: "StudySnapshot") -> str | None:

@@ -116,6 +116,8 @@ class _Child:
                 self._logged.add(trial.number)
                 if not catches_up or count == len(ended):
                     self._log_front(tracker, replace(record, trials=(*imported, *ended[:count])))
+        if progressed := getattr(tracker, "progressed", None):
+            progressed(record)
         self._is_behind = False
         return tracker, record
 

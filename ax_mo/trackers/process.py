@@ -58,7 +58,7 @@ class Trackers:
             self._wait(patience, lambda: all(child.has_answered or not child.is_running for child in made))
 
     def changed(self) -> None:
-        """A trial has ended, as the study's database says already."""
+        """A trial has begun or ended, as the study's database says already."""
         for child in self._children:
             child.send({})
         self.tick()

@@ -182,7 +182,7 @@ def test_one_point_is_picked(cli: Cli, make: Make) -> None:
         ("status sqlite:///{t}/nothing.db/nas", "there is no database in"),
         ("status sqlite:///{s}/study.db/nas", "holds no study 'nas'"),
         ("status nonsense://a/b/c", "ax-mo: 'nonsense://a/b' is no SQLAlchemy URL"),
-        ("export {s} --to {t}/trials.xlsx", "ends in none of .ax.json, .csv, .json, .parquet"),
+        ("export {s} --to {t}/trials.xlsx", "ends in none of .ax.json, .csv, .db, .json, .parquet"),
         ("export {s} --to {t}/no/trials.csv", "There is no directory"),
         ("promote {s} 1 --to {t}/best.yml", "best.yml cannot be named on Hydra's command line, as +"),
         ("promote {s} 1 --to {t}/7.yaml", "7.yaml cannot be named on Hydra's command line"),
@@ -275,6 +275,17 @@ def test_ax_reads_its_snapshot(cli: Cli, make: Make, tmp_path: Path, space: Sear
     assert experiment.description.startswith(
         "m0 = val_acc (maximize); m1 = log10(num_params) (minimize); c0 <= 45 is seconds"
     )
+
+
+def test_optuna_reads_its_storage(cli: Cli, make: Make, tmp_path: Path) -> None:
+    optuna = pytest.importorskip("optuna")
+    record = make(6, mixed=False)
+    done = cli("export", record.directory, "--to", tmp_path / "optuna.db")
+    assert done.code == 0 and "Wrote 6 trials to" in done.out
+    study = optuna.load_study(study_name=None, storage=f"sqlite:///{tmp_path}/optuna.db")
+    assert study.study_name == record.directory.name
+    assert {trial.number for trial in study.best_trials} == set(ax_mo.load(record.directory).pareto.index)
+    assert {path.name for path in tmp_path.iterdir()} == {record.directory.name, "optuna.db"}, "nothing beside it"
 
 
 def test_studies_are_measured_from_one_reference_point(cli: Cli, make: Make, tmp_path: Path) -> None:

@@ -59,7 +59,7 @@ def test_loggers_of_trials_in_the_sweepers_process_find_their_study(logging_task
 
 
 def test_study_is_logged_everywhere_and_goes_on_after_a_resume(logging_task, tmp_path: Path):
-    for module in ("mlflow", "wandb"):
+    for module in ("mlflow", "optuna", "wandb"):
         pytest.importorskip(module)
     sweep = logging_task
     env = {
@@ -67,12 +67,12 @@ def test_study_is_logged_everywhere_and_goes_on_after_a_resume(logging_task, tmp
         "WANDB_MODE": "offline",
         "WANDB_DIR": str(tmp_path),
     }
-    what = (*SPACE, "hydra.sweeper.trackers=[mlflow,wandb,tensorboard]")
+    what = (*SPACE, "hydra.sweeper.trackers=[mlflow,wandb,tensorboard,optuna]")
     first = sweep.run(*what, "hydra.sweeper.n_trials=1", "mode=mlflow", env=env)
     assert first.returncode == 0, first.output
     again = sweep.run(*what, "hydra.sweeper.n_trials=2", "mode=wandb", env={**env, "AX_MO_REPORT": "1"})
     assert again.returncode == 0, again.output
-    for name in ("mlflow", "wandb", "tensorboard"):
+    for name in ("mlflow", "wandb", "tensorboard", "optuna"):
         assert f"ax_mo: {name}:" not in first.output + again.output
 
     tags = "SELECT r.name, r.status, t.value FROM runs r LEFT JOIN tags t ON t.run_uuid = r.run_uuid AND t.key = ?"
@@ -95,3 +95,12 @@ def test_study_is_logged_everywhere_and_goes_on_after_a_resume(logging_task, tmp
     assert kinds == [study_id, study_id, f"{study_id}-t1"]
     assert "WANDB_SERVICE" not in environment_of(sweep, 0), "the tracker's own connection"
     assert len(list((sweep.dir / "tensorboard").glob("trial_*"))) == 2
+
+    import optuna
+
+    mirrored = optuna.load_study(study_name=None, storage=f"sqlite:///{sweep.dir}/optuna.db")
+    assert [trial.state.name for trial in mirrored.trials] == ["COMPLETE", "COMPLETE"]
+    assert [trial.user_attrs["directory"] for trial in mirrored.trials] == [str(sweep.dir / n) for n in ("0", "1")]
+    assert [(best.number, best.values) for best in mirrored.best_trials] == [
+        (solution["trial"], list(solution["values"].values())) for solution in sweep.solutions()
+    ]
