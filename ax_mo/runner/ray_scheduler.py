@@ -13,6 +13,7 @@ from ax_mo.hydra_project.settings import to_python
 from ax_mo.runner.background_states import BackgroundStates
 from ax_mo.runner.changed_files import Change
 from ax_mo.runner.job import CancelFailed, Cause, Job, JobSpec, JobState, NoAnswer, Phase, SubmitLater, study_of
+from ax_mo.runner.project_files import not_sent
 from ax_mo.runner.ray_bridge import NAMESPACE, Address, RayClient
 from ax_mo.runner.ray_job import Asked, RayJob
 from ax_mo.runner.remote_trial import RemoteJob
@@ -28,8 +29,6 @@ _ARGUMENTS: Mapping[str, tuple[type, str]] = {
     "resources": (dict, "custom resources of a trial, {tpu: 1}"),
     "excludes": (list, "what of the project is not sent to the cluster, as .gitignore has it"),
 }
-_NOT_SENT = ("/multirun", "/outputs", ".git", ".venv", "__pycache__", "/wandb", "/mlruns", "/lightning_logs")
-_DATA = "data"
 _BY_NAME = {"CPU", "GPU", "memory", "object_store_memory"}
 _FETCHES = 3
 """How often it is tried to fetch a file."""
@@ -216,18 +215,9 @@ class RayScheduler(Scheduler):
 
     def _call(self, method: str, *arguments: Any, **options: float) -> Any:
         if self._opened is None:
-            self._opened = RayClient(Address(self._address, str(self._project), tuple(self._excludes())))
+            excludes = (*not_sent(self._project, self._sweep_dir), *map(str, self._arguments.get("excludes", ())))
+            self._opened = RayClient(Address(self._address, str(self._project), excludes))
         return self._opened.call(method, *arguments, **options)
-
-    def _excludes(self) -> list[str]:
-        """What of the project the trials have no use for."""
-        here = self._project
-        excludes = [*_NOT_SENT, *map(str, self._arguments.get("excludes", ()))]
-        if self._sweep_dir != here and self._sweep_dir.is_relative_to(here):
-            excludes.append(f"/{self._sweep_dir.relative_to(here).as_posix()}")
-        if not any((here / _DATA).glob("*.py")):  # of a package, all is needed
-            excludes.append(f"/{_DATA}")
-        return excludes
 
     def _resources(self, spec: JobSpec | None = None) -> dict[str, Any]:
         """Options of Ray's task, for this job or for those that need what the settings say."""

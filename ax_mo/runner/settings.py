@@ -60,6 +60,11 @@ class LauncherSettings:
         "What of this machine containers see, in TorchX's words: [\"type=bind,src=/nfs/me,dst=/nfs/me\"]. The sweep's "
         "directory and the project must be among it.",
     )
+    workspace: str = setting(
+        "",
+        "The project's files, as a directory, ., which TorchX has Docker put on top of the image before trials run; "
+        "with results_url, and for a cluster with scheduler_args.image_repo, where the image is pushed to.",
+    )
     results_url: str = setting(
         "",
         "Where the nodes share no disk with this machine: a place that both reach, s3://bucket/prefix or any other URL "
@@ -135,6 +140,12 @@ def launcher_settings(given: Mapping[str, Any]) -> LauncherSettings:
         raise ConfigError(
             f"hydra.launcher.image: the scheduler '{parsed.scheduler}' runs containers and needs the image that holds "
             "your project, for example hydra.launcher.image=registry.example.com/train:1."
+        )
+    if parsed.workspace and not (parsed.scheduler in CONTAINERS and parsed.results_url):
+        raise ConfigError(
+            "hydra.launcher.workspace: it is for containers that share no disk with this machine: an image, and "
+            "hydra.launcher.results_url=s3://bucket/sweeps for what becomes of the trials. Where nodes have the "
+            "project, or mounts show it to them, leave it out."
         )
     if parsed.scheduler in CONTAINERS:  # what is in an image cannot be looked at from here
         return replace(parsed, python=parsed.python or "python3")

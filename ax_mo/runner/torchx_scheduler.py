@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from ax_mo.runner.refusal import refusal, words_of
 from ax_mo.runner.scheduler import Scheduler
 from ax_mo.runner.settings import LauncherSettings
 from ax_mo.runner.torchx_app import SESSION, app_of, check_arguments
+from ax_mo.runner.workspace import check_workspace, patched_image
 
 # What TorchX 0.7.0's list raises where it cannot list: no such call, no client, a context without a namespace.
 _CANNOT_LIST = (NotImplementedError, ImportError, NameError, KeyError, TypeError, AttributeError)
@@ -161,8 +163,29 @@ class ContainerScheduler(TorchXScheduler):
     def __init__(self, settings: LauncherSettings) -> None:
         super().__init__(settings)
         self._mounts = Mounts.parse(settings.mounts)
+        self._sweep_dir = Path.cwd()
+
+    def check_arguments(self) -> None:
+        super().check_arguments()
+        if self.settings.workspace:
+            check_workspace(self._factory()(SESSION), self._name, self.settings.scheduler_args)
+
+    def check(self) -> None:
+        """Raises ConfigError where no job could be submitted. Builds the image that a workspace is for."""
+        super().check()
+        if self.settings.workspace:
+            app = self._app(JobSpec("ax-check", ("true",), Path.cwd(), Path.cwd()))
+            project = Path(self.settings.workspace).resolve()
+            image = patched_image(self._factory()(SESSION), app, project, self._sweep_dir, self.settings.scheduler_args)
+            self.settings = replace(self.settings, image=image, workspace="")
+
+    def remark(self, argv: Sequence[str], cwd: Path) -> str:
+        workspace, image = self.settings.workspace, self.settings.image
+        built = f"trials run in an image that the sweep has Docker make of {image} and of what is in {workspace}"
+        return "; ".join(words for words in (super().remark(argv, cwd), built if workspace else "") if words)
 
     def check_program(self, argv: Sequence[str], cwd: Path, sweep_dir: Path) -> None:
+        self._sweep_dir = sweep_dir
         if not self.settings.results_url:
             self._mounts.check(self._name, argv, cwd, sweep_dir)
 

@@ -91,12 +91,14 @@ def test_second_interrupt_leaves_no_process_of_the_trials(s3: S3, sweep: Sweep) 
 
 
 @pytest.mark.skipif(not is_possible(), reason="file systems of their own are for root")
-def test_containers_need_no_mounts(s3: S3, sweep: Sweep, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("workspace", ["", "."], ids=["project in the image", "project put on top"])
+def test_containers_need_no_mounts(s3: S3, sweep: Sweep, monkeypatch: pytest.MonkeyPatch, workspace: str) -> None:
     """The image holds the project, and where it was built says where."""
-    engine = DockerEngine(holds={"/app": sweep.project})
+    engine = DockerEngine(holds={} if workspace else {"/app": sweep.project})
     monkeypatch.setenv("DOCKER_HOST", engine.url)
     names = ", ".join(f"{name}: '{value}'" for name, value in s3.environment.items())
-    options = ("hydra.launcher.scheduler=local_docker", "hydra.launcher.image=toy:1", f"hydra.launcher.env={{{names}}}")
+    options = ("hydra.launcher.scheduler=local_docker", "hydra.launcher.image=toy:1", f"hydra.launcher.env={{{names}}}",
+               f"hydra.launcher.workspace={workspace}")  # fmt: skip
     argv = [sweep.argv()[0], "toy.py", *sweep.argv(*options_of(*options, "hydra.sweeper.n_trials=2"))[2:]]
     try:
         done = sweep.run(argv=argv, cwd=sweep.project, timeout=200)

@@ -4,12 +4,15 @@ A container is a process with a file system of its own (``unshare``, ``chroot``:
 system, this Python with its packages, and the container's mounts, and nothing else of this machine.
 """
 
+import hashlib
+import io
 import json
 import os
 import re
 import signal
 import subprocess
 import sys
+import tarfile
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -89,6 +92,9 @@ class DockerEngine:
 
     def __init__(self, holds: Mapping[str, Path] | None = None) -> None:
         self.holds = dict(holds or {})
+        self.built: dict[str, dict[str, Path]] = {}
+        """What images hold that were built here, by their names."""
+        self.pushed: list[str] = []
         self.containers: dict[str, Container] = {}
         self._files = tempfile.TemporaryDirectory(prefix="containers-", ignore_cleanup_errors=True)
         self._server = JsonServer(self.answer)
@@ -102,13 +108,23 @@ class DockerEngine:
             return 201, {"Id": "net", "Warning": ""}
         if path.startswith("/networks/"):
             return 200, {"Id": "net", "Name": "torchx"}
+        if path == "/build":
+            return 200, {"aux": {"ID": self._build(body["content"], json.loads(query["buildargs"][0])["IMAGE"])}}
+        if path == "/images/json":
+            return 200, []
         if path == "/images/create":
             return 404, {"message": "no registry here"}
+        if path.endswith("/push"):
+            self.pushed.append(f"{path.removeprefix('/images/').removesuffix('/push')}:{query['tag'][0]}")
+            return 200, {"status": "pushed"}
+        if path.endswith("/tag"):
+            return 201, None
         if path.startswith("/images/"):
-            return 200, {"Id": "sha256:0", "RepoTags": []}
+            return 200, {"Id": path.removeprefix("/images/").removesuffix("/json"), "RepoTags": []}
         if path == "/containers/create":
             (name,) = query["name"]
-            self.containers[name] = Container(body, Path(self._files.name) / name, self.holds)
+            holds = self.built.get(body["Image"], self.holds)
+            self.containers[name] = Container(body, Path(self._files.name) / name, holds)
             self.containers[name].root.mkdir()
             return 201, {"Id": name, "Warnings": []}
         if path == "/containers/json":
@@ -124,6 +140,17 @@ class DockerEngine:
             assert container.process is not None
             return 200, {"StatusCode": container.process.wait()}
         return (200, container.describe(name)) if method == "GET" else (204, None)
+
+    def _build(self, content: bytes, base: str) -> str:
+        """The image of this context, whose files are copied to where programs of the base start."""
+        assert base == "toy:1"
+        name = f"sha256:{hashlib.sha256(content).hexdigest()}"
+        files = Path(self._files.name) / name
+        with tarfile.open(fileobj=io.BytesIO(content)) as tar:
+            assert tar.extractfile("Dockerfile.torchx").read().split() == b"ARG IMAGE FROM $IMAGE COPY . .".split()  # type: ignore[union-attr]
+            tar.extractall(files, filter="data")
+        self.built[name] = {"/app": files}
+        return name
 
     def close(self) -> None:
         for container in self.containers.values():

@@ -8,7 +8,10 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 Answer = Callable[[str, str, dict[str, list[str]], dict[str, Any]], tuple[int, Any]]
-"""Of a method, a path, the query and the body: a status and what the answer holds."""
+"""Of a method, a path, the query and the body: a status and what the answer holds.
+
+A body that is no JSON is ``{"content": <bytes>}``.
+"""
 
 
 class JsonServer:
@@ -30,8 +33,10 @@ class JsonServer:
 
             def _answer(self, method: str) -> None:
                 body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+                is_file = self.headers.get("Content-Type", "").endswith("tar")
+                given = {"content": body} if is_file else json.loads(body or b"{}")
                 parts = urlsplit(self.path)
-                status, content = answer(method, parts.path, parse_qs(parts.query), json.loads(body or b"{}"))
+                status, content = answer(method, parts.path, parse_qs(parts.query), given)
                 text = json.dumps(content).encode()
                 self.send_response(status)
                 self.send_header("Content-Type", "application/json")
