@@ -8,7 +8,6 @@ from collections.abc import Mapping
 from typing import Any
 
 _PACKAGES: Mapping[str, str] = {
-    "ray": "'ray[default]'",
     "kubernetes": "kubernetes",
     "kubernetes_mcad": "kubernetes",
     "aws_batch": "boto3",

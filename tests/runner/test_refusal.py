@@ -48,8 +48,7 @@ def test_what_slurm_may_take_later_is_tried_again(words: str) -> None:
 @pytest.mark.parametrize(
     ("scheduler", "error", "package"),
     [
-        ("ray", ModuleNotFoundError("Ray is not installed in the current Python environment."), "'ray[default]'"),
-        ("ray", NameError("name 'JobSubmissionClient' is not defined"), "'ray[default]'"),
+        ("kubernetes", NameError("name 'CustomObjectsApi' is not defined"), "kubernetes"),
         ("gcp_batch", ModuleNotFoundError("No module named 'google.cloud'"), "google-cloud-batch"),
     ],
 )
@@ -76,7 +75,7 @@ def test_missing_command_is_named_and_no_file_is_taken_for_one(missing: str, is_
                  response={"ResponseMetadata": {"HTTPStatusCode": 400}}), False),
         (of_type("ClientError", "An error occurred (ClientException): JobQueue gpu not found",
                  response={"ResponseMetadata": {"HTTPStatusCode": 400}}), True),
-        (ConnectionError("Failed to connect to Ray at address: http://127.0.0.1:8265."), False),
+        (ConnectionError("Failed to connect to http://127.0.0.1:8265."), False),
         (of_type("SomethingNew", "nobody knows"), False),
     ],
 )  # fmt: skip
