@@ -11,7 +11,8 @@ from ax_mo.core.objectives import Goals
 from ax_mo.core.trial import Status, Suggestion, Trial
 from ax_mo.optimizer.ax_experiment import AxExperiment
 from ax_mo.optimizer.ax_space import AxSpace
-from ax_mo.optimizer.compat import import_client, limited_threads, quiet
+from ax_mo.optimizer.compat import experiment_of, import_client, limited_threads, quiet
+from ax_mo.optimizer.generation_strategy import go_on_with_sequences, load_strategy, make_strategy
 from ax_mo.optimizer.protocol import NoSuggestion, OptimizerOptions
 from ax_mo.search_space.space import SearchSpace
 
@@ -30,7 +31,7 @@ _MANY_PARAMETERS = 30
 
 
 class AxOptimizer:
-    """Suggests the points of Ax's model, once enough trials are there for one.
+    """Suggests the points of Ax's model, once enough trials are there for one, or those of the user's own strategy.
 
     ``seed`` fixes every draw of the model. ``impute``: a trial that was stopped early is given the metrics that it
     would have come to, and not those of its last step.
@@ -108,7 +109,12 @@ class AxOptimizer:
 
     @property
     def _is_models_turn(self) -> bool:
-        """As Ax itself decides it: enough trials have not failed, and half as many have completed."""
+        """As Ax itself decides it: enough trials have not failed, and half as many have completed.
+
+        The user's own strategy makes all points, the quasi-random ones included.
+        """
+        if self._options.generation_strategy is not None:
+            return True
         if self._options.method == "random_search":
             return False
         statuses = [trial.status for trial in self._trials.values()]
@@ -122,15 +128,21 @@ class AxOptimizer:
         if self._experiment is None:
             ax_space = AxSpace(self._space)
             curve_of = self._options.curve_of
-            experiment = AxExperiment(ax_space, self._goals, self._seed, curve_of, self._impute)
-            experiment.client.set_generation_strategy(self._strategy(ax_space))
+            own_model = self._options.generation_strategy is None
+            experiment = AxExperiment(ax_space, self._goals, self._seed, curve_of, self._impute, own_model)
+            experiment.client.set_generation_strategy(self._strategy(ax_space, experiment))
             quiet()  # what the strategy has imported
             experiment.tell(list(self._trials.values()))
             self._experiment = experiment
         return self._experiment
 
-    def _strategy(self, ax_space: AxSpace) -> Any:
-        """Ax's default strategy for the method; its quasi-random step is for readers of what it saves."""
+    def _strategy(self, ax_space: AxSpace, experiment: AxExperiment) -> Any:
+        """The user's own, or Ax's default for the method; its quasi-random step is for readers of what it saves."""
+        if self._options.generation_strategy is not None:
+            function = load_strategy(self._options.generation_strategy)
+            made = make_strategy(function, experiment_of(experiment.client), self._seed)
+            go_on_with_sequences(made, [trial.generator for trial in self._trials.values()])
+            return made
         from ax.api.utils.generation_strategy_dispatch import choose_generation_strategy
         from ax.api.utils.structs import GenerationStrategyDispatchStruct
 

@@ -18,7 +18,12 @@ from ax_mo.optimizer.ax_space import AxSpace
 from ax_mo.search_space.space import PointIdentity
 from ax_mo.trial.curve import Curve, CurvePoint
 
+# Of Ax's nodes; those of the user's own strategy are called as they are there.
 _GENERATORS = {"Sobol": "sobol", "MBM": "model"}
+_NODES = {generator: node for node, generator in _GENERATORS.items()}
+
+# As many letters as the database has room for.
+_LONGEST_GENERATOR = 32
 
 # Of each trial's curves, all together: each tell goes through all rows of the study, and no model reads them.
 _MOST_CURVE_POINTS = 300
@@ -28,7 +33,8 @@ class AxExperiment:
     """One study in an Ax client of its own. ``curve_of`` reads the curve of a trial that has ended.
 
     ``impute``: where comparable trials tell what a trial that was stopped early would have come to, Ax is given that in
-    place of its last metrics (``ax_mo.early_stopping.curves``).
+    place of its last metrics (``ax_mo.early_stopping.curves``). ``own_model``: Ax has our model and strategy. For those
+    of others, each trial is one of the node that has made it.
     """
 
     def __init__(
@@ -38,8 +44,10 @@ class AxExperiment:
         seed: int,
         curve_of: Callable[[Trial], Sequence[CurvePoint]],
         impute: bool = True,
+        own_model: bool = True,
     ) -> None:
         self._ax_space = ax_space
+        self._own_model = own_model
         self._asked_goals = goals
         self._goals = goals.settled(())  # by the trials that are known
         self._told: dict[int, Trial] = {}
@@ -97,9 +105,10 @@ class AxExperiment:
         key = self._ax_space.space.identity(point)
         if key in self._known:
             self.client.mark_trial_abandoned(index)
+            compat.set_node_name(self._ax_trials[index], None)  # which would otherwise count it
         else:
             self._proposed[key] = index
-        return Suggestion(point, _GENERATORS.get(node, node))
+        return Suggestion(point, generator_of(node))
 
     def fit(self) -> Any:
         """Ax's adapter of the model, fitted to all data; its metrics are called as in ``values``."""
@@ -158,6 +167,8 @@ class AxExperiment:
             index = self._proposed.pop(key, None)
             if index is None:
                 index = self.client.attach_trial(parameters=self._ax_space.encode(trial.point))
+                if not self._own_model:
+                    compat.set_node_name(self._ax_trials[index], _NODES.get(trial.generator, trial.generator))
             self._indices[trial.number] = index
             self._known.add(key)
 
@@ -272,6 +283,11 @@ class AxExperiment:
         }
         known = {**worst, **given}
         return {o.name: o.scale.position(known[o.name]) for o in objectives if o.name in known}
+
+
+def generator_of(node: str) -> str:
+    """What studies call the trials of one of Ax's nodes."""
+    return _GENERATORS.get(node, node)[:_LONGEST_GENERATOR]
 
 
 def _pooled_deviations(trials: Sequence[Sequence[Mapping[str, float]]]) -> dict[str, float]:

@@ -127,6 +127,12 @@ def node_name(run: Any) -> str:
     return str(name or "unknown")
 
 
+def set_node_name(trial: Any, name: str | None) -> None:
+    """Have the strategy count one of Ax's trials as one that its node of that name has made, or as none of any."""
+    for run in trial.generator_runs:
+        run._generation_node_name = name
+
+
 @cache
 def warn_once(package: str, name: str, instead: str) -> None:
     """Say, once a process, what a version lacks and what that means."""

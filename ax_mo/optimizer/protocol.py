@@ -22,6 +22,8 @@ class OptimizerOptions:
     torch_threads: int = 1
     curve_of: Callable[[Trial], Sequence[CurvePoint]] = lambda _trial: ()
     """Reads the learning curve of a trial that has ended; empty where there is none."""
+    generation_strategy: str | None = None
+    """Of Ax's methods: ``module:function`` that makes the user's own strategy."""
 
 
 class NoSuggestion(Exception):

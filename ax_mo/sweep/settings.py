@@ -143,6 +143,11 @@ class Settings:
         "fast, saas (few of many parameters matter), auto (saas from 30 parameters on), or random_search; quality is "
         "an older name of saas. Or an optimizer that a package adds.",
     )
+    generation_strategy: str | None = setting(
+        None,
+        "Of your own for Ax, in place of a method: my_pkg.strategies:make, a function that is called with Ax's "
+        "Experiment and the study's seed and returns a GenerationStrategy.",
+    )
     n_startup_trials: int | None = setting(
         None, "Quasi-random trials before the model takes over; Ax decides by default."
     )

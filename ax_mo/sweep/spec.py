@@ -45,6 +45,7 @@ _TOLD = (
     "n_trials", "n_jobs", "method", "seed", "repeats", "repeat_key", "max_failure_rate", "max_same_failures",
     "early_stopping",
     "timeout_hours", "stop_when", "n_startup_trials", "start_from_config", "metrics",
+    "generation_strategy",
 )  # fmt: skip
 
 
@@ -155,6 +156,7 @@ class StudySpec:
             settings.n_trials + sum(len(found.trials) for found in self.plan.imports),
             settings.torch_threads,
             partial(curve_of, self.sweep_dir),
+            settings.generation_strategy,
         )
         made: Optimizer = OPTIMIZERS.load(settings.method, "hydra.sweeper.method")(
             self.plan.space, self.plan.goals, seed, options
@@ -211,6 +213,10 @@ def _plan(settings: Settings, arguments: Sequence[str], project: Project, resumi
     _check_sources(settings, project)
     config_metrics(settings.metrics, goals.required).check(space, project)
     parse_trackers(settings.trackers)
+    if settings.generation_strategy is not None:
+        from ax_mo.optimizer.generation_strategy import check_strategy  # imports Ax
+
+        check_strategy(settings.generation_strategy, settings.method, settings.n_startup_trials, space, goals)
     remarks = [*doubts(goals), *built.hints]
     if settings.objectives and settings.direction:
         remarks.append("hydra.sweeper.direction is ignored: hydra.sweeper.objectives has names and directions.")

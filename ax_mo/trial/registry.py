@@ -35,13 +35,13 @@ class Registry:
         A package cannot change what a built-in name means.
         """
         if name in self._built_in:  # installed packages are searched only if need be
-            return _import(self._built_in[name])
+            return import_part(self._built_in[name])
         installed = self._installed()
         if name not in installed:
             known = self.names
             raise ConfigError(f"{key}: '{name}' is not known; there are {', '.join(known)}.{closest(name, known)}")
         try:
-            return _import(installed[name])
+            return import_part(installed[name])
         except Exception as error:
             raise ConfigError(
                 f"{key}: '{name}' ({installed[name]}, an entry point of {self._group}) cannot be imported: "
@@ -49,8 +49,8 @@ class Registry:
             ) from error
 
 
-def _import(path: str) -> Any:
-    """What ``module:attribute`` leads to."""
+def import_part(path: str) -> Any:
+    """What ``module:attribute`` leads to. Raises what the import raises, and AttributeError."""
     module, _, names = path.partition(":")
     part = import_module(module)
     for name in names.strip().split("."):
