@@ -86,7 +86,7 @@ def _count(text: str) -> int:
     return int(text)
 
 
-_ELSEWHERE = {"report": "export"}
+_ELSEWHERE = {"report": "export", **dict.fromkeys(("enqueue", "stop", "pause", "resume", "set"), "steer")}
 """A command's module, where that is not the one of its name."""
 
 Arguments = Mapping[str, Mapping[str, Any]]
@@ -199,6 +199,40 @@ _COMMANDS: dict[str, tuple[str, str, str, Arguments]] = {
                 "help": "these trials do not run any more; all that were started elsewhere, if none is named",
             },
         },
+    ),
+    "enqueue": (
+        "have a running study try a point next",
+        "Parameters are those of the study,\nin Hydra's grammar; what is left out is as in the project's own "
+        "configuration. The trial is one of n_trials,\nand its generator is user. Where no sweep runs, the next resume "
+        "tries the point first.",
+        f"ax-mo enqueue {_SWEEP} model=cnn optim.lr=0.01",
+        {**_SOURCE, "overrides": {"metavar": "KEY=VALUE", "nargs": "+", "help": "such as optim.lr=0.01"}},
+    ),
+    "stop": (
+        "have a running study end trials early",
+        "As early stopping does: a trial ends when it\nlooks next, after its epoch with Lightning, and counts as "
+        "stopped early, with the metrics that it has reported.",
+        f"ax-mo stop {_SWEEP} 7",
+        {**_SOURCE, "trials": {"metavar": "TRIAL", "nargs": "+", "help": "its number"}},
+    ),
+    "pause": (
+        "have a study start nothing new until ax-mo resume",
+        "Running trials go on. The study stays\npaused also when it is resumed by its own command meanwhile.",
+        f"ax-mo pause {_SWEEP}",
+        {**_NEWEST},
+    ),
+    "resume": (
+        "end the pause of a study",
+        "What resumes a sweep that has ended is its own command, which\nax-mo status prints.",
+        f"ax-mo resume {_SWEEP}",
+        {**_NEWEST},
+    ),
+    "set": (
+        "change n_trials, n_jobs, timeout_hours or max_failure_rate of a running study",
+        "Where no sweep runs, the\nnext resume has the new values. The command that the study prints to resume it "
+        "has them, too; what a command\nline says of them counts.",
+        f"ax-mo set {_SWEEP} n_trials=80 n_jobs=8",
+        {**_SOURCE, "settings": {"metavar": "SETTING=VALUE", "nargs": "+", "help": "such as n_trials=80"}},
     ),
     "compare": (
         "the fronts of several studies, measured from one reference point",

@@ -25,14 +25,21 @@ def study_at(source: str | None) -> StudySnapshot:
 
     Raises AxMoError, with the way out where there is one.
     """
-    if source is None:
-        source = _newest_sweep()
-        print(f"ax-mo: {printable(source)}", file=sys.stderr)
+    source = source_or_newest(source)
     try:
         return read_snapshot(source)
     except AxMoError as error:
         # The settings that a sweep's reader would look up are an argument here.
         raise AxMoError(str(error).removeprefix("hydra.sweeper.storage: ") + _way_out(source, error)) from None
+
+
+def source_or_newest(source: str | None) -> str:
+    """What the user named; where that is nothing, the newest sweep, which is told on stderr. Raises AxMoError."""
+    if source is not None:
+        return source
+    newest = _newest_sweep()
+    print(f"ax-mo: {printable(newest)}", file=sys.stderr)
+    return newest
 
 
 def _newest_sweep() -> str:

@@ -6,6 +6,7 @@ from typing import Any
 from ax_mo.cli.lines import from_here
 from ax_mo.cli.shared import number, one_line, say, say_json, study_at
 from ax_mo.core.pareto import best_per_objective, hypervolume, pareto_front, reference_point
+from ax_mo.core.request import RequestKind, enqueued, pause_of
 from ax_mo.core.trial import SOBOL_ERROR, SOBOL_TIMEOUT, Status, Trial
 from ax_mo.results.commands import working_directory
 from ax_mo.results.standing import in_place_of_model, limits, none_feasible, standings, unfinished
@@ -50,6 +51,13 @@ def _screen(record: StudySnapshot) -> str:
     ]
     if record.state is StudyState.ENDED and record.stop_reason:
         lines.append(folded(f"  why          {record.stop_reason}"))
+    if (pause := pause_of(record.requests)) is not None:
+        lines.append(folded(f"  paused       by {pause.origin}; ax-mo resume lets it go on"))
+    for request in enqueued(record.requests):
+        lines.append(folded(f"  queue        {one_line(request.text)}, by {request.by}"))
+    for request in record.requests:
+        if request.kind in (RequestKind.STOP, RequestKind.SET):
+            lines.append(folded(f"  asked for    {request.kind} {one_line(request.text)}, by {request.by}"))
     if uncounted:
         which = ", ".join(map(str, sorted(uncounted)))
         lines.append(folded(f"  not counted  {len(uncounted)} trials that failed by the same error: {which}"))
@@ -85,6 +93,7 @@ def _screen(record: StudySnapshot) -> str:
 
 def _as_json(record: StudySnapshot) -> dict[str, Any]:
     front, volume, reference = front_of(record)
+    pause = pause_of(record.requests)
     return {
         "study": record.name,
         "state": record.state.value,
@@ -94,6 +103,11 @@ def _as_json(record: StudySnapshot) -> dict[str, Any]:
         "n_trials": record.n_trials,
         "counts": {status.value: sum(t.status is status for t in record.trials) for status in Status},
         "uncounted": sorted(record.uncounted),
+        "paused": None if pause is None else {"by": pause.by, "since": pause.made},
+        "queue": [
+            {"overrides": list(one.words), "by": one.by, "made": one.made, "state": one.state.value}
+            for one in enqueued(record.requests)
+        ],
         "pending": [trial.number for trial in record.trials if trial.is_pending],
         "in_place_of_model": {
             why: sum(trial.generator == generator for trial in record.trials)

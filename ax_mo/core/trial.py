@@ -57,6 +57,9 @@ class Status(StrEnum):
 SOBOL_TIMEOUT = "sobol_timeout"
 """The generator of a quasi-random point in place of the model's, which took longer than a worker may wait."""
 
+USER = "user"
+"""The generator of a point that a user has enqueued while the study ran."""
+
 SOBOL_ERROR = "sobol_error"
 """The generator of a quasi-random point in place of the model's, which failed."""
 
@@ -67,7 +70,7 @@ class Suggestion:
 
     point: Mapping[str, Value]
     generator: str
-    """config, initial, center, sobol, model, ...: whoever made the point, by which studies count them."""
+    """config, initial, user, center, sobol, model, ...: whoever made the point, by which studies count them."""
     position: int = 0
     """How far the quasi-random sequence had been drawn after this point (0: not drawn from it)."""
     seconds: float | None = None

@@ -32,11 +32,6 @@ class CurveMonitor:
         self._ended: dict[int, TrialCurves] = {}
         self._explained = False
 
-    @property
-    def grace_seconds(self) -> float:
-        """How long a trial that was asked to stop may take to do so."""
-        return self._rule.settings.grace_seconds
-
     def decisions(
         self, trials: Mapping[int, Trial], runs: Iterable[TrialRun], active: Container[Key]
     ) -> list[StopDecision]:

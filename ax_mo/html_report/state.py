@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ax_mo.core.failures import in_order_of_end
+from ax_mo.core.request import pause_of
 from ax_mo.html_report.text import display_value, distinct_labels
 from ax_mo.results.standing import standings
 from ax_mo.storage.snapshot import StudySnapshot, StudyState
@@ -73,7 +74,8 @@ def state_of(record: StudySnapshot) -> StateText:
     counts = standings(record) or "no trials yet"
     of = f"{done} of {total} trials" if total else f"{done} trials"
     if state is StudyState.RUNNING:
-        text = f"{state}: {counts}" + (f", of {total} trials" if total else "")
+        paused = "" if pause_of(record.requests) is None else ", paused"
+        text = f"{state}{paused}: {counts}" + (f", of {total} trials" if total else "")
     elif state is StudyState.ENDED:
         early = f" after {of} ({record.stop_reason})" if record.stop_reason else ""
         text = f"{state}{early}: {counts}"

@@ -13,7 +13,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from ax_mo.core.trial import TrialRun
 from ax_mo.core.urls import redacted_words
 from ax_mo.errors import NotRerunnableError
-from ax_mo.hydra_project.overrides import override_value, quoted
+from ax_mo.hydra_project.overrides import as_text, override_value, quoted
 
 RECORDER = "ax_mo.trial.recorder.ResultRecorder"
 
@@ -145,6 +145,12 @@ class Program:
     def pareto_command(self, sweep_dir: Path, name: str, more: Sequence[str] = (), searched: Sequence[str] = ()) -> str:
         """The line that runs a point of the front again; ``more`` are further overrides."""
         return shlex.join(self.words([f"+pareto={name}", *more], sweep_dir, searched))
+
+    def with_settings(self, node: str, values: Mapping[str, Any]) -> "Program":
+        """The program whose command line gives these settings below ``node``, whatever it gave before."""
+        keys = tuple(f"{node}.{name}=" for name in values)
+        kept = [word for word in self.arguments if not word.lstrip("+").startswith(keys)]
+        return replace(self, arguments=(*kept, *(f"{node}.{name}={as_text(value)}" for name, value in values.items())))
 
     def resume_command(self, sweep_dir: Path) -> str:
         """The line that continues the study in ``sweep_dir``, for a shell; without passwords of databases."""

@@ -8,7 +8,7 @@ from concurrent.futures import Future
 from dataclasses import replace
 from importlib import import_module
 
-from ax_mo.core.trial import Suggestion, Trial
+from ax_mo.core.trial import Point, Suggestion, Trial
 from ax_mo.optimizer.protocol import Optimizer
 from ax_mo.optimizer.untried import UntriedPoints
 
@@ -61,6 +61,10 @@ class AsyncOptimizer:
     def quasi_random(self) -> Suggestion:
         """A point at once, on the caller's thread, also while ``ask`` runs. Raises SpaceExhausted or NoNewPoint."""
         return self._points.quasi_random()
+
+    def take(self, point: Point) -> bool:
+        """Reserve a point that somebody else has chosen; False where it was suggested already."""
+        return self._points.take(point)
 
     def tell(self, trial: Trial) -> None:
         """A trial is about to run, whoever suggested it, or has ended."""

@@ -56,7 +56,7 @@ class LauncherRunner:
         meanwhile: Callable[[], None] | None = None,
     ) -> None:
         self._launcher = launcher
-        self._n_jobs = n_jobs
+        self.n_jobs = n_jobs
         self._sweep_dir = sweep_dir
         self._interrupts = interrupts
         self._meanwhile = meanwhile
@@ -71,7 +71,7 @@ class LauncherRunner:
 
     @property
     def capacity(self) -> int:
-        return 0 if self._is_full else self._n_jobs - len(self._batch)
+        return 0 if self._is_full else max(0, self.n_jobs - len(self._batch))
 
     def adopt(self, run: TrialRun, name: str, directory: Path) -> None:
         """A job of a launcher ends with its sweeper: what it has left is all that there will be."""

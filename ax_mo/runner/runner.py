@@ -61,6 +61,9 @@ class Runner(Protocol):
     outlives_sweeper: bool
     """Whether its jobs go on when the sweeper's process ends."""
 
+    n_jobs: int
+    """How many runs it takes at once; may be changed."""
+
     @property
     def capacity(self) -> int:
         """How many runs it would take now."""

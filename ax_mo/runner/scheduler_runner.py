@@ -76,7 +76,7 @@ class SchedulerRunner:
         self._settings = scheduler.settings
         self._own = f"{scheduler.settings.scheduler}://"
         self.submits_to = self._own if scheduler.has_queue else None
-        self._n_jobs = n_jobs
+        self.n_jobs = n_jobs
         self._wake = wake
         scheduler.on_change = wake.set
         self._notice = notice
@@ -94,7 +94,7 @@ class SchedulerRunner:
     def capacity(self) -> int:
         if self._submissions.pausing or not self._scheduler.has_room:
             return 0
-        most = self._n_jobs - len(self._watched)
+        most = self.n_jobs - len(self._watched)
         if self._scheduler.has_queue and self._settings.max_pending is not None:
             waiting = sum(one.phase is not Phase.RUNNING and one.ended is None for one in self._watched.values())
             most = min(most, self._settings.max_pending - waiting)

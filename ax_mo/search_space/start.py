@@ -45,23 +45,35 @@ def initial_points(space: SearchSpace, given: Sequence[Any], project: Project) -
         where = f"hydra.sweeper.initial_trials[{index}]"
         if not isinstance(overrides, Mapping):
             raise ConfigError(f"{where} must be a mapping of parameters to values, not {overrides!r}.")
-        named = _named(space, overrides, where)
-        try:
-            values = own_values(space, project, named)
-        except COMPOSE_ERRORS as error:
-            raise ConfigError(f"{where} does not compose: {reason(error)}") from None
-        values.update(named)
-        why = space.outside(values)
-        if why is not None:
-            raise ConfigError(f"{where}: {why}.")
-        point = space.restricted(values)
-        inactive = next((p for p in space.parameters if p.key in named and p.key not in point), None)
-        if inactive is not None:
-            raise ConfigError(
-                f"{where}: {inactive.key} is only there when {when_text(inactive.when)}; leave it out, or choose that."
-            )
-        points.append(point)
+        points.append(completed_point(space, named_values(space, overrides, where), project, where))
     return points
+
+
+def completed_point(space: SearchSpace, named: Mapping[str, Value], project: Project, where: str) -> dict[str, Value]:
+    """The point with these values by the space's keys, and the project's own for all others.
+
+    Raises ConfigError, which begins with ``where``, for one outside the space.
+    """
+    try:
+        values = own_values(space, project, named)
+    except COMPOSE_ERRORS as error:
+        raise ConfigError(f"{where} does not compose: {reason(error)}") from None
+    values.update(named)
+    why = space.outside(values)
+    if why is not None:
+        raise ConfigError(f"{where}: {why}.")
+    point = space.restricted(values)
+    inactive = next((p for p in space.parameters if p.key in named and p.key not in point), None)
+    if inactive is not None:
+        raise only_when(inactive, where)
+    return point
+
+
+def only_when(inactive: Parameter, where: str) -> ConfigError:
+    """What is wrong with a point that names a parameter which its options do not have."""
+    return ConfigError(
+        f"{where}: {inactive.key} is only there when {when_text(inactive.when)}; leave it out, or choose that."
+    )
 
 
 def own_values(space: SearchSpace, project: Project, named: Mapping[str, Value] | None = None) -> dict[str, Value]:
@@ -150,8 +162,11 @@ def config_value(config: DictConfig, key: str) -> Value:
     return value.name if isinstance(value, Enum) else value
 
 
-def _named(space: SearchSpace, overrides: Mapping[Any, Any], where: str, prefix: str = "") -> dict[str, Value]:
-    """The overrides by the space's keys; nested mappings are dotted keys, as in ``params``."""
+def named_values(space: SearchSpace, overrides: Mapping[Any, Any], where: str, prefix: str = "") -> dict[str, Value]:
+    """The overrides by the space's keys; nested mappings are dotted keys, as in ``params``.
+
+    Raises ConfigError, which begins with ``where``, for a key that is not searched.
+    """
     keys = {bare(parameter.key): parameter for parameter in space.parameters}
     named: dict[str, Value] = {}
     for name, value in overrides.items():
@@ -160,7 +175,7 @@ def _named(space: SearchSpace, overrides: Mapping[Any, Any], where: str, prefix:
         if parameter is not None:
             named[parameter.key] = as_name(value) if parameter.is_group else value
         elif isinstance(value, Mapping):
-            named.update(_named(space, value, where, f"{key}."))
+            named.update(named_values(space, value, where, f"{key}."))
         else:
             raise ConfigError(f"{where}: '{key}' is not among the searched parameters.{closest(key, keys)}")
     return named

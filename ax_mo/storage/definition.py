@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from ax_mo.core.objectives import Goals, Objective
+from ax_mo.core.request import Request
 from ax_mo.core.scale import Scale
 from ax_mo.core.trial import TrialRun
 from ax_mo.errors import ConfigError
@@ -47,6 +48,10 @@ class StoredStudy:
     created: str = ""
     about: str = "{}"
     """JSON for those who only read the study; the latest sweeper's."""
+    requests: tuple[Request, ...] = ()
+    """What its users have asked for and is not done; for those who only read the study."""
+    is_swept: bool = False
+    """Whether a server says that a sweeper has it at this moment; of a file, its directory's lock tells."""
 
 
 def described_goals(goals: Goals) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""A study's two tables in a database, and the one way in which a study and its runs become rows and come back.
+"""A study's tables in a database, and the one way in which a study and its runs become rows and come back.
 
 The rows are those of the database and of its dump (``study.json``) alike; their columns are called as they were when
 the first studies were written.
@@ -73,6 +73,18 @@ _AS_IT_IS = (
     "number", "directory", "generator", "position", "attempt", "handle", "reason", "stderr_tail",
     "asked", "submitted", "started", "ended",
 )  # fmt: skip
+
+
+# Any number that is the same for all: the lock of those who create tables on a server.
+_CREATING = 0x6178
+
+
+def begin_tables(connection: Connection) -> None:
+    """Begin a transaction that may make tables, alone until it ends."""
+    if connection.dialect.name == "sqlite":
+        connection.exec_driver_sql("BEGIN IMMEDIATE")  # by itself, Python begins none for tables
+    elif connection.dialect.name == "postgresql":  # two that create tables at the same moment are an error there
+        connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_CREATING)))
 
 
 def create_tables(connection: Connection, known: bool = False) -> None:

@@ -13,6 +13,7 @@ from hydra.errors import HydraException
 from ax_mo.core.failures import FailurePolicy, in_order_of_end, uncounted
 from ax_mo.core.objectives import Goals, parse_goals
 from ax_mo.core.repeats import aggregate_trials
+from ax_mo.core.request import Request
 from ax_mo.core.stop_reason import StopKind, StopReason
 from ax_mo.core.trial import Status, Trial, TrialRun
 from ax_mo.errors import AxMoError
@@ -71,9 +72,11 @@ class StudySnapshot:
     stop_reason: StopReason | None = None
     """Why the latest sweeper ended before ``n_trials``, where it was by the study's own rules."""
     is_running: bool = False
-    """Whether a sweeper held the directory when the trials were read."""
+    """Whether a sweeper held the directory, or the study on its server, when the trials were read."""
     program: Program | None = None
     """What was swept; None where it cannot be started again, or in studies of earlier versions."""
+    requests: tuple[Request, ...] = ()
+    """What its users have asked for and is not done."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "goals", self.goals.settled(self.trials))
@@ -167,7 +170,7 @@ def read_snapshot(source: str | Path) -> StudySnapshot:
     directory = found.place_of(study)
     if not (is_held(directory) or (free and directory == found.directory)):
         study = found.the_study()
-    return snapshot_of(study, directory, is_held(directory))
+    return snapshot_of(study, directory, is_held(directory) or study.is_swept)
 
 
 def snapshot_of(study: StoredStudy, directory: Path, is_running: bool = False) -> StudySnapshot:
@@ -186,5 +189,5 @@ def snapshot_of(study: StoredStudy, directory: Path, is_running: bool = False) -
     trials = sorted(aggregate_trials(study.runs), key=lambda trial: trial.number)
     return StudySnapshot(
         study.name, directory, space, goals, study.seed, study.created, tuple(trials), study.runs, settings, commands,
-        stop_reason, is_running, program,
+        stop_reason, is_running, program, study.requests,
     )  # fmt: skip

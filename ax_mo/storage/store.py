@@ -13,16 +13,19 @@ from typing import Any, TypeVar
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
 
+from ax_mo.core.request import Request
 from ax_mo.core.trial import TrialRun
 from ax_mo.core.urls import redacted, sqlite_path
 from ax_mo.errors import AxMoError, ConfigError
 from ax_mo.storage.damage import FAULTS, Damaged, check_file, with_checksum
 from ax_mo.storage.database import DatabaseAway, cannot_use, open_engine
 from ax_mo.storage.definition import StoredStudy
+from ax_mo.storage.requests import open_requests, write_answer
 from ax_mo.storage.rows import (
     STUDIES,
     TRIALS,
     all_columns,
+    begin_tables,
     check_study,
     create_tables,
     run_as_row,
@@ -30,7 +33,7 @@ from ax_mo.storage.rows import (
     stored_study,
     study_row,
 )
-from ax_mo.storage.transactions import Transactions
+from ax_mo.storage.transactions import Transactions, is_swept
 from ax_mo.storage.waiting import DatabaseWait
 from ax_mo.trial.result import now
 
@@ -49,9 +52,6 @@ _INSERT_RUNS = TRIALS.insert()
 _READ_NUMBERS = sa.select(TRIALS).where(
     TRIALS.c.study_id == sa.bindparam("this_study_id"), TRIALS.c.number.in_(sa.bindparam("numbers", expanding=True))
 )
-
-# Any number that is the same for all: the lock of those who create tables on a server.
-_CREATING = 0x6178
 
 
 class Store:
@@ -115,6 +115,14 @@ class Store:
         """What the study's readers are to know from now on, as JSON."""
         self._do(lambda connection: _change_study(connection, STUDIES.c.id == self._study_id, about=about))
 
+    def requests(self) -> tuple[Request, ...]:
+        """What the study's users have asked for and is not done, in the order in which they did."""
+        return self._do(lambda connection: open_requests(connection, self._study_id))
+
+    def answer(self, request: Request) -> None:
+        """Write how far a request is. One that is done stays as it is."""
+        self._do(lambda connection: write_answer(connection, request))
+
     def add(self, runs: Sequence[TrialRun]) -> None:
         """Write the runs of new trials, all or none: about to be submitted, or finished in other studies.
 
@@ -165,10 +173,7 @@ class Store:
 
 def _find_or_create(connection: Connection, new: StoredStudy, owner: str, known: bool) -> Any:
     """The row of the study, which is this sweeper's now. Raises ConfigError, and changes nothing, for another study."""
-    if connection.dialect.name == "sqlite":
-        connection.exec_driver_sql("BEGIN IMMEDIATE")  # by itself, Python begins none for tables
-    elif connection.dialect.name == "postgresql":  # two that create tables at the same moment are an error there
-        connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_CREATING)))
+    begin_tables(connection)
     check_file(connection)
     create_tables(connection, known)
     this = STUDIES.c.name == new.name
@@ -260,9 +265,15 @@ def read_studies(url: str, name: str | None = None, may_be_new: bool = False) ->
         check_file(connection)
         query = all_columns(STUDIES)
         query = query if name is None else query.where(STUDIES.c.name == name)
-        return [stored_study(connection, row) for row in connection.execute(query).mappings().all()]
+        return [_with_visitors(connection, row) for row in connection.execute(query).mappings().all()]
 
     return _read(engine, look)
+
+
+def _with_visitors(connection: Connection, row: Any) -> StoredStudy:
+    """The study of that row, with what others have asked of it and whether a sweeper has it."""
+    requests, swept = open_requests(connection, row["id"]), is_swept(connection, row["name"])
+    return replace(stored_study(connection, row), requests=requests, is_swept=swept)
 
 
 def write_study(url: str, study: StoredStudy) -> None:

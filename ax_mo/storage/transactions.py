@@ -26,6 +26,17 @@ _HOLDER = sa.text(
 _MYSELF = sa.text("SELECT pid, backend_start FROM pg_stat_activity WHERE pid = pg_backend_pid()")
 
 
+def is_swept(connection: Connection, name: str) -> bool:
+    """Whether a sweeper holds the lock of the study called so, wherever it runs; no for a file, which has none."""
+    if connection.dialect.name != "postgresql":
+        return False
+    return connection.execute(_HOLDER, {"key": _lock_of(name)}).first() is not None
+
+
+def _lock_of(name: str) -> int:
+    return zlib.crc32(f"ax_mo:{name}".encode())
+
+
 class Transactions:
     """The transactions of one sweeper on the database of its study.
 
@@ -39,7 +50,7 @@ class Transactions:
         self.owner = f"pid {os.getpid()} on host {socket.gethostname()}, since {now()}"
         """What others are told of this sweeper."""
         self._name = name
-        self._key = zlib.crc32(f"ax_mo:{name}".encode())
+        self._key = _lock_of(name)
         self.is_claimed = False
         """Whether the study's row names this sweeper as its owner; from then on, losing the lock ends the sweep."""
         self._held: Connection | None = None

@@ -14,7 +14,7 @@ from ax_mo.html_report.writer import ReportWriter
 from ax_mo.results.files import ResultFiles
 from ax_mo.runner.runner import EndCause
 from ax_mo.sweep.create_trial import cannot_write
-from ax_mo.sweep.messages import scale_notices
+from ax_mo.sweep.messages import announcement, notices, scale_notices
 from ax_mo.sweep.study import Study
 from ax_mo.terminal.progress import StudyProgress
 from ax_mo.terminal.running import RunningTrials
@@ -76,6 +76,7 @@ class ProgressTracker:
             best=self._best,
             best_falls_short=self._falls_short,
             workers=study.spec.settings.n_jobs,
+            is_paused=study.is_held,
         )
 
     def _look(self, study: Study, trials: Sequence[Trial]) -> None:
@@ -98,6 +99,11 @@ class ScreenCallback(Callback):
         self._shown: list[Trial] = []
         self._told_of: set[str] = set()
         self._told_goals: Goals | None = None
+
+    def started(self, study: Study) -> None:
+        self._screen.header(announcement(study))
+        for line in notices(study.spec, study.trials, study.store.fixed):
+            self._screen.notice(line)
 
     def submitted(self, study: Study, run: TrialRun) -> None:
         self._screen.submitted(run)
@@ -185,8 +191,21 @@ class TrackersCallback(Callback):
         self._trackers.tick()
 
 
+class StopGrace(Callback):
+    """Has those jobs ended that were asked to stop and have not done so in ``grace_seconds``."""
+
+    def __init__(self, grace_seconds: float) -> None:
+        self._grace_seconds = grace_seconds
+
+    def tick(self, study: Study) -> None:
+        for key in study.active:
+            run = study.runs[key]
+            if run.asked_to_stop and overdue(study.directory(run), self._grace_seconds):
+                study.request_end(key, EndCause.GOES_ON)
+
+
 class EarlyStoppingCallback(Callback):
-    """Asks trials to stop whose curves say that they are not worth going on, and has those ended that do not."""
+    """Asks trials to stop whose curves say that they are not worth going on."""
 
     def __init__(self, monitor: CurveMonitor, notice: Callable[[str], None]) -> None:
         self._monitor = monitor
@@ -199,7 +218,3 @@ class EarlyStoppingCallback(Callback):
         explanation = self._monitor.explanation()
         if explanation is not None:
             self._notice(explanation)
-        for key in study.active:
-            run = study.runs[key]
-            if run.asked_to_stop and overdue(study.directory(run), self._monitor.grace_seconds):
-                study.request_end(key, EndCause.GOES_ON)

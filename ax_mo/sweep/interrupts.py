@@ -14,11 +14,11 @@ from ax_mo.terminal.terminal import write_from_a_handler
 class Interrupts:
     """Counts Ctrl-C, and ends this process on the signals of a terminal or machine that goes away.
 
-    ``farewell`` is what the person should read then; where there is none, the jobs end with this process anyway, and
+    ``farewell`` says what the person should read then; where there is none, the jobs end with this process anyway, and
     only Ctrl-C is caught.
     """
 
-    def __init__(self, farewell: str | None) -> None:
+    def __init__(self, farewell: Callable[[], str] | None) -> None:
         self.count = 0
         self.cancelling = False
         """Whether the second Ctrl-C is being obeyed."""
@@ -77,8 +77,6 @@ class Interrupts:
             notice("The study's database is away: Ctrl-C again ends this sweeper at once.")
 
     def _detach(self, number: int, _frame: FrameType | None) -> None:
-        name = signal.Signals(number).name
-        write_from_a_handler(
-            f"\nEnded by {name}; the running trials go on, and a resume adopts them.\n{self._farewell}\n"
-        )
+        name, told = signal.Signals(number).name, "" if self._farewell is None else self._farewell()
+        write_from_a_handler(f"\nEnded by {name}; the running trials go on, and a resume adopts them.\n{told}\n")
         os._exit(128 + number)

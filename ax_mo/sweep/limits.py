@@ -26,14 +26,15 @@ class FailureLimit(Callback):
     Only trials that ended under this sweeper are judged, so that a study whose fault was mended can be resumed.
     """
 
-    def __init__(self, policy: FailurePolicy, notice: Callable[[str], None]) -> None:
-        self._policy = policy
+    def __init__(self, notice: Callable[[str], None]) -> None:
+        self._policy = FailurePolicy()
         self._notice = notice
         self._fault: TooMany | None = None
         self._is_told = False
         self._have_failed = False
 
     def started(self, study: Study) -> None:
+        self._policy = _policy_of(study)
         study.uncounted = uncounted(study.in_order_of_end(), self._policy)
 
     def ended(self, study: Study, trial: Trial) -> None:
@@ -44,6 +45,9 @@ class FailureLimit(Callback):
             self._judge(study)
 
     def tick(self, study: Study) -> None:
+        if _policy_of(study) != self._policy:
+            self.started(study)
+            self._judge(study)
         if study.is_over:
             self._judge(study)
         if self._fault is None:
@@ -65,22 +69,19 @@ class FailureLimit(Callback):
         study.paused = self._fault is not None
 
 
+def _policy_of(study: Study) -> FailurePolicy:
+    settings = study.spec.settings
+    return FailurePolicy(settings.max_failure_rate, settings.max_same_failures)
+
+
 class TimeLimit(Callback):
     """Ends the study when this sweeper has run for its hours, and ``ends_runs`` that have outlasted their time.
 
-    ``trial_timeout`` is in seconds from a job's start. A resume has ``timeout_hours`` again: were those of earlier
+    A resume has ``timeout_hours`` again: were those of earlier
     sweepers counted, a study that ended by time could not go on with the command that resumes every other one.
     """
 
-    def __init__(
-        self,
-        trial_timeout: float | None,
-        timeout_hours: float | None,
-        notice: Callable[[str], None],
-        ends_runs: bool = True,
-    ) -> None:
-        self._trial_timeout = trial_timeout
-        self._timeout_hours = timeout_hours
+    def __init__(self, notice: Callable[[str], None], ends_runs: bool = True) -> None:
         self._notice = notice
         self._ends_runs = ends_runs
         self._told: set[tuple[Key, int]] = set()
@@ -103,20 +104,24 @@ class TimeLimit(Callback):
                 )
 
     def _look(self, study: Study) -> None:
-        if study.stop_reason is None and self._is_over(study):
-            study.stop_reason = StopReason(StopKind.TIMEOUT, f"timeout_hours={self._timeout_hours:g} are over")
+        reason, hours = study.stop_reason, study.spec.settings.timeout_hours
+        if self._is_over(study):
+            study.stop_reason = reason or StopReason(StopKind.TIMEOUT, f"timeout_hours={hours:g} are over")
+        elif reason is not None and reason.kind is StopKind.TIMEOUT:  # it was given more of them
+            study.stop_reason = None
 
     def _is_over(self, study: Study) -> bool:
-        return self._timeout_hours is not None and study.times.of_study >= 3600.0 * self._timeout_hours
+        hours = study.spec.settings.timeout_hours
+        return hours is not None and study.times.of_study >= 3600.0 * hours
 
     def _exceeded(self, study: Study, key: Key) -> EndCause | None:
         """Which limit the run has outlasted; when the study's time is over, what has not begun will not."""
-        seconds, times = study.times.seconds(key), study.times
-        if self._trial_timeout is not None and seconds > self._trial_timeout:
+        seconds, times, settings = study.times.seconds(key), study.times, study.spec.settings
+        if settings.trial_timeout is not None and seconds > settings.trial_timeout:
             return EndCause.TRIAL_TIMEOUT
-        if self._timeout_hours is None or not self._is_over(study):
+        if settings.timeout_hours is None or not self._is_over(study):
             return None
-        allowed = _PATIENCE * times.longest or 3600.0 * self._timeout_hours  # where none has ended yet
+        allowed = _PATIENCE * times.longest or 3600.0 * settings.timeout_hours  # where none has ended yet
         return EndCause.STUDY_TIMEOUT if key not in times or seconds > max(_LEAST_SECONDS, allowed) else None
 
 

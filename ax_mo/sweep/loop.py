@@ -71,6 +71,7 @@ class Loop:
             callback.tick(self.study)
 
     def _fill_free_workers(self) -> None:
+        self.runner.n_jobs = self.study.spec.settings.n_jobs
         while self.runner.capacity > 0 and not self.interrupts.count:
             run = self.study.next_run()
             if not (self._create_trial() if run is None else self._submit(run)):

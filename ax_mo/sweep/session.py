@@ -12,11 +12,11 @@ from dataclasses import replace
 from hydra.core.utils import JobReturn
 from hydra.plugins.launcher import Launcher
 
-from ax_mo.core.failures import FailurePolicy
 from ax_mo.core.stop_reason import StopKind, StopReason
 from ax_mo.core.trial import Status, TrialRun
 from ax_mo.core.urls import with_absolute_path
 from ax_mo.early_stopping.monitor import CurveMonitor
+from ax_mo.early_stopping.rules import EarlyStopping
 from ax_mo.errors import StudyLost, StudyStopped
 from ax_mo.html_report import REPORT
 from ax_mo.html_report.writer import report_writer
@@ -32,6 +32,7 @@ from ax_mo.runner.scheduler_runner import SchedulerRunner
 from ax_mo.storage.definition import StoredStudy
 from ax_mo.storage.directory_lock import DirectoryLock, sole_sweeper
 from ax_mo.storage.dump import rebuild_hint, write_dump
+from ax_mo.storage.requests import RequestWatch
 from ax_mo.storage.store import Store
 from ax_mo.storage.sweep_directory import SweepDirectory, enter_directory
 from ax_mo.storage.waiting import DatabaseWait
@@ -42,16 +43,18 @@ from ax_mo.sweep.callbacks import (
     ProgressTracker,
     ReportCallback,
     ScreenCallback,
+    StopGrace,
     TrackersCallback,
 )
 from ax_mo.sweep.create_trial import TrialCreator, cannot_write
 from ax_mo.sweep.interrupts import Interrupts
 from ax_mo.sweep.limits import FailureLimit, GainLimit, TimeLimit
 from ax_mo.sweep.loop import Loop
-from ax_mo.sweep.messages import announcement, conclusion, notices
+from ax_mo.sweep.messages import conclusion
 from ax_mo.sweep.rebuild import open_or_rebuild
 from ax_mo.sweep.resume import refuse_jobs_of_another, remove_leftovers
 from ax_mo.sweep.spec import StudySpec
+from ax_mo.sweep.steering import Steering
 from ax_mo.sweep.study import Ending, Study
 from ax_mo.sweep.suggestions import Suggestions
 from ax_mo.sweep.trial_return import trial_return
@@ -127,9 +130,6 @@ class Session:
             loop = self._loop(study, optimizer, trackers, wake)
             for callback in loop.callbacks:
                 callback.started(study)
-            self._screen.header(announcement(study))
-            for line in notices(self._spec, study.trials, store.fixed):
-                self._screen.notice(line)
             trackers.settle(_TRACKERS_PATIENCE)
             ending = self._run_loop(study, loop, optimizer)
             if ending in (Ending.EXHAUSTED, Ending.CLOSED):
@@ -199,32 +199,51 @@ class Session:
     def _loop(self, study: Study, optimizer: AsyncOptimizer, trackers: Trackers, wake: threading.Event) -> Loop:
         settings, scheduler, notice = self._settings, self._scheduler, self._screen.notice
         early_stopping = self._early_stopping()
-        interrupts = Interrupts(self._spec.resume_line if scheduler else None)
+        suggestions = Suggestions(optimizer, study, notice, waits=scheduler is None)
+        steering = self._steering(study, suggestions, wake)
+        interrupts = Interrupts((lambda: self._spec.resume_line) if scheduler else None)
         runner: Runner
         if scheduler is not None:
             runner = SchedulerRunner(scheduler, settings.n_jobs, wake, notice)
         else:
-            meanwhile = None if early_stopping is None else lambda: early_stopping.tick(study)
+
+            def meanwhile() -> None:
+                steering.stop_trials(study)
+                if early_stopping is not None:
+                    early_stopping.tick(study)
+
             runner = LauncherRunner(self._launcher, settings.n_jobs, self._sweep_dir, interrupts, meanwhile)
             if settings.trial_timeout or settings.max_retries:
                 notice(
                     "hydra.sweeper.trial_timeout and max_retries do nothing with this launcher, which can neither end "
                     "a trial nor say what one died of; hydra/launcher=torchx can."
                 )
-        suggestions = Suggestions(optimizer, study, notice, waits=scheduler is None)
-        return Loop(study, suggestions, runner, self._callbacks(early_stopping, trackers), interrupts, notice)
+        return Loop(study, suggestions, runner, self._callbacks(early_stopping, trackers, steering), interrupts, notice)
 
-    def _callbacks(self, early_stopping: Callback | None, trackers: Trackers) -> list[Callback]:
+    def _steering(self, study: Study, suggestions: Suggestions, wake: threading.Event) -> Steering:
+        def respecified(spec: StudySpec) -> None:
+            self._spec = spec
+            study.store.tell(json.dumps(spec.about()))
+            self._dump(study.store)
+
+        watch = RequestWatch(*self._spec.database, wake.set)
+        most_jobs = None if self._scheduler is None else self._scheduler.capacity
+        return Steering(watch, suggestions, most_jobs, self._screen.notice, respecified)
+
+    def _callbacks(self, early_stopping: Callback | None, trackers: Trackers, steering: Steering) -> list[Callback]:
         """In the order in which they are told: what ends a study comes before what shows it."""
-        settings, plan, notice = self._settings, self._spec.plan, self._screen.notice
+        plan, notice = self._spec.plan, self._screen.notice
+        grace_seconds = (plan.early_stopping.settings if plan.early_stopping else EarlyStopping).grace_seconds
         files = ResultFiles(self._sweep_dir, plan.space.keys, plan.goals, self._recipes.text, self._dump_runs)
         found: list[Callback | None] = [
-            FailureLimit(FailurePolicy(settings.max_failure_rate, settings.max_same_failures), notice),
-            TimeLimit(settings.trial_timeout, settings.timeout_hours, notice, ends_runs=self._scheduler is not None),
+            FailureLimit(notice),
+            TimeLimit(notice, ends_runs=self._scheduler is not None),
             None if plan.stop_when is None else GainLimit(plan.stop_when),
             early_stopping,
+            StopGrace(grace_seconds),
             FilesCallback(files),
             ScreenCallback(self._screen, self._spec.own_point()),
+            steering,
             None if self._report is None else ReportCallback(self._report),
             TrackersCallback(trackers),
         ]

@@ -199,12 +199,17 @@ def parse_settings(given: Mapping[str, Any]) -> Settings:
         _AT_LEAST,
         _ABOVE_ZERO,
     )
-    if not 0.0 <= settings.max_failure_rate <= 1.0:
-        raise ConfigError(f"hydra.sweeper.max_failure_rate must be between 0 and 1, not {settings.max_failure_rate}.")
+    check_failure_rate(settings.max_failure_rate)
     from ax_mo.optimizer.protocol import OPTIMIZERS  # late, for trials import this module
 
     OPTIMIZERS.load(settings.method, "hydra.sweeper.method")
     return settings
+
+
+def check_failure_rate(rate: float) -> None:
+    """Raises ConfigError for a ``max_failure_rate`` that is no share."""
+    if not 0.0 <= rate <= 1.0:
+        raise ConfigError(f"hydra.sweeper.max_failure_rate must be between 0 and 1, not {rate}.")
 
 
 def _refuse_what_optuna_calls(settings: Settings) -> None:

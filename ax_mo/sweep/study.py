@@ -103,6 +103,8 @@ class Study:
         """Whether there is no other point to try."""
         self.paused = False
         """Whether nothing new is started, at least until more is known."""
+        self.is_held = False
+        """Whether nothing is started until its user lets it go on; the sweep waits for that."""
         self.draining = False
         """Whether nothing new is started under this sweeper, since the user has interrupted it."""
         self.is_over = False
@@ -117,17 +119,32 @@ class Study:
 
     @property
     def remaining_trials(self) -> int:
-        """How many trials may still be asked for."""
+        """How many trials may be asked for at this moment."""
+        return 0 if self.is_held else self._left
+
+    @property
+    def asked(self) -> int:
+        """How many of the ``n_trials`` have been asked for."""
+        return self._own - len(self.uncounted)
+
+    @property
+    def has_room(self) -> bool:
+        """Whether that is not all of them."""
+        return self.asked < self.spec.settings.n_trials
+
+    @property
+    def _left(self) -> int:
+        """How many trials may still be asked for, now or when the study is let go on."""
         if self.exhausted or self.draining or self._starts_nothing:
             return 0
-        return max(0, self.spec.settings.n_trials - (self._own - len(self.uncounted)))
+        return max(0, self.spec.settings.n_trials - self.asked)
 
     @property
     def wants_more(self) -> bool:
-        """Whether there is a run to submit, or a trial to ask for."""
+        """Whether there is, or will be, a run to submit or a trial to ask for."""
         if self.draining:
             return False
-        return bool(self._ready or (self._to_retry and not self._starts_nothing) or self.remaining_trials)
+        return bool(self._ready or (self._to_retry and not self._starts_nothing) or self._left)
 
     @property
     def has_runs(self) -> bool:
@@ -147,7 +164,7 @@ class Study:
 
     def next_run(self) -> TrialRun | None:
         """The run that is next in line for a worker, ready to be submitted; first those that have run before."""
-        if self.draining:
+        if self.draining or self.is_held:
             return None
         if self._to_retry and not self._starts_nothing:
             return self.retry(*self._to_retry.pop(0))

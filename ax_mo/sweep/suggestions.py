@@ -7,7 +7,7 @@ from concurrent.futures import Future
 from dataclasses import replace
 
 from ax_mo.core.stop_reason import StopKind, StopReason
-from ax_mo.core.trial import SOBOL_TIMEOUT, Status, Suggestion, Trial
+from ax_mo.core.trial import SOBOL_TIMEOUT, USER, Point, Status, Suggestion, Trial
 from ax_mo.errors import AxMoError, StudyStopped
 from ax_mo.optimizer.async_optimizer import AsyncOptimizer
 from ax_mo.optimizer.untried import NoNewPoint, SpaceExhausted
@@ -31,9 +31,9 @@ class Suggestions:
         self._study = study
         self._notice = notice
         self._waits = waits
-        self._n_jobs: int = settings.n_jobs
         self._timeout = settings.suggestion_timeout
-        self._prefetches = settings.n_jobs > 1 if settings.prefetch is None else settings.prefetch
+        self._prefetch = settings.prefetch
+        self._enqueued: deque[Suggestion] = deque()
         self._asked: deque[Future[Suggestion]] = deque()
         self._waiting_since: float | None = None
         self._took = 0.0  # seconds, the last suggestion
@@ -47,6 +47,8 @@ class Suggestions:
         """
         if not self._study.remaining_trials:  # also where one is on its way: quasi-random points took its place
             return None
+        if self._enqueued:
+            return self._enqueued.popleft()
         if not self._asked:
             self._asked.append(self._optimizer.ask())
             self._waiting_since = time.monotonic()
@@ -75,7 +77,8 @@ class Suggestions:
         self._waiting_since = None
         if self._waits or self._study.has_runs or not self._study.remaining_trials:
             return
-        while self._prefetches and len(self._asked) < min(self._ahead, self._study.remaining_trials):
+        left = self._study.remaining_trials - len(self._enqueued)
+        while self._prefetches and len(self._asked) < min(self._ahead, left):
             self._asked.append(self._optimizer.ask())
         self._optimizer.prepare()
 
@@ -86,6 +89,20 @@ class Suggestions:
         elif (begun := self._begun.pop(trial.number, None)) is not None:
             self._lengths.append(time.monotonic() - begun)
         self._optimizer.tell(trial)
+
+    def enqueue(self, point: Point) -> None:
+        """Have the point tried next, after those enqueued before, unless it was suggested already."""
+        if self._optimizer.take(point):
+            self._enqueued.append(Suggestion(point, USER))
+
+    @property
+    def _n_jobs(self) -> int:
+        n_jobs: int = self._study.spec.settings.n_jobs
+        return n_jobs
+
+    @property
+    def _prefetches(self) -> bool:
+        return self._n_jobs > 1 if self._prefetch is None else self._prefetch
 
     @property
     def _ahead(self) -> int:

@@ -37,6 +37,8 @@ def _bar(progress: StudyProgress, elapsed: float, eta: float | None, width: int)
     ]
     if progress.pending:
         pieces.append((f"  {progress.pending} pending", "yellow"))
+    if progress.is_paused:
+        pieces.append(("  paused", "yellow"))
     if progress.failed:
         pieces.append((f"  {progress.failed} failed", "red"))
     if eta is not None:

@@ -44,6 +44,8 @@ class StudyProgress:
     best_falls_short: bool = False
     pending: int = 0
     """Of those running, how many wait for their turn."""
+    is_paused: bool = False
+    """Whether nothing new is started, as its user wants it."""
     uncounted: int = 0
     """Of the failed ones, those that one broken environment has failed: they are none of the ``n_trials``."""
 

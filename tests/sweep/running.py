@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Sequence
+from dataclasses import fields
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -12,6 +13,8 @@ from ax_mo.core.repeats import Repeats
 from ax_mo.core.trial import TrialRun
 from ax_mo.storage.sweep_directory import SweepDirectory
 from ax_mo.sweep.create_trial import TrialCreator
+from ax_mo.sweep.settings import Settings
+from ax_mo.sweep.spec import StudySpec
 from ax_mo.sweep.study import Study
 from ax_mo.trial.curve import append
 from ax_mo.trial.files import CURVE, RESULT
@@ -48,15 +51,14 @@ def study_of(directory: Path, *runs: TrialRun, **changes: Any) -> Study:
     for run in runs:
         (directory / run.directory).mkdir(parents=True)
     anything: Any = Recording()
-    settings = {"n_trials": 2, "n_jobs": 2, "max_retries": 0, "retry_oom": False, "trial_timeout": None,
-                "metrics": {}}  # fmt: skip
+    settings: dict[str, Any] = {"n_trials": 2}
     plan = {"goals": GOALS, "space": anything, "repeats": Repeats()}
+    names = [field.name for field in fields(Settings)]
     for name, value in changes.items():
-        (settings if name in settings else plan)[name] = value
-    spec: Any = SimpleNamespace(
-        project=plan.pop("project", anything), settings=SimpleNamespace(**settings), plan=SimpleNamespace(**plan),
-        program=None, sweep_dir=directory, config=OmegaConf.create({"hydra": {"launcher": {}}}),
-    )  # fmt: skip
+        (settings if name in names and name not in plan else plan)[name] = value
+    project, config = plan.pop("project", anything), OmegaConf.create({"hydra": {"launcher": {}}})
+    planned: Any = SimpleNamespace(**plan)
+    spec = StudySpec(Settings(**settings), planned, project, None, directory, config)
     store: Any = Rows(runs)
     home = SweepDirectory(directory, "0" * 8)
     return Study(spec, store, home, TrialCreator(spec, home, lambda _run: {}))

@@ -8,14 +8,12 @@ from typing import Any
 import pytest
 
 from ax_mo.core.trial import Outcome, Status
-from ax_mo.early_stopping.monitor import CurveMonitor
-from ax_mo.early_stopping.settings import parse_early_stopping
 from ax_mo.runner.runner import EndCause
-from ax_mo.sweep.callbacks import EarlyStoppingCallback, ScreenCallback
+from ax_mo.sweep.callbacks import ScreenCallback, StopGrace
 from ax_mo.trial.files import LIGHTNING, STOP
 from ax_mo.trial.metric_sources.differences import ReturnedDifference
 from tests.support.trials import make_goals, make_run
-from tests.sweep.running import GOALS, Recording, running, study_of
+from tests.sweep.running import Recording, running, study_of
 
 
 def test_screen_is_told_of_failures_that_it_has_shown_before_and_of_no_others(tmp_path: Path) -> None:
@@ -73,9 +71,7 @@ def test_job_that_does_not_stop_is_told_to_end_unless_its_fit_is_complete(
     tmp_path: Path, record: dict[str, int] | None, is_ended: bool
 ) -> None:
     study = study_of(tmp_path, running(reason="dominated at step 3 by trial 0"))
-    rule = parse_early_stopping({"rule": "all", "grace_seconds": 0.0}, GOALS)
-    assert rule is not None
-    callback = EarlyStoppingCallback(CurveMonitor(rule, study.directory, 0.0), lambda _: None)
+    callback = StopGrace(0.0)
     study.adopted((1, None))
     os.utime(tmp_path / "1" / STOP, (1.0, 1.0))
     if record is not None:

@@ -4,7 +4,6 @@ from pathlib import Path
 
 import pytest
 
-from ax_mo.core.failures import FailurePolicy
 from ax_mo.core.trial import Outcome
 from ax_mo.errors import StudyStopped
 from ax_mo.runner.runner import EndCause
@@ -21,7 +20,7 @@ def end(study: Study, limit: FailureLimit, number: int, outcome: Outcome) -> Non
     limit.ended(study, trial)
 
 
-def with_runs(directory: Path, count: int, **settings: int) -> Study:
+def with_runs(directory: Path, count: int, **settings: float | None) -> Study:
     study = study_of(directory, *(running(number=n) for n in range(count)), **settings)
     for key in study.runs:
         study.adopted(key)
@@ -29,8 +28,8 @@ def with_runs(directory: Path, count: int, **settings: int) -> Study:
 
 
 def test_nothing_is_started_while_running_trials_may_outweigh_the_failures(tmp_path: Path) -> None:
-    study, told = with_runs(tmp_path, 4, n_trials=20), list[str]()
-    limit = FailureLimit(FailurePolicy(0.9), told.append)
+    study, told = with_runs(tmp_path, 4, n_trials=20, max_failure_rate=0.9), list[str]()
+    limit = FailureLimit(told.append)
     limit.started(study)
     for number in range(3):
         end(study, limit, number, CUDA_ERROR)
@@ -45,8 +44,9 @@ def test_nothing_is_started_while_running_trials_may_outweigh_the_failures(tmp_p
 
 
 def test_study_ends_when_no_running_trial_has_outweighed_the_failures(tmp_path: Path) -> None:
-    study = with_runs(tmp_path, 3, n_trials=20)
-    limit = FailureLimit(FailurePolicy(0.9), lambda _: None)
+    study = with_runs(tmp_path, 3, n_trials=20, max_failure_rate=0.9)
+    limit = FailureLimit(lambda _: None)
+    limit.started(study)
     for number in range(3):
         end(study, limit, number, CUDA_ERROR)
     with pytest.raises(StudyStopped, match="The first 3 trials failed with the same error: CUDA error"):
@@ -54,8 +54,9 @@ def test_study_ends_when_no_running_trial_has_outweighed_the_failures(tmp_path: 
 
 
 def test_failure_rate_of_a_short_study_is_judged_at_its_end(tmp_path: Path) -> None:
-    study = with_runs(tmp_path, 2, n_trials=2)
-    limit = FailureLimit(FailurePolicy(0.4), lambda _: None)
+    study = with_runs(tmp_path, 2, n_trials=2, max_failure_rate=0.4)
+    limit = FailureLimit(lambda _: None)
+    limit.started(study)
     end(study, limit, 0, CUDA_ERROR)
     limit.tick(study)
     end(study, limit, 1, Outcome({"acc": 0.5}))
@@ -80,12 +81,14 @@ class Clock:
 class Timed:
     """A study of two runs by a clock that is set by hand."""
 
-    def __init__(self, directory: Path, *limits: float | None, ends_runs: bool = True) -> None:
-        self.study = with_runs(directory, 2)
+    def __init__(
+        self, directory: Path, trial_timeout: float | None, timeout_hours: float | None, ends_runs: bool = True
+    ) -> None:
+        self.study = with_runs(directory, 2, trial_timeout=trial_timeout, timeout_hours=timeout_hours)
         self.clock = Clock()
         self.study.times = RunTimes(self.clock)
         self.told: list[str] = []
-        self.limit = TimeLimit(*limits, self.told.append, ends_runs)
+        self.limit = TimeLimit(self.told.append, ends_runs)
 
     def after(self, seconds: float) -> dict[tuple[int, int | None], EndCause]:
         """The jobs that are told to end when so many seconds more have gone by."""

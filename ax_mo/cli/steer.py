@@ -1,0 +1,137 @@
+"""``enqueue``, ``stop``, ``pause``, ``resume`` and ``set``: what a sweep is asked for, through its study's database."""
+
+import getpass
+import shlex
+import socket
+import time
+from argparse import Namespace
+from collections.abc import Sequence
+
+from ax_mo.cli.lines import from_here
+from ax_mo.cli.shared import say, source_or_newest, study_at, tell, trial_named
+from ax_mo.core.request import Request, RequestKind, RequestState, enqueued, pause_of
+from ax_mo.core.trial import Status
+from ax_mo.core.urls import redacted
+from ax_mo.early_stopping.rules import EarlyStopping
+from ax_mo.errors import AxMoError
+from ax_mo.results.standing import standing
+from ax_mo.search_space.typed_point import typed_point, whole_point
+from ax_mo.storage.location import locate
+from ax_mo.storage.requests import add_request, read_request
+from ax_mo.storage.snapshot import StudySnapshot
+from ax_mo.trial.result import now
+
+# Seconds that a running sweep has to answer, which looks every second, and between two looks for its answer.
+_PATIENCE, _EVERY = 10.0, 0.1
+
+
+def enqueue_command(arguments: Namespace) -> None:
+    record, words = study_at(arguments.source), arguments.overrides
+    point = whole_point(record.space, typed_point(record.space, words, "enqueue"))
+    if point is not None:
+        identity = record.space.identity(point)
+        same = next((trial for trial in record.trials if record.space.identity(trial.point) == identity), None)
+        if same is not None:
+            raise AxMoError(f"The point is trial {same.label} already: {standing(same, record.is_running)}.")
+    answer = _send(arguments.source, record, RequestKind.ENQUEUE, words)
+    say(_sentence(answer) if answer else _for_later(record, "In line", "runs it first"))
+    asked = sum(not trial.is_imported for trial in record.trials) - len(record.uncounted)
+    needed = asked + len(enqueued(record.requests)) + 1
+    if record.n_trials is not None and needed > record.n_trials:
+        more = shlex.join(["ax-mo", "set", redacted(arguments.source), f"n_trials={needed}"])
+        tell(f"The study has {record.n_trials} trials, and {asked} of them are there. To make room: {more}")
+
+
+def stop_command(arguments: Namespace) -> None:
+    record = study_at(arguments.source)
+    trials = [trial_named(record, name) for name in arguments.trials]
+    for trial in trials:
+        if trial.status.ended or trial.status is Status.CANCELLED:
+            raise AxMoError(f"Trial {trial.label} is not running: {standing(trial, record.is_running)}.")
+    answers = [_send(arguments.source, record, RequestKind.STOP, [str(trial.number)]) for trial in trials]
+    for trial, answer in zip(trials, answers, strict=True):
+        say(_sentence(answer) if answer else _for_later(record, f"Trial {trial.label}", "asks it to stop"))
+    given = record.settings.get("early_stopping") or {}
+    grace = given.get("grace_seconds") or EarlyStopping.grace_seconds
+    tell(
+        "It ends when it looks next: after its epoch with Lightning, at should_stop() elsewhere. What has not ended "
+        f"after {grace:g} s is ended. It counts as stopped early, with the metrics that it has reported."
+    )
+
+
+def pause_command(arguments: Namespace) -> None:
+    source = source_or_newest(arguments.source)
+    record = study_at(source)
+    pause = pause_of(record.requests)
+    if pause is not None:
+        say(f"The study is paused already, by {pause.origin}.")
+        return
+    answer = _send(source, record, RequestKind.PAUSE)
+    say(_sentence(answer) if answer else _for_later(record, "Paused", "starts nothing new"))
+    tell(f"Running trials go on, and nothing new is started until: {_line('resume', source)}")
+
+
+def resume_command(arguments: Namespace) -> None:
+    source = source_or_newest(arguments.source)
+    record = study_at(source)
+    if pause_of(record.requests) is None:
+        raise AxMoError(f"The study is not paused.{_hint_to_resume(record)}")
+    answer = _send(source, record, RequestKind.RESUME)
+    say(_sentence(answer) if answer else _for_later(record, "No longer paused", "starts trials again"))
+
+
+def set_command(arguments: Namespace) -> None:
+    from ax_mo.sweep.live_settings import parse_live_settings  # what it imports of the sweep takes a moment
+
+    record, words = study_at(arguments.source), arguments.settings
+    parse_live_settings(words)
+    answer = _send(arguments.source, record, RequestKind.SET, words)
+    say(_sentence(answer) if answer else _for_later(record, "Noted", f"has {' '.join(words)}"))
+    if answer:
+        tell("The command that the study prints to resume it has it as well.")
+
+
+def _send(source: str, record: StudySnapshot, kind: RequestKind, words: Sequence[str] = ()) -> str | None:
+    """Write the request; what the running sweep has answered, None where none has.
+
+    Raises AxMoError with what it says where it refuses.
+    """
+    url = locate(source).url
+    request, is_first = add_request(url, record.name, Request(kind, tuple(words), _somebody(), now()))
+    if is_first and record.is_running:
+        say("The sweep that runs is of an earlier version and takes no requests.")
+    until = time.monotonic() + (_PATIENCE if record.is_running and not is_first else 0.0)
+    while request.state is RequestState.WAITING and time.monotonic() < until:
+        time.sleep(_EVERY)
+        request = read_request(url, request)
+    if request.state is RequestState.REFUSED:
+        raise AxMoError(request.answer)
+    return request.answer or None
+
+
+def _for_later(record: StudySnapshot, what: str, then: str) -> str:
+    """What to say where no sweep has answered, because none runs or since it is busy."""
+    if record.is_running:
+        return f"{what}: the sweep has not answered yet, and {then} when it can."
+    return f"{what}: the study is not running, and its next resume {then}.{_hint_to_resume(record)}"
+
+
+def _hint_to_resume(record: StudySnapshot) -> str:
+    line = record.commands.get("resume")
+    return "" if record.is_running or not line else f"\nresume with: {from_here(record, line)}"
+
+
+def _line(command: str, source: str) -> str:
+    return shlex.join(["ax-mo", command, redacted(source)])
+
+
+def _sentence(text: str) -> str:
+    return f"{text[:1].upper()}{text[1:]}."
+
+
+def _somebody() -> str:
+    try:
+        user = getpass.getuser()
+    except (KeyError, OSError):  # in a container, nobody may have this number
+        user = "somebody"
+    return f"{user} on {socket.gethostname()}"
