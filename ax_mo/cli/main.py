@@ -113,6 +113,23 @@ _FORCE = _flag("--force", "overwrite FILE")
 _SWEEP = "multirun/2026-11-02/10-15-00"
 
 _COMMANDS: dict[str, tuple[str, str, str, Arguments]] = {
+    "init": (
+        "write a first experiment file for your project",
+        "PROGRAM is what starts your training, with\nthe overrides that shall hold in every trial: 'python train.py "
+        "model=cnn', 'python -m package.train', a console\nscript. It is asked for its configuration; nothing is "
+        "trained. The file has objectives (what the checkpoint\ncallback watches, or what is logged or returned), "
+        "ranges for learning rates, widths, dropout and the like, and\noptions of config groups.",
+        "ax-mo init python train.py\n  python train.py -m +experiment=search hydra.sweeper.dry_run=true",
+        {
+            "program": {"metavar": "PROGRAM", "nargs": "...", "help": "such as: python train.py"},
+            **_to("experiment/search.yaml among the project's configs, if not given", required=False),
+            **_FORCE,
+            "--json-schema": {
+                "metavar": "FILE", "nargs": "?", "const": "-",
+                "help": "write the schema by which editors complete and check such files, and nothing else",
+            },
+        },
+    ),
     "status": ("how far a study is, on one screen", "", f"ax-mo status {_SWEEP}", {**_NEWEST, **_JSON}),
     "pareto": (
         "the Pareto front, or one trial to take from the study",

@@ -75,9 +75,11 @@ def trial_named(record: StudySnapshot, text: str) -> Trial:
     raise AxMoError(f"The study has no trial {text}; {known}.")
 
 
-def new_file(path: str, force: bool) -> Path:
+def new_file(path: str, force: bool, make_directory: bool = False) -> Path:
     """Where to write. Raises AxMoError where something is that the user has not said to overwrite."""
     target = Path(path).expanduser().absolute()
+    if make_directory:
+        target.parent.mkdir(parents=True, exist_ok=True)
     if not target.parent.is_dir():
         raise AxMoError(f"There is no directory {target.parent}.")
     if target.is_dir():

@@ -68,6 +68,14 @@ class AskedProject:
         self.begin(line)
         return self._answers[tuple(line)].result()
 
+    def group_options(self, groups: Sequence[str]) -> dict[str, list[str]]:
+        """The options of each config group, those of the program's own ConfigStore included; empty where none answers.
+
+        Hydra has no other public question for them than that of a shell that completes a line.
+        """
+        asked = {group: self._processes.submit(_complete, self._program, f"{group}=") for group in groups}
+        return {group: words.result() for group, words in asked.items()}
+
     def of_trial(self, overrides: Sequence[str]) -> list[str]:
         """The arguments of a trial of these overrides."""
         return [*self._program.flags, *overrides, *self._program.hydra_overrides]
@@ -111,12 +119,32 @@ class AskedProject:
 
 
 def _ask(program: Program, environment: Mapping[str, str], line: Sequence[str]) -> DictConfig:
+    done = _run(program, environment, ["--cfg", "all", *line])
+    config = _config_in(done.stdout)
+    if config is None:
+        raise _not_composed(done.stderr.strip() or done.stdout.strip() or f"it ended with {done.returncode}")
+    return config
+
+
+def _complete(program: Program, word: str) -> list[str]:
+    try:
+        done = _run(program, {"COMP_LINE": f"program {word}"}, [*program.flags, "--shell-completion", "query=bash"])
+    except NotComposed:
+        return []
+    last = (done.stdout.strip().splitlines() or [""])[-1]
+    return [found.removeprefix(word) for found in last.split() if found.startswith(word)]
+
+
+def _run(
+    program: Program, environment: Mapping[str, str], arguments: Sequence[str]
+) -> subprocess.CompletedProcess[str]:
+    """Raises NotComposed where the program cannot be started or does not end."""
     python, *start = program.start
-    argv = [python if Path(python).exists() else sys.executable, *start, "--cfg", "all", *line]
+    argv = [python if Path(python).exists() else sys.executable, *start, *arguments]
     env = {**os.environ, **environment, "PYTHONWARNINGS": "ignore"}
     env.pop("HYDRA_FULL_ERROR", None)
     try:
-        done = subprocess.run(
+        return subprocess.run(
             argv, cwd=program.cwd, env=env, stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace",
             timeout=_PATIENCE, check=False,
         )  # fmt: skip
@@ -124,10 +152,6 @@ def _ask(program: Program, environment: Mapping[str, str], line: Sequence[str]) 
         raise NotComposed(f"the program cannot be started in {program.cwd}: {error.strerror}") from None
     except subprocess.TimeoutExpired:
         raise NotComposed(f"the program has not answered within {_PATIENCE:g} s") from None
-    config = _config_in(done.stdout)
-    if config is None:
-        raise _not_composed(done.stderr.strip() or done.stdout.strip() or f"it ended with {done.returncode}")
-    return config
 
 
 def _config_in(output: str) -> DictConfig | None:

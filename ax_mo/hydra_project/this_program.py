@@ -35,7 +35,7 @@ def this_program(task_overrides: Sequence[str], hydra_overrides: Sequence[str]) 
     is a program in which something else calls Hydra.
     """
     prefix, arguments = split_argv(sys.orig_argv)
-    parsed, typed = _parse(sys.argv[1:]), _parse(arguments)
+    parsed, typed = parse_arguments(sys.argv[1:]), parse_arguments(arguments)
     from_stdin = "-" in prefix
     in_notebook = Path(sys.argv[0]).name.startswith(("ipykernel", "colab_kernel")) or "ipykernel" in sys.modules
     given = _without_mode([*task_overrides, *hydra_overrides])
@@ -52,10 +52,11 @@ def this_program(task_overrides: Sequence[str], hydra_overrides: Sequence[str]) 
     of_hydra = [line for line in _expanded(typed) if line.lstrip("+~").startswith(("hydra.", "hydra/"))]
     kept = tuple(line for line in of_hydra if not line.lstrip("+~").startswith(dropped))
     absolute, cwd = start_of(prefix[-1])
-    return Program(tuple(prefix), tuple(_flags(typed)), kept, tuple(arguments), cwd, absolute)
+    return Program(tuple(prefix), tuple(config_flags(typed)), kept, tuple(arguments), cwd, absolute)
 
 
-def _parse(arguments: Sequence[str]) -> Namespace | None:
+def parse_arguments(arguments: Sequence[str]) -> Namespace | None:
+    """A program's arguments as Hydra reads them; None where it would refuse them."""
     parser = flags_parser()
     try:
         # Hydra 1.4 takes overrides before and after flags; 1.3 has refused such a line before it comes to us.
@@ -75,7 +76,7 @@ def _expanded(parsed: Namespace) -> list[str]:
     return [aliases.expand(line) for line in parsed.overrides]
 
 
-def _flags(parsed: Namespace) -> list[str]:
+def config_flags(parsed: Namespace) -> list[str]:
     """Hydra's flags that belong to a trial too: where its configs are."""
     flags: list[str] = []
     for name in ("config_path", "config_name", "config_dir"):

@@ -107,8 +107,16 @@ class LauncherSettings:
     )
 
 
-_AT_LEAST = {"n_jobs": 1, "max_pending": 1, "cpu": 1, "gpu": 0, "nproc_per_node": 1, "nnodes": 1, "grace_seconds": 0}
-_ABOVE_ZERO = {"poll_seconds": "seconds", "unknown_timeout": "seconds"}
+LEAST_OF_LAUNCHER = {
+    "n_jobs": 1,
+    "max_pending": 1,
+    "cpu": 1,
+    "gpu": 0,
+    "nproc_per_node": 1,
+    "nnodes": 1,
+    "grace_seconds": 0,
+}
+ABOVE_ZERO_OF_LAUNCHER = {"poll_seconds": "seconds", "unknown_timeout": "seconds"}
 
 
 def check_gpu(gpu: float, scheduler: str) -> None:
@@ -127,7 +135,7 @@ def launcher_settings(given: Mapping[str, Any]) -> LauncherSettings:
 
     values = {name: to_python(value) for name, value in given.items()}
     check_names("hydra.launcher", values, LauncherSettings)
-    check_bounds("hydra.launcher", values, _AT_LEAST, _ABOVE_ZERO)
+    check_bounds("hydra.launcher", values, LEAST_OF_LAUNCHER, ABOVE_ZERO_OF_LAUNCHER)
     parsed = LauncherSettings(**values)
     check_gpu(parsed.gpu, parsed.scheduler)
     parsed = _with_store(parsed)

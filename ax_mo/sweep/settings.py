@@ -172,11 +172,11 @@ _BLOCKS = {
 }
 """The blocks that have settings of their own, and what could be written there."""
 
-_AT_LEAST = {
+LEAST_OF_SWEEPER = {
     "n_trials": 1, "n_jobs": 1, "torch_threads": 1, "repeats": 1, "n_startup_trials": 1, "max_retries": 0,
     "max_same_failures": 0, "storage_timeout": 0,
 }  # fmt: skip
-_ABOVE_ZERO = {"trial_timeout": "seconds", "suggestion_timeout": "seconds", "timeout_hours": "hours"}
+ABOVE_ZERO_OF_SWEEPER = {"trial_timeout": "seconds", "suggestion_timeout": "seconds", "timeout_hours": "hours"}
 
 
 def parse_settings(given: Mapping[str, Any]) -> Settings:
@@ -196,8 +196,8 @@ def parse_settings(given: Mapping[str, Any]) -> Settings:
     check_bounds(
         "hydra.sweeper",
         {**values, "n_jobs": None if settings.n_jobs == AUTO_JOBS else settings.n_jobs},
-        _AT_LEAST,
-        _ABOVE_ZERO,
+        LEAST_OF_SWEEPER,
+        ABOVE_ZERO_OF_SWEEPER,
     )
     check_failure_rate(settings.max_failure_rate)
     from ax_mo.optimizer.protocol import OPTIMIZERS  # late, for trials import this module

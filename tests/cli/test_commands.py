@@ -20,7 +20,7 @@ from tests.support import studies
 from .conftest import Cli, Make, all_failed, stored
 
 ROOT = Path(__file__).resolve().parents[2]
-COMMANDS = ("status", "pareto", "show", "promote", "report", "export", "rebuild", "adopt", "compare")
+COMMANDS = ("init", "status", "pareto", "show", "promote", "report", "export", "rebuild", "adopt", "compare")
 AWKWARD = "\x1b[31mred\x1b[0m <script>alert(1)</script> a|b\r\nnext"
 
 

@@ -1,0 +1,117 @@
+"""``ax-mo init`` on projects that know nothing of us: the file that it writes runs as it is."""
+
+import csv
+import os
+import re
+import shlex
+import shutil
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+import yaml
+
+from tests.support.sweeps import ROOT, run
+
+from .conftest import Cli
+
+SHAPES = ROOT / "tests" / "shapes"
+
+
+def checkout(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    source = ROOT / "example_project" if name == "example_project" else SHAPES / name / "project"
+    shutil.copytree(source, tmp_path / "project", ignore=shutil.ignore_patterns("multirun", "outputs"))
+    monkeypatch.chdir(tmp_path / "project")
+    return tmp_path / "project"
+
+
+def line(out: str, before: str) -> list[str]:
+    (found,) = re.findall(rf"^{before}: +(.*)$", out, re.MULTILINE)
+    return [sys.executable, *shlex.split(found)[1:]]
+
+
+@pytest.mark.parametrize(
+    ("name", "program", "file", "objectives", "keys"),
+    [
+        (
+            "example_project", "python train.py", "conf/experiment/search.yaml",
+            {"val_acc": "maximize", "num_params": "minimize"},
+            {"model", "optim", "data.batch_size", "model.hidden1", "model.channels", "optim.weight_decay"},
+        ),
+        (
+            "config_store", "train.py", "conf/experiment/search.yaml", {"value_0": "minimize", "width": "minimize"},
+            {"model", "lr", "model.depth"},
+        ),
+        (
+            "task_wrapper", "python ./src/train.py", "configs/experiment/search.yaml",
+            {"val/acc": "maximize", "model/width": "minimize"}, {"model", "model.lr"},
+        ),
+        (
+            "lightning_template", "python src/train.py trainer.max_epochs=1", "configs/experiment/search.yaml",
+            {"val/acc": "maximize", "num_params": "minimize"}, {"model.optimizer.lr", "model.net.hidden_size"},
+        ),
+    ],
+)  # fmt: skip
+def test_file_runs_unchanged(
+    cli: Cli, name: str, program: str, file: str, objectives: dict[str, str], keys: set[str], tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    if name == "lightning_template" and not (os.environ.get("AX_MO_TEST_LONG") and find_spec("lightning")):
+        pytest.skip("make test-long")
+    project = checkout(name, tmp_path, monkeypatch)
+    done = cli("init", *shlex.split(program))
+    assert done.code == 0 and "Warning" not in done.out, done
+    written = yaml.safe_load((project / file).read_text())["hydra"]["sweeper"]
+    assert written["objectives"] == objectives
+    assert keys <= written["params"].keys()
+    assert (project / file).with_name("ax_mo.schema.json").exists()
+
+    dry = run(line(done.out, "Look at it first"), project)
+    assert dry.returncode == 0 and "first the project's own configuration" in dry.output, dry.output
+    if name in ("config_store", "lightning_template"):
+        command = [*line(done.out, "Run it"), "hydra.sweeper.n_trials=2", f"hydra.sweep.dir={tmp_path / 'sweep'}"]
+        swept = run(command, project)
+        with (tmp_path / "sweep" / "trials.csv").open(newline="") as table:
+            assert [trial["status"] for trial in csv.DictReader(table)] == ["completed"] * 2, swept.output
+
+    before = (project / file).read_text()
+    refused = cli("init", *shlex.split(program))
+    assert refused.code == 1 and "exists; --force overwrites it" in refused.err
+    assert (project / file).read_text() == before
+
+
+def test_what_is_typed_stays_as_it_is_and_options_may_stand_anywhere(
+    cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project = checkout("config_store", tmp_path, monkeypatch)
+    (project / "mine").mkdir()
+    done = cli("init", "python", "train.py", "model=wide", "lr=0.2", "--to", "mine/first.yaml")
+    assert "python train.py -m --config-dir . model=wide lr=0.2 +mine=first" in done.out
+    assert yaml.safe_load((project / "mine" / "first.yaml").read_text())["hydra"]["sweeper"]["params"] == {
+        "model.width": "tag(log, int(interval(16, 128)))", "model.depth": "int(interval(1, 3))",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ([], "Name the program that trains"),
+        (["no-such-program"], "'no-such-program' is no Python program"),
+        (["python"], "The program is missing"),
+        (["python", "gone.py"], "There is no gone.py in "),
+        (["train.py", "lr=no number"], "'python train.py' does not compose: "),
+    ],
+)
+def test_program_that_cannot_be_asked_is_told(
+    cli: Cli, words: list[str], message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    checkout("config_store", tmp_path, monkeypatch)
+    done = cli("init", *words)
+    assert done.code == 1 and message in done.err
+
+
+def test_schema_alone_goes_to_a_file_or_to_the_output(cli: Cli, tmp_path: Path) -> None:
+    assert '"definitions"' in cli("init", "--json-schema").out
+    assert cli("init", "--json-schema", tmp_path / "a.json").code == 0
+    assert "exists; --force" in cli("init", "--json-schema", tmp_path / "a.json").err
