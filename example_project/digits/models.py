@@ -1,20 +1,19 @@
-"""The networks: each maps images (batch, 1, 8, 8) to logits (batch, 10)."""
+"""The networks: each maps images (batch, 1, side, side) to logits (batch, 10)."""
 
 from __future__ import annotations
 
 from torch import nn
 
-SIDE = 8
 N_CLASSES = 10
 
 
 class MLP(nn.Sequential):
     """Two hidden layers, of `hidden1` and `hidden2` units, each followed by dropout."""
 
-    def __init__(self, hidden1: int, hidden2: int, dropout: float) -> None:
+    def __init__(self, hidden1: int, hidden2: int, dropout: float, side: int = 8) -> None:
         super().__init__(
             nn.Flatten(),
-            nn.Linear(SIDE * SIDE, hidden1),
+            nn.Linear(side * side, hidden1),
             nn.ReLU(),
             nn.Dropout(dropout),
             nn.Linear(hidden1, hidden2),
@@ -27,8 +26,8 @@ class MLP(nn.Sequential):
 class CNN(nn.Sequential):
     """Two 3x3 convolutions, of `channels` and twice as many, then one hidden layer with dropout."""
 
-    def __init__(self, channels: int, hidden: int, dropout: float) -> None:
-        pooled_side = SIDE // 4  # two poolings, each halves the image
+    def __init__(self, channels: int, hidden: int, dropout: float, side: int = 8) -> None:
+        pooled_side = side // 4  # two poolings, each halves the image
         super().__init__(
             nn.Conv2d(1, channels, kernel_size=3, padding=1),
             nn.ReLU(),

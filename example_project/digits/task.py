@@ -21,7 +21,7 @@ class ClassificationTask(pl.LightningModule):
         self.optimizer = optimizer
 
     def forward(self, images: Tensor) -> Tensor:
-        """Logits (batch, 10) of images (batch, 1, 8, 8)."""
+        """Logits (batch, 10) of images (batch, 1, side, side)."""
         return self.net(images)
 
     def training_step(self, batch: tuple[Tensor, Tensor], _batch_idx: int) -> Tensor:
