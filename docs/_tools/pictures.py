@@ -1,8 +1,8 @@
 """The pictures of the documentation, made from real sweeps of the example project.
 
-``python docs/_tools/pictures.py [tutorial published architectures]``: sweeps in /tmp/ax_mo (one that is there already goes
-on, or is taken as it is), and a browser that takes pictures of their pages into docs/img/. It needs chromium, and tmux
-for the picture of a terminal.
+``python docs/_tools/pictures.py [tutorial published architectures]``: sweeps in /tmp/ax_mo (one that is there already
+goes on, or is taken as it is), and a browser that takes pictures of their pages into docs/img/. It needs chromium, and
+tmux for the picture of a terminal.
 """
 
 import os
