@@ -40,7 +40,9 @@ class Settings:
     """The settings below ``hydra.sweeper``. Names that other sweepers know keep their meaning."""
 
     objectives: dict[str, Any] = setting(
-        dict, "metric: maximize | minimize, or metric: {goal: ..., threshold: ..., scale: auto | log | linear}"
+        dict,
+        "metric: maximize | minimize, or metric: {goal: ..., threshold: ..., scale: auto | log | linear}. A threshold "
+        "is the worst value still of interest; thresholds steer the search, so give them if you can.",
     )
     direction: Any = setting(
         None, "Without objectives, for tasks that return numbers without names: one direction, or a list of them."
@@ -76,15 +78,19 @@ class Settings:
         "{from: <one of these>, ignore: [<key>, ...]} takes trials that ran with other values of these keys, too.",
     )
 
-    repeats: int = setting(1, "Runs of each suggestion, alike but for repeat_key.")
-    repeat_key: str = setting("seed", "The key that takes its own value in the first run, the next in the second, ...")
+    repeats: int = setting(1, "Runs of each point, alike but for repeat_key, which is one higher each time.")
+    repeat_key: str = setting("seed", "The key that has its own value in the first run, one more in the second, ...")
 
     n_trials: int = setting(20, "The study's trials in total, those before a resume included.")
     n_jobs: Any = setting(
-        2, "Trials in flight; auto: as many as the CPUs, GPUs and memory of the launcher's engine have room for."
+        2,
+        "Trials at once, or runs, where trials are repeated. auto: as many as the CPUs, GPUs and memory of the "
+        "launcher's engine have room for.",
     )
     max_failure_rate: float = setting(
-        0.5, "Share of failed trials that ends the study, checked from the 5th ended trial; 1.0 never does."
+        0.5,
+        "Share of failed trials, since the study's start or resume, that ends it; checked from the 5th ended trial on, "
+        "and at the end. 1.0 never does.",
     )
     max_same_failures: int = setting(
         5,
@@ -149,15 +155,21 @@ class Settings:
         "Experiment and the study's seed and returns a GenerationStrategy.",
     )
     n_startup_trials: int | None = setting(
-        None, "Quasi-random trials before the model takes over; Ax decides by default."
+        None,
+        "Quasi-random trials before the model takes over. Default: 5, or as many as the largest conditional group has "
+        "options, up to a quarter of the study.",
     )
     prefetch: bool | None = setting(
-        None, "Compute the next suggestion while all workers are busy. Default: yes, unless n_jobs is 1."
+        None,
+        "Compute the next suggestion, or for short trials the next few, while all workers are busy. Default: yes, "
+        "unless n_jobs is 1.",
     )
     suggestion_timeout: float = setting(
         120.0, "A worker that has waited so long for the model, in seconds, takes a quasi-random point instead."
     )
-    torch_threads: int = setting(1, "torch's threads in the sweeper's own process.")
+    torch_threads: int = setting(
+        1, "Threads that the model computes with; on a machine that also runs the trials, more make it slower."
+    )
 
     sampler: dict[str, Any] | None = setting(dict, "Of Optuna's sweeper, so that its blocks are read; ignored.")
     custom_search_space: Any = setting(None, "Of Optuna's sweeper; refused, for a search space is data here.")
