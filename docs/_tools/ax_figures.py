@@ -63,5 +63,4 @@ def _client(directory: Path) -> Client:
 
 
 def _figure(card: Any) -> Any:
-    (plot,) = [one for one in card.flatten() if isinstance(one, PlotlyAnalysisCard)]
-    return plot.get_figure()
+    return next(one for one in card.flatten() if isinstance(one, PlotlyAnalysisCard)).get_figure()

@@ -69,3 +69,8 @@ def test_links_of_the_pages_that_are_read_elsewhere_lead_to_files() -> None:
         links = re.findall(r"\]\((?!https?:)([^)#]+)[^)]*\)", page.read_text())
         assert links
         assert [link for link in links if not (page.parent / link).exists()] == [], page
+
+
+def test_published_search_is_shown_as_it_is() -> None:
+    page = (ROOT / "docs" / "tutorial" / "published_nas.md").read_text()
+    assert (ROOT / "example_project" / "conf" / "experiment" / "published_nas.yaml").read_text() in page
