@@ -102,7 +102,7 @@ def test_private_names_of_ax_are_where_we_look_for_them():
 
 
 def test_torchx_local_scheduler_replaces_signal_handlers():
-    """torchx 0.7.0; its handlers are put back in ax_mo/runner/local_scheduler.py."""
+    """torchx 0.7.0; its handlers are put back in ax_mo/runner/local/local_scheduler.py."""
     from torchx.schedulers.local_scheduler import create_scheduler
 
     before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}

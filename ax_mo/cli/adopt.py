@@ -11,7 +11,7 @@ from ax_mo.core.process import alive, identity
 from ax_mo.core.trial import Status, TrialRun
 from ax_mo.errors import AxMoError
 from ax_mo.results.standing import standing
-from ax_mo.runner.elsewhere import declare_lost, out_of_reach, silence
+from ax_mo.runner.local.elsewhere import declare_lost, out_of_reach, silence
 from ax_mo.runner.outcome import result_of
 from ax_mo.runner.settings import LOCAL
 from ax_mo.storage.snapshot import StudySnapshot

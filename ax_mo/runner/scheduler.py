@@ -15,13 +15,13 @@ from ax_mo.trial.registry import Registry
 
 # Of TorchX's, some are special; TorchXScheduler serves all others.
 _BUILT_IN = {
-    LOCAL: "ax_mo.runner.local_scheduler:LocalScheduler",
-    AUTO: "ax_mo.runner.warm_scheduler:WarmScheduler",
-    WARM: "ax_mo.runner.warm_scheduler:WarmScheduler",
-    "slurm": "ax_mo.runner.slurm_scheduler:SlurmScheduler",
-    RAY: "ax_mo.runner.ray_scheduler:RayScheduler",
-    **dict.fromkeys(CONTAINERS, "ax_mo.runner.torchx_scheduler:ContainerScheduler"),
-    "kubernetes": "ax_mo.runner.kubernetes_scheduler:KubernetesScheduler",
+    LOCAL: "ax_mo.runner.local.local_scheduler:LocalScheduler",
+    AUTO: "ax_mo.runner.local.warm_scheduler:WarmScheduler",
+    WARM: "ax_mo.runner.local.warm_scheduler:WarmScheduler",
+    "slurm": "ax_mo.runner.cluster.slurm_scheduler:SlurmScheduler",
+    RAY: "ax_mo.runner.remote.ray_scheduler:RayScheduler",
+    **dict.fromkeys(CONTAINERS, "ax_mo.runner.cluster.torchx_scheduler:ContainerScheduler"),
+    "kubernetes": "ax_mo.runner.cluster.kubernetes_scheduler:KubernetesScheduler",
 }
 SCHEDULERS = Registry("ax_mo.runners", _BUILT_IN)
 
@@ -110,7 +110,7 @@ def open_scheduler(settings: LauncherSettings) -> Scheduler:
     logging.getLogger("torchx").setLevel(logging.WARNING)
     from torchx.schedulers import get_scheduler_factories
 
-    from ax_mo.runner.torchx_scheduler import TorchXScheduler
+    from ax_mo.runner.cluster.torchx_scheduler import TorchXScheduler
 
     name, of_torchx, installed = settings.scheduler, get_scheduler_factories(), SCHEDULERS.names
     of_packages = [other for other in installed if other not in _BUILT_IN]
@@ -123,7 +123,7 @@ def open_scheduler(settings: LauncherSettings) -> Scheduler:
     kind = SCHEDULERS.load(name, "hydra.launcher.scheduler") if name in installed else TorchXScheduler
     scheduler: Scheduler = kind(settings)
     if settings.results_url:
-        from ax_mo.runner.stored_scheduler import StoredScheduler
+        from ax_mo.runner.remote.stored_scheduler import StoredScheduler
 
         return StoredScheduler(scheduler, settings.results_url)
     return scheduler

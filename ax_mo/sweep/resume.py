@@ -11,8 +11,8 @@ from ax_mo.errors import StudyStopped
 from ax_mo.html_report import REPORT
 from ax_mo.hydra_project.saved import MULTIRUN
 from ax_mo.results.files import PARETO, RESULTS, TRIALS
-from ax_mo.runner.elsewhere import declared_lost, out_of_reach
 from ax_mo.runner.job import JobState, Phase
+from ax_mo.runner.local.elsewhere import declared_lost, out_of_reach
 from ax_mo.runner.runner import Runner
 from ax_mo.runner.settings import LOCAL
 from ax_mo.storage.dump import DUMP

@@ -2,7 +2,7 @@
 
 A forked trial differs from one that was started in what it need not import: it has a session, a command line, an
 environment, logs, signals and random seeds of its own, and runs the user's script as ``__main__`` from its start.
-``SERVE`` is the code of the server; ``ax_mo.runner.fork_client`` starts it and asks it.
+``SERVE`` is the code of the server; ``ax_mo.runner.local.fork_client`` starts it and asks it.
 """
 
 import gc

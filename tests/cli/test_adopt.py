@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from ax_mo.core.trial import Status
-from ax_mo.runner.elsewhere import declared_lost
+from ax_mo.runner.local.elsewhere import declared_lost
 from ax_mo.storage.directory_lock import sole_sweeper
 from ax_mo.storage.sweep_directory import enter_directory
 from ax_mo.trial.files import HEARTBEAT, LOST, PID, RESULT

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from ax_mo.runner.changed_files import Change
 from ax_mo.runner.job import Job, JobSpec, JobState, Phase
+from ax_mo.runner.remote.changed_files import Change
+from ax_mo.runner.remote.stored_scheduler import StoredScheduler
+from ax_mo.runner.remote.trial_store import Manifest, TrialStore, checksum
 from ax_mo.runner.scheduler import Scheduler
 from ax_mo.runner.settings import LauncherSettings
-from ax_mo.runner.stored_scheduler import StoredScheduler
-from ax_mo.runner.trial_store import Manifest, TrialStore, checksum
 from tests.support.docker_engine import DockerEngine, is_possible
 from tests.support.processes import pids_with
 from tests.support.s3 import S3, own_s3

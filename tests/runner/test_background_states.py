@@ -4,8 +4,8 @@ import threading
 from collections.abc import Sequence
 from pathlib import Path
 
-from ax_mo.runner.background_states import BackgroundStates
 from ax_mo.runner.job import Job, JobState, Phase
+from ax_mo.runner.remote.background_states import BackgroundStates
 from tests.support.waiting import wait_until
 
 

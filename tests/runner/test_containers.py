@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from ax_mo.errors import ConfigError
-from ax_mo.runner.containers import Mounts
+from ax_mo.runner.cluster.containers import Mounts
 from tests.support.docker_engine import DockerEngine, is_possible
 from tests.support.sweeps import Sweep
 from tests.support.waiting import interrupt_twice, wait_until

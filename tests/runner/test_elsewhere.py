@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from ax_mo.core.process import identity
-from ax_mo.runner.elsewhere import Elsewhere, declare_lost, out_of_reach, silence
 from ax_mo.runner.job import Cause, Job, JobState, Phase
-from ax_mo.runner.local_scheduler import LocalScheduler
+from ax_mo.runner.local.elsewhere import Elsewhere, declare_lost, out_of_reach, silence
+from ax_mo.runner.local.local_scheduler import LocalScheduler
 from ax_mo.runner.settings import LauncherSettings
 from ax_mo.trial.files import HEARTBEAT, PID
 

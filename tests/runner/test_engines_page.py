@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import yaml
 
-from ax_mo.runner.containers import Mounts
+from ax_mo.runner.cluster.containers import Mounts
 from ax_mo.runner.scheduler import open_scheduler
 from ax_mo.runner.settings import AUTO, LauncherSettings, launcher_settings
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from ax_mo.errors import ConfigError
-from ax_mo.runner.gpus import GpuPool, visible_gpus
+from ax_mo.runner.local.gpus import GpuPool, visible_gpus
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ import pytest
 from ax_mo.core.process import alive, end, identity
 from ax_mo.errors import ConfigError
 from ax_mo.runner.job import Job, JobSpec, JobState, Phase, Resources
-from ax_mo.runner.local_scheduler import LocalScheduler
+from ax_mo.runner.local.local_scheduler import LocalScheduler
 from ax_mo.runner.scheduler import open_scheduler
 from ax_mo.runner.settings import LauncherSettings
 from ax_mo.trial.files import PID

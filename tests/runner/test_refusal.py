@@ -2,8 +2,8 @@
 
 import pytest
 
-from ax_mo.runner.refusal import refusal
-from ax_mo.runner.slurm_scheduler import SbatchFailed
+from ax_mo.runner.cluster.refusal import refusal
+from ax_mo.runner.cluster.slurm_scheduler import SbatchFailed
 
 
 def of_type(name: str, text: str = "", **attributes: object) -> Exception:

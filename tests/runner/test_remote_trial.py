@@ -13,9 +13,9 @@ from pathlib import Path
 
 import pytest
 
-from ax_mo.runner.changed_files import Change, ChangedFiles
-from ax_mo.runner.remote_trial import Orders, RemoteJob, left_files, run_remote
-from ax_mo.runner.trial_store import TrialStore
+from ax_mo.runner.remote.changed_files import Change, ChangedFiles
+from ax_mo.runner.remote.remote_trial import Orders, RemoteJob, left_files, run_remote
+from ax_mo.runner.remote.trial_store import TrialStore
 from tests.support.waiting import wait_until
 
 
@@ -28,7 +28,7 @@ def run(tmp_path: Path, store: TrialStore, *argv: str) -> "subprocess.Popen[byte
     """The program that looks after the trial."""
     sweep = tmp_path / "sweep"
     store.put_job(RemoteJob("ax-1-0-a1", argv, f"{sweep}/0", str(sweep), str(Path.cwd()), "", {}, [], ["*.ckpt"], 10.0))
-    command = [sys.executable, "-m", "ax_mo.runner.stored_trial", f"file://{tmp_path}/store", "ax-1-0-a1"]
+    command = [sys.executable, "-m", "ax_mo.runner.remote.stored_trial", f"file://{tmp_path}/store", "ax-1-0-a1"]
     return subprocess.Popen(command, start_new_session=True, stderr=subprocess.DEVNULL)
 
 

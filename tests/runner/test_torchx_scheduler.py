@@ -9,6 +9,7 @@ import pytest
 from torchx.schedulers import DEFAULT_SCHEDULER_MODULES
 
 from ax_mo.errors import ConfigError
+from ax_mo.runner.cluster.torchx_scheduler import TorchXScheduler
 from ax_mo.runner.job import (
     CancelFailed,
     Cause,
@@ -23,7 +24,6 @@ from ax_mo.runner.job import (
 )
 from ax_mo.runner.scheduler import Scheduler, open_scheduler
 from ax_mo.runner.settings import CONTAINERS, LauncherSettings, launcher_settings
-from ax_mo.runner.torchx_scheduler import TorchXScheduler
 from tests.support.waiting import wait_until
 
 
@@ -104,9 +104,9 @@ def test_jobs_that_could_not_be_told_to_end_are_named(ray: Any, tmp_path: Path) 
 
 @pytest.mark.skipif("ray" not in DEFAULT_SCHEDULER_MODULES, reason="later TorchX's have no Ray scheduler")
 def test_missing_client_library_is_named_before_the_first_job_and_ends_a_submission(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match=r"The scheduler 'ray' takes no such job: .*pip install 'ray\[default\]'"):
+    with pytest.raises(ConfigError, match=r"The scheduler 'ray' takes no such job: .*Its client library is missing"):
         opened().check()
-    with pytest.raises(SubmitRefused, match="pip install"):
+    with pytest.raises(SubmitRefused, match="Its client library is missing"):
         opened().submit(spec(tmp_path))
 
 

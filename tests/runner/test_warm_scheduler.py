@@ -317,7 +317,7 @@ def test_cancelled_jobs_are_ended_with_their_children(warm: Jobs) -> None:
 
 def said(caplog: pytest.LogCaptureFixture) -> str:
     """Why jobs are not forked, which is said once."""
-    (text,) = [record.getMessage() for record in caplog.records if record.name == "ax_mo.runner.warm_scheduler"]
+    (text,) = [record.getMessage() for record in caplog.records if record.name == "ax_mo.runner.local.warm_scheduler"]
     return text.removeprefix("Trials are started, not forked: ")
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from ax_mo.core.trial import Status
 from ax_mo.errors import StudyStopped
-from ax_mo.runner.elsewhere import declare_lost
+from ax_mo.runner.local.elsewhere import declare_lost
 from ax_mo.sweep.resume import refuse_jobs_of_another
 from ax_mo.trial.files import PID
 from tests.cli.test_adopt import DEAD, ELSEWHERE, HERE

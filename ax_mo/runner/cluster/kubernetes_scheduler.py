@@ -5,10 +5,10 @@ from functools import cached_property
 from typing import Any
 
 from ax_mo.errors import ConfigError
+from ax_mo.runner.cluster.refusal import words_of
+from ax_mo.runner.cluster.torchx_scheduler import ContainerScheduler, app_id_of
 from ax_mo.runner.job import Cause, Job, JobSpec, JobState, NoAnswer, Phase
-from ax_mo.runner.refusal import words_of
 from ax_mo.runner.scheduler import jobs_on_nodes
-from ax_mo.runner.torchx_scheduler import ContainerScheduler, app_id_of
 
 _VOLCANO = {"group": "batch.volcano.sh", "version": "v1alpha1", "plural": "jobs"}
 _SECONDS = 30

@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from ax_mo.core.process import Identity, alive, end, identity, recorded, this_process
-from ax_mo.runner.elsewhere import Elsewhere, out_of_reach
-from ax_mo.runner.end_watch import EndWatch
-from ax_mo.runner.gpus import GpuPool, visible_gpus
 from ax_mo.runner.job import Job, JobSpec, JobState, Phase, Resources
+from ax_mo.runner.local.elsewhere import Elsewhere, out_of_reach
+from ax_mo.runner.local.end_watch import EndWatch
+from ax_mo.runner.local.gpus import GpuPool, visible_gpus
 from ax_mo.runner.scheduler import Scheduler
 from ax_mo.runner.settings import LOCAL, LauncherSettings
 from ax_mo.runner.torchx_app import SESSION, app_of, check_arguments, load_component

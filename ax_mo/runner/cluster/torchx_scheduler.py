@@ -8,13 +8,13 @@ from typing import Any
 
 from ax_mo.core.process import recorded
 from ax_mo.errors import ConfigError
-from ax_mo.runner.containers import Mounts
+from ax_mo.runner.cluster.containers import Mounts
+from ax_mo.runner.cluster.refusal import refusal, words_of
+from ax_mo.runner.cluster.workspace import check_workspace, patched_image
 from ax_mo.runner.job import CancelFailed, Cause, Job, JobSpec, JobState, NoAnswer, Phase, SubmitLater, SubmitRefused
-from ax_mo.runner.refusal import refusal, words_of
 from ax_mo.runner.scheduler import Scheduler
 from ax_mo.runner.settings import LauncherSettings
 from ax_mo.runner.torchx_app import SESSION, app_of, check_arguments
-from ax_mo.runner.workspace import check_workspace, patched_image
 
 # What TorchX 0.7.0's list raises where it cannot list: no such call, no client, a context without a namespace.
 _CANNOT_LIST = (NotImplementedError, ImportError, NameError, KeyError, TypeError, AttributeError)

@@ -16,11 +16,11 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from ax_mo.runner.cluster.sbatch_options import check_options, for_sbatch, for_torchx
+from ax_mo.runner.cluster.torchx_scheduler import TorchXScheduler, app_id_of, in_directory, in_place
 from ax_mo.runner.job import CancelFailed, Cause, Job, JobSpec, JobState, NoAnswer, Phase
-from ax_mo.runner.sbatch_options import check_options, for_sbatch, for_torchx
 from ax_mo.runner.scheduler import jobs_on_nodes
 from ax_mo.runner.torchx_app import app_of, check_arguments
-from ax_mo.runner.torchx_scheduler import TorchXScheduler, app_id_of, in_directory, in_place
 
 _PENDING = {
     "PENDING", "CONFIGURING", "POWER_UP_NODE", "REQUEUED", "REQUEUE_HOLD", "REQUEUE_FED", "RESV_DEL_HOLD",

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from ax_mo.errors import ConfigError
+from ax_mo.runner.cluster.refusal import words_of
 from ax_mo.runner.project_files import copy_project, not_sent
-from ax_mo.runner.refusal import words_of
 
 _KEY = "hydra.launcher.workspace"
 _HERE = "local_docker"

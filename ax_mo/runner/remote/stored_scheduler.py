@@ -6,11 +6,11 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from ax_mo.errors import ConfigError
-from ax_mo.runner.background_states import BackgroundStates
 from ax_mo.runner.job import Job, JobSpec, JobState, Phase, SubmitLater, study_of
-from ax_mo.runner.remote_trial import RemoteJob
+from ax_mo.runner.remote.background_states import BackgroundStates
+from ax_mo.runner.remote.remote_trial import RemoteJob
+from ax_mo.runner.remote.trial_store import Entry, Manifest, TrialStore, as_text, checksum, file_of, is_manifest
 from ax_mo.runner.scheduler import Scheduler
-from ax_mo.runner.trial_store import Entry, Manifest, TrialStore, as_text, checksum, file_of, is_manifest
 from ax_mo.trial.files import STOP, STORED_AS, write_atomically
 from ax_mo.trial.untrusted import Unusable, read_text
 
@@ -117,7 +117,7 @@ class StoredScheduler(Scheduler):
 
     def _sent(self, spec: JobSpec) -> JobSpec:
         """The job that runs the trial on its node."""
-        argv = (spec.argv[0], "-m", "ax_mo.runner.stored_trial", self._url, spec.name)
+        argv = (spec.argv[0], "-m", "ax_mo.runner.remote.stored_trial", self._url, spec.name)
         return replace(spec, argv=argv, env={})
 
     def _ask(self, jobs: Sequence[Job]) -> dict[str, JobState]:

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ax_mo.core.process import groups_below, recorded
-from ax_mo.runner.changed_files import RETURNED, Change, ChangedFiles
-from ax_mo.runner.containers import Mounts, Place
+from ax_mo.runner.cluster.containers import Mounts, Place
 from ax_mo.runner.job import JobSpec
+from ax_mo.runner.remote.changed_files import RETURNED, Change, ChangedFiles
 from ax_mo.runner.settings import LauncherSettings
 from ax_mo.trial.files import SPEC
 

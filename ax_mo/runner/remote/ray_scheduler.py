@@ -10,13 +10,13 @@ from typing import Any
 
 from ax_mo.errors import ConfigError, closest
 from ax_mo.hydra_project.settings import to_python
-from ax_mo.runner.background_states import BackgroundStates
-from ax_mo.runner.changed_files import Change
 from ax_mo.runner.job import CancelFailed, Cause, Job, JobSpec, JobState, NoAnswer, Phase, SubmitLater, study_of
 from ax_mo.runner.project_files import not_sent
-from ax_mo.runner.ray_bridge import NAMESPACE, Address, RayClient
-from ax_mo.runner.ray_job import Asked, RayJob
-from ax_mo.runner.remote_trial import RemoteJob
+from ax_mo.runner.remote.background_states import BackgroundStates
+from ax_mo.runner.remote.changed_files import Change
+from ax_mo.runner.remote.ray_bridge import NAMESPACE, Address, RayClient
+from ax_mo.runner.remote.ray_job import Asked, RayJob
+from ax_mo.runner.remote.remote_trial import RemoteJob
 from ax_mo.runner.scheduler import Scheduler, jobs_on_nodes
 from ax_mo.runner.settings import LauncherSettings
 from ax_mo.trial.files import STOP

@@ -1,4 +1,4 @@
-"""The program that runs a trial whose results go to a store: ``python -m ax_mo.runner.stored_trial URL NAME``.
+"""The program that runs a trial whose results go to a store: ``python -m ax_mo.runner.remote.stored_trial URL NAME``.
 
 It ends as the trial does. A store that is away is waited for: the trial goes on, and what it leaves is sent later.
 """
@@ -11,9 +11,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TypeVar
 
-from ax_mo.runner.changed_files import Change
-from ax_mo.runner.remote_trial import Orders, left_files, run_remote
-from ax_mo.runner.trial_store import Manifest, TrialStore, as_text, checksum
+from ax_mo.runner.remote.changed_files import Change
+from ax_mo.runner.remote.remote_trial import Orders, left_files, run_remote
+from ax_mo.runner.remote.trial_store import Manifest, TrialStore, as_text, checksum
 from ax_mo.trial.files import STOP
 
 T = TypeVar("T")

@@ -14,8 +14,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from ax_mo.runner.changed_files import Change
-from ax_mo.runner.remote_trial import RemoteJob
+from ax_mo.runner.remote.changed_files import Change
+from ax_mo.runner.remote.remote_trial import RemoteJob
 from ax_mo.trial.files import STOP
 
 _WITHOUT_DIRECTORIES = frozenset({"s3", "gs", "abfs", "oss"})

@@ -70,7 +70,7 @@ class Bridge:
         """Returns the name of the supervisor that has the job now."""
         import ray
 
-        from ax_mo.runner.ray_job import Supervisor
+        from ax_mo.runner.remote.ray_job import Supervisor
 
         name = f"{study}{self._version}"
         if name not in self._supervisors:

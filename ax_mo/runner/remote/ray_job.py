@@ -11,9 +11,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ax_mo.runner.changed_files import Change
 from ax_mo.runner.job import Cause, JobState, Phase
-from ax_mo.runner.remote_trial import Orders, RemoteJob, left_files, run_remote
+from ax_mo.runner.remote.changed_files import Change
+from ax_mo.runner.remote.remote_trial import Orders, RemoteJob, left_files, run_remote
 
 _REPORT_SECONDS = 0.5
 _CHUNK = 2**23

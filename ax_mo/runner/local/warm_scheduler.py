@@ -9,10 +9,17 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from ax_mo.runner.end_watch import EndWatch
-from ax_mo.runner.fork_client import ForkedProcess, ForkServer, PythonCommand, ServerState, python_command, read_report
 from ax_mo.runner.job import Job, JobSpec, JobState, Phase
-from ax_mo.runner.local_scheduler import Child, LocalScheduler
+from ax_mo.runner.local.end_watch import EndWatch
+from ax_mo.runner.local.fork_client import (
+    ForkedProcess,
+    ForkServer,
+    PythonCommand,
+    ServerState,
+    python_command,
+    read_report,
+)
+from ax_mo.runner.local.local_scheduler import Child, LocalScheduler
 from ax_mo.runner.settings import LOCAL, WARM, LauncherSettings
 from ax_mo.trial.files import IMPORTS, remove
 

@@ -1,0 +1,1 @@
+"""Jobs of clusters that TorchX submits."""
