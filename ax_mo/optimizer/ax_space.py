@@ -51,6 +51,7 @@ class AxSpace:
             for index, parameter in enumerate(space.parameters)
             if parameter.key in constrained
         }
+        self._deciding = {choice.key for choice in space.branching}
         self._ranges = {p.key: p for p in space.parameters if isinstance(p, Range) and p.key in constrained}
         self._as_log = {key for key, parameter in self._ranges.items() if parameter.log}
         self._orders = [order for order in map(_order, space.constraints) if order is not None]
@@ -127,7 +128,7 @@ class AxSpace:
         """What Ax calls the option at the level."""
         choice = self._by_name[level.name].parameter
         assert isinstance(choice, Choice)
-        return _choice_values(choice)[1][level.index]
+        return self._choice_values(choice)[1][level.index]
 
     def _variants_of(self, parameter: Parameter) -> list[AxParameter]:
         if not parameter.when:
@@ -164,8 +165,6 @@ class AxSpace:
         for variant in [variant for of_one in self.variants for variant in of_one]:
             choice = variant.parameter
             if choice.key == condition.key and isinstance(choice, Choice):
-                # Ax 1.3.1 sorts numbers and truth values, and keeps their distances: a level says nothing of either.
-                assert _choice_values(choice)[0] == "str", f"conditions are on choices of texts, not on {choice.key}"
                 for index, option in enumerate(choice.options):
                     if option.text in condition.texts:
                         yield variant, AxBranch(variant.name, index, len(choice.options)), option.text
@@ -182,7 +181,7 @@ class AxSpace:
 
         parameter = variant.parameter
         if isinstance(parameter, Choice):
-            kind, values = _choice_values(parameter)
+            kind, values = self._choice_values(parameter)
             return ChoiceParameterConfig(
                 name=variant.name,
                 values=values,
@@ -202,7 +201,7 @@ class AxSpace:
 
     def _encode(self, parameter: Parameter, value: Any) -> Any:
         if isinstance(parameter, Choice):
-            _, values = _choice_values(parameter)
+            _, values = self._choice_values(parameter)
             text = parameter.text(value)
             return values[[option.text for option in parameter.options].index(text)]
         if parameter.key in self._as_log:
@@ -211,11 +210,29 @@ class AxSpace:
 
     def _decode(self, parameter: Parameter, value: Any) -> Any:
         if isinstance(parameter, Choice):
-            _, values = _choice_values(parameter)
+            _, values = self._choice_values(parameter)
             return parameter.options[values.index(value)].value
         number = 10.0 ** float(value) if parameter.key in self._as_log else float(value)
         number = min(max(number, float(parameter.low)), float(parameter.high))
         return round(number) if parameter.integral else number
+
+    def _choice_values(self, choice: Choice) -> tuple[str, Sequence[Any]]:
+        """Ax knows choices of one primitive type: numbers, or texts; anything else goes by the text of its options.
+
+        So do numbers without an order, and those that decide what is active: Ax 1.3.1 sorts numbers, keeps their
+        distances, and has some on a log scale, so that nobody could tell where the model sees them.
+        """
+        values: list[Any] = [option.value for option in choice.options]
+        types = {type(value) for value in values}
+        if types == {str}:
+            return "str", values
+        is_number = choice.ordered and choice.key not in self._deciding
+        if is_number and types <= {int, float} and all(map(math.isfinite, values)):
+            kind = int if types == {int} else float
+            numbers = list(map(kind, values))
+            if len(set(numbers)) == len(numbers):  # not so for 1 and 1.0, or 0.0 and -0.0
+                return kind.__name__, numbers
+        return "str", [option.text for option in choice.options]
 
 
 def _order(constraint: LinearConstraint) -> tuple[str, str] | None:
@@ -234,17 +251,3 @@ def _joined(path: Sequence[AxBranch], other: Sequence[AxBranch]) -> tuple[AxBran
     if any(stands.get(level.name, level.index) != level.index for level in other):
         return None
     return (*(level for level in other if level.name not in stands), *path)
-
-
-def _choice_values(parameter: Choice) -> tuple[str, Sequence[Any]]:
-    """Ax knows choices of one primitive type: numbers, or texts; anything else goes by the text of its options."""
-    values: list[Any] = [option.value for option in parameter.options]
-    types = {type(value) for value in values}
-    if types == {str}:
-        return "str", values
-    if types <= {int, float} and all(map(math.isfinite, values)):
-        kind = int if types == {int} else float
-        numbers = list(map(kind, values))
-        if len(set(numbers)) == len(numbers):  # not so for 1 and 1.0, or 0.0 and -0.0
-            return kind.__name__, numbers
-    return "str", [option.text for option in parameter.options]

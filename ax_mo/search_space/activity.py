@@ -3,9 +3,9 @@
 from collections.abc import Mapping, Sequence
 
 from ax_mo.errors import ConfigError
-from ax_mo.search_space.entries import Entry
 from ax_mo.search_space.group_scan import Context, GroupScan, exists
 from ax_mo.search_space.parameters import Condition
+from ax_mo.search_space.params import Entry
 
 When = tuple[Condition, ...]
 

@@ -6,20 +6,23 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
-from omegaconf import AnyNode, DictConfig, IntegerNode
+from omegaconf import AnyNode, DictConfig, IntegerNode, OmegaConf
 
 from ax_mo.errors import ConfigError, closest
 from ax_mo.hydra_project.compat import has_content, written_value
-from ax_mo.hydra_project.overrides import bare
-from ax_mo.hydra_project.project import COMPOSE_ERRORS, Project, all_keys, node_at, reason
+from ax_mo.hydra_project.overrides import bare, parsed
+from ax_mo.hydra_project.project import COMPOSE_ERRORS, Project, all_keys, has_key, node_at, reason
 from ax_mo.search_space.activity import When, conditions
 from ax_mo.search_space.constraints import constrained
-from ax_mo.search_space.entries import Entries, Entry, read_entries
+from ax_mo.search_space.entries import Entries, read_entries
 from ax_mo.search_space.grammar import FixedOverride
 from ax_mo.search_space.group_scan import GroupScan, alias, scan_groups
 from ax_mo.search_space.parameters import Choice, Parameter, Range, when_text
+from ax_mo.search_space.params import Entry
+from ax_mo.search_space.project_keys import ProjectKeys
 from ax_mo.search_space.space import ConditionalOverride, SearchSpace
 from ax_mo.search_space.start import samples
+from ax_mo.search_space.targets import is_removal
 
 Active = tuple[Entry, When]
 """An entry, and the conditions under which it is active."""
@@ -44,11 +47,18 @@ def build_space(
 
     ``arguments`` are the task overrides of the command line; they win over ``params`` and ``search_space``.
     """
-    read = read_entries(params, arguments, project.group_options, search_space)
-    if all(isinstance(entry.content, FixedOverride) for entry in read.all):
-        raise _nothing_to_search(bool(params or search_space), read.all)
-    scan = scan_groups(read.all, project)
+    keys = ProjectKeys(_plain_config(arguments, project) if _has_mappings(params) else ())
+    while True:
+        read = read_entries(params, arguments, project.group_options, search_space, keys)
+        if all(isinstance(entry.content, FixedOverride) for entry in read.all):
+            raise _nothing_to_search(bool(params or search_space), read.all)
+        scan = scan_groups(read.all, project)
+        if not keys.changed_by(scan.configs()):
+            break
     active, dropped = _active(read, scan, project)
+    for entry, _ in active:
+        if is_removal(entry):
+            _check_removable(entry, scan)
     parameters, hints = _parameters(active, scan)
     overrides = [(entry.content, when) for entry, when in active if isinstance(entry.content, FixedOverride)]
     fixed = tuple(override.line for override, when in overrides if not when)
@@ -58,6 +68,17 @@ def build_space(
     space = SearchSpace(parameters, constraints, fixed, conditional)
     _check_samples(space, project, {entry.content.key: entry.where for entry, _ in active})
     return BuiltSpace(space, (*dropped, *hints, *moved))
+
+
+def _has_mappings(params: Mapping[str, Any]) -> bool:
+    return any(isinstance(value, Mapping) for value in params.values())
+
+
+def _plain_config(arguments: Sequence[str], project: Project) -> Iterator[DictConfig]:
+    """The configuration that the command line gives without what it sweeps over; none where that does not compose."""
+    with suppress(*COMPOSE_ERRORS):
+        lines = [str(override.input_line) for override in parsed(arguments) if not override.is_sweep_override()]
+        yield project.compose(lines)
 
 
 def _nothing_to_search(is_given: bool, entries: Sequence[Entry]) -> ConfigError:
@@ -80,7 +101,7 @@ def _active(read: Entries, scan: GroupScan, project: Project) -> tuple[list[Acti
     nowhere.
     """
     found = list(zip(read.all, conditions(read.all, scan), strict=True))
-    left_out = [entry for entry, when in found if when is None]
+    left_out = [entry for entry, when in found if when is None and not is_removal(entry)]
     unnarrowed: GroupScan | None = None
     if left_out and read.unnarrowed:
         with suppress(ConfigError):
@@ -91,7 +112,7 @@ def _active(read: Entries, scan: GroupScan, project: Project) -> tuple[list[Acti
         if unnarrowed is not None and entry not in read.typed:
             (elsewhere,) = conditions([entry], unnarrowed)
         if elsewhere is None:
-            raise _unknown_key(entry, scan)
+            raise _unknown_key(entry, scan, project)
         left = "not given" if isinstance(entry.content, FixedOverride) else "not searched"
         typed = (entry.content for entry in read.typed if isinstance(entry.content, FixedOverride))
         chosen = " ".join(override.line for override in typed if override.is_group)
@@ -100,7 +121,24 @@ def _active(read: Entries, scan: GroupScan, project: Project) -> tuple[list[Acti
     return [(entry, when) for entry, when in found if when is not None], sentences
 
 
-def _unknown_key(entry: Entry, scan: GroupScan) -> ConfigError:
+def _check_removable(entry: Entry, scan: GroupScan) -> None:
+    """Raises ConfigError for a field of a structured config: Hydra deletes keys of mappings alone."""
+    above, _, name = entry.key.rpartition(".")
+    for context in scan.where_given(entry.given):
+        node = node_at(context.config, above) if above else context.config
+        kind = OmegaConf.get_type(node) if isinstance(node, DictConfig) else None
+        if kind in (None, dict) or not has_key(context.config, entry.key):
+            continue
+        option = entry.given[-1]
+        raise ConfigError(
+            f"{entry.where}: under {option.describe()}, '{entry.key}' would be an argument that is not written there, "
+            f"and Hydra cannot remove it, a field of {kind.__name__}. If it takes {name}, give it a value, for example "
+            f"'{option.texts[0]}: {{{entry.key}: ...}}'; otherwise declare '{above}' as Dict[str, Any], or make it a "
+            "config group."
+        )
+
+
+def _unknown_key(entry: Entry, scan: GroupScan, project: Project) -> ConfigError:
     key = entry.content.key
     if entry.content.is_group:
         groups = sorted({group for context in scan.contexts for group in context.groups})
@@ -124,8 +162,9 @@ def _unknown_key(entry: Entry, scan: GroupScan) -> ConfigError:
     under = f" under {when_text(entry.given)}" if entry.given else ""
     hint = closest(key, known)
     if entry.given and not hint:
-        group = entry.given[-1].key
-        hint = closest(f"{bare(group).replace('/', '.')}.{key}", known)
+        above = bare(entry.given[-1].key)
+        node = above.replace("/", ".") if project.group_options(above) else above.rpartition(".")[0]
+        hint = closest(f"{node}.{key}", known)
     return ConfigError(
         f"{entry.where}: the project's configuration has no key '{key}'{under}.{hint} To add a new key, write '+{key}'."
         f"{'' if entry.given else _together(key, scan)}"
@@ -134,7 +173,7 @@ def _unknown_key(entry: Entry, scan: GroupScan) -> ConfigError:
 
 def _together(key: str, scan: GroupScan) -> str:
     """What to write for a key that several options bring together: each was looked at with the others' defaults."""
-    groups = {choice.key: choice for _, choice in scan.groups}
+    groups = {choice.key: choice for _, choice in scan.groups if choice.is_group}
     if len(groups) < 2:
         return ""
     first = next(iter(groups.values()))

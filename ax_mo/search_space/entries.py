@@ -1,29 +1,19 @@
-"""What ``params`` and the command line ask for: searched parameters and fixed values, per option where so written."""
+"""What ``params`` and the command line ask for together: searched parameters and fixed values."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
 
-from ax_mo.errors import ConfigError, closest
-from ax_mo.hydra_project.overrides import as_text, bare
-from ax_mo.search_space.grammar import FixedOverride, GroupOptions, from_override, parse_entry
+from ax_mo.errors import ConfigError
+from ax_mo.hydra_project.overrides import bare
+from ax_mo.search_space.grammar import FixedOverride, GroupOptions, from_override
 from ax_mo.search_space.optuna import translated
 from ax_mo.search_space.parameters import Choice, Condition, Parameter
-
-
-@dataclass(frozen=True)
-class Entry:
-    """A parameter or a fixed override; ``given``: what it was written under; ``where``: what messages call it."""
-
-    content: Parameter | FixedOverride
-    where: str
-    given: tuple[Condition, ...] = ()
-
-    @property
-    def key(self) -> str:
-        return bare(self.content.key)
+from ax_mo.search_space.params import Entry, ParamsReader
+from ax_mo.search_space.project_keys import ProjectKeys
+from ax_mo.search_space.targets import exclusive, places_of_arguments, removals
 
 
 @dataclass(frozen=True)
@@ -44,17 +34,21 @@ def read_entries(
     arguments: Sequence[str],
     group_options: GroupOptions,
     search_space: Mapping[str, Any] | None = None,
+    keys: ProjectKeys | None = None,
 ) -> Entries:
     """What to search and what to fix. ``arguments`` are the command line's overrides; they win over ``params``.
 
-    ``search_space`` is in the dialect of Optuna's sweeper. Raises ConfigError for what does not parse and for two that
-    set the same key.
+    ``search_space`` is in the dialect of Optuna's sweeper; ``keys`` are those of the project. Raises ConfigError for
+    what does not parse and for two that set the same key.
     """
-    asked = [
-        *_entries(params, group_options, "hydra.sweeper.params"),
-        *_entries(translated(search_space or {}), group_options, "hydra.sweeper.search_space"),
+    reader = ParamsReader(group_options, keys or ProjectKeys())
+    written = [
+        *reader.read(params, "hydra.sweeper.params"),
+        *reader.read(translated(search_space or {}), "hydra.sweeper.search_space"),
     ]
-    _refuse_duplicates(asked)
+    _refuse_duplicates(written)
+    values = {e.content.key for e in written if isinstance(e.content, Choice) and not e.content.is_group}
+    removed, asked = _joined(removals(written), values), _joined(written, values)
     typed: dict[str, Entry] = {}
     deleted: list[Entry] = []  # a key that is deleted and then added anew needs both
     for override in OverridesParser.create().parse_overrides(list(arguments)):
@@ -64,14 +58,57 @@ def read_entries(
         if before is not None and before.content.key.startswith("~") and content.key.startswith("+"):
             deleted.append(before)
         typed[entry.key] = entry
+    deletions = {key for key, entry in typed.items() if entry.content.key.startswith("~")}
     left = [entry for entry in asked if entry.key not in typed]
+    left += [entry for entry in removed if entry.key not in deletions]
+    arguments_of = {key: places for key, places in places_of_arguments(asked).items() if key not in deletions}
+    given = [part for entry in typed.values() for part in _in_place_of(arguments_of.get(entry.key, ()), entry)]
     for entry in typed.values():
-        left = list(_under(left, entry))
-    entries = [*deleted, *left, *typed.values()]
-    _refuse_overlaps(entries, list(typed.values()))
+        left, given = list(_under(left, entry)), list(_under(given, entry))
+    entries = [*deleted, *left, *given]
+    _refuse_overlaps(entries, given)
     replaced = {e.key for e in asked if e.key in typed and isinstance(e.content, Choice) and e.content.is_group}
-    unnarrowed = [*deleted, *asked, *(entry for entry in typed.values() if entry.key not in replaced)]
-    return Entries(tuple(entries), tuple(typed.values()), tuple(unnarrowed) if replaced else ())
+    unnarrowed = [*deleted, *asked, *(entry for entry in given if entry.key not in replaced)]
+    return Entries(tuple(entries), tuple(given), tuple(unnarrowed) if replaced else ())
+
+
+def _joined(entries: Sequence[Entry], values: Collection[str]) -> list[Entry]:
+    """The entries, those that were written alike under several options of one of ``values`` as one.
+
+    To the model they are one parameter. Those under options of a config group stay as they are: studies know them so.
+    """
+    joined: list[Entry] = []
+    for entry in entries:
+        for index, other in enumerate(joined):
+            given = _given_to_both(entry, other, values) if entry.content == other.content else None
+            if given is not None:
+                joined[index] = replace(other, given=given)
+                break
+        else:
+            joined.append(entry)
+    return joined
+
+
+def _in_place_of(replaced: Sequence[Entry], typed: Entry) -> Iterator[Entry]:
+    """What the command line gives, and where: arguments of a ``_target_`` are given to the targets that take them."""
+    for entry in replaced:
+        is_searched = not isinstance(typed.content, FixedOverride)
+        content = replace(typed.content, key=entry.content.key) if is_searched else typed.content
+        yield replace(typed, content=content, given=entry.given)
+    if not replaced:
+        yield typed
+
+
+def _given_to_both(entry: Entry, other: Entry, values: Collection[str]) -> tuple[Condition, ...] | None:
+    """The conditions of two entries as one where they differ in options of one value alone."""
+    if len(entry.given) != len(other.given):
+        return None
+    pairs = [(a, b) for a, b in zip(other.given, entry.given, strict=True) if a != b]
+    if len(pairs) != 1 or pairs[0][0].key != pairs[0][1].key or pairs[0][0].key not in values:
+        return None
+    a, b = pairs[0]
+    both = Condition(a.key, tuple(dict.fromkeys([*a.texts, *b.texts])))
+    return tuple(both if condition is a else condition for condition in other.given)
 
 
 def without_respelled(params: Mapping[str, Any], typed: Sequence[str], of_files: Mapping[str, Any]) -> dict[str, Any]:
@@ -106,73 +143,6 @@ def _without_other_spellings(params: Mapping[str, Any], path: str, nested: bool 
     return kept
 
 
-def _entries(
-    params: Mapping[str, Any],
-    group_options: GroupOptions,
-    where: str,
-    prefix: str = "",
-    given: tuple[Condition, ...] = (),
-) -> Iterator[Entry]:
-    """``params`` entry by entry. A mapping below a group's name holds a space per option; any other is dotted keys."""
-    for name, value in params.items():
-        key = f"{prefix}{name}"
-        place = f"{where}.{name}"
-        if isinstance(value, Mapping) and value:
-            options = group_options(bare(key).partition("@")[0])
-            if _is_per_option(value, options):
-                yield from _per_option(key, value, options, group_options, place, given)
-            else:
-                yield from _entries(value, group_options, place, f"{key}.", given)
-            continue
-        yield Entry(parse_entry(_line(key, value), place, group_options), place, given)
-
-
-def _line(key: str, value: Any) -> str:
-    if key.startswith("~") and (value is None or value == ""):
-        return key
-    return f"{key}={value if isinstance(value, str) else as_text(value)}"
-
-
-def _is_per_option(value: Mapping[str, Any], options: Sequence[str]) -> bool:
-    if not options:
-        return False
-    if any(str(name) in options and (entry is None or isinstance(entry, Mapping)) for name, entry in value.items()):
-        return True
-    # All options misspelled: their keys are whole keys, which dotted notation would not repeat.
-    return all(
-        isinstance(entry, Mapping) and any("." in str(key) or "/" in str(key) for key in entry)
-        for entry in value.values()
-    )
-
-
-def _per_option(
-    key: str,
-    value: Mapping[str, Any],
-    options: Sequence[str],
-    group_options: GroupOptions,
-    place: str,
-    given: tuple[Condition, ...],
-) -> Iterator[Entry]:
-    for name, inner in value.items():
-        if str(name) not in options:
-            raise ConfigError(
-                f"{place}: the config group '{bare(key)}' has no option '{name}'; it has: {', '.join(options)}."
-                f"{closest(str(name), options)}"
-            )
-        if inner is not None and not isinstance(inner, Mapping):
-            raise ConfigError(
-                f"{place}.{name}: an option holds the parameters that are searched under it, as a mapping; write "
-                f"'{name}: {{{bare(key)}.some_key: {as_text(inner)}}}', or '{name}: {{}}' for none."
-            )
-    choice = parse_entry(f"{key}={','.join(as_text(str(name)) for name in value)}", place, group_options)
-    yield Entry(choice, place, given)
-    for name, inner in value.items():
-        under = given
-        if isinstance(choice, Choice):  # not for a single option, which is fixed
-            under = (*given, Condition(choice.key, (choice.text(str(name)),)))
-        yield from _entries(inner or {}, group_options, f"{place}.{name}", "", under)
-
-
 def _under(entries: Sequence[Entry], typed: Entry) -> Iterator[Entry]:
     """The entries that remain when the command line chooses options of a group that ``params`` splits by option."""
     for entry in entries:
@@ -192,7 +162,7 @@ def _under(entries: Sequence[Entry], typed: Entry) -> Iterator[Entry]:
 def _refuse_duplicates(entries: Sequence[Entry]) -> None:
     for index, entry in enumerate(entries):
         for other in entries[:index]:
-            if entry.key == other.key and not _exclusive(entry.given, other.given):
+            if entry.key == other.key and not exclusive(entry.given, other.given):
                 raise ConfigError(
                     f"{entry.where}: '{entry.content.key}' and '{other.content.key}' (at {other.where}) set the same "
                     "key; keep one of them."
@@ -209,7 +179,7 @@ def _refuse_overlaps(entries: Sequence[Entry], typed: Sequence[Entry]) -> None:
         if outer.content.is_group:
             continue
         for inner in entries:
-            if not inner.key.startswith(f"{outer.key}.") or _exclusive(inner.given, outer.given):
+            if not inner.key.startswith(f"{outer.key}.") or exclusive(inner.given, outer.given):
                 continue
             path = inner.key.removeprefix(f"{outer.key}.").split(".")
             inner_searched = not isinstance(inner.content, FixedOverride)
@@ -238,8 +208,3 @@ def _sets(value: Any, path: Sequence[str]) -> bool:
             return False
         value = by_name[name]
     return True
-
-
-def _exclusive(a: Sequence[Condition], b: Sequence[Condition]) -> bool:
-    """Whether two entries can never be active at once."""
-    return any(x.key == y.key and not set(x.texts) & set(y.texts) for x in a for y in b)

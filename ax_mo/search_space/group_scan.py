@@ -1,7 +1,8 @@
 """The project composed once under each option of each searched config group: which groups and keys each brings.
 
 Nothing here asks the user what depends on what: a key or a group that comes and goes with the options of a searched
-group is active under exactly those options under which it was seen (``ax_mo.search_space.activity``).
+group is active under exactly those options under which it was seen (``ax_mo.search_space.activity``). A value with
+options of its own, below which others may be fixed, is looked at as a group is.
 """
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
@@ -10,10 +11,11 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
 
 from ax_mo.errors import ConfigError
 from ax_mo.hydra_project.compat import written_value
-from ax_mo.hydra_project.overrides import as_text
+from ax_mo.hydra_project.overrides import as_text, bare
 from ax_mo.hydra_project.project import (
     COMPOSE_ERRORS,
     Project,
@@ -24,9 +26,11 @@ from ax_mo.hydra_project.project import (
     node_at,
     reason,
 )
-from ax_mo.search_space.entries import Entry
 from ax_mo.search_space.grammar import FixedOverride
 from ax_mo.search_space.parameters import Choice, Condition, holds
+from ax_mo.search_space.params import Entry
+from ax_mo.search_space.project_keys import Assigned, config_value
+from ax_mo.search_space.targets import is_removal
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,6 +72,12 @@ class GroupScan:
     @cached_property
     def contexts(self) -> list[Context]:
         return [self.base, *(context for sweep in self.sweeps for context in sweep.contexts.values())]
+
+    def configs(self) -> list[Assigned]:
+        """All configurations, each with the values that were chosen there."""
+        values = {choice.key for _, choice in self.groups if not choice.is_group}
+        contexts = [context for part in (self, *self.under.values()) for context in part.contexts]
+        return [(context.config, {bare(key) for key in values & context.chosen.keys()}) for context in contexts]
 
     @cached_property
     def below(self) -> dict[Context, list[Context]]:
@@ -126,7 +136,7 @@ def scan_groups(entries: Sequence[Entry], project: Project) -> GroupScan:
 
     Raises ConfigError for an option that does not compose.
     """
-    groups = [choice for _, choice in _searched(entries) if not choice.key.startswith("+")]
+    groups = [c for _, c in _searched(entries) if c.is_group and not c.key.startswith("+")]
     lists = {choice.key for choice in groups if any(isinstance(value, list) and value for value in choice.values)}
     scan = _Scanner(entries, project, lists).run()
     contexts = [context for part in (scan, *scan.under.values()) for context in part.contexts]
@@ -144,7 +154,8 @@ class _Scanner:
         self._project = project
         self._entries = entries
         self._lists = lists
-        self._fixed = [entry for entry in entries if isinstance(entry.content, FixedOverride)]
+        # What is removed is seen here, so that it can be told where it is there.
+        self._fixed = [e for e in entries if isinstance(e.content, FixedOverride) and not is_removal(e)]
         self._groups = sorted(_searched(entries), key=lambda group: group[1].key.count("/"))
         self._forced: Mapping[str, str] = {}
 
@@ -202,7 +213,7 @@ class _Scanner:
         moved = {
             other.key: start.defaults[other.key]
             for _, other in self._eligible(context)
-            if start.defaults.get(other.key) not in {None, context.defaults.get(other.key)}
+            if other.is_group and start.defaults.get(other.key) not in {None, context.defaults.get(other.key)}
         }
         if not moved:
             return context
@@ -236,6 +247,9 @@ class _Scanner:
         config, lists = self._with_lists(config, chosen, [*_lines(fixed), *lines], assigned)
         groups = active_groups(config)
         defaults = {c.key: as_text(chosen_option(config, c.key)) for _, c in self._groups if c.key in groups}
+        for _, choice in self._groups:
+            if not choice.is_group and has_key(config, bare(choice.key)) and not defaults.get(choice.key):
+                defaults[choice.key] = _value_in(config, choice)
         # What Hydra took an override of is there.
         groups = groups.union(lists, (e.key for e in fixed if e.content.is_group and not _is_always(e)))
         return Context(chosen, config, groups, {**defaults, **lists, **chosen}, forced)
@@ -299,9 +313,18 @@ def _depends_elsewhere(entry: Entry, scan: GroupScan, contexts: Sequence[Context
 
 
 def _searched(entries: Sequence[Entry]) -> Iterator[Group]:
+    deciding = {condition.key for entry in entries for condition in entry.given}
     for entry in entries:
-        if isinstance(entry.content, Choice) and entry.content.is_group:
+        if isinstance(entry.content, Choice) and (entry.content.is_group or entry.content.key in deciding):
             yield entry, entry.content
+
+
+def _value_in(config: DictConfig, choice: Choice) -> str:
+    """The text of the option that a configuration has; empty for a value that is none."""
+    try:
+        return choice.text(config_value(config, bare(choice.key)))
+    except (OmegaConfBaseException, ValueError):
+        return ""
 
 
 def _lines(entries: Iterable[Entry]) -> list[str]:

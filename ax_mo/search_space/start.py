@@ -1,7 +1,6 @@
 """Points to try first: the project's own configuration, and what the user names."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from enum import Enum
 from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
@@ -21,6 +20,7 @@ from ax_mo.hydra_project.project import (
 )
 from ax_mo.search_space.grammar import as_name
 from ax_mo.search_space.parameters import Choice, Parameter, holds, when_text
+from ax_mo.search_space.project_keys import config_value
 from ax_mo.search_space.sample import covering_points
 from ax_mo.search_space.space import SearchSpace
 
@@ -152,14 +152,6 @@ def values_in(config: DictConfig, space: SearchSpace) -> dict[str, Value]:
             except OmegaConfBaseException:  # missing, or an interpolation that only a run can resolve
                 continue
     return values
-
-
-def config_value(config: DictConfig, key: str) -> Value:
-    """The value of a key as a point holds it. Raises OmegaConf's exceptions for one that has none."""
-    value = OmegaConf.select(config, key, throw_on_missing=True)
-    if OmegaConf.is_config(value):
-        return OmegaConf.to_container(value)
-    return value.name if isinstance(value, Enum) else value
 
 
 def named_values(space: SearchSpace, overrides: Mapping[Any, Any], where: str, prefix: str = "") -> dict[str, Value]:

@@ -139,12 +139,36 @@ def test_constrained_parameters_beside_conditional_ones_keep_their_aliases() -> 
     ]
 
 
-@pytest.mark.parametrize("options", [(8, 2, 4), (0.5, 0.25)])
-def test_condition_on_numbers_is_refused_as_ax_has_them_in_another_order(options: tuple[float, ...]) -> None:
-    below = Range("x", 0.0, 1.0, when=(under("a", str(options[0])),))
-    with pytest.raises(AssertionError, match="conditions are on choices of texts, not on a"):
-        AxSpace(SearchSpace((choice("a", *options), below)))
-    AxSpace(SearchSpace((choice("a", *map(str, options)), below)))
+NUMBERS = SearchSpace(
+    (
+        choice("layers", 1, 2, 4, ordered=True),
+        choice("norm", True, False, None),
+        Range("second", 1, 9, integral=True, when=(under("layers", "2", "4"),)),
+        Range("eps", 0.0, 1.0, when=(under("norm", "True"), under("layers", "4"))),
+    )
+)
+
+
+def test_conditions_may_be_on_numbers_truth_values_and_null() -> None:
+    ax_space = AxSpace(NUMBERS)
+    assert dependents(NUMBERS) == {"layers": {"2": ["second (2)"], "4": ["second (4)", "eps"]}}
+    for point in (
+        {"layers": 1, "norm": None},
+        {"layers": 4, "norm": True, "second": 3, "eps": 0.5},
+        {"layers": 2, "norm": False, "second": 9},
+    ):
+        decoded = ax_space.decode(ax_space.encode(point))
+        assert decoded == point and list(map(type, decoded.values())) == list(map(type, point.values()))
+
+
+def test_numbers_are_texts_to_ax_where_they_decide_or_have_no_order() -> None:
+    kinds = {config.name: config.parameter_type for config in AxSpace(NUMBERS).configs()}
+    assert kinds["layers"] == "str"
+    others = SearchSpace((choice("a", 1, 2, 4, ordered=True), choice("b", 4, 1, 2)))
+    assert [(config.parameter_type, config.values) for config in AxSpace(others).configs()] == [
+        ("int", [1, 2, 4]),
+        ("str", ["4", "1", "2"]),
+    ]
 
 
 def log_range(key: str, low: float, high: float, integral: bool = False) -> Range:

@@ -18,8 +18,8 @@ from tests.support.played import PlayedStudy
 from tests.support.trials import make_trial
 
 
-def choice(key: str, *values: str, when: tuple[Condition, ...] = ()) -> Choice:
-    return Choice(key, tuple(Option(value, value) for value in values), when=when)
+def choice(key: str, *values: Any, ordered: bool = False, when: tuple[Condition, ...] = ()) -> Choice:
+    return Choice(key, tuple(Option(value, str(value)) for value in values), ordered, when=when)
 
 
 PARAMETERS: tuple[Parameter, ...] = (
@@ -30,7 +30,13 @@ PARAMETERS: tuple[Parameter, ...] = (
     Range("width", 0.0, 1.0, when=(Condition("block", ("wide", "deep")),)),
     Range("clip", 0.0, 1.0, when=(Condition("model", ("mlp", "cnn")), Condition("optim", ("adam",)))),
     Range("gate", 0.0, 1.0, when=(Condition("model", ("resnet",)), Condition("block", ("wide",)))),
+    choice("layers", 1, 2, 8, ordered=True),
+    choice("norm", True, None, 3),
+    choice("kind", 1, 2, 8),
+    Range("second", 0.0, 1.0, when=(Condition("layers", ("2", "8")),)),
+    Range("scale", 0.0, 1.0, when=(Condition("norm", ("True", "3")),)),
 )
+PLAIN = {"layers": 2, "norm": None, "kind": 2}
 SPACE = SearchSpace(PARAMETERS)
 AX_SPACE = AxSpace(SPACE)
 NAMES = list(dict.fromkeys(variant.name for variants in AX_SPACE.variants for variant in variants))
@@ -41,13 +47,13 @@ def row(point: Mapping[str, Any], inactive: float) -> list[float]:
     encoded = {**AX_SPACE.encode(point)}
     if "clip" not in point:
         encoded.pop("clip", None)  # in Ax's tree, but inactive
-    places = dict.fromkeys(NAMES, inactive)
+    at = dict.fromkeys(NAMES, inactive)
     for variant in (variant for variants in AX_SPACE.variants for variant in variants if variant.name in encoded):
-        places[variant.name] = encoded[variant.name]
+        at[variant.name] = encoded[variant.name]
         if isinstance(variant.parameter, Choice):
-            options = [option.value for option in variant.parameter.options]
-            places[variant.name] = options.index(encoded[variant.name]) / (len(options) - 1)
-    return [places[name] for name in NAMES]
+            options = [option.text for option in variant.parameter.options]
+            at[variant.name] = options.index(str(encoded[variant.name])) / (len(options) - 1)
+    return [at[name] for name in NAMES]
 
 
 def features(*rows: list[float]) -> torch.Tensor:
@@ -67,8 +73,16 @@ def test_points_that_differ_in_what_is_inactive_are_the_same_to_the_model() -> N
 
 
 def test_points_that_differ_in_what_is_active_are_not() -> None:
-    base = {"model": "cnn", "optim": "adam", "block": "wide", "width": 0.2, "clip": 0.2}
-    others = [{**base, "width": 0.9}, {**base, "clip": 0.9}, {**base, "block": "deep"}]
+    base = {"model": "cnn", "optim": "adam", "block": "wide", "width": 0.2, "clip": 0.2, **PLAIN, "second": 0.2}
+    changes = [
+        {"width": 0.9},
+        {"clip": 0.9},
+        {"block": "deep"},
+        {"second": 0.9},
+        {"norm": 3, "scale": 0.5},
+        {"kind": 8},
+    ]
+    others = [{**base, **change} for change in [*changes, {"kind": 8}]]
     first, *rest = features(*(row(point, 0.5) for point in [base, *others]))
     assert all((first - other).abs().max() > 0.5 for other in rest)
 
@@ -77,14 +91,14 @@ def test_points_that_differ_in_what_is_active_are_not() -> None:
     ("one", "other"), [({"model": "cnn"}, {"model": "resnet"}), ({"block": "wide"}, {"block": "deep"})]
 )
 def test_parameter_that_is_active_under_several_options_is_one(one: dict[str, str], other: dict[str, str]) -> None:
-    base = {"model": "cnn", "optim": "sgd", "block": "deep", "width": 0.2, "gate": 0.5}
+    base = {"model": "cnn", "optim": "sgd", "block": "deep", "width": 0.2, "gate": 0.5, **PLAIN, "second": 0.2}
     first, second = features(row({**base, **one}, 0.5), row({**base, **other}, 0.5))
     assert sum(float(change) > 0.0 for change in (first - second).abs()) == 2  # the two options, and no width
 
 
 def test_each_parameter_has_one_feature_or_one_for_each_of_its_options() -> None:
     made = ActiveFeatures(AX_SPACE.variants, NAMES)
-    assert made.count == features(row(points(1)[0], 0.5)).shape[-1] == 3 + 1 + 3 + 4
+    assert made.count == features(row(points(1)[0], 0.5)).shape[-1] == 3 + 1 + 3 + 4 + 1 + 3 + 3 + 2
 
 
 @pytest.fixture
