@@ -18,6 +18,7 @@ from ax_mo.experiment_file.objectives import ProposedObjectives, propose_objecti
 from ax_mo.experiment_file.sources import read_sources
 from ax_mo.experiment_file.space import ProposedSpace, propose_space
 from ax_mo.experiment_file.text import ExperimentFile
+from ax_mo.experiment_file.translated import translated_file
 from ax_mo.hydra_project.ask import AskedProject
 from ax_mo.hydra_project.project import active_groups, without_hydra
 from ax_mo.hydra_project.saved import config_directories, sources_of
@@ -33,6 +34,8 @@ def init_command(arguments: Namespace) -> None:
     given = _own_options(arguments)
     if given.json_schema is not None:
         return _json_schema(given.json_schema, given.force)
+    if given.from_file is not None:
+        return _from_file(Path(given.from_file), given)
     if not given.program:
         raise AxMoError("Name the program that trains, as you start it: ax-mo init python train.py")
     project = _ask(typed_program(given.program, Path.cwd()))
@@ -53,6 +56,18 @@ def init_command(arguments: Namespace) -> None:
     say(f"Run it:           {made.command}")
 
 
+def _from_file(source: Path, given: Namespace) -> None:
+    """To ``--to``, or among the configs of the program that is named; where neither is given, to the output."""
+    text = translated_file(source)
+    if given.to is None and not given.program:
+        return say_exactly(text)
+    to = given.to or _ask(typed_program(given.program, Path.cwd())).default_file()
+    target = new_file(str(to), given.force, make_directory=given.to is None)
+    write_atomically(target, text)
+    put_schema_beside(target)
+    return say(f"{target}: look at what could not be translated, in its comments, and run it with a dry run first.")
+
+
 def _json_schema(file: str, force: bool) -> None:
     if file == "-":
         return say_exactly(schema_text())
@@ -67,6 +82,7 @@ def _own_options(arguments: Namespace) -> Namespace:
     """``--to`` and ``--force`` after the program as well: no Hydra program has flags of these names."""
     parser = ArgumentParser(add_help=False, allow_abbrev=False)
     parser.add_argument("--to", default=arguments.to)
+    parser.add_argument("--from", dest="from_file", default=arguments.from_file)
     parser.add_argument("--force", action="store_true", default=arguments.force)
     known, rest = parser.parse_known_args(arguments.program)
     return Namespace(**{**vars(arguments), **vars(known), "program": rest})

@@ -118,12 +118,17 @@ _COMMANDS: dict[str, tuple[str, str, str, Arguments]] = {
         "PROGRAM is what starts your training, with\nthe overrides that shall hold in every trial: 'python train.py "
         "model=cnn', 'python -m package.train', a console\nscript. It is asked for its configuration; nothing is "
         "trained. The file has objectives (what the checkpoint\ncallback watches, or what is logged or returned), "
-        "ranges for learning rates, widths, dropout and the like, and\noptions of config groups.",
+        "ranges for learning rates, widths, dropout and the like, and\noptions of config groups. With --from, "
+        "it is what the file of another sweeper says; without PROGRAM and --to, that is\nprinted.",
         "ax-mo init python train.py\n  python train.py -m +experiment=search hydra.sweeper.dry_run=true",
         {
             "program": {"metavar": "PROGRAM", "nargs": "...", "help": "such as: python train.py"},
             **_to("experiment/search.yaml among the project's configs, if not given", required=False),
             **_FORCE,
+            "--from": {
+                "metavar": "FILE", "dest": "from_file",
+                "help": "translate this file of Hydra's Ax, Nevergrad or Optuna sweeper, or of hypersweeper",
+            },
             "--json-schema": {
                 "metavar": "FILE", "nargs": "?", "const": "-",
                 "help": "write the schema by which editors complete and check such files, and nothing else",

@@ -196,6 +196,9 @@ def parse_settings(given: Mapping[str, Any]) -> Settings:
     values: dict[str, Any] = {
         name: _params(value) if name == "params" else to_python(value) for name, value in given.items()
     }
+    from ax_mo.dialects.recognize import refuse_other_dialects  # late, for trials import this module
+
+    refuse_other_dialects(values)
     check_names("hydra.sweeper", values, Settings)
     for name, example in _BLOCKS.items():
         values[name] = given_values(values.get(name), f"hydra.sweeper.{name}", example)

@@ -115,3 +115,29 @@ def test_schema_alone_goes_to_a_file_or_to_the_output(cli: Cli, tmp_path: Path) 
     assert '"definitions"' in cli("init", "--json-schema").out
     assert cli("init", "--json-schema", tmp_path / "a.json").code == 0
     assert "exists; --force" in cli("init", "--json-schema", tmp_path / "a.json").err
+
+
+def test_file_of_another_sweeper_is_translated(cli: Cli, tmp_path: Path) -> None:
+    (tmp_path / "search_space").mkdir()
+    (tmp_path / "smac.yaml").write_text(
+        "defaults: [_self_, {search_space: mlp}]\n"
+        "hydra: {sweeper: {n_trials: 10, budget_variable: epochs, search_space: '${search_space}'}}\n"
+    )
+    (tmp_path / "search_space" / "mlp.yaml").write_text(
+        "hyperparameters:\n  lr: {type: uniform_float, lower: 1e-4, upper: 0.1, log: true}\n"
+    )
+    (tmp_path / "params.yaml").write_text("x:\n  type: range\n  bounds: [1e-6, 1]\n")
+    (tmp_path / "space.json").write_text('{"hyperparameters": [{"name": "x", "type": "constant", "value": 1}]}')
+    for name, params in (
+        ("smac.yaml", {"lr": "tag(log, interval(0.0001, 0.1))"}),
+        ("params.yaml", {"x": "interval(1e-06, 1)"}),
+        ("space.json", {"x": 1}),
+    ):
+        printed = cli("init", "--from", tmp_path / name).out
+        assert printed.startswith("# @package _global_\n")
+        assert yaml.safe_load(printed)["hydra"]["sweeper"]["params"] == params
+    assert cli("init", "--from", tmp_path / "smac.yaml", "--to", tmp_path / "ours.yaml").code == 0
+    assert "for ConfigSpace (hypersweeper)" in (tmp_path / "ours.yaml").read_text()
+    (tmp_path / "other.yaml").write_text("a: 1\n")
+    assert "holds nothing of Hydra's Ax" in cli("init", "--from", tmp_path / "other.yaml").err
+    assert "cannot be read: No such file" in cli("init", "--from", tmp_path / "gone.yaml").err
