@@ -1,6 +1,6 @@
 """The command line ``python -m ax_mo`` and ``ax-mo``: what can be typed, and which module does it.
 
-Nothing heavy is imported before a command is known to be wanted: ``--help`` answers at once.
+Nothing heavy is imported before a command is known to be wanted: ``--help`` and completion answer at once.
 """
 
 import argparse
@@ -9,8 +9,10 @@ import os
 import sys
 from collections.abc import Mapping, Sequence
 from importlib import import_module
-from importlib.metadata import version
 from typing import Any
+
+from ax_mo import __version__
+from ax_mo.cli.sweeps import NEWEST, sweeps, trial_number
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -20,8 +22,16 @@ def main(argv: Sequence[str] | None = None) -> int:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # one without the letters gets question marks, not an exception
             stream.reconfigure(errors="replace")
+    parser = _parser()
+    if "_ARGCOMPLETE" in os.environ:
+        from ax_mo.cli.completion import complete
+
+        complete(parser)
+    words = sys.argv[1:] if argv is None else list(argv)
     try:
-        arguments = _parser().parse_args(argv)
+        if not words and not sweeps():
+            words = ["--help"]
+        arguments = _parse(parser, words or ["status"])
     except SystemExit as exit_:
         return int(exit_.code or 0)
     try:
@@ -36,6 +46,20 @@ def main(argv: Sequence[str] | None = None) -> int:
     except Exception as error:
         return _told(error)
     return 0
+
+
+def _parse(parser: argparse.ArgumentParser, words: Sequence[str]) -> argparse.Namespace:
+    """The arguments of a command. Raises SystemExit where they are wrong, as argparse does."""
+    arguments, rest = parser.parse_known_args(words)
+    if "trial" in arguments and arguments.source is None:
+        # argparse takes SOURCE for TRIAL where an option stands between the two.
+        if len(rest) == 1 and not rest[0].startswith("-"):
+            arguments.source, arguments.trial = arguments.trial, rest.pop()
+        elif trial_number(arguments.trial) is None:
+            arguments.usage_error("the following arguments are required: TRIAL")
+    if rest:
+        arguments.usage_error(f"unrecognized arguments: {' '.join(rest)}")
+    return arguments
 
 
 def _told(error: Exception) -> int:
@@ -58,9 +82,9 @@ def _parser() -> argparse.ArgumentParser:
         description="Look at a study, take a point of its trade-off, and use it. Works while the study runs.",
         epilog="Each command has an example: ax-mo pareto --help",
     )
-    parser.add_argument("--version", action="version", version=f"ax_mo {version('hydra-ax-mo')}")
+    parser.add_argument("--version", action="version", version=f"ax_mo {__version__}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
-    for name, (help_, more, example, arguments) in _COMMANDS.items():
+    for name, (help_, more, example, arguments) in COMMANDS.items():
         command = commands.add_parser(
             name,
             help=help_,
@@ -70,6 +94,7 @@ def _parser() -> argparse.ArgumentParser:
         )
         for argument, options in arguments.items():
             command.add_argument(argument, **options)
+        command.set_defaults(usage_error=command.error)
     return parser
 
 
@@ -103,16 +128,13 @@ def _to(help_: str, required: bool = True) -> Arguments:
 
 _WHERE = "a sweep directory, a SQLite file, or <SQLAlchemy URL>/<study name>"
 _SOURCE: Arguments = {"source": {"metavar": "SOURCE", "help": _WHERE}}
-# Not before a TRIAL: ``show 7`` would be either.
-_NEWEST: Arguments = {
-    "source": {"metavar": "SOURCE", "nargs": "?", "help": f"{_WHERE}; the newest sweep below ./multirun, if not given"}
-}
+_NEWEST: Arguments = {"source": {"metavar": "SOURCE", "nargs": "?", "help": f"{_WHERE}; if not given, {NEWEST}"}}
 _TRIAL: Arguments = {"trial": {"metavar": "TRIAL", "help": "its number; imported_<n> for an imported one"}}
 _JSON = _flag("--json", "print JSON, for scripts")
 _FORCE = _flag("--force", "overwrite FILE")
 _SWEEP = "multirun/2026-11-02/10-15-00"
 
-_COMMANDS: dict[str, tuple[str, str, str, Arguments]] = {
+COMMANDS: dict[str, tuple[str, str, str, Arguments]] = {
     "init": (
         "write a first experiment file for your project",
         "PROGRAM is what starts your training, with\nthe overrides that shall hold in every trial: 'python train.py "
@@ -165,7 +187,7 @@ _COMMANDS: dict[str, tuple[str, str, str, Arguments]] = {
         "",
         f"ax-mo show {_SWEEP} 7",
         {
-            **_SOURCE, **_TRIAL,
+            **_NEWEST, **_TRIAL,
             "--lines": {"metavar": "N", "type": _count, "default": 20, "help": "lines of each log (20)"},
             **_JSON,
         },
@@ -174,7 +196,7 @@ _COMMANDS: dict[str, tuple[str, str, str, Arguments]] = {
         "write a trial as an experiment file of the project",
         "",
         f"ax-mo promote {_SWEEP} 7 --to conf/experiment/best.yaml\n  python train.py +experiment=best",
-        {**_SOURCE, **_TRIAL, **_to("such as conf/experiment/best.yaml"), **_FORCE},
+        {**_NEWEST, **_TRIAL, **_to("such as conf/experiment/best.yaml"), **_FORCE},
     ),
     "report": (
         "write report.html, a page of its own with every plot",
@@ -266,6 +288,15 @@ _COMMANDS: dict[str, tuple[str, str, str, Arguments]] = {
             "--html": {"metavar": "FILE", "help": "also write a page with the fronts and the tables"},
             **_JSON,
         },
+    ),
+    "completion": (
+        "print a script by which the shell completes commands, sweeps, trials and metrics",
+        "Let the shell run it\nwhenever it starts.\n\n"
+        "in ~/.bashrc:                   eval \"$(ax-mo completion bash)\"\n"
+        "in ~/.zshrc, after compinit:    eval \"$(ax-mo completion zsh)\"\n"
+        "in ~/.config/fish/config.fish:  ax-mo completion fish | source",
+        "ax-mo completion fish | source",
+        {"shell": {"metavar": "SHELL", "choices": ("bash", "zsh", "fish"), "help": "bash, zsh or fish"}},
     ),
 }  # fmt: skip
 """By name: what it is for, more of that, an example, and its arguments."""

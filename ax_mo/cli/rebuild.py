@@ -5,12 +5,13 @@ from argparse import Namespace
 from pathlib import Path
 
 from ax_mo.cli.shared import one_line, say
-from ax_mo.core.urls import STUDY, is_redacted, redacted, sqlite_url
+from ax_mo.core.urls import is_redacted, redacted, sqlite_url
 from ax_mo.errors import AxMoError, StudyLost
 from ax_mo.storage.directory_lock import sole_sweeper
-from ax_mo.storage.dump import DUMP, read_dump
+from ax_mo.storage.dump import read_dump
 from ax_mo.storage.location import whole_path
 from ax_mo.storage.snapshot import read_snapshot
+from ax_mo.storage.sweep_directory import DUMP, STUDY
 from ax_mo.sweep.rebuild import rebuild
 
 

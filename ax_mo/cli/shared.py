@@ -2,20 +2,19 @@
 
 import json
 import math
-import re
 import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from ax_mo.cli.sweeps import NEWEST, sweeps, trial_number
 from ax_mo.core.trial import Trial
-from ax_mo.core.urls import STUDY
 from ax_mo.errors import AxMoError, StudyLost
-from ax_mo.results.files import TRIALS
 from ax_mo.results.select import candidates
-from ax_mo.storage.dump import DUMP, rebuild_hint
+from ax_mo.storage.dump import rebuild_hint
 from ax_mo.storage.location import whole_path
 from ax_mo.storage.snapshot import StudySnapshot, read_snapshot
+from ax_mo.storage.sweep_directory import STUDY
 from ax_mo.terminal.terminal import folded
 from ax_mo.terminal.text import NONE_MEETS, printable
 
@@ -43,13 +42,9 @@ def source_or_newest(source: str | None) -> str:
 
 
 def _newest_sweep() -> str:
-    """The directory below ./multirun, where Hydra puts sweeps by their time, whose study has changed last."""
-    # A study that is stored elsewhere has its description and its table there all the same.
-    names = (STUDY, DUMP, TRIALS)
-    found = [path for depth in ("*", "*/*") for name in names for path in Path("multirun").glob(f"{depth}/{name}")]
-    if not found:
-        raise AxMoError(f"Name a study: there is no sweep below {Path.cwd() / 'multirun'}.")
-    return str(max(found, key=lambda path: path.stat().st_mtime).parent)
+    for path in sweeps():
+        return str(path)
+    raise AxMoError(f"Name a study: {Path.cwd()} has no sweep below it. Without a name, it is {NEWEST}.")
 
 
 def _way_out(source: str, error: AxMoError) -> str:
@@ -63,10 +58,9 @@ def _way_out(source: str, error: AxMoError) -> str:
 
 def trial_named(record: StudySnapshot, text: str) -> Trial:
     """The trial that the user calls so: ``7``, ``trial_7``, ``imported_2`` or ``-2``. Raises AxMoError."""
-    match = re.fullmatch(r"(?:trial[_ ])?(-?\d+)|imported[_ ](\d+)", text.strip())
-    if match is None:
+    number = trial_number(text)
+    if number is None:
         raise AxMoError(f"'{text}' is no trial: give its number, such as 7, or imported_2 for an imported one.")
-    number = int(match[1]) if match[1] is not None else -int(match[2])
     for trial in record.trials:
         if trial.number == number:
             return trial

@@ -5,9 +5,6 @@ from pathlib import Path
 
 from ax_mo.errors import ConfigError
 
-STUDY = "study.db"
-"""The database of a sweep directory."""
-
 HIDDEN = "***"
 """Stands for a password."""
 

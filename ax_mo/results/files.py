@@ -13,9 +13,9 @@ from ax_mo.core.repeats import by_trial, standard_errors
 from ax_mo.core.trial import Key, Trial, TrialRun
 from ax_mo.results.pace import Pace
 from ax_mo.results.tables import as_csv, json_text, metric_names
+from ax_mo.storage.sweep_directory import TRIALS
 from ax_mo.trial.files import write_atomically
 
-TRIALS = "trials.csv"
 RESULTS = "optimization_results.yaml"
 PARETO = "pareto"
 

@@ -12,9 +12,9 @@ from ax_mo.errors import AxMoError, ConfigError
 from ax_mo.storage.damage import Damaged
 from ax_mo.storage.definition import StoredStudy
 from ax_mo.storage.rows import SCHEMA, run_as_row, study_from_rows, study_row
+from ax_mo.storage.sweep_directory import DUMP
 from ax_mo.trial.files import write_atomically
 
-DUMP = "study.json"
 _SCHEMA = 2
 
 

@@ -5,11 +5,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import unquote
 
-from ax_mo.core.urls import STUDY, is_redacted, redacted, sqlite_url
+from ax_mo.core.urls import is_redacted, redacted, sqlite_url
 from ax_mo.errors import AxMoError, ConfigError
 from ax_mo.storage.definition import StoredStudy
 from ax_mo.storage.dump import read_dump
 from ax_mo.storage.store import read_studies
+from ax_mo.storage.sweep_directory import STUDY
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,12 @@ from pathlib import Path
 from ax_mo.trial.files import read_json, write_json
 
 IDENTITY = ".sweeper.json"
+STUDY = "study.db"
+"""The study's database, where it is not kept elsewhere."""
+TRIALS = "trials.csv"
+"""The table of all trials."""
+DUMP = "study.json"
+"""The rows of the study's database once more."""
 _SCHEMA = 1
 
 

@@ -11,7 +11,6 @@ from omegaconf import DictConfig, OmegaConf
 from ax_mo.core.objectives import Goals
 from ax_mo.core.repeats import aggregate_trials
 from ax_mo.core.trial import TrialRun
-from ax_mo.core.urls import STUDY
 from ax_mo.hydra_project.hydra_node import changes_directory, subdir_of
 from ax_mo.hydra_project.overrides import bare
 from ax_mo.hydra_project.project import COMPOSE_ERRORS, reason, without_hydra
@@ -24,6 +23,7 @@ from ax_mo.search_space.sample import covering_points
 from ax_mo.search_space.space import SearchSpace
 from ax_mo.storage.definition import StoredStudy
 from ax_mo.storage.store import read_studies
+from ax_mo.storage.sweep_directory import STUDY
 from ax_mo.sweep.create_trial import compose_trial, first_attempt
 from ax_mo.sweep.messages import notices
 from ax_mo.sweep.spec import StudySpec

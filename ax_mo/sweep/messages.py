@@ -7,10 +7,11 @@ from ax_mo.core.objectives import Goals
 from ax_mo.core.pareto import by_first_objective, pareto_front
 from ax_mo.core.trial import Trial
 from ax_mo.core.urls import redacted
-from ax_mo.results.files import PARETO, RESULTS, TRIALS
+from ax_mo.results.files import PARETO, RESULTS
 from ax_mo.results.promote import Recipes
 from ax_mo.results.standing import in_place_of_model, none_feasible
 from ax_mo.storage.definition import differences
+from ax_mo.storage.sweep_directory import TRIALS
 from ax_mo.sweep.spec import StudySpec
 from ax_mo.sweep.study import Ending, Study
 from ax_mo.terminal.progress import Conclusion, StudyProgress

@@ -7,11 +7,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from ax_mo.core.urls import STUDY, sqlite_url
+from ax_mo.core.urls import sqlite_url
 from ax_mo.errors import AxMoError, StudyLost, StudyStopped
 from ax_mo.storage.definition import StoredStudy
-from ax_mo.storage.dump import DUMP, Dump, read_dump
+from ax_mo.storage.dump import Dump, read_dump
 from ax_mo.storage.store import Store, write_study
+from ax_mo.storage.sweep_directory import DUMP, STUDY
 from ax_mo.sweep.recovery import with_runs_of_directories
 
 # With SQLite's journal: left behind, it would be rolled back into the new database.

@@ -10,13 +10,12 @@ from ax_mo.core.trial import Status, Trial, TrialRun
 from ax_mo.errors import StudyStopped
 from ax_mo.html_report import REPORT
 from ax_mo.hydra_project.saved import MULTIRUN
-from ax_mo.results.files import PARETO, RESULTS, TRIALS
+from ax_mo.results.files import PARETO, RESULTS
 from ax_mo.runner.job import JobState, Phase
 from ax_mo.runner.local.elsewhere import declared_lost, out_of_reach
 from ax_mo.runner.runner import Runner
 from ax_mo.runner.settings import LOCAL
-from ax_mo.storage.dump import DUMP
-from ax_mo.storage.sweep_directory import IDENTITY
+from ax_mo.storage.sweep_directory import DUMP, IDENTITY, TRIALS
 from ax_mo.sweep.job_changes import Retry, outcome_of_orphan
 from ax_mo.sweep.study import Study
 from ax_mo.trackers import FOLDER

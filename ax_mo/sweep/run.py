@@ -18,11 +18,11 @@ from ax_mo.hydra_project.hydra_node import in_force, sweep_dir_of
 from ax_mo.hydra_project.program import Program
 from ax_mo.hydra_project.project import Project, hydra_overrides
 from ax_mo.hydra_project.this_program import this_program
-from ax_mo.results.files import TRIALS
 from ax_mo.runner.in_place import is_trial, refuse_inside_a_job, run_in_place
 from ax_mo.runner.job import NoAnswer
 from ax_mo.runner.scheduler import Scheduler, open_scheduler
 from ax_mo.runner.settings import AUTO, LOCAL, LauncherSettings, launcher_settings
+from ax_mo.storage.sweep_directory import TRIALS
 from ax_mo.sweep.dry_run import preview
 from ax_mo.sweep.session import Session
 from ax_mo.sweep.settings import AUTO_JOBS, parse_settings

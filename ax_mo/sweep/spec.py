@@ -13,7 +13,7 @@ from ax_mo.core.objectives import Goals, doubts, parse_goals
 from ax_mo.core.repeats import Repeats
 from ax_mo.core.stop_reason import StopReason
 from ax_mo.core.trial import Suggestion, Value
-from ax_mo.core.urls import STUDY, sqlite_url
+from ax_mo.core.urls import sqlite_url
 from ax_mo.early_stopping.rules import StoppingRule
 from ax_mo.early_stopping.settings import parse_early_stopping
 from ax_mo.errors import ConfigError, StudyLost, closest
@@ -33,6 +33,7 @@ from ax_mo.storage.definition import Definition, StoredStudy, described_goals
 from ax_mo.storage.dump import rebuild_hint
 from ax_mo.storage.snapshot import about, curve_of
 from ax_mo.storage.store import check_can_open
+from ax_mo.storage.sweep_directory import STUDY
 from ax_mo.sweep.settings import Settings, ignored_sampler
 from ax_mo.trackers import parse_trackers
 from ax_mo.trial.metric_sources.settings import parse_metric_sources

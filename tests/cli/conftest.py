@@ -8,9 +8,11 @@ from pathlib import Path
 import pytest
 
 from ax_mo.cli.main import main
+from ax_mo.results.files import trials_csv
 from ax_mo.storage.definition import Definition, StoredStudy
 from ax_mo.storage.snapshot import StudySnapshot, about
 from ax_mo.storage.store import write_study
+from ax_mo.storage.sweep_directory import TRIALS
 from tests.support import studies
 
 
@@ -44,6 +46,13 @@ def stored(record: StudySnapshot) -> StudySnapshot:
     told = json.dumps({**about(record.space, record.goals, record.settings, record.commands), "program": program})
     study = StoredStudy(record.name, "", Definition({}, {}), record.runs, record.seed, record.created, told)
     write_study(f"sqlite:///{record.directory}/study.db", study)
+    return record
+
+
+def stored_with_table(record: StudySnapshot) -> StudySnapshot:
+    """Write the study, and its trials.csv as a sweep does."""
+    stored(record)
+    (record.directory / TRIALS).write_text(trials_csv(record.runs, record.space.keys, record.goals))
     return record
 
 

@@ -185,15 +185,39 @@ def test_source_may_be_left_out_for_the_newest_sweep(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     done = cli("status")
-    assert done.code == 1 and "Name a study: there is no sweep below" in done.err
+    assert done.code == 1 and f"Name a study: {tmp_path} has no sweep below it." in done.err
+    assert cli().out == cli("--help").out
     old, new = make(3, name="multirun/2026-11-02/10-15-00"), make(4, name="multirun/2026-11-01/09-00-00")
     for age, record in enumerate((new, old)):
         os.utime(record.directory / "study.db", (1e9 - age, 1e9 - age))
     for line in (["status"], ["pareto"], ["pareto", "--max", "val_acc"], ["export", "--to", "trials.json"]):
         done = cli(*line)
         assert (done.code, done.err) == (0, "ax-mo: multirun/2026-11-01/09-00-00\n"), line
+    assert cli().out == cli("status").out
     assert json.loads(cli("status", "--json").out)["directory"].endswith("09-00-00")
     assert cli("pareto", "--max", "val_acc", "multirun/2026-11-02/10-15-00").err == ""
+
+
+def test_trial_is_of_the_newest_sweep_where_none_is_named(
+    cli: Cli, make: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    make(3, name="logs/train/multiruns/2026-11-02_10-15-00")
+    make(3, name="7")  # a directory that is called as a trial may be
+    for name, age in (("7", 1), ("logs/train/multiruns/2026-11-02_10-15-00", 0)):
+        os.utime(tmp_path / name / "study.db", (1e9 - age, 1e9 - age))
+    assert cli("show", 2).out.startswith("trial 2: completed")
+    assert cli("show", 2).err == "ax-mo: logs/train/multiruns/2026-11-02_10-15-00\n"
+    assert "The study has no trial 7" in cli("show", 7).err
+    assert cli("show", 7, 2).err == "" and cli("show", "7", "--lines", 3, 2).out.startswith("trial 2: completed")
+    for line in (["show", "7/"], ["show", "7/", "--json"], ["show", tmp_path / "7"]):
+        done = cli(*line)
+        assert done.code == 2 and "ax-mo show: error: the following arguments are required: TRIAL" in done.err, line
+    assert cli("show", 7, 2, 3).code == 2
+    done = cli("promote", 2, "--to", tmp_path / "best.yml")
+    assert "best.yml cannot be named" in done.err
+    monkeypatch.chdir("7")
+    assert cli("show", 1).err == "ax-mo: .\n"
 
 
 def test_status_tells_what_runs_from_what_waits_in_a_queue(cli: Cli, tmp_path: Path) -> None:

@@ -10,8 +10,9 @@ from ax_mo.core.objectives import parse_goals
 from ax_mo.core.trial import Status
 from ax_mo.errors import AxMoError
 from ax_mo.storage.definition import Definition, StoredStudy
-from ax_mo.storage.dump import DUMP, read_dump, write_dump
+from ax_mo.storage.dump import read_dump, write_dump
 from ax_mo.storage.snapshot import about
+from ax_mo.storage.sweep_directory import DUMP
 from ax_mo.trial.result import now
 from tests.support.studies import CONDITIONAL
 from tests.support.trials import make_run
