@@ -40,11 +40,12 @@ unit: env browser
 docs: env
 	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --site-dir build/site
 
-# For the tests of report.html and of closed terminals, which are left out where these are missing; only root can install.
+# For the tests of pages, closed terminals and completion, which are left out where these are missing; only root can install.
 browser:
-	@command -v chromium chromium-browser google-chrome >/dev/null && command -v tmux >/dev/null || { \
+	@command -v chromium chromium-browser google-chrome >/dev/null && command -v tmux >/dev/null \
+	  && command -v zsh >/dev/null && command -v fish >/dev/null || { \
 	  if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
-	    apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium tmux >/dev/null; \
+	    apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium tmux zsh fish >/dev/null; \
 	  fi || true; }
 
 format: env

@@ -5,8 +5,9 @@ from argparse import Namespace
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from ax_mo.cli.shared import say, study_at, trial_named
+from ax_mo.cli.shared import say, say_json, study_at, trial_named
 from ax_mo.core.process import alive, identity
 from ax_mo.core.trial import Status, TrialRun
 from ax_mo.errors import AxMoError
@@ -28,13 +29,20 @@ def adopt_command(arguments: Namespace) -> None:
         )
     runs = [_look(run, record.directory) for run in record.runs if run.status in (Status.ASKED, Status.RUNNING)]
     if arguments.lost is None:
-        _list(runs, record)
+        if arguments.json:
+            say_json({"open": [run.as_json() for run in runs]})
+        else:
+            _list(runs, record)
         return
     lost = _named(arguments.lost, runs, record) if arguments.lost else [run for run in runs if run.is_elsewhere]
     if not lost:
         raise AxMoError("No open trial was started on another machine or in another container.")
     for one in lost:
         declare_lost(one.directory, one.run.handle or "")
+    if arguments.json:
+        say_json({"lost": [one.as_json() for one in lost]})
+        return
+    for one in lost:
         say(f"Trial {one.run.label} counts as lost on {one.place}.")
     if record.is_running:
         say("The sweeper that is running takes note of it, unless it sees for itself that they run.")
@@ -55,6 +63,10 @@ class OpenRun:
     is_elsewhere: bool = False
     """Whether it was started where nobody here can look."""
     may_be_lost: bool = False
+
+    def as_json(self) -> dict[str, Any]:
+        where = {"directory": str(self.directory), "place": self.place, "elsewhere": self.is_elsewhere}
+        return {"trial": self.run.number, "repeat": self.run.repeat, **where, "status": self.told}
 
 
 def _look(run: TrialRun, sweep_dir: Path) -> OpenRun:

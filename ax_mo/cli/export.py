@@ -7,7 +7,7 @@ from argparse import Namespace
 from collections.abc import Callable
 from pathlib import Path
 
-from ax_mo.cli.shared import new_file, say, study_at
+from ax_mo.cli.shared import new_file, say, say_json, study_at
 from ax_mo.errors import AxMoError
 from ax_mo.results.tables import csv_text, flat, front_numbers, trial_as_json
 from ax_mo.storage.snapshot import StudySnapshot
@@ -21,7 +21,10 @@ def export_command(arguments: Namespace) -> None:
     path = new_file(arguments.to, arguments.force)
     record = study_at(arguments.source)
     write(record, path)
-    say(f"Wrote {len(record.trials)} trials to {path}")
+    if arguments.json:
+        say_json({"file": str(path), "trials": len(record.trials)})
+    else:
+        say(f"Wrote {len(record.trials)} trials to {path}")
 
 
 def report_command(arguments: Namespace) -> None:
@@ -32,7 +35,10 @@ def report_command(arguments: Namespace) -> None:
     except ImportError as error:
         raise AxMoError(f"The report needs what is not installed: {error}.") from None
     update_report(lambda: study_at(str(record.directory) if arguments.source is None else arguments.source), path)
-    say(f"Wrote {path}")
+    if arguments.json:
+        say_json({"file": str(path)})
+    else:
+        say(f"Wrote {path}")
     if arguments.open and not webbrowser.open(path.as_uri()):
         raise AxMoError(f"No browser could be started; open {path.as_uri()}")
 

@@ -127,7 +127,6 @@ def _to(help_: str, required: bool = True) -> Arguments:
 
 
 _WHERE = "a sweep directory, a SQLite file, or <SQLAlchemy URL>/<study name>"
-_SOURCE: Arguments = {"source": {"metavar": "SOURCE", "help": _WHERE}}
 _NEWEST: Arguments = {"source": {"metavar": "SOURCE", "nargs": "?", "help": f"{_WHERE}; if not given, {NEWEST}"}}
 _TRIAL: Arguments = {"trial": {"metavar": "TRIAL", "help": "its number; imported_<n> for an imported one"}}
 _JSON = _flag("--json", "print JSON, for scripts")
@@ -196,7 +195,7 @@ COMMANDS: dict[str, tuple[str, str, str, Arguments]] = {
         "write a trial as an experiment file of the project",
         "",
         f"ax-mo promote {_SWEEP} 7 --to conf/experiment/best.yaml\n  python train.py +experiment=best",
-        {**_NEWEST, **_TRIAL, **_to("such as conf/experiment/best.yaml"), **_FORCE},
+        {**_NEWEST, **_TRIAL, **_to("such as conf/experiment/best.yaml"), **_FORCE, **_JSON},
     ),
     "report": (
         "write report.html, a page of its own with every plot",
@@ -206,6 +205,7 @@ COMMANDS: dict[str, tuple[str, str, str, Arguments]] = {
             **_NEWEST,
             **_to("report.html in the sweep directory, if not given", required=False),
             **_flag("--open", "open it in a browser"),
+            **_JSON,
         },
     ),
     "export": (
@@ -218,7 +218,7 @@ COMMANDS: dict[str, tuple[str, str, str, Arguments]] = {
         "same by trial, with params, metrics and standard_errors as mappings, and the overrides, the values of each\n"
         "repeat, and the study besides. The sweep's own trials.csv has a row per run.",
         f"ax-mo export {_SWEEP} --to trials.parquet",
-        {**_NEWEST, **_to("trials.csv, .json, .parquet, .ax.json or .db"), **_FORCE},
+        {**_NEWEST, **_to("trials.csv, .json, .parquet, .ax.json or .db"), **_FORCE, **_JSON},
     ),
     "rebuild": (
         "make a lost or damaged study.db anew from study.json",
@@ -228,6 +228,7 @@ COMMANDS: dict[str, tuple[str, str, str, Arguments]] = {
             "source": {"metavar": "DIRECTORY", "help": "a sweep directory"},
             "--storage": {"metavar": "URL", "help": "the database, for a study that was not kept in study.db"},
             **_flag("--force", "although study.db can be read"),
+            **_JSON,
         },
     ),
     "adopt": (
@@ -237,11 +238,12 @@ COMMANDS: dict[str, tuple[str, str, str, Arguments]] = {
         "more. Works beside a running sweep.",
         f"ax-mo adopt {_SWEEP} --lost 3",
         {
-            **_SOURCE,
+            **_NEWEST,
             "--lost": {
                 "metavar": "TRIAL", "nargs": "*",
                 "help": "these trials do not run any more; all that were started elsewhere, if none is named",
             },
+            **_JSON,
         },
     ),
     "enqueue": (

@@ -9,9 +9,9 @@ from pathlib import Path
 
 from hydra.errors import HydraException
 
-from ax_mo.cli.lines import from_here
+from ax_mo.cli.lines import from_anywhere, from_here
 from ax_mo.cli.promoted_place import SweptProject, find_project, keys_for, place_of
-from ax_mo.cli.shared import new_file, one_line, say, study_at, trial_named
+from ax_mo.cli.shared import new_file, one_line, say, say_json, study_at, trial_named
 from ax_mo.core.trial import Status, Trial
 from ax_mo.errors import AxMoError
 from ax_mo.hydra_project.config_diff import Difference, Ran, composed_run, config_differences, saved, text
@@ -54,8 +54,13 @@ def promote_command(arguments: Namespace) -> None:
         promotion = Promotion(record, trial, target, project)
         doubts = promotion.doubts()  # before the file is there, which may be one that the trial itself names
         words, notes = promotion.write(_comments(record, trial), _repeats(record, trial))
+    line = shlex.join(words)
+    if arguments.json:
+        command = from_anywhere(record, line)
+        say_json({"trial": trial.number, "file": str(target), "command": command, "notes": [*notes, *doubts]})
+        return
     say(f"Trial {trial.label} is in {target}")
-    say(f"Run it: {from_here(record, shlex.join(words))}")
+    say(f"Run it: {from_here(record, line)}")
     for line in [*notes, *doubts]:
         say(line)
 

@@ -4,7 +4,7 @@ import shlex
 from argparse import Namespace
 from pathlib import Path
 
-from ax_mo.cli.shared import one_line, say
+from ax_mo.cli.shared import one_line, say, say_json
 from ax_mo.core.urls import is_redacted, redacted, sqlite_url
 from ax_mo.errors import AxMoError, StudyLost
 from ax_mo.storage.directory_lock import sole_sweeper
@@ -34,6 +34,11 @@ def rebuild_command(arguments: Namespace) -> None:
             _check_lost(directory)
         rebuilt = rebuild(directory, dump, arguments.storage)
     url = arguments.storage or sqlite_url(directory / STUDY)
+    if arguments.json:
+        kept = None if rebuilt.kept is None else rebuilt.kept.name
+        found = {"database": redacted(url), "runs": len(rebuilt.study.runs), "remarks": rebuilt.remarks, "kept": kept}
+        say_json(found)
+        return
     say(f"Rebuilt {redacted(url)}: {rebuilt.describe()}")
     for remark in rebuilt.remarks:
         say(f"  {one_line(remark)}")
