@@ -39,7 +39,7 @@ def _commands(parser: ArgumentParser) -> Iterator[ArgumentParser]:
 def _words(given: Namespace) -> list[str]:
     """Arguments without an option's name that have been typed, SOURCE being the first."""
     found: list[str] = []
-    for name in ("source", "trial", "sources"):
+    for name in ("source", "trial", "trials", "overrides", "settings", "sources"):
         value = getattr(given, name, None)
         found += value if isinstance(value, list) else [value] if value else []
     return found
@@ -61,9 +61,9 @@ def _directories(prefix: str, parsed_args: Namespace, action: argparse.Action, *
     return found or list(DirectoriesCompleter()(prefix=prefix))
 
 
-def _trials(parsed_args: Namespace, **_: object) -> Mapping[str, str]:
+def _trials(parsed_args: Namespace, action: argparse.Action, **_: object) -> Mapping[str, str]:
     """Numbers, and what became of each; those alone that the command can use."""
-    if any(trial_number(word) is not None for word in _words(parsed_args)):
+    if action.nargs is None and any(trial_number(word) is not None for word in _words(parsed_args)):
         return {}
     sweep = _sweep(parsed_args)
     rows = {} if sweep is None else {row["trial"]: row for row in table(sweep) if row.get("trial")}
@@ -84,12 +84,12 @@ def _description(row: Mapping[str, str]) -> str:
     return " ".join([row.get("status", ""), *values[:_SHOWN]])
 
 
-def _columns(given: Namespace) -> Mapping[str, list[str]]:
+def _columns(given: Namespace, *kinds: str) -> Mapping[str, list[str]]:
     """The values of each metric and parameter of the sweep, as the table has them."""
     sweep = _sweep(given)
     found: dict[str, list[str]] = {}
     for row in () if sweep is None else table(sweep):
-        for kind in (_METRIC, _PARAMETER):
+        for kind in kinds or (_METRIC, _PARAMETER):
             for name in row:
                 if name.startswith(kind):
                     found.setdefault(name.removeprefix(kind), []).append(row[name])
@@ -107,6 +107,15 @@ def _conditions(parsed_args: Namespace, **_: object) -> list[str]:
         known = sorted({value for value in values if value})
         ends = ["<=", ">="] if all(map(_is_number, known)) else [f"= {value}" for value in known]
         found += [f"{name} {end}" for end in ends]
+    return found
+
+
+def _assignments(parsed_args: Namespace, **_: object) -> list[str]:
+    """Parameters, with their values where these are words."""
+    found = []
+    for name, values in _columns(parsed_args, _PARAMETER).items():
+        known = {value for value in values if value}
+        found += [f"{name}="] if all(map(_is_number, known)) else [f"{name}={value}" for value in sorted(known)]
     return found
 
 
@@ -130,5 +139,6 @@ _COMPLETERS: Mapping[str, Callable[..., object]] = {
     "TRIAL": _trials,
     "METRIC": _names,
     "CONDITION": _conditions,
+    "KEY=VALUE": _assignments,
 }
 """By the name that an argument has in the help. What is not here is completed as a file."""

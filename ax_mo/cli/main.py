@@ -7,8 +7,9 @@ import argparse
 import io
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from importlib import import_module
+from pathlib import Path
 from typing import Any
 
 from ax_mo import __version__
@@ -51,15 +52,47 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _parse(parser: argparse.ArgumentParser, words: Sequence[str]) -> argparse.Namespace:
     """The arguments of a command. Raises SystemExit where they are wrong, as argparse does."""
     arguments, rest = parser.parse_known_args(words)
-    if "trial" in arguments and arguments.source is None:
-        # argparse takes SOURCE for TRIAL where an option stands between the two.
-        if len(rest) == 1 and not rest[0].startswith("-"):
-            arguments.source, arguments.trial = arguments.trial, rest.pop()
-        elif trial_number(arguments.trial) is None:
-            arguments.usage_error("the following arguments are required: TRIAL")
+    for name in _AFTER_SOURCE.keys() & vars(arguments).keys():
+        rest = _divide(arguments, name, rest)
     if rest:
         arguments.usage_error(f"unrecognized arguments: {' '.join(rest)}")
     return arguments
+
+
+def _divide(arguments: argparse.Namespace, name: str, rest: Sequence[str]) -> list[str]:
+    """Tell SOURCE from what follows it by what they are. Returns what is neither.
+
+    argparse goes by how many there are, and gives what follows an option back in ``rest``.
+    """
+    metavar, is_one = _AFTER_SOURCE[name]
+    value = getattr(arguments, name)
+    several = isinstance(value, list)
+    unknown = [word for word in rest if word.startswith("--")]
+    given = [arguments.source, *(value if several else [value]), *rest]
+    words = [word for word in given if word is not None and word not in unknown]
+    is_newest = is_one(words[0]) and (several or len(words) == 1)
+    arguments.source = None if is_newest else words.pop(0)
+    if not words:
+        arguments.usage_error(f"the following arguments are required: {metavar}")
+    setattr(arguments, name, words if several else words[0])
+    return unknown if several else [*unknown, *words[1:]]
+
+
+def _is_trial(word: str) -> bool:
+    return trial_number(word) is not None
+
+
+def _is_assignment(word: str) -> bool:
+    return "=" in word and "://" not in word and not Path(word).exists()
+
+
+_AFTER_SOURCE: Mapping[str, tuple[str, Callable[[str], bool]]] = {
+    "trial": ("TRIAL", _is_trial),
+    "trials": ("TRIAL", _is_trial),
+    "overrides": ("KEY=VALUE", _is_assignment),
+    "settings": ("SETTING=VALUE", _is_assignment),
+}
+"""Arguments before which SOURCE may be left out: what they are called, and whether a word is one."""
 
 
 def _told(error: Exception) -> int:
@@ -252,33 +285,33 @@ COMMANDS: dict[str, tuple[str, str, str, Arguments]] = {
         "configuration. The trial is one of n_trials,\nand its generator is user. Where no sweep runs, the next resume "
         "tries the point first.",
         f"ax-mo enqueue {_SWEEP} model=cnn optim.lr=0.01",
-        {**_SOURCE, "overrides": {"metavar": "KEY=VALUE", "nargs": "+", "help": "such as optim.lr=0.01"}},
+        {**_NEWEST, "overrides": {"metavar": "KEY=VALUE", "nargs": "+", "help": "such as optim.lr=0.01"}, **_JSON},
     ),
     "stop": (
         "have a running study end trials early",
         "As early stopping does: a trial ends when it\nlooks next, after its epoch with Lightning, and counts as "
         "stopped early, with the metrics that it has reported.",
         f"ax-mo stop {_SWEEP} 7",
-        {**_SOURCE, "trials": {"metavar": "TRIAL", "nargs": "+", "help": "its number"}},
+        {**_NEWEST, "trials": {"metavar": "TRIAL", "nargs": "+", "help": "its number"}, **_JSON},
     ),
     "pause": (
         "have a study start nothing new until ax-mo resume",
         "Running trials go on. The study stays\npaused also when it is resumed by its own command meanwhile.",
         f"ax-mo pause {_SWEEP}",
-        {**_NEWEST},
+        {**_NEWEST, **_JSON},
     ),
     "resume": (
         "end the pause of a study",
         "What resumes a sweep that has ended is its own command, which\nax-mo status prints.",
         f"ax-mo resume {_SWEEP}",
-        {**_NEWEST},
+        {**_NEWEST, **_JSON},
     ),
     "set": (
         "change n_trials, n_jobs, timeout_hours or max_failure_rate of a running study",
         "Where no sweep runs, the\nnext resume has the new values. The command that the study prints to resume it "
         "has them, too; what a command\nline says of them counts.",
         f"ax-mo set {_SWEEP} n_trials=80 n_jobs=8",
-        {**_SOURCE, "settings": {"metavar": "SETTING=VALUE", "nargs": "+", "help": "such as n_trials=80"}},
+        {**_NEWEST, "settings": {"metavar": "SETTING=VALUE", "nargs": "+", "help": "such as n_trials=80"}, **_JSON},
     ),
     "compare": (
         "the fronts of several studies, measured from one reference point",

@@ -3,12 +3,13 @@
 import getpass
 import shlex
 import socket
+import sys
 import time
 from argparse import Namespace
 from collections.abc import Sequence
 
 from ax_mo.cli.lines import from_here
-from ax_mo.cli.shared import say, source_or_newest, study_at, tell, trial_named
+from ax_mo.cli.shared import say, say_json, source_or_newest, study_at, tell, trial_named
 from ax_mo.core.request import Request, RequestKind, RequestState, enqueued, pause_of
 from ax_mo.core.trial import Status
 from ax_mo.core.urls import redacted
@@ -26,31 +27,43 @@ _PATIENCE, _EVERY = 10.0, 0.1
 
 
 def enqueue_command(arguments: Namespace) -> None:
-    record, words = study_at(arguments.source), arguments.overrides
+    source, words = source_or_newest(arguments.source), arguments.overrides
+    record = study_at(source)
     point = whole_point(record.space, typed_point(record.space, words, "enqueue"))
     if point is not None:
         identity = record.space.identity(point)
         same = next((trial for trial in record.trials if record.space.identity(trial.point) == identity), None)
         if same is not None:
             raise AxMoError(f"The point is trial {same.label} already: {standing(same, record.is_running)}.")
-    answer = _send(arguments.source, record, RequestKind.ENQUEUE, words)
-    say(_sentence(answer) if answer else _for_later(record, "In line", "runs it first"))
+    answer = _send(source, record, RequestKind.ENQUEUE, words)
+    message = _sentence(answer) if answer else _for_later(record, "In line", "runs it first")
+    if arguments.json:
+        return say_json(_as_json(answer, message))
+    say(message)
     asked = sum(not trial.is_imported for trial in record.trials) - len(record.uncounted)
     needed = asked + len(enqueued(record.requests)) + 1
     if record.n_trials is not None and needed > record.n_trials:
-        more = shlex.join(["ax-mo", "set", redacted(arguments.source), f"n_trials={needed}"])
+        more = shlex.join(["ax-mo", "set", redacted(source), f"n_trials={needed}"])
         tell(f"The study has {record.n_trials} trials, and {asked} of them are there. To make room: {more}")
 
 
 def stop_command(arguments: Namespace) -> None:
-    record = study_at(arguments.source)
+    source = source_or_newest(arguments.source)
+    record = study_at(source)
     trials = [trial_named(record, name) for name in arguments.trials]
     for trial in trials:
         if trial.status.ended or trial.status is Status.CANCELLED:
             raise AxMoError(f"Trial {trial.label} is not running: {standing(trial, record.is_running)}.")
-    answers = [_send(arguments.source, record, RequestKind.STOP, [str(trial.number)]) for trial in trials]
-    for trial, answer in zip(trials, answers, strict=True):
-        say(_sentence(answer) if answer else _for_later(record, f"Trial {trial.label}", "asks it to stop"))
+    answers = [_send(source, record, RequestKind.STOP, [str(trial.number)]) for trial in trials]
+    messages = [
+        _sentence(answer) if answer else _for_later(record, f"Trial {trial.label}", "asks it to stop")
+        for trial, answer in zip(trials, answers, strict=True)
+    ]
+    if arguments.json:
+        of_each = map(_as_json, answers, messages)
+        stops = [{"trial": trial.number, **told} for trial, told in zip(trials, of_each, strict=True)]
+        return say_json({"stops": stops})
+    say("\n".join(messages))
     given = record.settings.get("early_stopping") or {}
     grace = given.get("grace_seconds") or EarlyStopping.grace_seconds
     tell(
@@ -64,10 +77,13 @@ def pause_command(arguments: Namespace) -> None:
     record = study_at(source)
     pause = pause_of(record.requests)
     if pause is not None:
-        say(f"The study is paused already, by {pause.origin}.")
-        return
+        message = f"The study is paused already, by {pause.origin}."
+        return say_json(_as_json(message, message)) if arguments.json else say(message)
     answer = _send(source, record, RequestKind.PAUSE)
-    say(_sentence(answer) if answer else _for_later(record, "Paused", "starts nothing new"))
+    message = _sentence(answer) if answer else _for_later(record, "Paused", "starts nothing new")
+    if arguments.json:
+        return say_json(_as_json(answer, message))
+    say(message)
     tell(f"Running trials go on, and nothing new is started until: {_line('resume', source)}")
 
 
@@ -77,16 +93,21 @@ def resume_command(arguments: Namespace) -> None:
     if pause_of(record.requests) is None:
         raise AxMoError(f"The study is not paused.{_hint_to_resume(record)}")
     answer = _send(source, record, RequestKind.RESUME)
-    say(_sentence(answer) if answer else _for_later(record, "No longer paused", "starts trials again"))
+    message = _sentence(answer) if answer else _for_later(record, "No longer paused", "starts trials again")
+    return say_json(_as_json(answer, message)) if arguments.json else say(message)
 
 
 def set_command(arguments: Namespace) -> None:
     from ax_mo.sweep.live_settings import parse_live_settings  # what it imports of the sweep takes a moment
 
-    record, words = study_at(arguments.source), arguments.settings
+    source, words = source_or_newest(arguments.source), arguments.settings
+    record = study_at(source)
     parse_live_settings(words)
-    answer = _send(arguments.source, record, RequestKind.SET, words)
-    say(_sentence(answer) if answer else _for_later(record, "Noted", f"has {' '.join(words)}"))
+    answer = _send(source, record, RequestKind.SET, words)
+    message = _sentence(answer) if answer else _for_later(record, "Noted", f"has {' '.join(words)}")
+    if arguments.json:
+        return say_json(_as_json(answer, message))
+    say(message)
     if answer:
         tell("The command that the study prints to resume it has it as well.")
 
@@ -99,7 +120,7 @@ def _send(source: str, record: StudySnapshot, kind: RequestKind, words: Sequence
     url = locate(source).url
     request, is_first = add_request(url, record.name, Request(kind, tuple(words), _somebody(), now()))
     if is_first and record.is_running:
-        say("The sweep that runs is of an earlier version and takes no requests.")
+        print("ax-mo: the sweep that runs is of an earlier version and takes no requests.", file=sys.stderr)
     until = time.monotonic() + (_PATIENCE if record.is_running and not is_first else 0.0)
     while request.state is RequestState.WAITING and time.monotonic() < until:
         time.sleep(_EVERY)
@@ -107,6 +128,10 @@ def _send(source: str, record: StudySnapshot, kind: RequestKind, words: Sequence
     if request.state is RequestState.REFUSED:
         raise AxMoError(request.answer)
     return request.answer or None
+
+
+def _as_json(answer: str | None, message: str) -> dict[str, object]:
+    return {"taken": bool(answer), "message": message}
 
 
 def _for_later(record: StudySnapshot, what: str, then: str) -> str:

@@ -1,11 +1,13 @@
 """Exit codes and --json are the same for all commands, as docs/how_to/shell.md says."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from ax_mo.cli.main import COMMANDS
+from ax_mo.core.trial import Status
 from ax_mo.storage.dump import write_dump
 from ax_mo.storage.store import read_studies
 from tests.support import studies
@@ -15,7 +17,8 @@ from .conftest import Cli, stored
 LINES = {
     "status": "{s}", "pareto": "{s} --max val_acc", "show": "{s} 1", "promote": "{s} 5 --to {t}/best.yaml",
     "report": "{s}", "export": "{s} --to {t}/trials.csv", "rebuild": "{s} --force", "adopt": "{s}",
-    "compare": "{s} {s}",
+    "compare": "{s} {s}", "enqueue": "{s} width=20 act=relu", "stop": "{s} 11", "pause": "{s}", "resume": "{s}",
+    "set": "{s} n_trials=90",
 }  # fmt: skip
 """A line of each command that can be done."""
 KEYS = {
@@ -28,6 +31,11 @@ KEYS = {
     "rebuild": {"database", "runs", "remarks", "kept"},
     "adopt": {"open"},
     "compare": {"reference_point", "studies"},
+    "enqueue": {"taken", "message"},
+    "stop": {"stops"},
+    "pause": {"taken", "message"},
+    "resume": {"taken", "message"},
+    "set": {"taken", "message"},
 }
 """What scripts may rely on."""
 
@@ -36,7 +44,9 @@ KEYS = {
 def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Path]:
     """A study with all that the commands need: its dump, and a file of its front."""
     monkeypatch.setattr("ax_mo.html_report.update.update_report", lambda read, path: path.write_text("page"))
-    record = stored(studies.study(tmp_path / "sweep", 12))
+    trials = list(studies.study(tmp_path / "sweep", 12).runs)
+    trials[-1] = replace(trials[-1], status=Status.RUNNING, metrics={}, ended=None)
+    record = stored(studies.record(tmp_path / "sweep", trials))
     (study,) = read_studies(f"sqlite:///{record.directory}/study.db")
     write_dump(record.directory, study, None)
     (record.directory / "pareto").mkdir()
@@ -50,6 +60,8 @@ def words(command: str, place: dict[str, Path]) -> list[str]:
 
 @pytest.mark.parametrize("command", LINES)
 def test_what_can_be_done_is_code_0_and_with_json_one_value(cli: Cli, place: dict[str, Path], command: str) -> None:
+    if command == "resume":
+        assert cli("pause", place["s"]).code == 0
     done = cli(*words(command, place), "--json")
     assert (done.code, done.err) == (0, "")
     value = json.loads(done.out)

@@ -216,6 +216,10 @@ def test_trial_is_of_the_newest_sweep_where_none_is_named(
     assert cli("show", 7, 2, 3).code == 2
     done = cli("promote", 2, "--to", tmp_path / "best.yml")
     assert "best.yml cannot be named" in done.err
+    assert "Trial 1 is not running" in cli("stop", 1, 2).err
+    assert "Noted: the study is not running" in cli("set", "n_trials=90").out
+    assert cli("set", "--json", "7", "n_trials=90").err == ""
+    assert cli("enqueue", "7").code == 2
     monkeypatch.chdir("7")
     assert cli("show", 1).err == "ax-mo: .\n"
 
