@@ -37,8 +37,9 @@ def tutorial() -> None:
     (project / name).parent.mkdir(exist_ok=True)
     (project / name).write_text(text)
     directory = sweep(project, "tutorial", ["+experiment=search"], shown_after=12)
-    figures = ("tradeoff", "sensitivity", "validation", "parallel", "hypervolume")
-    take(directory / "report.html", {f"#figure-{figure}": f"tutorial_{figure}" for figure in figures})
+    figures = ("tradeoff", "sensitivity", "parallel", "hypervolume")
+    parts = {f"#figure-{figure}": f"tutorial_{figure}" for figure in figures}
+    take(directory / "report.html", {**parts, ".panels": "tutorial_validation"})
 
 
 def published() -> None:

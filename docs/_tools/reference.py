@@ -68,7 +68,7 @@ def _type_in_words(kind: Any) -> str:
 
 def _escaped(text: str) -> str:
     """Text of the code as Markdown, in which braces, stars and brackets stand for themselves."""
-    return "".join(f"\\{sign}" if sign in "\\*_[]<>{}#" else sign for sign in text)
+    return "".join("&lt;" if sign == "<" else f"\\{sign}" if sign in "\\*_[]{}#" else sign for sign in text)
 
 
 def commands_page() -> str:
