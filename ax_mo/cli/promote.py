@@ -122,7 +122,8 @@ class Promotion:
             here = composed_run(self._project.asked.compose(self._run.overrides))
         except HydraException as error:
             return [f"(It was not compared with what the trial ran with: {error})"]
-        counted, _ = config_differences(self._ran, here)
+        apart = () if self._trial.budget is None else self._trial.budget.set_apart
+        counted, _ = config_differences(self._ran, here, apart)
         if not counted:
             return []
         shown = ", ".join(f"{d.key} was {d.there} and is {d.here}" for d in counted[:_SHOWN])

@@ -45,8 +45,12 @@ def _as_json(record: StudySnapshot, trial: Trial, runs: list[TrialRun], count: i
     whole = {**trial_as_json(trial, record, front), **again}
     if runs[0].repeat is None:
         return {**whole, **_left(record, runs[0], count)}
-    each = [{**trial_as_json(r, record, front), "repeat": r.repeat, **_left(record, r, count)} for r in runs]
+    each = [{**trial_as_json(r, record, front), **_which(r), **_left(record, r, count)} for r in runs]
     return {**whole, "runs": each}
+
+
+def _which(run: TrialRun) -> dict[str, Any]:
+    return {"repeat": run.repeat} if run.budget is None else {}
 
 
 def _left(record: StudySnapshot, run: TrialRun, count: int) -> dict[str, Any]:
@@ -85,15 +89,23 @@ def _text(record: StudySnapshot, trial: Trial, runs: list[TrialRun], count: int)
             last = [f"{name} = {number(value)}" for name, value in curve.last().items()]
             lines += _section(f"reported so far{_of(run)}", last)
         lines += _section(f"learning curve{_of(run)}", _curve(curve.points))
-    config = _config(record.directory / runs[0].directory)
+    config = _config(record.directory / _shown(runs).directory)
     lines += _section("configuration", (config or "not there").splitlines())
     for run in runs:
         for name, end in _logs(record.directory / run.directory, count).items():
-            lines += _section(f"end of {name}" if run.repeat is None else f"end of {run.repeat}/{name}", end)
+            folder = run.repeat if run.budget is None else run.budget.value
+            lines += _section(f"end of {name}" if run.repeat is None else f"end of {folder}/{name}", end)
     return lines + _commands(record, trial, runs, front)
 
 
+def _shown(runs: Sequence[TrialRun]) -> TrialRun:
+    """The run that stands for the trial: the first repeat, the last rung."""
+    return runs[0] if runs[-1].budget is None else runs[-1]
+
+
 def _of(run: TrialRun) -> str:
+    if run.budget is not None:
+        return f" at {run.budget.override}"
     return "" if run.repeat is None else f" of repeat {run.repeat}"
 
 
@@ -117,11 +129,11 @@ def _commands(record: StudySnapshot, trial: Trial, runs: Sequence[TrialRun], fro
     if safe is None:
         lines += _section("command", ["not known: it did not run as a command"])
     else:
-        lines += _section(f"run it again{_of(runs[0])}", [safe])
+        lines += _section(f"run it again{_of(_shown(runs))}", [safe])
     if short is not None:
         lines += _section("run it again by its name", [from_here(record, short)])
     if safe is not None:
-        place = record.directory / runs[0].directory / COMMAND
+        place = record.directory / _shown(runs).directory / COMMAND
         lines += ["", f"What ran is {place}; started again, it writes into the trial's directory."]
     return lines
 

@@ -9,7 +9,7 @@ from ax_mo.core.pareto import best_per_objective, hypervolume, pareto_front, ref
 from ax_mo.core.request import RequestKind, enqueued, pause_of
 from ax_mo.core.trial import SOBOL_ERROR, SOBOL_TIMEOUT, Status, Trial
 from ax_mo.results.commands import working_directory
-from ax_mo.results.standing import in_place_of_model, limits, none_feasible, standings, unfinished
+from ax_mo.results.standing import budgets, in_place_of_model, limits, none_feasible, standings, unfinished
 from ax_mo.storage.snapshot import StudySnapshot, StudyState
 from ax_mo.terminal.terminal import folded
 from ax_mo.terminal.text import MISSES
@@ -65,6 +65,9 @@ def _screen(record: StudySnapshot) -> str:
         which = ", ".join(trial.label for trial in left)
         were = "1 trial was" if len(left) == 1 else f"{len(left)} trials were"
         lines.append(folded(f"  unfinished   {were} left by a sweeper that is gone: {which}"))
+    for key, reached in budgets(own).items():
+        counts = ", ".join(f"{count} trials to {budget}" for budget, count in reached.items())
+        lines.append(folded(f"  budgets      {key}: {counts}"))
     if instead := in_place_of_model(own):
         lines.append(folded(f"  suggestions  {instead}"))
     best = best_per_objective(record.trials, record.goals)
@@ -113,6 +116,7 @@ def _as_json(record: StudySnapshot) -> dict[str, Any]:
             why: sum(trial.generator == generator for trial in record.trials)
             for why, generator in (("timeout", SOBOL_TIMEOUT), ("error", SOBOL_ERROR))
         },
+        "budgets": budgets(record.trials),
         "unfinished": [trial.number for trial in unfinished(record)],
         "objectives": record.goals.as_json(),
         "constraints": [

@@ -1,4 +1,4 @@
-"""Repeats: several runs of one trial, alike but for their seed, and the trial with its uncertainty that they make."""
+"""Several runs of one trial, and the trial that they make: repeats, alike but for their seed, or rungs of training."""
 
 import math
 import statistics
@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import PurePosixPath
 
+from ax_mo.core.budget import Rung
 from ax_mo.core.trial import Status, Trial, TrialRun
 
 
@@ -49,14 +50,17 @@ def aggregate_repeats(runs: Sequence[TrialRun]) -> Trial:
     It was stopped early when any of them was; what others had completed by then is all that is known of it, rather
     than the first steps of those that were stopped.
     A trial without repeats is its only run. Runs that have not all ended make a trial that has not either.
+    Runs with budgets are rungs, and the trial is what its last one is.
     """
     first = runs[0]
     if first.repeat is None:
         return first
+    if first.budget is not None:
+        return _at_last_rung(runs)
     completed = [run for run in runs if run.status is Status.COMPLETED]
     failed = [run for run in runs if run.status is Status.FAILED]
     trial = replace(
-        Trial(**{field.name: getattr(first, field.name) for field in fields(Trial)}),
+        _as_trial(first),
         overrides=first.overrides[:-1],
         directory=str(PurePosixPath(first.directory).parent),
         attempt=max(run.attempt for run in runs),
@@ -89,6 +93,36 @@ def aggregate_repeats(runs: Sequence[TrialRun]) -> Trial:
         metrics = means(samples)
         return replace(trial, status=Status.EARLY_STOPPED, metrics=metrics, samples=samples, reason=stopped[0].reason)
     return replace(trial, status=Status.COMPLETED, metrics=means(samples), samples=samples, reason=reason)
+
+
+def _at_last_rung(runs: Sequence[TrialRun]) -> Trial:
+    """The trial that its rungs make, which are given from the smallest budget on."""
+    last = runs[-1]
+    return replace(
+        _as_trial(last),
+        attempt=max(run.attempt for run in runs),
+        asked=runs[0].asked,
+        submitted=runs[0].submitted,
+        started=min((run.started for run in runs if run.started), default=None),
+        rungs=tuple(
+            Rung(run.budget, run.metrics, run.directory)
+            for run in runs
+            if run.budget is not None and run.budget.is_reached
+        ),
+    )
+
+
+def as_last_known(trial: Trial) -> Trial:
+    """A promoted trial that still runs as what it came to before; any other trial as it is."""
+    if trial.status.ended or not trial.rungs:
+        return trial
+    reached = trial.rungs[-1]
+    return replace(trial, status=Status.EARLY_STOPPED, metrics=reached.metrics, budget=reached.budget)
+
+
+def _as_trial(run: TrialRun) -> Trial:
+    """What a run has of its trial."""
+    return Trial(**{field.name: getattr(run, field.name) for field in fields(Trial)})
 
 
 def aggregate_trials(runs: Iterable[TrialRun]) -> list[Trial]:

@@ -7,6 +7,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
+from ax_mo.core.budget import Budget, Rung
 from ax_mo.trial.metric_sources.differences import ReturnedDifference
 from ax_mo.trial.untrusted import storable
 
@@ -26,8 +27,8 @@ class Status(StrEnum):
     """Where a trial stands.
 
     ``cancelled`` trials were stopped by the user, not by a fault: a resume runs them again. ``early_stopped`` ones were
-    not worth their remaining steps; their metrics are those of fewer steps, and no result. ``imported`` ones are
-    finished trials of earlier studies.
+    not worth their remaining steps; their metrics are those of fewer steps, and no result. Where trials train in rungs,
+    that is what they are until they are promoted. ``imported`` ones are finished trials of earlier studies.
     """
 
     ASKED = "asked"
@@ -161,6 +162,10 @@ class Trial:
     ended: str | None = None
     samples: tuple[Mapping[str, float], ...] = ()
     """The metrics of each completed repeat, where there are any; ``metrics`` are their means."""
+    budget: Budget | None = None
+    """How far it trains, or has trained, where trials train in rungs; otherwise None."""
+    rungs: tuple[Rung, ...] = ()
+    """What it came to at each budget that it has reached, the smallest first."""
 
     @property
     def is_imported(self) -> bool:
@@ -186,6 +191,12 @@ class Trial:
         return self.status is Status.RUNNING and self.started is None
 
     @property
+    def is_paused(self) -> bool:
+        """Whether it may train on from the rung that it has reached."""
+        budget = self.budget
+        return self.status is Status.EARLY_STOPPED and budget is not None and budget.is_reached and not budget.is_full
+
+    @property
     def observations(self) -> tuple[Mapping[str, float], ...]:
         """What the model learns from: the metrics, of each repeat where there are several."""
         return self.samples or (self.metrics,)
@@ -193,10 +204,13 @@ class Trial:
 
 @dataclass(frozen=True, kw_only=True)
 class TrialRun(Trial):
-    """One run of a trial, which is one job and one row of the database; without repeats, it is the whole trial."""
+    """One run of a trial, which is one job and one row of the database.
+
+    It is the whole trial, unless trials are repeated or train in rungs.
+    """
 
     repeat: int | None = None
-    """Which of the trial's repeats it is, from 0; None where trials are not repeated."""
+    """Which of the trial's runs it is, from 0: a repeat or, where it has a budget, a rung; None for its only run."""
     handle: str | None = None
     """How the runner calls its job; of an imported run, where it comes from."""
     lost_attempts: int = 0
@@ -210,6 +224,8 @@ class TrialRun(Trial):
     def label(self) -> str:
         """What people call it."""
         name = super().label
+        if self.budget is not None:
+            return f"{name} ({self.budget.value} of {self.budget.full})"
         return name if self.repeat is None else f"{name} repeat {self.repeat}"
 
     def next_attempt(self, attempt: int, lost_attempts: int) -> "TrialRun":
@@ -220,12 +236,18 @@ class TrialRun(Trial):
         )  # fmt: skip
 
     def ended_by(self, outcome: Outcome) -> "TrialRun":
-        """The run as the outcome leaves it."""
+        """The run as the outcome leaves it; one that has completed a lower rung waits to be promoted."""
+        status, reason, budget = outcome.status, outcome.reason, self.budget
+        if outcome.completed and budget is not None:
+            budget = replace(budget, is_reached=True)
+            if not budget.is_full:
+                status, reason = Status.EARLY_STOPPED, f"paused at {budget}"
         return replace(
             self,
-            status=outcome.status,
+            status=status,
+            budget=budget,
             metrics=dict(outcome.metrics),
-            reason=outcome.reason,
+            reason=reason,
             error_fingerprint=outcome.error_fingerprint,
             stderr_tail=outcome.stderr_tail,
             started=outcome.started,

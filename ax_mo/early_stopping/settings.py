@@ -3,16 +3,19 @@
 import inspect
 from collections.abc import Mapping
 from dataclasses import MISSING, field, fields, make_dataclass
+from pathlib import PurePath
 from typing import Any
 
 from ax_mo.core.objectives import Goals
 from ax_mo.early_stopping.rules import EarlyStopping, StoppingRule
+from ax_mo.early_stopping.successive_halving import RULE, SuccessiveHalving
 from ax_mo.errors import ConfigError, closest
 from ax_mo.hydra_project.settings import check_bounds, check_names, parse_block
 from ax_mo.trial.registry import Registry
 
 _KEY = "hydra.sweeper.early_stopping"
 _EXAMPLE = "early_stopping: {rule: dominated}"
+_EXAMPLE_OF_RUNGS = f"early_stopping: {{rule: {RULE}, budget_key: trainer.max_epochs, min: 1, max: 27, factor: 3}}"
 _AT_LEAST = {"min_steps": 1, "min_trials": 1, "patience": 0, "interval": 1, "grace_seconds": 0}
 
 STOPPING_RULES = Registry(
@@ -21,16 +24,45 @@ STOPPING_RULES = Registry(
         "percentile": "ax_mo.early_stopping.percentile:MetricPercentile",
         "all": "ax_mo.early_stopping.percentile:AllPercentiles",
         "dominated": "ax_mo.early_stopping.dominated:Dominated",
+        RULE: "ax_mo.early_stopping.successive_halving:SuccessiveHalving",  # no StoppingRule: nothing to watch
     },
 )
 
 
-def parse_early_stopping(given: Mapping[str, Any], goals: Goals) -> StoppingRule | None:
-    """The rule of ``hydra.sweeper.early_stopping`` for these goals; None where nothing is ``given``, which is off.
+def parse_successive_halving(given: Mapping[str, Any], repeats: int = 1) -> SuccessiveHalving | None:
+    """The rungs of ``hydra.sweeper.early_stopping``; None where its rule is another. Raises ConfigError."""
+    if given.get("rule") != RULE:
+        return None
+    check_names(f"{_KEY} with rule: {RULE}", given, SuccessiveHalving)
+    for name, what in (("budget_key", "the key that says how long a trial trains"), ("max", "its largest value")):
+        if name not in given:
+            raise ConfigError(f"{_KEY}.{name} is missing: {what}. For example\n  {_EXAMPLE_OF_RUNGS}")
+    halving = parse_block(SuccessiveHalving, given, _KEY, _EXAMPLE_OF_RUNGS)
+    check_bounds(_KEY, vars(halving), {"min": 1, "factor": 2})
+    if halving.max <= halving.min:
+        raise ConfigError(f"{_KEY}.max must be more than min, which is {halving.min}, not {halving.max}.")
+    if halving.checkpoint is not None and halving.resume_key is None:
+        raise ConfigError(
+            f"{_KEY}.checkpoint does nothing without resume_key: the key that takes the path, such as ckpt_path."
+        )
+    if halving.checkpoint is not None and (not halving.checkpoint or PurePath(halving.checkpoint).is_absolute()):
+        raise ConfigError(
+            f"{_KEY}.checkpoint is a glob in the directory of a run, such as '**/model.pt', and is "
+            f"{halving.checkpoint!r}."
+        )
+    if repeats > 1:
+        raise ConfigError(
+            f"{_KEY}.rule: {RULE} trains each trial once. Set hydra.sweeper.repeats=1, or take rule: dominated."
+        )
+    return halving
 
-    Raises ConfigError.
+
+def parse_early_stopping(given: Mapping[str, Any], goals: Goals) -> StoppingRule | None:
+    """The rule of ``hydra.sweeper.early_stopping`` that watches running trials, for these goals.
+
+    None where nothing is ``given``, which is off, and for successive halving. Raises ConfigError.
     """
-    if not given:
+    if not given or given.get("rule") == RULE:
         return None
     if "rule" not in given:
         *most, last = STOPPING_RULES.names

@@ -119,7 +119,8 @@ class AxOptimizer:
             return False
         statuses = [trial.status for trial in self._trials.values()]
         begun = sum(status is not Status.FAILED for status in statuses)
-        completed = sum(status.has_metrics for status in statuses)
+        # Where trials train in rungs, complete ones come late.
+        completed = sum(trial.status.has_metrics or bool(trial.rungs) for trial in self._trials.values())
         return begun >= self._startup_trials and completed >= max(1, self._startup_trials // 2)
 
     @property

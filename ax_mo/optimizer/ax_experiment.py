@@ -13,6 +13,7 @@ from ax_mo.core.objectives import Goals
 from ax_mo.core.repeats import deviation, means, standard_error
 from ax_mo.core.trial import Status, Suggestion, Trial
 from ax_mo.early_stopping.curves import expected_final, thinned
+from ax_mo.early_stopping.rung_growth import expected_at_highest
 from ax_mo.optimizer import compat
 from ax_mo.optimizer.ax_space import AxSpace
 from ax_mo.search_space.space import PointIdentity
@@ -77,7 +78,7 @@ class AxExperiment:
             if trial.status is Status.FAILED:  # abandoned, in Ax's terms, so that it does not propose the point again
                 self.client.mark_trial_abandoned(self._indices[trial.number])
             elif trial.status.has_metrics:
-                self._ax_trial(trial.number).mark_completed()
+                self._ax_trial(trial.number).mark_completed(unsafe=True)  # one that was promoted had been stopped
             elif trial.status is Status.EARLY_STOPPED:
                 # Unsafe: Ax would see the data first, and the repeats' uncertainty depends on all trials.
                 self._ax_trial(trial.number).mark_early_stopped(reason=trial.reason or None, unsafe=True)
@@ -200,8 +201,12 @@ class AxExperiment:
 
     def _rows(self, numbers: Sequence[int]) -> list[dict[str, Any]]:
         """The results of these trials: means, with the standard errors of repeats."""
+        in_rungs = self._expected_of_rungs()
         data = {
-            number: [{**self.values(sample, trial.metrics), **self._expected(number)} for sample in trial.observations]
+            number: [
+                {**self.values(sample, trial.metrics), **(in_rungs.get(number) or self._expected(number))}
+                for sample in trial.observations
+            ]
             for number, trial in ((number, self._with_data[number]) for number in numbers)
         }
         spreads = _pooled_deviations(list(data.values()))
@@ -238,6 +243,12 @@ class AxExperiment:
                 steps.setdefault(name, []).append(point.step)
                 values.setdefault(name, []).append(value)
         return {name: Curve(steps[name], values[name]) for name in steps}
+
+    def _expected_of_rungs(self) -> dict[int, dict[str, float]]:
+        """What the trials that train in rungs would have come to, by number and alias."""
+        trials = {number: trial for number, trial in self._with_data.items() if trial.rungs and self._impute}
+        values = [[self.values(rung.metrics) for rung in trial.rungs] for trial in trials.values()]
+        return dict(zip(trials, expected_at_highest(values), strict=True))
 
     def _expected(self, number: int) -> dict[str, float]:
         """What a stopped trial would have come to, by alias, as far as its curve and those of others tell."""

@@ -31,8 +31,12 @@ class Rerun:
 
 
 def first_run(record: StudySnapshot, trial: Trial) -> Trial:
-    """The first of the runs that a repeated trial is made of; a trial without repeats is its own."""
-    return next((run for run in record.runs if run.number == trial.number), trial)
+    """The first of the runs that a repeated trial is made of; a trial without repeats is its own.
+
+    Of a trial that trained in rungs, the last.
+    """
+    runs = [run for run in record.runs if run.number == trial.number]
+    return next((run for run in runs if run.budget in (None, trial.budget)), trial)
 
 
 def rerun(record: StudySnapshot, trial: Trial) -> Rerun | None:

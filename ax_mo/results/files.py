@@ -21,12 +21,14 @@ PARETO = "pareto"
 
 
 def trials_csv(runs: Sequence[TrialRun], keys: Sequence[str], goals: Goals) -> str:
-    """Every trial, a line each, or a line per repeat: what it was, how it ended, its parameters and metrics."""
-    repeated = any(run.repeat is not None for run in runs)
+    """Every trial, a line each, or a line per repeat or rung: what it was, how it ended, its parameters and metrics."""
+    in_rungs = any(run.budget is not None for run in runs)
+    repeated = not in_rungs and any(run.repeat is not None for run in runs)
     reported = metric_names(goals, runs)
     header = [
         "trial",
         *(["repeat"] if repeated else []),
+        *(["budget"] if in_rungs else []),
         "status",
         *(f"params.{key}" for key in keys),
         *(f"metrics.{name}" for name in reported),
@@ -36,6 +38,7 @@ def trials_csv(runs: Sequence[TrialRun], keys: Sequence[str], goals: Goals) -> s
         [
             run.number,
             *([run.repeat] if repeated else []),
+            *([None if run.budget is None else run.budget.value] if in_rungs else []),
             run.status.value,
             *(json_text(run.point[key]) if key in run.point else None for key in keys),
             *(run.metrics.get(name) for name in reported),

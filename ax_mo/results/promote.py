@@ -17,7 +17,7 @@ from ax_mo.core.objectives import Goals
 from ax_mo.core.trial import Trial
 from ax_mo.hydra_project.ask import AskedProject
 from ax_mo.hydra_project.config_diff import composed_run, config_differences, saved
-from ax_mo.hydra_project.overrides import as_text
+from ax_mo.hydra_project.overrides import as_text, bare
 from ax_mo.hydra_project.program import Program
 from ax_mo.hydra_project.project import Project, without_hydra
 from ax_mo.results.files import recipe_name
@@ -104,8 +104,12 @@ class Recipes:
     def _recipe(self, trial: Trial) -> Recipe:
         # The project may have changed since it ran. Repeats, whose seeds differ, have saved theirs one level below.
         ran, ran_with = saved(self._sweep_dir / trial.directory), None
-        if ran is not None and config_differences(ran, composed_run(self._project.compose(trial.overrides)))[0]:
-            ran_with = ran.config
+        if ran is not None:
+            here, apart = composed_run(self._project.compose(trial.overrides)), _set_apart(trial)
+            if config_differences(ran, here, apart)[0]:
+                ran_with = ran.config
+                for key in map(bare, apart):  # not the checkpoint that its last rung trained on from
+                    OmegaConf.update(ran_with, key, OmegaConf.select(here.config, key), force_add=True)
         return recipe(self._project, trial.overrides, self._plain(), ran_with)
 
     def _command(self, trial: Trial, found: Recipe | None) -> str:
@@ -121,6 +125,10 @@ class Recipes:
             self._plain_config = self._project.compose_plain([])
             self._primary = dropped_primary(self._project, self._plain_config)
         return self._plain_config
+
+
+def _set_apart(trial: Trial) -> tuple[str, ...]:
+    return () if trial.budget is None else trial.budget.set_apart
 
 
 def experiment_file(comments: Sequence[str], beside: Sequence[str], body: str) -> str:

@@ -37,6 +37,15 @@ def standings(record: StudySnapshot) -> str:
     return ", ".join(f"{count} {word}" for word, count in counts.items())
 
 
+def budgets(trials: Iterable[Trial]) -> dict[str, dict[int, int]]:
+    """By the key of the budget, how many trials have come to which and no further; empty without rungs."""
+    counts: dict[str, Counter[int]] = {}
+    for trial in trials:
+        for rung in trial.rungs[-1:]:
+            counts.setdefault(rung.budget.key, Counter())[rung.budget.value] += 1
+    return {key: dict(sorted(of_key.items())) for key, of_key in counts.items()}
+
+
 def in_place_of_model(trials: Iterable[Trial]) -> str | None:
     """How many trials ran quasi-random points in place of the model's, and why; None where none did."""
     counts = Counter(trial.generator for trial in trials)

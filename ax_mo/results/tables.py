@@ -37,6 +37,7 @@ def trial_as_json(trial: Trial, record: StudySnapshot, front: Collection[int]) -
         "reason": trial.reason,
         "generator": trial.generator,
         "attempt": trial.attempt,
+        **({} if trial.budget is None else {"budget": trial.budget.value}),
         **{name: getattr(trial, name) for name in TIMES},
     }
 
@@ -49,9 +50,10 @@ def metric_names(goals: Goals, trials: Sequence[Trial]) -> list[str]:
 def frame(trials: Sequence[Trial], record: StudySnapshot) -> Any:
     """A pandas DataFrame with a row per trial, by number.
 
-    Columns: ``status``, ``pareto`` (whether it is on the front), ``params.<key>`` (missing where the parameter is
-    inactive), ``metrics.<name>``, ``sem.<name>`` (standard errors, with repeats only), ``reason``, ``generator``,
-    ``attempt``, ``asked``, ``submitted``, ``started``, ``ended`` (UTC) and ``directory`` (absolute).
+    Columns: ``status``, ``budget`` (where trials train in rungs), ``pareto`` (whether it is on the front),
+    ``params.<key>`` (missing where the parameter is inactive), ``metrics.<name>``, ``sem.<name>`` (standard errors,
+    with repeats only), ``reason``, ``generator``, ``attempt``, ``asked``, ``submitted``, ``started``, ``ended`` (UTC)
+    and ``directory`` (absolute).
     """
     import pandas as pd
 
@@ -77,8 +79,10 @@ def _columns(trials: Sequence[Trial], record: StudySnapshot) -> dict[str, list[A
     front, metrics = front_numbers(record), metric_names(record.goals, record.trials)
     errors = [standard_errors(trial, metrics) for trial in trials]
     with_error = [name for name in metrics if any(name in of_trial for of_trial in errors)]
+    in_rungs = any(trial.budget is not None for trial in trials)
     return {
         "status": [trial.status.value for trial in trials],
+        **({"budget": [trial.budget and trial.budget.value for trial in trials]} if in_rungs else {}),
         "pareto": [trial.number in front for trial in trials],
         **{f"params.{key}": [trial.point.get(key) for trial in trials] for key in record.space.keys},
         **{f"metrics.{name}": [trial.metrics.get(name) for trial in trials] for name in metrics},

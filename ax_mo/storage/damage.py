@@ -12,6 +12,9 @@ from sqlalchemy.engine import Connection
 CHECKSUM = "checksum"
 """The column of a row's checksum; empty in rows of earlier versions, which count as they are."""
 
+BUDGET = "budget"
+"""The column of how far a run trains; empty in rows of earlier versions, and of runs that train to their end."""
+
 # Set by the database, or by sweepers that only borrow the study.
 _NOT_COVERED = (CHECKSUM, "id", "owner")
 
@@ -75,5 +78,5 @@ def is_of_schema(row: Mapping[str, Any], schema: int) -> bool:
 
 def _checksum(row: Mapping[str, Any]) -> str:
     """Of all values of a row but those that come from elsewhere; it begins with the row's schema, where it has one."""
-    covered = [row[name] for name in sorted(row) if name not in _NOT_COVERED]
+    covered = [row[name] for name in sorted(row) if name not in _NOT_COVERED and (name, row[name]) != (BUDGET, None)]
     return f"{row.get('schema', '')}-{zlib.crc32(json.dumps(covered).encode()):08x}"

@@ -26,10 +26,11 @@ class Definition:
         ):
             changes = differences(before, after)
             if changes:
-                # Repeats are described among the params, under their own key.
-                elsewhere = all("hydra.sweeper.repeats: " in change for change in changes)
+                # Repeats and rungs are described among the params, under their own keys.
+                keys = ("hydra.sweeper.repeats", "hydra.sweeper.early_stopping")
+                key = next((key for key in keys if all(f"{key}: " in change for change in changes)), where)
                 raise ConfigError(
-                    f"{'hydra.sweeper.repeats' if elsewhere else where} is not what this study was started with:\n"
+                    f"{key} is not what this study was started with:\n"
                     + "\n".join(f"  {line}" for line in changes)
                     + "\nResume with the same settings, or start a new study in another hydra.sweep.dir."
                 )

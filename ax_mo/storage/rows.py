@@ -11,9 +11,10 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from ax_mo.core.budget import Budget
 from ax_mo.core.trial import Status, TrialRun
 from ax_mo.errors import ConfigError
-from ax_mo.storage.damage import CHECKSUM, Damaged, check_row, is_of_schema, with_checksum
+from ax_mo.storage.damage import BUDGET, CHECKSUM, Damaged, check_row, is_of_schema, with_checksum
 from ax_mo.storage.definition import Definition, StoredStudy
 
 Row = Mapping[Any, Any]
@@ -65,6 +66,7 @@ TRIALS = sa.Table(
     sa.Column("submitted", sa.String(40)),
     sa.Column("started", sa.String(40)),
     sa.Column("ended", sa.String(40)),
+    sa.Column(BUDGET, sa.Text),
     sa.Column(CHECKSUM, sa.String(16)),
 )
 
@@ -88,7 +90,7 @@ def begin_tables(connection: Connection) -> None:
 
 
 def create_tables(connection: Connection, known: bool = False) -> None:
-    """Make the tables, and in those of earlier versions the column that they had not.
+    """Make the tables, and in those of earlier versions the columns that they had not.
 
     Raises Damaged where one of the two is gone, or both although the study is ``known`` to have been there.
     """
@@ -98,8 +100,10 @@ def create_tables(connection: Connection, known: bool = False) -> None:
         raise Damaged(f"it has no table {missing[0]}")
     TABLES.create_all(connection)
     for table in (STUDIES, TRIALS):
-        if all(column["name"] != CHECKSUM for column in sa.inspect(connection).get_columns(table.name)):
-            connection.execute(sa.text(f"ALTER TABLE {table.name} ADD COLUMN {CHECKSUM} VARCHAR(16)"))
+        known_columns = {column["name"] for column in sa.inspect(connection).get_columns(table.name)}
+        for name, kind in ((CHECKSUM, "VARCHAR(16)"), (BUDGET, "TEXT")):
+            if name in table.c and name not in known_columns:
+                connection.execute(sa.text(f"ALTER TABLE {table.name} ADD COLUMN {name} {kind}"))
 
 
 def all_columns(table: sa.Table) -> "sa.Select[Any]":
@@ -184,6 +188,7 @@ def run_as_row(run: TrialRun, study_id: int) -> dict[str, Any]:
         "deaths": run.lost_attempts,
         "metrics": _dump(dict(run.metrics)),
         "signature": run.error_fingerprint,
+        BUDGET: None if run.budget is None else _dump(run.budget.as_json()),
     })  # fmt: skip
 
 
@@ -202,6 +207,7 @@ def run_from_row(row: Row, is_file: bool) -> TrialRun:
             lost_attempts=row["deaths"],
             metrics=json.loads(row["metrics"]),
             error_fingerprint=row["signature"],
+            budget=None if row.get(BUDGET) is None else Budget.from_json(json.loads(row[BUDGET])),
         )
     except KeyError as error:
         raise Damaged(f"it has no {error}") from None

@@ -117,9 +117,17 @@ class StudySnapshot:
 
 
 def curve_of(sweep_dir: Path, trial: Trial) -> tuple[CurvePoint, ...]:
-    """The learning curve of a trial that has ended; repeated trials have several, and none here."""
-    with_data = (Status.COMPLETED, Status.EARLY_STOPPED)
-    return read_curve(sweep_dir / trial.directory).points if trial.status in with_data else ()
+    """The learning curve of a trial that has ended; repeated trials have several, and none here.
+
+    That of a trial that trained in rungs is put together: a rung that went on from a checkpoint has reported the rest.
+    """
+    if trial.status not in (Status.COMPLETED, Status.EARLY_STOPPED):
+        return ()
+    points: list[CurvePoint] = []
+    for directory in [rung.directory for rung in trial.rungs] or [trial.directory]:
+        if more := read_curve(sweep_dir / directory).points:
+            points = [*(point for point in points if point.step < more[0].step), *more]
+    return tuple(points)
 
 
 def about(

@@ -1,6 +1,7 @@
 """How a suggestion becomes a trial: its configuration, its directory, the job of each of its runs."""
 
 from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -8,9 +9,12 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import ValidationError
 
 from ax_mo.core.trial import Status, Suggestion, TrialRun
+from ax_mo.early_stopping.checkpoints import newest_checkpoint
+from ax_mo.early_stopping.successive_halving import directory_of_trial
 from ax_mo.errors import ConfigError, StudyStopped
 from ax_mo.hydra_project.hydra_node import number_job, subdir_of
 from ax_mo.hydra_project.job_directory import make_room, prepare_directory
+from ax_mo.hydra_project.overrides import override_value
 from ax_mo.hydra_project.project import COMPOSE_ERRORS, Project
 from ax_mo.hydra_project.settings import check_bounds
 from ax_mo.runner.job import JobSpec, Resources, job_name
@@ -101,6 +105,7 @@ class TrialCreator:
             "attempt": run.attempt,
             "deaths": run.lost_attempts,  # as studies of earlier versions have it
             **({} if run.repeat is None else {"repeat": run.repeat}),
+            **({} if run.budget is None else {"budget": run.budget.as_json()}),
             "params": as_json(run.point),
             "overrides": list(run.overrides),
             "objectives": list(self._spec.plan.goals.names),
@@ -133,7 +138,7 @@ class TrialCreator:
         argv, directory = tuple(self._argv(run) or ()), self._spec.sweep_dir / run.directory
         return JobSpec(
             self.job_name(run), argv, directory, self._cwd, self._environment(run), run.key, run.attempt,
-            run.label, run.overrides, self._needs(run),
+            run.label, self._resuming(run).overrides, self._needs(run),
         )  # fmt: skip
 
     def job_name(self, run: TrialRun) -> str:
@@ -142,7 +147,21 @@ class TrialCreator:
 
     def _argv(self, run: TrialRun) -> Sequence[str] | None:
         program = self._spec.program
-        return None if program is None else program.command_of(run, self._spec.sweep_dir)
+        return None if program is None else program.command_of(self._resuming(run), self._spec.sweep_dir)
+
+    def _resuming(self, run: TrialRun) -> TrialRun:
+        """The run told to train on from the checkpoint of the rung before, where it has left one.
+
+        Looked for each time: the sweep's directory may have been moved since.
+        """
+        halving = self._spec.plan.halving
+        if halving is None or not run.repeat or halving.resume_key is None:
+            return run
+        before = self._spec.sweep_dir / directory_of_trial(run) / str(halving.budgets[run.repeat - 1])
+        found = newest_checkpoint(before, halving.checkpoint)
+        if found is None:
+            return run
+        return replace(run, overrides=(*run.overrides, f"{halving.resume_key}={override_value(str(found))}"))
 
     def _needs(self, run: TrialRun) -> Resources | None:
         """What the run needs, which an earlier sweeper may have composed."""
@@ -158,7 +177,7 @@ class TrialCreator:
 
     def _in_config(self, run: TrialRun) -> Mapping[str, float]:
         """The run's metrics that are values of its configuration, which an earlier sweeper may have composed."""
-        if run.number not in self._config_values:
+        if run.budget is not None or run.number not in self._config_values:  # the budget may be one of them
             try:
                 config = compose_trial(self._spec.project, run.number, run.overrides)
                 self._config_values[run.number] = self._of_config.of(config)

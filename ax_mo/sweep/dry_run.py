@@ -9,7 +9,7 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 
 from ax_mo.core.objectives import Goals
-from ax_mo.core.repeats import aggregate_trials
+from ax_mo.core.repeats import aggregate_trials, as_last_known
 from ax_mo.core.trial import TrialRun
 from ax_mo.hydra_project.hydra_node import changes_directory, subdir_of
 from ax_mo.hydra_project.overrides import bare
@@ -89,6 +89,8 @@ def _outline(spec: StudySpec) -> str:
     text = f"{settings.n_trials} trials, {settings.n_jobs} at once"
     if spec.plan.repeats.key is not None:
         text += f", each run {spec.plan.repeats.values()}"
+    if spec.plan.halving is not None:
+        text += f", each at {spec.plan.halving.described}: one of {spec.plan.halving.factor} goes on to the next"
     if spec.plan.early_stopping is not None:
         text += f", bad ones stopped early (rule: {spec.plan.early_stopping.settings.rule})"
     named = ["the project's own configuration"] if "config" in first else []
@@ -112,7 +114,7 @@ def _next_command(
     optimizer, points = spec.optimizer(seed), spec.points(seed)
     before = [*trials, *new_imports(spec.plan.imports, runs, space)]
     points.mark_tried(before)
-    optimizer.restore(before)
+    optimizer.restore([as_last_known(trial) for trial in before])
     try:
         suggestion = points.next(optimizer.ask)
     except SpaceExhausted:
@@ -126,7 +128,8 @@ def _next_command(
         remarks += _overwritten(spec, config)
     except COMPOSE_ERRORS as error:
         problem = f"trial {number} cannot run: it does not compose: {reason(error)}"
-    run = spec.plan.repeats.runs(first_attempt(space, number, suggestion, subdir))[0]
+    first, halving = first_attempt(space, number, suggestion, subdir), spec.plan.halving
+    run = spec.plan.repeats.runs(first)[0] if halving is None else halving.first_run(first)
     argv = run.overrides if spec.program is None else spec.program.command_of(run, spec.sweep_dir)
     if spec.settings.seed is None and suggestion.generator not in ("config", "initial", "center"):
         remarks.append("without hydra.sweeper.seed, the study will draw other values for that trial")

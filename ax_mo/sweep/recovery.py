@@ -11,6 +11,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from ax_mo.core.budget import Budget
 from ax_mo.core.trial import Key, Status, TrialRun, Value
 from ax_mo.errors import AxMoError
 from ax_mo.runner.job import JobState, Phase
@@ -92,6 +93,7 @@ def _run(key: Key, attempt: int, directory: str, spec: Mapping[str, Any], record
         attempt=attempt,
         lost_attempts=_whole(spec.get("deaths", 0)),
         asked=asked,
+        budget=None if spec.get("budget") is None else Budget.from_json(spec["budget"]),
     )
     stop = read_json(record.directory / directory / STOP)
     return run if stop is None else replace(run, reason=storable(str(stop.get("reason"))))

@@ -12,6 +12,7 @@ from dataclasses import replace
 from hydra.core.utils import JobReturn
 from hydra.plugins.launcher import Launcher
 
+from ax_mo.core.repeats import as_last_known
 from ax_mo.core.stop_reason import StopKind, StopReason
 from ax_mo.core.trial import Status, TrialRun
 from ax_mo.core.urls import with_absolute_path
@@ -126,7 +127,7 @@ class Session:
             remove_leftovers(self._sweep_dir, (run.directory for run in ended))
             wake = threading.Event()
             optimizer = AsyncOptimizer(self._spec.optimizer(store.seed), self._spec.points(store.seed), wake.set)
-            optimizer.restore(list(study.trials.values()))
+            optimizer.restore([as_last_known(trial) for trial in study.trials.values()])
             loop = self._loop(study, optimizer, trackers, wake)
             for callback in loop.callbacks:
                 callback.started(study)

@@ -15,7 +15,7 @@ from ax_mo.errors import ConfigError
 from ax_mo.hydra_project.settings import check_bounds, check_names, given_values, setting, to_python
 
 _EARLY_STOPPING = {
-    "rule": "dominated, all or percentile, or one that a package adds.",
+    "rule": "dominated, all, percentile or successive_halving, or one that a package adds.",
     "k": "Of dominated: by how many other trials; 3 by default.",
     "percentile": (
         "Of percentile and all: the share, in percent, of the trials at a step that count as the worst; 50 by default."
@@ -28,6 +28,12 @@ _EARLY_STOPPING = {
     "min_trials": "How many trials must have run to their own end before any is stopped; 5 by default.",
     "grace_seconds": "How long a trial may take to end by itself, in seconds; 300 by default.",
     "curves": "Objectives whose curve has another name than the final metric: {val/acc_best: val/acc}.",
+    "budget_key": "Of successive_halving: the key that says how long a trial trains, such as trainer.max_epochs.",
+    "min": "Of successive_halving: the budget of the lowest rung; 1 by default.",
+    "max": "Of successive_halving: the budget of a complete trial.",
+    "factor": "Of successive_halving: the next rung is so many times as long, and one of so many trials goes on; 3.",
+    "resume_key": "Of successive_halving: the key that takes the checkpoint to train on from; from scratch without it.",
+    "checkpoint": "Of successive_halving: a glob for the checkpoint in a run's directory, where it is not Lightning's.",
 }
 _STOP_WHEN = {
     "hypervolume_gain": "The study ends when its last trials have gained less than this share of the hypervolume.",

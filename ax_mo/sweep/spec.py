@@ -15,7 +15,8 @@ from ax_mo.core.stop_reason import StopReason
 from ax_mo.core.trial import Suggestion, Value
 from ax_mo.core.urls import sqlite_url
 from ax_mo.early_stopping.rules import StoppingRule
-from ax_mo.early_stopping.settings import parse_early_stopping
+from ax_mo.early_stopping.settings import parse_early_stopping, parse_successive_halving
+from ax_mo.early_stopping.successive_halving import SuccessiveHalving
 from ax_mo.errors import ConfigError, StudyLost, closest
 from ax_mo.hydra_project.hydra_node import job_name_of
 from ax_mo.hydra_project.overrides import bare
@@ -50,6 +51,9 @@ _TOLD = (
 )  # fmt: skip
 
 
+_NOT_OF_RUNGS = "the rungs set it, so take it out of hydra.sweeper.params."
+
+
 @dataclass(frozen=True)
 class StopWhen:
     """The study ends when ``over_trials`` trials have enlarged the hypervolume by ``hypervolume_gain`` or less.
@@ -74,6 +78,8 @@ class Plan:
     """Sentences on what is allowed but may not be meant."""
     early_stopping: StoppingRule | None = None
     stop_when: StopWhen | None = None
+    halving: SuccessiveHalving | None = None
+    """The rungs in which trials train, where they do."""
 
 
 @dataclass(frozen=True)
@@ -121,7 +127,8 @@ class StudySpec:
     def as_stored(self) -> StoredStudy:
         """The study as it is to be found in its database or, without runs and a seed, created there."""
         goals, space = self.plan.goals, self.plan.space
-        params = {**space.describe(), **self.plan.repeats.describe()}
+        rungs = {} if self.plan.halving is None else self.plan.halving.describe()
+        params = {**space.describe(), **self.plan.repeats.describe(), **rungs}
         # The directory's own database: whatever the directory is called now, this is its study.
         sweep_dir = "" if self.settings.storage is None else str(self.sweep_dir)
         return StoredStudy(self.database[1], sweep_dir, Definition(params, described_goals(goals), space.fixed))
@@ -211,6 +218,9 @@ def _plan(settings: Settings, arguments: Sequence[str], project: Project, resumi
     space = built.space
     goals = parse_goals(settings.objectives, settings.direction, settings.constraints, space.keys)
     early_stopping = parse_early_stopping(settings.early_stopping, goals)
+    halving = parse_successive_halving(settings.early_stopping, settings.repeats)
+    if halving is not None:
+        _check_rungs(halving, space, project)
     _check_sources(settings, project)
     config_metrics(settings.metrics, goals.required).check(space, project)
     parse_trackers(settings.trackers)
@@ -233,9 +243,10 @@ def _plan(settings: Settings, arguments: Sequence[str], project: Project, resumi
             first.append(Suggestion(own, "config"))
     first += [Suggestion(point, "initial") for point in initial_points(space, settings.initial_trials, project)]
     imports: list[Import] = []
+    full = None if halving is None else halving.budget(-1)
     for entry in entries_of(settings.warm_start):
         try:
-            imports.append(read_source(entry, space, goals, project, settings.repeat_key))
+            imports.append(read_source(entry, space, goals, project, settings.repeat_key, full))
         except ConfigError as error:
             if not resuming:
                 raise
@@ -251,6 +262,7 @@ def _plan(settings: Settings, arguments: Sequence[str], project: Project, resumi
         tuple(remarks),
         early_stopping,
         _stop_when(settings),
+        halving,
     )
 
 
@@ -288,11 +300,33 @@ def _repeats(settings: Settings, space: SearchSpace, project: Project) -> Repeat
     if settings.repeats == 1:
         return Repeats()
     where, key = "hydra.sweeper.repeat_key", settings.repeat_key
-    if bare(key) in map(bare, space.keys):
-        raise ConfigError(f"{where}: '{key}' is among the searched parameters; name a seed that is not.")
+    _check_not_searched(key, where, space, "name a seed that is not.")
+    return Repeats(settings.repeats, key, _number_of_trials(key, where, space, project))
+
+
+def _check_rungs(halving: SuccessiveHalving, space: SearchSpace, project: Project) -> None:
+    """Raises ConfigError when the keys that the rungs set are searched or unknown, or the budget is no number."""
+    where = "hydra.sweeper.early_stopping"
+    _check_not_searched(halving.budget_key, f"{where}.budget_key", space, _NOT_OF_RUNGS)
+    _number_of_trials(halving.budget_key, f"{where}.budget_key", space, project)
+    if (key := halving.resume_key) is not None:
+        _check_not_searched(key, f"{where}.resume_key", space, _NOT_OF_RUNGS)
+        for point in samples(space, project):
+            try:
+                config = project.compose(space.overrides(point))
+            except COMPOSE_ERRORS:  # a failed trial of its own
+                continue
+            _check_key(config, key, f"{where}.resume_key")
+
+
+def _number_of_trials(key: str, where: str, space: SearchSpace, project: Project) -> int:
+    """The number that trials have at the key, which must be there whatever is chosen; 0 where it is null or new.
+
+    Raises ConfigError.
+    """
     new = key.startswith("+")
     first: int | None = None
-    for point in samples(space, project):  # the key must be there whatever is chosen
+    for point in samples(space, project):
         overrides = space.overrides(point)
         try:
             config = project.compose([*overrides, f"{key}=0"] if new else overrides)
@@ -304,16 +338,25 @@ def _repeats(settings: Settings, space: SearchSpace, project: Project) -> Repeat
                 raise ConfigError(f"{where}: a trial does not compose: {reason(error)}") from None
             continue  # options that clash: a failed trial of its own
         first = value or 0 if first is None else first
-    return Repeats(settings.repeats, key, first or 0)
+    return first or 0
 
 
-def _number_at(config: DictConfig, key: str, where: str) -> int | None:
-    if not has_key(config, key):
+def _check_not_searched(key: str, where: str, space: SearchSpace, instead: str) -> None:
+    if bare(key) in map(bare, space.keys):
+        raise ConfigError(f"{where}: '{key}' is among the searched parameters; {instead}")
+
+
+def _check_key(config: DictConfig, key: str, where: str) -> None:
+    if not key.startswith("+") and not has_key(config, key):
         under = f" with {' '.join(map(str, config.hydra.overrides.task))}"
         raise ConfigError(
             f"{where}: the project's configuration has no key '{key}'{under}.{closest(key, all_keys(config))} To add "
             f"a new key, write '+{key}'."
         )
+
+
+def _number_at(config: DictConfig, key: str, where: str) -> int | None:
+    _check_key(config, key, where)
     value = OmegaConf.select(config, key)
     if value is not None and (isinstance(value, bool) or not isinstance(value, int)):
         raise ConfigError(f"{where}: '{key}' must hold a whole number or null, and holds {value!r}.")

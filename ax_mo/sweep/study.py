@@ -1,7 +1,6 @@
 """A study while it runs: its trials, how each of them changes, and what is still to be done."""
 
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
@@ -11,6 +10,7 @@ from ax_mo.core.repeats import aggregate_repeats
 from ax_mo.core.stop_reason import StopReason
 from ax_mo.core.trial import Key, Outcome, Status, Suggestion, Trial, TrialRun, seconds_between
 from ax_mo.early_stopping.stop_request import ask_to_stop, stopped_outcome
+from ax_mo.early_stopping.successive_halving import directory_of_trial
 from ax_mo.errors import StudyStopped
 from ax_mo.hydra_project.project import COMPOSE_ERRORS, reason
 from ax_mo.runner.job import JobState, Phase
@@ -19,6 +19,7 @@ from ax_mo.runner.runner import EndCause
 from ax_mo.storage.store import Store
 from ax_mo.storage.sweep_directory import SweepDirectory
 from ax_mo.sweep.create_trial import TrialCreator, cannot_write, first_attempt
+from ax_mo.sweep.run_times import RunTimes
 from ax_mo.sweep.spec import StudySpec
 from ax_mo.trial.files import SPEC
 from ax_mo.trial.metric_sources.differences import ReturnedDifference
@@ -33,43 +34,6 @@ class Ending(StrEnum):
     DRAINED = "interrupted: the running trials were finished"
     CANCELLED = "interrupted: the running trials were cancelled"
     CLOSED = "ended before its last trial"
-
-
-class RunTimes:
-    """Since when jobs run, by a monotonic clock. A job that waits for its turn takes no time."""
-
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
-        self._clock = clock
-        self._began = clock()
-        self._since: dict[Key, float] = {}
-        self.longest = 0.0
-        """Seconds that the longest of the ended runs took."""
-
-    @property
-    def of_study(self) -> float:
-        """Seconds since this sweeper began."""
-        return self._clock() - self._began
-
-    def __contains__(self, key: Key) -> bool:
-        """Whether the run's job is known to run."""
-        return key in self._since
-
-    def seconds(self, key: Key) -> float:
-        """How long the run's job has been running; 0 while it waits."""
-        now = self._clock()
-        return now - self._since.get(key, now)
-
-    def begun(self, key: Key, already: float = 0.0) -> None:
-        """The run's job was seen running, and had been for ``already`` seconds."""
-        self._since[key] = self._clock() - already
-
-    def waits(self, key: Key) -> None:
-        """The run's job is not running: it has not begun, or its scheduler has put it in line again."""
-        self._since.pop(key, None)
-
-    def ended(self, key: Key) -> None:
-        self.longest = max(self.longest, self.seconds(key))
-        self.waits(key)
 
 
 class Study:
@@ -109,6 +73,8 @@ class Study:
         """Whether nothing new is started under this sweeper, since the user has interrupted it."""
         self.is_over = False
         """Whether nothing runs any more and nothing will, since there is nothing left to do."""
+        self._promotable: Trial | None = None  # as far as it is not stale
+        self._is_stale = True
         self._own = sum(not trial.is_imported for trial in self.trials.values())
         self._ready: list[TrialRun] = []
         self._to_retry: list[tuple[TrialRun, bool]] = []
@@ -144,7 +110,8 @@ class Study:
         """Whether there is, or will be, a run to submit or a trial to ask for."""
         if self.draining:
             return False
-        return bool(self._ready or (self._to_retry and not self._starts_nothing) or self._left)
+        again = bool(self._to_retry) and not self._starts_nothing
+        return bool(self._ready or again or self._left) or self._next_promotion() is not None
 
     @property
     def has_runs(self) -> bool:
@@ -163,12 +130,18 @@ class Study:
         return Ending.EXHAUSTED if self.exhausted else Ending.DONE
 
     def next_run(self) -> TrialRun | None:
-        """The run that is next in line for a worker, ready to be submitted; first those that have run before."""
+        """The run that is next in line for a worker, ready to be submitted.
+
+        First come those that have run before, and those of new trials before promotions.
+        """
         if self.draining or self.is_held:
             return None
         if self._to_retry and not self._starts_nothing:
             return self.retry(*self._to_retry.pop(0))
-        return self._ready.pop(0) if self._ready else None
+        if self._ready:
+            return self._ready.pop(0)
+        promoted = self._next_promotion()
+        return None if promoted is None else self._promote(promoted)
 
     def put_back(self, run: TrialRun) -> None:
         """No worker has taken the run: it is next in line."""
@@ -213,23 +186,22 @@ class Study:
         self._own += 1
         number = max(0, max(self.trials, default=-1) + 1)
         overrides = self.spec.plan.space.overrides(suggestion.point)
-        taken = {trial.directory for trial in self.trials.values()}
+        taken = {t.directory if t.budget is None else directory_of_trial(t) for t in self.trials.values()}
         subdir, problem = str(number), None
         try:
             subdir = self.creator.compose(number, overrides, taken)
         except COMPOSE_ERRORS as error:
             problem = f"does not compose: {reason(error)}"
-        place = self.spec.sweep_dir / subdir
-        if problem is None and any((place / name).exists() for name in (SPEC, f"0/{SPEC}")):
+        first = replace(first_attempt(self.spec.plan.space, number, suggestion, subdir), asked=now())
+        halving, repeats = self.spec.plan.halving, self.spec.plan.repeats
+        runs = repeats.runs(first)[: 1 if problem else None] if halving is None else [halving.first_run(first)]
+        place = self.directory(first)
+        if problem is None and any((self.directory(run) / SPEC).exists() for run in (first, *runs)):
             raise StudyStopped(
                 f"{place} holds a trial that this study does not know. Choose another hydra.sweep.dir, or move that "
                 "directory away."
             )
-        first = replace(first_attempt(self.spec.plan.space, number, suggestion, subdir), asked=now())
-        runs = self.spec.plan.repeats.runs(first)[: 1 if problem else None]
-        self.store.add(runs)
-        self.runs.update({run.key: run for run in runs})
-        self._aggregate(number)
+        self._add(runs)
         if problem is not None:
             self.finish(runs[0].key, Outcome({}, problem, problem))
             return self.trials[number]
@@ -237,6 +209,33 @@ class Study:
             self.creator.prepare(run)
             self._ready.append(run)
         return self.trials[number]
+
+    def _next_promotion(self) -> Trial | None:
+        """The trial that is to train on at its next rung, where trials train in rungs."""
+        if self.spec.plan.halving is None or self.draining or self._starts_nothing:
+            return None
+        if self._is_stale:
+            self._promotable = self.spec.plan.halving.promotable(self.trials.values(), self.goals)
+            self._is_stale = False
+        return self._promotable
+
+    def _promote(self, trial: Trial) -> TrialRun:
+        """Give the trial a run at its next rung, ready to be submitted."""
+        assert self.spec.plan.halving is not None
+        self.check()
+        run = self.spec.plan.halving.next_run(self.runs[trial.number, len(trial.rungs) - 1])
+        self._add([run])
+        ended = self.ended.index(trial.number)
+        self.ended_before -= ended < self.ended_before
+        del self.ended[ended]
+        self.creator.prepare(run)
+        return run
+
+    def _add(self, runs: Sequence[TrialRun]) -> None:
+        """Write the runs of a trial, which are about to be prepared, and submitted then."""
+        self.store.add(runs)
+        self.runs.update({run.key: run for run in runs})
+        self._aggregate(runs[0].number)
 
     def retry(self, run: TrialRun, died: bool = False) -> TrialRun:
         """Make a run that was interrupted, or that ``died`` unseen, ready for its next attempt."""
@@ -362,5 +361,8 @@ class Study:
             self._aggregate(run.number)
 
     def _aggregate(self, number: int) -> None:
-        keys = [(number, None), *((number, repeat) for repeat in range(self.spec.plan.repeats.count))]
+        halving = self.spec.plan.halving
+        count = self.spec.plan.repeats.count if halving is None else len(halving.budgets)
+        keys = [(number, None), *((number, repeat) for repeat in range(count))]
+        self._is_stale = True
         self.trials[number] = aggregate_repeats([self.runs[key] for key in keys if key in self.runs])

@@ -35,6 +35,8 @@ class Screen:
         name, reason = f"trial {trial.label}", printable(trial.reason or "")
         if trial.status is Status.COMPLETED:
             self._completed(name, reason, values_of(trial, goals))
+        elif trial.is_paused:
+            self._event(f"{name} {reason}: {values_of(trial, goals)}", "dim")
         elif trial.status is Status.EARLY_STOPPED:
             self._event(f"{name} stopped early: {reason}", "dim")
         elif alike is not None:

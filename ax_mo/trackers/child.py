@@ -72,7 +72,7 @@ class _Child:
         if time.monotonic() - self._failed_at <= _PAUSE_SECONDS:
             return
         try:
-            self._log()
+            self._log(at_end=False)
         except Exception as error:
             self._failed_at = time.monotonic()
             text = f"{_one_line(error)}; the study goes on, and what is missing is logged at its end"
@@ -83,7 +83,7 @@ class _Child:
         report = None if end["report"] is None else Path(end["report"])
         while True:
             try:
-                tracker, record = self._log()
+                tracker, record = self._log(at_end=True)
                 tracker.finished(record, report, StudyEnd(end["state"]))
             except Exception as error:
                 self._is_behind = True
@@ -97,8 +97,11 @@ class _Child:
                 self._answer(notice="end", text=None)
                 return
 
-    def _log(self) -> tuple[Tracker, StudySnapshot]:
-        """Log what has ended, one after the other, and how the front changes by it. Raises what the tracker raises."""
+    def _log(self, at_end: bool) -> tuple[Tracker, StudySnapshot]:
+        """Log what has ended, one after the other, and how the front changes by it. Raises what the tracker raises.
+
+        A trial that may train on at another rung is logged ``at_end`` of the study.
+        """
         if self._tracker is None:
             make = TRACKERS.load(self._study["tracker"], "hydra.sweeper.trackers")
             self._tracker = make(StudyTag(self._study["label"], self._study["id"]), self._directory)
@@ -109,7 +112,7 @@ class _Child:
             self._logged, self._front = set(), None
             self._answer(parent=tracker.started(record))
         imported = [trial for trial in record.trials if trial.is_imported]
-        ended = in_order_of_end(record.trials)
+        ended = [trial for trial in in_order_of_end(record.trials) if at_end or not trial.is_paused]
         for count, trial in enumerate(ended, start=1):
             if trial.number not in self._logged:
                 tracker.ended(trial)

@@ -10,6 +10,7 @@ from typing import Any
 
 from omegaconf import OmegaConf
 
+from ax_mo.core.budget import Budget
 from ax_mo.core.objectives import DIRECTIONS, Goals
 from ax_mo.core.repeats import aggregate_repeats
 from ax_mo.core.trial import Status, Trial, TrialRun, Value
@@ -72,9 +73,16 @@ def _entry(given: Any, where: str) -> EarlierStudy:
 
 
 def read_source(
-    source: EarlierStudy, space: SearchSpace, goals: Goals, project: Project, repeat_key: str = "seed"
+    source: EarlierStudy,
+    space: SearchSpace,
+    goals: Goals,
+    project: Project,
+    repeat_key: str = "seed",
+    budget: Budget | None = None,
 ) -> Import:
     """The source's finished trials in terms of this study; what is under ``repeat_key`` makes no other experiment.
+
+    ``budget`` is that of this study's complete trials, where they train in rungs.
 
     Raises ConfigError where there is none, it cannot be read, or its objectives are others.
     """
@@ -89,7 +97,7 @@ def read_source(
         studies = location.studies()
     except AxMoError as error:
         raise ConfigError(f"{_SETTING}: {error}") from None
-    importer = _Importer(source.ignore, space, goals, project, repeat_key)
+    importer = _Importer(source.ignore, space, goals, project, repeat_key, budget)
     for study in studies:
         _check_objectives(study, goals, label)
         base = location.place_of(study)
@@ -150,12 +158,19 @@ class _Importer:
     """Reads the trials of one source, one by one, and keeps what becomes of each."""
 
     def __init__(
-        self, ignore: tuple[str, ...], space: SearchSpace, goals: Goals, project: Project, repeat_key: str
+        self,
+        ignore: tuple[str, ...],
+        space: SearchSpace,
+        goals: Goals,
+        project: Project,
+        repeat_key: str,
+        budget: Budget | None,
     ) -> None:
         self._ignore = ignore
         self._space = space
         self._goals = goals
         self._repeat_key = repeat_key
+        self._budget = budget
         self._project = project
         self._is_group = cache(lambda key: bool(project.group_options(key)))
         self._bases: dict[tuple[str, ...], Ran] = {}
@@ -177,7 +192,11 @@ class _Importer:
         if trial.status is not Status.COMPLETED:
             return
         one = next(run for run in runs if run.status is Status.COMPLETED)
-        seeds = [self._repeat_key] if one.repeat is None else [self._repeat_key, one.overrides[-1].partition("=")[0]]
+        seeds = [self._repeat_key]
+        if one.budget is not None:
+            seeds += one.budget.set_apart
+        elif one.repeat is not None:
+            seeds.append(one.overrides[-1].partition("=")[0])
         record = saved(base / one.directory)
         try:
             ran = record or self._by_overrides(trial)
@@ -256,8 +275,11 @@ class _Importer:
         walked = self._space.walk(lambda parameter, _: point[parameter.key])
         values = {parameter.key: value for parameter, value in walked if not parameter.is_group}
         lines = self._space.overrides(point)  # the values come last
+        lines = lines[: len(lines) - len(values)]
+        if self._budget is not None:
+            values[self._budget.key] = self._budget.value
         try:
-            here = self._run(lines[: len(lines) - len(values)], values)
+            here = self._run(lines, values)
         except COMPOSE_ERRORS:
             raise _LeftOut(plain_reason("it does not compose here")) from None
         counted, passed = config_differences(ran, here, [*seeds, *self._ignore])

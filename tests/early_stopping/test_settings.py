@@ -92,8 +92,12 @@ def test_metric_that_is_no_objective_takes_its_direction_from_goal() -> None:
 @pytest.mark.parametrize(
     ("raw", "key", "advice"),
     [
-        ({"k": 3}, ".rule", "write percentile, all or dominated"),
-        ({"rule": "median"}, ".rule", "'median' is not known; there are percentile, all, dominated."),
+        ({"k": 3}, ".rule", "write percentile, all, dominated or successive_halving"),
+        (
+            {"rule": "median"},
+            ".rule",
+            "'median' is not known; there are percentile, all, dominated, successive_halving.",
+        ),
         ({"rule": "Dominate"}, ".rule", "Did you mean 'dominated'?"),
         ({"rule": "all", "k": 2}, " with rule: all", "has no setting 'k'."),
         ({"rule": "dominated", "k": 0}, ".k", "at least 1, not 0"),

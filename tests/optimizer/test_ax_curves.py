@@ -7,6 +7,7 @@ import pytest
 from ax.api.client import Client
 from ax.core.trial_status import TrialStatus
 
+from ax_mo.core.budget import Budget, Rung
 from ax_mo.core.objectives import parse_goals
 from ax_mo.core.trial import Status, Suggestion
 from ax_mo.optimizer.compat import experiment_of
@@ -164,3 +165,29 @@ def test_resumed_optimizer_has_no_curve_of_a_trial_without_data():
     stopped = make_trial(status=STOPPED, point={"x": 0.5, "y": 0.5}, metrics={"acc": 0.5})
     resumed = PlayedStudy(SPACE, GOALS, [stopped], curves={0: curve_to({"acc": 0.5}, 4)})
     assert resumed.experiment.lookup_data().full_df.empty
+
+
+def test_paused_trial_has_what_it_would_have_come_to_at_the_rung_that_others_have_reached():
+    study = PlayedStudy(SPACE, GOALS)
+    numbers = [study.open({"x": x, "y": 0.5}) for x in (0.1, 0.5, 0.9)]
+
+    def reach(number, *accuracies):
+        budgets = (Budget("epochs", 3**rung, 9, is_reached=True) for rung in range(len(accuracies)))
+        metrics = [{"acc": acc, "size": 0.5, "cost": 1.0} for acc in accuracies]
+        rungs = tuple(Rung(budget, at, "") for budget, at in zip(budgets, metrics, strict=True))
+        study.end(number, metrics[-1], rungs=rungs, status=Status.COMPLETED if len(rungs) == 3 else STOPPED)
+
+    def known(of):
+        return [value for _, _, value in rows(of, "m0")]
+
+    for number, acc in zip(numbers, (0.2, 0.4, 0.6), strict=True):
+        reach(number, acc)
+    assert known(study) == pytest.approx([0.2, 0.4, 0.6])
+    reach(2, 0.6, 0.8)
+    assert known(study) == pytest.approx([0.4, 0.6, 0.8])
+    reach(2, 0.6, 0.8, 0.9)
+    assert known(study) == pytest.approx([0.5, 0.7, 0.9])
+    assert [study.ax_trial(number).status for number in numbers] == [TrialStatus.EARLY_STOPPED] * 2 + [
+        TrialStatus.COMPLETED
+    ]
+    assert known(PlayedStudy(SPACE, GOALS, study.trials)) == pytest.approx([0.5, 0.7, 0.9])

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
+from ax_mo.core.budget import Budget
 from ax_mo.core.repeats import Repeats
 from ax_mo.core.trial import Outcome, Status, TrialRun
 from ax_mo.errors import ConfigError, StudyStopped
@@ -51,6 +52,24 @@ def asked(store: Store, number: int = 0, **content: Any) -> TrialRun:
 
 
 # Writing and reading
+
+
+def test_budget_of_a_run_is_kept(open_store: OpenStore) -> None:
+    store = open_store()
+    run = asked(store, repeat=1, budget=Budget("trainer.max_epochs", 3, 27, "ckpt_path"))
+    store.write(ended := run.ended_by(Outcome({"acc": 0.5})))
+    assert store.runs() == [ended]
+    assert ended.budget == Budget("trainer.max_epochs", 3, 27, "ckpt_path", is_reached=True)
+
+
+def test_study_of_a_version_without_budgets_goes_on(open_store: OpenStore, tmp_path: Path) -> None:
+    run = asked(open_store())
+    with sqlite3.connect(tmp_path / "study.db") as connection:
+        connection.execute("alter table ax_mo_trial drop column budget")
+    store = open_store()
+    assert store.runs() == [run]
+    store.write(ended := run.ended_by(Outcome({"acc": 0.5})))
+    assert store.runs() == [ended]
 
 
 AWKWARD = [

@@ -52,7 +52,7 @@ def study_of(directory: Path, *runs: TrialRun, **changes: Any) -> Study:
         (directory / run.directory).mkdir(parents=True)
     anything: Any = Recording()
     settings: dict[str, Any] = {"n_trials": 2}
-    plan = {"goals": GOALS, "space": anything, "repeats": Repeats()}
+    plan = {"goals": GOALS, "space": anything, "repeats": Repeats(), "halving": None}
     names = [field.name for field in fields(Settings)]
     for name, value in changes.items():
         (settings if name in names and name not in plan else plan)[name] = value

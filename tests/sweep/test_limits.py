@@ -8,7 +8,8 @@ from ax_mo.core.trial import Outcome
 from ax_mo.errors import StudyStopped
 from ax_mo.runner.runner import EndCause
 from ax_mo.sweep.limits import FailureLimit, TimeLimit
-from ax_mo.sweep.study import RunTimes, Study
+from ax_mo.sweep.run_times import RunTimes
+from ax_mo.sweep.study import Study
 from tests.sweep.running import running, study_of
 
 CUDA_ERROR = Outcome({}, "CUDA error", "CUDA error")

@@ -199,3 +199,45 @@ def test_source_that_no_trial_can_have_is_refused_unless_trials_run_elsewhere(
     assert message in str(error.value)
     for elsewhere in ("+hydra.launcher.python=/project/bin/python", "+hydra.launcher.image=train:1"):
         plan(RATE, [elsewhere], metrics=metrics)
+
+
+# Rungs
+
+
+def rungs(**given: Any) -> dict[str, Any]:
+    return {"rule": "successive_halving", "budget_key": "same", "max": 9, **given}
+
+
+def test_rungs_are_part_of_what_a_resume_compares(plan: MakePlan) -> None:
+    halving = plan(RATE, early_stopping=rungs(resume_key="name")).halving
+    assert halving is not None
+    assert halving.describe() == {"hydra.sweeper.early_stopping": "successive_halving of same=1, 3, 9"}
+    assert plan(RATE, early_stopping={"rule": "dominated"}).halving is None
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        (
+            {"budget_key": "rate"},
+            "budget_key: 'rate' is among the searched parameters; the rungs set it, so take it out",
+        ),
+        (
+            {"budget_key": "sed"},
+            "budget_key: the project's configuration has no key 'sed' with rate=0.0. Did you mean ",
+        ),
+        ({"budget_key": "name"}, "budget_key: 'name' must hold a whole number or null, and holds 'run'."),
+        (
+            {"resume_key": "nam"},
+            "resume_key: the project's configuration has no key 'nam' with rate=0.0. Did you mean ",
+        ),
+        (
+            {"resume_key": "rate"},
+            "resume_key: 'rate' is among the searched parameters; the rungs set it, so take it out",
+        ),
+    ],
+)
+def test_key_that_rungs_cannot_set_is_refused(plan: MakePlan, given: dict[str, Any], message: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        plan(RATE, early_stopping=rungs(**given))
+    assert str(caught.value).startswith(f"hydra.sweeper.early_stopping.{message}")

@@ -81,7 +81,7 @@ def plan() -> MakePlan:
         ("early_stopping={rule: dominated, kk: 3}", "hydra.sweeper.early_stopping with rule: dominated has no setting"),
         (
             "early_stopping.rul=all",
-            "early_stopping.rule is missing, and 'rul' is no setting; write percentile, all or dominated",
+            "early_stopping.rule is missing, and 'rul' is no setting; write percentile, all, dominated or successive_h",
         ),
         ("early_stopping.rule=percentile", "hydra.sweeper.early_stopping.metric is missing"),
         (

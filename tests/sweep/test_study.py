@@ -10,7 +10,8 @@ from omegaconf import DictConfig, OmegaConf
 
 from ax_mo.core.repeats import Repeats
 from ax_mo.core.stop_reason import StopKind, StopReason
-from ax_mo.core.trial import Outcome, Status
+from ax_mo.core.trial import Outcome, Status, TrialRun
+from ax_mo.early_stopping.successive_halving import SuccessiveHalving
 from ax_mo.runner.job import JobState, Phase
 from ax_mo.trial.files import SPEC, STOP
 from tests.sweep.running import leave_curve, leave_result, running, study_of
@@ -147,3 +148,53 @@ def test_study_that_stops_submits_what_is_ready_and_repeats_nothing(tmp_path: Pa
     ready = study.next_run()
     assert ready is not None and ready.number == 2
     assert study.next_run() is None and not study.wants_more
+
+
+# Rungs
+
+
+HALVING = SuccessiveHalving("successive_halving", "epochs", max=9, resume_key="ckpt", checkpoint="*.pt")
+
+
+def rungs_of_trial(number: int, *accuracies: float) -> list[TrialRun]:
+    """The runs of a trial that has paused at its last rung."""
+    runs = [HALVING.first_run(running(number, status=Status.ASKED, handle=None))]
+    for acc in accuracies:
+        runs[-1] = runs[-1].ended_by(Outcome({"acc": acc}, ended=f"2026-01-01T00:00:0{number}+00:00"))
+        runs.append(HALVING.next_run(runs[-1]))
+    return runs[:-1]
+
+
+def test_free_worker_gets_the_best_of_a_rung_and_its_checkpoint(tmp_path: Path) -> None:
+    runs = [run for number, acc in enumerate((0.4, 0.6, 0.5)) for run in rungs_of_trial(number, acc)]
+    study = study_of(tmp_path, *runs, halving=HALVING, n_trials=3)
+    (tmp_path / "1/1/model.pt").touch()
+    assert study.ended == [0, 1, 2]
+    assert study.wants_more
+    run = study.next_run()
+    assert run is not None
+    assert (run.key, run.directory, run.overrides[-1]) == ((1, 1), "1/3", "epochs=3")
+    assert study.creator.job(run).overrides[-2:] == ("epochs=3", f"ckpt={tmp_path}/1/1/model.pt")
+    assert json.loads((tmp_path / "1/3" / SPEC).read_text())["budget"]["value"] == 3
+    assert study.trials[1].status is Status.ASKED
+    assert (study.ended, study.ended_before) == ([0, 2], 2)
+    assert study.next_run() is None, "one of three"
+    assert not study.wants_more
+    trial = study.finish(run.key, Outcome({"acc": 0.7}))
+    assert trial is not None
+    assert (trial.status, trial.metrics, study.ended) == (Status.EARLY_STOPPED, {"acc": 0.7}, [0, 2, 1])
+
+
+def test_study_that_has_a_reason_to_stop_promotes_nothing(tmp_path: Path) -> None:
+    runs = [run for number in range(3) for run in rungs_of_trial(number, 0.5)]
+    study = study_of(tmp_path, *runs, halving=HALVING, n_trials=3)
+    study.stop_reason = StopReason(StopKind.TIMEOUT, "timeout_hours=1 are over")
+    assert (study.next_run(), study.wants_more) == (None, False)
+
+
+def test_rung_without_a_checkpoint_begins_anew(tmp_path: Path) -> None:
+    runs = [run for number in range(3) for run in rungs_of_trial(number, 0.5)]
+    study = study_of(tmp_path, *runs, halving=HALVING, n_trials=3)
+    run = study.next_run()
+    assert run is not None
+    assert study.creator.job(run).overrides == run.overrides

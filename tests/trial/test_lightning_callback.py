@@ -11,6 +11,7 @@ import pytest
 import torch
 
 import ax_mo
+from ax_mo.early_stopping.checkpoints import newest_checkpoint
 from ax_mo.trial import current, lightning_callback
 from ax_mo.trial.costs import recorded_costs
 from ax_mo.trial.curve import LearningCurve, read_curve
@@ -372,3 +373,13 @@ def test_reported_model_and_a_trainers_record_leave_each_other_alone(trial: Path
     assert recorded_costs(before)["num_params"] == 8
     ax_mo.report_model(torch.nn.Linear(1, 5))
     assert record(trial) == {**before, "model": {"num_params": 10, "num_params_total": 10}}
+
+
+def test_last_checkpoint_of_a_fit_is_found_and_trained_on_from(trial: Path) -> None:
+    fit(trial, max_epochs=2, enable_checkpointing=True)
+    checkpoint = newest_checkpoint(trial)
+    assert checkpoint is not None
+    made = trainer(trial, max_epochs=3, enable_checkpointing=True)
+    made.fit(module(), loader(), loader(4), ckpt_path=str(checkpoint))
+    assert made.current_epoch == 3
+    assert steps(read_curve(trial), "train/loss") == [2]
