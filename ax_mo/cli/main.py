@@ -23,7 +23,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # one without the letters gets question marks, not an exception
             stream.reconfigure(errors="replace")
-    parser = _parser()
+    parser = make_parser()
     if "_ARGCOMPLETE" in os.environ:
         from ax_mo.cli.completion import complete
 
@@ -109,7 +109,8 @@ def _told(error: Exception) -> int:
     return 1
 
 
-def _parser() -> argparse.ArgumentParser:
+def make_parser() -> argparse.ArgumentParser:
+    """The command line, of which completion and the reference of commands are made."""
     parser = argparse.ArgumentParser(
         prog="ax-mo",
         description="Look at a study, take a point of its trade-off, and use it. Works while the study runs.",

@@ -10,7 +10,7 @@ import yaml
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
 
-from ax_mo.cli.main import _parser
+from ax_mo.cli.main import make_parser
 from ax_mo.runner.settings import LauncherSettings
 from ax_mo.sweep.settings import Settings
 
@@ -75,7 +75,7 @@ def commands_page() -> str:
     """Every command of ``ax-mo`` as its ``--help`` shows it."""
     os.environ["COLUMNS"], before = str(_WIDTH), os.environ.get("COLUMNS")
     try:
-        parser = _parser()
+        parser = make_parser()
         lines = ["# Commands", "", "What `ax-mo` and `ax-mo COMMAND --help` print.", "", *_help(parser)]
         for name, command in _commands(parser):
             lines += ["", f"## ax-mo {name}", "", *_help(command)]
