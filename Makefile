@@ -9,7 +9,7 @@ JOBS   ?= 4
 # Where it is set, each of these, and each process that they start, would compile all tests and all of ours anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo test lint types unit docs browser test-hydra14 test-next test-sqlalchemy14 test-torchx-nightly test-long test-slurm test-engines test-chaos bench race clean env format
+.PHONY: demo test test-release lint types unit docs browser test-hydra14 test-next test-sqlalchemy14 test-torchx-nightly test-long test-slurm test-engines test-chaos bench race clean env format
 
 env: $(READY)
 
@@ -51,6 +51,12 @@ browser:
 format: env
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+# What would be uploaded, in dist/, and installed with all that it requires into an environment of its own.
+test-release: env
+	rm -rf dist
+	$(BIN)/python -m hatchling build -d dist
+	AX_MO_TEST_RELEASE=$(CURDIR)/dist $(BIN)/python -m pytest tests/test_wheel.py tests/test_installed.py
 
 # Hydra's own test suites, and ours from end to end, against the next Hydra in an environment of its own.
 test-hydra14:

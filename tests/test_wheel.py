@@ -1,6 +1,7 @@
-"""What people install."""
+"""What people install: the wheel as it is built, and what other files say of it."""
 
 import ast
+import email
 import re
 import subprocess
 import sys
@@ -10,6 +11,12 @@ from importlib.metadata import packages_distributions
 from pathlib import Path
 
 import pytest
+import trove_classifiers
+import yaml
+from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
+
+import ax_mo
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -24,6 +31,70 @@ def wheel(tmp_path_factory):
     (path,) = out.glob("hydra_ax_mo-*.whl")
     with zipfile.ZipFile(path) as archive:
         yield {name: archive.read(name).decode() for name in archive.namelist()}
+
+
+@pytest.fixture(scope="module")
+def metadata(wheel):
+    (text,) = [content for name, content in wheel.items() if name.endswith("METADATA")]
+    return email.message_from_string(text)
+
+
+def test_has_every_file_of_the_packages(wheel):
+    """Templates, styles, scripts and py.typed are no modules, and easily left out."""
+    files = {
+        path.relative_to(ROOT).as_posix()
+        for package in ("ax_mo", "hydra_plugins")
+        for path in (ROOT / package).rglob("*")
+        if path.is_file() and "__pycache__" not in path.parts
+    }
+    assert {Path(name).suffix for name in files} >= {".py", ".j2", ".css", ".js", ".typed"}
+    assert files == {name for name in wheel if ".dist-info/" not in name}
+
+
+def test_metadata_says_what_it_is_for_whom_and_under_which_licence(wheel, metadata):
+    assert metadata["Version"] == ax_mo.__version__
+    assert metadata["License-Expression"] == "MIT"
+    assert any(name.endswith("licenses/LICENSE") for name in wheel)
+    assert metadata["Description-Content-Type"] == "text/markdown" and metadata["Requires-Python"] == ">=3.11"
+    classifiers = metadata.get_all("Classifier")
+    assert {f"Programming Language :: Python :: 3.{minor}" for minor in (11, 12, 13)} <= {*classifiers}
+    assert set(classifiers) <= trove_classifiers.classifiers
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
+    assert set(metadata.get_all("Provides-Extra")) == extras.keys()
+    assert metadata.get_all("Project-URL")
+
+
+def test_files_for_others_name_this_version_and_its_requirements(metadata):
+    citation = yaml.safe_load((ROOT / "CITATION.cff").read_text())
+    recipe = yaml.safe_load((ROOT / "conda" / "recipe.yaml").read_text())
+    assert citation["version"] == recipe["context"]["version"] == ax_mo.__version__
+    assert citation["license"] == recipe["about"]["license"] == metadata["License-Expression"]
+    of_conda = {"torch": "pytorch"}
+    required = map(Requirement, metadata.get_all("Requires-Dist"))
+    wanted = {of_conda.get(r.name, r.name).lower(): r.specifier for r in required if r.marker is None}
+    known = [line.partition(" ") for line in recipe["requirements"]["run"] if not line.startswith("python ")]
+    assert {name: SpecifierSet(bounds) for name, _, bounds in known} == wanted
+
+
+def test_changelog_has_this_version_or_what_is_not_released_on_top():
+    """As https://keepachangelog.com has it: a heading for each release, with groups of changes below."""
+    text = (ROOT / "CHANGELOG.md").read_text()
+    headings = re.findall(r"^## (.*)$", text, re.MULTILINE)
+    assert headings[0] == "[Unreleased]" or headings[0].startswith(f"[{ax_mo.__version__}] - ")
+    assert all(re.fullmatch(r"\[Unreleased\]|\[\d+\.\d+\.\d+\] - \d{4}-\d\d-\d\d", one) for one in headings)
+    groups = set(re.findall(r"^### (.*)$", text, re.MULTILINE))
+    assert groups and groups <= {"Added", "Changed", "Deprecated", "Removed", "Fixed", "Security"}
+
+
+@pytest.mark.parametrize("path", [*(ROOT / ".github").rglob("*.yml")], ids=lambda path: path.stem)
+def test_files_of_github_are_yaml(path):
+    assert yaml.safe_load(path.read_text())
+
+
+def test_matrix_has_every_python_that_is_claimed(metadata):
+    workflow = yaml.safe_load((ROOT / ".github" / "workflows" / "test.yml").read_text())
+    claimed = re.findall(r"Python :: (3\.\d+)", "\n".join(metadata.get_all("Classifier")))
+    assert workflow["jobs"]["test"]["strategy"]["matrix"]["python"] == claimed
 
 
 def test_hydra_plugins_stays_a_namespace_package(wheel):
@@ -44,11 +115,10 @@ def test_both_plugins_are_entry_points(wheel):
     assert "hydra_plugins.torchx_launcher.launcher:TorchXLauncher" in text
 
 
-def test_requirements_are_lower_bounds_and_upper_ones_where_private_names_are_used(wheel):
-    (metadata,) = [content for name, content in wheel.items() if name.endswith("METADATA")]
-    required = [line for line in metadata.splitlines() if line.startswith("Requires-Dist:") and "extra" not in line]
+def test_requirements_are_lower_bounds_and_upper_ones_where_private_names_are_used(metadata):
+    required = [line for line in metadata.get_all("Requires-Dist") if "extra" not in line]
     assert not any("==" in line for line in required)
-    bounded = {line.split()[1].split("<")[0] for line in required if "<" in line}
+    bounded = {line.split("<")[0] for line in required if "<" in line}
     assert bounded == {"ax-platform", "botorch", "torchx"}
 
 
