@@ -82,7 +82,7 @@ def _text(record: StudySnapshot, trial: Trial, runs: list[TrialRun], count: int)
     values = [(name, number(value), errors.get(name)) for name, value in trial.metrics.items()]
     lines += _section("metrics", [f"{name} = {text}" + (f" ± {e:.2g}" if e else "") for name, text, e in values])
     if runs[0].repeat is not None:
-        lines += _section("runs", [f"{run.label}: {standing(run, is_running)} {_brief(run)}".rstrip() for run in runs])
+        lines += _section("runs", [f"{run.label}: {_stands(run, is_running)} {_brief(run)}".rstrip() for run in runs])
     for run in runs:
         curve = read_curve(record.directory / run.directory)
         if not run.metrics:
@@ -138,8 +138,13 @@ def _commands(record: StudySnapshot, trial: Trial, runs: Sequence[TrialRun], fro
     return lines
 
 
-def _brief(run: Trial) -> str:
-    return run.reason or "  ".join(f"{name}={number(value)}" for name, value in run.metrics.items())
+def _stands(run: TrialRun, is_running: bool) -> str:
+    return "paused" if run.is_paused else standing(run, is_running)
+
+
+def _brief(run: TrialRun) -> str:
+    reason = None if run.is_paused else run.reason
+    return reason or "  ".join(f"{name}={number(value)}" for name, value in run.metrics.items())
 
 
 def _section(title: str, lines: list[str]) -> list[str]:

@@ -9,7 +9,15 @@ from ax_mo.core.pareto import best_per_objective, hypervolume, pareto_front, ref
 from ax_mo.core.request import RequestKind, enqueued, pause_of
 from ax_mo.core.trial import SOBOL_ERROR, SOBOL_TIMEOUT, Status, Trial
 from ax_mo.results.commands import working_directory
-from ax_mo.results.standing import budgets, in_place_of_model, limits, none_feasible, standings, unfinished
+from ax_mo.results.standing import (
+    budgets,
+    budgets_text,
+    in_place_of_model,
+    limits,
+    none_feasible,
+    standings,
+    unfinished,
+)
 from ax_mo.storage.snapshot import StudySnapshot, StudyState
 from ax_mo.terminal.terminal import folded
 from ax_mo.terminal.text import MISSES
@@ -65,9 +73,8 @@ def _screen(record: StudySnapshot) -> str:
         which = ", ".join(trial.label for trial in left)
         were = "1 trial was" if len(left) == 1 else f"{len(left)} trials were"
         lines.append(folded(f"  unfinished   {were} left by a sweeper that is gone: {which}"))
-    for key, reached in budgets(own).items():
-        counts = ", ".join(f"{count} trials to {budget}" for budget, count in reached.items())
-        lines.append(folded(f"  budgets      {key}: {counts}"))
+    if reached := budgets_text(own):
+        lines.append(folded(f"  came to      {reached}"))
     if instead := in_place_of_model(own):
         lines.append(folded(f"  suggestions  {instead}"))
     best = best_per_objective(record.trials, record.goals)

@@ -9,7 +9,7 @@ from typing import Any
 from ax_mo.core.failures import in_order_of_end
 from ax_mo.core.request import pause_of
 from ax_mo.html_report.text import display_value, distinct_labels
-from ax_mo.results.standing import standings
+from ax_mo.results.standing import budgets_text, standings
 from ax_mo.storage.snapshot import StudySnapshot, StudyState
 
 _UNNAMED = "study"
@@ -47,6 +47,8 @@ def settings_of(record: StudySnapshot) -> list[tuple[str, str]]:
         value = record.settings.get(name)
         if value not in (None, {}, [], "") and (name, value) != ("repeats", 1):
             lines.append((name, _setting_text(value)))
+    if reached := budgets_text(record.trials):
+        lines.append(("trials came to", reached))
     lines.append(("seed", str(record.seed)))
     if record.space.fixed:
         lines.append(("in every trial", " ".join(record.space.fixed)))

@@ -46,6 +46,14 @@ def budgets(trials: Iterable[Trial]) -> dict[str, dict[int, int]]:
     return {key: dict(sorted(of_key.items())) for key, of_key in counts.items()}
 
 
+def budgets_text(trials: Iterable[Trial]) -> str:
+    """The same in words: ``trainer.max_epochs=1: 40 trials, 3: 9 trials``; empty without rungs."""
+    return "; ".join(
+        f"{key}=" + ", ".join(f"{budget}: {count} trial{'s' * (count != 1)}" for budget, count in of_key.items())
+        for key, of_key in budgets(trials).items()
+    )
+
+
 def in_place_of_model(trials: Iterable[Trial]) -> str | None:
     """How many trials ran quasi-random points in place of the model's, and why; None where none did."""
     counts = Counter(trial.generator for trial in trials)

@@ -1,8 +1,9 @@
 """What is said of constraints that no trial meets, and of points in place of the model's."""
 
+from ax_mo.core.budget import Budget, Rung
 from ax_mo.core.objectives import parse_goals
 from ax_mo.core.trial import SOBOL_ERROR, SOBOL_TIMEOUT, Status, Trial
-from ax_mo.results.standing import Limit, in_place_of_model, limits, none_feasible
+from ax_mo.results.standing import Limit, budgets, budgets_text, in_place_of_model, limits, none_feasible
 from tests.support.trials import make_trial
 
 GOALS = parse_goals({"loss": {"goal": "minimize", "threshold": 2}}, None, ["a <= 1", "b <= 1"])
@@ -33,6 +34,14 @@ def test_points_in_place_of_the_models_are_counted_by_what_they_are_there_for() 
         "3 trials ran quasi-random points in place of the model's: 1 as it took longer than suggestion_timeout, "
         "2 as it failed"
     )
+
+
+def test_trials_are_counted_by_the_budget_that_they_have_come_to() -> None:
+    low, high = (Rung(Budget("trainer.max_epochs", value, 9), {}, "") for value in (1, 3))
+    trials = [make_trial(0, rungs=(low,)), make_trial(1, rungs=(low, high)), make_trial(2, rungs=(low,)), make_trial(3)]
+    assert budgets(trials) == {"trainer.max_epochs": {1: 2, 3: 1}}
+    assert budgets_text(trials) == "trainer.max_epochs=1: 2 trials, 3: 1 trial"
+    assert budgets_text(trials[3:]) == ""
 
 
 def test_constraints_that_no_trial_meets_together_are_told_apart() -> None:
