@@ -36,7 +36,8 @@ types: env
 unit: env browser
 	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder --durations=30
 
-# The documentation as a site of static files in build/site; a link that leads nowhere fails it, as in `make test`.
+# The documentation as a site of static files; a link that leads nowhere fails it, as in `make test`. To look at it, with
+# its search: python -m http.server --bind 127.0.0.1 --directory build/site
 docs: env
 	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --site-dir build/site
 
