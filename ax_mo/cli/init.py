@@ -65,7 +65,7 @@ def _from_file(source: Path, given: Namespace) -> None:
     target = new_file(str(to), given.force, make_directory=given.to is None)
     write_atomically(target, text)
     put_schema_beside(target)
-    return say(f"{target}: look at what could not be translated, in its comments, and run it with a dry run first.")
+    return say(f"{target}: its comments say what could not be translated. Try it with hydra.sweeper.dry_run=true.")
 
 
 def _json_schema(file: str, force: bool) -> None:

@@ -1,6 +1,7 @@
 """A file of another sweeper as an experiment file of ours."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,9 @@ def translated_file(path: Path) -> str:
             f"{path} holds nothing of Hydra's Ax, Nevergrad or Optuna sweepers, nor a ConfigSpace: neither below "
             "hydra.sweeper nor as a search space by itself."
         )
+    if not found.settings.keys() & {"objectives", "direction"}:
+        guess = "Nothing here says which way is better: direction: minimize is a guess. Or name metrics: objectives."
+        found = replace(found, settings={"direction": "minimize", **found.settings}, notes=(*found.notes, guess))
     lines = [
         "# @package _global_",
         f"# yaml-language-server: $schema={SCHEMA_FILE}",

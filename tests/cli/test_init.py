@@ -132,10 +132,11 @@ def test_file_of_another_sweeper_is_translated(cli: Cli, tmp_path: Path) -> None
         ("smac.yaml", {"lr": "tag(log, interval(0.0001, 0.1))"}),
         ("params.yaml", {"x": "interval(1e-06, 1)"}),
         ("space.json", {"x": 1}),
-    ):
+    ):  # all with a direction, which a search needs
         printed = cli("init", "--from", tmp_path / name).out
         assert printed.startswith("# @package _global_\n")
-        assert yaml.safe_load(printed)["hydra"]["sweeper"]["params"] == params
+        sweeper = yaml.safe_load(printed)["hydra"]["sweeper"]
+        assert (sweeper["params"], sweeper["direction"]) == (params, "minimize")
     assert cli("init", "--from", tmp_path / "smac.yaml", "--to", tmp_path / "ours.yaml").code == 0
     assert "for ConfigSpace (hypersweeper)" in (tmp_path / "ours.yaml").read_text()
     (tmp_path / "other.yaml").write_text("a: 1\n")
