@@ -3,7 +3,7 @@
 import shlex
 from argparse import ArgumentParser, Namespace
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,13 +19,14 @@ from ax_mo.experiment_file.sources import read_sources
 from ax_mo.experiment_file.space import ProposedSpace, propose_space
 from ax_mo.experiment_file.text import ExperimentFile
 from ax_mo.experiment_file.translated import translated_file
-from ax_mo.hydra_project.ask import AskedProject
+from ax_mo.hydra_project.ask import AskedProject, NotComposed
 from ax_mo.hydra_project.project import active_groups, without_hydra
 from ax_mo.hydra_project.saved import config_directories, sources_of
 from ax_mo.hydra_project.typed_program import TypedProgram, typed_program
 from ax_mo.trial.files import write_atomically
 
 _OPTION = "search"
+_SWEEPER = "hydra/sweeper=ax_mo"
 _SEARCHES = ("experiment", "hparams_search")
 """Groups in which projects keep such files; the first, where a project has neither."""
 
@@ -123,7 +124,8 @@ class _Project:
                 str(place.config_dir.relative_to(typed.program.cwd) if near else place.config_dir),
             ]
         line = [*typed.words, "-m", *flags, *typed.overrides]
-        return [[*line, *sweeper, f"{key}={place.option}"] for sweeper in ([], ["hydra/sweeper=ax_mo"])]
+        sweepers = [[]] if _SWEEPER in typed.overrides else [[], [_SWEEPER]]
+        return [[*line, *sweeper, f"{key}={place.option}"] for sweeper in sweepers]
 
     def doubt(self, command: Sequence[str]) -> str | None:
         """Why the program does not sweep so, as it says itself; None where it does."""
@@ -144,14 +146,17 @@ class _Project:
 
 
 def _ask(typed: TypedProgram) -> _Project:
-    """Raises AxMoError where the program does not compose."""
+    """Raises AxMoError where the program does not compose, not even with our sweeper in place of one that it names."""
     asked = AskedProject(typed.program, {}, typed.overrides)
     try:
         config = asked.answer(typed.arguments)
-    except HydraException as error:
-        missing = getattr(error, "missing", None)
-        more = f" Add {missing}=... behind the program." if missing else ""
-        raise AxMoError(f"'{shlex.join(typed.words)}' does not compose: {error}{more}") from None
+    except NotComposed as error:
+        typed = replace(typed, overrides=(*typed.overrides, _SWEEPER))
+        try:
+            config = asked.answer(typed.arguments)
+        except NotComposed:
+            more = f" Add {error.missing}=... behind the program." if error.missing else ""
+            raise AxMoError(f"'{shlex.join(typed.words)}' does not compose: {error}{more}") from None
     content: Any = OmegaConf.to_container(without_hydra(config), resolve=False)
     objectives = propose_objectives(content, read_sources(typed.program, content))
     return _Project(typed, asked, config, objectives, propose_space(asked, typed, config))

@@ -29,6 +29,12 @@ def logged_names(sources: Sequence[Source]) -> list[str]:
     return list(dict.fromkeys(name for source in sources for name in _logged(source.tree)))
 
 
+def uses(sources: Sequence[Source], name: str) -> bool:
+    """Whether a function or method of that name is called anywhere."""
+    calls = (node.func for source in sources for node in ast.walk(source.tree) if isinstance(node, ast.Call))
+    return any(name in (getattr(called, "attr", ""), getattr(called, "id", "")) for called in calls)
+
+
 def returned_names(sources: Sequence[Source]) -> Returned | None:
     """What the function returns that Hydra calls; None where there is none to be seen, or it returns nothing."""
     reader = _Reader(sources)

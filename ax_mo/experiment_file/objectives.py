@@ -2,10 +2,10 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
-from ax_mo.experiment_file.metric_names import Returned, logged_names, monitors, returned_names
+from ax_mo.experiment_file.metric_names import Returned, logged_names, monitors, returned_names, uses
 from ax_mo.experiment_file.sources import Source, libraries
 
 _LIGHTNING = {"lightning", "pytorch_lightning"}
@@ -19,6 +19,8 @@ _MINIMIZED = re.compile(
 _COST = re.compile(
     r"(num_?|n_?)?params?|parameters|size|width|neurons|latency|flops|macs|seconds|time|duration|memory|mb|cost|energy"
 )
+
+_MODEL_SIZE = "With a line ax_mo.report_model(model) in your code, there is num_params: minimize as well."
 
 
 @dataclass(frozen=True)
@@ -35,7 +37,8 @@ class ProposedObjectives:
     objectives: tuple[ProposedObjective, ...]
     others: tuple[str, ...] = ()
     is_guess: bool = False
-    notes: tuple[str, ...] = field(default=())
+    notes: tuple[str, ...] = ()
+    """What more there could be."""
 
 
 def propose_objectives(config: Mapping[str, Any], sources: Sequence[Source]) -> ProposedObjectives:
@@ -47,7 +50,8 @@ def propose_objectives(config: Mapping[str, Any], sources: Sequence[Source]) -> 
         names = [name or f"value_{index}" for index, name in enumerate(returned.names)]
         why = "the task returns them, in this order"
         return ProposedObjectives(tuple(ProposedObjective(name, goal_of(name), why) for name in names))
-    free = ["num_params"] if has_lightning else []
+    reports_model = uses(sources, "report_model")
+    free = ["num_params"] if has_lightning or reports_model else []
     names = list(dict.fromkeys([*_of_mapping(returned), *logged]))
     found = _quality(config, names, has_lightning)
     if found is None and returned is not None and returned.kind == "number":
@@ -60,7 +64,9 @@ def propose_objectives(config: Mapping[str, Any], sources: Sequence[Source]) -> 
     costs.sort(key=lambda name: ("param" not in name, "train" in name or "test" in name))
     cost = [ProposedObjective(costs[0], "minimize", _of_cost(costs[0], names))] if costs else []
     chosen = {found.name, *costs[:1]}
-    return ProposedObjectives((found, *cost), tuple(name for name in names if name not in chosen))
+    notes = () if costs or "torch" not in libraries(sources) else (_MODEL_SIZE,)
+    others = tuple(name for name in names if name not in chosen)
+    return ProposedObjectives((found, *cost), others, notes=notes)
 
 
 def goal_of(name: str) -> str:
@@ -107,7 +113,7 @@ def _of_mapping(returned: Returned | None) -> tuple[str, ...]:
 
 
 def _of_cost(name: str, names: Sequence[str]) -> str:
-    return "seen in the source" if name in names else "there for any Lightning module"
+    return "seen in the source" if name in names else "there without a change of your code"
 
 
 def _target_libraries(config: Any) -> list[str]:

@@ -48,6 +48,7 @@ class ExperimentFile:
         found = self.objectives
         rows = [(f"{scalar(one.name)}: {one.goal}", one.why) for one in found.objectives]
         known = [f"# Known besides: {', '.join(found.others)}."] if found.others else []
+        known += [f"# {note}" for note in found.notes]
         return [
             "# The worst value that is still of interest steers the search: {goal: maximize, threshold: 0.9}",
             "objectives:",

@@ -81,6 +81,16 @@ def test_file_runs_unchanged(
     assert (project / file).read_text() == before
 
 
+def test_project_that_has_chosen_another_sweeper_is_asked_with_ours(
+    cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    checkout("optuna_layout", tmp_path, monkeypatch)
+    out = cli("init", "sphere.py").out
+    assert "Run it:           python sphere.py -m hydra/sweeper=ax_mo +experiment=search" in out
+    assert "Warning: Hydra leaves out all that the project's primary config says (x, y)" in out
+    assert "Nothing was found that looks worth a search" in out
+
+
 def test_what_is_typed_stays_as_it_is_and_options_may_stand_anywhere(
     cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -89,6 +89,14 @@ def test_returned_metrics_are_a_quality_and_a_cost() -> None:
     assert proposed({}, f"{MAIN}    return reward\n") == [("reward", "maximize")]
 
 
+def test_size_of_a_pytorch_model_is_there_once_it_is_reported() -> None:
+    text = f"import torch\n{MAIN}    return val_loss\n"
+    assert proposed({}, text) == [("val_loss", "minimize")]
+    assert "ax_mo.report_model(model)" in propose_objectives({}, sources(text)).notes[0]
+    told = text.replace("    return", "    ax_mo.report_model(net)\n    return")
+    assert proposed({}, told) == [("val_loss", "minimize"), ("num_params", "minimize")]
+
+
 def test_no_metric_at_all_is_said() -> None:
     assert propose_objectives({}, sources(f"{MAIN}    print(1)\n")).is_guess
 
