@@ -13,7 +13,8 @@ import time
 
 from measure import Row, median_row, print_table
 
-from ax_mo.core.objectives import Goals, Objective
+from ax_mo.core.objective import Objective
+from ax_mo.core.objectives import Goals
 from ax_mo.core.pareto import hypervolume, pareto_front, reference_point
 from ax_mo.core.trial import Status, Trial
 

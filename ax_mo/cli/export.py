@@ -77,7 +77,7 @@ def _ax(record: StudySnapshot, path: Path) -> None:
     method = str(record.settings.get("method", "fast"))
     options = OptimizerOptions(method if method in METHODS else "fast", curve_of=record.curve_of)
     # What was measured, and not what a stopped trial would have come to.
-    optimizer = AxOptimizer(record.space, record.goals, record.seed, options, impute=False)
+    optimizer = AxOptimizer(record.space, record.goals, record.seed, options, impute=False, own_model=False)
     # Imported trials last, so that Ax's numbers are the study's.
     trials = sorted(record.trials, key=lambda trial: (trial.is_imported, abs(trial.number)))
     optimizer.restore(trials)

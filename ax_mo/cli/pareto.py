@@ -79,7 +79,9 @@ def _tell_one(trial: Trial, record: StudySnapshot) -> None:
     if missed is not None:
         tell(missed)
     if trial.number not in front:
-        tell("It is not on the front: others are better in every objective, or as good and better in one.")
+        better = "others are better in every objective, or as good and better in one"
+        alone = len(record.goals.objectives) == 1
+        tell(f"It is not the best in {record.goals.names[0]}." if alone else f"It is not on the front: {better}.")
     again = point_command(record, trial, front)
     if again is not None:
         say(f"Run it again: {from_here(record, again)}")

@@ -87,7 +87,7 @@ def _screen(record: StudySnapshot) -> str:
     if none is not None:
         lines.append(folded(f"  constraints  {one_line(none)}"))
     front, volume, reference = front_of(record)
-    if volume is not None:
+    if volume is not None and len(record.goals.objectives) > 1:  # the best value says it all of one objective
         point = ", ".join(f"{name}={number(value)}" for name, value in reference.items())
         trials = "1 trial" if len(front) == 1 else f"{len(front)} trials"
         decades = f" ({record.goals.in_decades})" if record.goals.in_decades else ""

@@ -1,4 +1,4 @@
-"""Arithmetic on values of a configuration: ``model.width * model.depth``, ``sum(model.layers)``."""
+"""Arithmetic on named numbers: ``model.width * model.depth``, ``sum(model.layers)``, ``log(num_params)``."""
 
 import ast
 import math
@@ -18,14 +18,23 @@ _OPERATORS: Mapping[type[ast.AST], Callable[..., Any]] = {
     ast.USub: operator.neg,
     ast.UAdd: operator.pos,
 }
-_FUNCTIONS: Mapping[str, Callable[..., Any]] = {"sum": sum, "len": len, "min": min, "max": max}
+_OF_LISTS: Mapping[str, Callable[..., Any]] = {"sum": sum, "len": len, "min": min, "max": max}
+_OF_NUMBERS: Mapping[str, Callable[[float], float]] = {
+    "log": math.log, "log10": math.log10, "exp": math.exp, "sqrt": math.sqrt, "abs": abs,
+}  # fmt: skip
+_ABOVE_ZERO = ("log", "log10")
+FUNCTIONS = (*_OF_LISTS, *_OF_NUMBERS)
 _MOST_DIGITS = 1e100
 """Beyond it a number is no measurement."""
-_POSSIBLE = "+ - * / // % **, parentheses, sum(), len(), min() and max()"
+_POSSIBLE = f"+ - * / // % **, parentheses, {', '.join(f'{name}()' for name in FUNCTIONS)}"
 
 
 class ExpressionError(ValueError):
     """The expression has no number as its value; the message says why."""
+
+
+class Incalculable(ExpressionError):
+    """It has none for these values: a division by zero, the logarithm of what is not above zero."""
 
 
 def evaluate(text: str, value_of: Callable[[str], Any]) -> float:
@@ -37,14 +46,15 @@ def evaluate(text: str, value_of: Callable[[str], Any]) -> float:
         tree = ast.parse(text.strip(), mode="eval")
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         raise ExpressionError(f"is no expression; possible are keys, numbers, {_POSSIBLE}") from None
-    if not any(isinstance(node, ast.Name) and node.id not in _FUNCTIONS for node in ast.walk(tree)):
+    called = {id(node.func) for node in ast.walk(tree) if isinstance(node, ast.Call)}
+    if not any(isinstance(node, ast.Name) and id(node) not in called for node in ast.walk(tree)):
         raise ExpressionError("names no key of the configuration, and would be the same in every trial")
     try:
         return checked_number(_value(tree.body, value_of), text)
     except ExpressionError:
         raise
     except (ArithmeticError, ValueError) as error:
-        raise ExpressionError(f"cannot be calculated: {error}") from None
+        raise Incalculable(f"cannot be calculated: {error}") from None
     except RecursionError:
         raise ExpressionError("is nested too deeply") from None
 
@@ -57,7 +67,9 @@ def _value(node: ast.expr, value_of: Callable[[str], Any]) -> Any:
             return _apply(operation, _numeric(left, value_of), _numeric(right, value_of))
         case ast.UnaryOp(op=operation, operand=operand) if type(operation) in _OPERATORS:
             return _apply(operation, _numeric(operand, value_of))
-        case ast.Call(func=ast.Name(id=name), args=arguments, keywords=[]) if name in _FUNCTIONS and arguments:
+        case ast.Call(func=ast.Name(id=name), args=[argument], keywords=[]) if name in _OF_NUMBERS:
+            return _of_number(name, _numeric(argument, value_of))
+        case ast.Call(func=ast.Name(id=name), args=arguments, keywords=[]) if name in _OF_LISTS and arguments:
             return _call(name, [_value(argument, value_of) for argument in arguments])
         case ast.Name() | ast.Attribute() | ast.Subscript():
             return value_of(_key(node))
@@ -71,6 +83,12 @@ def _apply(operation: ast.AST, *operands: float) -> Any:
     return found
 
 
+def _of_number(name: str, number: float) -> float:
+    if name in _ABOVE_ZERO and number <= 0:
+        raise Incalculable(f"has {name}() of {number:g}, which is not above zero")
+    return _OF_NUMBERS[name](number)
+
+
 def _call(name: str, arguments: list[Any]) -> Any:
     of = arguments[0] if len(arguments) == 1 else arguments
     if not isinstance(of, list):
@@ -79,7 +97,7 @@ def _call(name: str, arguments: list[Any]) -> Any:
         return len(of)
     if name in ("min", "max") and not of:
         raise ExpressionError(f"has {name}() of an empty list")
-    return _FUNCTIONS[name](checked_number(entry, "") for entry in of)
+    return _OF_LISTS[name](checked_number(entry, "") for entry in of)
 
 
 def _numeric(node: ast.expr, value_of: Callable[[str], Any]) -> float:

@@ -2,11 +2,14 @@
 
 import math
 import re
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from ax_mo.core.expression import Incalculable
 from ax_mo.core.linear import LinearConstraint, parse_linear
+from ax_mo.core.metric_expression import parse_expression
+from ax_mo.core.objective import Objective
 from ax_mo.core.scale import Scale
 from ax_mo.core.trial import Trial
 from ax_mo.errors import ConfigError, closest
@@ -15,69 +18,12 @@ DIRECTIONS = {"maximize": True, "minimize": False}
 # Files and tables are UTF-8 and have a line for each metric.
 _UNUSABLE = re.compile(r"[\n\r\0\ud800-\udfff]")
 
-# Costs are compared by their ratios: 1,000 parameters are much to one who has 500, and nothing to one who has 10^6.
-_COST = re.compile(r"num_params(_total)?|.*_seconds|.*_memory_mb")
+_SETTINGS = ("goal", "threshold", "tolerance", "scale", "expression")
 
-# Two decades.
-_WIDE = 100.0
+SCALARIZED = "scalarized"
+"""The metric that ``hydra.sweeper.scalarize`` makes of others."""
 
-_SETTINGS = ("goal", "threshold", "scale")
 _EXAMPLE = "for example\n  objectives:\n    val_acc: {goal: maximize, threshold: 0.9}\n    num_params: minimize"
-
-
-@dataclass(frozen=True)
-class Objective:
-    """One metric to push up or down; ``threshold`` is its coordinate of the reference point."""
-
-    name: str
-    maximize: bool
-    threshold: float | None = None
-    scale: Scale = Scale.AUTO
-
-    @property
-    def goal(self) -> str:
-        return "maximize" if self.maximize else "minimize"
-
-    @property
-    def is_log(self) -> bool:
-        return self.scale is Scale.LOG
-
-    @property
-    def details(self) -> str:
-        """``threshold 0.9, log scale``, for people; empty where there is none of both."""
-        threshold = [] if self.threshold is None else [f"threshold {self.threshold:g}"]
-        return ", ".join([*threshold, *(["log scale"] if self.is_log else [])])
-
-    @property
-    def described(self) -> str:
-        """``maximize, threshold 0.9, log scale``, for people."""
-        return f"{self.goal}, {self.details}" if self.details else self.goal
-
-    @property
-    def limit(self) -> str:
-        """The threshold as a condition, ``val_acc >= 0.9``; empty where there is none."""
-        return "" if self.threshold is None else f"{self.name} {'>=' if self.maximize else '<='} {self.threshold:g}"
-
-    def misses(self, value: float) -> bool:
-        """Whether the value is short of the threshold."""
-        return self.threshold is not None and self.better(self.threshold, value)
-
-    def better(self, a: float, b: float) -> bool:
-        return a > b if self.maximize else a < b
-
-    def settled(self, trials: Iterable[Trial]) -> "Objective":
-        """The same with the scale, ``LOG`` or ``LINEAR``, that it has in a study with these trials, in any order.
-
-        ``AUTO`` is ``LOG`` for a cost, as ``num_params`` and ``fit_seconds`` are, and for what is minimized once the
-        results span two decades; of what is maximized, a logarithm would tell most about the worst, as about
-        accuracies near chance. No objective has a logarithmic scale that was zero or negative in any trial.
-        """
-        known = [t.metrics[self.name] for t in trials if t.status.teaches and self.name in t.metrics]
-        positive = min(known, default=1.0) > 0 and (self.threshold is None or self.threshold > 0)
-        is_wide = not self.maximize and bool(known) and max(known) >= _WIDE * min(known)
-        is_cost = _COST.fullmatch(self.name) is not None
-        wanted = self.is_log or (self.scale is Scale.AUTO and (is_cost or is_wide))
-        return replace(self, scale=Scale.LOG if wanted and positive else Scale.LINEAR)
 
 
 @dataclass(frozen=True)
@@ -93,9 +39,38 @@ class Goals:
 
     @property
     def required(self) -> tuple[str, ...]:
-        """Every metric that a trial must return, objectives first."""
+        """Every metric that a trial must have, objectives first, then those that an objective is made of."""
         extra = [name for constraint in self.constraints for name in constraint.names]
-        return tuple(dict.fromkeys([*self.names, *extra]))
+        return tuple(dict.fromkeys([*self.values, *extra]))
+
+    @property
+    def returned(self) -> tuple[str, ...]:
+        """What a trial gives for the objectives: each itself, or the metrics that it is made of."""
+        names = [o.expression.names if o.expression else (o.name,) for o in self.objectives]
+        return tuple(dict.fromkeys(name for of_one in names for name in of_one))
+
+    @property
+    def values(self) -> tuple[str, ...]:
+        """The objectives, and what they are made of."""
+        return tuple(dict.fromkeys([*self.names, *self.returned]))
+
+    @property
+    def derived(self) -> tuple[str, ...]:
+        """The objectives that are made of other metrics, and that no trial gives itself."""
+        return tuple(o.name for o in self.objectives if o.expression is not None)
+
+    def completed(self, metrics: Mapping[str, float]) -> dict[str, float]:
+        """The metrics with those that are made of others, as far as these are there. Raises NoValue."""
+        found = dict(metrics)
+        for o in self.objectives:
+            if o.expression is not None and all(name in metrics for name in o.expression.names):
+                try:
+                    found[o.name] = o.expression.value(metrics)
+                except Incalculable as error:
+                    raise NoValue(
+                        f"the metric '{o.name}': {o.expression.text} {error} ({o.expression.inputs(metrics)})"
+                    ) from None
+        return found
 
     def settled(self, trials: Collection[Trial]) -> "Goals":
         """The same with the scale that each objective has in a study with these trials (``Objective.settled``)."""
@@ -110,11 +85,11 @@ class Goals:
     @property
     def linear(self) -> "Goals":
         """The same without logarithms."""
-        return replace(self, objectives=tuple(replace(o, scale=Scale.LINEAR) for o in self.objectives))
+        return replace(self, objectives=tuple(o.linear for o in self.objectives))
 
     def as_json(self) -> dict[str, dict[str, Any]]:
         """The objectives as ``parse_goals`` takes them."""
-        return {o.name: {"goal": o.goal, "threshold": o.threshold, "scale": o.scale.value} for o in self.objectives}
+        return {o.name: _as_json(o) for o in self.objectives}
 
     def feasible(self, metrics: Mapping[str, float]) -> bool:
         return all(constraint.holds(metrics) for constraint in self.constraints)
@@ -123,16 +98,42 @@ class Goals:
         return not any(objective.misses(metrics[objective.name]) for objective in self.objectives)
 
 
+class NoValue(Exception):
+    """A metric that is made of others cannot be calculated from these; the message says why."""
+
+
+def _as_json(objective: Objective) -> dict[str, Any]:
+    if objective.target is None:
+        goal: dict[str, Any] = {"goal": objective.direction, "threshold": objective.threshold}
+    else:
+        goal = {"goal": objective.target, "tolerance": objective.threshold}
+    made_of = {} if objective.expression is None else {"expression": objective.expression.text}
+    return {**goal, "scale": objective.scale.value, **made_of}
+
+
 def parse_goals(
     objectives: Mapping[str, Any] | None,
     direction: str | Sequence[str] | None = None,
     constraints: Sequence[str] = (),
     parameter_keys: Sequence[str] = (),
+    scalarize: Any = None,
 ) -> Goals:
-    """Read ``objectives`` (else ``direction``) and ``constraints``; raises ConfigError."""
-    positional = bool(direction) and not objectives
-    if objectives:
-        parsed = tuple(_objective(str(name), spec) for name, spec in objectives.items())
+    """Read ``objectives`` or ``scalarize`` (else ``direction``), and ``constraints``; raises ConfigError."""
+    positional = bool(direction) and not objectives and not scalarize
+    if scalarize:
+        if objectives:
+            raise ConfigError(
+                "hydra.sweeper.scalarize makes one objective of several metrics, and hydra.sweeper.objectives names "
+                "others: delete one of the two. An expression among other objectives is written "
+                f"hydra.sweeper.objectives.{SCALARIZED}: {{goal: maximize, expression: ...}}."
+            )
+        given = scalarize if isinstance(scalarize, Mapping) else {"expression": scalarize}
+        if not given.get("expression"):
+            raise ConfigError("hydra.sweeper.scalarize has no 'expression', such as '0.7*acc - 0.3*log(num_params)'.")
+        parsed: tuple[Objective, ...] = (_objective(SCALARIZED, {"goal": "maximize", **given}, "scalarize"),)
+    elif objectives:
+        parsed = tuple(_objective(str(name), spec, f"objectives.{name}") for name, spec in objectives.items())
+        _check_expressions(parsed)
     elif direction:
         parsed = _positional(direction)
     else:
@@ -150,13 +151,15 @@ def doubts(goals: Goals) -> list[str]:
     """A sentence on each objective whose name says the other direction."""
     sentences: list[str] = []
     for objective in goals.objectives:
+        if objective.target is not None or objective.expression is not None:
+            continue
         words = re.split(r"[^a-z0-9]+", objective.name.lower())
         against = _GOES_DOWN if objective.maximize else _GOES_UP
         word = next((word for word in words if word in against), None)
         if word is not None:
             other = "minimize" if objective.maximize else "maximize"
             sentences.append(
-                f"hydra.sweeper.objectives.{objective.name}: {objective.goal} looks wrong for something named "
+                f"hydra.sweeper.objectives.{objective.name}: {objective.direction} looks wrong for something named "
                 f"'{word}'; did you mean {other}?"
             )
     return sentences
@@ -178,38 +181,74 @@ def is_maximize(goal: Any, key: str) -> bool:
     return DIRECTIONS[word]
 
 
-def _objective(name: str, spec: Any) -> Objective:
+def _objective(name: str, spec: Any, key: str) -> Objective:
+    """``key`` is where it stands below ``hydra.sweeper``."""
     if not name.strip() or _UNUSABLE.search(name):
         raise ConfigError(
             f"hydra.sweeper.objectives: {name!r} is no name for a metric: write one that is not blank and has no line "
             "breaks."
         )
-    key = f"objectives.{name}"
     if not isinstance(spec, Mapping):
         if spec is None:
             raise ConfigError(f"hydra.sweeper.{key} has no direction; write maximize or minimize.")
-        return Objective(name, is_maximize(spec, key))
+        spec = {"goal": spec}
+        goal_key = key
+    else:
+        goal_key = f"{key}.goal"
     unknown = set(spec) - set(_SETTINGS)
     if unknown:
         word = str(sorted(map(str, unknown))[0])
         raise ConfigError(
-            f"hydra.sweeper.{key} has no setting '{word}'; it takes 'goal', 'threshold' and 'scale'."
-            f"{closest(word, _SETTINGS)}"
+            f"hydra.sweeper.{key} has no setting '{word}'; it takes {', '.join(map(repr, _SETTINGS[:-1]))} and "
+            f"{_SETTINGS[-1]!r}.{closest(word, _SETTINGS)}"
         )
     if "goal" not in spec:
-        raise ConfigError(f"hydra.sweeper.{key} has no 'goal'; write maximize or minimize.")
-    objective = Objective(
-        name,
-        is_maximize(spec["goal"], f"{key}.goal"),
-        _threshold(spec.get("threshold"), key),
-        _scale(spec.get("scale"), key),
-    )
+        raise ConfigError(f"hydra.sweeper.{key} has no 'goal'; write maximize or minimize, or a number to come near.")
+    goal, written = spec["goal"], spec.get("expression")
+    expression = None if written is None else parse_expression(written, f"hydra.sweeper.{key}.expression")
+    scale = _scale(spec.get("scale"), key)
+    if isinstance(goal, int | float) and not isinstance(goal, bool):
+        return _near(Objective(name, False, None, scale, None, expression), spec, key)
+    if spec.get("tolerance") is not None:
+        raise ConfigError(
+            f"hydra.sweeper.{key}.tolerance is of a goal that is a number, such as {{goal: 90, tolerance: 2}}; of "
+            f"{goal}, write a threshold."
+        )
+    threshold = _number(spec.get("threshold"), f"{key}.threshold")
+    objective = Objective(name, is_maximize(goal, goal_key), threshold, scale, None, expression)
     if objective.threshold is not None and not objective.scale.has(objective.threshold):
         raise ConfigError(
             f"hydra.sweeper.{key}.threshold: {objective.threshold:g} is not on a log scale; write a number above zero, "
             "or scale: linear."
         )
     return objective
+
+
+def _near(objective: Objective, spec: Mapping[str, Any], key: str) -> Objective:
+    """The objective with its target."""
+    target, tolerance = _number(spec["goal"], f"{key}.goal"), _number(spec.get("tolerance"), f"{key}.tolerance")
+    if spec.get("threshold") is not None:
+        raise ConfigError(
+            f"hydra.sweeper.{key}.threshold: how far from {target:g} is still good is called tolerance: "
+            f"{{goal: {target:g}, tolerance: ...}}."
+        )
+    if tolerance is not None and tolerance <= 0:
+        raise ConfigError(f"hydra.sweeper.{key}.tolerance must be above zero, not {tolerance:g}.")
+    if objective.is_log:
+        raise ConfigError(f"hydra.sweeper.{key}.scale: a distance from {target:g} has no log scale; delete it.")
+    return replace(objective, target=target, threshold=tolerance)
+
+
+def _check_expressions(objectives: Sequence[Objective]) -> None:
+    """Raises ConfigError for one that is made of itself or of another one that is made."""
+    derived = [o.name for o in objectives if o.expression is not None]
+    for o in objectives:
+        for name in o.expression.names if o.expression else ():
+            if name in derived:
+                raise ConfigError(
+                    f"hydra.sweeper.objectives.{o.name}.expression: '{name}' is no metric of a trial, but an "
+                    "expression itself; name the metrics that it is made of."
+                )
 
 
 def _scale(value: Any, key: str) -> Scale:
@@ -223,11 +262,11 @@ def _scale(value: Any, key: str) -> Scale:
     return Scale(value)
 
 
-def _threshold(value: Any, key: str) -> float | None:
+def _number(value: Any, key: str) -> float | None:
     if value is None:
         return None
     if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-        raise ConfigError(f"hydra.sweeper.{key}.threshold must be a finite number, not {value!r}.")
+        raise ConfigError(f"hydra.sweeper.{key} must be a finite number, not {value!r}.")
     return float(value)
 
 

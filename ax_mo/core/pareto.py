@@ -45,15 +45,13 @@ def best_per_objective(trials: Sequence[Trial], goals: Goals) -> dict[str, Trial
     among = [t for t in feasible if goals.meets_thresholds(t.metrics)] or feasible
     if not among:
         return {}
-    return {
-        o.name: (max if o.maximize else min)(among, key=lambda trial: trial.metrics[o.name]) for o in goals.objectives
-    }
+    return {o.name: max(among, key=lambda trial: o.gain(trial.metrics[o.name])) for o in goals.linear.objectives}
 
 
 def by_first_objective(trials: Sequence[Trial], goals: Goals) -> list[Trial]:
     """From the best value of the first objective to its worst."""
-    first = goals.objectives[0]
-    return sorted(trials, key=lambda trial: trial.metrics[first.name], reverse=first.maximize)
+    first = goals.linear.objectives[0]
+    return sorted(trials, key=lambda trial: -first.gain(trial.metrics[first.name]))
 
 
 def reference_point(trials: Sequence[Trial], goals: Goals) -> dict[str, float]:
@@ -62,10 +60,10 @@ def reference_point(trials: Sequence[Trial], goals: Goals) -> dict[str, float]:
     point: dict[str, float] = {}
     for o in goals.objectives:
         values = [metrics[o.name] for metrics in completed]
-        if o.threshold is not None:
-            point[o.name] = o.threshold
+        if o.bounds:
+            point[o.name] = o.bounds[0]
         elif values:
-            point[o.name] = min(values) if o.maximize else max(values)
+            point[o.name] = o.worst(values)
     return point
 
 
@@ -108,7 +106,4 @@ def gains(trials: Sequence[Trial], goals: Goals) -> Any:
 
 def _gain(values: Mapping[str, float], goals: Goals) -> list[float]:
     """One row; infinite for an objective without a value, beyond which nothing is."""
-    return [
-        (1.0 if o.maximize else -1.0) * o.scale.position(values[o.name]) if o.name in values else math.inf
-        for o in goals.objectives
-    ]
+    return [o.gain(values[o.name]) if o.name in values else math.inf for o in goals.objectives]

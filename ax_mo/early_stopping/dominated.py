@@ -3,9 +3,11 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ax_mo.core.objectives import Goals, Objective
+from ax_mo.core.objective import Objective
+from ax_mo.core.objectives import Goals
 from ax_mo.early_stopping.curves import TrialCurves
 from ax_mo.early_stopping.rules import EarlyStopping, StoppingRule, StudyCurves, reached
+from ax_mo.trial.curve import Curve
 
 
 @dataclass(frozen=True)
@@ -78,9 +80,9 @@ class Dominated(StoppingRule):
         values: list[tuple[Objective, float | None]] = []
         for o in study.curved:
             curve = trial.curves.get(self.settings.curve(o.name))
-            values.append((o, None if curve is None else curve.best(step, o.maximize)))
+            values.append((o, None if curve is None else _best(o, curve, step)))
         values += [(o, self._constant(trial, o, study)) for o in study.fixed]
-        vector = [value if o.maximize else -value for o, value in values if value is not None]
+        vector = [o.linear.gain(value) for o, value in values if value is not None]
         return vector if len(vector) == len(values) else None
 
     def _constant(self, trial: TrialCurves, objective: Objective, study: StudyCurves) -> float | None:
@@ -89,6 +91,13 @@ class Dominated(StoppingRule):
         if name in study.once:
             return _only_point(trial, name)
         return trial.constants.get(objective.name, trial.final.get(objective.name))
+
+
+def _best(objective: Objective, curve: Curve, step: int) -> float | None:
+    """The best value of any point up to the step; None before the first."""
+    if objective.target is not None:
+        return curve.nearest(step, objective.target)
+    return curve.best(step, objective.maximize)
 
 
 def _final(trial: TrialCurves, name: str, study: StudyCurves) -> float | None:

@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ax_mo.core.objectives import Goals, Objective, is_maximize
+from ax_mo.core.objective import Objective
+from ax_mo.core.objectives import Goals, is_maximize
 from ax_mo.early_stopping.curves import TrialCurves
 from ax_mo.early_stopping.rules import EarlyStopping, StoppingRule, StudyCurves
 from ax_mo.errors import closest
@@ -14,7 +15,8 @@ class Rank:
     """A trial's value of a metric at a step, and the percentile of ``trials`` trials that it falls short of."""
 
     metric: str
-    maximize: bool
+    side: str
+    """``below``, ``above`` or, of a target, ``farther from 90 than``."""
     value: float
     bound: float
     percentile: float
@@ -30,7 +32,7 @@ class AmongTheWorst:
 
     def __str__(self) -> str:
         return "; ".join(
-            f"{rank.metric} {rank.value:.4g} at step {self.step} is {'below' if rank.maximize else 'above'} "
+            f"{rank.metric} {rank.value:.4g} at step {self.step} is {rank.side} "
             f"{rank.bound:.4g}, percentile {rank.percentile:g} of {rank.trials} trials"
             for rank in self.ranks
         )
@@ -63,13 +65,17 @@ class AllPercentiles(StoppingRule):
         values = [other for other in at_step if other is not None]
         if value is None or len(values) < self.settings.min_trials:
             return None
+        if objective.target is not None:
+            values = [objective.distance(other) for other in values]
         # Ax's own words, for equal results to the last bit.
         q = self._percentile / 100.0
         q = q if objective.maximize else 1 - q
         bound = float(np.quantile(values, q))
-        if not objective.better(bound, value):
-            return None
-        return Rank(name, objective.maximize, value, bound, 100.0 * q, len(values))
+        if objective.target is not None:
+            is_bad, side = objective.distance(value) > bound, f"farther from {objective.target:g} than"
+        else:
+            is_bad, side = objective.better(bound, value), "below" if objective.maximize else "above"
+        return Rank(name, side, value, bound, 100.0 * q, len(values)) if is_bad else None
 
 
 class MetricPercentile(AllPercentiles):
@@ -94,8 +100,8 @@ class MetricPercentile(AllPercentiles):
             )
         if objective is not None and maximize not in (objective.maximize, None):
             raise ValueError(
-                f"goal: {goal} contradicts hydra.sweeper.objectives.{objective.name}, which is to {objective.goal}; "
-                "delete it."
+                f"goal: {goal} contradicts hydra.sweeper.objectives.{objective.name}, which is to "
+                f"{objective.direction}; delete it."
             )
         self._metric = Objective(metric, bool(maximize) if objective is None else objective.maximize)
 

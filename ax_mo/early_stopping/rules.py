@@ -9,7 +9,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
-from ax_mo.core.objectives import Goals, Objective
+from ax_mo.core.objective import Objective
+from ax_mo.core.objectives import Goals
 from ax_mo.early_stopping.curves import TrialCurves
 from ax_mo.errors import closest
 from ax_mo.trial.curve import Curve

@@ -12,7 +12,8 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from ax_mo.core.budget import Budget
-from ax_mo.core.objectives import Goals, Objective
+from ax_mo.core.objective import Objective
+from ax_mo.core.objectives import Goals
 from ax_mo.core.pareto import gains
 from ax_mo.core.trial import Status, Trial, TrialRun
 

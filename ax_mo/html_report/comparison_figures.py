@@ -10,12 +10,12 @@ from typing import Any
 import plotly.graph_objects as go
 
 from ax_mo.core.failures import in_order_of_end
-from ax_mo.core.objectives import Objective
+from ax_mo.core.objective import Objective
 from ax_mo.core.trial import Trial
 from ax_mo.html_report.progress import hypervolume_steps, step_text, volume_title
 from ax_mo.html_report.style import BLUE, GREEN, GREY, ORANGE, PINK, SKY, hover, layout, note, points
 from ax_mo.html_report.text import in_figure
-from ax_mo.html_report.tradeoff import axis, front_shape, improvements, pairs_of_objectives, threshold
+from ax_mo.html_report.tradeoff import axis, front_shape, has_target, improvements, pairs_of_objectives, threshold
 from ax_mo.results.comparison import Comparison
 
 _NO_FRONT = "No trial of these studies has completed and meets the constraints yet."
@@ -59,9 +59,9 @@ def look(index: int) -> Look:
 
 def front_trials(comparison: Comparison) -> list[tuple[int, Trial]]:
     """The trials of all fronts, each with its study's index; from the best of the first objective."""
-    first = comparison.goals.objectives[0]
+    first = comparison.goals.linear.objectives[0]
     trials = [(index, trial) for index, side in enumerate(comparison.sides) for trial in side.front]
-    return sorted(trials, key=lambda each: each[1].metrics[first.name], reverse=first.maximize)
+    return sorted(trials, key=lambda each: -first.gain(each[1].metrics[first.name]))
 
 
 def fronts(comparison: Comparison, titles: Sequence[str]) -> go.Figure:
@@ -87,7 +87,8 @@ def fronts(comparison: Comparison, titles: Sequence[str]) -> go.Figure:
                 hovertext=[hover(t, side.record.goals, head) for t, head in zip(front, heads, strict=True)],
                 meta="trials",
                 hoverinfo="text",
-                mode="markers" if where else "lines+markers",  # a projected front is no line
+                # A projected front is no line, and one around a target is none that a reader would follow.
+                mode="markers" if where or has_target(x, y) else "lines+markers",
                 name=f"{in_figure(title)} ({len(side.front)})",
                 legendgroup=str(index),
                 showlegend=is_first,

@@ -6,7 +6,8 @@ from typing import Any
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
-from ax_mo.core.objectives import Goals, Objective
+from ax_mo.core.objective import Objective
+from ax_mo.core.objectives import Goals
 from ax_mo.core.pareto import feasible_trials, pareto_front
 from ax_mo.core.trial import Trial
 from ax_mo.html_report.style import (
@@ -52,7 +53,8 @@ def tradeoff(record: StudySnapshot) -> go.Figure:
     front = pareto_front(record.trials, goals)
 
     def draw(figure: go.Figure, x: Objective, y: Objective, where: dict[str, int], is_first: bool) -> None:
-        if front and not where:
+        rings = bool(where) or has_target(x, y)
+        if front and not rings:
             on_line = sorted(front, key=lambda t: (t.metrics[x.name], t.metrics[y.name]))
             figure.add_scatter(
                 x=[t.metrics[x.name] for t in on_line],
@@ -73,7 +75,7 @@ def tradeoff(record: StudySnapshot) -> go.Figure:
                 **trial_trace(trials, goals),
                 **where,
             )
-        if where:  # rings, since a projected front is no line
+        if rings:  # since a projected front is no line, nor is one around a target
             figure.add_scatter(
                 x=points([t.metrics[x.name] for t in front]),
                 y=points([t.metrics[y.name] for t in front]),
@@ -130,7 +132,7 @@ def _by_trial(record: StudySnapshot, kinds: Kinds, placed: Kinds) -> go.Figure:
     figure = layout(go.Figure())
     best = improvements(record.trials, record.goals)
     values = [trial.metrics[name] for trials in placed.values() for trial in trials]
-    floor = min(values) if objective.maximize else max(values)
+    floor = objective.worst(values)
     if best:
         figure.add_scatter(
             x=[*(trial.number for trial in best), record.trials[-1].number],
@@ -217,6 +219,11 @@ def _axes_of(goals: Goals) -> tuple[Objective, Objective]:
     return (second, first) if first.maximize and not second.maximize else (first, second)
 
 
+def has_target(x: Objective, y: Objective) -> bool:
+    """Whether one of the two is to come near a number: what the front dominates then lies on both sides of it."""
+    return x.target is not None or y.target is not None
+
+
 def front_shape(x: Objective) -> str:
     """plotly's name of the line from each point of a front to the next, by which nothing undominated is crossed.
 
@@ -228,21 +235,23 @@ def front_shape(x: Objective) -> str:
 def axis(objective: Objective) -> dict[str, Any]:
     """plotly's settings of an axis for the objective's values."""
     better = f"{'higher' if objective.maximize else 'lower'} is better"
+    if objective.target is not None:
+        better = f"best at {objective.target:.12g}"
     title = f"{in_figure(objective.name, 40)} ({better}{', log scale' if objective.is_log else ''})"
     return {"title_text": title, **axis_scale(objective.is_log)}
 
 
 def _short_title(objective: Objective) -> str:
-    return f"{in_figure(objective.name, 24)} {'↑' if objective.maximize else '↓'}"
+    return f"{in_figure(objective.name, 24)} {objective.arrow}"
 
 
 def _thresholds(figure: go.Figure, x: Objective, y: Objective, **where: int) -> None:
     """Adds a star where both thresholds are; lines where they are, also when there is one."""
-    if x.threshold is not None:
-        figure.add_vline(x=x.threshold, line=_THRESHOLD, layer="above", **where)
-    if y.threshold is not None:
-        figure.add_hline(y=y.threshold, line=_THRESHOLD, layer="above", **where)
-    if x.threshold is not None and y.threshold is not None:
+    for bound in x.bounds:
+        figure.add_vline(x=bound, line=_THRESHOLD, layer="above", **where)
+    for bound in y.bounds:
+        figure.add_hline(y=bound, line=_THRESHOLD, layer="above", **where)
+    if x.threshold is not None and y.threshold is not None and not has_target(x, y):
         text = f"thresholds: {in_figure(x.name, 40)} {x.threshold:g}, {in_figure(y.name, 40)} {y.threshold:g}"
         shown = not any(trace.name == "thresholds" for trace in figure.data)
         legend = {"legendgroup": "thresholds", "showlegend": shown}
@@ -251,10 +260,10 @@ def _thresholds(figure: go.Figure, x: Objective, y: Objective, **where: int) -> 
 
 def threshold(figure: go.Figure, objective: Objective, x: float) -> None:
     """Adds a line where the threshold of the only objective is, if it has one, and a star on it at ``x``."""
-    if objective.threshold is None:
-        return
-    figure.add_hline(y=objective.threshold, line=_THRESHOLD, layer="above")
-    _add_star(figure, x, objective.threshold, "threshold", f"threshold {objective.threshold:g}")
+    for bound in objective.bounds:
+        figure.add_hline(y=bound, line=_THRESHOLD, layer="above")
+    if objective.threshold is not None and objective.target is None:
+        _add_star(figure, x, objective.threshold, "threshold", f"threshold {objective.threshold:g}")
 
 
 def _add_star(figure: go.Figure, x: float, y: float, name: str, text: str, **more: Any) -> None:

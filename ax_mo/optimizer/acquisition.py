@@ -22,7 +22,9 @@ from botorch.sampling.normal import SobolQMCNormalSampler
 from botorch.utils.sampling import HitAndRunPolytopeSampler, draw_sobol_samples, sparse_to_dense_constraints
 from torch import Tensor
 
+from ax_mo.optimizer.ax_experiment import is_difference
 from ax_mo.optimizer.draws import ExpectedImprovement, HypervolumeImprovement
+from ax_mo.optimizer.target import fold
 
 # Draws of the model's uncertainty by the number of objectives. BoTorch's own 128 take up to four times as long, and
 # each draw has boxes of its own that make up its hypervolume. With four objectives or more these are so many that what
@@ -77,6 +79,17 @@ class StudyAcquisition(Acquisition):  # type: ignore[misc]
         return super()._construct_botorch_acquisition(
             quicker.get(botorch_acqf_class, botorch_acqf_class), {**botorch_acqf_options, **options}, model
         )
+
+    def get_botorch_objective_and_transform(
+        self, botorch_acqf_class: type, model: Any, objective_weights: Tensor, **known: Any
+    ) -> tuple[Any, Any]:
+        """Ax's, and of objectives with a target their distance from it."""
+        found = super().get_botorch_objective_and_transform(
+            botorch_acqf_class=botorch_acqf_class, model=model, objective_weights=objective_weights, **known
+        )
+        kept = range(len(self.surrogate.outcomes)) if self._subset_idcs is None else self._subset_idcs.tolist()
+        columns = [place for place, index in enumerate(kept) if is_difference(self.surrogate.outcomes[index])]
+        return (fold(found[0], objective_weights, columns), None) if columns else found
 
     def optimize(
         self,

@@ -33,18 +33,24 @@ _MANY_PARAMETERS = 30
 class AxOptimizer:
     """Suggests the points of Ax's model, once enough trials are there for one, or those of the user's own strategy.
 
-    ``seed`` fixes every draw of the model. ``impute``: a trial that was stopped early is given the metrics that it
-    would have come to, and not those of its last step.
+    ``seed`` fixes every draw of the model. ``impute`` and ``own_model`` are those of ``AxExperiment``.
     """
 
     def __init__(
-        self, space: SearchSpace, goals: Goals, seed: int, options: OptimizerOptions | None = None, impute: bool = True
+        self,
+        space: SearchSpace,
+        goals: Goals,
+        seed: int,
+        options: OptimizerOptions | None = None,
+        impute: bool = True,
+        own_model: bool = True,
     ) -> None:
         self._space = space
         self._goals = goals
         self._seed = seed
         self._options = options or OptimizerOptions()
         self._impute = impute
+        self._own_model = own_model
         given = self._options.n_startup_trials
         self._startup_trials = _startup_trials(space, self._options.n_trials) if given is None else given
         self._trials: dict[int, Trial] = {}
@@ -129,7 +135,7 @@ class AxOptimizer:
         if self._experiment is None:
             ax_space = AxSpace(self._space)
             curve_of = self._options.curve_of
-            own_model = self._options.generation_strategy is None
+            own_model = self._own_model and self._options.generation_strategy is None
             experiment = AxExperiment(ax_space, self._goals, self._seed, curve_of, self._impute, own_model)
             experiment.client.set_generation_strategy(self._strategy(ax_space, experiment))
             quiet()  # what the strategy has imported
@@ -182,17 +188,23 @@ def _model(ax_space: AxSpace, method: str) -> dict[str, Any]:
     """What makes Ax's modular BoTorch generator one with our model and search."""
     from ax.adapter.registry import MBM_X_trans, Y_trans
     from ax.adapter.transforms.one_hot import OneHot
+    from ax.adapter.transforms.standardize_y import StandardizeY
+    from ax.adapter.transforms.winsorize import Winsorize
     from ax.generators.torch.botorch_modular.surrogate import ModelConfig, SurrogateSpec
 
     from ax_mo.optimizer.acquisition import StudyAcquisition
     from ax_mo.optimizer.gaussian_process import StudyGP
     from ax_mo.optimizer.sparse import SparseGP
+    from ax_mo.optimizer.target import TargetStandardizeY, TargetWinsorize
 
     sparse = method in ("saas", "quality") or (method == "auto" and len(ax_space.variants) >= _MANY_PARAMETERS)
     model = ModelConfig(botorch_model_class=SparseGP if sparse else StudyGP, model_options={"ax_space": ax_space})
     return {
         "surrogate_spec": SurrogateSpec(model_configs=[model]),
-        "transforms": [t for t in MBM_X_trans if t is not OneHot] + Y_trans,  # the model's features are one-hot
+        "transforms": [
+            *(t for t in MBM_X_trans if t is not OneHot),  # the model's features are one-hot
+            *({StandardizeY: TargetStandardizeY, Winsorize: TargetWinsorize}.get(t, t) for t in Y_trans),
+        ],
         "acquisition_class": StudyAcquisition,
         # Before a trial met all thresholds, Ax 1.3.1 would only look for one that does, close to the best so far.
         "use_p_feasible": False,

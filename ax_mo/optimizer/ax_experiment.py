@@ -9,6 +9,7 @@ from collections.abc import Callable, Container, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from ax_mo.core.objective import Objective
 from ax_mo.core.objectives import Goals
 from ax_mo.core.repeats import deviation, means, standard_error
 from ax_mo.core.trial import Status, Suggestion, Trial
@@ -34,8 +35,8 @@ class AxExperiment:
     """One study in an Ax client of its own. ``curve_of`` reads the curve of a trial that has ended.
 
     ``impute``: where comparable trials tell what a trial that was stopped early would have come to, Ax is given that in
-    place of its last metrics (``ax_mo.early_stopping.curves``). ``own_model``: Ax has our model and strategy. For those
-    of others, each trial is one of the node that has made it.
+    place of its last metrics (``ax_mo.early_stopping.curves``). ``own_model``: Ax has our model and strategy. Those of
+    others know an objective with a target by its distance, and each trial as one of the node that has made it.
     """
 
     def __init__(
@@ -128,7 +129,7 @@ class AxExperiment:
         description says which alias stands for which objective or constraint.
         """
         names = [
-            f"m{i} = {f'log10({o.name})' if o.is_log else o.name} ({o.goal})"
+            f"{self.alias(i)} = {_ax_name(o)} ({o.direction if o.target is not None else o.goal})"
             for i, o in enumerate(self._goals.objectives)
         ]
         names += [f"c{i} <= {c.bound:g} is {c.text}" for i, c in enumerate(self._goals.constraints)]
@@ -145,7 +146,7 @@ class AxExperiment:
         """
         around = around or metrics
         known = {
-            f"m{i}": o.scale.position(float(metrics[o.name]), float(around[o.name]))
+            self.alias(i): self._position(o, float(metrics[o.name]), float(around[o.name]))
             for i, o in enumerate(self._goals.objectives)
             if o.name in metrics and o.scale.has(around[o.name])  # also a curve may go through zero
         }
@@ -153,6 +154,16 @@ class AxExperiment:
             if all(name in metrics for name in constraint.names):
                 known[f"c{i}"] = sum(weight * float(metrics[name]) for name, weight in constraint.terms)
         return known
+
+    def alias(self, index: int) -> str:
+        """What Ax calls the objective at that place."""
+        return alias_of(index, self._goals.objectives[index] if self._own_model else None)
+
+    def _position(self, objective: Objective, value: float, around: float | None = None) -> float:
+        """The value on the objective's scale; with a target, the difference from it, or its size for others' models."""
+        if objective.target is None:
+            return objective.scale.position(value, around)
+        return value - objective.target if self._own_model else objective.distance(value)
 
     @property
     def _ax_trials(self) -> Any:
@@ -269,11 +280,11 @@ class AxExperiment:
     def _configure_goals(self) -> None:
         """Tell Ax the objectives with their thresholds, and the constraints."""
         goals = self._goals
-        objective = ", ".join(f"{'' if o.maximize else '-'}m{i}" for i, o in enumerate(goals.objectives))
+        objective = ", ".join(f"{'' if o.maximize else '-'}{self.alias(i)}" for i, o in enumerate(goals.objectives))
         bounds = [f"c{i} <= {constraint.bound!r}" for i, constraint in enumerate(goals.constraints)]
         for i, o in enumerate(goals.objectives):
             if o.name in self._thresholds:
-                bounds.append(f"m{i} {'>=' if o.maximize else '<='} {self._thresholds[o.name]!r}")
+                bounds.append(f"{self.alias(i)} {'>=' if o.maximize else '<='} {self._thresholds[o.name]!r}")
         self.client.configure_optimization(objective=objective, outcome_constraints=bounds)
 
     def _thresholds_now(self) -> dict[str, float]:
@@ -283,17 +294,34 @@ class AxExperiment:
         given and no trial meets the constraints yet.
         """
         objectives = self._goals.objectives
-        given = {o.name: o.threshold for o in objectives if o.threshold is not None}
-        if not given or len(objectives) == 1:
+        given = {o.name: o.bounds[0] for o in objectives if o.bounds}
+        # Of a metric with a target, Ax would take the largest for the worst.
+        if len(objectives) == 1 or not (given or any(o.target is not None for o in objectives)):
             return {}
         measured = [trial.metrics for trial in self._with_data.values() if trial.status.has_metrics]
-        worst = {
-            o.name: (min if o.maximize else max)(metrics[o.name] for metrics in measured)
-            for o in objectives
-            if measured
-        }
+        worst = {o.name: o.worst([metrics[o.name] for metrics in measured]) for o in objectives if measured}
         known = {**worst, **given}
-        return {o.name: o.scale.position(known[o.name]) for o in objectives if o.name in known}
+        return {
+            o.name: self._position(o, known[o.name]) if o.target is None else o.distance(known[o.name])
+            for o in objectives
+            if o.name in known
+        }
+
+
+def alias_of(index: int, objective: Objective | None) -> str:
+    """Ax's name of the objective at that place: ``m0`` or, for one that our model knows by its difference, ``t0``."""
+    return f"m{index}" if objective is None or objective.target is None else f"t{index}"
+
+
+def is_difference(alias: str) -> bool:
+    """Whether what Ax knows by this name is a difference from a target."""
+    return alias.startswith("t")
+
+
+def _ax_name(objective: Objective) -> str:
+    if objective.target is not None:
+        return f"|{objective.name} - {objective.target:.12g}|"
+    return f"log10({objective.name})" if objective.is_log else objective.name
 
 
 def generator_of(node: str) -> str:

@@ -16,7 +16,7 @@ from ax_mo.core.scale import Scale
 from ax_mo.core.trial import Point, Status, Trial
 from ax_mo.errors import AxMoError
 from ax_mo.optimizer.ax import AxOptimizer
-from ax_mo.optimizer.ax_experiment import AxExperiment
+from ax_mo.optimizer.ax_experiment import AxExperiment, alias_of
 from ax_mo.optimizer.ax_space import AxSpace
 from ax_mo.optimizer.compat import limited_threads
 from ax_mo.optimizer.protocol import OptimizerOptions
@@ -233,10 +233,12 @@ class _Metric:
     name: str
     weight: float = 1.0
     scale: Scale = Scale.LINEAR
+    target: float = 0.0
+    """What Ax knows the difference from."""
 
     def value(self, of_ax: float) -> float:
         """The user's value."""
-        return self.scale.value_at(of_ax) / self.weight
+        return self.target + self.scale.value_at(of_ax) / self.weight
 
     def estimate(self, mean: float, sem: float) -> tuple[float, float]:
         """The user's value, and its standard error."""
@@ -244,7 +246,10 @@ class _Metric:
 
 
 def _metrics(goals: Goals) -> list[_Metric]:
-    metrics = [_Metric(f"m{index}", o.name, scale=o.scale) for index, o in enumerate(goals.objectives)]
+    metrics = [
+        _Metric(alias_of(index, o), o.name, scale=o.scale, target=o.target or 0.0)
+        for index, o in enumerate(goals.objectives)
+    ]
     for index, constraint in enumerate(goals.constraints):
         single = len(constraint.terms) == 1
         name = constraint.names[0] if single else sum_text(constraint)

@@ -61,7 +61,7 @@ def results_yaml(trials: Sequence[Trial], goals: Goals) -> str:
             "trial": trial.number,
             "dir": trial.directory,
             "params": dict(trial.point),
-            "values": {name: trial.metrics[name] for name in goals.names},
+            "values": {name: trial.metrics[name] for name in goals.values},
         }
         errors = standard_errors(trial, goals.names)
         if errors:

@@ -3,10 +3,10 @@
 import os
 import signal
 import stat
-from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from ax_mo.core.objectives import Goals, NoValue
 from ax_mo.core.trial import Outcome
 from ax_mo.runner.job import JobState
 from ax_mo.trial.files import RESULT, SPEC, STDERR
@@ -84,9 +84,20 @@ def destroyed_directory(directory: Path) -> str | None:
     return None
 
 
-def with_required(outcome: Outcome, required: Sequence[str]) -> Outcome:
-    """The outcome as the study counts it: a result written under other goals, or by hand, may lack what it needs."""
-    missing = [name for name in required if outcome.completed and name not in outcome.metrics]
+def as_counted(outcome: Outcome, goals: Goals) -> Outcome:
+    """The outcome as the study counts it, with the metrics that are made of others.
+
+    A result written under other goals, or by hand, may lack what the study needs.
+    """
+    if not outcome.metrics and not outcome.completed:
+        return outcome
+    try:
+        outcome = replace(outcome, metrics=goals.completed(outcome.metrics))
+    except NoValue as error:
+        text = str(error)
+        return replace(outcome, metrics={}, reason=text, error_fingerprint=text) if outcome.completed else outcome
+    given = [name for name in goals.required if name not in goals.derived]
+    missing = [name for name in given if outcome.completed and name not in outcome.metrics]
     if not missing:
         return outcome
     listed = ", ".join(outcome.metrics) or "none"

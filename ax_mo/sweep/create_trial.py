@@ -99,7 +99,7 @@ class TrialCreator:
 
     def prepare(self, run: TrialRun) -> None:
         """Write what the job and its reader need into the run's directory; remove what an earlier attempt left."""
-        directory = self._spec.sweep_dir / run.directory
+        directory, goals = self._spec.sweep_dir / run.directory, self._spec.plan.goals
         content = {
             "trial": run.number,
             "attempt": run.attempt,
@@ -108,8 +108,8 @@ class TrialCreator:
             **({} if run.budget is None else {"budget": run.budget.as_json()}),
             "params": as_json(run.point),
             "overrides": list(run.overrides),
-            "objectives": list(self._spec.plan.goals.names),
-            "required": list(self._spec.plan.goals.required),
+            "objectives": list(goals.returned),
+            "required": [name for name in goals.required if name not in goals.derived],
             **({"metrics": as_json(self._metrics)} if self._metrics else {}),
             **({"config": self._in_config(run)} if self._of_config.keys else {}),
             "generator": run.generator,

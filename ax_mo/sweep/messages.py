@@ -3,6 +3,7 @@
 import shlex
 from collections.abc import Iterable, Sequence
 
+from ax_mo.core.objective import Objective
 from ax_mo.core.objectives import Goals
 from ax_mo.core.pareto import by_first_objective, pareto_front
 from ax_mo.core.trial import Trial
@@ -23,7 +24,7 @@ def announcement(study: Study) -> str:
     trials = [trial for trial in study.trials.values() if not trial.is_imported]
     ended = sum(trial.status.ended for trial in trials)
     goals = ", ".join(
-        f"{o.name} {'up' if o.maximize else 'down'}" + (f" ({details})" if (details := o.details) else "")
+        f"{o.name} {_way(o)}" + (f" ({details})" if (details := o.details) else "")
         for o in spec.plan.goals.settled(()).objectives
     )
     state = f"resuming after {ended} ended trials" if trials else "a new study"
@@ -34,6 +35,14 @@ def announcement(study: Study) -> str:
         f"ax_mo: {goals}; searching {', '.join(spec.plan.space.keys)}; {spec.settings.n_trials} trials, "
         f"{spec.settings.n_jobs} at once; {state}\n{spec.resume_line}"
     )
+
+
+def _way(objective: Objective) -> str:
+    """``up``, ``down``, ``near 90``, ``up = 0.7*acc - 0.3*log(size)``."""
+    if objective.target is not None:
+        return objective.goal
+    way = "up" if objective.maximize else "down"
+    return way if objective.expression is None else f"{way} = {objective.expression.text}"
 
 
 def notices(spec: StudySpec, trials: Iterable[int], fixed: Sequence[str]) -> list[str]:

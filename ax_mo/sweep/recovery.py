@@ -15,7 +15,7 @@ from ax_mo.core.budget import Budget
 from ax_mo.core.trial import Key, Status, TrialRun, Value
 from ax_mo.errors import AxMoError
 from ax_mo.runner.job import JobState, Phase
-from ax_mo.runner.outcome import has_result, outcome_of, with_required
+from ax_mo.runner.outcome import as_counted, has_result, outcome_of
 from ax_mo.search_space.parameters import Choice, Parameter
 from ax_mo.storage.definition import StoredStudy
 from ax_mo.storage.snapshot import StudySnapshot, snapshot_of
@@ -107,7 +107,7 @@ def _with_result(run: TrialRun, record: StudySnapshot) -> TrialRun:
     outcome = outcome_of(place, run.number, run.attempt, JobState(Phase.ENDED))
     if run.status is Status.CANCELLED and outcome.status is Status.FAILED:  # which it did of being cancelled
         return run
-    return run.ended_by(with_required(outcome, record.goals.required))
+    return run.ended_by(as_counted(outcome, record.goals))
 
 
 def _value(parameter: Parameter, written: Any) -> Value:

@@ -48,7 +48,13 @@ class Settings:
     objectives: dict[str, Any] = setting(
         dict,
         "metric: maximize | minimize, or metric: {goal: ..., threshold: ..., scale: auto | log | linear}. A threshold "
-        "is the worst value still of interest; thresholds steer the search, so give them if you can.",
+        "is the worst value still of interest; thresholds steer the search, so give them if you can. {goal: 90, "
+        "tolerance: 2} is for one that is to come near a number, {goal: ..., expression: ...} for one made of others.",
+    )
+    scalarize: Any = setting(
+        None,
+        "In place of objectives: one that is made of several metrics and maximized, such as "
+        "0.7*val_acc - 0.3*log(num_params), or {expression: ..., goal: minimize, threshold: ...}.",
     )
     direction: Any = setting(
         None, "Without objectives, for tasks that return numbers without names: one direction, or a list of them."
@@ -139,8 +145,8 @@ class Settings:
 
     trackers: Any = setting(
         None,
-        "Where the study itself is logged: [mlflow, wandb, tensorboard], each an extra of this package, or one that "
-        "another package adds. Servers, projects and modes are those of their own environment variables.",
+        "Where the study itself is logged: [mlflow, wandb, tensorboard, optuna], each an extra of this package, or one "
+        "that another package adds. Servers, projects and modes are those of their own environment variables.",
     )
     report: bool = setting(
         True,

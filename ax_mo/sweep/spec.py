@@ -216,7 +216,7 @@ def make_plan(settings: Settings, arguments: Sequence[str], project: Project, re
 def _plan(settings: Settings, arguments: Sequence[str], project: Project, resuming: bool) -> Plan:
     built = _built(settings, arguments, project)
     space = built.space
-    goals = parse_goals(settings.objectives, settings.direction, settings.constraints, space.keys)
+    goals = parse_goals(settings.objectives, settings.direction, settings.constraints, space.keys, settings.scalarize)
     early_stopping = parse_early_stopping(settings.early_stopping, goals)
     halving = parse_successive_halving(settings.early_stopping, settings.repeats)
     if halving is not None:
@@ -229,8 +229,9 @@ def _plan(settings: Settings, arguments: Sequence[str], project: Project, resumi
 
         check_strategy(settings.generation_strategy, settings.method, settings.n_startup_trials, space, goals)
     remarks = [*doubts(goals), *built.hints]
-    if settings.objectives and settings.direction:
-        remarks.append("hydra.sweeper.direction is ignored: hydra.sweeper.objectives has names and directions.")
+    if settings.direction and (settings.objectives or settings.scalarize):
+        instead = "objectives has names and directions" if settings.objectives else "scalarize has a direction"
+        remarks.append(f"hydra.sweeper.direction is ignored: hydra.sweeper.{instead}.")
     ignored = ignored_sampler(settings, project.chosen_option("hydra/sweeper/sampler"))
     if ignored is not None:
         remarks.append(ignored)

@@ -14,7 +14,7 @@ from ax_mo.early_stopping.successive_halving import directory_of_trial
 from ax_mo.errors import StudyStopped
 from ax_mo.hydra_project.project import COMPOSE_ERRORS, reason
 from ax_mo.runner.job import JobState, Phase
-from ax_mo.runner.outcome import destroyed_directory, has_result, outcome_of, with_required
+from ax_mo.runner.outcome import as_counted, destroyed_directory, has_result, outcome_of
 from ax_mo.runner.runner import EndCause
 from ax_mo.storage.store import Store
 from ax_mo.storage.sweep_directory import SweepDirectory
@@ -315,7 +315,7 @@ class Study:
         run = self.runs[key]
         if run.status.ended:
             return None
-        outcome = with_required(outcome, self.goals.required)
+        outcome = as_counted(outcome, self.goals)
         outcome = replace(outcome, started=outcome.started or run.started, ended=outcome.ended or now())
         self._change(run.ended_by(outcome))
         self.active.discard(key)

@@ -65,7 +65,9 @@ def _results(progress: StudyProgress) -> list[Text]:
         return []
     if not progress.front:
         return [Text("no trial meets the constraints yet")]
-    lines = [Text(f"hypervolume {progress.hypervolume:.6g}, {progress.front} on the front")]
+    lines: list[Text] = []
+    if len(progress.best) > 1:  # the best value says it all of one objective
+        lines.append(Text(f"hypervolume {progress.hypervolume:.6g}, {progress.front} on the front"))
     for name, (value, number) in progress.best.items():
         of = f"  trial {number}" if number >= 0 else f"  trial imported {-number}"
         lines.append(Text(f"  best {printable(name)} {value:.6g}").append(of, style="dim"))

@@ -9,7 +9,8 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from ax_mo.core.objectives import Goals, Objective
+from ax_mo.core.objective import Objective
+from ax_mo.core.objectives import Goals
 from ax_mo.core.pareto import by_first_objective
 from ax_mo.core.repeats import standard_errors
 from ax_mo.core.trial import Trial
@@ -67,7 +68,7 @@ def rich_front(
 
 
 def _title(objective: Objective) -> str:
-    return f"{printable(objective.name)} {'↑' if objective.maximize else '↓'}"
+    return f"{printable(objective.name)} {objective.arrow}"
 
 
 def _is_numeric(key: str, trials: Sequence[Trial]) -> bool:

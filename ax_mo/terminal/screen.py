@@ -55,14 +55,19 @@ class Screen:
     def conclude(self, conclusion: Conclusion) -> None:
         self._print("")
         self._print(f"ax_mo: {conclusion.headline}", "bold")
-        if conclusion.front:
+        alone = len(conclusion.goals.objectives) == 1
+        if conclusion.front and alone:
+            self._print(f"Best of {conclusion.known} trials:")
+            self._front(conclusion)
+        elif conclusion.front:
             volume = "" if conclusion.hypervolume is None else f", hypervolume {conclusion.hypervolume:.6g}"
             if volume and conclusion.goals.in_decades:
                 volume += f" ({printable(conclusion.goals.in_decades)})"
             self._print(f"Pareto front: {len(conclusion.front)} of {conclusion.known} trials{volume}")
             self._front(conclusion)
         if conclusion.none_feasible:
-            self._print(printable(f"No Pareto front: {conclusion.none_feasible}"), "yellow")
+            missing = "best trial" if alone else "Pareto front"
+            self._print(printable(f"No {missing}: {conclusion.none_feasible}"), "yellow")
         if conclusion.in_place_of_model:
             self._print(f"{conclusion.in_place_of_model}.", "yellow")
         self._print(conclusion.place, whole=True)

@@ -18,6 +18,7 @@ import optuna
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
+from ax_mo.core.objective import Objective
 from ax_mo.core.objectives import Goals
 from ax_mo.core.pareto import pareto_front
 from ax_mo.core.trial import Status, Trial
@@ -110,14 +111,14 @@ class OptunaMirror:
 
     def _opened(self, tag: StudyTag, goals: Goals) -> Any:
         """The study by its label, or with its id behind that where another study has the label."""
-        directions = [o.goal for o in goals.objectives]
+        directions = [o.direction for o in goals.objectives]
         for name in (tag.label, f"{tag.label} {tag.id}"):
             study = optuna.create_study(
                 storage=self._storage, study_name=name, directions=directions, load_if_exists=True
             )
             if not study.get_trials(deepcopy=False) and _STUDY_ID not in study.user_attrs:
                 study.set_user_attr(_STUDY_ID, tag.id)
-                study.set_metric_names(list(goals.names))
+                study.set_metric_names([_metric_name(o) for o in goals.objectives])
             if study.user_attrs.get(_STUDY_ID) == tag.id:
                 break
         return study
@@ -147,13 +148,14 @@ class OptunaMirror:
             **({"reason": trial.reason} if trial.reason else {}),
         }
         if len(goals.objectives) == 1 and state.is_finished():
-            (only,) = goals.names
-            curve = [(point.step, point.metrics[only]) for point in record.curve_of(trial) if only in point.metrics]
+            (only,) = goals.objectives
+            points = [point for point in record.curve_of(trial) if only.name in point.metrics]
+            curve = [(point.step, _value(only, point.metrics)) for point in points]
         else:
             curve = []  # Optuna has none for several objectives
         content = create_trial(
             state=state,
-            values=[trial.metrics[name] for name in goals.names] if state is TrialState.COMPLETE else None,
+            values=[_value(o, trial.metrics) for o in goals.objectives] if state is TrialState.COMPLETE else None,
             params={one.name: one.value(trial.point[one.parameter.key]) for one in dimensions},
             distributions={one.name: one.distribution for one in dimensions},
             user_attrs=attributes,
@@ -231,6 +233,16 @@ def _categories(choices: Sequence[Choice]) -> dict[str, Any]:
     if is_plain and len(set(values.values())) == len(values):
         return values
     return {text: text for text in values}
+
+
+def _metric_name(objective: Objective) -> str:
+    return objective.name if objective.target is None else f"|{objective.name} - {objective.target:.12g}|"
+
+
+def _value(objective: Objective, metrics: Mapping[str, float]) -> float:
+    """Optuna knows no goal but up and down: of a target, the distance from it."""
+    value = metrics[objective.name]
+    return value if objective.target is None else objective.distance(value)
 
 
 def _constraints(metrics: Mapping[str, float], goals: Goals) -> dict[str, float]:

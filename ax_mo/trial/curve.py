@@ -86,6 +86,11 @@ class Curve:
             best.append(better(best[-1], value) if best else value)
         return best[index]
 
+    def nearest(self, step: int, target: float) -> float | None:
+        """The value of any point up to ``step`` that is nearest to ``target``; None before the first point."""
+        values = self.values[: bisect_right(self.steps, step)]
+        return min(values, key=lambda value: abs(value - target), default=None)
+
 
 @dataclass(frozen=True)
 class LearningCurve:

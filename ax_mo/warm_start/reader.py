@@ -11,7 +11,7 @@ from typing import Any
 from omegaconf import OmegaConf
 
 from ax_mo.core.budget import Budget
-from ax_mo.core.objectives import DIRECTIONS, Goals
+from ax_mo.core.objectives import DIRECTIONS, Goals, NoValue
 from ax_mo.core.repeats import aggregate_repeats
 from ax_mo.core.trial import Status, Trial, TrialRun, Value
 from ax_mo.errors import AxMoError, ConfigError, closest
@@ -139,7 +139,9 @@ def _check_objectives(study: StoredStudy, goals: Goals, label: str) -> None:
         for name, goal in study.definition.objectives.items()
         if goal.split(",")[0] in DIRECTIONS  # the others are constraints
     }
-    ours = {objective.name: objective.goal for objective in goals.objectives}
+    # What is made of metrics, or to come near a number, says nothing of directions there.
+    plain = [o for o in goals.objectives if o.target is None and o.expression is None]
+    ours = {o.name: o.direction for o in plain}
     if any(theirs.get(name) != goal for name, goal in ours.items()):
 
         def listed(objectives: dict[str, str]) -> str:
@@ -188,7 +190,7 @@ class _Importer:
 
         ``handle`` is what it is known by here; no other trial of the source has it.
         """
-        trial = aggregate_repeats(runs)
+        trial = aggregate_repeats([self._completed(run) for run in runs])
         if trial.status is not Status.COMPLETED:
             return
         one = next(run for run in runs if run.status is Status.COMPLETED)
@@ -239,6 +241,13 @@ class _Importer:
         for key, value in values.items():
             OmegaConf.update(config, bare(key), value, merge=True, force_add=key.startswith("+"))
         return replace(base, config=config)
+
+    def _completed(self, run: TrialRun) -> TrialRun:
+        """The run with the metrics that this study makes of its others, where it can."""
+        try:
+            return replace(run, metrics=self._goals.completed(run.metrics))
+        except NoValue:
+            return run
 
     def _by_overrides(self, trial: Trial) -> Ran | None:
         """What the trial would run with today; None where that is nothing."""

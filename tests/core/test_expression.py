@@ -52,7 +52,7 @@ def test_expression_comes_to_a_number(text: str, value: float) -> None:
         ("9 ** 9 ** 9 ** width", "cannot be calculated: "),
         ("(0 - width) ** lr", "cannot be calculated: "),
         ("width < 3", "holds 'width < 3'; possible are keys"),
-        ("abs(width)", r"holds 'abs\(width\)'; possible are"),
+        ("sin(width)", r"holds 'sin\(width\)'; possible are"),
         ("__import__('os').system('x') + width", "holds "),
         ("[width for width in (1,)]", "holds "),
         ("'a' * width", "holds ''a''"),

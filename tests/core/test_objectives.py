@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from ax_mo.core.objectives import Objective, doubts, parse_goals
+from ax_mo.core.objective import Objective
+from ax_mo.core.objectives import doubts, parse_goals
 from ax_mo.errors import ConfigError
 
 TWO = {"acc": {"goal": "maximize", "threshold": 0.9}, "size": {"goal": "minimize", "threshold": 100}}

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from ax_mo.core.objectives import Goals, Objective, parse_goals
+from ax_mo.core.objective import Objective
+from ax_mo.core.objectives import Goals, parse_goals
 from ax_mo.early_stopping.rules import EarlyStopping, StoppingRule
 from ax_mo.early_stopping.settings import parse_early_stopping
 from ax_mo.errors import ConfigError
