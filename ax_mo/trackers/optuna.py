@@ -82,9 +82,13 @@ class OptunaTracker:
 
 
 class OptunaMirror:
-    """One study in the storage at ``url``, made where it is not there. Raises what Optuna raises."""
+    """One study in the storage at ``url``, made where it is not there. Raises what Optuna raises.
 
-    def __init__(self, url: str, tag: StudyTag, goals: Goals) -> None:
+    ``goes_on``: a trial that trains in rungs and may be promoted from the one where it stopped waits for that.
+    """
+
+    def __init__(self, url: str, tag: StudyTag, goals: Goals, goes_on: bool = True) -> None:
+        self._goes_on = goes_on
         optuna.logging.set_verbosity(optuna.logging.WARNING)
         warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)  # set_metric_names, since 3.2
         self._storage = optuna.storages.get_storage(url)
@@ -99,7 +103,7 @@ class OptunaMirror:
             known = mirrored.get(trial.number)
             if known is None:
                 self._storage.create_new_trial(self._id, self._content(trial, record))
-            elif not known.state.is_finished() and known.state is not _STATES[trial.status]:
+            elif not known.state.is_finished() and known.state is not self._state(trial):
                 self._change(known, self._content(trial, record))
         front = sorted(trial.number for trial in pareto_front(own, record.goals))
         if self.study.user_attrs.get(PARETO) != front:
@@ -135,9 +139,14 @@ class OptunaMirror:
             self._storage.set_trial_intermediate_value(number, step, value)
         self._storage.set_trial_state_values(number, content.state, content.values)
 
+    def _state(self, trial: Trial) -> TrialState:
+        if self._goes_on and trial.status is Status.EARLY_STOPPED and trial.budget is not None:
+            return TrialState.WAITING
+        return _STATES[trial.status]
+
     def _content(self, trial: Trial, record: StudySnapshot) -> FrozenTrial:
         """The trial in Optuna's words."""
-        goals, state = record.goals, _STATES[trial.status]
+        goals, state = record.goals, self._state(trial)
         active = {id(parameter) for parameter in record.space.active(trial.point)}
         dimensions = [one for one in _dimensions(record.space) if id(one.parameter) in active]
         attributes: dict[str, Any] = {
@@ -173,7 +182,7 @@ def write_study(record: StudySnapshot, path: Path) -> None:
     """Write the study as it is into a new SQLite file of Optuna's."""
     name = record.directory.name if record.name == _UNNAMED else record.name
     tag = study_tag(name, "", record.name, record.created, record.seed)
-    mirror = OptunaMirror(sqlite_url(path), tag, record.goals)
+    mirror = OptunaMirror(sqlite_url(path), tag, record.goals, goes_on=False)
     mirror.update(record)
     mirror.close()
 

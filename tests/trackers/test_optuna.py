@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from ax_mo.core.budget import Budget
 from ax_mo.core.objectives import parse_goals
 from ax_mo.core.pareto import pareto_front
 from ax_mo.core.trial import Status, Trial
@@ -135,3 +136,13 @@ def test_curve_of_one_objective_is_that_of_intermediate_values(tmp_path: Path) -
 def test_imported_trials_are_left_out(tmp_path: Path) -> None:
     earlier: Trial = replace(trial(1), number=-1, status=Status.IMPORTED)
     assert [t.number for t in written(record(tmp_path, earlier, trial(0))).trials] == [0]
+
+
+def test_trial_that_may_be_promoted_waits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("OPTUNA_STORAGE", raising=False)
+    paused = trial(0, Status.EARLY_STOPPED, budget=Budget("epochs", 1, 9))
+    tracker = OptunaTracker(TAG, tmp_path)
+    for now, expected in ((paused, S.WAITING), (trial(0, Status.RUNNING), S.RUNNING), (trial(0), S.COMPLETE)):
+        tracker.started(record(tmp_path, now))
+        assert [t.state for t in load(tmp_path / "optuna.db", "nas").trials] == [expected]
+    assert [t.state for t in written(record(tmp_path, paused)).trials] == [S.PRUNED]
