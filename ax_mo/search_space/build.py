@@ -47,7 +47,7 @@ def build_space(
 
     ``arguments`` are the task overrides of the command line; they win over ``params`` and ``search_space``.
     """
-    keys = ProjectKeys(_plain_config(arguments, project) if _has_mappings(params) else ())
+    keys = _project_keys(params, arguments, project)
     while True:
         read = read_entries(params, arguments, project.group_options, search_space, keys)
         if all(isinstance(entry.content, FixedOverride) for entry in read.all):
@@ -70,15 +70,19 @@ def build_space(
     return BuiltSpace(space, (*dropped, *hints, *moved))
 
 
-def _has_mappings(params: Mapping[str, Any]) -> bool:
-    return any(isinstance(value, Mapping) for value in params.values())
+def _project_keys(params: Mapping[str, Any], arguments: Sequence[str], project: Project) -> ProjectKeys:
+    """What the project has without what the command line sweeps over, or gives to keys that have options of their own.
 
-
-def _plain_config(arguments: Sequence[str], project: Project) -> Iterator[DictConfig]:
-    """The configuration that the command line gives without what it sweeps over; none where that does not compose."""
-    with suppress(*COMPOSE_ERRORS):
-        lines = [str(override.input_line) for override in parsed(arguments) if not override.is_sweep_override()]
-        yield project.compose(lines)
+    Nothing is known where that does not compose, and nothing need be where no key has such options.
+    """
+    mapped = {bare(str(key)) for key, value in params.items() if isinstance(value, Mapping)}
+    if mapped:
+        given = [override for override in parsed(arguments) if not override.is_sweep_override()]
+        keys = {bare(override.get_key_element()) for override in given}
+        others = [str(o.input_line) for o in given if bare(o.get_key_element()) not in mapped]
+        with suppress(*COMPOSE_ERRORS):
+            return ProjectKeys([project.compose(others)], keys & mapped)
+    return ProjectKeys()
 
 
 def _nothing_to_search(is_given: bool, entries: Sequence[Entry]) -> ConfigError:

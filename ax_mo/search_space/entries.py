@@ -41,14 +41,15 @@ def read_entries(
     ``search_space`` is in the dialect of Optuna's sweeper; ``keys`` are those of the project. Raises ConfigError for
     what does not parse and for two that set the same key.
     """
-    reader = ParamsReader(group_options, keys or ProjectKeys())
+    keys = keys or ProjectKeys()
+    reader = ParamsReader(group_options, keys)
     written = [
         *reader.read(params, "hydra.sweeper.params"),
         *reader.read(translated(search_space or {}), "hydra.sweeper.search_space"),
     ]
     _refuse_duplicates(written)
     values = {e.content.key for e in written if isinstance(e.content, Choice) and not e.content.is_group}
-    removed, asked = _joined(removals(written), values), _joined(written, values)
+    removed, asked = _joined(removals(written, keys), values), _joined(written, values)
     typed: dict[str, Entry] = {}
     deleted: list[Entry] = []  # a key that is deleted and then added anew needs both
     for override in OverridesParser.create().parse_overrides(list(arguments)):

@@ -1,7 +1,7 @@
 """Keys beside a ``_target_`` that is searched: arguments of one target, which another may refuse.
 
 Hydra calls the target with all keys beside it. Those that were written under some options of ``_target_`` are removed
-under the others, where the project's configuration has them.
+under the others, where the project's configuration has them. The project's own target takes what stands beside it.
 """
 
 from collections.abc import Iterator, Sequence
@@ -10,6 +10,7 @@ from ax_mo.hydra_project.overrides import bare
 from ax_mo.search_space.grammar import FixedOverride
 from ax_mo.search_space.parameters import Choice, Condition
 from ax_mo.search_space.params import TARGET, Entry, is_below
+from ax_mo.search_space.project_keys import ProjectKeys
 
 
 def places_of_arguments(entries: Sequence[Entry]) -> dict[str, list[Entry]]:
@@ -24,32 +25,37 @@ def places_of_arguments(entries: Sequence[Entry]) -> dict[str, list[Entry]]:
     }
 
 
-def removals(entries: Sequence[Entry]) -> list[Entry]:
+def removals(entries: Sequence[Entry], keys: ProjectKeys) -> list[Entry]:
     """The keys to remove, under each option of a ``_target_`` with which nothing was written at or below them.
+
+    Not under the option that the project's configuration has by itself.
 
     Their overrides have the key without ``~``: as those of values, they are given where the configuration has it.
     """
     found: list[Entry] = []
     for choice in entries:
         if isinstance(choice.content, Choice) and not choice.content.is_group and _is_target(choice.content.key):
-            found += _removals(choice, choice.content, entries)
+            own, target = keys.own_values(choice.content.key), choice.content
+            texts = {target.text(value) for value in own if target.outside(value) is None}
+            others = [option.text for option in target.options if option.text not in texts]
+            found += _removals(choice, choice.content, others, entries)
     return found
 
 
-def _removals(place: Entry, choice: Choice, entries: Sequence[Entry]) -> Iterator[Entry]:
+def _removals(place: Entry, choice: Choice, of: Sequence[str], entries: Sequence[Entry]) -> Iterator[Entry]:
     depth, node = len(place.given), _node(choice.key)
     below = [entry for entry in entries if is_below(entry.key, node) and not entry.content.is_group]
     arguments = [e for e in below if _is_under(e, place, choice) and not e.content.key.startswith("~")]
     options: dict[str, list[str]] = {}
-    for option in choice.options:
-        chosen = (*place.given, Condition(choice.key, (option.text,)))
+    for text in of:
+        chosen = (*place.given, Condition(choice.key, (text,)))
         kept = {entry.key for entry in below if not exclusive(entry.given, chosen)}
         for argument in arguments:
-            if argument.given[depth].holds({choice.key: option.text}):
+            if argument.given[depth].holds({choice.key: text}):
                 continue
             outermost = next((key for key in _upwards_to(argument.key, node) if not _any_within(kept, key)), None)
-            if outermost is not None and option.text not in options.setdefault(outermost, []):
-                options[outermost].append(option.text)
+            if outermost is not None and text not in options.setdefault(outermost, []):
+                options[outermost].append(text)
     for key, texts in options.items():
         override = FixedOverride(key, f"~{key}", value={})
         yield Entry(override, place.where, (*place.given, Condition(choice.key, tuple(texts))))

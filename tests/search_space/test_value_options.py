@@ -218,6 +218,16 @@ def test_command_line_gives_an_argument_to_the_targets_that_take_it(
     )
 
 
+def test_the_projects_own_target_keeps_what_the_project_gives_it(project: Project) -> None:
+    space = space_of(project, {"optim._target_": {SGD: {}, ADAM: {"optim.lr": RATE, "optim.more": "{a: 1},{a: 2}"}}})
+    assert config_point(space, project) == ({"optim._target_": SGD}, "")
+    assert composed(project, space, {"optim._target_": SGD})["lr"] == 0.1
+    space = space_of(
+        project, {"optim._target_": {SGD: {}, ADAM: {"optim.lr": RATE}}, "lr": "1,2"}, [f"optim._target_={SGD}"]
+    )
+    assert composed(project, space, {"lr": 1})["lr"] == 0.1
+
+
 def test_target_of_the_command_line_keeps_its_own_arguments(project: Project) -> None:
     space = space_of(project, {**TARGET, "lr": "1,2"}, [f"optim._target_={ADAM}"])
     assert "momentum" not in composed(project, space, {"lr": 1})
