@@ -10,10 +10,11 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from importlib import import_module
 from pathlib import Path
+from textwrap import fill
 from typing import Any
 
 from ax_mo import __version__
-from ax_mo.cli.sweeps import NEWEST, sweeps, trial_number
+from ax_mo.cli.sweeps import sweeps, trial_number
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -113,8 +114,9 @@ def make_parser() -> argparse.ArgumentParser:
     """The command line, of which completion and the reference of commands are made."""
     parser = argparse.ArgumentParser(
         prog="ax-mo",
-        description="Look at a study, take a point of its trade-off, and use it. Works while the study runs.",
-        epilog="Each command has an example: ax-mo pareto --help",
+        description="Look at a study, choose a trial and use it, or steer the sweep that runs. Without a command: the "
+        "status of the newest study.",
+        epilog="Each command has help with an example: ax-mo pareto --help",
     )
     parser.add_argument("--version", action="version", version=f"ax_mo {__version__}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
@@ -124,12 +126,20 @@ def make_parser() -> argparse.ArgumentParser:
             help=help_,
             description=f"{help_[0].upper()}{help_[1:]}. {more}".strip(),
             epilog=f"example:\n  {example}",
-            formatter_class=argparse.RawDescriptionHelpFormatter,
+            formatter_class=_Help,
         )
         for argument, options in arguments.items():
             command.add_argument(argument, **options)
         command.set_defaults(usage_error=command.error)
     return parser
+
+
+class _Help(argparse.HelpFormatter):
+    """Fills each line of a description as a paragraph; indented lines stay as they are."""
+
+    def _fill_text(self, text: str, width: int, indent: str) -> str:
+        lines = [line if line.startswith(" ") else fill(line, width) for line in text.split("\n")]
+        return "\n".join(indent + line for line in lines)
 
 
 class _By(argparse.Action):
@@ -161,24 +171,26 @@ def _to(help_: str, required: bool = True) -> Arguments:
 
 
 _WHERE = "a sweep directory, a SQLite file, or <SQLAlchemy URL>/<study name>"
-_NEWEST: Arguments = {"source": {"metavar": "SOURCE", "nargs": "?", "help": f"{_WHERE}; if not given, {NEWEST}"}}
+_NEWEST: Arguments = {
+    "source": {"metavar": "SOURCE", "nargs": "?", "help": f"{_WHERE}; if not given, the newest sweep found from here"}
+}
 _TRIAL: Arguments = {"trial": {"metavar": "TRIAL", "help": "its number; imported_<n> for an imported one"}}
-_JSON = _flag("--json", "print JSON, for scripts")
+_JSON = _flag("--json", "print one JSON value, for scripts")
 _FORCE = _flag("--force", "overwrite FILE")
 _SWEEP = "multirun/2026-11-02/10-15-00"
 
 COMMANDS: dict[str, tuple[str, str, str, Arguments]] = {
     "init": (
         "write a first experiment file for your project",
-        "PROGRAM is what starts your training, with\nthe overrides that shall hold in every trial: 'python train.py "
-        "model=cnn', 'python -m package.train', a console\nscript. It is asked for its configuration; nothing is "
-        "trained. The file has objectives (what the checkpoint\ncallback watches, or what is logged or returned), "
-        "ranges for learning rates, widths, dropout and the like, and\noptions of config groups. With --from, "
-        "it is what the file of another sweeper says; without PROGRAM and --to, that is\nprinted.",
+        "PROGRAM is the command that starts your training, with the overrides that every trial should have: 'python "
+        "train.py model=cnn', 'python -m package.train', a console script. It is asked for its configuration; nothing "
+        "is trained. The file gets objectives (what the checkpoint callback watches, or what is logged or returned), "
+        "ranges for learning rates, widths, dropout and the like, and options of config groups.\n\n"
+        "--from translates the file of another sweeper instead; without PROGRAM and --to, the translation is printed.",
         "ax-mo init python train.py\n  python train.py -m +experiment=search hydra.sweeper.dry_run=true",
         {
             "program": {"metavar": "PROGRAM", "nargs": "...", "help": "such as: python train.py"},
-            **_to("experiment/search.yaml among the project's configs, if not given", required=False),
+            **_to("the file; if not given, experiment/search.yaml among the project's configs", required=False),
             **_FORCE,
             "--from": {
                 "metavar": "FILE", "dest": "from_file",
@@ -190,134 +202,145 @@ COMMANDS: dict[str, tuple[str, str, str, Arguments]] = {
             },
         },
     ),
-    "status": ("how far a study is, on one screen", "", f"ax-mo status {_SWEEP}", {**_NEWEST, **_JSON}),
+    "status": (
+        "show how far a study has come, its best values and its latest failures",
+        "",
+        f"ax-mo status {_SWEEP}",
+        {**_NEWEST, **_JSON},
+    ),
     "pareto": (
-        "the Pareto front, or one trial to take from the study",
-        "With --max or --min: the best trial\nin that metric among all that meet the study's constraints and --where; "
-        "a further --max or --min\ndecides between equal ones. With --knee: the point of the front where a gain in one "
-        "objective\nbegins to cost most in the others. Both prefer trials that meet the thresholds, apart from those\n"
-        "of objectives that --where names. With --where alone: the front of the trials that meet it.\n\n"
-        "A CONDITION compares numbers, metrics or parameters, with <=, >=, <, >, = or !=: 'num_params <= 50000',\n"
-        "'a + 2*b > 1'. Other parameters are compared with = and !=: 'model = cnn', 'flag != true'. A trial that\n"
-        "lacks what it names does not meet it. On a terminal, the table leaves out what does not fit (COLUMNS says\n"
-        "otherwise); a pipe or file gets all of it.",
+        "show the Pareto front, or choose one trial",
+        "The front has the trials that no other trial dominates.\n\n"
+        "--max and --min choose the trial that is best in a metric, among those that meet the study's constraints and "
+        "every --where; a further --max or --min decides between equal ones. --knee chooses the trial of the front "
+        "from which a further gain in one objective costs most in the others. Both prefer trials that meet the "
+        "thresholds of the objectives; a --where that names an objective takes the place of its threshold. --where "
+        "alone shows the front of the trials that meet it.\n\n"
+        "A CONDITION compares numbers, which are metrics and parameters, with <=, >=, <, >, = or !=: "
+        "'num_params <= 50000', 'a + 2*b > 1'. Parameters that are no numbers are compared with = or !=: 'model = "
+        "cnn', 'flag != true'. A trial without a value for a name does not meet the condition.\n\n"
+        "On a terminal, the table leaves out columns that do not fit; COLUMNS=200 makes room. In a pipe or a file it "
+        "is complete.",
         f"ax-mo pareto {_SWEEP} --max val_acc --where 'num_params <= 50000'",
         {
             **_NEWEST,
             "--max": {"dest": "by", "metavar": "METRIC", "action": _By, "help": "the largest METRIC or parameter"},
-            "--min": {"dest": "by", "metavar": "METRIC", "action": _By, "help": "the smallest"},
-            **_flag("--knee", "the knee of the front"),
+            "--min": {"dest": "by", "metavar": "METRIC", "action": _By, "help": "the smallest instead of the largest"},
+            **_flag("--knee", "the trial at the knee of the front"),
             "--where": {
                 "metavar": "CONDITION", "action": "append", "default": [],
                 "help": "such as 'num_params <= 50000' or 'model = cnn'; may be repeated",
             },
-            "--format": {"choices": ("table", "csv", "json", "md"), "help": "table, if not given"},
+            "--format": {"choices": ("table", "csv", "json", "md"), "help": "if not given, table"},
             **_JSON,
         },
     ),
     "show": (
-        "one trial: its overrides, metrics, configuration, log and command",
+        "show one trial: its overrides, metrics, configuration, logs and command",
         "",
         f"ax-mo show {_SWEEP} 7",
         {
             **_NEWEST, **_TRIAL,
-            "--lines": {"metavar": "N", "type": _count, "default": 20, "help": "lines of each log (20)"},
+            "--lines": {"metavar": "N", "type": _count, "default": 20, "help": "show so many lines of each log (20)"},
             **_JSON,
         },
     ),
     "promote": (
-        "write a trial as an experiment file of the project",
-        "",
+        "write a trial as an experiment file of your project",
+        "The program is asked what the file composes to, and that is compared with the configuration of the trial.",
         f"ax-mo promote {_SWEEP} 7 --to conf/experiment/best.yaml\n  python train.py +experiment=best",
         {**_NEWEST, **_TRIAL, **_to("such as conf/experiment/best.yaml"), **_FORCE, **_JSON},
     ),
     "report": (
-        "write report.html, a page of its own with every plot",
+        "write report.html, one page with every plot",
         "",
         f"ax-mo report {_SWEEP} --open",
         {
             **_NEWEST,
-            **_to("report.html in the sweep directory, if not given", required=False),
+            **_to("the file; if not given, report.html in the sweep directory", required=False),
             **_flag("--open", "open it in a browser"),
             **_JSON,
         },
     ),
     "export": (
-        "write all trials for other tools",
-        "FILE ends in .csv, .json, .parquet,\n.ax.json: the whole study, learning curves included, as Ax's "
-        "Client.load_from_json_file reads it,\nor .db: an Optuna storage, for optuna-dashboard sqlite:///FILE.\n\n"
-        ".csv and .parquet have a row per trial and the columns of ax_mo.load(...).trials: trial, status, pareto\n"
-        "(whether it is on the front), params.<key>, metrics.<name>, sem.<name> (standard errors, with repeats\n"
-        "only), reason, generator, attempt, asked, submitted, started, ended, directory (absolute). .json has the\n"
-        "same by trial, with params, metrics and standard_errors as mappings, and the overrides, the values of each\n"
-        "repeat, and the study besides. The sweep's own trials.csv has a row per run.",
+        "write all trials to a file for other tools",
+        "The ending of FILE says the format:\n"
+        "  .csv .parquet  one row per trial, with the columns of ax_mo.load(...).trials: trial, status,\n"
+        "                 pareto (whether it is on the front), params.<key>, metrics.<name>, sem.<name>\n"
+        "                 (standard errors, only with repeats), reason, generator, attempt, asked,\n"
+        "                 submitted, started, ended, directory (absolute)\n"
+        "  .json          the same, with params, metrics and standard_errors as mappings, and also the\n"
+        "                 overrides, the values of each repeat, and the study's settings\n"
+        "  .ax.json       the study with its learning curves, for Ax's Client.load_from_json_file\n"
+        "  .db            an Optuna storage, for optuna-dashboard sqlite:///FILE\n\n"
+        "The trials.csv that the sweep itself keeps has one row per run instead.",
         f"ax-mo export {_SWEEP} --to trials.parquet",
         {**_NEWEST, **_to("trials.csv, .json, .parquet, .ax.json or .db"), **_FORCE, **_JSON},
     ),
     "rebuild": (
-        "make a lost or damaged study.db anew from study.json",
-        "A damaged one is kept\nunder another name. The study can be resumed afterwards.",
+        "make a lost or damaged study.db again from study.json",
+        "A damaged one is kept under another name. The study can be resumed afterwards.",
         f"ax-mo rebuild {_SWEEP}",
         {
             "source": {"metavar": "DIRECTORY", "help": "a sweep directory"},
-            "--storage": {"metavar": "URL", "help": "the database, for a study that was not kept in study.db"},
-            **_flag("--force", "although study.db can be read"),
+            "--storage": {"metavar": "URL", "help": "the database of a study that was not kept in study.db"},
+            **_flag("--force", "rebuild it even if study.db can be read"),
             **_JSON,
         },
     ),
     "adopt": (
-        "where a study's open trials run, and which of them are lost",
-        "A trial that was started on\nanother machine, or in another container, is awaited until its result comes or "
-        "it gives no sign of life. Where it is\nknown not to run any more, --lost says so: the study runs it once "
-        "more. Works beside a running sweep.",
+        "list the trials that have not ended and where they run, or declare some lost",
+        "A trial that was started on another machine, or in another container, is awaited as long as it gives signs of "
+        "life. If you know that it no longer runs, declare it lost, and the study runs it once more. Works beside a "
+        "running sweep.",
         f"ax-mo adopt {_SWEEP} --lost 3",
         {
             **_NEWEST,
             "--lost": {
                 "metavar": "TRIAL", "nargs": "*",
-                "help": "these trials do not run any more; all that were started elsewhere, if none is named",
+                "help": "these trials no longer run; without numbers, all that were started elsewhere",
             },
             **_JSON,
         },
     ),
     "enqueue": (
-        "have a running study try a point next",
-        "Parameters are those of the study,\nin Hydra's grammar; what is left out is as in the project's own "
-        "configuration. The trial is one of n_trials,\nand its generator is user. Where no sweep runs, the next resume "
-        "tries the point first.",
+        "add a point that a running study tries next",
+        "KEY is a parameter of the study, and VALUE is written as on Hydra's command line. Parameters that are left "
+        "out are as in the project's own configuration. The trial is one of n_trials, and its generator is 'user'. If "
+        "no sweep is running, the next resume tries the point first.",
         f"ax-mo enqueue {_SWEEP} model=cnn optim.lr=0.01",
         {**_NEWEST, "overrides": {"metavar": "KEY=VALUE", "nargs": "+", "help": "such as optim.lr=0.01"}, **_JSON},
     ),
     "stop": (
-        "have a running study end trials early",
-        "As early stopping does: a trial ends when it\nlooks next, after its epoch with Lightning, and counts as "
-        "stopped early, with the metrics that it has reported.",
+        "stop running trials early",
+        "As early stopping does it: a trial ends when it next asks ax_mo.should_stop(), with Lightning after its "
+        "epoch. It counts as stopped early, with the metrics that it has reported.",
         f"ax-mo stop {_SWEEP} 7",
         {**_NEWEST, "trials": {"metavar": "TRIAL", "nargs": "+", "help": "its number"}, **_JSON},
     ),
     "pause": (
-        "have a study start nothing new until ax-mo resume",
-        "Running trials go on. The study stays\npaused also when it is resumed by its own command meanwhile.",
+        "let a study start no new trials until ax-mo resume",
+        "Running trials go on. A sweep that is started again in the meantime is paused as well.",
         f"ax-mo pause {_SWEEP}",
         {**_NEWEST, **_JSON},
     ),
     "resume": (
         "end the pause of a study",
-        "What resumes a sweep that has ended is its own command, which\nax-mo status prints.",
+        "This is for pauses only. A sweep that has ended is resumed by its own command, which ax-mo status prints.",
         f"ax-mo resume {_SWEEP}",
         {**_NEWEST, **_JSON},
     ),
     "set": (
         "change n_trials, n_jobs, timeout_hours or max_failure_rate of a running study",
-        "Where no sweep runs, the\nnext resume has the new values. The command that the study prints to resume it "
-        "has them, too; what a command\nline says of them counts.",
+        "If no sweep is running, the next resume has the new values. They also become part of the command by which the "
+        "study is resumed. A command line that says otherwise wins.",
         f"ax-mo set {_SWEEP} n_trials=80 n_jobs=8",
         {**_NEWEST, "settings": {"metavar": "SETTING=VALUE", "nargs": "+", "help": "such as n_trials=80"}, **_JSON},
     ),
     "compare": (
-        "the fronts of several studies, measured from one reference point",
-        "The reference point is the\nthreshold that all studies agree on; for an objective without, the worst value "
-        "of any of their trials.",
+        "compare the fronts of several studies, measured from one reference point",
+        "The reference point is the threshold on which all studies agree; for an objective without one, the worst "
+        "value of any of their trials.",
         f"ax-mo compare {_SWEEP} multirun/2026-11-03/09-00-00 --html compare.html",
         {
             "sources": {"metavar": "SOURCE", "nargs": "+", "help": _WHERE},
@@ -326,11 +349,11 @@ COMMANDS: dict[str, tuple[str, str, str, Arguments]] = {
         },
     ),
     "completion": (
-        "print a script by which the shell completes commands, sweeps, trials and metrics",
-        "Let the shell run it\nwhenever it starts.\n\n"
-        "in ~/.bashrc:                   eval \"$(ax-mo completion bash)\"\n"
-        "in ~/.zshrc, after compinit:    eval \"$(ax-mo completion zsh)\"\n"
-        "in ~/.config/fish/config.fish:  ax-mo completion fish | source",
+        "print a script by which your shell completes commands, sweeps, trials and metrics",
+        "Your shell runs it at each start, if you write\n"
+        "  in ~/.bashrc                   eval \"$(ax-mo completion bash)\"\n"
+        "  in ~/.zshrc, after compinit    eval \"$(ax-mo completion zsh)\"\n"
+        "  in ~/.config/fish/config.fish  ax-mo completion fish | source",
         "ax-mo completion fish | source",
         {"shell": {"metavar": "SHELL", "choices": ("bash", "zsh", "fish"), "help": "bash, zsh or fish"}},
     ),
