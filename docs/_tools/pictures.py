@@ -20,6 +20,8 @@ from playwright.sync_api import Page, sync_playwright
 from rich.console import Console
 from rich.text import Text
 
+import ax_mo
+
 ROOT = Path(__file__).resolve().parents[2]
 EXAMPLE, BUILD, IMAGES = ROOT / "example_project", Path("/tmp/ax_mo"), ROOT / "docs" / "img"
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
@@ -53,6 +55,9 @@ def published() -> None:
     )
     for name, figure in tutorial_figures(directory).items():
         picture(figure, name)
+    for metric in ("val_acc", "num_params"):
+        contour = ax_mo.load(directory).plot_contour("model.hidden1", "model.hidden2", metric=metric)
+        picture(contour, f"published_contour_{metric}")
 
 
 def architectures() -> None:
