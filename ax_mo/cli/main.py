@@ -155,6 +155,12 @@ def _count(text: str) -> int:
     return int(text)
 
 
+def _port(text: str) -> int:
+    if not text.isdecimal() or int(text) > 65535:
+        raise argparse.ArgumentTypeError(f"'{text}' is no port: a number up to 65535")
+    return int(text)
+
+
 _ELSEWHERE = {"report": "export", **dict.fromkeys(("enqueue", "stop", "pause", "resume", "set"), "steer")}
 """A command's module, where that is not the one of its name."""
 
@@ -301,6 +307,17 @@ COMMANDS: dict[str, tuple[str, str, str, Arguments]] = {
                 "help": "these trials no longer run; without numbers, all that were started elsewhere",
             },
             **_JSON,
+        },
+    ),
+    "watch": (
+        "the screen of a study that runs elsewhere, until it ends",
+        "It is only read. Where no sweep runs, one\nis waited for. With --html, the page is served on 127.0.0.1, made "
+        "anew as the study goes on, until Ctrl-C.",
+        f"ax-mo watch {_SWEEP}\n  ax-mo watch {_SWEEP} --html --port 8080",
+        {
+            **_NEWEST,
+            **_flag("--html", "serve the page to browsers of this machine"),
+            "--port": {"metavar": "PORT", "type": _port, "default": 0, "help": "where to serve it (any free port)"},
         },
     ),
     "enqueue": (

@@ -138,6 +138,14 @@ def _locked(descriptor: int, tries: int) -> bool:
     return False
 
 
+def held_since(sweep_dir: Path) -> str | None:
+    """Since when the directory's latest sweeper has held it, ISO 8601 in UTC; None where that is not to be seen."""
+    try:
+        return str(json.loads((sweep_dir / _LOCK).read_text())["since"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
 def is_held(sweep_dir: Path) -> bool:
     """Whether a sweeper holds the directory at this moment; no where the file system has no locks."""
     try:

@@ -1,13 +1,11 @@
 """Who is told of what happens in a study: the screen, the files, the report, the trackers, early stopping."""
 
-from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from ax_mo.core.failures import first_alike
 from ax_mo.core.objectives import Goals
-from ax_mo.core.pareto import best_per_objective, hypervolume, pareto_front, reference_point
-from ax_mo.core.trial import Key, Status, Trial, TrialRun, Value
+from ax_mo.core.trial import Key, Trial, TrialRun, Value
 from ax_mo.early_stopping.monitor import CurveMonitor
 from ax_mo.early_stopping.stop_request import overdue
 from ax_mo.html_report.writer import ReportWriter
@@ -16,7 +14,7 @@ from ax_mo.runner.runner import EndCause
 from ax_mo.sweep.create_trial import cannot_write
 from ax_mo.sweep.messages import announcement, notices, scale_notices
 from ax_mo.sweep.study import Study
-from ax_mo.terminal.progress import StudyProgress
+from ax_mo.terminal.progress import ProgressTracker, StudyProgress
 from ax_mo.terminal.running import RunningTrials
 from ax_mo.terminal.screen import Screen
 from ax_mo.trackers.process import Trackers
@@ -46,46 +44,14 @@ class Callback:
         """This sweeper ends. Jobs may go on where the study could not."""
 
 
-class ProgressTracker:
-    """How far a study is; what takes long is worked out once for each trial that ends."""
-
-    def __init__(self) -> None:
-        self._known = -1
-        self._front = 0
-        self._hypervolume: float | None = None
-        self._best: dict[str, tuple[float, int]] = {}
-        self._falls_short = False
-
-    def of(self, study: Study) -> StudyProgress:
-        trials = [study.trials[number] for number in sorted(study.trials)]
-        known = sum(trial.status.has_metrics for trial in trials)
-        if known and known != self._known:
-            self._look(study, trials)
-            self._known = known
-        counts = Counter(trial.status for trial in trials)
-        return StudyProgress(
-            n_trials=study.spec.settings.n_trials,
-            completed=counts[Status.COMPLETED],
-            failed=counts[Status.FAILED],
-            uncounted=len(study.uncounted),
-            stopped=counts[Status.EARLY_STOPPED],
-            running=len(study.active),
-            pending=sum(study.runs[key].is_pending for key in study.active),
-            front=self._front,
-            hypervolume=self._hypervolume,
-            best=self._best,
-            best_falls_short=self._falls_short,
-            workers=study.spec.settings.n_jobs,
-            is_paused=study.is_held,
-        )
-
-    def _look(self, study: Study, trials: Sequence[Trial]) -> None:
-        goals = study.goals
-        front = pareto_front(trials, goals)
-        self._front, self._hypervolume = len(front), hypervolume(front, goals, reference_point(trials, goals))
-        best = best_per_objective(trials, goals)
-        self._best = {name: (trial.metrics[name], trial.number) for name, trial in best.items()}
-        self._falls_short = any(not goals.meets_thresholds(trial.metrics) for trial in best.values())
+def progress_of(study: Study, tracker: ProgressTracker) -> StudyProgress:
+    """How far the study is, but for what its running trials have reported."""
+    settings = study.spec.settings
+    running = [study.runs[key] for key in study.active]
+    known = tracker.of(
+        study.trials.values(), running, study.goals, len(study.uncounted), settings.n_trials, settings.n_jobs
+    )
+    return replace(known, is_paused=study.is_held)
 
 
 class ScreenCallback(Callback):
@@ -119,7 +85,7 @@ class ScreenCallback(Callback):
         self._told_goals = study.goals
         if not self._screen.is_due:
             return
-        progress = self._progress.of(study)
+        progress = progress_of(study, self._progress)
         if study.active:
             self._running = self._running or RunningTrials(study.directory, self._own)
             progress = replace(progress, trials=self._running.look(study.runs.values()))

@@ -41,11 +41,11 @@ from ax_mo.sweep.callbacks import (
     Callback,
     EarlyStoppingCallback,
     FilesCallback,
-    ProgressTracker,
     ReportCallback,
     ScreenCallback,
     StopGrace,
     TrackersCallback,
+    progress_of,
 )
 from ax_mo.sweep.create_trial import TrialCreator, cannot_write
 from ax_mo.sweep.interrupts import Interrupts
@@ -59,6 +59,7 @@ from ax_mo.sweep.steering import Steering
 from ax_mo.sweep.study import Ending, Study
 from ax_mo.sweep.suggestions import Suggestions
 from ax_mo.sweep.trial_return import trial_return
+from ax_mo.terminal.progress import ProgressTracker
 from ax_mo.terminal.screen import Screen
 from ax_mo.trackers import StudyEnd, parse_trackers
 from ax_mo.trackers.env import StudyTag, study_tag, trial_environment
@@ -181,7 +182,7 @@ class Session:
         if ending is Ending.CANCELLED:
             self._finish_trackers()
         self._screen.close()
-        self._screen.conclude(conclusion(study, ProgressTracker().of(study), self._recipes, ending))
+        self._screen.conclude(conclusion(study, progress_of(study, ProgressTracker()), self._recipes, ending))
 
     # The parts
 

@@ -24,14 +24,18 @@ class LiveScreen(Screen):
 
     _AT_MOST_EVERY = 0.5  # seconds; every drawing costs some milliseconds
 
-    def __init__(self, console: Console | None = None) -> None:
+    def __init__(
+        self, console: Console | None = None, running_for: float = 0.0, ended_before: int | None = None
+    ) -> None:
+        """For how many seconds the sweep has run, and how many trials had ended when it began."""
         if isinstance(sys.stdout, io.TextIOWrapper):
             sys.stdout.reconfigure(errors="replace")
         # Without emoji, ":warning:" in an error stays what it is.
         self._console = console or Console(highlight=False, emoji=False)
         self._live = Live(console=self._console, auto_refresh=False, transient=True)
-        self._started = time.monotonic()
-        self._ended_before: int | None = None
+        self._started = time.monotonic() - running_for
+        self._ended_before = ended_before
+        self._is_drawn = False
         self._goals: Goals | None = None
         self._drawn_at = 0.0
 
@@ -50,6 +54,8 @@ class LiveScreen(Screen):
         now = time.monotonic()
         if self._ended_before is None:
             self._ended_before = progress.ended
+        if not self._is_drawn:
+            self._is_drawn = True
             self._guarded(self._live.start)
         self._drawn_at = now
         elapsed, here = now - self._started, progress.ended - self._ended_before
@@ -59,7 +65,8 @@ class LiveScreen(Screen):
         self._guarded(lambda: self._live.update(drawn, refresh=True))
 
     def close(self) -> None:
-        if self._ended_before is not None:
+        if self._is_drawn:
+            self._is_drawn = False
             self._guarded(self._live.stop)
 
     def _print(self, text: str, style: str = "", whole: bool = False) -> None:

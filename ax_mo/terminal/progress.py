@@ -1,10 +1,12 @@
 """How far a study is and how it ended, as values for a screen."""
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from ax_mo.core.objectives import Goals
-from ax_mo.core.trial import Trial
+from ax_mo.core.pareto import best_per_objective, hypervolume, pareto_front, reference_point
+from ax_mo.core.trial import Status, Trial, TrialRun
 
 
 @dataclass(frozen=True)
@@ -53,6 +55,55 @@ class StudyProgress:
     def ended(self) -> int:
         """How many of the ``n_trials`` have ended."""
         return self.completed + self.failed + self.stopped - self.uncounted
+
+
+class ProgressTracker:
+    """How far a study is; what takes long is worked out once for each trial that ends."""
+
+    def __init__(self) -> None:
+        self._known = -1
+        self._front = 0
+        self._hypervolume: float | None = None
+        self._best: dict[str, tuple[float, int]] = {}
+        self._falls_short = False
+
+    def of(
+        self,
+        trials: Iterable[Trial],
+        running: Sequence[TrialRun],
+        goals: Goals,
+        uncounted: int,
+        n_trials: int,
+        workers: int | None,
+    ) -> StudyProgress:
+        """``running`` are the runs that have a job; ``uncounted`` and ``workers`` are as in StudyProgress."""
+        ordered = sorted(trials, key=lambda trial: trial.number)
+        known = sum(trial.status.has_metrics for trial in ordered)
+        if known and known != self._known:
+            self._look(ordered, goals)
+            self._known = known
+        counts = Counter(trial.status for trial in ordered)
+        return StudyProgress(
+            n_trials=n_trials,
+            completed=counts[Status.COMPLETED],
+            failed=counts[Status.FAILED],
+            uncounted=uncounted,
+            stopped=counts[Status.EARLY_STOPPED],
+            running=len(running),
+            pending=sum(run.is_pending for run in running),
+            front=self._front,
+            hypervolume=self._hypervolume,
+            best=self._best,
+            best_falls_short=self._falls_short,
+            workers=workers,
+        )
+
+    def _look(self, trials: Sequence[Trial], goals: Goals) -> None:
+        front = pareto_front(trials, goals)
+        self._front, self._hypervolume = len(front), hypervolume(front, goals, reference_point(trials, goals))
+        best = best_per_objective(trials, goals)
+        self._best = {name: (trial.metrics[name], trial.number) for name, trial in best.items()}
+        self._falls_short = any(not goals.meets_thresholds(trial.metrics) for trial in best.values())
 
 
 @dataclass(frozen=True)

@@ -4,13 +4,19 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
-from ax_mo.core.trial import Key, Status, TrialRun, Value
+from ax_mo.core.trial import Key, Status, TrialRun, Value, seconds_between
 from ax_mo.terminal.progress import Running
 from ax_mo.terminal.text import short
 from ax_mo.trial.curve import CurveReader
 from ax_mo.trial.files import CURVE
+from ax_mo.trial.result import now
 
 _MISSING = object()
+
+
+def _age(run: TrialRun) -> float:
+    """For how many seconds the run has been running, by the clocks of whoever noted it and of this machine."""
+    return max(0.0, seconds_between(run.started, now())) if run.started else 0.0
 
 
 class RunningTrials:
@@ -30,22 +36,22 @@ class RunningTrials:
 
     def look(self, runs: Iterable[TrialRun]) -> tuple[Running, ...]:
         """Those of the runs that are running, the oldest first."""
-        now = time.monotonic()
-        if now - self._looked_at >= self._every:
-            self._looked_at = now
+        moment = time.monotonic()
+        if moment - self._looked_at >= self._every:
+            self._looked_at = moment
             running = [run for run in runs if run.status is Status.RUNNING]
             current = {(run.key, run.attempt) for run in running}
             self._curves = {key: reader for key, reader in self._curves.items() if key in current}
-            self._last = tuple(self._running(run, now) for run in running)
+            self._last = tuple(self._running(run, moment) for run in running)
         return self._last
 
-    def _running(self, run: TrialRun, now: float) -> Running:
+    def _running(self, run: TrialRun, moment: float) -> Running:
         key = (run.key, run.attempt)
         reader = self._curves.setdefault(key, CurveReader(self._directory(run) / CURVE))
         reader.new_points()
         if run.is_pending:
             return Running(run.label, self._changed(run), is_pending=True)
-        seconds = now - self._since.setdefault(key, now)
+        seconds = moment - self._since.setdefault(key, moment - _age(run))
         return Running(run.label, self._changed(run), reader.last(), reader.step, seconds)
 
     def _changed(self, run: TrialRun) -> list[str]:

@@ -102,10 +102,10 @@ class Screen:
         self._print(f"{what}: {command}")
 
 
-def screen_for_this_terminal() -> Screen:
-    """A live block on a terminal; plain lines, one an event, anywhere else."""
+def screen_for_this_terminal(running_for: float = 0.0, ended_before: int | None = None) -> Screen:
+    """A live block on a terminal; plain lines, one an event, anywhere else. Arguments as of LiveScreen."""
     if sys.stdout.isatty() and os.environ.get("TERM", "dumb") != "dumb":
         from ax_mo.terminal.live import LiveScreen
 
-        return LiveScreen()
+        return LiveScreen(None, running_for, ended_before)
     return Screen()
