@@ -1,9 +1,11 @@
 """Sweeps as they lie on the disk, and their tables: read with the standard library alone, for completion is quick."""
 
 import csv
+import os
 import re
 from collections.abc import Iterator
 from contextlib import suppress
+from itertools import islice
 from pathlib import Path
 
 from ax_mo.storage.sweep_directory import DUMP, STUDY, TRIALS
@@ -11,9 +13,10 @@ from ax_mo.storage.sweep_directory import DUMP, STUDY, TRIALS
 NEWEST = "the newest sweep: the current directory, one directly below it, or one below a folder called multirun"
 """Which sweep is meant where none is named."""
 
-# A study that is stored elsewhere has its description and its table in its directory all the same.
-_FILES = (STUDY, DUMP, TRIALS)
-_BELOW = (".", "*", *(f"{above}multirun*/{below}" for above in ("", "*/", "*/*/") for below in ("*", "*/*")))
+_DEPTH = 3
+"""How far down a folder called multirun is looked for."""
+_MOST = 10_000
+"""Entries of one directory that are looked at: data sets may have millions."""
 _TRIAL = re.compile(r"(?:trial[_ ])?(-?\d+)|imported[_ ](\d+)")
 
 
@@ -23,14 +26,38 @@ def sweeps() -> list[Path]:
     Alone the current directory where it is one.
     """
     ages: dict[Path, float] = {}
-    for place in _BELOW:
-        for name in _FILES:
-            for path in Path().glob(f"{place}/{name}"):
-                with suppress(OSError):  # a sweep that is being removed
-                    ages[path.parent] = max(ages.get(path.parent, 0), path.stat().st_mtime)
-        if place == "." and ages:
+    for place in _places():
+        changed = {}
+        for name in (STUDY, DUMP, TRIALS):
+            with suppress(OSError):
+                changed[name] = (place / name).stat().st_mtime
+        if STUDY in changed or DUMP in changed:  # which one has that is stored elsewhere; others have a trials.csv, too
+            ages[place] = max(changed.values())
+        if ages.keys() == {Path()}:
             break
     return sorted(ages, key=lambda path: ages[path], reverse=True)
+
+
+def _places() -> Iterator[Path]:
+    """Directories that may be sweeps, the current one first."""
+    level = [Path()]
+    yield from level
+    for depth in range(_DEPTH):
+        level = [child for directory in level for child in _directories_in(directory)]
+        if depth == 0:
+            yield from level
+        for directory in level:
+            if directory.name.startswith("multirun"):
+                for child in _directories_in(directory):
+                    yield child
+                    yield from _directories_in(child)
+
+
+def _directories_in(directory: Path) -> list[Path]:
+    """None of one that cannot be read, or has gone."""
+    with suppress(OSError), os.scandir(directory) as entries:
+        return [directory / entry.name for entry in islice(entries, _MOST) if entry.is_dir()]
+    return []
 
 
 def trial_number(text: str) -> int | None:

@@ -187,6 +187,8 @@ def test_source_may_be_left_out_for_the_newest_sweep(
     done = cli("status")
     assert done.code == 1 and f"Name a study: {tmp_path} has no sweep below it." in done.err
     assert cli().out == cli("--help").out
+    (tmp_path / "gone").symlink_to(tmp_path / "nowhere")
+    (tmp_path / "closed").mkdir(mode=0)
     old, new = make(3, name="multirun/2026-11-02/10-15-00"), make(4, name="multirun/2026-11-01/09-00-00")
     for age, record in enumerate((new, old)):
         os.utime(record.directory / "study.db", (1e9 - age, 1e9 - age))
