@@ -7,6 +7,8 @@ from typing import Any
 import pytest
 
 from ax_mo.core.repeats import Repeats
+from ax_mo.core.trial import Outcome
+from ax_mo.early_stopping.successive_halving import SuccessiveHalving
 from ax_mo.errors import ConfigError
 from ax_mo.hydra_project.project import Project
 from ax_mo.warm_start.reader import EarlierStudy, entries_of, read_source
@@ -92,6 +94,21 @@ def test_key_of_the_repeats_makes_no_other_experiment(earlier: Path, project: Pr
     assert points(read(earlier, project)) == [{"x": 0.25}]
     found = read_source(EarlierStudy(str(earlier)), space_of(project), GOALS, project, "layers")
     assert why_left_out(found) == ["seed was 4 there and is 0 here"]
+
+
+def test_trial_that_trained_in_rungs_is_one_of_its_full_budget_whatever_it_went_on_from(
+    earlier: Path, project: Project
+) -> None:
+    halving = SuccessiveHalving("successive_halving", "model.hidden", max=9, min=3, resume_key="needed")
+    complete, paused = ran(0), ran(1, x=0.75)
+    runs = [halving.first_run(complete).ended_by(Outcome(complete.metrics))]
+    runs.append(halving.next_run(runs[0]).ended_by(Outcome(complete.metrics)))
+    write(earlier, *runs, halving.first_run(paused).ended_by(Outcome(paused.metrics)))
+    record(earlier / runs[1].directory, project, *runs[1].overrides, "needed=/sweep/0/3/last.ckpt")
+    assert why_left_out(read(earlier, project)) == ["model.hidden was 9 there and is 3 here"]
+    assert points(read(earlier, project, "model.hidden=9")) == [{"x": 0.25}]
+    here = read_source(EarlierStudy(str(earlier)), space_of(project), GOALS, project, "seed", halving.budget(-1))
+    assert points(here) == [{"x": 0.25}]
 
 
 def test_reason_names_at_most_three_keys_and_what_can_be_done(earlier: Path, project: Project) -> None:
