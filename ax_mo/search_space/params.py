@@ -58,7 +58,7 @@ class ParamsReader:
                 options = self._group_options(bare(key).partition("@")[0])
                 if _is_per_option(value, options):
                     yield from self._of_group(key, value, options, here)
-                elif self._is_per_value(key, value):
+                elif self._is_per_value(key, value, here):
                     yield from self._of_values(self._with_plus(key, place), value, here)
                 else:
                     yield from self._entries(value, replace(here, prefix=f"{key}."))
@@ -73,18 +73,22 @@ class ParamsReader:
         is_argument = any(is_below(key, node) for node in place.nodes)
         return f"+{key}" if is_argument and not self._keys.is_there(key) else key
 
-    def _is_per_value(self, key: str, value: Mapping[str, Any]) -> bool:
+    def _is_per_value(self, key: str, value: Mapping[Any, Any], place: _Place) -> bool:
+        """Whether the mapping has options of a value; by its looks where the configuration has none at the key."""
         holds_value = self._keys.holds_value(key)
         if holds_value is not None:
             return holds_value
-        inner = [name for entry in value.values() if isinstance(entry, Mapping) for name in entry]
         if not all(entry is None or isinstance(entry, Mapping) for entry in value.values()):
             return False
-        return (bool(inner) or self._keys.is_there(key)) and all(self._is_whole(str(name)) for name in inner)
+        inner = [str(name) for entry in value.values() for name in entry or ()]
+        is_named = bool(inner) or self._keys.is_there(key) or any(is_below(key, node) for node in place.nodes)
+        return is_named and all(self._is_whole(name, place) for name in inner)
 
-    def _is_whole(self, key: str) -> bool:
-        """Whether that can be a key as it stands; below a key that nobody knows, dotted keys go on."""
-        return key.startswith(("+", "~")) or self._keys.is_there(key) or bool(self._group_options(key))
+    def _is_whole(self, key: str, place: _Place) -> bool:
+        """Whether that is a key by itself; below a key that nobody knows, dotted keys go on."""
+        if key.startswith(("+", "~")) or any(node and is_below(key, node) for node in place.nodes):
+            return True
+        return self._keys.is_there(key) or bool(self._group_options(key))
 
     def _of_group(self, key: str, value: Mapping[str, Any], options: Sequence[str], place: _Place) -> Iterator[Entry]:
         for name, inner in value.items():

@@ -188,6 +188,18 @@ def test_argument_that_the_project_lacks_is_added(project: Project) -> None:
     assert (plain["momentum"], plain["nesterov"]) == (0.9, False)  # no target that refuses it: as the project has it
 
 
+def test_argument_that_the_project_lacks_may_have_options_which_bring_such_arguments(project: Project) -> None:
+    below = {"optim.nesterov": {True: {"optim.dampening": "0,0.5"}, False: {}}, "optim.foreach": {True: {}, False: {}}}
+    space = space_of(project, {"optim._target_": {SGD: below, ADAM: {}}})
+    assert conditions(space) == {
+        "optim._target_": "",
+        "+optim.nesterov": f"optim._target_={SGD}",
+        "+optim.dampening": "+optim.nesterov=true",
+        "+optim.foreach": f"optim._target_={SGD}",
+    }
+    assert composed(project, space, {"optim._target_": ADAM}).keys() == {"_target_", "lr", "momentum", "more"}
+
+
 def test_mapping_of_which_a_target_takes_nothing_is_removed_whole(project: Project) -> None:
     params = {"optim._target_": {"a": {"optim.more.a": "1,2"}, "b": {}, "c": {"optim.more.c": 3}}}
     space = space_of(project, params)
