@@ -310,9 +310,9 @@ COMMANDS: dict[str, tuple[str, str, str, Arguments]] = {
         },
     ),
     "watch": (
-        "the screen of a study that runs elsewhere, until it ends",
-        "It is only read. Where no sweep runs, one\nis waited for. With --html, the page is served on 127.0.0.1, made "
-        "anew as the study goes on, until Ctrl-C.",
+        "show the live screen of a study that runs elsewhere, until it ends",
+        "The study is only read. If no sweep is running, this waits for one. --html serves the page of the study on "
+        "127.0.0.1 and keeps it up to date, until Ctrl-C.",
         f"ax-mo watch {_SWEEP}\n  ax-mo watch {_SWEEP} --html --port 8080",
         {
             **_NEWEST,

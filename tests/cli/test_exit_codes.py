@@ -84,6 +84,11 @@ def test_what_is_not_understood_is_code_2_and_usage(cli: Cli, command: str) -> N
     assert done.err.startswith(f"usage: ax-mo {command} ") and f"ax-mo {command}: error: " in done.err
 
 
+def test_every_command_takes_json_that_has_an_answer_for_scripts() -> None:
+    without = {name for name, (*_, arguments) in COMMANDS.items() if "--json" not in arguments}
+    assert without == {"init", "completion", "watch"}
+
+
 def test_interrupt_is_code_130(cli: Cli, place: dict[str, Path], monkeypatch: pytest.MonkeyPatch) -> None:
     def interrupted(source: str) -> None:
         raise KeyboardInterrupt
