@@ -153,6 +153,38 @@ class LoadedStudy:
 
         return cross_validation(self._fitted)
 
+    def plot_contour(
+        self, a: str | None = None, b: str | None = None, metric: str | None = None, like: int | None = None
+    ) -> Any:
+        """What the model predicts of a metric along two parameters, and the trials that have both.
+
+        Without parameters, along the two that matter most to the metric, which is the first objective if it is not
+        given. All others are as in the trial ``like``; without, as in the knee of the front, or the next best trial in
+        which both are active. Raises AxMoError for unknown names, for parameters that are not active together, and
+        with too few trials for a model.
+        """
+        params = tuple(key for key in (a, b) if key is not None)
+        return self._named("contour", params=params, metric=metric, like=like)
+
+    def plot_slice(self, *params: str, metric: str | None = None, like: int | None = None) -> Any:
+        """What the model predicts of a metric along each parameter, with its 95 % interval, and the trials.
+
+        Without parameters, along the six that matter most. ``metric``, ``like`` and errors as in ``plot_contour``.
+        """
+        return self._named("slice", params=params, metric=metric, like=like)
+
+    def plot_attainment(self, *others: "LoadedStudy") -> Any:
+        """What any, half and all of several runs reached: this study and others that differ in their seed alone.
+
+        Without others, the runs are the repeats of this one. Raises AxMoError where there are fewer than two runs.
+        """
+        return self._named("attainment", others=tuple(other.record for other in others))
+
+    def _named(self, name: str, **options: Any) -> Any:
+        from ax_mo.html_report.named_figures import FIGURES, FigureOptions
+
+        return FIGURES[name].draw(self._fitted, FigureOptions(**options))
+
     # The model
 
     def predict(self, point: Mapping[str, Value], like: int | None = None) -> dict[str, tuple[float, float]]:

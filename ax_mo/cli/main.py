@@ -268,6 +268,29 @@ COMMANDS: dict[str, tuple[str, str, str, Arguments]] = {
             **_JSON,
         },
     ),
+    "plot": (
+        "one figure of a study as a file",
+        "Without FIGURE: the figures that there are, and the names of\nparameters and metrics. FILE ends in .html, or "
+        "in .png, .svg or .pdf, which need kaleido\n(pip install 'hydra-ax-mo[images]') and Chrome or Chromium.\n\n"
+        "contour and slice show what the model predicts along --params, all others as in one trial. Where nothing is\n"
+        "given, they take the parameters that matter most, and the knee of the front.",
+        f"ax-mo plot {_SWEEP} contour --params optim.lr,model.hidden1 --metric val_acc --to contour.png",
+        {
+            **_NEWEST,
+            "figure": {"metavar": "FIGURE", "nargs": "?", "help": "such as tradeoff, contour or timeline"},
+            "--params": {"metavar": "A,B", "help": "the parameters of contour (two) and slice (any number)"},
+            "--metric": {"metavar": "METRIC", "help": "of contour and slice; the first objective, if not given"},
+            "--like": {
+                "metavar": "TRIAL", "help": "for contour and slice: the trial as in which all other parameters are",
+            },
+            "--with": {
+                "dest": "others", "metavar": "SOURCE", "nargs": "+",
+                "help": "for attainment: studies that differ in their seed alone",
+            },
+            **_to("contour.html, .png, .svg or .pdf", required=False),
+            **_FORCE,
+        },
+    ),
     "export": (
         "write all trials to a file for other tools",
         "The ending of FILE says the format:\n"

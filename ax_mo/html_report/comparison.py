@@ -7,6 +7,7 @@ from typing import Any
 
 from ax_mo.core.pareto import best_per_objective
 from ax_mo.core.trial import Trial
+from ax_mo.html_report.attainment import attainment_figure, groups_of
 from ax_mo.html_report.comparison_figures import Look, front_trials, fronts, hypervolumes_by_trial, look
 from ax_mo.html_report.document import Content, render_page
 from ax_mo.html_report.rows import row_of
@@ -48,6 +49,10 @@ def comparison_html(comparison: Comparison, path: Path) -> str:
     if len(comparison.goals.objectives) > 1:  # for one, the first figure shows this
         with content.part("hypervolume"):
             content.add("hypervolume", hypervolumes_by_trial(comparison, names))
+    groups = groups_of(comparison, names)
+    if any(len(group.runs) > 1 for group in groups):
+        with content.part("attainment"):
+            content.add("attainment", attainment_figure(groups, comparison.goals))
     studies = [
         ShownStudy(
             title,

@@ -13,7 +13,20 @@ from ax_mo.core.failures import in_order_of_end
 from ax_mo.core.objective import Objective
 from ax_mo.core.trial import Trial
 from ax_mo.html_report.progress import hypervolume_steps, step_text, volume_title
-from ax_mo.html_report.style import BLUE, GREEN, GREY, ORANGE, PINK, SKY, hover, layout, note, points
+from ax_mo.html_report.style import (
+    BLUE,
+    GREEN,
+    GREY,
+    ORANGE,
+    PINK,
+    SKY,
+    hover,
+    layout,
+    name_columns,
+    name_trials,
+    note,
+    points,
+)
 from ax_mo.html_report.text import in_figure
 from ax_mo.html_report.tradeoff import axis, front_shape, has_target, improvements, pairs_of_objectives, threshold
 from ax_mo.results.comparison import Comparison
@@ -97,7 +110,9 @@ def fronts(comparison: Comparison, titles: Sequence[str]) -> go.Figure:
                 **where,
             )
 
-    return pairs_of_objectives(comparison.goals, draw)
+    figure = pairs_of_objectives(comparison.goals, draw)
+    name_trials(figure)
+    return figure
 
 
 def _best_so_far(comparison: Comparison, titles: Sequence[str]) -> go.Figure:
@@ -122,6 +137,7 @@ def _best_so_far(comparison: Comparison, titles: Sequence[str]) -> go.Figure:
     threshold(figure, objective, 1)
     figure.update_xaxes(title_text="trials ended", rangemode="tozero")
     figure.update_yaxes(**axis(objective))
+    name_columns(figure, x="trials ended", y=objective.name, series="study")
     return figure
 
 
@@ -143,4 +159,5 @@ def hypervolumes_by_trial(comparison: Comparison, titles: Sequence[str]) -> go.F
         )
     figure.update_xaxes(title_text="trials ended", rangemode="tozero")
     figure.update_yaxes(title_text=volume_title(comparison.goals), rangemode="tozero")
+    name_columns(figure, x="trials ended", y="hypervolume", series="study")
     return figure

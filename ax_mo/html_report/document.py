@@ -5,7 +5,7 @@ returned is escaped by the template, and once more by clean().
 """
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -21,6 +21,8 @@ class Content:
     """What the template shows. ``figures`` by the id of their place; ``notes`` say there what there is not."""
 
     figures: dict[str, Any] = field(default_factory=dict)
+    lists: dict[str, list[tuple[str, list[str]]]] = field(default_factory=dict)
+    """Of a place with several figures, the lists from which the reader chooses one: what each is called, its texts."""
     notes: dict[str, str] = field(default_factory=dict)
     remarks: dict[str, str] = field(default_factory=dict)
     hover: dict[int, str] = field(default_factory=dict)
@@ -38,13 +40,26 @@ class Content:
             self.notes[place] = f"This part could not be made: {type(error).__name__}: {first}"
 
     def add(self, place: str, figure: Any) -> None:
-        """Put a plotly figure there, without plotly's template, since the page has its own."""
+        """Put a plotly figure there."""
+        self.figures[place] = self._as_json(figure)
+
+    def add_choice(self, place: str, lists: list[tuple[str, list[str]]], figures: Sequence[Any]) -> None:
+        """Put several figures there, of which the page shows one.
+
+        There is one for each combination of the lists' texts, those of the last list following each other.
+        """
+        self.lists[place] = lists
+        self.figures[place] = {"choices": [self._as_json(figure) for figure in figures]}
+
+    def _as_json(self, figure: Any) -> Any:
+        """Without plotly's template, since the page has its own, and without what it has once for all figures."""
         for trace in figure.data:
             if trace.meta == "trials":
-                self.hover |= {number: text for (number,), text in zip(trace.customdata, trace.hovertext, strict=True)}
+                known = zip(trace.customdata, trace.hovertext, strict=True)
+                self.hover |= {number: text for (number, *_), text in known}
                 trace.hovertext = None
         figure.update_layout(template=None)
-        self.figures[place] = json.loads(figure.to_json())
+        return json.loads(figure.to_json())
 
 
 def render_page(kind: str, content: Content, data: Mapping[str, Any], **values: Any) -> str:

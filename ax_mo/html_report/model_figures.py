@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
-from ax_mo.html_report.style import BLUE, GREY, PALETTE, RED, axis_scale, layout, points
+from ax_mo.html_report.style import BLUE, GREY, PALETTE, RED, axis_scale, layout, name_columns, points
 from ax_mo.html_report.text import clean, distinct_labels, in_figure
 from ax_mo.optimizer.diagnostics import FittedModel, LeftOut
 
@@ -32,6 +32,7 @@ def sensitivity(fitted: FittedModel) -> go.Figure:
     figure.update_layout(barmode="group", margin={"l": 8})
     figure.update_xaxes(title_text="share", range=[0, 1], tickformat=".0%")
     figure.update_yaxes(autorange="reversed", automargin=True, type="category")
+    name_columns(figure, y="parameter", x="share", series="metric")
     return figure
 
 
@@ -63,6 +64,7 @@ def validation_panels(fitted: FittedModel) -> dict[str, go.Figure]:
         figure = panels[f"{name}: {_inside(left_out)}"] = layout(go.Figure(), 340, legend=False)
         figure.update_layout(margin={"t": 16})
         _validate(figure, left_out, name in fitted.of_log, legend=False)
+        name_columns(figure, x="observed", y="predicted", low="low", high="high")
     return panels
 
 
@@ -83,8 +85,8 @@ def _validate(figure: go.Figure, left_out: Sequence[LeftOut], is_log: bool, lege
         name = "observed is inside the 95 % interval" if inside else "outside"
         of_kind = [row for row in left_out if row.inside is inside]
         figure.add_scatter(
-            x=points([row.observed for row in of_kind]),
-            y=points([row.predicted for row in of_kind]),
+            x=points([float(f"{row.observed:.10g}") for row in of_kind]),
+            y=points([float(f"{row.predicted:.5g}") for row in of_kind]),
             error_y={
                 "type": "data",
                 "symmetric": False,

@@ -9,14 +9,13 @@ from markupsafe import Markup
 from ax_mo.core.pareto import by_first_objective, pareto_front
 from ax_mo.core.trial import Status, Trial
 from ax_mo.html_report import parallel, progress, timeline, tradeoff
+from ax_mo.html_report.attainment import attainment_figure, repeats_of
 from ax_mo.html_report.document import Content, render_page
+from ax_mo.html_report.model_parts import add_model
 from ax_mo.html_report.rows import table_of
 from ax_mo.html_report.state import settings_of, state_of, title_of
 from ax_mo.results.standing import Limit, counted, in_place_of_model, limits, none_feasible
 from ax_mo.storage.snapshot import StudySnapshot
-
-MOST_FITTED = 100
-"""The page's model has at most so many trials: 500 take a minute to fit, and the page 10 seconds in all."""
 
 FITTED = '<meta name="ax-mo-model" content="fitted">'
 """In the head of a page that was made with the model's parts."""
@@ -42,6 +41,9 @@ def report_html(record: StudySnapshot, path: Path, fitted: bool = True, note: st
             figure = draw(record)
             if figure.data or place not in ("curves", "suggestions"):  # that there are none is not worth a word
                 content.add(place, figure)
+    if any(run.repeat for run in record.runs):
+        with content.part("attainment"):
+            content.add("attainment", attainment_figure([repeats_of(record)], record.goals))
     with content.part("timeline"):
         content.remarks["timeline"] = timeline.schedule(record).describe()
     if instead := in_place_of_model(record.trials):
@@ -49,7 +51,7 @@ def report_html(record: StudySnapshot, path: Path, fitted: bool = True, note: st
     begun = sum(run.submitted is not None and not run.is_imported for run in record.runs)
     if begun > progress.MOST_CURVES:
         content.remarks["curves"] = f"Of the front and the latest of {begun} runs, {progress.MOST_CURVES} in all."
-    panels = _model(record, content) if fitted else {}
+    panels = add_model(record, content) if fitted else {}
     if not fitted:
         content.notes |= {"sensitivity": note, "validation": note}
     table: dict[str, Any] = {"metrics": [], "goals": 0, "params": [], "rows": [], "commands": []}
@@ -81,34 +83,6 @@ def report_html(record: StudySnapshot, path: Path, fitted: bool = True, note: st
         median=median,
         failures=_failures(record),
     )
-
-
-def _model(record: StudySnapshot, content: Content) -> dict[str, str]:
-    """Adds the parts of the model; returns the metrics of its validation by the places of their figures."""
-    with content.part("sensitivity"):
-        from ax_mo.html_report.model_figures import sensitivity, validation_panels
-        from ax_mo.optimizer.diagnostics import FittedModel
-
-        model = FittedModel(record, MOST_FITTED)
-        known = len(FittedModel(record).trials)
-        remarks: list[str] = []
-        if known > MOST_FITTED:
-            remarks.append(
-                f"The model of this page knows {MOST_FITTED} of {known} trials: the front, and the latest others."
-            )
-        if model.of_log:
-            remarks.append(
-                f"The model is of log10 of {' and '.join(model.of_log)}; what it predicts is shown as values."
-            )
-        if remarks:
-            content.remarks |= dict.fromkeys(("sensitivity", "validation"), " ".join(remarks))
-        content.add("sensitivity", sensitivity(model))
-    panels: dict[str, str] = {}
-    with content.part("validation"):
-        for index, (name, figure) in enumerate(validation_panels(model).items()):
-            content.add(f"validation-{index}", figure)
-            panels[f"validation-{index}"] = name
-    return panels
 
 
 def _failures(record: StudySnapshot) -> list[list[Trial]]:

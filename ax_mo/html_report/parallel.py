@@ -8,7 +8,7 @@ from typing import Any
 import plotly.graph_objects as go
 
 from ax_mo.core.trial import Trial
-from ax_mo.html_report.style import PINK, SCALE, color_range, layout, note
+from ax_mo.html_report.style import PINK, SCALE, color_range, layout, name_trials, note
 from ax_mo.html_report.text import display_value, distinct_labels, in_figure
 from ax_mo.search_space.parameters import Choice, Range
 from ax_mo.storage.snapshot import StudySnapshot
@@ -32,6 +32,7 @@ def parallel_coordinates(record: StudySnapshot) -> go.Figure:
     figure = go.Figure(go.Parcoords(dimensions=axes, line=_colors(record, trials), labelangle=-15, labelside="top"))
     layout(figure, 460, legend=False)
     figure.update_layout(margin={"l": 60, "r": 20, "t": 90, "b": 30}, meta={"min_width": 100 * len(axes)})
+    name_trials(figure)
     return figure
 
 

@@ -12,7 +12,17 @@ from ax_mo.core.objectives import Goals
 from ax_mo.core.pareto import hypervolume, hypervolumes_so_far, reference_point
 from ax_mo.core.trial import Status, Trial, TrialRun
 from ax_mo.early_stopping.curves import thinned
-from ax_mo.html_report.style import BLUE, ORANGE, SCALE, axis_scale, color_range, has_all_metrics, layout, note
+from ax_mo.html_report.style import (
+    BLUE,
+    ORANGE,
+    SCALE,
+    axis_scale,
+    color_range,
+    has_all_metrics,
+    layout,
+    name_columns,
+    note,
+)
 from ax_mo.html_report.text import in_figure
 from ax_mo.results.tables import front_numbers
 from ax_mo.storage.snapshot import StudySnapshot
@@ -79,6 +89,7 @@ def hypervolume_trace(record: StudySnapshot) -> go.Figure:
     layout(figure, 380)
     figure.update_xaxes(title_text="trials ended", rangemode="tozero")
     figure.update_yaxes(title_text=volume_title(goals), rangemode="tozero")
+    name_columns(figure, x="trials ended", y="hypervolume")
     return figure
 
 
@@ -132,6 +143,7 @@ def learning_curves(record: StudySnapshot) -> go.Figure:
                 y=[float(f"{value:.6g}") for value in curve.values],
                 mode="lines+markers",
                 name=f"trial {run.label}",
+                legendgroup=run.label,
                 line={"width": 1.5, "color": color, "dash": "dot" if stopped else "solid"},
                 marker={
                     "size": [0] * (len(curve.steps) - 1) + [10 if stopped else 6],
@@ -154,4 +166,8 @@ def learning_curves(record: StudySnapshot) -> go.Figure:
     )  # fmt: skip
     figure.update_layout(coloraxis=color_range(record))
     figure.update_xaxes(title_text="step", row=len(curves), col=1)
+    names: dict[str, str] = {}
+    for number, name in enumerate(curves, start=1):
+        names |= {f"x{number}" if number > 1 else "x": "step", f"y{number}" if number > 1 else "y": name}
+    name_columns(figure, **names, series="run")
     return figure

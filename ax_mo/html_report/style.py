@@ -73,6 +73,28 @@ def by_kind(trials: Sequence[Trial], goals: Goals) -> dict[Kind, list[Trial]]:
     return {kind: members for kind, members in kinds.items() if members}
 
 
+Kinds = dict[Kind, list[Trial]]
+
+
+def legend_of_kinds(figure: go.Figure, kinds: Kinds, placed: Kinds) -> None:
+    """Entries for the kinds, with how many trials of each there are, and how many of these are not in the figure.
+
+    Of traces of their own: plotly 7.1 draws the entry of a trace that is coloured by number in black.
+    """
+    for kind, trials in kinds.items():
+        missing = len(trials) - len(placed[kind])
+        without = "" if not missing else ", without values" if not placed[kind] else f", {missing} without values"
+        figure.add_scatter(
+            x=[None],
+            y=[None],
+            mode="markers",
+            name=kind.label if kind is Kind.CONFIG else f"{kind.label} ({len(trials)}{without})",
+            legendgroup=kind.label,
+            marker={"symbol": kind.symbol, "size": 10, "color": PINK if kind is Kind.IMPORTED else GREY},
+            hoverinfo="skip",
+        )
+
+
 def marker(kind: Kind, trials: Sequence[Trial], size: int = 10) -> dict[str, Any]:
     """Imported trials are older than the study, and have no place among its numbers."""
     larger = {Kind.CONFIG: 4, Kind.EARLY_STOPPED: 1}.get(kind, 0)
@@ -139,6 +161,21 @@ def layout(figure: go.Figure, height: int = 460, legend: bool = True) -> go.Figu
         dragmode="zoom",
     )
     return figure
+
+
+def name_columns(figure: go.Figure, **names: str) -> None:
+    """What the table of a figure's data calls what is in its traces, a line for each point.
+
+    ``x`` and ``y`` by plotly's names of the axes (``y2``); ``z`` and ``error`` of a surface; ``base``, where a bar
+    begins; ``low`` and ``high`` of an interval; ``series``, what the traces' names are, and with it all traces count.
+    Without, only those of trials do.
+    """
+    figure.update_layout(meta={**(figure.layout.meta or {}), "columns": names})
+
+
+def name_trials(figure: go.Figure) -> None:
+    """The data of the figure are the trials themselves, with all that is known of them."""
+    figure.update_layout(meta={**(figure.layout.meta or {}), "columns": {"trials": ""}})
 
 
 def color_range(record: StudySnapshot) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from statistics import median
 import plotly.graph_objects as go
 
 from ax_mo.core.trial import Status, TrialRun, seconds_between
-from ax_mo.html_report.style import BLUE, GREEN, GREY, ORANGE, PINK, RED, SKY, layout, note
+from ax_mo.html_report.style import BLUE, GREEN, GREY, ORANGE, PINK, RED, SKY, layout, name_columns, note
 from ax_mo.html_report.text import in_figure
 from ax_mo.html_report.tradeoff import NOTHING
 from ax_mo.results.standing import status_text
@@ -178,6 +178,7 @@ def timeline(record: StudySnapshot) -> go.Figure:
     without = ", without pauses" if known.pauses else ""
     figure.update_xaxes(title_text=f"{unit} since the first trial{without}", rangemode="tozero")
     figure.update_yaxes(autorange="reversed", type="category")
+    name_columns(figure, y="worker", base=f"start ({unit})", x=f"duration ({unit})")
     return figure
 
 
@@ -210,4 +211,5 @@ def suggestion_seconds(record: StudySnapshot) -> go.Figure:
     figure.update_layout(barmode="overlay", bargap=0.2)
     figure.update_xaxes(title_text="trial")
     figure.update_yaxes(title_text="seconds", rangemode="tozero")
+    name_columns(figure, y="seconds", series="generator")
     return figure

@@ -12,16 +12,17 @@ from ax_mo.core.pareto import feasible_trials, pareto_front
 from ax_mo.core.trial import Trial
 from ax_mo.html_report.style import (
     GREEN,
-    GREY,
-    PINK,
     RED,
     Kind,
+    Kinds,
     axis_scale,
     by_kind,
     color_range,
     kind_of,
     layout,
+    legend_of_kinds,
     marker,
+    name_trials,
     note,
     points,
     trial_trace,
@@ -36,8 +37,6 @@ _THRESHOLD = {"color": RED, "width": 1, "dash": "dot"}
 _STAR = {"symbol": "star", "size": 16, "color": RED, "line": {"width": 1, "color": "white"}}
 _SMALL = 7
 """The symbols of a matrix."""
-
-Kinds = dict[Kind, list[Trial]]
 
 
 def tradeoff(record: StudySnapshot) -> go.Figure:
@@ -93,10 +92,11 @@ def tradeoff(record: StudySnapshot) -> go.Figure:
                 **where,
             )
         if is_first:
-            _legend(figure, kinds, placed)
+            legend_of_kinds(figure, kinds, placed)
 
     figure = pairs_of_objectives(goals, draw)
     figure.update_layout(coloraxis=color_range(record))
+    name_trials(figure)
     return figure
 
 
@@ -105,25 +105,6 @@ def _ring(trial: Trial, goals: Goals) -> int:
     kind = kind_of(trial, goals) or Kind.COMPLETED
     size = int(marker(kind, [trial], _SMALL)["size"])
     return size + 5 if kind is Kind.COMPLETED else round(1.4 * size) + 5
-
-
-def _legend(figure: go.Figure, kinds: Kinds, placed: Kinds) -> None:
-    """Entries for the kinds, with how many trials of each there are, and how many of these are not in the figure.
-
-    Of traces of their own: plotly 7.1 draws the entry of a trace that is coloured by number in black.
-    """
-    for kind, trials in kinds.items():
-        missing = len(trials) - len(placed[kind])
-        without = "" if not missing else ", without values" if not placed[kind] else f", {missing} without values"
-        figure.add_scatter(
-            x=[None],
-            y=[None],
-            mode="markers",
-            name=kind.label if kind is Kind.CONFIG else f"{kind.label} ({len(trials)}{without})",
-            legendgroup=kind.label,
-            marker={"symbol": kind.symbol, "size": 10, "color": PINK if kind is Kind.IMPORTED else GREY},
-            hoverinfo="skip",
-        )
 
 
 def _by_trial(record: StudySnapshot, kinds: Kinds, placed: Kinds) -> go.Figure:
@@ -152,11 +133,12 @@ def _by_trial(record: StudySnapshot, kinds: Kinds, placed: Kinds) -> go.Figure:
             marker=marker(kind, trials),
             **trial_trace(trials, record.goals),
         )
-    _legend(figure, kinds, placed)
+    legend_of_kinds(figure, kinds, placed)
     threshold(figure, objective, record.trials[0].number)
     figure.update_layout(coloraxis={**color_range(record), "showscale": False})
     figure.update_xaxes(title_text="trial")
     figure.update_yaxes(**axis(objective))
+    name_trials(figure)
     return figure
 
 

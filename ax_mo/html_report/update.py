@@ -12,7 +12,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from ax_mo.html_report.page import AT_THE_END, FITTED, MOST_FITTED, report_html
+from ax_mo.html_report.model_parts import MOST_FITTED
+from ax_mo.html_report.page import AT_THE_END, FITTED, report_html
 from ax_mo.optimizer.diagnostics import FEWEST_TRIALS, FittedModel
 from ax_mo.storage.directory_lock import is_held
 from ax_mo.storage.snapshot import StudySnapshot

@@ -93,7 +93,6 @@ class FittedModel:
             from ax.core.observation import ObservationFeatures
 
             features = [ObservationFeatures(self._space.encode(space.restricted(point))) for point in points]
-            means, covariances = adapter.predict(features)
             return [
                 {
                     metric.name: metric.estimate(
@@ -101,8 +100,19 @@ class FittedModel:
                     )
                     for metric in self._metrics
                 }
-                for i in range(len(points))
+                for piece in (features[start : start + _PIECE] for start in range(0, len(features), _PIECE))
+                for means, covariances in [adapter.predict(piece)]
+                for i in range(len(piece))
             ]
+
+    def observed(self, metric: str, trial: Trial) -> float | None:
+        """The trial's own value of one of ``metrics``; None where it has none."""
+        if metric in trial.metrics:
+            return float(trial.metrics[metric])
+        for constraint in self.record.goals.constraints:
+            if sum_text(constraint) == metric and all(name in trial.metrics for name in constraint.names):
+                return sum(weight * float(trial.metrics[name]) for name, weight in constraint.terms)
+        return None
 
     def cross_validation(self) -> dict[str, list[LeftOut]]:
         """Each trial as predicted from all others, by metric and in the order of the trials.
@@ -131,6 +141,10 @@ class FittedModel:
         Total-order Sobol' indices of the model's mean, those of one parameter's columns added up. All are 0
         where the model sees no effect of anything.
         """
+        return self._sensitivity
+
+    @cached_property
+    def _sensitivity(self) -> dict[str, dict[str, float]]:
         _, adapter = self.fit
         with self._translated("tell what matters"):
             indices = _total_indices(adapter, self.record.seed)
