@@ -15,7 +15,7 @@ from tests.support import studies
 
 PLOTS = (
     "tradeoff", "hypervolume", "parallel_coordinates", "learning_curves", "timeline", "suggestions", "sensitivity",
-    "cross_validation",
+    "cross_validation", "contour", "slice",
 )  # fmt: skip
 
 
@@ -127,6 +127,24 @@ def test_plots_are_plotly_figures(tmp_path: Path) -> None:
     study = loaded(tmp_path / "s", 12)
     for name in PLOTS:
         assert type(getattr(study, f"plot_{name}")()).__module__.startswith("plotly."), name
+
+
+def test_contour_and_slice_take_names(tmp_path: Path) -> None:
+    study = loaded(tmp_path / "s", 12)
+    contour = study.plot_contour("optim.lr", "width", metric="num_params")
+    assert contour.layout.meta["columns"] | {"error": ""} == {
+        "x": "optim.lr", "y": "width", "z": "num_params", "error": "", "series": "series",
+    }  # fmt: skip
+    assert study.plot_slice("act", like=3).layout.xaxis.title.text.endswith("as in trial 3</span>")
+    for call, said in (
+        (lambda: study.plot_contour("optim.rl"), "no parameter 'optim.rl'. Did you mean 'optim.lr'"),
+        (lambda: study.plot_contour("width", "width"), "two different parameters, not width twice"),
+        (lambda: study.plot_slice(metric="val_ac"), "predicts no 'val_ac'. Did you mean 'val_acc'"),
+        (lambda: study.plot_slice(like=99), "no trial 99"),
+        (study.plot_attainment, "of several runs"),
+    ):
+        with pytest.raises(AxMoError, match=said):
+            call()
 
 
 def test_report_is_a_function_also_after_a_plot(tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from ax_mo.core.trial import Trial
 from ax_mo.errors import AxMoError
 from ax_mo.html_report.comparison_figures import Look, look
 from ax_mo.html_report.state import settings_of
-from ax_mo.html_report.style import has_all_metrics, layout, name_columns, points
+from ax_mo.html_report.style import has_all_metrics, layout, name_columns, note, points
 from ax_mo.html_report.text import in_figure
 from ax_mo.html_report.tradeoff import axis, front_shape, pairs_of_objectives, threshold
 from ax_mo.results.comparison import Comparison
@@ -80,6 +80,8 @@ def attainment_figure(groups: Sequence[RunGroup], goals: Goals) -> go.Figure:
     """
     if all(len(group.runs) < 2 for group in groups):
         raise AxMoError("No two of these studies are alike but for their seed: attainment is of several runs.")
+    if not any(run for group in groups for run in group.runs):
+        return note("No trial of these runs has completed and meets the constraints yet.")
     if len(goals.objectives) == 1:
         return _by_count(groups, goals)
     names: dict[str, str] = {}

@@ -3,6 +3,8 @@
 Screenshots are kept in build/report/, to be looked at.
 """
 
+import csv
+import io
 import re
 import shlex
 from dataclasses import replace
@@ -13,6 +15,7 @@ import pytest
 
 from ax_mo.html_report.page import report_html
 from ax_mo.hydra_project.program import Program
+from ax_mo.results.standing import status_text
 from ax_mo.search_space.parameters import Choice, Option
 from ax_mo.search_space.space import SearchSpace
 from ax_mo.trial.curve import append
@@ -228,9 +231,74 @@ def test_phone_scrolls_figures_alone_sideways_and_says_so(browser, made):
     page.context.close()
 
 
+def saved(page, kind: str, of: str) -> bytes:
+    with page.expect_download() as download:
+        page.locator(f"button[data-save={kind}][data-of={of}]").click()
+    assert download.value.suggested_filename == f"a-sweep0-{of}.{kind}"
+    return Path(download.value.path()).read_bytes()
+
+
+def csv_of(page, of: str) -> list[dict[str, str]]:
+    return list(csv.DictReader(io.StringIO(saved(page, "csv", of).decode())))
+
+
+def test_every_figure_is_offered_as_png_and_csv(page, made):
+    figures = page.locator(".plot.js-plotly-plot").count()
+    assert [page.locator(f"button[data-save={kind}]:visible").count() for kind in ("png", "csv")] == [figures, figures]
+    picture = saved(page, "png", "tradeoff")
+    assert picture.startswith(b"\x89PNG")
+    width, height = (int.from_bytes(picture[at : at + 4], "big") for at in (16, 20))
+    box = page.locator("#figure-tradeoff").bounding_box()
+    assert (width, height) == (round(2 * box["width"]), round(2 * box["height"]))
+    assert page.said == []
+
+
+def test_csv_is_the_data_behind_a_figure(page, made):
+    trials = {trial.label: trial for trial in made.record.trials}
+    rows = csv_of(page, "tradeoff")
+    assert [row["trial"] for row in rows] == list(trials)
+    for row in rows:
+        of = trials[row["trial"]]
+        assert row["val_acc"] == (f"{of.metrics['val_acc']:.6g}" if of.metrics else "")
+        assert (row["act"], row["width"]) == (of.point["act"], str(of.point["width"]))
+    steps = csv_of(page, "hypervolume")
+    assert [row["trials ended"] for row in steps] == [str(count) for count in range(len(steps))]
+    assert all(row["status"] == status_text(trials[row["trial"]].status) for row in steps[1:])
+    left_out = csv_of(page, "validation-0")
+    assert all(float(row["low"]) < float(row["predicted"]) < float(row["high"]) for row in left_out)
+    assert {float(row["observed"]) for row in left_out} <= {
+        float(f"{trial.metrics['val_acc']:.10g}") for trial in trials.values() if trial.metrics
+    }
+    shares = csv_of(page, "sensitivity")
+    assert {row["parameter"] for row in shares} == {"model", "optim.lr", "width", "act"}
+    assert sum(float(row["share"]) for row in shares if row["metric"] == "val_acc") == pytest.approx(1, abs=1e-3)
+
+
+def test_contour_and_slice_are_chosen_from_lists(page, made):
+    lists = page.locator("select[data-choice=contour]")
+    for place, text in enumerate(("width and optim.lr", "num_params")):
+        names = lists.nth(place).locator("option").all_inner_texts()
+        lists.nth(place).select_option(text if text in names else "optim.lr and width")
+    drawn = "document.getElementById('figure-contour')._fullLayout"
+    page.wait_for_function(f"{drawn}.coloraxis.colorbar.title.text === 'num_params'")
+    assert page.evaluate(f"[{drawn}.xaxis.type, {drawn}.yaxis.type]") == ["log", "log"]
+    rows = csv_of(page, "contour")
+    kinds = {kind: [row for row in rows if row["series"] == kind] for kind in ("predicted", "observed")}
+    assert len(kinds["predicted"]) == 21 * 21
+    known = {trial.label: trial for trial in made.record.trials if "num_params" in trial.metrics}
+    assert {row["trial"] for row in kinds["observed"]} == set(known)
+    for row in kinds["observed"]:
+        of = known[row["trial"]]
+        assert float(row["num_params"]) == of.metrics["num_params"] and int(row["width"]) == of.point["width"]
+    page.locator("select[data-choice=slice]").first.select_option("act")
+    assert {row["act"] for row in csv_of(page, "slice")} == {"relu", "tanh", "gelu"}
+    page.locator("#predictions").screenshot(path=SCREENSHOTS / "predictions.png")
+    assert page.said == []
+
+
 def test_controls_have_names(page):
     unnamed = page.evaluate(
-        "[...document.querySelectorAll('button, input, a[href]')].filter(e => !e.closest('.modebar') && "
+        "[...document.querySelectorAll('button, input, select, a[href]')].filter(e => !e.closest('.modebar') && "
         "!(e.textContent.trim() || e.getAttribute('aria-label') || (e.labels && e.labels.length))).length"
     )
     assert unnamed == 0

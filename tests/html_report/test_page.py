@@ -56,6 +56,11 @@ def test_page_with_its_model(tmp_path):
     assert '<p class="note">' not in own_part(page)
     names = data(page, "figures").keys()
     assert {"sensitivity", "validation-0", "validation-1", "validation-2"} <= names and "validation-3" not in names
+    assert len(data(page, "figures")["slice"]["choices"]) == 4 * 3, "each parameter and metric"
+    pairs = [text.partition("</select>")[0] for text in own_part(page).split('<select data-choice="contour"')[1:2]]
+    # Not width and channels: no trial has both.
+    assert len(re.findall("<option>", pairs[0])) == 5 == len(data(page, "figures")["contour"]["choices"]) / 3
+    assert "width and channels" not in pairs[0] and "channels and width" not in pairs[0]
     assert re.findall("<h3>([^<]*): ", own_part(page)) == ["val_acc", "num_params", "seconds"]
 
 
@@ -133,6 +138,7 @@ def test_repeats_have_their_spread_and_the_first_runs_command(tmp_path):
         for run in repeats.runs(trial)
     ]
     of = replace(base, trials=tuple(aggregate_trials(runs)), runs=tuple(runs))
+    assert "attainment" in data(written(of, tmp_path), "figures")
     (row, *_) = table_of(of, tmp_path / "report.html")["rows"]
     assert all(row["errors"][:2])
     assert row["overrides"][-1] == "seed=1"
