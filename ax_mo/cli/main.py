@@ -289,6 +289,7 @@ COMMANDS: dict[str, tuple[str, str, str, Arguments]] = {
             },
             **_to("contour.html, .png, .svg or .pdf", required=False),
             **_FORCE,
+            **_JSON,
         },
     ),
     "export": (

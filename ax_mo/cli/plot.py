@@ -5,7 +5,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from ax_mo.cli.shared import new_file, one_line, say, study_at, tell, trial_named
+from ax_mo.cli.shared import new_file, one_line, say, say_json, study_at, tell, trial_named
 from ax_mo.errors import AxMoError
 from ax_mo.storage.snapshot import StudySnapshot
 from ax_mo.trial.files import write_atomically
@@ -25,7 +25,7 @@ def plot_command(arguments: Namespace) -> None:
     if name is None and source is not None and source.replace("-", "_") in FIGURES and not Path(source).exists():
         source, name = None, source  # of the newest sweep
     if name is None:
-        _list(study_at(source))
+        _list(study_at(source), arguments.json)
         return
     figure = figure_named(name)
     given = {"params": arguments.params, "metric": arguments.metric, "like": arguments.like, "others": arguments.others}
@@ -42,17 +42,25 @@ def plot_command(arguments: Namespace) -> None:
         others=tuple(study_at(other) for other in arguments.others or ()),
     )
     _write(figure.draw(FittedModel(record), options), path)
-    say(f"Wrote {path}")
+    if arguments.json:
+        say_json({"file": str(path)})
+    else:
+        say(f"Wrote {path}")
 
 
-def _list(record: StudySnapshot) -> None:
+def _list(record: StudySnapshot, as_json: bool) -> None:
     from ax_mo.html_report.named_figures import FIGURES
     from ax_mo.optimizer.diagnostics import FittedModel
 
     fitted = FittedModel(record)
+    lacking = {name: figure.lacks(fitted) for name, figure in FIGURES.items()}
+    if as_json:
+        figures = [{"figure": name, "shows": FIGURES[name].about, "lacks": lacks} for name, lacks in lacking.items()]
+        say_json({"figures": figures, "params": list(record.space.keys), "metrics": list(fitted.metrics)})
+        return
     width = max(map(len, FIGURES))
     for name, figure in FIGURES.items():
-        lacks = figure.lacks(fitted)
+        lacks = lacking[name]
         say(f"{name:<{width}}  {figure.about}" + (f" ({lacks})" if lacks else ""))
     tell(f"parameters: {', '.join(record.space.keys)}")
     tell(f"metrics: {', '.join(fitted.metrics)}")

@@ -18,7 +18,7 @@ LINES = {
     "status": "{s}", "pareto": "{s} --max val_acc", "show": "{s} 1", "promote": "{s} 5 --to {t}/best.yaml",
     "report": "{s}", "export": "{s} --to {t}/trials.csv", "rebuild": "{s} --force", "adopt": "{s}",
     "compare": "{s} {s}", "enqueue": "{s} width=20 act=relu", "stop": "{s} 11", "pause": "{s}", "resume": "{s}",
-    "set": "{s} n_trials=90",
+    "set": "{s} n_trials=90", "plot": "{s} timeline --to {t}/figure.html",
 }  # fmt: skip
 """A line of each command that can be done."""
 KEYS = {
@@ -36,6 +36,7 @@ KEYS = {
     "pause": {"taken", "message"},
     "resume": {"taken", "message"},
     "set": {"taken", "message"},
+    "plot": {"file"},
 }
 """What scripts may rely on."""
 

@@ -1,5 +1,6 @@
 """``ax-mo plot``: the list of figures, files of every kind, and what is told instead."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -12,10 +13,12 @@ from tests.support.browsing import needs_browser
 from .conftest import Cli, Make
 
 
-def test_figures_are_listed_with_names_to_choose_from(cli: Cli, make: Make) -> None:
+def test_figures_are_listed_with_names_to_choose_from(cli: Cli, make: Make, tmp_path: Path) -> None:
     done = cli("plot", make(4, name="few").directory)
     assert done.code == 0 and [line.split()[0] for line in done.out.splitlines()[: len(FIGURES)]] == list(FIGURES)
     assert "parameters: model, optim.lr, width, act" in done.out and "metrics: val_acc, num_params, seconds" in done.out
+    listed = json.loads(cli("plot", tmp_path / "few", "--json").out)
+    assert [figure["figure"] for figure in listed["figures"]] == list(FIGURES) and listed["metrics"][0] == "val_acc"
     assert "(no repeats: name other studies with --with)" in done.out and "(no trial has left one)" in done.out
     assert "needs 3 trials" not in done.out
     assert cli("plot", make(2, name="two").directory).out.count("(needs 3 trials with metrics)") == 4
