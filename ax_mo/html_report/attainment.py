@@ -11,7 +11,8 @@ import plotly.graph_objects as go
 
 from ax_mo.core.attainment import Pair, attainment_surface, levels_of
 from ax_mo.core.failures import in_order_of_end
-from ax_mo.core.objectives import Goals, Objective
+from ax_mo.core.objective import Objective
+from ax_mo.core.objectives import Goals
 from ax_mo.core.trial import Trial
 from ax_mo.errors import AxMoError
 from ax_mo.html_report.comparison_figures import Look, look
