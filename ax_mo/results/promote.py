@@ -98,7 +98,7 @@ class Recipes:
             body = found.body(self._primary)
         except DOES_NOT_COMPOSE:
             return None
-        metrics = ", ".join(f"{name} = {trial.metrics[name]:g}" for name in self._goals.names if name in trial.metrics)
+        metrics = ", ".join(f"{name} = {trial.metrics[name]:g}" for name in self._goals.values if name in trial.metrics)
         return experiment_file([f"Trial {trial.label}: {metrics}", f"Run it again: {command}"], found.beside, body)
 
     def _recipe(self, trial: Trial) -> Recipe:
