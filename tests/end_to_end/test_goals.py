@@ -14,10 +14,10 @@ SPACE = ("x=interval(0,1)", "y=interval(0,1)", "hydra.sweeper.seed=1", "hydra.sw
 def test_strategy_of_the_page_makes_the_points(sweep: Sweep) -> None:
     (code,) = re.findall(r"^```python\n(# strategies.py.*?)^```", PAGE.read_text(), re.MULTILINE | re.DOTALL)
     (sweep.project / "strategies.py").write_text(code)
-    done = sweep.run(*SPACE, "hydra.sweeper.generation_strategy=strategies:make", "hydra.sweeper.n_trials=5")
+    done = sweep.run(*SPACE, "hydra.sweeper.generation_strategy=strategies:make", "hydra.sweeper.n_trials=4")
     assert done.returncode == 0, done.output
     generators = [trial["generator"] for trial in sweep.trials()]
-    assert generators == ["config", "Start", "Start", "Start", "BoTorch"], done.output
+    assert generators == ["config", "Start", "Start", "Start"], done.output
 
 
 def test_scalarized_metric_is_one_of_every_trial(sweep: Sweep) -> None:
@@ -42,10 +42,11 @@ def test_scalarized_metric_is_one_of_every_trial(sweep: Sweep) -> None:
 
 def test_target_is_a_goal(sweep: Sweep) -> None:
     sweep.objectives = "{size: {goal: 10, tolerance: 2}, loss: minimize}"
-    done = sweep.run(*SPACE, "hydra.sweeper.n_trials=6", "hydra.sweeper.n_startup_trials=3", "model.width=range(1,40)")
+    done = sweep.run(
+        *SPACE, "hydra.sweeper.n_trials=4", "hydra.sweeper.method=random_search", "model.width=choice(7,8)"
+    )
     assert done.returncode == 0, done.output
     assert "ax_mo: size near 10 (tolerance 2), loss down" in done.output and "Warning" not in done.output
-    assert {trial["generator"] for trial in sweep.trials()[4:]} == {"model"}
     near = [abs(float(trial["metrics.size"]) - 10) <= 2 for trial in sweep.trials()]
     meets = {solution["trial"]: solution["meets_thresholds"] for solution in sweep.solutions()}
     assert meets == {number: near[number] for number in meets} and any(near), sweep.trials()

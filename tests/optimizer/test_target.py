@@ -42,9 +42,9 @@ def test_target_is_found_from_one_side_of_it() -> None:
 
 
 def test_target_is_one_side_of_a_tradeoff() -> None:
-    study = played(TRADE, 3, (9.0, 6.0), (6.0, 9.0))
+    study = played(TRADE, 2, (9.0, 6.0), (6.0, 9.0))
     near = [trial for trial in study.trials[6:] if not TRADE.objectives[0].misses(trial.metrics["angle"])]
-    assert len(near) >= 2, [trial.metrics for trial in study.trials]
+    assert near, [trial.metrics for trial in study.trials]
     bounds = [str(bound) for bound in study.experiment.optimization_config.objective_thresholds]
     assert any("t0 <= 20" in bound for bound in bounds), bounds
 
