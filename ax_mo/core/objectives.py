@@ -124,8 +124,9 @@ def parse_goals(
         if objectives:
             raise ConfigError(
                 "hydra.sweeper.scalarize makes one objective of several metrics, and hydra.sweeper.objectives names "
-                "others: delete one of the two. An expression among other objectives is written "
-                f"hydra.sweeper.objectives.{SCALARIZED}: {{goal: maximize, expression: ...}}."
+                "others: delete one of the two, those of a file with ~hydra.sweeper.objectives. An expression among "
+                f"other objectives is written hydra.sweeper.objectives.{SCALARIZED}: {{goal: maximize, expression: "
+                "...}."
             )
         given = scalarize if isinstance(scalarize, Mapping) else {"expression": scalarize}
         if not given.get("expression"):
