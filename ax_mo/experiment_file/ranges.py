@@ -8,7 +8,7 @@ from typing import Any
 _APART = ("callbacks", "debug", "extras", "hydra", "logger", "loggers", "mlflow", "paths", "wandb")
 """Parts of a configuration in which nothing is searched."""
 _PART = re.compile(r"[A-Za-z_][\w-]*", re.ASCII)
-"""Of a key that Hydra's grammar takes."""
+"""Of a key that Hydra's grammar takes; a dot in a name would look like two."""
 
 _LEARNING_RATE = re.compile(r"(?!.*(min|end|final|warm))(.*_)?(lr|learning_rate|learn_rate)(_init)?")
 _WEIGHT_DECAY = re.compile(r"weight_decay(_rate)?|wd|l2(_reg)?")
@@ -37,17 +37,15 @@ class Proposal:
 
 def proposals(config: Mapping[str, Any]) -> dict[str, Proposal]:
     """By key, in the order of the configuration, which is that of the task, with interpolations as they are written."""
-    found = (_proposal(key, value, beside) for key, value, beside in _leaves(config) if _is_searchable(key))
+    searchable = {name: value for name, value in config.items() if name not in _APART}
+    found = (_proposal(key, value, beside) for key, value, beside in _leaves(searchable))
     return {proposal.key: proposal for proposal in found if proposal is not None}
-
-
-def _is_searchable(key: str) -> bool:
-    parts = key.split(".")
-    return parts[0] not in _APART and all(map(_PART.fullmatch, parts))
 
 
 def _leaves(config: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any, Mapping[str, Any]]]:
     for name, value in config.items():
+        if not _PART.fullmatch(str(name)):
+            continue
         if isinstance(value, Mapping):
             yield from _leaves(value, f"{prefix}{name}.")
         else:

@@ -41,6 +41,7 @@ def test_what_is_no_question_of_tuning_stays_as_it_is() -> None:
     config = {
         "seed": 1, "lr": None, "min_lr": 1e-6, "eval_batch_size": 512, "channels": 3, "input_size": 784,
         "num_classes": 10, "dropout": True, "momentum": "high", "hidden": "${width}", "a b": {"lr": 0.1},
+        "a.b": {"lr": 0.1}, 1: {"lr": 0.1},
         "callbacks": {"swa": {"lr": 0.1}}, "logger": {"batch_size": 32},
     }  # fmt: skip
     assert values(config) == {}
