@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ax_mo.core.objectives import Goals, parse_goals
@@ -108,6 +108,8 @@ def test_trial_that_breaks_a_constraint_is_no_gain() -> None:
     assert gain(trials_of((0.5, 50), (0.9, 80)), 1, goals) == pytest.approx(0.0)
 
 
+# A busy machine is no reason to fail.
+@settings(deadline=None, database=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
 @given(
     st.lists(st.tuples(st.integers(0, 9).map(float), st.integers(0, 9).map(float)), min_size=1, max_size=12),
     st.integers(1, 6),
