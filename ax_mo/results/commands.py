@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from shlex import quote
 from typing import Any
 
 from omegaconf import OmegaConf
@@ -49,9 +50,13 @@ def rerun(record: StudySnapshot, trial: Trial) -> Rerun | None:
 
 
 def line_of_point(record: StudySnapshot, trial: Trial) -> str | None:
-    """The short line for a point of the front, which has a config of its own; None where there is no such line."""
+    """The short line for a point of the front, which has a config of its own; None where there is no such line.
+
+    Keys that the trial deleted are named in it, as no file can delete one.
+    """
     line = record.commands.get("pareto")
-    return None if line is None else line.replace("{name}", recipe_name(trial))
+    deletions = [override for override in first_run(record, trial).overrides if override.startswith("~")]
+    return None if line is None else " ".join([line.replace("{name}", recipe_name(trial)), *map(quote, deletions)])
 
 
 def program_of(record: StudySnapshot) -> Program | None:
