@@ -81,6 +81,9 @@ def attainment_figure(groups: Sequence[RunGroup], goals: Goals) -> go.Figure:
     """
     if all(len(group.runs) < 2 for group in groups):
         raise AxMoError("No two of these studies are alike but for their seed: attainment is of several runs.")
+    targets = [o.name for o in goals.objectives if o.target is not None]
+    if targets:
+        raise AxMoError(f"Attainment is of objectives that are minimized or maximized; {targets[0]} has a target.")
     if not any(run for group in groups for run in group.runs):
         return note("No trial of these runs has completed and meets the constraints yet.")
     if len(goals.objectives) == 1:

@@ -71,6 +71,13 @@ def test_repeats_of_a_study_are_runs():
         repeats_of(base)
 
 
+def test_a_target_is_no_direction():
+    groups, goals = grouped([seeded(1), seeded(2)])
+    near = replace(goals, objectives=(replace(goals.objectives[0], target=0.9, maximize=False), goals.objectives[1]))
+    with pytest.raises(AxMoError, match="val_acc has a target"):
+        attainment_figure(groups, near)
+
+
 def test_one_objective_is_reached_after_so_many_trials():
     figure = attainment_figure(*grouped([seeded(1, 1), seeded(2, 1)]))
     assert figure.layout.xaxis.title.text == "trials ended"
