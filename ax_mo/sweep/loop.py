@@ -73,7 +73,7 @@ class Loop:
     def _fill_free_workers(self) -> None:
         self.runner.n_jobs = self.study.spec.settings.n_jobs
         while self.runner.capacity > 0 and not self.interrupts.count:
-            run = self.study.next_run()
+            run = None if self.suggestions.come_first else self.study.next_run()
             if not (self._create_trial() if run is None else self._submit(run)):
                 return
         self.suggestions.ask_ahead()

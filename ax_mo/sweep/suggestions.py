@@ -96,6 +96,11 @@ class Suggestions:
             self._enqueued.append(Suggestion(point, USER))
 
     @property
+    def come_first(self) -> bool:
+        """Whether a point that a user has enqueued is next: no run waits for a worker, and there is room for it."""
+        return bool(self._enqueued) and not self._study.has_runs and self._study.remaining_trials > 0
+
+    @property
     def _n_jobs(self) -> int:
         n_jobs: int = self._study.spec.settings.n_jobs
         return n_jobs

@@ -9,13 +9,16 @@ from typing import Any
 
 import pytest
 
+from ax_mo.core.request import Request, RequestKind, RequestState
 from ax_mo.core.trial import Outcome, Status, TrialRun
 from ax_mo.errors import AxMoError, ConfigError, StudyStopped
 from ax_mo.storage.definition import Definition, StoredStudy
-from ax_mo.storage.store import Store, check_can_open
+from ax_mo.storage.requests import add_request, read_request
+from ax_mo.storage.store import Store, check_can_open, read_studies
 from ax_mo.storage.waiting import DatabaseWait
 from tests.support.postgresql import LossyWay, PostgreSQL
 from tests.support.trials import make_run
+from tests.support.waiting import wait_until
 
 DEFINITION = Definition({"x": "interval(0.0, 1.0)"}, {"loss": "minimize"})
 OpenStore = Callable[..., Store]
@@ -58,6 +61,25 @@ def test_study_is_held_again_after_its_connection_was_lost(open_store: OpenStore
     assert [run.number for run in store.runs()] == [0, 1]
     with pytest.raises(AxMoError, match=r"Another sweeper is running the study .*: pid "):
         open_store()
+
+
+def test_who_is_elsewhere_sees_whether_a_study_is_swept_and_asks_its_sweeper(
+    open_store: OpenStore, postgresql: PostgreSQL, tmp_path: Path
+) -> None:
+    store = open_store()
+
+    def seen() -> StoredStudy:
+        (study,) = read_studies(postgresql.url, str(tmp_path))
+        return study
+
+    assert seen().is_swept
+    pause = Request(RequestKind.PAUSE, (), "ann on host", "t0")
+    request, is_first = add_request(postgresql.url, str(tmp_path), pause)
+    assert not is_first and store.requests() == seen().requests == (request,)
+    store.answer(request.answered(RequestState.DONE, "the study goes on"))
+    assert read_request(postgresql.url, request).answer == "the study goes on" and seen().requests == ()
+    store.close()
+    wait_until(lambda: not seen().is_swept)
 
 
 def test_write_waits_for_a_server_that_is_restarted(

@@ -65,3 +65,25 @@ def test_short_trials_have_more_points_computed_ahead(
     suggestions.tell(make_trial(0))
     suggestions.ask_ahead()
     assert optimizer.asked - 1 == ahead
+
+
+def test_enqueued_points_come_first_in_their_order_as_long_as_there_is_room(tmp_path: Path) -> None:
+    study = study_of(tmp_path, n_trials=3, n_jobs=2)
+    optimizer: Any = Optimizer(0.5)
+    optimizer.take = lambda point: point["x"] != 2
+    suggestions = Suggestions(optimizer, study, print, waits=False)
+    assert not suggestions.come_first
+    for x in (1, 2, 3):
+        suggestions.enqueue({"x": x})
+    assert suggestions.come_first, "and the second was suggested by somebody else already"
+    suggestions.ask_ahead()
+    assert optimizer.asked == 1, "of three trials, two are the user's"
+    study.is_held = True
+    assert not suggestions.come_first and suggestions.next() is None
+    study.is_held = False
+    following = [suggestions.next() for _ in range(3)]
+    assert [(found.point["x"], found.generator) for found in following if found] == [
+        (1, "user"),
+        (3, "user"),
+        (1, "model"),
+    ]
