@@ -155,7 +155,14 @@ def _sweeper_shapes() -> dict[str, Schema]:
     objective = {
         "type": "object",
         "properties": {
-            "goal": {"anyOf": [goals, {"type": "number"}, _INTERPOLATION], "description": "Which way is better."},
+            "goal": {
+                "anyOf": [goals, {"type": "number"}, _INTERPOLATION],
+                "description": "Which way is better, or the number to come near.",
+            },
+            "tolerance": {
+                "description": "How far from that number is near enough.",
+                **_or_interpolation({"type": "number"}),
+            },
             "threshold": {
                 "description": "The worst value that is still of interest; the search's reference point.",
                 **_or_interpolation({"type": "number"}),
@@ -172,7 +179,7 @@ def _sweeper_shapes() -> dict[str, Schema]:
     return {
         "objectives": {
             "type": "object",
-            "additionalProperties": {"anyOf": [goals, objective, _INTERPOLATION]},
+            "additionalProperties": {"anyOf": [goals, {"type": "number"}, objective, _INTERPOLATION]},
         },
         "direction": {"anyOf": [goals, {"type": "array", "items": goals}, {"type": "null"}]},
         "params": {

@@ -48,6 +48,15 @@ def test_blocks_may_be_null(schema: dict[str, Any], value: Any) -> None:
     assert complaints(schema, {"hydra": {"sweeper": {"early_stopping": value}}}) == []
 
 
+def test_goals_may_be_numbers_and_expressions(schema: dict[str, Any]) -> None:
+    objectives = {
+        "angle": 90,
+        "level": {"goal": 3, "tolerance": 0.5},
+        "both": {"goal": "minimize", "expression": "a+b"},
+    }
+    assert complaints(schema, {"hydra": {"sweeper": {"objectives": objectives}}}) == []
+
+
 @pytest.mark.parametrize(
     "block",
     [
