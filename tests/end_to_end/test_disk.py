@@ -32,7 +32,7 @@ def test_sweep_directory_that_disappears_stops_the_study(sweep):
 
 def test_full_disk_stops_the_study_and_leaves_it_readable(sweep):
     # A limit on the size of files stands for a full disk: writes beyond it fail.
-    limited = ["sh", "-c", "ulimit -f 60; trap '' XFSZ; exec " + shlex.join(
+    limited = ["sh", "-c", "ulimit -f 90; trap '' XFSZ; exec " + shlex.join(
         sweep.argv(*SPACE, "hydra.sweeper.n_trials=500", "hydra/launcher=basic", "hydra.sweeper.n_jobs=20",
         "hydra.sweeper.storage_timeout=2"))
     ]  # fmt: skip
