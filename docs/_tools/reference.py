@@ -10,7 +10,7 @@ import yaml
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
 
-from ax_mo.cli.main import make_parser
+from ax_mo.cli.commands import make_parser
 from ax_mo.runner.settings import LauncherSettings
 from ax_mo.sweep.settings import Settings
 

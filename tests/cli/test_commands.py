@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 import ax_mo
-from ax_mo.cli.main import COMMANDS
+from ax_mo.cli.commands import COMMANDS
 from ax_mo.core.objectives import parse_goals
 from ax_mo.core.trial import Status
 from ax_mo.search_space.parameters import Choice, Option

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from ax_mo.cli.main import COMMANDS
+from ax_mo.cli.commands import COMMANDS
 from ax_mo.core.trial import Status
 from ax_mo.storage.dump import write_dump
 from ax_mo.storage.store import read_studies
