@@ -25,8 +25,8 @@ from ax_mo.trial.files import (
 from ax_mo.trial.metric_sources.files import sizes_of_logs
 
 
-def prepare_directory(directory: Path, spec: dict[str, Any], argv: Sequence[str] | None, cwd: Path, title: str) -> None:
-    """Write what a job and its reader need; remove what an earlier attempt left. ``argv`` where there is a command."""
+def prepare_directory(directory: Path, spec: dict[str, Any], argv: Sequence[str], cwd: Path, title: str) -> None:
+    """Write what a job and its reader need; remove what an earlier attempt left. ``argv`` may be empty: no command."""
     directory.mkdir(parents=True, exist_ok=True)
     for name in OF_AN_ATTEMPT:
         remove(directory / name)
@@ -35,7 +35,7 @@ def prepare_directory(directory: Path, spec: dict[str, Any], argv: Sequence[str]
     remove_unfinished(directory, OF_A_TRIAL.__contains__)
     logs = sizes_of_logs(directory)
     write_json(directory / SPEC, {"schema": SCHEMA, **spec, **({"logs": logs} if logs else {})})
-    if argv is not None:
+    if argv:
         write_command(directory, argv, cwd, title)
 
 

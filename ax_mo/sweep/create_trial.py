@@ -1,6 +1,7 @@
 """How a suggestion becomes a trial: its configuration, its directory, the job of each of its runs."""
 
 from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -20,11 +21,11 @@ from ax_mo.hydra_project.settings import check_bounds
 from ax_mo.runner.job import JobSpec, Resources, job_name
 from ax_mo.runner.settings import check_gpu
 from ax_mo.search_space.config_metrics import config_metrics
-from ax_mo.search_space.space import SearchSpace
 from ax_mo.storage.sweep_directory import SweepDirectory
-from ax_mo.sweep.spec import StudySpec
+from ax_mo.sweep.spec import Plan, StudySpec
 from ax_mo.trial.files import PID, remove
 from ax_mo.trial.numbers import as_json
+from ax_mo.trial.result import now
 
 _RESOURCES = ("cpu", "gpu", "memMB")
 
@@ -39,14 +40,14 @@ def compose_trial(project: Project, number: int, overrides: Sequence[str]) -> Di
     return config
 
 
-def follows_trials(sweep: DictConfig) -> bool:
-    """Whether what a trial needs is said in terms of its own configuration."""
-    named = sweep.hydra.launcher
-    return any(name in named and OmegaConf.is_interpolation(named, name) for name in _RESOURCES)
+def resources_differ(sweep: DictConfig) -> bool:
+    """Whether trials may need different resources, since the launcher's settings refer to the trial's configuration."""
+    launcher = sweep.hydra.launcher
+    return any(name in launcher and OmegaConf.is_interpolation(launcher, name) for name in _RESOURCES)
 
 
 def resources_of(trial: DictConfig) -> Resources:
-    """What a trial of this configuration needs. Raises OmegaConf's exceptions where what it says is no number."""
+    """What a trial of this configuration needs. Raises OmegaConf's exceptions for a value that is no number."""
     resources = Resources(**{name: trial.hydra.launcher[name] for name in _RESOURCES})
     try:
         check_bounds("hydra.launcher", vars(resources), {"cpu": 1, "gpu": 0})
@@ -56,22 +57,32 @@ def resources_of(trial: DictConfig) -> Resources:
     return resources
 
 
-def first_attempt(space: SearchSpace, number: int, suggestion: Suggestion, subdir: str) -> TrialRun:
-    """What a suggestion becomes, before anything has run."""
-    return TrialRun(
+def first_runs(
+    plan: Plan, number: int, suggestion: Suggestion, overrides: Sequence[str], directory: str
+) -> list[TrialRun]:
+    """The runs that a new trial begins with: a single one, one for each repeat, or the one of the lowest rung.
+
+    ``overrides`` are the trial's, and ``directory`` is its own, relative to the sweep's.
+    """
+    run = TrialRun(
         number=number,
         status=Status.ASKED,
         point=dict(suggestion.point),
-        overrides=tuple(space.overrides(suggestion.point)),
-        directory=subdir,
+        overrides=tuple(overrides),
+        directory=directory,
         generator=suggestion.generator,
         position=suggestion.position,
         suggestion_seconds=suggestion.seconds,
+        asked=now(),
     )
+    return plan.repeats.runs(run) if plan.halving is None else [plan.halving.first_run(run)]
 
 
 class TrialCreator:
-    """Makes a suggestion a trial, and a run a job. ``environment`` is what a run's own loggers find."""
+    """Gives a new trial its configuration and its directory, and makes a job of a run.
+
+    ``environment`` gives the variables that a run's own loggers find.
+    """
 
     def __init__(
         self, spec: StudySpec, home: SweepDirectory, environment: Callable[[TrialRun], Mapping[str, str]]
@@ -81,25 +92,22 @@ class TrialCreator:
         self._environment = environment
         self._cwd = Path.cwd() if spec.program is None else spec.program.cwd
         self._metrics: Mapping[str, Any] = spec.settings.metrics or {}
-        self._of_config = config_metrics(self._metrics, spec.plan.goals.required)
-        self._config_values: dict[int, dict[str, float]] = {}
-        self._own_resources = follows_trials(spec.config)
-        self._resources: dict[int, Resources] = {}
+        self._config_metrics = config_metrics(self._metrics, spec.plan.goals.required)
+        self._config_values: dict[int, dict[str, float]] = {}  # by trial
+        self._resources_differ = resources_differ(spec.config)
+        self._resources: dict[int, Resources] = {}  # by trial
 
     def compose(self, number: int, overrides: Sequence[str], taken: Collection[str]) -> str:
         """Compose the trial and return its directory, relative to the sweep's; ``taken`` are those of other trials.
 
         Raises Hydra's exceptions.
         """
-        config = compose_trial(self._spec.project, number, overrides)
-        self._config_values[number] = self._of_config.of(config)
-        if self._own_resources:
-            self._resources[number] = resources_of(config)
+        config = self._read_config(number, overrides)
         return subdir_of(config, number, taken)
 
     def prepare(self, run: TrialRun) -> None:
         """Write what the job and its reader need into the run's directory; remove what an earlier attempt left."""
-        directory, goals = self._spec.sweep_dir / run.directory, self._spec.plan.goals
+        job, goals = self.job(run), self._spec.plan.goals
         content = {
             "trial": run.number,
             "attempt": run.attempt,
@@ -111,18 +119,18 @@ class TrialCreator:
             "objectives": list(goals.returned),
             "required": [name for name in goals.required if name not in goals.derived],
             **({"metrics": as_json(self._metrics)} if self._metrics else {}),
-            **({"config": self._in_config(run)} if self._of_config.keys else {}),
+            **({"config": self._config_values_of(run)} if self._config_metrics.keys else {}),
             "generator": run.generator,
             "position": run.position,
             "suggestion_seconds": run.suggestion_seconds,
             "directory": run.directory,
             "asked": run.asked,
-            "env": dict(self._environment(run)),
+            "env": dict(job.env),
         }
         try:
-            prepare_directory(directory, content, self._argv(run), self._cwd, f"Trial {run.label}")
+            prepare_directory(job.directory, content, job.argv, job.cwd, f"Trial {run.label}")
         except OSError as error:
-            raise cannot_write(directory, error) from None
+            raise cannot_write(job.directory, error) from None
 
     def clear(self, run: TrialRun) -> None:
         """Make room for a next attempt in the run's directory, and forget the process of the last one."""
@@ -135,19 +143,23 @@ class TrialCreator:
 
     def job(self, run: TrialRun) -> JobSpec:
         """The run as a runner takes it."""
-        argv, directory = tuple(self._argv(run) or ()), self._spec.sweep_dir / run.directory
+        run, program, sweep_dir = self._resuming(run), self._spec.program, self._spec.sweep_dir
         return JobSpec(
-            self.job_name(run), argv, directory, self._cwd, self._environment(run), run.key, run.attempt,
-            run.label, self._resuming(run).overrides, self._needs(run),
-        )  # fmt: skip
+            self.job_name(run),
+            argv=() if program is None else tuple(program.command_of(run, sweep_dir)),
+            directory=sweep_dir / run.directory,
+            cwd=self._cwd,
+            env=self._environment(run),
+            key=run.key,
+            attempt=run.attempt,
+            label=run.label,
+            overrides=run.overrides,
+            resources=self._resources_of(run),
+        )
 
     def job_name(self, run: TrialRun) -> str:
         """The name that only this attempt of the run is submitted by."""
         return job_name(self._home.token, run.number, run.repeat, run.attempt)
-
-    def _argv(self, run: TrialRun) -> Sequence[str] | None:
-        program = self._spec.program
-        return None if program is None else program.command_of(self._resuming(run), self._spec.sweep_dir)
 
     def _resuming(self, run: TrialRun) -> TrialRun:
         """The run told to train on from the checkpoint of the rung before, where it has left one.
@@ -163,27 +175,31 @@ class TrialCreator:
             return run
         return replace(run, overrides=(*run.overrides, f"{halving.resume_key}={override_value(str(found))}"))
 
-    def _needs(self, run: TrialRun) -> Resources | None:
-        """What the run needs, which an earlier sweeper may have composed."""
-        if not self._own_resources:
-            return None
-        if run.number not in self._resources:
-            try:
-                config = compose_trial(self._spec.project, run.number, run.overrides)
-                self._resources[run.number] = resources_of(config)
-            except COMPOSE_ERRORS:  # the project has changed: the trial will fail of it
-                return None
-        return self._resources[run.number]
+    def _read_config(self, number: int, overrides: Sequence[str]) -> DictConfig:
+        """Compose the trial and keep what is needed of its configuration. Raises Hydra's exceptions."""
+        config = compose_trial(self._spec.project, number, overrides)
+        self._config_values[number] = self._config_metrics.of(config)
+        if self._resources_differ:
+            self._resources[number] = resources_of(config)
+        return config
 
-    def _in_config(self, run: TrialRun) -> Mapping[str, float]:
-        """The run's metrics that are values of its configuration, which an earlier sweeper may have composed."""
+    def _resources_of(self, run: TrialRun) -> Resources | None:
+        """What the run needs; None where all need the same, and where its trial does not compose any more."""
+        if self._resources_differ and run.number not in self._resources:
+            self._read_again(run)
+        return self._resources.get(run.number)
+
+    def _config_values_of(self, run: TrialRun) -> Mapping[str, float]:
+        """The run's metrics that are values of its configuration; none where that does not compose any more."""
         if run.budget is not None or run.number not in self._config_values:  # the budget may be one of them
-            try:
-                config = compose_trial(self._spec.project, run.number, run.overrides)
-                self._config_values[run.number] = self._of_config.of(config)
-            except COMPOSE_ERRORS:  # the project has changed: the trial will fail of it
-                return {}
-        return self._config_values[run.number]
+            self._read_again(run)
+        return self._config_values.get(run.number, {})
+
+    def _read_again(self, run: TrialRun) -> None:
+        """Of a trial that an earlier sweeper has created, or whose configuration has another budget now."""
+        self._config_values.pop(run.number, None)
+        with suppress(*COMPOSE_ERRORS):  # the project has changed: the trial will fail of it
+            self._read_config(run.number, run.overrides)
 
 
 def cannot_write(path: Path, error: OSError) -> StudyStopped:

@@ -24,7 +24,7 @@ from ax_mo.search_space.space import SearchSpace
 from ax_mo.storage.definition import StoredStudy
 from ax_mo.storage.store import read_studies
 from ax_mo.storage.sweep_directory import STUDY
-from ax_mo.sweep.create_trial import compose_trial, first_attempt
+from ax_mo.sweep.create_trial import compose_trial, first_runs
 from ax_mo.sweep.messages import notices
 from ax_mo.sweep.spec import StudySpec
 from ax_mo.terminal.text import text_table
@@ -121,15 +121,14 @@ def _next_command(
         if not before:
             raise spec.nothing_to_try() from None
         return f"{title}none: the whole space was tried", (), None
-    subdir, problem = str(number), None
+    overrides, subdir, problem = space.overrides(suggestion.point), str(number), None
     try:
-        config = compose_trial(spec.project, number, space.overrides(suggestion.point))
+        config = compose_trial(spec.project, number, overrides)
         subdir = subdir_of(config, number)
         remarks += _overwritten(spec, config)
     except COMPOSE_ERRORS as error:
         problem = f"trial {number} cannot run: it does not compose: {reason(error)}"
-    first, halving = first_attempt(space, number, suggestion, subdir), spec.plan.halving
-    run = spec.plan.repeats.runs(first)[0] if halving is None else halving.first_run(first)
+    run = first_runs(spec.plan, number, suggestion, overrides, subdir)[0]
     argv = run.overrides if spec.program is None else spec.program.command_of(run, spec.sweep_dir)
     if spec.settings.seed is None and suggestion.generator not in ("config", "initial", "center"):
         remarks.append("without hydra.sweeper.seed, the study will draw other values for that trial")

@@ -18,7 +18,7 @@ from ax_mo.runner.outcome import as_counted, destroyed_directory, has_result, ou
 from ax_mo.runner.runner import EndCause
 from ax_mo.storage.store import Store
 from ax_mo.storage.sweep_directory import SweepDirectory
-from ax_mo.sweep.create_trial import TrialCreator, cannot_write, first_attempt
+from ax_mo.sweep.create_trial import TrialCreator, cannot_write, first_runs
 from ax_mo.sweep.run_times import RunTimes
 from ax_mo.sweep.spec import StudySpec
 from ax_mo.trial.files import SPEC
@@ -184,31 +184,33 @@ class Study:
         """
         self.check()
         self._own += 1
-        number = max(0, max(self.trials, default=-1) + 1)
-        overrides = self.spec.plan.space.overrides(suggestion.point)
+        number = max([-1, *self.trials]) + 1
+        plan = self.spec.plan
+        overrides = plan.space.overrides(suggestion.point)
         taken = {t.directory if t.budget is None else directory_of_trial(t) for t in self.trials.values()}
-        subdir, problem = str(number), None
         try:
             subdir = self.creator.compose(number, overrides, taken)
         except COMPOSE_ERRORS as error:
+            run = first_runs(plan, number, suggestion, overrides, str(number))[0]
             problem = f"does not compose: {reason(error)}"
-        first = replace(first_attempt(self.spec.plan.space, number, suggestion, subdir), asked=now())
-        halving, repeats = self.spec.plan.halving, self.spec.plan.repeats
-        runs = repeats.runs(first)[: 1 if problem else None] if halving is None else [halving.first_run(first)]
-        place = self.directory(first)
-        if problem is None and any((self.directory(run) / SPEC).exists() for run in (first, *runs)):
-            raise StudyStopped(
-                f"{place} holds a trial that this study does not know. Choose another hydra.sweep.dir, or move that "
-                "directory away."
-            )
-        self._add(runs)
-        if problem is not None:
-            self.finish(runs[0].key, Outcome({}, problem, problem))
+            self._add([run])
+            self.finish(run.key, Outcome({}, problem, problem))
             return self.trials[number]
+        runs = first_runs(plan, number, suggestion, overrides, subdir)
+        self._refuse_others(subdir, runs)
+        self._add(runs)
         for run in runs:
             self.creator.prepare(run)
             self._ready.append(run)
         return self.trials[number]
+
+    def _refuse_others(self, subdir: str, runs: Sequence[TrialRun]) -> None:
+        """Raises StudyStopped where the directory of a new trial holds one already."""
+        if any((self.spec.sweep_dir / name / SPEC).exists() for name in (subdir, *(run.directory for run in runs))):
+            raise StudyStopped(
+                f"{self.spec.sweep_dir / subdir} holds a trial that this study does not know. Choose another "
+                "hydra.sweep.dir, or move that directory away."
+            )
 
     def _next_promotion(self) -> Trial | None:
         """The trial that is to train on at its next rung, where trials train in rungs."""

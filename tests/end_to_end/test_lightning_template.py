@@ -76,7 +76,7 @@ def test_checkpoints_and_configs_are_where_the_project_puts_them(study):
 def test_stop_ends_both_processes_of_a_trial_at_the_same_epoch_and_they_leave_one_record(study, tmp_path):
     """What one trial leaves whose project trains on two processes, and who is asked to stop from the beginning."""
     spec = {"trial": 0, "attempt": 1, "objectives": ["val/acc"], "required": ["val/acc", "num_params"]}
-    prepare_directory(tmp_path, spec, None, tmp_path, "Trial 0")
+    prepare_directory(tmp_path, spec, (), tmp_path, "Trial 0")
     write_json(tmp_path / STOP, {"reason": "dominated"})
     argv = [sys.executable, str(study.script), "trainer=ddp", "seed=1", f"hydra.run.dir={tmp_path}",
             "trainer.max_epochs=1000", "trainer.min_epochs=900"]  # fmt: skip

@@ -22,5 +22,5 @@ def test_new_attempt_finds_nothing_that_the_one_before_left_to_the_sweep(tmp_pat
     kept = {"checkpoint.ckpt", "stdout.log"}
     for name in ("result.json", "curve.jsonl", "lightning.json", "stop.json", ".stopped", ".pid", *kept):
         (tmp_path / name).write_text("{}")
-    prepare_directory(tmp_path, {"trial": 0}, None, tmp_path, "Trial 0")
+    prepare_directory(tmp_path, {"trial": 0}, (), tmp_path, "Trial 0")
     assert {path.name for path in tmp_path.iterdir()} == {"trial.json", *kept}

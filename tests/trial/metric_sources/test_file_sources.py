@@ -179,7 +179,7 @@ def test_last_match_of_a_log_counts(trial: Path) -> None:
 
 def test_log_of_an_earlier_attempt_does_not_count(tmp_path: Path) -> None:
     def attempt(text: str) -> list[float] | NotFound:
-        prepare_directory(tmp_path, {}, None, tmp_path, "Trial 0")
+        prepare_directory(tmp_path, {}, (), tmp_path, "Trial 0")
         with (tmp_path / "stdout.log").open("a") as file:
             file.write(text)
         return look(tmp_path, "log", pattern=r"acc=(\S+)")
