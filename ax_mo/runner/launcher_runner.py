@@ -44,7 +44,7 @@ class LauncherRunner:
     trials early cannot wait for the whole batch.
     """
 
-    submits_to: str | None = None
+    queue: str | None = None
     outlives_sweeper = False
 
     def __init__(

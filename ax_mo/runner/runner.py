@@ -56,8 +56,8 @@ class Cancelled:
 class Runner(Protocol):
     """Runs the jobs of a study: on this machine or a cluster through TorchX, or through any other Hydra launcher."""
 
-    submits_to: str | None
-    """What the handles of its jobs begin with, noted before a job is submitted to a queue; None where there is none."""
+    queue: str | None
+    """What begins the handles of jobs that wait in a queue; None for a runner whose jobs run at once."""
     outlives_sweeper: bool
     """Whether its jobs go on when the sweeper's process ends."""
 

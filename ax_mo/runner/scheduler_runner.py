@@ -75,7 +75,7 @@ class SchedulerRunner:
         self._scheduler = scheduler
         self._settings = scheduler.settings
         self._own = f"{scheduler.settings.scheduler}://"
-        self.submits_to = self._own if scheduler.has_queue else None
+        self.queue = self._own if scheduler.has_queue else None
         self.n_jobs = n_jobs
         self._wake = wake
         scheduler.on_change = wake.set

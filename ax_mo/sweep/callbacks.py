@@ -51,7 +51,7 @@ def progress_of(study: Study, tracker: ProgressTracker) -> StudyProgress:
     known = tracker.of(
         study.trials.values(), running, study.goals, len(study.uncounted), settings.n_trials, settings.n_jobs
     )
-    return replace(known, is_paused=study.is_held)
+    return replace(known, is_paused=study.is_paused)
 
 
 class ScreenCallback(Callback):

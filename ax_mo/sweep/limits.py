@@ -66,7 +66,7 @@ class FailureLimit(Callback):
         before, here = ended[: study.ended_before], ended[study.ended_before :]
         succeeded_before = any(trial.status is not Status.FAILED for trial in before)
         self._fault = too_many(here, self._policy, study.is_over, succeeded_before)
-        study.paused = self._fault is not None
+        study.is_failing = self._fault is not None
 
 
 def _policy_of(study: Study) -> FailurePolicy:

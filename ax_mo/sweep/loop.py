@@ -73,13 +73,14 @@ class Loop:
     def _fill_free_workers(self) -> None:
         self.runner.n_jobs = self.study.spec.settings.n_jobs
         while self.runner.capacity > 0 and not self.interrupts.count:
-            run = None if self.suggestions.come_first else self.study.next_run()
-            if not (self._create_trial() if run is None else self._submit(run)):
+            run = None if self.suggestions.has_users_point else self.study.next_run()
+            has_gone_on = self._create_trial() if run is None else self._submit(run)
+            if not has_gone_on:
                 return
         self.suggestions.ask_ahead()
 
     def _create_trial(self) -> bool:
-        """Whether there was a point for one more trial, whose runs are next."""
+        """Whether there was a point for one more trial; its runs are next in line then."""
         suggestion = self.suggestions.next()
         if suggestion is None:
             return False
@@ -92,13 +93,14 @@ class Loop:
 
     def _submit(self, run: TrialRun) -> bool:
         """Whether a worker has taken the run."""
-        if self.runner.submits_to is not None:
-            run = self.study.submitting(run.key, self.runner.submits_to)
+        queue = self.runner.queue
+        if queue is not None:
+            run = self.study.submitting(run.key, queue)
         handle = self.runner.submit(self.study.creator.job(run))
         if handle is None:
             self.study.put_back(run)
             return False
-        self.study.submitted(run.key, handle, waits=self.runner.submits_to is not None)
+        self.study.submitted(run.key, handle, waits=queue is not None)
         for callback in self.callbacks:
             callback.submitted(self.study, self.study.runs[run.key])
         return True

@@ -144,7 +144,7 @@ class Steering(Callback):
     # The study
 
     def _pause(self, study: Study, request: Request) -> None:
-        study.is_held = True
+        study.is_paused = True
         self._pauses.append(request)
         on = shlex.join(["ax-mo", "resume", str(study.spec.sweep_dir)])
         running = f" The {len(study.active)} running trial(s) go on." if study.active else ""
@@ -153,9 +153,9 @@ class Steering(Callback):
             study.store.answer(request.answered(RequestState.TAKEN, "the study is paused"))
 
     def _resume(self, study: Study, request: Request) -> None:
-        if study.is_held:
+        if study.is_paused:
             self._notice(f"the study goes on, by {request.by} (ax-mo resume)")
-        study.is_held = False
+        study.is_paused = False
         for pause in self._pauses:
             self._done(study, pause, f"ended by {request.by}")
         self._pauses = []

@@ -65,15 +65,15 @@ class Study:
         """Why no more trials are asked for, although there would be room."""
         self.exhausted = False
         """Whether there is no other point to try."""
-        self.paused = False
-        """Whether nothing new is started, at least until more is known."""
-        self.is_held = False
-        """Whether nothing is started until its user lets it go on; the sweep waits for that."""
+        self.is_failing = False
+        """Whether too many trials have failed to start another before those that run have ended."""
+        self.is_paused = False
+        """Whether a user has paused it: nothing is started, and the sweep waits until it is resumed."""
         self.draining = False
-        """Whether nothing new is started under this sweeper, since the user has interrupted it."""
+        """Whether a user has interrupted the sweep: nothing is started, and it ends with what runs now."""
         self.is_over = False
-        """Whether nothing runs any more and nothing will, since there is nothing left to do."""
-        self._promotable: Trial | None = None  # as far as it is not stale
+        """Whether nothing runs and nothing is left to do."""
+        self._promotable: Trial | None = None  # looked for again when it is stale: once a trial has changed
         self._is_stale = True
         self._own = sum(not trial.is_imported for trial in self.trials.values())
         self._ready: list[TrialRun] = []
@@ -84,24 +84,24 @@ class Study:
     # What is to be done
 
     @property
-    def remaining_trials(self) -> int:
-        """How many trials may be asked for at this moment."""
-        return 0 if self.is_held else self._left
-
-    @property
     def asked(self) -> int:
         """How many of the ``n_trials`` have been asked for."""
         return self._own - len(self.uncounted)
 
     @property
     def has_room(self) -> bool:
-        """Whether that is not all of them."""
+        """Whether fewer than ``n_trials`` have been asked for."""
         return self.asked < self.spec.settings.n_trials
 
     @property
-    def _left(self) -> int:
-        """How many trials may still be asked for, now or when the study is let go on."""
-        if self.exhausted or self.draining or self._starts_nothing:
+    def remaining_trials(self) -> int:
+        """How many trials may be asked for now; none while the study is paused."""
+        return 0 if self.is_paused else self._trials_to_come
+
+    @property
+    def _trials_to_come(self) -> int:
+        """How many trials may be asked for now or, while the study is paused, when it goes on."""
+        if self.exhausted or self.draining or self._asks_for_nothing:
             return 0
         return max(0, self.spec.settings.n_trials - self.asked)
 
@@ -110,8 +110,8 @@ class Study:
         """Whether there is, or will be, a run to submit or a trial to ask for."""
         if self.draining:
             return False
-        again = bool(self._to_retry) and not self._starts_nothing
-        return bool(self._ready or again or self._left) or self._next_promotion() is not None
+        retries = bool(self._to_retry) and not self._asks_for_nothing
+        return bool(self._ready or retries or self._trials_to_come) or self._next_promotion() is not None
 
     @property
     def has_runs(self) -> bool:
@@ -119,8 +119,9 @@ class Study:
         return bool(self._ready or self._to_retry)
 
     @property
-    def _starts_nothing(self) -> bool:
-        return self.stop_reason is not None or self.paused
+    def _asks_for_nothing(self) -> bool:
+        """Whether no trial is asked for, none is promoted and no run is retried; what is ready still runs."""
+        return self.stop_reason is not None or self.is_failing
 
     @property
     def ending(self) -> Ending:
@@ -130,13 +131,10 @@ class Study:
         return Ending.EXHAUSTED if self.exhausted else Ending.DONE
 
     def next_run(self) -> TrialRun | None:
-        """The run that is next in line for a worker, ready to be submitted.
-
-        First come those that have run before, and those of new trials before promotions.
-        """
-        if self.draining or self.is_held:
+        """The run that is next in line for a worker, ready to be submitted: retries, new trials, then promotions."""
+        if self.draining or self.is_paused:
             return None
-        if self._to_retry and not self._starts_nothing:
+        if self._to_retry and not self._asks_for_nothing:
             return self.retry(*self._to_retry.pop(0))
         if self._ready:
             return self._ready.pop(0)
@@ -144,11 +142,11 @@ class Study:
         return None if promoted is None else self._promote(promoted)
 
     def put_back(self, run: TrialRun) -> None:
-        """No worker has taken the run: it is next in line."""
+        """Put a run that no worker has taken at the head of the line."""
         self._ready.insert(0, run)
 
     def retry_later(self, run: TrialRun, died: bool = False) -> None:
-        """Put a run that was interrupted, or that ``died`` and nobody knows why, in line for its next attempt."""
+        """Put a run in line for its next attempt; ``died`` is as in ``retry``."""
         self.active.discard(run.key)
         self._to_retry.append((run, died))
 
@@ -162,7 +160,7 @@ class Study:
         return requests
 
     def take_differences(self) -> list[tuple[TrialRun, Sequence[ReturnedDifference]]]:
-        """What the tasks of runs that have ended returned and is not used, once each."""
+        """Numbers that the tasks of ended runs returned and that differ from those that count, once each."""
         differences, self._differences = self._differences, []
         return differences
 
@@ -214,7 +212,7 @@ class Study:
 
     def _next_promotion(self) -> Trial | None:
         """The trial that is to train on at its next rung, where trials train in rungs."""
-        if self.spec.plan.halving is None or self.draining or self._starts_nothing:
+        if self.spec.plan.halving is None or self.draining or self._asks_for_nothing:
             return None
         if self._is_stale:
             self._promotable = self.spec.plan.halving.promotable(self.trials.values(), self.goals)
@@ -240,7 +238,7 @@ class Study:
         self._aggregate(runs[0].number)
 
     def retry(self, run: TrialRun, died: bool = False) -> TrialRun:
-        """Make a run that was interrupted, or that ``died`` unseen, ready for its next attempt."""
+        """Make a run ready for its next attempt; one whose job ``died`` has one more of its ``lost_attempts``."""
         self.creator.clear(run)  # first, lest a sweeper that ends here leave the old process to the new attempt
         attempt, lost_attempts = run.attempt + 1, run.lost_attempts + died
         self._change(run.next_attempt(attempt, lost_attempts))
@@ -251,7 +249,7 @@ class Study:
     # Jobs
 
     def submitting(self, key: Key, handle: str) -> TrialRun:
-        """The run is about to be given to the scheduler that ``handle`` names, where it may be found by its name."""
+        """The run is about to be submitted to the queue that ``handle`` names; a resume looks for its job there."""
         self._change(replace(self.runs[key], handle=handle))
         return self.runs[key]
 
@@ -302,7 +300,11 @@ class Study:
     # Ending trials
 
     def outcome(self, key: Key, state: JobState, ended_by_us: bool = False) -> Outcome:
-        """How the run ended. One that was asked to stop and was ``ended_by_us``, since it did not, may fail of that."""
+        """How the run ended.
+
+        A failed run that was asked to stop counts as stopped early where it left no result, and where it was
+        ``ended_by_us``: of that, many tasks fail.
+        """
         run = self.runs[key]
         outcome = outcome_of(self.directory(run), run.number, run.attempt, state)
         if run.asked_to_stop and outcome.status is Status.FAILED and (ended_by_us or not self.has_result(run)):
@@ -313,7 +315,7 @@ class Study:
         return has_result(self.directory(run), run.number, run.attempt)
 
     def finish(self, key: Key, outcome: Outcome) -> Trial | None:
-        """The run has ended so. Returns the trial that has ended with it, once; None while other repeats go on."""
+        """Record how the run has ended. Returns its trial if that has ended as well, and None for a second call."""
         run = self.runs[key]
         if run.status.ended:
             return None
@@ -334,9 +336,10 @@ class Study:
         return None
 
     def cancel(self, key: Key) -> Trial | None:
-        """The run was ended by us. What it had left before counts, and it was stopped early if it had been asked to.
+        """Record that we have ended the run's job. Returns as ``finish``.
 
-        It runs again otherwise, also if it failed: being ended is what many tasks fail of. Returns as ``finish``.
+        A result that it had left counts, and so does a request to stop. Any other run is cancelled, and a resume runs
+        it again, also if it failed: many tasks fail of being ended.
         """
         self.active.discard(key)
         outcome = self.outcome(key, JobState(Phase.ENDED), ended_by_us=True)

@@ -21,8 +21,8 @@ class Suggestions:
 
     With ``prefetch`` points are computed ahead while all workers are busy, so that a free worker starts at once: one,
     and more where several workers become free in the time that a point takes. A worker that has waited
-    ``suggestion_timeout`` seconds for the model takes a quasi-random point instead. ``waits``: nothing goes on
-    meanwhile anyway, so that points are waited for.
+    ``suggestion_timeout`` seconds for the model takes a quasi-random point instead, unless ``next`` ``waits``: for a
+    runner of whose jobs none can run meanwhile.
     """
 
     def __init__(self, optimizer: AsyncOptimizer, study: Study, notice: Callable[[str], None], waits: bool) -> None:
@@ -41,7 +41,7 @@ class Suggestions:
         self._lengths: deque[float] = deque(maxlen=_RECENT)  # seconds, of trials that have ended lately
 
     def next(self) -> Suggestion | None:
-        """The suggestion that was asked for, if it is there; asks for one otherwise.
+        """The next suggestion if it is there, and None otherwise, with one asked for, or where the study has no room.
 
         Raises StudyStopped when the optimizer failed in a way that no other point would mend.
         """
@@ -96,8 +96,8 @@ class Suggestions:
             self._enqueued.append(Suggestion(point, USER))
 
     @property
-    def come_first(self) -> bool:
-        """Whether a point that a user has enqueued is next: no run waits for a worker, and there is room for it."""
+    def has_users_point(self) -> bool:
+        """Whether a point that a user has enqueued comes next: no run waits for a worker, and the study has room."""
         return bool(self._enqueued) and not self._study.has_runs and self._study.remaining_trials > 0
 
     @property
@@ -118,6 +118,7 @@ class Suggestions:
         return min(self._n_jobs, 1 + round(become_free))
 
     def _instead_of_waiting(self) -> Suggestion | None:
+        """A quasi-random point, once the worker has waited for long enough."""
         if self._waiting_since is None:
             self._waiting_since = time.monotonic()
         if time.monotonic() - self._waiting_since < self._timeout:

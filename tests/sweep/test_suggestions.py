@@ -72,15 +72,15 @@ def test_enqueued_points_come_first_in_their_order_as_long_as_there_is_room(tmp_
     optimizer: Any = Optimizer(0.5)
     optimizer.take = lambda point: point["x"] != 2
     suggestions = Suggestions(optimizer, study, print, waits=False)
-    assert not suggestions.come_first
+    assert not suggestions.has_users_point
     for x in (1, 2, 3):
         suggestions.enqueue({"x": x})
-    assert suggestions.come_first, "and the second was suggested by somebody else already"
+    assert suggestions.has_users_point, "and the second was suggested by somebody else already"
     suggestions.ask_ahead()
     assert optimizer.asked == 1, "of three trials, two are the user's"
-    study.is_held = True
-    assert not suggestions.come_first and suggestions.next() is None
-    study.is_held = False
+    study.is_paused = True
+    assert not suggestions.has_users_point and suggestions.next() is None
+    study.is_paused = False
     following = [suggestions.next() for _ in range(3)]
     assert [(found.point["x"], found.generator) for found in following if found] == [
         (1, "user"),
