@@ -2,7 +2,7 @@
 
 import shlex
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from ax_mo.core.trial import MOST_LOST_ATTEMPTS, Outcome, Status, Trial, TrialRun
@@ -19,13 +19,15 @@ _NOT_ITS_OWN_FAULT = (Cause.PREEMPTED, Cause.NODE_FAILURE, Cause.LOST)
 
 @dataclass(frozen=True)
 class Retry:
-    """In the place of an outcome: the run is to run once more; ``died``: its job has, and nobody knows of what."""
+    """In place of an outcome: the run is to run once more. ``died``: its job has, by no fault of its own or unseen."""
 
     died: bool = False
+    notice: str | None = field(default=None, compare=False)
+    """What to tell the user of it."""
 
 
 def retries(state: JobState, max_retries: int, oom: bool) -> int:
-    """How many deaths of this kind a run may have and still run once more; ``oom``: also those for want of memory."""
+    """After how many deaths of this kind a run may still run once more; ``oom``: also where memory was short."""
     cause = state.cause or (Cause.OUT_OF_MEMORY if state.exit_code in _KILLED else None)
     return max_retries if cause in _NOT_ITS_OWN_FAULT or (oom and cause is Cause.OUT_OF_MEMORY) else 0
 
@@ -51,72 +53,73 @@ def apply_change(study: Study, change: JobChange, notice: Callable[[str], None])
 
 
 def outcome_of_orphan(study: Study, run: TrialRun, state: JobState, began: bool) -> Outcome | Retry:
-    """How a run of an earlier sweeper has ended, whose end nobody saw.
+    """How a run has ended of whose job nobody saw the end: an earlier sweeper had started it, or had cancelled it.
 
     A cancelled run that failed did so because it was cancelled; a run that was asked to stop has obeyed. One that
     ``began`` and left no result runs again, but not after ``MOST_LOST_ATTEMPTS``.
     """
-    outcome, may_die = study.outcome(run.key, state), _retries(study, state)
-    has_result = study.has_result(run) if may_die == 0 else outcome.status is not Status.FAILED
+    outcome, may_retry = study.outcome(run.key, state), _retries(study, state)
+    has_result = study.has_result(run) if may_retry == 0 else outcome.status is not Status.FAILED
     if run.status is Status.CANCELLED:
         return Retry() if outcome.status is Status.FAILED else outcome
     if not began:  # by this directory's sweepers: the result in a copy of it is a result all the same
         return outcome if has_result else Retry()
-    again = _deserves_another(run, has_result, max(may_die, MOST_LOST_ATTEMPTS - 1))
-    return Retry(died=True) if again else outcome
+    if has_result or not _may_run_again(run, max(may_retry, MOST_LOST_ATTEMPTS - 1)):
+        return outcome
+    return Retry(True, f"Trial {run.label} {state.message or 'has died'}; it runs once more.")
 
 
-def _deserves_another(run: TrialRun, has_result: bool, may_die: int) -> bool:
-    """Whether a run whose job is over runs again: one that left a result, or was asked to stop, has ended."""
-    return not (has_result or run.asked_to_stop or run.lost_attempts >= may_die)
+def _may_run_again(run: TrialRun, retries: int) -> bool:
+    """Whether a run whose job died runs once more; one that was asked to stop has ended."""
+    return not run.asked_to_stop and run.lost_attempts < retries
 
 
 def _ended(study: Study, change: JobChange, notice: Callable[[str], None]) -> Trial | None:
-    key, state, told, run = change.key, change.state, change.told, study.runs[change.key]
-    seconds = study.times.seconds(key)
+    key, run, seconds = change.key, study.runs[change.key], study.times.seconds(change.key)
     study.times.ended(key)
-    if told in (EndCause.STUDY_TIMEOUT, EndCause.INTERRUPTED):
+    if change.told in (EndCause.STUDY_TIMEOUT, EndCause.INTERRUPTED):
         return study.cancel(key)
+    found = _outcome_or_retry(study, run, change, seconds)
+    if isinstance(found, Outcome):
+        return study.finish(key, found)
+    if found.notice is not None:
+        notice(found.notice)
+    study.retry_later(run, found.died)
+    return None
+
+
+def _outcome_or_retry(study: Study, run: TrialRun, change: JobChange, seconds: float) -> Outcome | Retry:
+    """How the run has ended, whose job ran for so long."""
+    state, told = change.state, change.told
     if change.once_more:
-        study.retry_later(run)
-        return None
+        return Retry()
     nobody_saw_how = change.adopted and state.exit_code is None and told is None
     if nobody_saw_how or run.status is Status.CANCELLED:  # by an earlier sweeper
-        found = outcome_of_orphan(study, run, state, change.began)
-        if isinstance(found, Outcome):
-            return study.finish(key, found)
-        if found.died:
-            notice(f"Trial {run.label} {state.message or 'has died'}; it runs once more.")
-        study.retry_later(run, found.died)
-        return None
+        return outcome_of_orphan(study, run, state, change.began)
     if told is EndCause.TRIAL_TIMEOUT:
         return _timed_out(study, run)
-    outcome, may_die = study.outcome(key, state, ended_by_us=told is not None), _retries(study, state)
-    if told is None and _deserves_another(run, outcome.status is not Status.FAILED, may_die):
-        notice(
-            f"Trial {run.label} {outcome.reason}, after {clock(seconds)}; it runs again "
-            f"(retry {run.lost_attempts + 1} of {may_die})."
-        )
-        study.retry_later(run, died=True)
-        return None
-    return study.finish(key, outcome)
+    outcome, may_retry = study.outcome(run.key, state, ended_by_us=told is not None), _retries(study, state)
+    if told is not None or outcome.status is not Status.FAILED or not _may_run_again(run, may_retry):
+        return outcome
+    which = f"retry {run.lost_attempts + 1} of {may_retry}"
+    return Retry(True, f"Trial {run.label} {outcome.reason}, after {clock(seconds)}; it runs again ({which}).")
 
 
 def _given_up(study: Study, change: JobChange) -> Trial | None:
     """The job does not end although it was told to."""
     study.times.ended(change.key)
     if change.told is EndCause.TRIAL_TIMEOUT:
-        return _timed_out(study, study.runs[change.key])
+        return study.finish(change.key, _timed_out(study, study.runs[change.key]))
     study.leave(change.key)
     return None
 
 
-def _timed_out(study: Study, run: TrialRun) -> Trial | None:
+def _timed_out(study: Study, run: TrialRun) -> Outcome:
     outcome = study.outcome(run.key, JobState(Phase.ENDED), ended_by_us=True)
-    if outcome.status is Status.FAILED:
-        text = f"ran longer than trial_timeout={study.spec.settings.trial_timeout:g} seconds and was ended"
-        outcome = Outcome({}, text, text)
-    return study.finish(run.key, outcome)
+    if outcome.status is not Status.FAILED:
+        return outcome
+    text = f"ran longer than trial_timeout={study.spec.settings.trial_timeout:g} seconds and was ended"
+    return Outcome({}, text, text)
 
 
 def _watch_again(study: Study, run: TrialRun, state: JobState, notice: Callable[[str], None]) -> None:
