@@ -43,6 +43,11 @@ class JobState:
     cause: Cause | None = None
     place: str = ""
 
+    @property
+    def is_silence(self) -> bool:
+        """Whether the scheduler did not answer, in the words of the message; without one, it knows no such job."""
+        return self.phase is Phase.UNKNOWN and bool(self.message)
+
 
 @dataclass(frozen=True)
 class Resources:

@@ -1,4 +1,4 @@
-"""The runner of a scheduler's jobs: submits, asks for states, notices silence, tells jobs to end and gives them up."""
+"""The runner of a scheduler's jobs: submits them, asks for their states, tells them to end, and gives some up."""
 
 import logging
 import threading
@@ -27,7 +27,7 @@ _TOLD_EVERY = 30.0
 
 @dataclass
 class _Watched:
-    """A job that runs, as far as is known. Moments are by the runner's clock."""
+    """A job that has not ended, as far as is known. Moments are by the runner's clock."""
 
     key: Key
     attempt: int
@@ -36,11 +36,11 @@ class _Watched:
     place: str = ""
     """Where it is, if that is out of reach."""
     phase: Phase | None = None
-    """What the loop knows of it."""
+    """The phase that the loop was told last."""
     ended: float | None = None
-    """Since when it is known to have ended; its files may come later."""
+    """When it was first seen to have ended; its files may come later."""
     unknown: float | None = None
-    """Since when its scheduler, which answers, does not know it."""
+    """Since when its scheduler answers that it does not know it."""
     cause: EndCause | None = None
     """Why it was told to end, if it was; first and last when."""
     first_told: float = 0.0
@@ -84,7 +84,7 @@ class SchedulerRunner:
         self._watched: dict[Key, _Watched] = {}
         self._left_open: list[tuple[TrialRun, str, Path]] = []  # by an earlier sweeper; not asked for yet
         self._submissions = Submissions(clock)
-        self._silence = Silence(clock)
+        self._silence = Silence(notice, clock)
 
     @property
     def busy(self) -> bool:
@@ -126,9 +126,11 @@ class SchedulerRunner:
         # The children of a process that is being ended may still hold what the next job needs.
         asked = [one for one in watched if self._scheduler.has_queue or not one.is_being_ended]
         states = self._scheduler.states([one.job for one in asked]) if asked else []
-        if states:
-            unanswered = [state.message for state in states if state.phase is Phase.UNKNOWN and state.message]
-            self._say(self._silence.after(unanswered[0] if unanswered else None))
+        silent = [state.message for state in states if state.is_silence]
+        if silent:
+            self._silence.unanswered(silent[0])
+        elif states:
+            self._silence.answered()
         found = {one.key: JobState(Phase.RUNNING) for one in watched}
         return found | {one.key: state for one, state in zip(asked, states, strict=True)}
 
@@ -136,12 +138,10 @@ class SchedulerRunner:
         if one.place and one.has_result():
             state = _OVER  # all that can be known of it
         state = self._lost_or(one, state)
-        over = state.phase is Phase.ENDED and self._is_complete(one, state)
-        if not over and self._is_given_up(one, state):
-            over, state = True, JobState(Phase.UNKNOWN)
-        if over:
-            del self._watched[one.key]
-            return JobChange(one.key, state, one.cause, one.adopted)
+        if state.phase is Phase.ENDED and self._is_complete(one, state):
+            return self._let_go(one, state)
+        if self._is_given_up(one, state):
+            return self._let_go(one, JobState(Phase.UNKNOWN))
         if state.phase not in (Phase.RUNNING, Phase.PENDING):
             return None
         if one.cause is not None and self._clock() - one.last_told >= _TOLD_EVERY:
@@ -151,9 +151,14 @@ class SchedulerRunner:
         one.phase = state.phase
         return JobChange(one.key, state, adopted=one.adopted)
 
+    def _let_go(self, one: _Watched, state: JobState) -> JobChange:
+        """The last that is told of the job."""
+        del self._watched[one.key]
+        return JobChange(one.key, state, one.cause, one.adopted)
+
     def _lost_or(self, one: _Watched, state: JobState) -> JobState:
         """The state, unless a scheduler that answers has not known the job for too long."""
-        if state.phase is not Phase.UNKNOWN or state.message or state.place:
+        if state.phase is not Phase.UNKNOWN or state.is_silence or state.place:
             one.unknown = None
             return state
         one.unknown = self._clock() if one.unknown is None else one.unknown
@@ -177,7 +182,7 @@ class SchedulerRunner:
         patience = self._settings.grace_seconds + _GIVEN_UP_AFTER
         if one.cause in (None, EndCause.GOES_ON) or self._clock() - one.first_told <= patience:
             return False
-        may_go_on = self._scheduler.has_queue and (state.phase is not Phase.UNKNOWN or bool(state.message))
+        may_go_on = self._scheduler.has_queue and (state.phase is not Phase.UNKNOWN or state.is_silence)
         return one.cause is EndCause.STUDY_TIMEOUT or not may_go_on
 
     # Runs of earlier sweepers
@@ -186,26 +191,26 @@ class SchedulerRunner:
         self._left_open.append((run, name, directory))
 
     def _adopted(self) -> list[JobChange]:
-        """What has become of the runs that an earlier sweeper has left, as far as the scheduler answers."""
+        """The first that is told of runs which an earlier sweeper has left, as far as the scheduler answers."""
         changes = []
         while self._left_open:
             run, name, directory = self._left_open[0]
             try:
                 changes.append(self._look_at(run, name, directory))
             except NoAnswer as error:
-                self._say(self._silence.after(f"Whether trial {run.label} was submitted is not known: {error}"))
+                self._silence.unanswered(f"Whether trial {run.label} was submitted is not known: {error}")
                 break  # it is asked again in a moment
             del self._left_open[0]
         return changes
 
     def _look_at(self, run: TrialRun, name: str, directory: Path) -> JobChange:
-        """Raises NoAnswer where the scheduler does not say whether there is a job."""
+        """What has become of such a run. Raises NoAnswer where the scheduler does not say whether it has a job."""
         cancelled, found = run.status is Status.CANCELLED, None
         # A handle of the scheduler's name alone is all that a sweeper could note that did not live to see its answer.
         handle = None if run.handle == self._own else run.handle
         if not (handle or cancelled):
             found = handle = self._scheduler.find(name, directory)
-            self._say(self._silence.after(None))
+            self._silence.answered()
         one = _Watched(run.key, run.attempt, Job(handle or "", directory), adopted=True)
         if not handle or (cancelled and not self._scheduler.has_queue):
             state = _OVER  # a scheduler may take its time to end a job; a cancelled process was seen to end
@@ -213,7 +218,7 @@ class SchedulerRunner:
             state = _OF_ANOTHER  # a resume begins only when such a job is over
         else:
             (state,) = self._scheduler.states([one.job])
-        if cancelled and state.phase is Phase.UNKNOWN and not state.message:
+        if cancelled and state.phase is Phase.UNKNOWN and not state.is_silence:
             state = _OVER  # it was told to end, and its scheduler has forgotten it
         if state.place and one.has_result():
             state = _OVER  # all that can be known of it
@@ -273,7 +278,3 @@ class SchedulerRunner:
             if one.ender is not None:
                 one.ender.join(self._settings.grace_seconds + 6.0)
         self._scheduler.close()
-
-    def _say(self, text: str | None) -> None:
-        if text is not None:
-            self._notice(text)

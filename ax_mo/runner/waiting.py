@@ -37,23 +37,26 @@ class Submissions:
 
 
 class Silence:
-    """Notices a scheduler that does not answer, and that it answers again; each once."""
+    """Tells the user, by ``notice``, of a scheduler that does not answer, and that it answers again; each once."""
 
     _WORTH_A_WORD = 30.0
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, notice: Callable[[str], None], clock: Callable[[], float] = time.monotonic) -> None:
+        self._notice = notice
         self._clock = clock
         self._since: float | None = None
         self._told = False
 
-    def after(self, unanswered: str | None) -> str | None:
-        """What to tell the user now that the scheduler was asked, and did not answer for this reason, or did (None)."""
-        if unanswered is None:
-            told, self._told, self._since = self._told, False, None
-            return "The scheduler answers again." if told else None
+    def answered(self) -> None:
+        """The scheduler was asked, and has answered."""
+        if self._told:
+            self._notice("The scheduler answers again.")
+        self._told, self._since = False, None
+
+    def unanswered(self, why: str) -> None:
+        """The scheduler was asked, and did not answer."""
         if self._since is None:
             self._since = self._clock()
-        if self._told or self._clock() - self._since < self._WORTH_A_WORD:
-            return None
-        self._told = True
-        return f"{unanswered.rstrip('.')}. Nothing is lost: jobs go on, and the sweeper waits for an answer."
+        if not self._told and self._clock() - self._since >= self._WORTH_A_WORD:
+            self._told = True
+            self._notice(f"{why.rstrip('.')}. Nothing is lost: jobs go on, and the sweeper waits for an answer.")

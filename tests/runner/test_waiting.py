@@ -34,26 +34,28 @@ UNANSWERED = "Slurm does not answer: connect failure"
 
 
 def test_silence_of_thirty_seconds_is_told_once_and_its_end_too() -> None:
-    clock = Clock()
-    silence = Silence(clock)
-    assert silence.after(UNANSWERED) is None
+    clock, told = Clock(), list[str]()
+    silence = Silence(told.append, clock)
+    silence.unanswered(UNANSWERED)
     clock.now += 29.0
-    assert silence.after(UNANSWERED) is None
+    silence.unanswered(UNANSWERED)
+    assert told == []
     clock.now += 2.0
-    told = silence.after(UNANSWERED)
-    assert told is not None
-    assert told.startswith("Slurm does not answer: connect failure. Nothing is lost")
+    silence.unanswered(UNANSWERED)
+    assert told[0].startswith("Slurm does not answer: connect failure. Nothing is lost")
     clock.now += 60.0
-    assert silence.after(UNANSWERED) is None
-    assert silence.after(None) == "The scheduler answers again."
-    assert silence.after(None) is None
+    silence.unanswered(UNANSWERED)
+    silence.answered()
+    silence.answered()
+    assert told[1:] == ["The scheduler answers again."]
 
 
 def test_short_silence_is_not_told() -> None:
-    clock = Clock()
-    silence = Silence(clock)
-    silence.after(UNANSWERED)
+    clock, told = Clock(), list[str]()
+    silence = Silence(told.append, clock)
+    silence.unanswered(UNANSWERED)
     clock.now += 20.0
-    assert silence.after(None) is None
+    silence.answered()
     clock.now += 20.0
-    assert silence.after(UNANSWERED) is None, "counted anew"
+    silence.unanswered(UNANSWERED)
+    assert told == [], "counted anew"
