@@ -58,7 +58,10 @@ class Tracker(Protocol):
         """A sweeper begins, or goes on. Returns the id of MLflow's run of the study, and None for other trackers."""
 
     def ended(self, trial: Trial) -> None:
-        """The trial is one of the study's own, and has completed, failed or been stopped early."""
+        """The trial is one of the study's own, and has completed, failed or been stopped early.
+
+        One that is paused at a rung is told of when the sweep ends; where a later sweep lets it train on, once more.
+        """
 
     def front(self, numbers: Sequence[int], hypervolume: float) -> None:
         """The Pareto front has changed: it holds the trials of these numbers, and no others."""
@@ -78,6 +81,11 @@ class Kept:
         self.values.update(values)
         self._path.parent.mkdir(exist_ok=True)
         write_json(self._path, self.values)
+
+
+def logged_as(trial: Trial) -> int | str:
+    """What a tracker remembers of a trial that it has logged: at each rung where it was paused, it is another."""
+    return trial.directory if trial.is_paused else trial.number
 
 
 def parse_trackers(given: Any) -> tuple[str, ...]:

@@ -35,7 +35,8 @@ from ax_mo.trackers.env import (
 
 PARETO_TAG = "ax_mo.pareto"
 STATUS_TAG = "ax_mo.status"
-"""A run that has it is logged."""
+DIRECTORY_TAG = "ax_mo.directory"
+"""A run that has it is logged: with what its trial left there, which may have trained on since."""
 
 _STATUS = {Status.COMPLETED: "FINISHED", Status.FAILED: "FAILED", Status.EARLY_STOPPED: "KILLED"}
 _STATE = {StudyEnd.FINISHED: "FINISHED", StudyEnd.INTERRUPTED: "KILLED", StudyEnd.STOPPED: "FAILED"}
@@ -61,7 +62,7 @@ class MlflowTracker:
         mlflow.set_tracking_uri(_without_password(str(mlflow.get_tracking_uri())))
         self._client = mlflow.MlflowClient()
         self._parent = ""
-        self._logged: dict[int, str] = {}  # the run of each trial
+        self._logged: dict[int, tuple[str, str]] = {}  # the run of each trial, and the directory that it was logged of
         self._flagged: set[str] = set()  # runs that are on the front
 
     def started(self, record: StudySnapshot) -> str | None:
@@ -71,7 +72,8 @@ class MlflowTracker:
             tags = resolve_tags({STUDY_TAG: self._tag.label, STUDY_ID_TAG: self._tag.id})
             of_study = [self._client.create_run(self._experiment(), tags=tags, run_name=self._tag.label)]
         self._parent = of_study[0].info.run_id
-        self._logged = {int(r.data.tags[TRIAL_TAG]): r.info.run_id for r in runs if STATUS_TAG in r.data.tags}
+        of_trials = [(run.info.run_id, run.data.tags) for run in runs if DIRECTORY_TAG in run.data.tags]
+        self._logged = {int(tags[TRIAL_TAG]): (run_id, tags[DIRECTORY_TAG]) for run_id, tags in of_trials}
         self._flagged = {run.info.run_id for run in runs if run.data.tags.get(PARETO_TAG) == "true"}
         self._client.update_run(self._parent, status="RUNNING")
         asked: dict[str, Any] = {f"objective {o.name}": o.described for o in record.goals.objectives}
@@ -85,30 +87,24 @@ class MlflowTracker:
         return self._parent
 
     def ended(self, trial: Trial) -> None:
-        if trial.number in self._logged:
+        before, directory = self._logged.get(trial.number, (None, None))
+        if directory == trial.directory:
             return
-        name = f"trial {trial.label}"
-        found = self._search({RUN_TAG: self._tag.run_id(trial), ATTEMPT_TAG: str(trial.attempt)})
-        # One that we have begun before the server went away, or that the trial has made itself, if it made just one.
-        begun = [run for run in found if run.info.run_name == name] or found
         tags = mlflow_tags(self._tag, trial, self._parent)
-        if len(begun) == 1:
-            (run,) = begun
-        else:
-            run = self._client.create_run(self._experiment(), _milliseconds(trial.started), tags, name)
-        tags |= {"ax_mo.generator": trial.generator, "ax_mo.directory": trial.directory}
-        if trial.reason:
-            tags["ax_mo.reason"] = trial.reason[:_LONGEST_TAG]
-        have = run.data
-        params, metrics = _missing(trial.point, have.params), _missing(trial.metrics, have.metrics)
-        self._log(run.info.run_id, params, metrics, _missing(tags, have.tags))
-        if run.info.status == "RUNNING":  # also where a trial that was killed could not end it
-            self._client.set_terminated(run.info.run_id, _STATUS[trial.status], _milliseconds(trial.ended))
-        self._client.set_tag(run.info.run_id, STATUS_TAG, trial.status.value)
-        self._logged[trial.number] = run.info.run_id
+        run = self._run_of(trial, tags) if before is None else self._client.get_run(before)
+        run_id, have, metrics = run.info.run_id, run.data, trial.metrics
+        tags |= {"ax_mo.generator": trial.generator, "ax_mo.reason": (trial.reason or "")[:_LONGEST_TAG]}
+        if before is None:  # what the trial has logged itself stays; what we have, of a lower rung, does not
+            tags = _missing({name: text for name, text in tags.items() if text}, have.tags)
+            metrics = _missing(metrics, have.metrics)
+        self._log(run_id, _missing(trial.point, have.params), metrics, tags)
+        if before is not None or run.info.status == "RUNNING":  # also where a trial that was killed could not end it
+            self._client.set_terminated(run_id, _STATUS[trial.status], _milliseconds(trial.ended))
+        self._log(run_id, {}, {}, {STATUS_TAG: trial.status.value, DIRECTORY_TAG: trial.directory})
+        self._logged[trial.number] = run_id, trial.directory
 
     def front(self, numbers: Sequence[int], hypervolume: float) -> None:
-        now = {self._logged[number] for number in numbers if number in self._logged}
+        now = {self._logged[number][0] for number in numbers if number in self._logged}
         for run_id in self._flagged ^ now:
             self._client.set_tag(run_id, PARETO_TAG, "true" if run_id in now else "false")
         self._flagged = now
@@ -121,6 +117,17 @@ class MlflowTracker:
         if report is not None:
             self._client.log_artifact(self._parent, str(report))
         self._client.set_terminated(self._parent, _STATE[state])
+
+    def _run_of(self, trial: Trial, tags: Mapping[str, str]) -> Any:
+        """The trial's run: one that we had begun before the server went away, or that the trial has made itself, if it
+        made just one; otherwise a new one with these tags.
+        """
+        name = f"trial {trial.label}"
+        found = self._search({RUN_TAG: self._tag.run_id(trial), ATTEMPT_TAG: str(trial.attempt)})
+        begun = [run for run in found if run.info.run_name == name] or found
+        if len(begun) == 1:
+            return begun[0]
+        return self._client.create_run(self._experiment(), _milliseconds(trial.started), dict(tags), name)
 
     def _search(self, tags: Mapping[str, str]) -> list[Any]:
         condition = " and ".join(f"tags.`{key}` = '{value}'" for key, value in tags.items())

@@ -22,7 +22,7 @@ from tensorboard.summary.writer.record_writer import RecordWriter
 
 from ax_mo.core.trial import Status, Trial
 from ax_mo.storage.snapshot import StudySnapshot
-from ax_mo.trackers import Kept, StudyEnd
+from ax_mo.trackers import Kept, StudyEnd, logged_as
 from ax_mo.trackers.env import StudyTag
 
 FOLDER = "tensorboard"
@@ -44,14 +44,14 @@ class TensorBoardTracker:
         # Named as TensorBoard wants it, which reads a folder's files in the order of their names.
         self._file = f"events.out.tfevents.{time.time():017.6f}.{socket.gethostname()}.{os.getpid()}"
         self._kept = Kept(directory, "tensorboard")
-        self._logged: set[int] = set(self._kept.values.get("logged", []))
+        self._logged: set[int | str] = set(self._kept.values.get("logged", []))
         self._front: set[int] = set(self._kept.values.get("front", []))
 
     def started(self, record: StudySnapshot) -> str | None:
         return None  # what the tab's columns are, TensorBoard sees from the trials
 
     def ended(self, trial: Trial) -> None:
-        if trial.number in self._logged:
+        if logged_as(trial) in self._logged:
             return
         params = {key: _value(value) for key, value in trial.point.items()}
         start = SessionStartInfo(group_name=str(trial.number), start_time_secs=_seconds(trial.started), hparams=params)
@@ -60,11 +60,11 @@ class TensorBoardTracker:
         summaries += [_scalar(name, value) for name, value in trial.metrics.items()]
         summaries += [_plugin(metadata.SESSION_END_INFO_TAG, session_end_info=end)]
         self._write(f"trial_{trial.number}", summaries)
-        self._logged.add(trial.number)
-        self._kept.save(logged=sorted(self._logged))
+        self._logged.add(logged_as(trial))
+        self._kept.save(logged=sorted(self._logged, key=str))
 
     def front(self, numbers: Sequence[int], hypervolume: float) -> None:
-        now = self._logged.intersection(numbers)
+        now = {number for number in numbers if number in self._logged}
         for number in self._front ^ now:
             self._write(f"trial_{number}", [_scalar(PARETO, float(number in now))])
             self._front = self._front ^ {number}  # at once: the next flag may fail

@@ -14,7 +14,7 @@ import wandb
 from ax_mo.core.trial import Trial
 from ax_mo.results.tables import front_numbers, json_text, metric_names
 from ax_mo.storage.snapshot import StudySnapshot
-from ax_mo.trackers import Kept, StudyEnd
+from ax_mo.trackers import Kept, StudyEnd, logged_as
 from ax_mo.trackers.env import StudyTag
 
 
@@ -24,7 +24,7 @@ class WandbTracker:
     def __init__(self, tag: StudyTag, directory: Path) -> None:
         self._tag = tag
         self._kept = Kept(directory, "wandb")
-        self._logged: set[int] = set(self._kept.values.get("logged", []))
+        self._logged: set[int | str] = set(self._kept.values.get("logged", []))
         self._open: Any = None
 
     def started(self, record: StudySnapshot) -> str | None:
@@ -38,13 +38,13 @@ class WandbTracker:
         return None
 
     def ended(self, trial: Trial) -> None:
-        if trial.number in self._logged:
+        if logged_as(trial) in self._logged:
             return
         metrics = {f"metrics/{name}": value for name, value in trial.metrics.items()}
         params = {f"params/{key}": _plain(value) for key, value in trial.point.items()}
         self._run().log({"trial": trial.number, "status": trial.status.value, **metrics, **params})
-        self._logged.add(trial.number)
-        self._kept.save(logged=sorted(self._logged))
+        self._logged.add(logged_as(trial))
+        self._kept.save(logged=sorted(self._logged, key=str))
 
     def front(self, numbers: Sequence[int], hypervolume: float) -> None:
         self._run().log({"pareto_points": len(numbers), "hypervolume": hypervolume})

@@ -4,8 +4,10 @@ from pathlib import Path
 
 import pytest
 
+from ax_mo.core.budget import Budget
 from ax_mo.core.objectives import parse_goals
-from ax_mo.core.trial import Status, TrialRun
+from ax_mo.core.repeats import aggregate_repeats
+from ax_mo.core.trial import Status, Trial, TrialRun
 from ax_mo.search_space.parameters import Choice, Option, Range
 from ax_mo.search_space.space import SearchSpace
 from ax_mo.storage.snapshot import StudySnapshot
@@ -30,14 +32,23 @@ def trial(number: int, status: Status = Status.COMPLETED, **values: object) -> T
     return make_run(number, status=status, point=point, **{**content, **values})
 
 
-def record(directory: Path, *trials: TrialRun) -> StudySnapshot:
+def paused_trial(number: int) -> Trial:
+    """One that has trained for one epoch of nine, and may be promoted."""
+    run = trial(
+        number, Status.EARLY_STOPPED, metrics={"val/acc": 0.25, "size": 10.0}, reason="paused at epochs=1 of 9",
+        directory=f"{number}/1", budget=Budget("epochs", 1, 9, is_reached=True), repeat=0,
+    )  # fmt: skip
+    return aggregate_repeats([run])
+
+
+def record(directory: Path, *trials: Trial) -> StudySnapshot:
     created = "2026-01-01T00:00:00+00:00"
     return StudySnapshot(
         "study", directory, SPACE, GOALS, 1, created, trials, trials, {"n_trials": 4, "method": "fast"}
     )
 
 
-def begin(tracker: Tracker, directory: Path, *trials: TrialRun) -> str | None:
+def begin(tracker: Tracker, directory: Path, *trials: Trial) -> str | None:
     """Tell the tracker of a study that has these trials, as its process does."""
     parent = tracker.started(record(directory, *trials))
     for ended in trials:

@@ -12,7 +12,7 @@ from ax_mo.core.trial import Status
 from ax_mo.trackers import StudyEnd
 from ax_mo.trackers.env import StudyTag, trial_environment
 
-from .conftest import begin, record, trial
+from .conftest import begin, paused_trial, record, trial
 
 mlflow = pytest.importorskip("mlflow")
 
@@ -85,6 +85,25 @@ def test_resume_goes_on_with_the_same_run_and_makes_up_for_what_is_missing(tmp_p
     assert set(found) == {"nas", "trial 0", "trial 1"}
     assert found["nas"].info.status == "KILLED"
     assert [found[f"trial {n}"].data.tags["ax_mo.pareto"] for n in (0, 1)] == ["false", "true"]
+
+
+# BUG: a trial that was logged as it was paused at a rung stayed killed, with the metrics of that rung, when it was
+# promoted by a resume.
+def test_trial_that_was_paused_at_the_end_of_a_sweep_is_logged_again_when_it_has_trained_on(
+    tmp_path: Path, experiment: str
+) -> None:
+    paused = paused_trial(0)
+    for _ in range(2):  # a resume that changes nothing of it
+        log = tracker(tmp_path, experiment)
+        begin(log, tmp_path, paused)
+        log.finished(record(tmp_path, paused), None, StudyEnd.FINISHED)
+    run = runs(experiment)["trial 0"]
+    assert (run.info.status, run.data.metrics) == ("KILLED", {"val/acc": 0.25, "size": 10})
+    complete = trial(0, directory="0/9", reason=None)
+    begin(tracker(tmp_path, experiment), tmp_path, complete)
+    run = runs(experiment)["trial 0"]
+    assert (run.info.status, run.data.metrics) == ("FINISHED", {"val/acc": 0.5, "size": 10})
+    assert (run.data.tags["ax_mo.status"], run.data.tags["ax_mo.reason"]) == ("completed", "")
 
 
 # BUG: a flag that the server had set, but whose answer was lost, was not known of and never taken back.

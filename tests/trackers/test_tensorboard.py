@@ -11,7 +11,7 @@ from ax_mo.core.trial import Status
 from ax_mo.trackers import StudyEnd
 from ax_mo.trackers.tensorboard import PARETO, TensorBoardTracker
 
-from .conftest import TAG, begin, record, trial
+from .conftest import TAG, begin, paused_trial, record, trial
 
 
 def read(folder: Path) -> EventAccumulator:
@@ -72,3 +72,10 @@ def test_resume_adds_and_repeats_nothing(tmp_path: Path) -> None:
     assert [event.value for event in first.Scalars(PARETO)] == [1, 0]
     assert [event.step for event in read(tmp_path / "tensorboard").Scalars("ax_mo/hypervolume")] == [1, 2]
     assert sorted(path.name for path in (tmp_path / "tensorboard").glob("trial*")) == ["trial_0", "trial_1"]
+
+
+def test_trial_that_was_paused_at_the_end_of_a_sweep_is_logged_again_when_it_has_trained_on(tmp_path: Path) -> None:
+    for now in (paused_trial(0), paused_trial(0), trial(0, directory="0/9")):
+        begin(TensorBoardTracker(TAG, tmp_path), tmp_path, now)
+    events = read(tmp_path / "tensorboard" / "trial_0")
+    assert [event.value for event in events.Scalars("val/acc")] == [0.25, 0.5]

@@ -13,7 +13,7 @@ import pytest
 from ax_mo.core.trial import Status
 from ax_mo.trackers import StudyEnd
 
-from .conftest import TAG, begin, record, trial
+from .conftest import TAG, begin, paused_trial, record, trial
 
 pytest.importorskip("wandb")
 
@@ -81,7 +81,9 @@ def test_study_is_a_run_of_its_group_and_goes_on_after_a_resume(tmp_path: Path) 
     first.finished(record(tmp_path, trial(0)), None, StudyEnd.INTERRUPTED)
     time.sleep(1.1)  # W&B names an offline run's folder by the second
     again = WandbTracker(TAG, tmp_path)
-    begin(again, tmp_path, trial(0), trial(1, Status.FAILED))
+    begin(again, tmp_path, trial(0), trial(1, Status.FAILED), paused_trial(2))
+    again.ended(paused_trial(2))
+    again.ended(trial(2, directory="2/9"))
     (tmp_path / "report.html").write_text("<p>")
     again.finished(record(tmp_path, trial(0), trial(1, Status.FAILED)), tmp_path / "report.html", StudyEnd.FINISHED)
 
@@ -92,7 +94,9 @@ def test_study_is_a_run_of_its_group_and_goes_on_after_a_resume(tmp_path: Path) 
     }
     history = lines(records)
     trials = [line for line in history if "trial" in line]
-    assert [(line["trial"], line["status"]) for line in trials] == [(0, "completed"), (1, "failed")]
+    assert [(line["trial"], line["status"]) for line in trials] == [
+        (0, "completed"), (1, "failed"), (2, "early_stopped"), (2, "completed"),
+    ]  # fmt: skip
     assert trials[0]["metrics/val/acc"] == 0.5 and trials[0]["params/optim.lr"] == 0.01
     assert [line["hypervolume"] for line in history if "hypervolume" in line] == [0.25]
     tables = sorted(tmp_path.glob("wandb/offline-run-*/files/media/table/trials*"))
