@@ -112,6 +112,14 @@ class Objective:
             return -self.distance(value)
         return (1.0 if self.maximize else -1.0) * self.scale.position(value)
 
+    @property
+    def of_distance(self) -> "Objective":
+        """What is minimized where there is a target, ``|angle - 90|``; otherwise itself."""
+        if self.target is None:
+            return self
+        name = f"|{self.name} - {self.target:.12g}|"
+        return Objective(name, maximize=False, threshold=self.threshold, scale=Scale.LINEAR)
+
     def settled(self, trials: Iterable[Trial]) -> "Objective":
         """The same with the scale, ``LOG`` or ``LINEAR``, that it has in a study with these trials, in any order.
 

@@ -5,7 +5,7 @@ second runs, and so on.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import plotly.graph_objects as go
 
@@ -36,14 +36,19 @@ class RunGroup:
     """Of its first study among all, which gives it its colour."""
 
 
+def has_repeats(record: StudySnapshot) -> bool:
+    """Whether trials ran several times, which is another thing than several rungs."""
+    return any(run.repeat and run.budget is None for run in record.runs)
+
+
 def repeats_of(record: StudySnapshot) -> RunGroup:
     """A study's repeats as runs. Raises AxMoError for a study without."""
-    numbers = sorted({run.repeat for run in record.runs if run.repeat is not None})
-    if len(numbers) < 2:
+    if not has_repeats(record):
         raise AxMoError(
             "Attainment is of several runs: of a study with hydra.sweeper.repeats, or of studies that differ in their "
             "seed alone (ax-mo plot DIR attainment --with DIR DIR, ax-mo compare DIR DIR DIR --html FILE)."
         )
+    numbers = sorted({run.repeat for run in record.runs if run.repeat is not None})
     return RunGroup("", [_counted([r for r in record.runs if r.repeat == n], record.goals) for n in numbers])
 
 
@@ -77,13 +82,13 @@ def attainment_figure(groups: Sequence[RunGroup], goals: Goals) -> go.Figure:
     """For each group, the surfaces that any, half and all of its runs attain.
 
     Two objectives are across and upwards; of more, each pair has a panel, which looks at those two alone. With one
-    objective it is the best value so far by the number of trials ended. Raises AxMoError where no group has two runs.
+    objective it is the best value so far by the number of trials ended. Of one with a target it is the distance.
+    Raises AxMoError where no group has two runs.
     """
     if all(len(group.runs) < 2 for group in groups):
         raise AxMoError("No two of these studies are alike but for their seed: attainment is of several runs.")
-    targets = [o.name for o in goals.objectives if o.target is not None]
-    if targets:
-        raise AxMoError(f"Attainment is of objectives that are minimized or maximized; {targets[0]} has a target.")
+    groups = [replace(group, runs=[_with_distances(run, goals) for run in group.runs]) for group in groups]
+    goals = replace(goals, objectives=tuple(o.of_distance for o in goals.objectives))
     if not any(run for group in groups for run in group.runs):
         return note("No trial of these runs has completed and meets the constraints yet.")
     if len(goals.objectives) == 1:
@@ -101,6 +106,16 @@ def attainment_figure(groups: Sequence[RunGroup], goals: Goals) -> go.Figure:
     figure = pairs_of_objectives(goals, draw)
     name_columns(figure, **names, series="attained by")
     return figure
+
+
+def _with_distances(run: Sequence[tuple[int, Trial]], goals: Goals) -> list[tuple[int, Trial]]:
+    """The trials with the distances from the objectives' targets among their metrics."""
+    targets = [o for o in goals.objectives if o.target is not None]
+    found = []
+    for count, trial in run:
+        distances = {o.of_distance.name: o.distance(trial.metrics[o.name]) for o in targets}
+        found.append((count, replace(trial, metrics={**trial.metrics, **distances})))
+    return found
 
 
 def _by_count(groups: Sequence[RunGroup], goals: Goals) -> go.Figure:

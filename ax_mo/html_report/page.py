@@ -9,7 +9,7 @@ from markupsafe import Markup
 from ax_mo.core.pareto import by_first_objective, pareto_front
 from ax_mo.core.trial import Status, Trial
 from ax_mo.html_report import parallel, progress, timeline, tradeoff
-from ax_mo.html_report.attainment import attainment_figure, repeats_of
+from ax_mo.html_report.attainment import attainment_figure, has_repeats, repeats_of
 from ax_mo.html_report.document import Content, render_page
 from ax_mo.html_report.model_parts import add_model
 from ax_mo.html_report.rows import table_of
@@ -41,7 +41,7 @@ def report_html(record: StudySnapshot, path: Path, fitted: bool = True, note: st
             figure = draw(record)
             if figure.data or place not in ("curves", "suggestions"):  # that there are none is not worth a word
                 content.add(place, figure)
-    if any(run.repeat for run in record.runs):
+    if has_repeats(record):
         with content.part("attainment"):
             content.add("attainment", attainment_figure([repeats_of(record)], record.goals))
     with content.part("timeline"):

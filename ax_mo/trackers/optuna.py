@@ -122,7 +122,7 @@ class OptunaMirror:
             )
             if not study.get_trials(deepcopy=False) and _STUDY_ID not in study.user_attrs:
                 study.set_user_attr(_STUDY_ID, tag.id)
-                study.set_metric_names([_metric_name(o) for o in goals.objectives])
+                study.set_metric_names([o.of_distance.name for o in goals.objectives])
             if study.user_attrs.get(_STUDY_ID) == tag.id:
                 break
         return study
@@ -242,10 +242,6 @@ def _categories(choices: Sequence[Choice]) -> dict[str, Any]:
     if is_plain and len(set(values.values())) == len(values):
         return values
     return {text: text for text in values}
-
-
-def _metric_name(objective: Objective) -> str:
-    return objective.name if objective.target is None else f"|{objective.name} - {objective.target:.12g}|"
 
 
 def _value(objective: Objective, metrics: Mapping[str, float]) -> float:
