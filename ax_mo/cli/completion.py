@@ -10,6 +10,7 @@ from argcomplete.completers import DirectoriesCompleter
 from argcomplete.shell_integration import shellcode
 
 from ax_mo.cli.sweeps import sweeps, table, trial_number
+from ax_mo.html_report import SHOWN_BY
 
 _METRIC, _PARAMETER = "metrics.", "params."
 _SHOWN = 3
@@ -54,11 +55,25 @@ def _sweep(given: Namespace) -> Path | None:
     return next(iter(sweeps()), None)
 
 
-def _directories(prefix: str, parsed_args: Namespace, action: argparse.Action, **_: object) -> list[str]:
+def _directories(prefix: str, parsed_args: Namespace, action: argparse.Action, **_: object) -> Mapping[str, str]:
     if _words(parsed_args) and action.nargs != "+":
-        return []
-    found = [str(path) for path in sweeps() if str(path).startswith(prefix)]
-    return found or list(DirectoriesCompleter()(prefix=prefix))
+        return {}
+    # Where SOURCE may be left out, a figure may come first.
+    figures = SHOWN_BY if parsed_args.command == "plot" and action.nargs == "?" else {}
+    found = [str(path) for path in sweeps()] + list(figures)
+    found = [word for word in found if word.startswith(prefix)] or list(DirectoriesCompleter()(prefix=prefix))
+    return {word: figures.get(word, "") for word in found}
+
+
+def _figures(**_: object) -> Mapping[str, str]:
+    return SHOWN_BY
+
+
+def _parameter_list(prefix: str, parsed_args: Namespace, **_: object) -> list[str]:
+    """Parameters, each behind those that are there already and a comma."""
+    before, comma, _last = prefix.rpartition(",")
+    given = before.split(",")
+    return [f"{before}{comma}{name}" for name in _columns(parsed_args, _PARAMETER) if name not in given]
 
 
 def _trials(parsed_args: Namespace, action: argparse.Action, **_: object) -> Mapping[str, str]:
@@ -140,5 +155,7 @@ _COMPLETERS: Mapping[str, Callable[..., object]] = {
     "METRIC": _names,
     "CONDITION": _conditions,
     "KEY=VALUE": _assignments,
+    "FIGURE": _figures,
+    "A,B": _parameter_list,
 }
 """By the name that an argument has in the help. What is not here is completed as a file."""

@@ -7,6 +7,7 @@ from typing import Any
 
 from ax_mo.cli.shared import new_file, one_line, say, say_json, study_at, tell, trial_named
 from ax_mo.errors import AxMoError
+from ax_mo.html_report import SHOWN_BY
 from ax_mo.storage.snapshot import StudySnapshot
 from ax_mo.trial.files import write_atomically
 
@@ -55,13 +56,12 @@ def _list(record: StudySnapshot, as_json: bool) -> None:
     fitted = FittedModel(record)
     lacking = {name: figure.lacks(fitted) for name, figure in FIGURES.items()}
     if as_json:
-        figures = [{"figure": name, "shows": FIGURES[name].about, "lacks": lacks} for name, lacks in lacking.items()]
+        figures = [{"figure": name, "shows": SHOWN_BY[name], "lacks": lacks} for name, lacks in lacking.items()]
         say_json({"figures": figures, "params": list(record.space.keys), "metrics": list(fitted.metrics)})
         return
     width = max(map(len, FIGURES))
-    for name, figure in FIGURES.items():
-        lacks = lacking[name]
-        say(f"{name:<{width}}  {figure.about}" + (f" ({lacks})" if lacks else ""))
+    for name, lacks in lacking.items():
+        say(f"{name:<{width}}  {SHOWN_BY[name]}" + (f" ({lacks})" if lacks else ""))
     tell(f"parameters: {', '.join(record.space.keys)}")
     tell(f"metrics: {', '.join(fitted.metrics)}")
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from ax_mo.errors import AxMoError, closest
 from ax_mo.html_report import parallel, progress, timeline
-from ax_mo.html_report.attainment import attainment_figure, groups_of, repeats_of
+from ax_mo.html_report.attainment import attainment_figure, groups_of, has_repeats, repeats_of
 from ax_mo.html_report.model_figures import cross_validation, sensitivity
 from ax_mo.html_report.predicted_figures import by_importance, contour_figure, metric_named, slice_figure
 from ax_mo.html_report.state import titles_of
@@ -33,7 +33,6 @@ class FigureOptions:
 
 @dataclass(frozen=True)
 class NamedFigure:
-    about: str
     draw: Callable[[FittedModel, FigureOptions], Any]
     """Raises AxMoError where there is nothing to draw, or for wrong options."""
     takes: tuple[str, ...] = ()
@@ -84,35 +83,26 @@ def _no_model(fitted: FittedModel) -> str | None:
 
 
 FIGURES: dict[str, NamedFigure] = {
-    "tradeoff": NamedFigure("the objectives against each other, with the front", lambda f, _: tradeoff(f.record)),
-    "hypervolume": NamedFigure("the hypervolume by trials ended", lambda f, _: progress.hypervolume_trace(f.record)),
+    "tradeoff": NamedFigure(lambda f, _: tradeoff(f.record)),
+    "hypervolume": NamedFigure(lambda f, _: progress.hypervolume_trace(f.record)),
     "attainment": NamedFigure(
-        "what any, half and all of several runs reached: of repeats, or of studies with other seeds",
         attainment,
         ("others",),
-        lambda f: None if any(run.repeat for run in f.record.runs) else "no repeats: name other studies with --with",
+        lambda f: None if has_repeats(f.record) else "no repeats: name other studies with --with",
     ),
-    "parallel_coordinates": NamedFigure(
-        "parameters and metrics, a line for each trial", lambda f, _: parallel.parallel_coordinates(f.record)
-    ),
-    "contour": NamedFigure(
-        "a metric's prediction along two parameters, with the trials", contour, ("params", "metric", "like"), _no_model
-    ),
-    "slice": NamedFigure("a metric's prediction along each parameter", slices, ("params", "metric", "like"), _no_model),
-    "sensitivity": NamedFigure("which parameters matter to which metric", lambda f, _: sensitivity(f), lacks=_no_model),
-    "cross_validation": NamedFigure(
-        "each trial as predicted without it", lambda f, _: cross_validation(f), lacks=_no_model
-    ),
+    "parallel_coordinates": NamedFigure(lambda f, _: parallel.parallel_coordinates(f.record)),
+    "contour": NamedFigure(contour, ("params", "metric", "like"), _no_model),
+    "slice": NamedFigure(slices, ("params", "metric", "like"), _no_model),
+    "sensitivity": NamedFigure(lambda f, _: sensitivity(f), lacks=_no_model),
+    "cross_validation": NamedFigure(lambda f, _: cross_validation(f), lacks=_no_model),
     "learning_curves": NamedFigure(
-        "what the trials reported on their way",
         lambda f, _: progress.learning_curves(f.record),
         lacks=lambda f: None if progress.curves_of(f.record) else "no trial has left one",
     ),
-    "timeline": NamedFigure("what the workers did when", lambda f, _: timeline.timeline(f.record)),
-    "suggestions": NamedFigure(
-        "how long each suggestion was computed", lambda f, _: timeline.suggestion_seconds(f.record)
-    ),
+    "timeline": NamedFigure(lambda f, _: timeline.timeline(f.record)),
+    "suggestions": NamedFigure(lambda f, _: timeline.suggestion_seconds(f.record)),
 }
+"""What draws each figure of ``SHOWN_BY``."""
 
 
 def figure_named(name: str) -> NamedFigure:

@@ -11,6 +11,7 @@ from pathlib import Path
 import pexpect
 import pytest
 
+from ax_mo.html_report import SHOWN_BY
 from tests.support import studies
 
 from .conftest import Cli, stored_with_table
@@ -93,6 +94,9 @@ def test_what_is_offered_depends_on_the_command_and_the_sweep(project: Path) -> 
     assert "4" not in offered("ax-mo promote ", project), "it failed"
     assert {"val_acc", "num_params", "width"} <= offered("ax-mo pareto --min ", project).keys()
     assert offered("ax-mo pareto --where 'num_", project).keys() == {"num_params <=", "num_params >="}
+    assert offered("ax-mo plot con", project) == {"contour": SHOWN_BY["contour"]}, "also of the newest sweep"
+    assert offered(f"ax-mo plot {OLD} ", project) == SHOWN_BY
+    assert offered("ax-mo plot slice --params width,opt", project).keys() == {"width,optim.lr"}
     assert offered("ax-mo pareto --where 'mod", project).keys() == {"model = cnn", "model = mlp"}
 
 

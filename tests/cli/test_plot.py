@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from ax_mo.cli import plot
+from ax_mo.html_report import SHOWN_BY
 from ax_mo.html_report.named_figures import FIGURES
 from ax_mo.notebook import LoadedStudy
 from tests.support.browsing import needs_browser
@@ -23,6 +24,7 @@ def test_figures_are_listed_with_names_to_choose_from(cli: Cli, make: Make, tmp_
     assert "needs 3 trials" not in done.out
     assert cli("plot", make(2, name="two").directory).out.count("(needs 3 trials with metrics)") == 4
     assert all(hasattr(LoadedStudy, f"plot_{name}") for name in FIGURES)
+    assert list(FIGURES) == list(SHOWN_BY)
 
 
 def test_page_of_one_figure_needs_nothing(cli: Cli, make: Make, tmp_path: Path) -> None:
