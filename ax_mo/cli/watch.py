@@ -10,13 +10,14 @@ from datetime import datetime
 from ax_mo.cli.lines import from_here, point_command
 from ax_mo.cli.shared import say, source_or_newest, study_at
 from ax_mo.core.failures import first_alike
+from ax_mo.core.objectives import Goals
 from ax_mo.core.pareto import by_first_objective, pareto_front
 from ax_mo.core.request import Request, RequestKind, pause_of
 from ax_mo.core.trial import Key, Status, Trial, Value
 from ax_mo.core.urls import redacted
 from ax_mo.errors import AxMoError
 from ax_mo.html_report.state import state_of
-from ax_mo.results.standing import in_place_of_model, none_feasible
+from ax_mo.results.standing import in_place_of_model, none_feasible, scale_notices
 from ax_mo.storage.directory_lock import held_since
 from ax_mo.storage.snapshot import StudySnapshot, StudyState
 from ax_mo.terminal.progress import Conclusion, ProgressTracker, StudyProgress
@@ -88,6 +89,7 @@ class WatchedStudy:
         self._state: StudyState | None = None
         self._submitted: set[tuple[Key, int]] = set()
         self._ended: dict[int, Trial] = {}
+        self._goals: Goals | None = None
         self._requests: set[int] = set()
         self._paused: Request | None = None
         self._is_away = False
@@ -109,6 +111,9 @@ class WatchedStudy:
             if trial.status.ended and (before is None or before.ended != trial.ended):  # it may train on
                 self._screen.ended(trial, record.goals, first_alike(trial, self._ended.values()))
                 self._ended[trial.number] = trial
+        for line in scale_notices(self._goals or record.goals, record.goals, record.trials):
+            self._screen.notice(line)
+        self._goals = record.goals
         if record.state is StudyState.ENDED:
             self._screen.close()
             self._screen.conclude(conclusion_of(record, self._source))

@@ -114,5 +114,25 @@ def none_feasible(trials: Sequence[Trial], goals: Goals) -> str | None:
     return f"{of} {meets} all constraints: {listed}"
 
 
+def scale_notices(before: Goals, now: Goals, trials: Iterable[Trial]) -> list[str]:
+    """What is to be said of objectives that had another scale ``before``; ``trials`` are those of the study."""
+    lines: list[str] = []
+    for old, new in zip(before.objectives, now.objectives, strict=True):
+        where = f"hydra.sweeper.objectives.{new.name}"
+        if new.is_log and not old.is_log:
+            lines.append(
+                f"{where}: the values span two decades, so that the model and the hypervolume take their log10 "
+                f"from now on; with scale: linear they do not."
+            )
+        elif old.is_log and not new.is_log:
+            known = [t for t in trials if t.status.teaches and new.name in t.metrics]
+            cause = min((t for t in known if not old.scale.has(t.metrics[new.name])), key=lambda trial: trial.number)
+            lines.append(
+                f"{where}: a log scale is for values above zero, and {new.name}={cause.metrics[new.name]:g} in trial "
+                f"{cause.label}. The model and the hypervolume take all of them as they are."
+            )
+    return lines
+
+
 def _known(trials: Sequence[Trial], goals: Goals) -> list[Mapping[str, float]]:
     return [t.metrics for t in trials if t.status.has_metrics and all(name in t.metrics for name in goals.required)]

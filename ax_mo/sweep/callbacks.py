@@ -10,9 +10,10 @@ from ax_mo.early_stopping.monitor import CurveMonitor
 from ax_mo.early_stopping.stop_request import overdue
 from ax_mo.html_report.writer import ReportWriter
 from ax_mo.results.files import ResultFiles
+from ax_mo.results.standing import scale_notices
 from ax_mo.runner.runner import EndCause
 from ax_mo.sweep.create_trial import cannot_write
-from ax_mo.sweep.messages import announcement, notices, scale_notices
+from ax_mo.sweep.messages import announcement, notices
 from ax_mo.sweep.study import Study
 from ax_mo.terminal.progress import ProgressTracker, StudyProgress
 from ax_mo.terminal.running import RunningTrials
@@ -80,7 +81,8 @@ class ScreenCallback(Callback):
 
     def tick(self, study: Study) -> None:
         self._tell_differences(study)
-        for line in scale_notices(study, self._told_goals or study.spec.plan.goals.settled(())):
+        before = self._told_goals or study.spec.plan.goals.settled(())
+        for line in scale_notices(before, study.goals, study.trials.values()):
             self._screen.notice(line)
         self._told_goals = study.goals
         if not self._screen.is_due:

@@ -4,7 +4,6 @@ import shlex
 from collections.abc import Iterable, Sequence
 
 from ax_mo.core.objective import Objective
-from ax_mo.core.objectives import Goals
 from ax_mo.core.pareto import by_first_objective, pareto_front
 from ax_mo.core.trial import Trial
 from ax_mo.core.urls import redacted
@@ -50,27 +49,6 @@ def notices(spec: StudySpec, trials: Iterable[int], fixed: Sequence[str]) -> lis
     lines = [] if any(number >= 0 for number in trials) else list(spec.plan.remarks)
     changes = differences(_by_key(fixed), _by_key(spec.plan.space.fixed))
     return lines + [f"an override of every trial differs from the study's earlier trials: {line}" for line in changes]
-
-
-def scale_notices(study: Study, before: Goals) -> list[str]:
-    """What is to be said of objectives that had another scale ``before``."""
-    lines: list[str] = []
-    asked = study.spec.plan.goals.objectives
-    for o, old, now in zip(asked, before.objectives, study.goals.objectives, strict=True):
-        where = f"hydra.sweeper.objectives.{o.name}"
-        if now.is_log and not old.is_log:
-            lines.append(
-                f"{where}: the values span two decades, so that the model and the hypervolume take their log10 "
-                f"from now on; with scale: linear they do not."
-            )
-        elif o.is_log and old.is_log and not now.is_log:
-            known = (t for _, t in sorted(study.trials.items()) if t.status.teaches and o.name in t.metrics)
-            cause = next(trial for trial in known if not o.scale.has(trial.metrics[o.name]))
-            lines.append(
-                f"{where}.scale: log is for values above zero, and {o.name}={cause.metrics[o.name]:g} in trial "
-                f"{cause.label}. The model and the hypervolume take all of them as they are."
-            )
-    return lines
 
 
 def conclusion(study: Study, progress: StudyProgress, recipes: Recipes, ending: Ending | None) -> Conclusion:

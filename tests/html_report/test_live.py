@@ -5,15 +5,21 @@ import sys
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from dataclasses import replace
+from itertools import accumulate
 from pathlib import Path
 
 import pytest
 
 from ax_mo.cli.main import main
+from ax_mo.cli.watch import WatchedStudy
+from ax_mo.core.trial import Status
+from ax_mo.terminal.screen import screen_for_this_terminal
 from tests.cli.conftest import stored
 from tests.support import studies
 from tests.support.browsing import needs_browser
 from tests.support.sweeps import Sweep, environment, start
+from tests.support.trials import make_goals, make_run
 from tests.support.waiting import read_until, wait_until
 
 OPTIONS = (
@@ -85,6 +91,19 @@ def test_study_that_has_ended_is_concluded_at_once(capsys: pytest.CaptureFixture
     assert main(["watch", str(ended)]) == 0
     said = capsys.readouterr().out
     assert "ended" in said and "Pareto front: " in said
+
+
+def test_change_of_a_scale_is_told_as_its_sweep_tells_it(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    losses = (make_run(n, status=Status.COMPLETED, metrics={"loss": v}) for n, v in enumerate((1.0, 0.5, 0.001)))
+    before, _, after = (
+        replace(studies.study(tmp_path), goals=make_goals(loss="minimize"), trials=t, runs=t, is_running=True)
+        for t in accumulate((run,) for run in losses)
+    )
+    watched = WatchedStudy(str(tmp_path), screen_for_this_terminal())
+    for record in (before, after, after):
+        assert not watched.look(record)
+    said = capsys.readouterr().out
+    assert said.count("hydra.sweeper.objectives.loss: the values span two decades") == 1
 
 
 def test_port_is_one_and_for_the_page(capsys: pytest.CaptureFixture[str], ended: Path) -> None:

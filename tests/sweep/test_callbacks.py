@@ -45,7 +45,7 @@ def test_number_that_replaces_nothing_is_told_once_a_study(tmp_path: Path) -> No
     assert second.startswith("trial 2: the task returned 7 for 'acc', which is 0.25 (csv)") and "loss" not in second
 
 
-def test_change_of_a_scale_is_told_once_and_its_fallback_where_it_was_asked_for(tmp_path: Path) -> None:
+def test_change_of_a_scale_is_told_once_and_so_is_its_fallback(tmp_path: Path) -> None:
     goals = make_goals(loss="minimize", error={"goal": "minimize", "scale": "log"}, num_params="minimize")
     study = study_of(tmp_path, *(running(number=n) for n in range(3)), goals=goals)
     notices: list[str] = []
@@ -56,11 +56,12 @@ def test_change_of_a_scale_is_told_once_and_its_fallback_where_it_was_asked_for(
     for number, loss, error in ((0, 0.01, 1.0), (1, 2.0, 0.5), (2, 3.0, 0.0)):
         study.finish((number, None), Outcome({"loss": loss, "error": error, "num_params": 2.0 - number}))
         callback.tick(study)
-    wide, zero = notices
+    wide, *zeros = notices
     assert wide.startswith("hydra.sweeper.objectives.loss: the values span two decades")
-    assert zero.startswith(
-        "hydra.sweeper.objectives.error.scale: log is for values above zero, and error=0 in trial 2."
-    )
+    for name, zero in zip(("error", "num_params"), zeros, strict=True):
+        assert zero.startswith(
+            f"hydra.sweeper.objectives.{name}: a log scale is for values above zero, and {name}=0 in trial 2."
+        )
 
 
 @pytest.mark.parametrize(
