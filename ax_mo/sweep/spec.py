@@ -309,21 +309,18 @@ def _check_rungs(halving: SuccessiveHalving, space: SearchSpace, project: Projec
     """Raises ConfigError when the keys that the rungs set are searched or unknown, or the budget is no number."""
     where = "hydra.sweeper.early_stopping"
     _check_not_searched(halving.budget_key, f"{where}.budget_key", space, _NOT_OF_RUNGS)
-    _number_of_trials(halving.budget_key, f"{where}.budget_key", space, project)
-    if (key := halving.resume_key) is not None:
-        _check_not_searched(key, f"{where}.resume_key", space, _NOT_OF_RUNGS)
-        for point in samples(space, project):
-            try:
-                config = project.compose(space.overrides(point))
-            except COMPOSE_ERRORS:  # a failed trial of its own
-                continue
-            _check_key(config, key, f"{where}.resume_key")
+    others = {} if halving.resume_key is None else {f"{where}.resume_key": halving.resume_key}
+    for place, key in others.items():
+        _check_not_searched(key, place, space, _NOT_OF_RUNGS)
+    _number_of_trials(halving.budget_key, f"{where}.budget_key", space, project, others)
 
 
-def _number_of_trials(key: str, where: str, space: SearchSpace, project: Project) -> int:
+def _number_of_trials(
+    key: str, where: str, space: SearchSpace, project: Project, others: Mapping[str, str] | None = None
+) -> int:
     """The number that trials have at the key, which must be there whatever is chosen; 0 where it is null or new.
 
-    Raises ConfigError.
+    So must ``others``, by the settings that name them. Raises ConfigError.
     """
     new = key.startswith("+")
     first: int | None = None
@@ -332,6 +329,8 @@ def _number_of_trials(key: str, where: str, space: SearchSpace, project: Project
         try:
             config = project.compose([*overrides, f"{key}=0"] if new else overrides)
             value = None if new else _number_at(config, key, where)
+            for place, other in (others or {}).items():
+                _check_key(config, other, place)
         except ConfigError:
             raise
         except COMPOSE_ERRORS as error:

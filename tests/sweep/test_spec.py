@@ -215,6 +215,23 @@ def test_rungs_are_part_of_what_a_resume_compares(plan: MakePlan) -> None:
     assert plan(RATE, early_stopping={"rule": "dominated"}).halving is None
 
 
+def test_keys_of_rungs_are_looked_for_in_the_same_configurations(
+    plan: MakePlan, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    composed: list[Sequence[str]] = []
+    compose = Project.compose
+
+    def counting(self: Project, overrides: Sequence[str]) -> Any:
+        composed.append(overrides)
+        return compose(self, overrides)
+
+    monkeypatch.setattr(Project, "compose", counting)
+    plan(RATE, early_stopping=rungs())
+    one_key = len(composed)
+    plan(RATE, early_stopping=rungs(resume_key="name"))
+    assert len(composed) == 2 * one_key
+
+
 @pytest.mark.parametrize(
     ("given", "message"),
     [
