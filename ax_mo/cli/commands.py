@@ -49,7 +49,7 @@ class _By(argparse.Action):
 
 def _count(text: str) -> int:
     if not text.isdecimal():
-        raise argparse.ArgumentTypeError(f"'{text}' is no number of lines")
+        raise argparse.ArgumentTypeError(f"'{text}' is no number")
     return int(text)
 
 
@@ -243,9 +243,15 @@ COMMANDS: dict[str, tuple[str, str, str, Arguments]] = {
         "add a point that a running study tries next",
         "KEY is a parameter of the study, and VALUE is written as on Hydra's command line. Parameters that are left "
         "out are as in the project's own configuration. The trial is one of n_trials, and its generator is 'user'. If "
-        "no sweep is running, the next resume tries the point first.",
-        f"ax-mo enqueue {_SWEEP} model=cnn optim.lr=0.01",
-        {**_NEWEST, "overrides": {"metavar": "KEY=VALUE", "nargs": "+", "help": "such as optim.lr=0.01"}, **_JSON},
+        "no sweep is running, the next resume tries the point first. ax-mo status shows the points in line, with their "
+        "numbers.",
+        f"ax-mo enqueue {_SWEEP} model=cnn optim.lr=0.01\n  ax-mo enqueue {_SWEEP} --remove 3",
+        {
+            **_NEWEST,
+            "overrides": {"metavar": "KEY=VALUE", "nargs": "*", "help": "such as optim.lr=0.01"},
+            "--remove": {"metavar": "NUMBER", "type": _count, "help": "take that point out of the line instead"},
+            **_JSON,
+        },
     ),
     "stop": (
         "stop running trials early",

@@ -51,7 +51,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _parse(parser: argparse.ArgumentParser, words: Sequence[str]) -> argparse.Namespace:
     """The arguments of a command. Raises SystemExit where they are wrong, as argparse does."""
     arguments, rest = parser.parse_known_args(words)
-    for name in _AFTER_SOURCE.keys() & vars(arguments).keys():
+    after = () if getattr(arguments, "remove", None) is not None else _AFTER_SOURCE.keys() & vars(arguments).keys()
+    for name in after:
         rest = _divide(arguments, name, rest)
     if rest:
         arguments.usage_error(f"unrecognized arguments: {' '.join(rest)}")
@@ -69,8 +70,8 @@ def _divide(arguments: argparse.Namespace, name: str, rest: Sequence[str]) -> li
     unknown = [word for word in rest if word.startswith("--")]
     given = [arguments.source, *(value if several else [value]), *rest]
     words = [word for word in given if word is not None and word not in unknown]
-    is_newest = is_one(words[0]) and (several or len(words) == 1)
-    arguments.source = None if is_newest else words.pop(0)
+    is_newest = bool(words) and is_one(words[0]) and (several or len(words) == 1)
+    arguments.source = None if is_newest or not words else words.pop(0)
     if not words:
         arguments.usage_error(f"the following arguments are required: {metavar}")
     setattr(arguments, name, words if several else words[0])

@@ -62,7 +62,7 @@ def _screen(record: StudySnapshot) -> str:
     if (pause := pause_of(record.requests)) is not None:
         lines.append(folded(f"  paused       by {pause.origin}; ax-mo resume lets it go on"))
     for request in enqueued(record.requests):
-        lines.append(folded(f"  queue        {one_line(request.text)}, by {request.by}"))
+        lines.append(folded(f"{f'  queue {request.id}':<15}{one_line(request.text)}, by {request.by}"))
     for request in record.requests:
         if request.kind in (RequestKind.STOP, RequestKind.SET):
             lines.append(folded(f"  asked for    {request.kind} {one_line(request.text)}, by {request.by}"))
@@ -115,7 +115,7 @@ def _as_json(record: StudySnapshot) -> dict[str, Any]:
         "uncounted": sorted(record.uncounted),
         "paused": None if pause is None else {"by": pause.by, "since": pause.made},
         "queue": [
-            {"overrides": list(one.words), "by": one.by, "made": one.made, "state": one.state.value}
+            {"number": one.id, "overrides": list(one.words), "by": one.by, "made": one.made, "state": one.state.value}
             for one in enqueued(record.requests)
         ],
         "pending": [trial.number for trial in record.trials if trial.is_pending],

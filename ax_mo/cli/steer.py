@@ -29,6 +29,8 @@ _PATIENCE, _EVERY = 10.0, 0.1
 def enqueue_command(arguments: Namespace) -> None:
     source, words = source_or_newest(arguments.source), arguments.overrides
     record = study_at(source)
+    if arguments.remove is not None:
+        return _remove(source, record, arguments.remove, arguments.json)
     point = whole_point(record.space, typed_point(record.space, words, "enqueue"))
     if point is not None:
         identity = record.space.identity(point)
@@ -45,6 +47,17 @@ def enqueue_command(arguments: Namespace) -> None:
     if record.n_trials is not None and needed > record.n_trials:
         more = shlex.join(["ax-mo", "set", redacted(source), f"n_trials={needed}"])
         tell(f"The study has {record.n_trials} trials, and {asked} of them are there. To make room: {more}")
+
+
+def _remove(source: str, record: StudySnapshot, number: int, as_json: bool) -> None:
+    """Raises AxMoError where no such point is in line."""
+    in_line = [one.id for one in enqueued(record.requests)]
+    if number not in in_line:
+        are = f"there are: {', '.join(map(str, in_line))}" if in_line else "no point is"
+        raise AxMoError(f"Point {number} is not in line; {are}.")
+    answer = _send(source, record, RequestKind.REMOVE, [str(number)])
+    message = _sentence(answer) if answer else _for_later(record, f"Point {number} is removed", "leaves it")
+    return say_json(_as_json(answer, message)) if as_json else say(message)
 
 
 def stop_command(arguments: Namespace) -> None:

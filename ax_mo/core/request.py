@@ -1,4 +1,4 @@
-"""What somebody asks of a study that may be running elsewhere: a point to try, a trial to stop, a pause, a setting."""
+"""What somebody asks of a study that may run elsewhere: a point to try, a trial to stop, a pause, a setting."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
@@ -9,6 +9,7 @@ class RequestKind(StrEnum):
     """The commands that ask for it; the values stand in databases."""
 
     ENQUEUE = "enqueue"
+    REMOVE = "remove"
     STOP = "stop"
     PAUSE = "pause"
     RESUME = "resume"
@@ -37,7 +38,7 @@ class Request:
 
     kind: RequestKind
     words: tuple[str, ...]
-    """Of enqueue and set ``key=value``, of stop the trial's number."""
+    """Of enqueue and set ``key=value``, of stop the trial's number, of remove the id of the request for a point."""
     by: str
     """Who made it, for people."""
     made: str
@@ -74,5 +75,7 @@ def pause_of(requests: Iterable[Request]) -> Request | None:
 
 
 def enqueued(requests: Iterable[Request]) -> list[Request]:
-    """Those of the open requests that are points to try, in their order."""
-    return [request for request in requests if request.kind is RequestKind.ENQUEUE]
+    """Those of the open requests that are points to try, in their order, and are not to be removed."""
+    requests = tuple(requests)
+    removed = {request.words for request in requests if request.kind is RequestKind.REMOVE}
+    return [one for one in requests if one.kind is RequestKind.ENQUEUE and (str(one.id),) not in removed]

@@ -81,6 +81,7 @@ class Steering(Callback):
     def _take(self, study: Study, request: Request) -> None:
         take = {
             RequestKind.ENQUEUE: self._enqueue,
+            RequestKind.REMOVE: self._remove,
             RequestKind.STOP: self._stop,
             RequestKind.PAUSE: self._pause,
             RequestKind.RESUME: self._resume,
@@ -114,6 +115,19 @@ class Steering(Callback):
             when = "as soon as a worker is free" if study.has_room else f"once n_trials is more than {study.asked}"
             study.store.answer(request.answered(RequestState.TAKEN, f"it runs next, {when}: {overrides}"))
             self._notice(f"enqueued by {request.by}, to run next, {when}: {overrides}")
+
+    def _remove(self, study: Study, request: Request) -> None:
+        """Raises ConfigError where the point is not in line, or no more."""
+        self._find_trials(study)
+        number = int(request.words[0])
+        identity = next((identity for identity, one in self._in_line.items() if one.id == number), None)
+        if identity is None:
+            raise ConfigError(f"point {number} is not in line.")
+        point = self._in_line.pop(identity)
+        self._suggestions.remove(identity)
+        self._done(study, point, f"removed by {request.by}")
+        self._done(study, request, f"point {number} is removed")
+        self._notice(f"removed by {request.by} (ax-mo enqueue --remove): {point.text}")
 
     def _find_trials(self, study: Study) -> None:
         """Points in line that have become trials are done with, whoever suggested them."""

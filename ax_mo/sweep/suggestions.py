@@ -11,6 +11,7 @@ from ax_mo.core.trial import SOBOL_TIMEOUT, USER, Point, Status, Suggestion, Tri
 from ax_mo.errors import AxMoError, StudyStopped
 from ax_mo.optimizer.async_optimizer import AsyncOptimizer
 from ax_mo.optimizer.untried import NoNewPoint, SpaceExhausted
+from ax_mo.search_space.space import PointIdentity
 from ax_mo.sweep.study import Study
 
 _RECENT = 20
@@ -47,8 +48,10 @@ class Suggestions:
         """
         if not self._study.remaining_trials:  # also where one is on its way: quasi-random points took its place
             return None
-        if self._enqueued:
-            return self._enqueued.popleft()
+        while self._enqueued:
+            enqueued = self._enqueued.popleft()
+            if self._optimizer.take(enqueued.point):
+                return enqueued
         if not self._asked:
             self._asked.append(self._optimizer.ask())
             self._waiting_since = time.monotonic()
@@ -91,9 +94,13 @@ class Suggestions:
         self._optimizer.tell(trial)
 
     def enqueue(self, point: Point) -> None:
-        """Have the point tried next, after those enqueued before, unless it was suggested already."""
-        if self._optimizer.take(point):
-            self._enqueued.append(Suggestion(point, USER))
+        """Have the point tried next, after those enqueued before, unless it has been suggested by then."""
+        self._enqueued.append(Suggestion(point, USER))
+
+    def remove(self, point: PointIdentity) -> None:
+        """Leave a point that was enqueued."""
+        identity = self._study.spec.plan.space.identity
+        self._enqueued = deque(one for one in self._enqueued if identity(one.point) != point)
 
     @property
     def has_users_point(self) -> bool:

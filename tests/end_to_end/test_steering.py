@@ -1,5 +1,6 @@
 """A running sweep is steered by commands that know nothing of it but its study."""
 
+import json
 import os
 import signal
 from pathlib import Path
@@ -39,7 +40,9 @@ def test_study_is_steered_while_it_runs_over_a_crash_and_after_its_end(sweep: Sw
     assert "n_trials=5 (was 4), n_jobs=3 (was 2)" in cli(capsys, "set", sweep.dir, "n_trials=5", "n_jobs=3")
     status = cli(capsys, "status", sweep.dir)
     assert "running, 0 of 5 trials ended" in status and "  paused       by " in status
-    assert "  queue        x=0.25 model=large, by " in status
+    assert "  queue 2      x=0.25 model=large, by " in status
+    cli(capsys, "enqueue", sweep.dir, "x=0.5", "model=small")
+    assert cli(capsys, "enqueue", sweep.dir, "--remove", 4) == "Point 4 is removed.\n"
 
     # Its sweeper is killed: nothing of that is lost, and the printed command has the settings.
     os.killpg(running.pid, signal.SIGKILL)
@@ -62,6 +65,13 @@ def test_study_is_steered_while_it_runs_over_a_crash_and_after_its_end(sweep: Sw
     said = cli(capsys, "enqueue", sweep.dir, "x=0.75", "model=small")
     assert "its next resume runs it first" in said and "resume with: " in said
     assert f"ax-mo set {sweep.dir} n_trials=6" in said.replace("\n    ", " ")
+    cli(capsys, "enqueue", sweep.dir, "x=0.125", "model=small")
+    number = json.loads(cli(capsys, "status", sweep.dir, "--json"))["queue"][1]["number"]
+    assert main(["enqueue", str(sweep.dir), "--remove", "1"]) == 1
+    assert capsys.readouterr().err == f"ax-mo: Point 1 is not in line; there are: {number - 1}, {number}.\n"
+    said = cli(capsys, "enqueue", sweep.dir, "--remove", number)
+    assert said.startswith(f"Point {number} is removed: the study is not running, and its next resume leaves it.")
+    assert cli(capsys, "status", sweep.dir).count("  queue ") == 1
     cli(capsys, "set", sweep.dir, "n_trials=6")
     assert main(["enqueue", str(sweep.dir), "x=0.25", "model=large"]) == 1
     assert capsys.readouterr().err == "ax-mo: The point is trial 2 already: completed.\n"

@@ -127,3 +127,5 @@ def test_pause_is_in_force_until_a_later_resume(url: str, store: Store) -> None:
     again = ask(url, RequestKind.PAUSE)
     point = ask(url, RequestKind.ENQUEUE, "x=1")
     assert pause_of(store.requests()) == again and enqueued(store.requests()) == [point]
+    ask(url, RequestKind.REMOVE, str(point.id))
+    assert enqueued(store.requests()) == []

@@ -37,7 +37,11 @@ class Steered:
 
     def _begin(self) -> None:
         watch: Any = SimpleNamespace(start=lambda _seen: None, take=self._take, close=lambda: None)
-        suggestions: Any = SimpleNamespace(enqueue=self.enqueued.append)
+        identity = self.study.spec.plan.space.identity
+        suggestions: Any = SimpleNamespace(
+            enqueue=self.enqueued.append,
+            remove=lambda this: self.enqueued.remove(next(p for p in self.enqueued if identity(p) == this)),
+        )
         self.steering = Steering(watch, suggestions, 4, self.told.append, self.specs.append)
         self.steering.started(self.study)
 
@@ -110,6 +114,20 @@ def test_point_that_others_try_is_not_tried_again(tmp_path: Path) -> None:
     assert steered.asked(RequestKind.ENQUEUE, "width=20").state is RequestState.TAKEN
     assert steered.asked(RequestKind.ENQUEUE, "width=20").answer == "the point is in line already"
     assert len(steered.enqueued) == 1
+
+
+def test_point_is_removed_from_the_line_as_long_as_it_is_no_trial(tmp_path: Path) -> None:
+    steered = Steered(study(tmp_path))
+    steered.asked(RequestKind.ENQUEUE, "optim.lr=0.01")
+    assert steered.asked(RequestKind.REMOVE, "1").answer == "point 1 is removed"
+    assert steered.enqueued == [] and steered.requests[0].answer == "removed by ann on host"
+    assert steered.told[-1] == "removed by ann on host (ax-mo enqueue --remove): optim.lr=0.01"
+    again = steered.asked(RequestKind.ENQUEUE, "optim.lr=0.01")
+    assert again.state is RequestState.TAKEN and steered.enqueued == [POINT]
+    steered.study.trials[0] = make_run(0, point=POINT)
+    refused = steered.asked(RequestKind.REMOVE, str(again.id))
+    assert (refused.state, refused.answer) == (RequestState.REFUSED, f"point {again.id} is not in line.")
+    assert steered.requests[2].answer == "it is trial 0"
 
 
 def test_point_without_room_says_so_and_waits_for_a_resume(tmp_path: Path) -> None:
