@@ -105,9 +105,9 @@ class TrialCreator:
         config = self._read_config(number, overrides)
         return subdir_of(config, number, taken)
 
-    def prepare(self, run: TrialRun) -> None:
-        """Write what the job and its reader need into the run's directory; remove what an earlier attempt left."""
-        job, goals = self.job(run), self._spec.plan.goals
+    def prepare(self, run: TrialRun) -> JobSpec:
+        """Make a job of the run; its directory has what it needs then, and nothing that an earlier attempt left."""
+        job, goals = self._job(run), self._spec.plan.goals
         content = {
             "trial": run.number,
             "attempt": run.attempt,
@@ -131,6 +131,7 @@ class TrialCreator:
             prepare_directory(job.directory, content, job.argv, job.cwd, f"Trial {run.label}")
         except OSError as error:
             raise cannot_write(job.directory, error) from None
+        return job
 
     def clear(self, run: TrialRun) -> None:
         """Make room for a next attempt in the run's directory, and forget the process of the last one."""
@@ -141,8 +142,7 @@ class TrialCreator:
         except OSError as error:
             raise cannot_write(directory, error) from None
 
-    def job(self, run: TrialRun) -> JobSpec:
-        """The run as a runner takes it."""
+    def _job(self, run: TrialRun) -> JobSpec:
         run, program, sweep_dir = self._resuming(run), self._spec.program, self._spec.sweep_dir
         return JobSpec(
             self.job_name(run),

@@ -3,7 +3,8 @@
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
-from ax_mo.core.trial import Key, Trial, TrialRun
+from ax_mo.core.trial import Key, Trial
+from ax_mo.runner.job import JobSpec
 from ax_mo.runner.runner import Runner
 from ax_mo.sweep.callbacks import Callback
 from ax_mo.sweep.interrupts import Interrupts
@@ -73,14 +74,14 @@ class Loop:
     def _fill_free_workers(self) -> None:
         self.runner.n_jobs = self.study.spec.settings.n_jobs
         while self.runner.capacity > 0 and not self.interrupts.count:
-            run = None if self.suggestions.has_users_point else self.study.next_run()
-            has_gone_on = self._create_trial() if run is None else self._submit(run)
+            job = None if self.suggestions.has_users_point else self.study.next_job()
+            has_gone_on = self._create_trial() if job is None else self._submit(job)
             if not has_gone_on:
                 return
         self.suggestions.ask_ahead()
 
     def _create_trial(self) -> bool:
-        """Whether there was a point for one more trial; its runs are next in line then."""
+        """Whether there was a point for one more trial; its jobs are next in line then."""
         suggestion = self.suggestions.next()
         if suggestion is None:
             return False
@@ -91,18 +92,18 @@ class Loop:
             self.suggestions.tell(trial)
         return True
 
-    def _submit(self, run: TrialRun) -> bool:
-        """Whether a worker has taken the run."""
+    def _submit(self, job: JobSpec) -> bool:
+        """Whether a worker has taken the job."""
         queue = self.runner.queue
         if queue is not None:
-            run = self.study.submitting(run.key, queue)
-        handle = self.runner.submit(self.study.creator.job(run))
+            self.study.submitting(job.key, queue)
+        handle = self.runner.submit(job)
         if handle is None:
-            self.study.put_back(run)
+            self.study.put_back(job)
             return False
-        self.study.submitted(run.key, handle, waits=queue is not None)
+        self.study.submitted(job.key, handle, waits=queue is not None)
         for callback in self.callbacks:
-            callback.submitted(self.study, self.study.runs[run.key])
+            callback.submitted(self.study, self.study.runs[job.key])
         return True
 
     # Ctrl-C

@@ -13,7 +13,7 @@ from ax_mo.early_stopping.stop_request import ask_to_stop, stopped_outcome
 from ax_mo.early_stopping.successive_halving import directory_of_trial
 from ax_mo.errors import StudyStopped
 from ax_mo.hydra_project.project import COMPOSE_ERRORS, reason
-from ax_mo.runner.job import JobState, Phase
+from ax_mo.runner.job import JobSpec, JobState, Phase
 from ax_mo.runner.outcome import as_counted, destroyed_directory, has_result, outcome_of
 from ax_mo.runner.runner import EndCause
 from ax_mo.storage.store import Store
@@ -76,7 +76,7 @@ class Study:
         self._promotable: Trial | None = None  # looked for again when it is stale: once a trial has changed
         self._is_stale = True
         self._own = sum(not trial.is_imported for trial in self.trials.values())
-        self._ready: list[TrialRun] = []
+        self._ready: list[JobSpec] = []
         self._to_retry: list[tuple[TrialRun, bool]] = []
         self._to_end: list[tuple[Key, EndCause]] = []
         self._differences: list[tuple[TrialRun, Sequence[ReturnedDifference]]] = []
@@ -130,8 +130,8 @@ class Study:
             return Ending.CLOSED
         return Ending.EXHAUSTED if self.exhausted else Ending.DONE
 
-    def next_run(self) -> TrialRun | None:
-        """The run that is next in line for a worker, ready to be submitted: retries, new trials, then promotions."""
+    def next_job(self) -> JobSpec | None:
+        """The job that is next in line for a worker: retries come first, then new trials, then promotions."""
         if self.draining or self.is_paused:
             return None
         if self._to_retry and not self._asks_for_nothing:
@@ -141,9 +141,9 @@ class Study:
         promoted = self._next_promotion()
         return None if promoted is None else self._promote(promoted)
 
-    def put_back(self, run: TrialRun) -> None:
-        """Put a run that no worker has taken at the head of the line."""
-        self._ready.insert(0, run)
+    def put_back(self, job: JobSpec) -> None:
+        """Put a job that no worker has taken at the head of the line."""
+        self._ready.insert(0, job)
 
     def retry_later(self, run: TrialRun, died: bool = False) -> None:
         """Put a run in line for its next attempt; ``died`` is as in ``retry``."""
@@ -197,9 +197,7 @@ class Study:
         runs = first_runs(plan, number, suggestion, overrides, subdir)
         self._refuse_others(subdir, runs)
         self._add(runs)
-        for run in runs:
-            self.creator.prepare(run)
-            self._ready.append(run)
+        self._ready += [self.creator.prepare(run) for run in runs]
         return self.trials[number]
 
     def _refuse_others(self, subdir: str, runs: Sequence[TrialRun]) -> None:
@@ -219,8 +217,8 @@ class Study:
             self._is_stale = False
         return self._promotable
 
-    def _promote(self, trial: Trial) -> TrialRun:
-        """Give the trial a run at its next rung, ready to be submitted."""
+    def _promote(self, trial: Trial) -> JobSpec:
+        """Give the trial a run at its next rung, and return the job."""
         assert self.spec.plan.halving is not None
         self.check()
         run = self.spec.plan.halving.next_run(self.runs[trial.number, len(trial.rungs) - 1])
@@ -228,8 +226,7 @@ class Study:
         ended = self.ended.index(trial.number)
         self.ended_before -= ended < self.ended_before
         del self.ended[ended]
-        self.creator.prepare(run)
-        return run
+        return self.creator.prepare(run)
 
     def _add(self, runs: Sequence[TrialRun]) -> None:
         """Write the runs of a trial, which are about to be prepared, and submitted then."""
@@ -237,21 +234,19 @@ class Study:
         self.runs.update({run.key: run for run in runs})
         self._aggregate(runs[0].number)
 
-    def retry(self, run: TrialRun, died: bool = False) -> TrialRun:
-        """Make a run ready for its next attempt; one whose job ``died`` has one more of its ``lost_attempts``."""
+    def retry(self, run: TrialRun, died: bool = False) -> JobSpec:
+        """The job of the run's next attempt; one whose last job ``died`` has one more of its ``lost_attempts``."""
         self.creator.clear(run)  # first, lest a sweeper that ends here leave the old process to the new attempt
         attempt, lost_attempts = run.attempt + 1, run.lost_attempts + died
         self._change(run.next_attempt(attempt, lost_attempts))
         self.check()
-        self.creator.prepare(self.runs[run.key])
-        return self.runs[run.key]
+        return self.creator.prepare(self.runs[run.key])
 
     # Jobs
 
-    def submitting(self, key: Key, handle: str) -> TrialRun:
+    def submitting(self, key: Key, handle: str) -> None:
         """The run is about to be submitted to the queue that ``handle`` names; a resume looks for its job there."""
         self._change(replace(self.runs[key], handle=handle))
-        return self.runs[key]
 
     def submitted(self, key: Key, handle: str, waits: bool) -> None:
         """The run has a job now, which ``waits`` for its turn or runs at once."""

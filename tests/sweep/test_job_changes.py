@@ -74,8 +74,8 @@ def taken_in(study: Study, change: JobChange) -> list[str]:
 
 def next_attempt(study: Study) -> tuple[int, int] | None:
     """The attempt that would be submitted next, and how often the run has died."""
-    run = study.next_run()
-    return None if run is None else (run.attempt, run.lost_attempts)
+    job = study.next_job()
+    return None if job is None else (job.attempt, study.runs[job.key].lost_attempts)
 
 
 def test_preempted_run_is_repeated_and_counted(tmp_path: Path) -> None:

@@ -137,17 +137,17 @@ def test_interrupted_study_starts_nothing_more(tmp_path: Path) -> None:
     study.retry_later(study.runs[1, None])
     assert study.wants_more and study.remaining_trials == 1
     study.draining = True
-    assert not study.wants_more and study.next_run() is None
+    assert not study.wants_more and study.next_job() is None
 
 
 def test_study_that_stops_submits_what_is_ready_and_repeats_nothing(tmp_path: Path) -> None:
     study = study_of(tmp_path, running(number=1), running(number=2), n_trials=5)
     study.retry_later(study.runs[1, None])
-    study.put_back(study.runs[2, None])
+    study.put_back(study.creator.prepare(study.runs[2, None]))
     study.stop_reason = StopReason(StopKind.TIMEOUT, "timeout_hours=1 are over")
-    ready = study.next_run()
-    assert ready is not None and ready.number == 2
-    assert study.next_run() is None and not study.wants_more
+    ready = study.next_job()
+    assert ready is not None and ready.key == (2, None)
+    assert study.next_job() is None and not study.wants_more
 
 
 # Rungs
@@ -171,16 +171,17 @@ def test_free_worker_gets_the_best_of_a_rung_and_its_checkpoint(tmp_path: Path) 
     (tmp_path / "1/1/model.pt").touch()
     assert study.ended == [0, 1, 2]
     assert study.wants_more
-    run = study.next_run()
-    assert run is not None
-    assert (run.key, run.directory, run.overrides[-1]) == ((1, 1), "1/3", "epochs=3")
-    assert study.creator.job(run).overrides[-2:] == ("epochs=3", f"ckpt={tmp_path}/1/1/model.pt")
+    job = study.next_job()
+    assert job is not None
+    assert (job.key, job.directory) == ((1, 1), tmp_path / "1/3")
+    assert job.overrides[-2:] == ("epochs=3", f"ckpt={tmp_path}/1/1/model.pt")
+    assert study.runs[job.key].overrides[-1] == "epochs=3"
     assert json.loads((tmp_path / "1/3" / SPEC).read_text())["budget"]["value"] == 3
     assert study.trials[1].status is Status.ASKED
     assert (study.ended, study.ended_before) == ([0, 2], 2)
-    assert study.next_run() is None, "one of three"
+    assert study.next_job() is None, "one of three"
     assert not study.wants_more
-    trial = study.finish(run.key, Outcome({"acc": 0.7}))
+    trial = study.finish(job.key, Outcome({"acc": 0.7}))
     assert trial is not None
     assert (trial.status, trial.metrics, study.ended) == (Status.EARLY_STOPPED, {"acc": 0.7}, [0, 2, 1])
 
@@ -189,12 +190,12 @@ def test_study_that_has_a_reason_to_stop_promotes_nothing(tmp_path: Path) -> Non
     runs = [run for number in range(3) for run in rungs_of_trial(number, 0.5)]
     study = study_of(tmp_path, *runs, halving=HALVING, n_trials=3)
     study.stop_reason = StopReason(StopKind.TIMEOUT, "timeout_hours=1 are over")
-    assert (study.next_run(), study.wants_more) == (None, False)
+    assert (study.next_job(), study.wants_more) == (None, False)
 
 
 def test_rung_without_a_checkpoint_begins_anew(tmp_path: Path) -> None:
     runs = [run for number in range(3) for run in rungs_of_trial(number, 0.5)]
     study = study_of(tmp_path, *runs, halving=HALVING, n_trials=3)
-    run = study.next_run()
-    assert run is not None
-    assert study.creator.job(run).overrides == run.overrides
+    job = study.next_job()
+    assert job is not None
+    assert job.overrides == study.runs[job.key].overrides
