@@ -11,7 +11,7 @@ from ax_mo.core.linear import LinearConstraint, parse_linear
 from ax_mo.core.metric_expression import parse_expression
 from ax_mo.core.objective import Objective
 from ax_mo.core.scale import Scale
-from ax_mo.core.trial import Trial
+from ax_mo.core.trial import Outcome, Trial
 from ax_mo.errors import ConfigError, closest
 
 DIRECTIONS = {"maximize": True, "minimize": False}
@@ -100,6 +100,29 @@ class Goals:
 
 class NoValue(Exception):
     """A metric that is made of others cannot be calculated from these; the message says why."""
+
+
+def as_counted(outcome: Outcome, goals: Goals) -> Outcome:
+    """The outcome as the study counts it: with the metrics that are made of others, or failed for want of a metric.
+
+    A result that was written under other goals, or by hand, may lack what the study needs.
+    """
+    if not outcome.metrics and not outcome.completed:
+        return outcome
+    try:
+        outcome = replace(outcome, metrics=goals.completed(outcome.metrics))
+    except NoValue as error:
+        return _without_metrics(outcome, str(error)) if outcome.completed else outcome
+    given = [name for name in goals.required if name not in goals.derived]
+    missing = [name for name in given if outcome.completed and name not in outcome.metrics]
+    if not missing:
+        return outcome
+    listed = ", ".join(outcome.metrics) or "none"
+    return _without_metrics(outcome, f"the metric '{missing[0]}' was not returned; returned were: {listed}.")
+
+
+def _without_metrics(outcome: Outcome, why: str) -> Outcome:
+    return replace(outcome, metrics={}, reason=why, error_fingerprint=why)
 
 
 def _as_json(objective: Objective) -> dict[str, Any]:

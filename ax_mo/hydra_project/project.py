@@ -39,36 +39,38 @@ def hydras_errors() -> Iterator[None]:
 
 
 class _Composed:
-    """A configuration, the overrides that it was composed from, and overrides that would change nothing in it."""
+    """A configuration that Hydra has composed, of which others are made by putting single values in."""
 
     def __init__(self, config: DictConfig, lines: Iterable[str]) -> None:
         options = _choices(config).items()
         self.lines = tuple(lines)
+        """The overrides that it was composed from."""
         self.natural = frozenset(f"{group}={as_text(option)}" for group, option in options if isinstance(option, str))
+        """Overrides that would change nothing in it, since they choose the options that it has."""
         self._config = config
-        self._filled: DictConfig | None = None
+        self._reusable: DictConfig | None = None
         self._keys: list[tuple[OverrideType, str]] | None = None
-        """Where values were put that others in their place leave nothing of."""
+        """Where values were put into the reusable copy; None where others cannot simply take their place."""
 
     def with_values(self, values: Sequence[Override], to_read: bool) -> DictConfig:
-        """A copy in which the values are put; the next one may be made of it where it is only ``to_read``.
+        """A copy with these values. Where it is only ``to_read``, the next call may change this very copy.
 
         A copy takes 10 ms. Raises OmegaConfBaseException where Hydra would refuse a value.
         """
         keys = [(override.type, override.key_or_group) for override in values]
-        again = self._filled if to_read and keys == self._keys else None
-        config = copy.deepcopy(self._config) if again is None else again
+        reused = self._reusable if to_read and keys == self._keys else None
+        config = copy.deepcopy(self._config) if reused is None else reused
         self._keys = None
         OmegaConf.set_readonly(config.hydra, False)
         for override in values:
-            _put(config, override, may_be_there=again is not None or override.input_line in self.lines)
-        if to_read and all(map(_is_single, values)):
-            self._filled, self._keys = config, keys
+            _put(config, override, may_be_there=reused is not None or override.input_line in self.lines)
+        if to_read and all(map(_is_replaceable, values)):
+            self._reusable, self._keys = config, keys
         return config
 
 
-def _is_single(override: Override) -> bool:
-    """Whether the value is one that another takes the place of, and nothing that others are made of."""
+def _is_replaceable(override: Override) -> bool:
+    """Whether another value can take this one's place and leave nothing of it; mappings would be merged."""
     value = override.value()
     return not (isinstance(value, dict | list) or (isinstance(value, str) and "${" in value))
 
@@ -166,7 +168,7 @@ class Project:
         return self._compose(overrides, to_read=False)
 
     def compose_to_read(self, overrides: Sequence[str]) -> DictConfig:
-        """The same for those who are done with it when the next one is composed, which may be made of it."""
+        """The same, faster, for whoever only reads it before the next call, which may change this very object."""
         return self._compose(overrides, to_read=True)
 
     def _compose(self, overrides: Sequence[str], to_read: bool) -> DictConfig:
@@ -183,7 +185,7 @@ class Project:
             return config
 
     def _last_values(self, overrides: Sequence[Override]) -> list[Override]:
-        """Those that set a key of the configuration, and after which nothing else is done to keys."""
+        """Those at the end of the line that only set values, which can be put in once all else is composed."""
         values: list[Override] = []
         for override in reversed(overrides):
             is_group = self._is_group(override.key_or_group)
@@ -196,7 +198,7 @@ class Project:
         return values
 
     def _with_groups(self, overrides: Sequence[str], values: Collection[str]) -> _Composed:
-        """The configuration of the overrides, in which ``values`` may be missing."""
+        """What all other overrides compose to, kept from before where possible; ``values`` are still to be put in."""
         lines = [line for line in overrides if line not in values]
         for known in self._composed:
             rest = [line for line in lines if line not in known.natural or line in known.lines]

@@ -14,10 +14,10 @@ from ax_mo.optimizer.untried import UntriedPoints
 
 
 class AsyncOptimizer:
-    """Makes an optimizer's calls in their order on another thread, and gives each point once.
+    """Makes an optimizer's calls, in their order, on another thread, and suggests no point twice.
 
-    An error in any other call is raised by the next ``ask``'s future. ``on_ready`` is called on that thread whenever
-    such a future is done.
+    What ``restore``, ``tell`` or ``prepare`` has raised is raised by the future of the next ``ask``. ``on_ready`` is
+    called on the other thread whenever the future of an ``ask`` is done.
     """
 
     def __init__(
@@ -71,13 +71,13 @@ class AsyncOptimizer:
         self._post(lambda: self._optimizer.tell(trial))
 
     def prepare(self) -> None:
-        """All workers are busy: there is time for what the optimizer's first suggestion would have to wait for."""
+        """All workers are busy: let the optimizer import now, once, what its first suggestion would wait for."""
         if not self._prepared:
             self._prepared = True
             self._post(getattr(self._optimizer, "prepare", lambda: None))
 
     def close(self, patience: float = 30.0) -> bool:
-        """End the thread after what it is doing; false when that takes longer than ``patience`` seconds."""
+        """End the thread after the calls that were made; False where that takes more than ``patience`` seconds."""
         self._calls.put(None)
         self._thread.join(patience)
         return not self._thread.is_alive()

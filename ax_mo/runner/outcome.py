@@ -3,10 +3,8 @@
 import os
 import signal
 import stat
-from dataclasses import replace
 from pathlib import Path
 
-from ax_mo.core.objectives import Goals, NoValue
 from ax_mo.core.trial import Outcome
 from ax_mo.runner.job import JobState
 from ax_mo.trial.files import RESULT, SPEC, STDERR
@@ -82,27 +80,6 @@ def destroyed_directory(directory: Path) -> str | None:
     if not os.access(directory, os.R_OK | os.W_OK | os.X_OK):
         return f"its directory cannot be used: its permissions are {stat.filemode(mode)}"
     return None
-
-
-def as_counted(outcome: Outcome, goals: Goals) -> Outcome:
-    """The outcome as the study counts it, with the metrics that are made of others.
-
-    A result written under other goals, or by hand, may lack what the study needs.
-    """
-    if not outcome.metrics and not outcome.completed:
-        return outcome
-    try:
-        outcome = replace(outcome, metrics=goals.completed(outcome.metrics))
-    except NoValue as error:
-        text = str(error)
-        return replace(outcome, metrics={}, reason=text, error_fingerprint=text) if outcome.completed else outcome
-    given = [name for name in goals.required if name not in goals.derived]
-    missing = [name for name in given if outcome.completed and name not in outcome.metrics]
-    if not missing:
-        return outcome
-    listed = ", ".join(outcome.metrics) or "none"
-    text = f"the metric '{missing[0]}' was not returned; returned were: {listed}."
-    return replace(outcome, metrics={}, reason=text, error_fingerprint=text)
 
 
 def stderr_tail(directory: Path) -> str:

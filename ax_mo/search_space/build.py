@@ -54,7 +54,7 @@ def build_space(
             raise _nothing_to_search(bool(params or search_space), read.all)
         scan = scan_groups(read.all, project)
         if not keys.changed_by(scan.configs()):
-            break
+            break  # otherwise params are read again: what they mean depends on the keys that the project has
     active, dropped = _active(read, scan, project)
     for entry, _ in active:
         if is_removal(entry):

@@ -50,15 +50,7 @@ def read_entries(
     _refuse_duplicates(written)
     values = {e.content.key for e in written if isinstance(e.content, Choice) and not e.content.is_group}
     removed, asked = _joined(removals(written, keys), values), _joined(written, values)
-    typed: dict[str, Entry] = {}
-    deleted: list[Entry] = []  # a key that is deleted and then added anew needs both
-    for override in OverridesParser.create().parse_overrides(list(arguments)):
-        content = from_override(override, group_options)
-        entry = Entry(content, f"the command line's {content.key}")
-        before = typed.get(entry.key)
-        if before is not None and before.content.key.startswith("~") and content.key.startswith("+"):
-            deleted.append(before)
-        typed[entry.key] = entry
+    typed, deleted = _of_command_line(arguments, group_options)
     deletions = {key for key, entry in typed.items() if entry.content.key.startswith("~")}
     left = [entry for entry in asked if entry.key not in typed]
     left += [entry for entry in removed if entry.key not in deletions]
@@ -71,6 +63,20 @@ def read_entries(
     replaced = {e.key for e in asked if e.key in typed and isinstance(e.content, Choice) and e.content.is_group}
     unnarrowed = [*deleted, *asked, *(entry for entry in given if entry.key not in replaced)]
     return Entries(tuple(entries), tuple(given), tuple(unnarrowed) if replaced else ())
+
+
+def _of_command_line(arguments: Sequence[str], group_options: GroupOptions) -> tuple[dict[str, Entry], list[Entry]]:
+    """By key what is given last, and the deletions of keys that are added anew after them, which need both."""
+    typed: dict[str, Entry] = {}
+    deleted: list[Entry] = []
+    for override in OverridesParser.create().parse_overrides(list(arguments)):
+        content = from_override(override, group_options)
+        entry = Entry(content, f"the command line's {content.key}")
+        before = typed.get(entry.key)
+        if before is not None and before.content.key.startswith("~") and content.key.startswith("+"):
+            deleted.append(before)
+        typed[entry.key] = entry
+    return typed, deleted
 
 
 def _joined(entries: Sequence[Entry], values: Collection[str]) -> list[Entry]:

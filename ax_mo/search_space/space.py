@@ -149,10 +149,11 @@ class SearchSpace:
 
         Groups come first for the reader; Hydra itself applies them first in any order.
         """
-        walked = list(self.walk(lambda parameter, _: point[parameter.key]))
-        lines = [(p.is_group, f"{p.key}={p.text(value)}") for p, value in walked]
-        groups, values = ([line for is_group, line in lines if is_group is wanted] for wanted in (True, False))
-        return [*self.fixed, *groups, *self.conditional_lines(self.chosen(point)), *values]
+        walked = [(p, p.text(value)) for p, value in self.walk(lambda parameter, _: point[parameter.key])]
+        groups = [f"{p.key}={text}" for p, text in walked if p.is_group]
+        values = [f"{p.key}={text}" for p, text in walked if not p.is_group]
+        chosen = {p.key: text for p, text in walked if isinstance(p, Choice)}
+        return [*self.fixed, *groups, *self.conditional_lines(chosen), *values]
 
     def describe(self) -> dict[str, str]:
         """What a resume compares: each parameter in Hydra's grammar, and when it is active."""

@@ -12,10 +12,11 @@ from pathlib import Path
 from typing import Any
 
 from ax_mo.core.budget import Budget
+from ax_mo.core.objectives import as_counted
 from ax_mo.core.trial import Key, Status, TrialRun, Value
 from ax_mo.errors import AxMoError
 from ax_mo.runner.job import JobState, Phase
-from ax_mo.runner.outcome import as_counted, has_result, outcome_of
+from ax_mo.runner.outcome import has_result, outcome_of
 from ax_mo.search_space.parameters import Choice, Parameter
 from ax_mo.storage.definition import StoredStudy
 from ax_mo.storage.snapshot import StudySnapshot, snapshot_of

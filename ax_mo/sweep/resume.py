@@ -2,8 +2,7 @@
 
 import re
 import shlex
-from collections.abc import Callable, Iterable
-from pathlib import Path
+from collections.abc import Callable
 
 from ax_mo.core.process import alive, identity
 from ax_mo.core.trial import Status, Trial, TrialRun
@@ -25,13 +24,15 @@ _OF_A_SWEEP = (MULTIRUN, TRIALS, RESULTS, DUMP, REPORT, IDENTITY)
 _OF_PARETO = re.compile(r"(trial|imported)_\d+\.yaml")
 
 
-def remove_leftovers(sweep_dir: Path, ended: Iterable[str]) -> None:
-    """For the one that holds the directory's lock; ``ended`` are the directories of runs that nobody writes in."""
+def remove_leftovers(study: Study) -> None:
+    """Remove temporary files that killed processes have left: the sweep's own, and those of runs that have ended."""
+    sweep_dir = study.spec.sweep_dir
     remove_unfinished(sweep_dir, _OF_A_SWEEP.__contains__)
     remove_unfinished(sweep_dir / PARETO, lambda name: _OF_PARETO.fullmatch(name) is not None)
     remove_unfinished(sweep_dir / FOLDER, lambda name: name.endswith(".json"))
-    for directory in ended:
-        remove_unfinished(sweep_dir / directory, OF_A_TRIAL.__contains__)
+    for run in study.runs.values():
+        if run.status.ended and not run.is_imported:
+            remove_unfinished(study.directory(run), OF_A_TRIAL.__contains__)
 
 
 def resume(study: Study, runner: Runner, notice: Callable[[str], None]) -> list[Trial | None]:

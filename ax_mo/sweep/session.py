@@ -14,7 +14,7 @@ from hydra.plugins.launcher import Launcher
 
 from ax_mo.core.repeats import as_last_known
 from ax_mo.core.stop_reason import StopKind, StopReason
-from ax_mo.core.trial import Status, TrialRun
+from ax_mo.core.trial import TrialRun
 from ax_mo.core.urls import with_absolute_path
 from ax_mo.early_stopping.monitor import CurveMonitor
 from ax_mo.early_stopping.rules import EarlyStopping
@@ -124,8 +124,7 @@ class Session:
             tag = self._tag(self._dump(store))
             trackers = self._trackers = self._start_trackers(tag)
             study = Study(self._spec, store, home, self._creator(home, tag, trackers))
-            ended = (run for run in study.runs.values() if run.status.ended and run.status is not Status.IMPORTED)
-            remove_leftovers(self._sweep_dir, (run.directory for run in ended))
+            remove_leftovers(study)
             wake = threading.Event()
             optimizer = AsyncOptimizer(self._spec.optimizer(store.seed), self._spec.points(store.seed), wake.set)
             optimizer.restore([as_last_known(trial) for trial in study.trials.values()])

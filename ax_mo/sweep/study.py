@@ -6,6 +6,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from ax_mo.core.failures import in_order_of_end
+from ax_mo.core.objectives import as_counted
 from ax_mo.core.repeats import aggregate_repeats
 from ax_mo.core.stop_reason import StopReason
 from ax_mo.core.trial import Key, Outcome, Status, Suggestion, Trial, TrialRun, seconds_between
@@ -14,7 +15,7 @@ from ax_mo.early_stopping.successive_halving import directory_of_trial
 from ax_mo.errors import StudyStopped
 from ax_mo.hydra_project.project import COMPOSE_ERRORS, reason
 from ax_mo.runner.job import JobSpec, JobState, Phase
-from ax_mo.runner.outcome import as_counted, destroyed_directory, has_result, outcome_of
+from ax_mo.runner.outcome import destroyed_directory, has_result, outcome_of
 from ax_mo.runner.runner import EndCause
 from ax_mo.storage.store import Store
 from ax_mo.storage.sweep_directory import SweepDirectory
