@@ -35,6 +35,8 @@ class Scheduler(ABC):
     """How long after a job's end its files may still be on their way."""
     has_queue: bool = True
     """Whether a job may wait for its turn."""
+    answers_at_once: bool = False
+    """Whether ``states`` never waits; otherwise it is called on a thread of its own."""
 
     def __init__(self, settings: LauncherSettings) -> None:
         self.settings = settings
@@ -92,7 +94,10 @@ class Scheduler(ABC):
 
     @abstractmethod
     def states(self, jobs: Sequence[Job]) -> list[JobState]:
-        """The state of each job, in order. All have handles of this scheduler, some given to an earlier sweeper."""
+        """The state of each job, in order. All have handles of this scheduler, some given to an earlier sweeper.
+
+        Called on another thread than ``submit``, unless it ``answers_at_once``.
+        """
 
     @abstractmethod
     def cancel(self, jobs: Sequence[Job]) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from ax_mo.core.trial import Key, Status, TrialRun
 from ax_mo.errors import StudyStopped
+from ax_mo.runner.background_states import BackgroundStates
 from ax_mo.runner.job import CancelFailed, Cause, Job, JobSpec, JobState, NoAnswer, Phase, SubmitLater
 from ax_mo.runner.outcome import has_result
 from ax_mo.runner.runner import Cancelled, EndCause, JobChange
@@ -85,6 +86,8 @@ class SchedulerRunner:
         self._left_open: list[tuple[TrialRun, str, Path]] = []  # by an earlier sweeper; not asked for yet
         self._submissions = Submissions(clock)
         self._silence = Silence(notice, clock)
+        ask, at_once = scheduler.states, scheduler.answers_at_once
+        self._background = None if at_once else BackgroundStates(ask, scheduler.poll_seconds, wake.set)
 
     @property
     def busy(self) -> bool:
@@ -112,7 +115,9 @@ class SchedulerRunner:
         except OSError as error:
             raise StudyStopped(f"Cannot start {what} in {spec.directory}: {error.strerror or error}") from None
         self._submissions.worked()
-        self._watched[spec.key] = _Watched(spec.key, spec.attempt, Job(handle, spec.directory))
+        one = self._watched[spec.key] = _Watched(spec.key, spec.attempt, Job(handle, spec.directory))
+        if self._background is not None:
+            self._background.note(one.job, JobState(Phase.PENDING))
         return handle
 
     def collect(self) -> list[JobChange]:
@@ -125,7 +130,11 @@ class SchedulerRunner:
     def _states(self, watched: Sequence[_Watched]) -> dict[Key, JobState]:
         # The children of a process that is being ended may still hold what the next job needs.
         asked = [one for one in watched if self._scheduler.has_queue or not one.is_being_ended]
-        states = self._scheduler.states([one.job for one in asked]) if asked else []
+        jobs = [one.job for one in asked]
+        if self._background is not None:
+            states = self._background.of(jobs)
+        else:
+            states = self._scheduler.states(jobs) if jobs else []
         silent = [state.message for state in states if state.is_silence]
         if silent:
             self._silence.unanswered(silent[0])
@@ -218,6 +227,8 @@ class SchedulerRunner:
             state = _OF_ANOTHER  # a resume begins only when such a job is over
         else:
             (state,) = self._scheduler.states([one.job])
+            if self._background is not None:
+                self._background.note(one.job, state)
         if cancelled and state.phase is Phase.UNKNOWN and not state.is_silence:
             state = _OVER  # it was told to end, and its scheduler has forgotten it
         if state.place and one.has_result():
@@ -277,4 +288,6 @@ class SchedulerRunner:
         for one in self._watched.values():
             if one.ender is not None:
                 one.ender.join(self._settings.grace_seconds + 6.0)
+        if self._background is not None:
+            self._background.close()
         self._scheduler.close()

@@ -27,6 +27,8 @@ ELSEWHERE = JobState(Phase.UNKNOWN, place="host gpu07 (pid 7)")
 class Cluster(Scheduler):
     """Says ``state`` of every job, and takes those for which ``submissions`` has no error left."""
 
+    answers_at_once = True
+
     def __init__(self, state: JobState = RUNNING, has_queue: bool = True, grace: float = 0.0) -> None:
         super().__init__(LauncherSettings(scheduler="slurm", unknown_timeout=50.0))
         self.state = state

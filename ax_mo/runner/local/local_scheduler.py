@@ -41,6 +41,7 @@ class LocalScheduler(Scheduler):
     """Processes of this machine. They outlive a sweeper that is killed, and the next one adopts them."""
 
     has_queue = False
+    answers_at_once = True
     poll_seconds = 0.2
 
     def __init__(self, settings: LauncherSettings) -> None:

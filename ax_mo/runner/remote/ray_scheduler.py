@@ -12,7 +12,6 @@ from ax_mo.errors import ConfigError, closest
 from ax_mo.hydra_project.settings import to_python
 from ax_mo.runner.job import CancelFailed, Cause, Job, JobSpec, JobState, NoAnswer, Phase, SubmitLater, study_of
 from ax_mo.runner.project_files import not_sent
-from ax_mo.runner.remote.background_states import BackgroundStates
 from ax_mo.runner.remote.changed_files import Change
 from ax_mo.runner.remote.ray_bridge import NAMESPACE, Address, RayClient
 from ax_mo.runner.remote.ray_job import Asked, RayJob
@@ -51,7 +50,7 @@ class RayScheduler(Scheduler):
         self._asked_to_stop: set[Path] = set()
         self._uncertain: set[str] = set()  # names whose submission failed, which does not mean that it did not happen
         self._unfetched: Counter[Path] = Counter()  # how often a file could not be
-        self._states = BackgroundStates(self._ask, self.poll_seconds, lambda: self.on_change())
+        self._over: dict[str, JobState] = {}  # by handle, of jobs that the cluster may have forgotten
 
     @property
     def room(self) -> int:
@@ -120,7 +119,6 @@ class RayScheduler(Scheduler):
             self._uncertain.add(spec.name)
             raise SubmitLater(str(error)) from None
         self._uncertain.discard(spec.name)
-        self._states.submitted(Job(handle, spec.directory))
         return handle
 
     def find(self, name: str, directory: Path) -> str | None:
@@ -128,13 +126,11 @@ class RayScheduler(Scheduler):
         return None if supervisor is None else self._handle(supervisor, name)
 
     def states(self, jobs: Sequence[Job]) -> list[JobState]:
-        return self._states.of(jobs)
-
-    def _ask(self, jobs: Sequence[Job]) -> dict[str, JobState]:
-        found: dict[str, JobState] = {}
-        for supervisor, of_it in _by_supervisor(jobs).items():
+        found = {job.handle: self._over[job.handle] for job in jobs if job.handle in self._over}
+        for supervisor, of_it in _by_supervisor([job for job in jobs if job.handle not in found]).items():
             found |= self._states_by(supervisor, of_it)
-        return found
+        self._over |= {handle: state for handle, state in found.items() if state.phase is Phase.ENDED}
+        return [found[job.handle] for job in jobs]
 
     def _states_by(self, supervisor: str, jobs: Sequence[Job]) -> dict[str, JobState]:
         states: dict[str, JobState] = {}
@@ -203,7 +199,6 @@ class RayScheduler(Scheduler):
             raise CancelFailed(jobs, f"Ray does not answer: {error}") from None
 
     def close(self) -> None:
-        self._states.close()
         if self._opened is not None:
             with suppress(NoAnswer, ConfigError):  # what it had of ours has ended with it, or costs nothing
                 self._opened.call("end", timeout=_PATIENCE)

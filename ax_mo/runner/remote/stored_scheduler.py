@@ -7,7 +7,6 @@ from pathlib import Path
 
 from ax_mo.errors import ConfigError
 from ax_mo.runner.job import Job, JobSpec, JobState, Phase, SubmitLater, study_of
-from ax_mo.runner.remote.background_states import BackgroundStates
 from ax_mo.runner.remote.remote_trial import RemoteJob
 from ax_mo.runner.remote.trial_store import Entry, Manifest, TrialStore, as_text, checksum, file_of, is_manifest
 from ax_mo.runner.scheduler import Scheduler
@@ -49,7 +48,6 @@ class StoredScheduler(Scheduler):
         self._sweep_dir = Path.cwd()
         self._opened: TrialStore | None = None
         self._brought: dict[str, _Brought] = {}
-        self._states = BackgroundStates(self._ask, self.poll_seconds, lambda: self.on_change())
         self.has_queue = inner.has_queue
 
     @property
@@ -92,21 +90,33 @@ class StoredScheduler(Scheduler):
             write_atomically(spec.directory / STORED_AS, f"{spec.name}\n")
         except Exception as error:  # whatever the store's client raises
             raise SubmitLater(f"{_KEY}={self._url}: {as_text(error)}") from None
-        handle = self._inner.submit(self._sent(spec))
-        self._states.submitted(Job(handle, spec.directory))
-        return handle
+        return self._inner.submit(self._sent(spec))
 
     def find(self, name: str, directory: Path) -> str | None:
         return self._inner.find(name, directory)
 
     def states(self, jobs: Sequence[Job]) -> list[JobState]:
-        return self._states.of(jobs)
+        states = self._inner.states(jobs)
+        names = {job.directory: _name_of(job) for job in jobs}
+        problems: dict[str, str] = {}
+        try:
+            self._bring({names[job.directory]: job.directory for job in jobs}, problems)
+        except Exception as error:  # whatever the client of a store that is away raises
+            problem = f"The store {self._url} does not answer: {as_text(error)}"
+            problems = dict.fromkeys(names.values(), problem) | problems
+        return [
+            self._state(
+                state,
+                self._brought.setdefault(names[job.directory], _Brought()),
+                problems.get(names[job.directory], ""),
+            )
+            for job, state in zip(jobs, states, strict=True)
+        ]
 
     def cancel(self, jobs: Sequence[Job]) -> None:
         self._inner.cancel(jobs)
 
     def close(self) -> None:
-        self._states.close()
         self._inner.close()
 
     @property
@@ -119,24 +129,6 @@ class StoredScheduler(Scheduler):
         """The job that runs the trial on its node."""
         argv = (spec.argv[0], "-m", "ax_mo.runner.remote.stored_trial", self._url, spec.name)
         return replace(spec, argv=argv, env={})
-
-    def _ask(self, jobs: Sequence[Job]) -> dict[str, JobState]:
-        states = self._inner.states(jobs)
-        names = {job.directory: _name_of(job) for job in jobs}
-        problems: dict[str, str] = {}
-        try:
-            self._bring({names[job.directory]: job.directory for job in jobs}, problems)
-        except Exception as error:  # whatever the client of a store that is away raises
-            problem = f"The store {self._url} does not answer: {as_text(error)}"
-            problems = dict.fromkeys(names.values(), problem) | problems
-        return {
-            job.handle: self._state(
-                state,
-                self._brought.setdefault(names[job.directory], _Brought()),
-                problems.get(names[job.directory], ""),
-            )
-            for job, state in zip(jobs, states, strict=True)
-        }
 
     def _bring(self, directories: dict[str, Path], problems: dict[str, str]) -> None:
         """What the store has of these jobs into their directories, and the requests to stop to the store.
