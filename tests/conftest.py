@@ -2,8 +2,11 @@
 
 import gc
 import os
-from collections.abc import Iterator
+import shlex
+import sys
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -15,10 +18,17 @@ os.environ.setdefault("AX_MO_REPORT", "0")
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """The workers of ``-n`` have one fork server, which imports while they do."""
+    """The workers of ``-n`` have one fork server."""
     is_worker = hasattr(config, "workerinput")
     if getattr(config.option, "numprocesses", None) and not (is_worker or config.option.collectonly):
         fork_server.start()
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_setupnodes(specs: Sequence[Any]) -> None:
+    """It forks the workers as well: what it has imported, none of them does."""
+    for spec in specs:
+        spec.python = shlex.join([sys.executable, str(fork_server.__file__)])
 
 
 SHORT = ("core", "early_stopping", "hydra_project", "runner", "storage", "terminal", "trial")

@@ -1,8 +1,9 @@
 """A process that has imported what sweeps need, and forks a program for whoever asks: seconds less for each.
 
 ``fork`` is for tests, and gives what ``subprocess.Popen`` would; the file itself is the program that runs beside them.
-A forked program has a session, a command line, an environment and signals of its own, and ``__main__`` is its script:
-what differs from one that was started is that the libraries are in memory.
+It is also the ``python`` of pytest-xdist, whose workers it forks (see ``tests/conftest.py``). A forked program has a
+session, a command line, an environment and signals of its own, and ``__main__`` is its script: what differs from one
+that was started is that the libraries are in memory.
 """
 
 import contextlib
@@ -107,10 +108,11 @@ class _ForkServer:
         self._requests.connect(f"\0{os.environ[NAME]}")
         self._one_at_a_time = threading.Lock()
 
-    def fork(self, request: Mapping[str, Any], output: int) -> socket.socket:
+    def fork(self, request: Mapping[str, Any], *streams: int) -> socket.socket:
+        """``streams`` are the standard three, or one for all that is printed."""
         ours, theirs = socket.socketpair()
         with theirs, self._one_at_a_time:
-            socket.send_fds(self._requests, [json.dumps(request).encode()], [theirs.fileno(), output])
+            socket.send_fds(self._requests, [json.dumps(request).encode()], [theirs.fileno(), *streams])
         return ours
 
 
@@ -131,7 +133,7 @@ def fork(
     """
     if NAME not in os.environ:
         start()
-    request = {"argv": list(argv), "cwd": str(cwd), "env": dict(env), "fault": fault, "descriptors": descriptors}
+    request = _request(argv, cwd, env, fault=fault, descriptors=descriptors)
     if output is not None:
         with output.open("ab") as file:
             return Forked(argv, _server().fork(request, file.fileno()), None)
@@ -141,8 +143,19 @@ def fork(
     return Forked(argv, connection, os.fdopen(reader, errors="replace"))
 
 
-def _serve(listening: socket.socket) -> tuple[dict[str, Any], int]:
-    """Fork a process for each request; returns in each of them, with the request and where its output goes."""
+def _request(argv: Sequence[str], cwd: Path, env: Mapping[str, str], **more: Any) -> dict[str, Any]:
+    return {"argv": list(argv), "cwd": str(cwd), "env": dict(env), "fault": None, "descriptors": None, **more}
+
+
+def _fork_in_place_of_this(argv: Sequence[str]) -> int:
+    """Run it with the standard streams of this process, and return its exit code."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for pytest, which ends its workers
+    connection = _server().fork(_request(argv, Path.cwd(), os.environ), 0, 1, 2)
+    return Forked(argv, connection, None).wait()
+
+
+def _serve(listening: socket.socket) -> tuple[dict[str, Any], list[int]]:
+    """Fork a process for each request; returns in each of them, with the request and its standard streams."""
     clients = [listening.accept()[0]]
     woken, waker = socket.socketpair()
     for end in (woken, waker):
@@ -158,7 +171,7 @@ def _serve(listening: socket.socket) -> tuple[dict[str, Any], int]:
         if listening in ready:
             clients.append(listening.accept()[0])
         for client in [client for client in clients if client in ready]:
-            data, descriptors, _, _ = socket.recv_fds(client, LARGEST_REQUEST, 2)
+            data, descriptors, _, _ = socket.recv_fds(client, LARGEST_REQUEST, 4)
             if not data:
                 clients.remove(client)
                 client.close()
@@ -170,8 +183,9 @@ def _serve(listening: socket.socket) -> tuple[dict[str, Any], int]:
                 signal.signal(signal.SIGCHLD, signal.SIG_DFL)
                 for left in (listening, woken, waker, connection, *clients, *running.values()):
                     left.close()
-                return json.loads(data), descriptors[1]
-            os.close(descriptors[1])
+                return json.loads(data), descriptors[1:]
+            for stream in descriptors[1:]:
+                os.close(stream)
             running[pid] = connection
             with contextlib.suppress(BrokenPipeError):
                 connection.sendall(f"{pid}\n".encode())
@@ -185,16 +199,17 @@ def _tell_of_ended(running: dict[int, socket.socket]) -> None:
                 connection.sendall(f"{os.waitstatus_to_exitcode(ended[1])}\n".encode())
 
 
-def _become(request: dict[str, Any], output: int) -> None:
+def _become(request: dict[str, Any], streams: list[int]) -> None:
     os.setsid()
     # Also where the tests were started under nohup, or in the background of a shell.
     signal.signal(signal.SIGHUP, signal.SIG_DFL)
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    null = os.open(os.devnull, os.O_RDONLY)
-    for source, target in ((null, 0), (output, 1), (output, 2)):
+    if len(streams) == 1:
+        streams = [os.open(os.devnull, os.O_RDONLY), *streams * 2]
+    for target, source in enumerate(streams):
         os.dup2(source, target)
-    os.close(output)
-    os.close(null)
+    for source in set(streams):
+        os.close(source)
     for name, descriptor, errors in (("stdout", 1, "strict"), ("stderr", 2, "backslashreplace")):
         stream = io.TextIOWrapper(io.FileIO(descriptor, "w", closefd=False), errors=errors, write_through=True)
         setattr(sys, name, stream)
@@ -205,12 +220,12 @@ def _become(request: dict[str, Any], output: int) -> None:
     sys.modules["numpy"].random.seed()  # as every process has its own
     warnings._processoptions(filter(None, os.environ.get("PYTHONWARNINGS", "").split(",")))  # as Python does at start
     argv = request["argv"]
-    is_module = argv[0] == "-m"
+    is_module, is_code = argv[0] == "-m", argv[0] == "-c"
     script = Path(request["cwd"], argv[0])
-    sys.argv = argv[is_module:]
+    sys.argv = ["-c", *argv[2:]] if is_code else argv[is_module:]
     sys.orig_argv = [sys.executable, *argv]
     given = [entry for entry in os.environ.get("PYTHONPATH", "").split(os.pathsep) if entry]
-    sys.path[:1] = [str(Path.cwd() if is_module else script.parent.resolve()), *given]
+    sys.path[:1] = ["" if is_code else str(Path.cwd() if is_module else script.parent.resolve()), *given]
     if request["fault"] is not None:
         sys.path.append(str(FAULTS))
         import faults
@@ -222,6 +237,9 @@ def _become(request: dict[str, Any], output: int) -> None:
         runpy.run_module(argv[1], run_name="__main__", alter_sys=True)
         return
     sys.modules["__main__"] = main = types.ModuleType("__main__")
+    if is_code:
+        exec(argv[1], vars(main))
+        return
     main.__file__ = os.path.join(request["cwd"], argv[0])  # noqa: PTH118  as Python has it, dots and all
     exec(compile(script.read_bytes(), main.__file__, "exec"), vars(main))
 
@@ -243,6 +261,8 @@ def _preload() -> None:
 
 
 if __name__ == "__main__":
+    if not sys.argv[1].isdigit():
+        sys.exit(_fork_in_place_of_this([word for word in sys.argv[1:] if word != "-u"]))
     _preload()
     assert threading.active_count() == 1, threading.enumerate()  # a fork has none of the other threads
     gc.freeze()

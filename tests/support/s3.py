@@ -9,7 +9,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from urllib.request import urlopen
 
-import boto3
 import pytest
 
 _SERVE = (
@@ -25,6 +24,8 @@ class S3:
     bucket = "bucket"
 
     def __init__(self) -> None:
+        import boto3
+
         self._process = subprocess.Popen(
             [sys.executable, "-c", _SERVE], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
         )

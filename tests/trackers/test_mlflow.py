@@ -14,12 +14,16 @@ from ax_mo.trackers.env import StudyTag, trial_environment
 
 from .conftest import begin, paused_trial, record, trial
 
-mlflow = pytest.importorskip("mlflow")
+
+@pytest.fixture
+def mlflow() -> Any:
+    """The package, which is imported for 2 s: not when tests are collected."""
+    return pytest.importorskip("mlflow")
 
 
 @pytest.fixture
 def experiment(
-    mlflow_file: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
+    mlflow: Any, mlflow_file: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
 ) -> Iterator[str]:
     """One per test, by MLflow's own variables."""
     name = request.node.name
@@ -40,13 +44,15 @@ def tracker(directory: Path, name: str) -> Any:
 
 def runs(experiment: str) -> dict[str, Any]:
     """By name."""
-    client = mlflow.MlflowClient()
+    from mlflow import MlflowClient
+
+    client = MlflowClient()
     found = client.search_runs([client.get_experiment_by_name(experiment).experiment_id])
     assert len({run.info.run_name for run in found}) == len(found), "nothing is there twice"
     return {run.info.run_name: run for run in found}
 
 
-def test_study_is_a_run_with_one_for_each_trial_below_it(tmp_path: Path, experiment: str) -> None:
+def test_study_is_a_run_with_one_for_each_trial_below_it(mlflow: Any, tmp_path: Path, experiment: str) -> None:
     log = tracker(tmp_path, experiment)
     parent = log.started(record(tmp_path, trial(0, Status.RUNNING)))
     done, failed, stopped = trial(1), trial(2, Status.FAILED), trial(3, Status.EARLY_STOPPED)
@@ -108,7 +114,7 @@ def test_trial_that_was_paused_at_the_end_of_a_sweep_is_logged_again_when_it_has
 
 # BUG: a flag that the server had set, but whose answer was lost, was not known of and never taken back.
 def test_flag_that_was_set_without_an_answer_is_taken_back(
-    tmp_path: Path, experiment: str, monkeypatch: pytest.MonkeyPatch
+    mlflow: Any, tmp_path: Path, experiment: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     set_tag = mlflow.MlflowClient.set_tag
 
@@ -126,7 +132,7 @@ def test_flag_that_was_set_without_an_answer_is_taken_back(
     assert [runs(experiment)[f"trial {n}"].data.tags["ax_mo.pareto"] for n in (0, 1)] == ["false", "true"]
 
 
-def test_run_that_somebody_deleted_is_made_anew(tmp_path: Path, experiment: str) -> None:
+def test_run_that_somebody_deleted_is_made_anew(mlflow: Any, tmp_path: Path, experiment: str) -> None:
     first = begin(tracker(tmp_path, experiment), tmp_path, trial(0))
     mlflow.MlflowClient().delete_run(first)
     second = tracker(tmp_path, experiment).started(record(tmp_path))
@@ -136,7 +142,7 @@ def test_run_that_somebody_deleted_is_made_anew(tmp_path: Path, experiment: str)
 # BUG: a server that made a run, but whose answer was lost, was asked for another one.
 @pytest.mark.parametrize("samples", [(), ({"val/acc": 0.5, "size": 10.0}, {"val/acc": 0.5, "size": 10.0})])
 def test_run_that_was_made_without_an_answer_is_not_made_again(
-    tmp_path: Path, experiment: str, monkeypatch: pytest.MonkeyPatch, samples: tuple[dict[str, float], ...]
+    mlflow: Any, tmp_path: Path, experiment: str, monkeypatch: pytest.MonkeyPatch, samples: tuple[dict[str, float], ...]
 ) -> None:
     make = mlflow.MlflowClient.create_run
 
@@ -161,7 +167,7 @@ def test_run_that_was_made_without_an_answer_is_not_made_again(
 
 @pytest.mark.parametrize("parent_known", [True, False])
 def test_run_that_the_trial_made_itself_is_completed_and_not_doubled(
-    tmp_path: Path, experiment: str, monkeypatch: pytest.MonkeyPatch, parent_known: bool
+    mlflow: Any, tmp_path: Path, experiment: str, monkeypatch: pytest.MonkeyPatch, parent_known: bool
 ) -> None:
     log = tracker(tmp_path, experiment)
     parent = log.started(record(tmp_path))
@@ -183,7 +189,9 @@ def test_run_that_the_trial_made_itself_is_completed_and_not_doubled(
     assert {found[f"mine {attempt}"].data.tags["mlflow.parentRunId"] for attempt in (1, 2)} == {parent}
 
 
-def test_lightnings_logger_is_grouped_as_well(tmp_path: Path, experiment: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_lightnings_logger_is_grouped_as_well(
+    mlflow: Any, tmp_path: Path, experiment: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     from lightning.pytorch.loggers import MLFlowLogger
 
     log = tracker(tmp_path, experiment)
@@ -203,7 +211,7 @@ def test_lightnings_logger_is_grouped_as_well(tmp_path: Path, experiment: str, m
 
 
 def test_password_of_a_server_reaches_it_by_mlflows_own_variables(
-    tmp_path: Path, experiment: str, monkeypatch: pytest.MonkeyPatch
+    mlflow: Any, tmp_path: Path, experiment: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name in ("MLFLOW_TRACKING_USERNAME", "MLFLOW_TRACKING_PASSWORD"):
         monkeypatch.setenv(name, "of another server")

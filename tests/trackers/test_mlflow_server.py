@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -17,10 +18,6 @@ from ax_mo.trackers.process import Trackers
 
 from .conftest import GOALS, SPACE, TAG, trial
 
-its_server = pytest.importorskip("mlflow.server")
-from mlflow import MlflowClient  # noqa: E402
-from werkzeug.serving import BaseWSGIServer, make_server  # noqa: E402
-
 
 class MlflowServer:
     """MLflow's own, in a thread, which may go away and come back at the same address."""
@@ -30,10 +27,13 @@ class MlflowServer:
             free.bind(("127.0.0.1", 0))
             self._port = free.getsockname()[1]
         self.address = f"http://127.0.0.1:{self._port}"
-        self._serving: BaseWSGIServer | None = None
+        self._serving: Any = None
 
     def start(self) -> None:
-        self._serving = make_server("127.0.0.1", self._port, its_server.app, threaded=True)
+        from mlflow.server import app
+        from werkzeug.serving import make_server
+
+        self._serving = make_server("127.0.0.1", self._port, app, threaded=True)
         threading.Thread(target=self._serving.serve_forever, daemon=True).start()
 
     def stop(self) -> None:
@@ -45,6 +45,9 @@ class MlflowServer:
 
 @pytest.fixture
 def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[MlflowServer]:
+    its_server = pytest.importorskip("mlflow.server")
+    from mlflow import MlflowClient
+
     monkeypatch.setenv("MLFLOW_EXPERIMENT_NAME", "of the test")
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_TIMEOUT", "60")
     MlflowClient(f"sqlite:///{tmp_path}/mlflow.db").search_experiments()  # which makes it
@@ -87,6 +90,8 @@ def wait_for(condition: Callable[[], object], seconds: float = 60.0) -> None:
 
 def states(server: MlflowServer) -> dict[str, tuple[str, str | None]]:
     """Status and Pareto flag of each run."""
+    from mlflow import MlflowClient
+
     client = MlflowClient(server.address)
     experiment = client.get_experiment_by_name("of the test")
     found = [] if experiment is None else client.search_runs([experiment.experiment_id])

@@ -15,8 +15,6 @@ from ax_mo.trackers import StudyEnd
 
 from .conftest import TAG, begin, paused_trial, record, trial
 
-pytest.importorskip("wandb")
-
 
 @pytest.fixture(autouse=True)
 def offline(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
@@ -24,9 +22,8 @@ def offline(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setenv("WANDB_DIR", str(tmp_path))
     monkeypatch.setenv("WANDB_SILENT", "true")
     monkeypatch.setenv("WANDB_PROJECT", "mine")
+    wandb = pytest.importorskip("wandb")
     yield
-    import wandb
-
     wandb.teardown()
     os.environ.pop("WANDB_SERVICE", None)  # W&B's own, which the sweeps of other tests would inherit
 
