@@ -45,9 +45,15 @@ def translate_configspace(block: Mapping[str, Any]) -> Translation | None:
         settings["seed"] = space["seed"]
     found = {one.name: one for one in _hyperparameters(space["hyperparameters"], notes)}
     relations: list[str] = []
-    for clause in space.get("forbiddens") or space.get("forbidden") or ():
-        _forbid(clause, found, relations, notes)
-    settings["params"] = Conditions(found, space.get("conditions") or (), notes).nested()
+    clauses = space.get("forbiddens") or space.get("forbidden") or ()
+    left = [clause for clause in clauses if not _narrows(clause, found, relations)]
+    conditions = Conditions(found, notes)
+    for condition in space.get("conditions") or ():
+        conditions.add(condition)
+    for clause in left:
+        if clause.get("type") != "AND" or not conditions.forbid(clause.get("clauses") or ()):
+            notes.append(f"A forbidden clause is left out, for it has no counterpart: {_as_words(clause)}.")
+    settings["params"] = conditions.nested()
     if relations:
         settings["param_constraints"] = relations
     return Translation(CONFIGSPACE, settings, tuple(notes))
@@ -84,29 +90,27 @@ def _hyperparameter(name: str, entry: Any, notes: list[str]) -> Hyperparameter:
     return Hyperparameter(name, low, high, log, whole)
 
 
-def _forbid(
-    clause: Mapping[str, Any], found: dict[str, Hyperparameter], relations: list[str], notes: list[str]
-) -> None:
-    """One of a single hyperparameter makes its range smaller; a relation of two is a constraint."""
+def _narrows(clause: Mapping[str, Any], found: dict[str, Hyperparameter], relations: list[str]) -> bool:
+    """Whether it is one of a single hyperparameter, whose range it makes smaller, or a relation, now a constraint."""
     kind = clause.get("type")
     name = clause.get("name")
     own = found.get(str(name))
     if own is not None and own.options is not None and kind in ("EQUALS", "IN"):
         gone = clause["values"] if kind == "IN" else [clause["value"]]
         found[own.name] = replace(own, options=tuple(option for option in own.options if option not in gone))
-        return
+        return True
     if own is not None and own.options is None and str(kind).startswith("CLAUSE_"):
         bound = number(clause["value"], f"forbiddens.{name}.value")
         beyond = 1 if own.whole and str(kind).endswith("E") else 0  # of what is forbidden, the bound itself
         is_lower = "_L" in str(kind)
         found[own.name] = replace(own, low=bound + beyond) if is_lower else replace(own, high=bound - beyond)
-        return
+        return True
     left, right, how = clause.get("left"), clause.get("right"), str(clause.get("lambda") or kind)
     if left in found and right in found and how.rpartition("_")[2] in ("LT", "LE", "GT", "GE"):
         less, more = (right, left) if how.rpartition("_")[2] in ("LT", "LE") else (left, right)
         relations.append(f"{less} <= {more}")
-        return
-    notes.append(f"A forbidden clause is left out, for it has no counterpart: {_as_words(clause)}.")
+        return True
+    return False
 
 
 def _as_words(clause: Mapping[str, Any]) -> str:

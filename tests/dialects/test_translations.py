@@ -149,7 +149,7 @@ def test_configspace_has_ranges_options_and_conditions() -> None:
     assert any(note.startswith("power had no bounds") for note in found.notes)
 
 
-def test_conditions_are_joined_and_those_on_several_parents_are_said() -> None:
+def test_conditions_on_several_parents_nest_one_below_the_other() -> None:
     flags = {name: {"type": "categorical", "choices": ["a", "b", "c"]} for name in ("p", "q")}
     x = {"type": "uniform_float", "lower": 0, "upper": 1}
 
@@ -162,8 +162,29 @@ def test_conditions_are_joined_and_those_on_several_parents_are_said() -> None:
     }  # fmt: skip
     either = [{"child": "x", "parent": parent, "type": "EQ", "value": "a"} for parent in ("p", "q")]
     found = nested({"type": "OR", "child": "x", "conditions": either})
-    assert found.settings["params"]["x"] == "interval(0, 1)"
-    assert found.notes == ("x is searched always: that it depends on several others cannot be said so.",)
+    inner = {"x": "interval(0, 1)"}
+    either_a = {"q": {"a": inner, "b": inner, "c": inner}}
+    only_q = {"q": {"a": inner, "b": {}, "c": {}}}
+    assert found.settings["params"] == {"p": {"a": either_a, "b": only_q, "c": only_q}} and not found.notes
+    found = nested({"child": "q", "parent": "x", "type": "GT", "value": 0.5})
+    assert found.settings["params"]["q"] == "choice(a, b, c)"
+    assert found.notes == ("q is searched always: what it depends on cannot be said by options of others.",)
+
+
+def test_what_is_forbidden_together_is_left_out_where_both_would_be() -> None:
+    flags = {name: {"type": "categorical", "choices": ["a", "b", "c"]} for name in ("p", "q", "r")}
+    conditions = [{"child": "q", "parent": "r", "type": "EQ", "value": "a"}]
+    both = [{"type": "EQUALS", "name": "p", "value": "a"}, {"type": "IN", "name": "q", "values": ["a", "b"]}]
+    space = {"hyperparameters": flags, "conditions": conditions, "forbiddens": [{"type": "AND", "clauses": both}]}
+    found = ours(space)
+    anything = {"p": "choice(a, b, c)"}
+    assert not found.notes and found.settings["params"] == {
+        "r": {
+            "a": {"q": {"a": {"p": "choice(b, c)"}, "b": {"p": "choice(b, c)"}, "c": anything}},
+            "b": anything,
+            "c": anything,
+        }
+    }
 
 
 def test_numbers_with_few_values_and_ordinal_ones_may_be_parents() -> None:
