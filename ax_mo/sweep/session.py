@@ -35,7 +35,7 @@ from ax_mo.storage.directory_lock import DirectoryLock, sole_sweeper
 from ax_mo.storage.dump import rebuild_hint, write_dump
 from ax_mo.storage.requests import RequestWatch
 from ax_mo.storage.store import Store
-from ax_mo.storage.sweep_directory import SweepDirectory, enter_directory
+from ax_mo.storage.sweep_directory import enter_directory
 from ax_mo.storage.waiting import DatabaseWait
 from ax_mo.sweep.callbacks import (
     Callback,
@@ -62,7 +62,7 @@ from ax_mo.sweep.trial_return import trial_return
 from ax_mo.terminal.progress import ProgressTracker
 from ax_mo.terminal.screen import Screen
 from ax_mo.trackers import StudyEnd, parse_trackers
-from ax_mo.trackers.env import StudyTag, study_tag, trial_environment
+from ax_mo.trackers.env import study_tag, trial_environment
 from ax_mo.trackers.process import Trackers
 from ax_mo.warm_start.reader import new_imports
 
@@ -118,13 +118,7 @@ class Session:
     def _run(self, lock: DirectoryLock) -> list[JobReturn]:
         with self._open_store(lock) as store:
             self._is_ours = True
-            save_sweep(self._spec.config, self._sweep_dir)
-            home = enter_directory(self._sweep_dir)
-            store.add(new_imports(self._spec.plan.imports, store.runs(), self._spec.plan.space))
-            tag = self._tag(self._dump(store))
-            trackers = self._trackers = self._start_trackers(tag)
-            study = Study(self._spec, store, home, self._creator(home, tag, trackers))
-            remove_leftovers(study)
+            study, trackers = self._open_study(store)
             wake = threading.Event()
             optimizer = AsyncOptimizer(self._spec.optimizer(store.seed), self._spec.points(store.seed), wake.set)
             optimizer.restore([as_last_known(trial) for trial in study.trials.values()])
@@ -138,9 +132,9 @@ class Session:
                 store.tell(json.dumps(self._spec.about(why)))
                 self._dump(store)
             self._conclude(study, loop.callbacks, ending)
-            idle = optimizer.close(2.0 if ending is Ending.CANCELLED else 60.0)
+            has_closed = optimizer.close(2.0 if ending is Ending.CANCELLED else 60.0)
         if ending is Ending.CANCELLED:
-            if not idle:  # a model is still being fitted, and Python cannot stop that thread
+            if not has_closed:  # a model is still being fitted, and Python cannot stop that thread
                 sys.stdout.flush()
                 os._exit(130)
             raise SystemExit(130)
@@ -170,7 +164,10 @@ class Session:
         return ending
 
     def _conclude(self, study: Study, callbacks: Sequence[Callback], ending: Ending | None) -> None:
-        """Write everything and say how the study ended, where its results are and how to go on."""
+        """Write everything and say how the study ended, where its results are and how to go on.
+
+        ``ending`` is None where StudyStopped has ended it.
+        """
         try:
             for callback in callbacks:
                 callback.closed(study)
@@ -185,17 +182,21 @@ class Session:
 
     # The parts
 
-    def _tag(self, stored: StoredStudy) -> StudyTag:
-        job_name = job_name_of(self._spec.config)
-        return study_tag(self._settings.study_name, job_name, stored.name, stored.created, stored.seed)
-
-    def _start_trackers(self, tag: StudyTag) -> Trackers:
-        names = parse_trackers(self._settings.trackers)
-        return Trackers(names, self._spec.database, tag, self._sweep_dir, self._screen.notice)
-
-    def _creator(self, home: SweepDirectory, tag: StudyTag, trackers: Trackers) -> TrialCreator:
-        present = {**os.environ, **self._spec.environment_given()}
-        return TrialCreator(self._spec, home, lambda run: trial_environment(tag, run, trackers.parent, present))
+    def _open_study(self, store: Store) -> tuple[Study, Trackers]:
+        """The study as its database has it and with the trials that it imports, and its trackers, which begin."""
+        spec = self._spec
+        save_sweep(spec.config, self._sweep_dir)
+        home = enter_directory(self._sweep_dir)
+        store.add(new_imports(spec.plan.imports, store.runs(), spec.plan.space))
+        stored = self._dump(store)
+        tag = study_tag(spec.settings.study_name, job_name_of(spec.config), stored.name, stored.created, stored.seed)
+        names = parse_trackers(spec.settings.trackers)
+        trackers = self._trackers = Trackers(names, spec.database, tag, self._sweep_dir, self._screen.notice)
+        present = {**os.environ, **spec.environment_given()}
+        creator = TrialCreator(spec, home, lambda run: trial_environment(tag, run, trackers.parent, present))
+        study = Study(spec, store, home, creator)
+        remove_leftovers(study)
+        return study, trackers
 
     def _loop(self, study: Study, optimizer: AsyncOptimizer, trackers: Trackers, wake: threading.Event) -> Loop:
         settings, scheduler, notice = self._settings, self._scheduler, self._screen.notice
