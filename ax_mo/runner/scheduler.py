@@ -50,8 +50,11 @@ class Scheduler(ABC):
         return None
 
     @property
-    def room(self) -> int | None:
-        """How many jobs there is room for, were there no others; None where nobody knows. Raises NoAnswer."""
+    def auto_n_jobs(self) -> int | None:
+        """How many jobs run at once with ``n_jobs=auto``: as many as have room where nobody else has jobs.
+
+        None where nobody knows. Raises NoAnswer.
+        """
         return self.capacity
 
     @property
@@ -60,7 +63,7 @@ class Scheduler(ABC):
         return True
 
     def has_room_for(self, spec: JobSpec) -> bool:
-        """Whether this job can be, where some need more than others. Raises ConfigError where it never can."""
+        """Whether this very job can be: some need more than others. Raises ConfigError for one that never can."""
         return True
 
     def check_arguments(self) -> None:  # noqa: B027
@@ -137,7 +140,7 @@ def open_scheduler(settings: LauncherSettings) -> Scheduler:
 def parallel_jobs(n_jobs: int | None, scheduler: Scheduler) -> int:
     """How many jobs of a batch run at once: as many as this machine has room for, and all of them on a cluster."""
     if n_jobs is None:
-        n_jobs = scheduler.room if scheduler.settings.scheduler == LOCAL else None
+        n_jobs = scheduler.auto_n_jobs if scheduler.settings.scheduler == LOCAL else None
     n_jobs = 1_000_000 if n_jobs is None else n_jobs
     return n_jobs if scheduler.capacity is None else min(n_jobs, scheduler.capacity)
 

@@ -76,14 +76,14 @@ def _sweep(
         hydra_context=context, task_function=task_function, config=config
     )
     values = launcher_settings(launcher.settings) if _is_torchx(launcher) else None  # type: ignore[attr-defined]
-    values, remark = _local(values, plan.goals)
+    values, remark = _without_forks(values, plan.goals)
     scheduler = None if values is None else open_scheduler(values)
     program = _program(values, arguments, config)
     if settings.n_jobs == AUTO_JOBS:
         if scheduler is not None and program is not None:
             scheduler.check_program(program.start, program.cwd, sweep_dir)
             scheduler.check_arguments()
-        settings = replace(settings, n_jobs=_room(scheduler))
+        settings = replace(settings, n_jobs=_auto_n_jobs(scheduler))
     spec = StudySpec(settings, plan, project, program, sweep_dir, config)
     if scheduler is not None:
         _check_jobs(scheduler, spec)
@@ -99,8 +99,8 @@ def _sweep(
     return [Session(spec, launcher, scheduler, screen).run()]
 
 
-def _local(values: LauncherSettings | None, goals: Goals) -> tuple[LauncherSettings | None, str]:
-    """The settings by which trials of this machine can be compared, and what there is to say of that."""
+def _without_forks(values: LauncherSettings | None, goals: Goals) -> tuple[LauncherSettings | None, str]:
+    """The settings with trials that are started, not forked, where their costs are compared; and a remark on that."""
     measured = [cost for cost in _WITH_IMPORTS if cost in goals.required]
     if values is None or values.scheduler != AUTO or not measured:
         return values, ""
@@ -126,23 +126,23 @@ def _is_torchx(launcher: Launcher) -> bool:
     return type(launcher).__name__ == "TorchXLauncher"
 
 
-def _room(scheduler: Scheduler | None) -> int:
-    """How many trials the scheduler has room for. Raises ConfigError where nobody knows."""
+def _auto_n_jobs(scheduler: Scheduler | None) -> int:
+    """How many trials the scheduler has room for. Raises ConfigError where nobody knows, or for none."""
     key = f"hydra.sweeper.n_jobs={AUTO_JOBS}"
     if scheduler is None:
         raise ConfigError(f"{key}: another launcher than hydra/launcher=torchx does not say. Give a number.")
     try:
-        room = scheduler.room
+        n_jobs = scheduler.auto_n_jobs
     except NoAnswer as error:
         raise ConfigError(f"{key}: the scheduler '{scheduler.settings.scheduler}' does not answer: {error}") from None
-    if room is None:
+    if n_jobs is None:
         raise ConfigError(f"{key}: the scheduler '{scheduler.settings.scheduler}' does not say. Give a number.")
-    if room == 0:
+    if n_jobs == 0:
         raise ConfigError(
             f"{key}: the scheduler '{scheduler.settings.scheduler}' has no node with what a trial needs (cpu, gpu and "
             "memMB of hydra.launcher)."
         )
-    return room
+    return n_jobs
 
 
 def _check_jobs(scheduler: Scheduler, spec: StudySpec) -> None:

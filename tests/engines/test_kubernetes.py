@@ -130,9 +130,9 @@ def test_there_is_room_for_what_nodes_without_taints_can_allocate(api: Kubernete
         scheduler="kubernetes", image="toy:1", scheduler_args={"queue": "default"}, cpu=4, memMB=16_000, gpu=1
     )
     jobs = open_scheduler(settings)
-    assert jobs.room == 3
+    assert jobs.auto_n_jobs == 3
     with api.away(), pytest.raises(NoAnswer, match="503"):
-        _ = jobs.room
+        _ = jobs.auto_n_jobs
 
 
 def test_kubernetes_ideas_of_dollars() -> None:

@@ -273,8 +273,8 @@ def test_children_that_do_not_end_are_killed_after_the_grace(open_jobs: Open, tm
 def test_room_is_for_as_many_jobs_as_there_are_processors_or_gpus(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("os.sched_getaffinity", lambda _: set(range(9)))
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0,1,2")
-    assert open_scheduler(LauncherSettings(scheduler="local_cwd", cpu=2)).room == 4
-    assert open_scheduler(LauncherSettings(scheduler="local_cwd", cpu=2, gpu=1)).room == 3
+    assert open_scheduler(LauncherSettings(scheduler="local_cwd", cpu=2)).auto_n_jobs == 4
+    assert open_scheduler(LauncherSettings(scheduler="local_cwd", cpu=2, gpu=1)).auto_n_jobs == 3
 
 
 def test_gpus_of_adopted_jobs_are_known_although_the_settings_name_none(

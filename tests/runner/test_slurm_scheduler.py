@@ -175,7 +175,7 @@ def test_room_is_counted_on_the_nodes_that_take_jobs(command: Command) -> None:
     command("sinfo", f"printf '%s\\n' {' '.join(map(shlex.quote, listed))}")
 
     def room(**settings: int) -> int | None:
-        return open_scheduler(LauncherSettings(scheduler="slurm", **settings)).room  # type: ignore[arg-type]
+        return open_scheduler(LauncherSettings(scheduler="slurm", **settings)).auto_n_jobs  # type: ignore[arg-type]
 
     assert room() == 24
     assert room(cpu=3) == 2 + 5

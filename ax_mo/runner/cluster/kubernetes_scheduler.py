@@ -80,7 +80,7 @@ class KubernetesScheduler(ContainerScheduler):
         return client.ApiClient(configuration)
 
     @property
-    def room(self) -> int:
+    def auto_n_jobs(self) -> int:
         """By what the nodes can allocate, whoever else has it now, and what TorchX requests for a pod."""
         from kubernetes import client
         from kubernetes.utils.quantity import parse_quantity

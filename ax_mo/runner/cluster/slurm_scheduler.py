@@ -90,7 +90,7 @@ class SlurmScheduler(TorchXScheduler):
         return lambda session, **_: AskedOnce(session)
 
     @property
-    def room(self) -> int:
+    def auto_n_jobs(self) -> int:
         partition = self.settings.scheduler_args.get("partition")
         of_it = ["-p", str(partition)] if partition else []
         done = _run(["sinfo", "-h", "-N", "-o", "%N|%c|%m|%G|%T", *of_it])

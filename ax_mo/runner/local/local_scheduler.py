@@ -66,7 +66,7 @@ class LocalScheduler(Scheduler):
         return self._gpus.capacity
 
     @property
-    def room(self) -> int:
+    def auto_n_jobs(self) -> int:
         count = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
         by_cpu = max(1, count // self.settings.cpu)
         return by_cpu if self.capacity is None else min(by_cpu, self.capacity)

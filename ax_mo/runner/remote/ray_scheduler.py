@@ -53,7 +53,7 @@ class RayScheduler(Scheduler):
         self._over: dict[str, JobState] = {}  # by handle, of jobs that the cluster may have forgotten
 
     @property
-    def room(self) -> int:
+    def auto_n_jobs(self) -> int:
         return jobs_on_nodes(self._call("nodes"), self._needs())
 
     @property

@@ -55,8 +55,8 @@ class StoredScheduler(Scheduler):
         return self._inner.capacity
 
     @property
-    def room(self) -> int | None:
-        return self._inner.room
+    def auto_n_jobs(self) -> int | None:
+        return self._inner.auto_n_jobs
 
     @property
     def has_room(self) -> bool:
