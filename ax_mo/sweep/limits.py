@@ -75,10 +75,10 @@ def _policy_of(study: Study) -> FailurePolicy:
 
 
 class TimeLimit(Callback):
-    """Ends the study when this sweeper has run for its hours, and ``ends_runs`` that have outlasted their time.
+    """Ends the study when this sweeper has run for ``timeout_hours``; with ``ends_runs``, also runs that take too long.
 
-    A resume has ``timeout_hours`` again: were those of earlier
-    sweepers counted, a study that ended by time could not go on with the command that resumes every other one.
+    A resume has ``timeout_hours`` again: were those of earlier sweepers counted, a study that ended by time could not
+    go on with the command that resumes every other one.
     """
 
     def __init__(self, notice: Callable[[str], None], ends_runs: bool = True) -> None:
@@ -104,10 +104,11 @@ class TimeLimit(Callback):
                 )
 
     def _look(self, study: Study) -> None:
+        """Note that the study's time is over, or take that back when ``ax-mo set`` has given it more."""
         reason, hours = study.stop_reason, study.spec.settings.timeout_hours
         if self._is_over(study):
             study.stop_reason = reason or StopReason(StopKind.TIMEOUT, f"timeout_hours={hours:g} are over")
-        elif reason is not None and reason.kind is StopKind.TIMEOUT:  # it was given more of them
+        elif reason is not None and reason.kind is StopKind.TIMEOUT:
             study.stop_reason = None
 
     def _is_over(self, study: Study) -> bool:

@@ -49,17 +49,16 @@ def choose_metrics(
 ) -> ChosenMetrics:
     """The metrics of one trial; raises MetricError if one of ``required`` is missing, unreadable or not finite.
 
-    A value that is no number at all gives way to the next source's; NaN does not: it is what the project says.
-    Whoever was ``stopped`` early need not have them all, and their curve's last values count where there is nothing
-    else. ``built_in`` are the costs that every trial has.
+    Where a source has a value that is no number at all, the next source counts; NaN is a number, which no other one
+    replaces. A trial that was ``stopped`` early need not have all metrics, and its curve's last values count where
+    there is nothing else. ``built_in`` are the costs that every trial has.
     """
     required, built_in = () if stopped else required, built_in or {}
     returned = by_name(trial.returned, trial.spec["objectives"])
     settings = parse_metric_sources(trial.spec.get("metrics"))
     sources = [setting.source for setting in settings.values() if isinstance(setting.source, ReturnedValue)]
     if any(source.key or not isinstance(trial.returned, list | tuple) for source in sources):
-        # Whoever names the number that is returned, or the places of several, has no use for positions.
-        returned = Returned(returned.named)
+        returned = Returned(returned.named)  # the user says which number is which metric, so that no position does
     reported = {name: value for name, value in trial.curve.last().items() if name in trial.curve.reported}
     configured, not_found = _configured(trial, settings, reported, required)
     entries = [
@@ -73,23 +72,27 @@ def choose_metrics(
     ]
     chosen, unusable = _first_numbers(entries, nan_counts=not stopped)
     for name in required:
-        if name not in chosen:
-            if name in unusable:
-                raise MetricError(f"the metric '{name}' is {_why_unusable(unusable[name])}: {unusable[name]!r:.200}")
-            if name in not_found:
-                raise MetricError(f"the metric '{name}': {_what_was_there(not_found[name])}")
-            raise MetricError(_missing(name, returned.problem, entries, built_in, _what_to_do(required, trial)))
-    values = {**returned.by_position, **returned.named}
+        if name in chosen:
+            continue
+        if name in unusable:
+            raise MetricError(f"the metric '{name}' is {_why_unusable(unusable[name])}: {unusable[name]!r:.200}")
+        if name in not_found:
+            raise MetricError(f"the metric '{name}': {_what_was_there(not_found[name])}")
+        raise MetricError(_missing(name, returned.problem, entries, built_in, _what_to_do(required, trial)))
     return ChosenMetrics(
         {name: number for name, (number, _) in chosen.items()},
         {name: source for name, (_, source) in chosen.items()},
-        tuple(
-            ReturnedDifference(name, *chosen[name], number)
-            for name in required
-            if (number := as_number(values.get(name))) is not None
-            and chosen[name][1] != RETURNED
-            and not same_number(number, chosen[name][0])
-        ),
+        _differences(returned, {name: chosen[name] for name in required}),
+    )
+
+
+def _differences(returned: Returned, chosen: Mapping[str, tuple[float, str]]) -> tuple[ReturnedDifference, ...]:
+    """Where the task returned another number than the one that was chosen from another source."""
+    values = {**returned.by_position, **returned.named}
+    return tuple(
+        ReturnedDifference(name, used, source, number)
+        for name, (used, source) in chosen.items()
+        if source != RETURNED and (number := as_number(values.get(name))) is not None and not same_number(number, used)
     )
 
 
