@@ -25,7 +25,7 @@ from ax_mo.runner.settings import AUTO, LOCAL, LauncherSettings, launcher_settin
 from ax_mo.storage.sweep_directory import TRIALS
 from ax_mo.sweep.dry_run import preview
 from ax_mo.sweep.session import Session
-from ax_mo.sweep.settings import AUTO_JOBS, parse_settings
+from ax_mo.sweep.settings import AUTO_JOBS, Settings, parse_settings
 from ax_mo.sweep.spec import StudySpec, make_plan
 from ax_mo.terminal.screen import screen_for_this_terminal
 from ax_mo.trial.current import disown_ranks
@@ -86,17 +86,16 @@ def _sweep(
         settings = replace(settings, n_jobs=_auto_n_jobs(scheduler))
     spec = StudySpec(settings, plan, project, program, sweep_dir, config)
     if scheduler is not None:
-        _check_jobs(scheduler, spec)
+        _check_capacity(scheduler, settings)
     screen = screen_for_this_terminal()
     if settings.dry_run:
         text, problem = preview(spec, scheduler, remark)
         screen.header(text)
         if problem is not None:
             raise ConfigError(problem)
-        if scheduler is not None:
-            _check(scheduler, spec)
-        return []
-    return [Session(spec, launcher, scheduler, screen).run()]
+    if scheduler is not None:
+        _check_submission(scheduler, spec)  # after the preview, which shows what would be submitted
+    return [] if settings.dry_run else [Session(spec, launcher, scheduler, screen).run()]
 
 
 def _without_forks(values: LauncherSettings | None, goals: Goals) -> tuple[LauncherSettings | None, str]:
@@ -145,19 +144,18 @@ def _auto_n_jobs(scheduler: Scheduler | None) -> int:
     return n_jobs
 
 
-def _check_jobs(scheduler: Scheduler, spec: StudySpec) -> None:
-    """Raises ConfigError where trials cannot run, or not so many at once."""
-    settings, gpu = spec.settings, scheduler.settings.gpu
-    if not settings.dry_run:
-        _check(scheduler, spec)
-    if scheduler.capacity is not None and scheduler.capacity < settings.n_jobs:
+def _check_capacity(scheduler: Scheduler, settings: Settings) -> None:
+    """Raises ConfigError where not so many trials can run at once."""
+    n_jobs, gpu = settings.n_jobs, scheduler.settings.gpu
+    if scheduler.capacity is not None and scheduler.capacity < n_jobs:
         raise ConfigError(
-            f"hydra.sweeper.n_jobs={settings.n_jobs} with hydra.launcher.gpu={gpu:g} needs "
-            f"{settings.n_jobs * gpu:g} GPUs; this machine has room for {scheduler.capacity} such job(s)."
+            f"hydra.sweeper.n_jobs={n_jobs} with hydra.launcher.gpu={gpu:g} needs {n_jobs * gpu:g} GPUs; this machine "
+            f"has room for {scheduler.capacity} such job(s)."
         )
 
 
-def _check(scheduler: Scheduler, spec: StudySpec) -> None:
+def _check_submission(scheduler: Scheduler, spec: StudySpec) -> None:
+    """Raises ConfigError where no trial could be submitted."""
     if spec.program is not None:
         scheduler.check_program(spec.program.start, spec.program.cwd, spec.sweep_dir)
     scheduler.check()
