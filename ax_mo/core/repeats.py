@@ -45,20 +45,17 @@ class Repeats:
 
 
 def aggregate_repeats(runs: Sequence[TrialRun]) -> Trial:
-    """The trial that its repeats make: completed with the mean of the completed ones when at least half completed.
+    """The trial that its runs make: the only one, what the last of its rungs is, or all of its repeats together.
 
-    It was stopped early when any of them was; what others had completed by then is all that is known of it, rather
-    than the first steps of those that were stopped.
-    A trial without repeats is its only run. Runs that have not all ended make a trial that has not either.
-    Runs with budgets are rungs, and the trial is what its last one is.
+    Repeats that have not all ended make a trial that has not either. It has failed where more than half of them have.
+    Otherwise its metrics are the means of those that completed or, where none did, of those that were stopped early,
+    and it was stopped early where any of them was.
     """
     first = runs[0]
     if first.repeat is None:
         return first
     if first.budget is not None:
         return _at_last_rung(runs)
-    completed = [run for run in runs if run.status is Status.COMPLETED]
-    failed = [run for run in runs if run.status is Status.FAILED]
     trial = replace(
         _as_trial(first),
         overrides=first.overrides[:-1],
@@ -73,7 +70,15 @@ def aggregate_repeats(runs: Sequence[TrialRun]) -> Trial:
     )
     if not all(run.status.ended for run in runs):
         return replace(trial, status=_unfinished(runs))
-    trial = replace(trial, ended=max((run.ended for run in runs if run.ended), default=None))
+    return _of_ended(runs, replace(trial, ended=max((run.ended for run in runs if run.ended), default=None)))
+
+
+def _of_ended(runs: Sequence[TrialRun], trial: Trial) -> Trial:
+    """The trial with the result of its repeats, which have all ended."""
+    completed, failed, stopped = (
+        [run for run in runs if run.status is status]
+        for status in (Status.COMPLETED, Status.FAILED, Status.EARLY_STOPPED)
+    )
     reason = None
     if failed:
         counted = f"{len(failed)} of {len(runs)} repeats failed; the first: {failed[0].reason}"
@@ -87,12 +92,11 @@ def aggregate_repeats(runs: Sequence[TrialRun]) -> Trial:
             error_fingerprint=why.error_fingerprint,
             stderr_tail=why.stderr_tail,
         )
-    stopped = [run for run in runs if run.status is Status.EARLY_STOPPED]
     samples = tuple(run.metrics for run in completed or stopped)
+    trial = replace(trial, metrics=means(samples), samples=samples)
     if stopped:
-        metrics = means(samples)
-        return replace(trial, status=Status.EARLY_STOPPED, metrics=metrics, samples=samples, reason=stopped[0].reason)
-    return replace(trial, status=Status.COMPLETED, metrics=means(samples), samples=samples, reason=reason)
+        return replace(trial, status=Status.EARLY_STOPPED, reason=stopped[0].reason)
+    return replace(trial, status=Status.COMPLETED, reason=reason)
 
 
 def _at_last_rung(runs: Sequence[TrialRun]) -> Trial:

@@ -45,7 +45,7 @@ class CurveMonitor:
         self._looked_at = now
         news = False
         running: list[TrialCurves] = []
-        asked: list[TrialCurves] = []
+        asked_to_stop: list[TrialCurves] = []
         for number, of_trial in by_trial(runs).items():
             if trials[number].status.ended:
                 self._end(trials[number], of_trial)
@@ -53,9 +53,9 @@ class CurveMonitor:
                 curves, is_new = self._read(number, of_trial)
                 news |= is_new
                 # A failed run has a reason too, which is its error.
-                asks = any(run.reason for run in of_trial if run.status is not Status.FAILED)
-                (asked if asks else running).append(curves)
-        return decide(self._rule, running, [*self._ended.values(), *asked]) if news else []
+                is_asked = any(run.reason for run in of_trial if run.status is not Status.FAILED)
+                (asked_to_stop if is_asked else running).append(curves)
+        return decide(self._rule, running, [*self._ended.values(), *asked_to_stop]) if news else []
 
     def explanation(self) -> str | None:
         """Once: why nothing will ever be stopped, as soon as a completed trial shows it."""

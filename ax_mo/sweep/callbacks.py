@@ -23,10 +23,10 @@ from ax_mo.trial.metric_sources.differences import describe_differences
 
 
 class Callback:
-    """Is told of a study on the loop's own thread. What it does there must be quick; where nothing is written, nothing.
+    """Is told of what happens in a study, on the loop's own thread, so that it must be quick.
 
-    It may stop the study (``stop_reason``), pause it, ask runs to stop and have their jobs told to end. Only
-    StudyStopped may be raised, which ends the sweep.
+    It may end the study (``stop_reason``), ask runs to stop (``ask_to_stop``) and have jobs told to end
+    (``request_end``). Only StudyStopped may be raised, which ends the sweep.
     """
 
     def started(self, study: Study) -> None:
