@@ -9,12 +9,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import settings
 
 from tests.support import fork_server
 from tests.support.postgresql import PostgreSQL, own_postgresql
 
 # Each sweep of a test would fit a model for its page at its end: seconds of work that hundreds of tests do not look at.
 os.environ.setdefault("AX_MO_REPORT", "0")
+
+# How long an example takes depends on what else the machine does.
+settings.register_profile("any machine", deadline=None)
+settings.load_profile("any machine")
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -97,7 +97,7 @@ def test_parameters_of_the_same_key_are_several_of_axs() -> None:
     assert names(AxSpace(SPACE), "rate") == ["rate", "rate #2"]
 
 
-@settings(max_examples=150, deadline=None, database=None, derandomize=True)
+@settings(max_examples=150, database=None, derandomize=True)
 @given(units)
 def test_point_survives_axs_terms(drawn: list[float]) -> None:
     point = SPACE.point_at(drawn)

@@ -87,7 +87,7 @@ def test_space_is_read_back_as_it_was_written() -> None:
 GRID = [i / 5000 for i in range(5000)]
 
 
-@settings(max_examples=50, deadline=None, database=None, derandomize=True)
+@settings(max_examples=50, database=None, derandomize=True)
 @given(st.floats(0, 1, exclude_max=True), st.floats(1e-9, 1e6), st.floats(1.001, 1e6), st.booleans())
 def test_number_stays_within_bounds(u: float, low: float, factor: float, log: bool) -> None:
     assert low <= Range("x", low, low * factor, log=log).at(u) <= low * factor

@@ -22,7 +22,7 @@ from ax_mo.search_space.parameters import Choice, Parameter, Range
 from ax_mo.search_space.space import SearchSpace
 
 LONG = bool(os.environ.get("AX_MO_TEST_LONG"))
-thorough = settings(deadline=None, database=None, derandomize=True)
+thorough = settings(database=None, derandomize=True)
 
 FILES = {
     "conf/config.yaml": """
