@@ -6,7 +6,7 @@ import time
 from tests.slurm.conftest import at_length, job_of, output_of
 from tests.support.example_study import assert_sound, run_with_mishaps
 from tests.support.s3 import own_s3
-from tests.support.sweeps import ROOT, run
+from tests.support.sweeps import APPS, ROOT, run
 from tests.support.waiting import interrupt_twice, wait_until
 
 pytestmark = at_length
@@ -86,6 +86,19 @@ def test_trial_on_two_nodes_has_one_result(sweep):
         assert {path.name for path in (sweep.dir / trial).glob("std*.log")} == {
             "stdout.log", "stderr.log", "stdout.1.log", "stderr.1.log",
         }  # fmt: skip
+
+
+def test_promoted_trial_goes_on_from_its_checkpoint(sweep):
+    sweep.script, sweep.objectives = APPS / "rungs" / "task.py", "{acc: maximize, size: minimize}"
+    rule = "{rule: successive_halving, budget_key: epochs, max: 3, resume_key: resume, checkpoint: models/*.json}"
+    done = sweep.run(
+        "quality=interval(0.1,0.9)", "size=range(1,101)", *OPTIONS[1:], "hydra.sweeper.n_trials=4",
+        "hydra.sweeper.method=random_search", f"hydra.sweeper.early_stopping={rule}", timeout=200,
+    )  # fmt: skip
+    assert done.returncode == 0, done.output
+    trained = [(trial["status"], trial["budget"], float(trial["metrics.trained"])) for trial in sweep.trials()]
+    assert trained.count(("early_stopped", "1", 1)) == 4
+    assert trained.count(("completed", "3", 2)) == len(trained) - 4 > 0, "two epochs from the checkpoint of one"
 
 
 def test_results_come_through_a_store(sweep, monkeypatch):
