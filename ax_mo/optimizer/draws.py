@@ -5,6 +5,7 @@ distribution of these points and a new one for each new one anew. Here it is fac
 results without noise; a new point then costs two products of matrices.
 """
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -17,6 +18,8 @@ from botorch.acquisition.input_constructors import (
 from botorch.acquisition.logei import qLogNoisyExpectedImprovement
 from botorch.acquisition.multi_objective.logei import qLogNoisyExpectedHypervolumeImprovement
 from botorch.acquisition.multi_objective.utils import prune_inferior_points_multi_objective
+from botorch.utils.objective import compute_smoothed_feasibility_indicator
+from botorch.utils.safe_math import log_fatplus
 from botorch.utils.sampling import draw_sobol_normal_samples
 from gpytorch.utils.cholesky import psd_safe_cholesky
 from torch import Tensor
@@ -28,6 +31,10 @@ from ax_mo.optimizer.gaussian_process import StudyGP, matern
 _PRUNING_DRAWS = 256
 
 _LEAST_VARIANCE = 1e-10
+
+# Sides of cells that have no end, as in BoTorch, and of empty ones, which fill the room of draws with fewer cells.
+_INFINITE = 1e10
+_EMPTY = 1e-300
 
 
 class ConditionalDraws:
@@ -108,12 +115,31 @@ class HypervolumeImprovement(qLogNoisyExpectedHypervolumeImprovement):  # type: 
         if len(self.X_baseline):
             drawn = self.base_sampler(self.model.posterior(self.X_baseline))
             self._draws = ConditionalDraws(_models(self.model), self.X_baseline, drawn.detach())
+            self._lower = self.cell_lower_bounds.unsqueeze(1)  # S x 1 x cells x m, of an ensemble S x 1 x e x cells x m
+            upper = self.cell_upper_bounds.clamp_max(_INFINITE).unsqueeze(1)
+            self._log_sides = (upper - self._lower).clamp_min(_EMPTY).log()
 
     def _compute_posterior_samples_and_concat_pending(self, X: Tensor) -> tuple[Tensor, Tensor]:
         if self._draws is None:
             samples, X = super()._compute_posterior_samples_and_concat_pending(X)
             return samples, X
         return self._draws(X), X
+
+    def _compute_log_qehvi(self, samples: Tensor, X: Tensor | None = None) -> Tensor:
+        """BoTorch's formula, without what in it is for several points at a time: a third of the operations."""
+        if self._draws is None:
+            of_botorch: Tensor = super()._compute_log_qehvi(samples, X)
+            return of_botorch
+        log_gains = log_fatplus(self.objective(samples, X=X) - self._lower, tau=self.tau_relu)
+        apart = (log_gains - self._log_sides).abs() / self.tau_max
+        smaller = torch.minimum(log_gains, self._log_sides)
+        log_sides = smaller - self.tau_max * torch.log1p(2.0 / (2.0 + 2.0 * apart + apart.square()))
+        values = log_sides.sum(-1).logsumexp(-1)
+        if self.constraints is not None:
+            values = values + compute_smoothed_feasibility_indicator(
+                self.constraints, samples, self.eta, log=True, fat=self.fat
+            ).squeeze(-1)
+        return values.logsumexp(0) - math.log(len(values))
 
 
 class ExpectedImprovement(qLogNoisyExpectedImprovement):  # type: ignore[misc]

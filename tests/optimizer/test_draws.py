@@ -24,11 +24,13 @@ SPACE = SearchSpace(
 )
 TWO = parse_goals({"loss": "minimize", "size": "minimize"})
 CONSTRAINED = parse_goals({"loss": "minimize"}, None, ["size <= 1"])
+BOTH = parse_goals({"loss": {"goal": "minimize", "threshold": 1.0}, "size": "minimize"}, None, ["cost <= 1.5"])
 DRAWS = 1024
 
 
 def metrics_at(point: Point) -> dict[str, float]:
-    return {"loss": (point["x"] - 0.3) ** 2 + 0.1 * (point["kind"] == "a"), "size": 1 + point["y"] - point["x"]}
+    loss = (point["x"] - 0.3) ** 2 + 0.1 * (point["kind"] == "a")
+    return {"loss": loss, "size": 1 + point["y"] - point["x"], "cost": 1 + point["x"]}
 
 
 def played(method: str, goals: Any = TWO, repeats: int = 1) -> PlayedStudy:
@@ -83,6 +85,33 @@ def moments(draws: Tensor) -> Tensor:
 def test_acquisition_function_has_the_draws_of_botorchs_own(
     monkeypatch: pytest.MonkeyPatch, goals: Any, method: str, kind: type
 ) -> None:
+    function = last_searched(monkeypatch, goals, method)
+    assert type(function) is kind
+    X = points(32).unsqueeze(-2)
+    with torch.no_grad():
+        quick, slow = drawn_at(function, X, True), drawn_at(function, X, False)
+    assert quick.shape == slow.shape and not torch.equal(quick, slow)
+    assert torch.allclose(quick.mean(0), slow.mean(0), atol=0.1)
+    assert torch.allclose(quick.std(0), slow.std(0), atol=0.3)
+
+
+@pytest.mark.parametrize(("goals", "method"), [(TWO, "fast"), (TWO, "saas"), (BOTH, "fast")])
+def test_improvement_of_the_hypervolume_has_botorchs_values_for_the_same_draws(
+    monkeypatch: pytest.MonkeyPatch, goals: Any, method: str
+) -> None:
+    function = last_searched(monkeypatch, goals, method)
+    assert (function.constraints is None) is (goals is TWO)
+    X = points(32).unsqueeze(-2).requires_grad_()
+    samples, _ = function._compute_posterior_samples_and_concat_pending(X)
+    quick = function._compute_log_qehvi(samples, X)
+    slow = super(HypervolumeImprovement, function)._compute_log_qehvi(samples, X)
+    assert torch.allclose(quick, slow, rtol=1e-9)
+    slopes = [torch.autograd.grad(values.sum(), X, retain_graph=True)[0] for values in (quick, slow)]
+    assert torch.allclose(*slopes, rtol=1e-6)
+
+
+def last_searched(monkeypatch: pytest.MonkeyPatch, goals: Any, method: str) -> Any:
+    """The acquisition function of a suggestion, with a trial in flight."""
     searched: list[Any] = []
     search = acquisition.search
 
@@ -92,16 +121,9 @@ def test_acquisition_function_has_the_draws_of_botorchs_own(
 
     monkeypatch.setattr(acquisition, "search", recording)
     study = played(method, goals)
-    study.open(study.ask())  # with a trial in flight
+    study.open(study.ask())
     study.ask()
-    function = searched[-1]
-    assert type(function) is kind
-    X = points(32).unsqueeze(-2)
-    with torch.no_grad():
-        quick, slow = drawn_at(function, X, True), drawn_at(function, X, False)
-    assert quick.shape == slow.shape and not torch.equal(quick, slow)
-    assert torch.allclose(quick.mean(0), slow.mean(0), atol=0.1)
-    assert torch.allclose(quick.std(0), slow.std(0), atol=0.3)
+    return searched[-1]
 
 
 def drawn_at(function: Any, X: Tensor, by_ours: bool) -> Tensor:
