@@ -51,6 +51,7 @@ _TOLD = (
 )  # fmt: skip
 
 
+_OF_ONE_RUN = frozenset({"trial_seconds", "fit_seconds"})
 _NOT_OF_RUNGS = "the rungs set it, so take it out of hydra.sweeper.params."
 
 
@@ -229,6 +230,12 @@ def _plan(settings: Settings, arguments: Sequence[str], project: Project, resumi
 
         check_strategy(settings.generation_strategy, settings.method, settings.n_startup_trials, space, goals)
     remarks = [*doubts(goals), *built.hints]
+    times = sorted(_OF_ONE_RUN.intersection(goals.names))
+    if halving is not None and halving.resume_key is not None and times:
+        remarks.append(
+            f"{' and '.join(times)} of a promoted trial: that of its last rung alone, which goes on from a checkpoint. "
+            "Without early_stopping.resume_key, each rung is a whole training."
+        )
     if settings.direction and (settings.objectives or settings.scalarize):
         instead = "objectives has names and directions" if settings.objectives else "scalarize has a direction"
         remarks.append(f"hydra.sweeper.direction is ignored: hydra.sweeper.{instead}.")

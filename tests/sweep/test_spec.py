@@ -215,6 +215,13 @@ def test_rungs_are_part_of_what_a_resume_compares(plan: MakePlan) -> None:
     assert plan(RATE, early_stopping={"rule": "dominated"}).halving is None
 
 
+def test_time_of_one_rung_is_no_time_of_the_trial(plan: MakePlan) -> None:
+    objectives = {"loss": "minimize", "fit_seconds": "minimize"}
+    for given, is_said in (({"resume_key": "name"}, True), ({}, False)):
+        remarks = plan(RATE, objectives=objectives, early_stopping=rungs(**given)).remarks
+        assert any(remark.startswith("fit_seconds of a promoted trial") for remark in remarks) is is_said
+
+
 def test_keys_of_rungs_are_looked_for_in_the_same_configurations(
     plan: MakePlan, monkeypatch: pytest.MonkeyPatch
 ) -> None:
