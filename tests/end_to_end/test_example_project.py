@@ -18,7 +18,7 @@ TRAIN = ROOT / "example_project" / "train.py"
 def study(tmp_path_factory):
     directory = tmp_path_factory.mktemp("example")
     argv = [sys.executable, str(TRAIN), "-m", "+experiment=nas", f"hydra.sweep.dir={directory / 'sweep'}"]
-    settings = ["hydra.sweeper.n_trials=4", "hydra.sweeper.n_startup_trials=3", "hydra.sweeper.seed=1"]
+    settings = ["hydra.sweeper.n_trials=3", "hydra.sweeper.n_startup_trials=2", "hydra.sweeper.seed=1"]
     done = run([*argv, *settings], cwd=directory, timeout=600, forked=False)
     assert done.returncode == 0, done.output
     return directory / "sweep", done.output
@@ -30,7 +30,7 @@ def test_no_line_of_its_python_knows_ax_mo():
 
 def test_every_trial_leaves_its_directory(study):
     directory, _ = study
-    for number in range(4):
+    for number in range(3):
         trial = directory / str(number)
         assert (trial / ".hydra" / "config.yaml").exists()
         result = json.loads((trial / "result.json").read_text())
@@ -49,14 +49,14 @@ def test_every_trial_leaves_its_directory(study):
 @pytest.mark.skipif(sys.platform != "linux", reason="jobs are forked on Linux alone")
 def test_trials_after_the_first_are_forked(study):
     directory, _ = study
-    assert "(sh)" not in (directory / "3" / PID).read_text()  # which would start Python
+    assert "(sh)" not in (directory / "2" / PID).read_text()  # which would start Python
 
 
 def test_table_results_and_multirun_agree(study):
     directory, output = study
     with (directory / "trials.csv").open(newline="") as file:
         trials = {int(row["trial"]): row for row in csv.DictReader(file)}
-    assert len(trials) == 4
+    assert len(trials) == 3
     assert {row["generator"] for row in trials.values()} == {"center", "sobol", "model"}
     results = yaml.safe_load((directory / "optimization_results.yaml").read_text())
     assert results["name"] == "ax_mo" and results["solutions"]
@@ -73,7 +73,7 @@ def test_table_results_and_multirun_agree(study):
         ]
         assert not better
     multirun = yaml.safe_load((directory / "multirun.yaml").read_text())
-    assert multirun["hydra"]["sweeper"]["n_trials"] == 4
+    assert multirun["hydra"]["sweeper"]["n_trials"] == 3
     assert "Pareto front" in output and "to resume:" in output
 
 

@@ -56,13 +56,13 @@ def test_trial_that_hangs_after_it_has_left_its_result_has_completed(sweep):
 
 def test_stopped_trial_does_not_keep_a_study_from_ending_by_its_time(sweep):
     options = ("x=interval(0,1)", "sleep=600", "hydra.sweeper.n_trials=2", "hydra.sweeper.n_jobs=1")
-    process = sweep.start(*options, "hydra.sweeper.timeout_hours=0.006")
+    process = sweep.start(*options, "hydra.sweeper.timeout_hours=0.003")
     pid = pid_of(sweep, 0)
     os.kill(pid, signal.SIGSTOP)
     output, _ = process.communicate(timeout=180)
     assert process.returncode == 0, output
     assert "timeout_hours are over; trial 0, after" in output
-    assert "ended before its last trial (timeout_hours=0.006 are over)" in output
+    assert "ended before its last trial (timeout_hours=0.003 are over)" in output
     assert not lives(pid)
     assert [trial["status"] for trial in sweep.trials()] == ["cancelled"]
 

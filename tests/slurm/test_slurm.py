@@ -101,8 +101,8 @@ def test_promoted_trial_goes_on_from_its_checkpoint(sweep):
     assert trained.count(("completed", "3", 2)) == len(trained) - 4 > 0, "two epochs from the checkpoint of one"
 
 
-def test_results_come_through_a_store(sweep, monkeypatch):
-    with own_s3(monkeypatch):
+def test_results_come_through_a_store(sweep):
+    with own_s3():
         done = sweep.run(*OPTIONS, "hydra.launcher.results_url=s3://bucket/x", "hydra.sweeper.n_trials=2")
     assert done.returncode == 0, done.output
     assert [trial["status"] for trial in sweep.trials()] == ["completed"] * 2

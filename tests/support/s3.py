@@ -52,18 +52,24 @@ class S3:
         finally:
             os.kill(self._process.pid, signal.SIGCONT)
 
+    def clear(self) -> None:
+        for key in self.objects():
+            self.client.delete_object(Bucket=self.bucket, Key=key)
+
     def close(self) -> None:
         self._process.kill()
         self._process.wait()
 
 
 @contextmanager
-def own_s3(monkeypatch: pytest.MonkeyPatch) -> Iterator[S3]:
+def own_s3() -> Iterator[S3]:
+    """A server which the environment names."""
     server = S3()
-    for name, value in server.environment.items():
-        monkeypatch.setenv(name, value)
-    deadline = time.monotonic() + 30
-    while urlopen(server.url, timeout=5).status != 200:
-        assert time.monotonic() < deadline
-    yield server
+    with pytest.MonkeyPatch.context() as environment:
+        for name, value in server.environment.items():
+            environment.setenv(name, value)
+        deadline = time.monotonic() + 30
+        while urlopen(server.url, timeout=5).status != 200:
+            assert time.monotonic() < deadline
+        yield server
     server.close()
