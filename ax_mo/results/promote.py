@@ -82,6 +82,8 @@ class Recipes:
         self._sweep_dir = sweep_dir
         self._plain_config: DictConfig | None = None
         self._primary: str | None = None
+        self._known: dict[tuple[str, ...], Recipe] = {}
+        """By directory and overrides of the trial."""
 
     def command(self, trial: Trial) -> str:
         """The line that runs the trial's point again, once and not as a sweep."""
@@ -102,6 +104,12 @@ class Recipes:
         return experiment_file([f"Trial {trial.label}: {metrics}", f"Run it again: {command}"], found.beside, body)
 
     def _recipe(self, trial: Trial) -> Recipe:
+        key = (trial.directory, *trial.overrides)
+        if key not in self._known:
+            self._known[key] = self._make_recipe(trial)
+        return self._known[key]
+
+    def _make_recipe(self, trial: Trial) -> Recipe:
         # The project may have changed since it ran. Repeats, whose seeds differ, have saved theirs one level below.
         ran, ran_with = saved(self._sweep_dir / trial.directory), None
         if ran is not None:

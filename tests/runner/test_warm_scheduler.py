@@ -125,6 +125,7 @@ class Jobs:
         directory.mkdir(parents=True)
         words = [word.replace("DIRECTORY", str(directory)) for word in program]
         spec = JobSpec("trial-1", (sys.executable, *words), directory, self.project, env)
+        wait_until(lambda: self.scheduler.has_room_for(spec), 30.0)
         return Job(self.scheduler.submit(spec), directory)
 
     def final(self, job: Job) -> JobState:
@@ -138,11 +139,10 @@ class Jobs:
         return states[0]
 
     def warm_up(self, more: str = "", **env: str) -> None:
-        """Run a first job, and wait for what comes of it."""
+        """Run a first job, as which the later ones are forked."""
         (self.project / "first.py").write_text(FIRST.format(more=more))
         job = self.submit("first.py", "DIRECTORY", **env)
         assert self.final(job).exit_code == 0, (job.directory / STDERR).read_text()
-        wait_until(lambda: self.scheduler.has_room, 30.0)
 
     def held(self, **env: str) -> Job:
         """A job that goes on until it is told to end."""

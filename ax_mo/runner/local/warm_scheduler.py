@@ -50,13 +50,26 @@ class WarmScheduler(LocalScheduler):
         self._server: ForkServer | None = None
         self._since = 0.0
         self._asked: dict[Path, _Asked] = {}
+        self._first: tuple[_Asked, Mapping[str, Any]] | None = None
+        """A job that has ended, and what it has imported."""
         self._refused: set[str] = set()
         self._cold = _why_cold(self.settings)
 
     @property
     def has_room(self) -> bool:
-        waits = self._server is not None and self._server.poll() is ServerState.IMPORTING
-        return super().has_room and not (waits and time.monotonic() - self._since < _WAITS)
+        return super().has_room and not self._waits
+
+    @property
+    def _waits(self) -> bool:
+        imports = self._server is not None and self._server.poll() is ServerState.IMPORTING
+        return imports and time.monotonic() - self._since < _WAITS
+
+    def has_room_for(self, spec: JobSpec) -> bool:
+        if self._server is None and self._first is not None:  # not before: a study's last trial needs no server
+            asked, report = self._first
+            self._since = time.monotonic()
+            self._server = ForkServer(asked.command.options, asked.cwd, asked.env, report)
+        return not self._waits and super().has_room_for(spec)
 
     def remark(self, argv: Sequence[str], cwd: Path) -> str:
         command = python_command(argv, cwd)
@@ -110,16 +123,12 @@ class WarmScheduler(LocalScheduler):
         state = super()._state(job)
         if state.phase is Phase.ENDED:
             asked = self._asked.pop(job.directory, None)
-            if asked is not None and self._server is None and state.exit_code == 0:
-                self._serve(asked, read_report(job.directory))  # one that fails may not have come to its imports
+            if asked is not None and self._first is None and state.exit_code == 0:
+                report = read_report(job.directory)  # one that fails may not have come to its imports
+                self._first = None if report is None else (asked, report)
             with suppress(OSError):  # it may have made something else of its directory
                 remove(job.directory / IMPORTS)
         return state
-
-    def _serve(self, asked: _Asked, report: Mapping[str, Any] | None) -> None:
-        if report is not None:
-            self._since = time.monotonic()
-            self._server = ForkServer(asked.command.options, asked.cwd, asked.env, report)
 
 
 def _why_cold(settings: LauncherSettings) -> str:
