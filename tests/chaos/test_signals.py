@@ -25,11 +25,11 @@ PHASES = {
 
 
 @pytest.fixture
-def terminal() -> Iterator[Callable[[Study], pexpect.spawn]]:
+def terminal() -> Iterator[Callable[[Study, bool], pexpect.spawn]]:
     opened: list[pexpect.spawn] = []
 
-    def open_terminal(study: Study) -> pexpect.spawn:
-        env = study.env(TERM="xterm-256color", AX_MO_REPORT="1")
+    def open_terminal(study: Study, report: bool) -> pexpect.spawn:
+        env = study.env(TERM="xterm-256color", AX_MO_REPORT=str(int(report)))
         argv = study.argv()
         opened.append(pexpect.spawn(
             sys.executable, argv, cwd=str(study.directory), env=env, timeout=90, encoding="utf-8", dimensions=(40, 200)
@@ -49,7 +49,7 @@ def test_signal_in_a_terminal_leaves_a_study_that_can_be_resumed(
     if not FULL and (number, phase) != (signal.SIGTERM, "while it drains"):
         pytest.skip("make test-chaos")
     study = make_study(overrides=("hydra.sweeper.method=random_search", "seconds=1"))
-    child = terminal(study)
+    child = terminal(study, phase == "while its report is written")
     if phase == "while it drains":
         child.expect(PHASES["while trials run"])
         child.sendintr()

@@ -1,6 +1,9 @@
 """Trials of several processes, which torchrun starts."""
 
+import os
 import signal
+
+import pytest
 
 from tests.support.processes import pids_with
 from tests.support.sweeps import ROOT, run
@@ -35,6 +38,7 @@ def test_both_processes_of_a_cancelled_trial_end(sweep):
     wait_until(lambda: not pids_with(f"journal={journal}"), 20)
 
 
+@pytest.mark.skipif(not os.environ.get("AX_MO_TEST_LONG"), reason="make test-long")
 def test_example_trains_in_two_processes(sweep):
     """Lightning's DDP on gloo, each process with half of the data."""
     options = ("+trainer.strategy=ddp", "trainer.devices=2", "hydra.launcher.nproc_per_node=2")

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import os
 import shlex
 import sys
 
@@ -18,7 +19,8 @@ TRAIN = ROOT / "example_project" / "train.py"
 def study(tmp_path_factory):
     directory = tmp_path_factory.mktemp("example")
     argv = [sys.executable, str(TRAIN), "-m", "+experiment=nas", f"hydra.sweep.dir={directory / 'sweep'}"]
-    settings = ["hydra.sweeper.n_trials=3", "hydra.sweeper.n_startup_trials=2", "hydra.sweeper.seed=1"]
+    settings = ["hydra.sweeper.n_trials=3", "hydra.sweeper.n_startup_trials=2", "hydra.sweeper.seed=1",
+                "hydra.sweeper.n_jobs=1"]  # fmt: skip
     done = run([*argv, *settings], cwd=directory, timeout=600, forked=False)
     assert done.returncode == 0, done.output
     return directory / "sweep", done.output
@@ -84,6 +86,7 @@ def test_output_holds_no_noise_of_the_libraries(study):
         assert "Warning" not in line, line
 
 
+@pytest.mark.skipif(not os.environ.get("AX_MO_TEST_LONG"), reason="make test-long")
 def test_promoted_point_repeats_the_trial(study):
     directory, output = study
     line = next(line for line in output.splitlines() if line.startswith("Run a point again: "))

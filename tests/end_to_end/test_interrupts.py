@@ -5,6 +5,8 @@ import pytest
 
 from tests.support.sweeps import environment
 
+SPACE = ("x=interval(0,1)", "hydra.sweeper.method=random_search")
+
 
 @pytest.fixture
 def terminal(sweep):
@@ -19,7 +21,7 @@ def terminal(sweep):
 
 
 def test_once_lets_the_running_trials_finish(sweep, terminal):
-    child = terminal("x=interval(0,1)", sweep.held, "hydra.sweeper.n_trials=50", "hydra.sweeper.n_jobs=2")
+    child = terminal(*SPACE, sweep.held, "hydra.sweeper.n_trials=50", "hydra.sweeper.n_jobs=2")
     child.expect("2/2 running")
     child.sendintr()
     child.expect(r"Interrupted: 2 running trial\(s\) will be finished")
@@ -34,7 +36,7 @@ def test_once_lets_the_running_trials_finish(sweep, terminal):
 
 
 def test_twice_cancels_them_and_exits_with_130(sweep, terminal):
-    options = ("x=interval(0,1)", sweep.held, "mode=raises_when_ended", "hydra.sweeper.n_jobs=2")
+    options = (*SPACE, sweep.held, "mode=raises_when_ended", "hydra.sweeper.n_jobs=2")
     child = terminal(*options, "hydra.sweeper.n_trials=50")
     child.expect("2/2 running")
     child.sendintr()

@@ -218,9 +218,8 @@ KILLED_AFTER_PENDING = '"$SBATCH" --begin=now+12 "$@" < "$script"; kill -KILL "$
 def test_sweeper_killed_around_sbatch_runs_no_trial_twice_and_loses_none(sweep: Sweep, around: str) -> None:
     journal = sweep.tmp_path / "journal"
     argv = sweep.argv(*OPTIONS, "sleep=3", f"journal={journal}", "hydra.sweeper.n_trials=3")
-    env = with_sbatch(sweep, around)
-    first = subprocess.run(argv, cwd=sweep.tmp_path, env=env, capture_output=True, text=True, check=False, timeout=200)
-    assert first.returncode == -signal.SIGKILL, first.stdout + first.stderr
+    first = sweep.run(argv=argv, env=with_sbatch(sweep, around), timeout=200)
+    assert first.returncode == -signal.SIGKILL, first.output
     done = sweep.run(argv=argv, timeout=200)
     assert done.returncode == 0, done.output
     assert [(trial["status"], trial["attempt"]) for trial in sweep.trials()] == [("completed", "1")] * 3

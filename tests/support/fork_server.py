@@ -35,6 +35,13 @@ NAME = "AX_MO_TEST_FORK_SERVER"
 """An environment variable: the name of the server's socket, which is no file."""
 
 
+LEARNT_FROM = [
+    "hydra/sweeper=ax_mo", "+hydra.a.b='/c d/e-f'", "g={h: minimize, i: {j: 2.5, k: [-1e-3, 'l']}}", "m=null,true,no",
+    "n=interval(0,1)", "o=tag(log,int(interval(0.1,2)))", "p=choice(a,'b')", "q=range(0,3)", "~r",
+]  # fmt: skip
+"""Parsers learn their grammar from the first words that they read."""
+
+
 class Forked:
     """A forked program: ``subprocess.Popen`` as far as tests use it. ``stdout`` has its stderr, too."""
 
@@ -253,11 +260,16 @@ def _preload() -> None:
         "ax.api.client", "hydra._internal.hydra", "hydra.test_utils.launcher_common_tests",
         "hydra_plugins.ax_mo_sweeper.sweeper", "hydra_plugins.torchx_launcher.launcher",
         "hydra_plugins.hydra_joblib_launcher._core", "rich.live", "rich.table", "sqlalchemy.dialects.sqlite",
-        "torchx.runner.api", "torchx.schedulers.local_scheduler",
+        "torchx.runner.api", "torchx.schedulers.local_scheduler", "docker", "s3fs",
     )  # fmt: skip
     for name in (*foreign, *ours):
         if not name.endswith("__main__") and not name.startswith(lazily):
             importlib.import_module(name)
+    from hydra.core.override_parser.overrides_parser import OverridesParser
+    from omegaconf.grammar_parser import parse
+
+    OverridesParser.create().parse_overrides(LEARNT_FROM)
+    parse("a-${oc.env:B,${hydra:c.d}}/${e.f}")
 
 
 if __name__ == "__main__":
