@@ -61,6 +61,31 @@ def test_jobs_that_slurm_ended_have_the_cause(command: Command, word: str, cause
 
 
 @pytest.mark.parametrize(
+    ("log", "message", "cause"),
+    [
+        (
+            "+ srun --wait=60 train.py\n"
+            "srun: error: Unable to confirm allocation for job 7: Unable to contact slurm controller\n"
+            "srun: Check SLURM_JOB_ID environment variable. Expired or invalid job 7\n+ exit 1\n",
+            "FAILED: Unable to confirm allocation for job 7: Unable to contact slurm controller",
+            Cause.NODE_FAILURE,
+        ),
+        ("srun: error: n1: task 0: Exited with exit code 1\n", "FAILED", None),
+        ("srun: error: n[1-2]: tasks 0-1: Killed\n", "FAILED", None),
+    ],
+)
+def test_job_that_srun_could_not_begin_has_its_words_and_no_fault(
+    command: Command, tmp_path: Path, log: str, message: str, cause: Cause | None
+) -> None:
+    command("squeue", "echo '7|FAILED'")
+    (tmp_path / "slurm.log").write_text(log)
+    job = Job("slurm://ax_mo/7", tmp_path)
+    assert slurm().states([job]) == [JobState(Phase.ENDED, 1, f"Slurm ended the job: {message}", cause)]
+    (tmp_path / ".pid").touch()
+    assert slurm().states([job]) == [JobState(Phase.ENDED, 1, "Slurm ended the job: FAILED")]
+
+
+@pytest.mark.parametrize(
     ("word", "phase"),
     [("PENDING", Phase.PENDING), ("REQUEUED", Phase.PENDING), ("RUNNING", Phase.RUNNING), ("COMPLETING", Phase.RUNNING),
      ("SUSPENDED", Phase.RUNNING), ("WORD_OF_TOMORROW", Phase.RUNNING)],

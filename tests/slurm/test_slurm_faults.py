@@ -249,6 +249,7 @@ def test_resume_waits_for_a_controller_that_does_not_answer(sweep: Sweep) -> Non
     argv = sweep.argv(*OPTIONS, "sleep=1", f"journal={journal}", "hydra.sweeper.n_trials=2")
     env = with_sbatch(sweep, KILLED_AFTER)
     subprocess.run(argv, cwd=sweep.tmp_path, env=env, capture_output=True, check=False, timeout=200)
+    wait_until((sweep.dir / "1" / ".pid").exists)  # without a controller, srun begins nothing
     stop_controller()
     try:
         resumed = subprocess.Popen(

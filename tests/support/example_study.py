@@ -11,6 +11,8 @@ from tests.support.sweeps import ROOT, Finished, environment, run
 from tests.support.waiting import wait_until
 
 _TRIALS = 12
+_PATIENCE = 300.0
+"""Seconds for some trials, each of which imports torch."""
 _SEARCHED = "{model.dropout: 'choice(0.1,0.3,7)', model.hidden1: 'tag(log,int(interval(16,128)))'}"
 """torch refuses a dropout of 7."""
 FILES = {
@@ -44,11 +46,12 @@ def run_with_mishaps(directory: Path, options: Sequence[str], end_trial: Callabl
     first = subprocess.Popen(
         argv, cwd=cwd, env=environment(), start_new_session=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )
-    wait_until(lambda: end_trial("1"))
-    wait_until(lambda: sum(trial["status"] in ("completed", "failed") for trial in trials_of(directory)) >= 4)
+    wait_until(lambda: end_trial("1"), _PATIENCE)
+    ended = ("completed", "failed")
+    wait_until(lambda: sum(trial["status"] in ended for trial in trials_of(directory)) >= 4, _PATIENCE)
     first.send_signal(signal.SIGKILL)
     first.wait()
-    return run(argv, cwd, timeout=500)
+    return run(argv, cwd, timeout=3 * _PATIENCE)
 
 
 def assert_sound(directory: Path) -> None:

@@ -21,6 +21,8 @@ from ax_mo.runner.cluster.torchx_scheduler import TorchXScheduler, app_id_of, in
 from ax_mo.runner.job import CancelFailed, Cause, Job, JobSpec, JobState, NoAnswer, Phase
 from ax_mo.runner.scheduler import jobs_on_nodes
 from ax_mo.runner.torchx_app import app_of, check_arguments
+from ax_mo.trial.files import PID
+from ax_mo.trial.untrusted import read_tail
 
 _PENDING = {
     "PENDING", "CONFIGURING", "POWER_UP_NODE", "REQUEUED", "REQUEUE_HOLD", "REQUEUE_FED", "RESV_DEL_HOLD",
@@ -46,6 +48,12 @@ _PATIENCE = 40.0
 _SUBMITTING = ".sbatch"
 # How far back ``sacct`` looks for a job by its name, which no other has; by itself it begins today.
 _SINCE = "now-30days"
+# What the batch script and srun print, in the trial's directory.
+_LOG = "slurm.log"
+_LOG_BYTES = 8192
+# What srun says where it could not begin the trial: the controller was away then, say. What a task of it did is no such
+# thing ("srun: error: n1: task 0: Exited with exit code 1").
+_NOT_BEGUN = re.compile(r"^srun: (?:error|fatal): (?!.*\btasks? [\d,-]+:)(.+)", re.MULTILINE)
 # What scancel says of jobs that need not be told.
 _HAS_ENDED = ("Invalid job id", "already completing or completed")
 
@@ -118,7 +126,7 @@ class SlurmScheduler(TorchXScheduler):
                 words |= _ask_accounting(["-j", ",".join(missing)])
         except NoAnswer as error:
             return [JobState(Phase.UNKNOWN, message=f"Slurm does not answer: {error}") for _ in ids]
-        return [_state_of(words.get(job_id, "")) for job_id in ids]
+        return [_state_of(words.get(job_id, ""), job.directory) for job_id, job in zip(ids, jobs, strict=True)]
 
     def cancel(self, jobs: Sequence[Job]) -> None:
         try:
@@ -168,7 +176,7 @@ class SlurmScheduler(TorchXScheduler):
         return request
 
     def _output(self, spec: JobSpec) -> str:
-        return os.devnull if self.settings.results_url else str(spec.directory / "slurm.log")
+        return os.devnull if self.settings.results_url else str(spec.directory / _LOG)
 
     def _submit(self, spec: JobSpec, only_try: bool = False) -> str:
         """Raises SbatchFailed, NoAnswer and OSError, and may have submitted the job although it does."""
@@ -252,14 +260,23 @@ def _run(argv: Sequence[str]) -> "subprocess.CompletedProcess[str]":
         raise NoAnswer(str(error)) from error
 
 
-def _state_of(text: str) -> JobState:
+def _state_of(text: str, directory: Path) -> JobState:
     # "CANCELLED by 1000", "COMPLETED+"
     word = text.split()[0].rstrip("+") if text.split() else ""
     if word == "COMPLETED":
         return JobState(Phase.ENDED, 0)
     if word in _ENDED:
-        return JobState(Phase.ENDED, 1, f"Slurm ended the job: {word}", _ENDED[word])
+        words, cause = f"Slurm ended the job: {word}", _ENDED[word]
+        if cause is None and (why := _why_not_begun(directory)):
+            return JobState(Phase.ENDED, 1, f"{words}: {why}", Cause.NODE_FAILURE)
+        return JobState(Phase.ENDED, 1, words, cause)
     if word == "":
         return JobState(Phase.UNKNOWN)
     # Words that no Slurm of today has are no reason to give a job up: of one that ends, Slurm will say so.
     return JobState(Phase.PENDING if word in _PENDING else Phase.RUNNING)
+
+
+def _why_not_begun(directory: Path) -> str:
+    """What srun said that could not begin the trial; empty where it has begun, and where nothing was said."""
+    found = None if (directory / PID).exists() else _NOT_BEGUN.search(read_tail(directory / _LOG, _LOG_BYTES))
+    return "" if found is None else found[1].strip()
