@@ -4,6 +4,8 @@
 another matter. Each trial is a real process that the torchx launcher has started and that leaves a real result. It does
 so before it imports Hydra, though: with ``--trial hydra`` it is a whole trial, which needs several times the CPU time
 of the loop, so that 1,000 of them take minutes, and what the sweeper does once a second weighs more per trial.
+With ``--ray`` they are tasks of a Ray cluster (``ray start --head --num-cpus=8``), and the process that speaks with it
+is one of the helpers.
 
 Measured from outside, in /proc: CPU time of the sweeper's process with its threads, and of those processes which it
 starts for itself, such as the one that writes report.html. Where a window of trials begins and ends is told by the
@@ -33,6 +35,7 @@ from measure import (
 )
 
 _BAR_MS = 15.0
+_BAR_ON_RAY_MS = 30.0
 _WINDOWS = ((0.01, 0.11), (0.45, 0.55), (0.9, 1.0), (0.01, 1.0))
 """Shares of the study's trials, in the order in which they end. A page of the report falls into some of them."""
 _EVERY = 0.1
@@ -92,18 +95,23 @@ def main() -> None:
     parser.add_argument("--workers", type=int, default=8, help="trials at once (default: 8)")
     parser.add_argument("--seconds", type=float, default=0.05, help="how long a quick trial sleeps (default: 0.05)")
     parser.add_argument("--trial", choices=("quick", "hydra"), default="quick", help="what a trial is (default: quick)")
+    parser.add_argument("--ray", metavar="ADDRESS", help="run the trials on this Ray cluster")
     options = parser.parse_args()
     quick = _QUICK_TRIAL.replace("MEAN", repr(options.seconds)) if options.trial == "quick" else ""
     with app_in_a_temporary_directory(quick + TRIVIAL_APP) as directory:
         sweep_dir = directory / "sweep"
         size = [f"hydra.sweeper.n_trials={options.trials}", f"hydra.sweeper.n_jobs={options.workers}"]
-        how = ["hydra.launcher.scheduler=local_cwd", "hydra.sweeper.method=random_search"]
-        study = [*TRIVIAL_STUDY, *size, *how, f"hydra.sweep.dir={sweep_dir}"]
+        on_ray = ["hydra.launcher.scheduler=ray", f"hydra.launcher.scheduler_args.address={options.ray}"]
+        engine = on_ray if options.ray else ["hydra.launcher.scheduler=local_cwd"]
+        how = ["hydra.sweeper.method=random_search", f"hydra.sweep.dir={sweep_dir}"]
+        study = [*TRIVIAL_STUDY, *size, *engine, *how]
         samples = _run(python("train.py", *study), directory)
         ended = sorted(seconds(trial["ended"]) for trial in trials_of(sweep_dir))
     kind = f"{options.seconds:g} s" if options.trial == "quick" else "a trivial Hydra app"
-    title = f"CPU time outside the trials: {options.trials} of {kind}, {options.workers} workers, random_search"
-    print_table(title, [*_cpu_rows(samples, ended), *_other_rows(samples, ended)])
+    where = " on Ray" if options.ray else ""
+    title = f"CPU time outside the trials: {options.trials} of {kind}{where}, {options.workers} workers, random_search"
+    bar = _BAR_ON_RAY_MS if options.ray else _BAR_MS
+    print_table(title, [*_cpu_rows(samples, ended, bar), *_other_rows(samples, ended)])
 
 
 def _run(argv: list[str], directory: Path) -> Samples:
@@ -158,7 +166,7 @@ def _is_helper(pid: int) -> bool:
         return False
 
 
-def _cpu_rows(samples: Samples, ended: list[float]) -> list[Row]:
+def _cpu_rows(samples: Samples, ended: list[float], bar: float) -> list[Row]:
     rows = []
     for shares in _WINDOWS:
         first, last = (round(share * len(ended)) for share in shares)
@@ -167,7 +175,7 @@ def _cpu_rows(samples: Samples, ended: list[float]) -> list[Row]:
             1e3 * samples.between(values, begin, end) / (last - first) for values in (samples.sweeper, samples.helpers)
         )
         rows += [
-            Row(f"a trial, {first} to {last}", of_sweeper + of_helpers, "ms", _BAR_MS),
+            Row(f"a trial, {first} to {last}", of_sweeper + of_helpers, "ms", bar),
             Row("  the sweeper", of_sweeper, "ms"),
             Row("  its helpers", of_helpers, "ms"),
         ]

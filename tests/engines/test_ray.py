@@ -11,7 +11,7 @@ import pytest
 
 from tests.support.example_study import assert_sound, run_with_mishaps
 from tests.support.ray_cluster import RayCluster, is_possible, own_cluster
-from tests.support.sweeps import Sweep, assert_same_trials
+from tests.support.sweeps import Sweep, assert_same_trials, assert_trial_can_be_stopped
 from tests.support.waiting import interrupt_twice, read_until, wait_until
 
 pytestmark = pytest.mark.skipif(not is_possible(), reason="make test-engines")
@@ -83,6 +83,19 @@ def test_trials_that_end_while_no_sweeper_is_there_keep_their_results_for_the_ne
     assert done.returncode == 0, done.output
     assert [(trial["status"], trial["attempt"]) for trial in sweep.trials()] == [("completed", "1")] * 2
     assert ran(sweep) == {"0": 1, "1": 1}
+
+
+def test_trial_is_asked_to_stop_through_ray(sweep: Sweep) -> None:
+    scheduler, address = options_of(sweep)[2:4]
+    assert_trial_can_be_stopped(sweep, scheduler, address)
+
+
+def test_trial_of_two_processes_has_one_result(sweep: Sweep) -> None:
+    two = ("hydra.launcher.nproc_per_node=2", "hydra.launcher.cpu=2", "hydra.sweeper.n_trials=1")
+    done = sweep.run(*options_of(sweep, *two))
+    assert done.returncode == 0, done.output
+    assert [trial["status"] for trial in sweep.trials()] == ["completed"]
+    assert ran(sweep) == {"0": 2}
 
 
 def test_second_interrupt_leaves_no_process_of_the_trials(sweep: Sweep, cluster: RayCluster) -> None:

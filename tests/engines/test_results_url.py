@@ -17,7 +17,7 @@ from ax_mo.runner.settings import LauncherSettings
 from tests.support.docker_engine import DockerEngine, is_possible
 from tests.support.processes import pids_with
 from tests.support.s3 import S3, own_s3
-from tests.support.sweeps import Sweep, assert_same_trials
+from tests.support.sweeps import Sweep, assert_same_trials, assert_trial_can_be_stopped
 from tests.support.waiting import interrupt_twice, wait_until
 
 URL = "s3://bucket/of/me"
@@ -84,6 +84,11 @@ def test_store_that_is_away_is_waited_for_by_the_sweep_and_the_trials(s3: S3, sw
     output, _ = process.communicate(timeout=200)
     assert process.returncode == 0, output
     assert [(trial["status"], trial["attempt"]) for trial in sweep.trials()] == [("completed", "1")]
+
+
+def test_trial_is_asked_to_stop_through_the_store(s3: S3, sweep: Sweep) -> None:
+    url, interval = options_of()[2:4]
+    assert_trial_can_be_stopped(sweep, url, interval)
 
 
 def test_second_interrupt_leaves_no_process_of_the_trials(s3: S3, sweep: Sweep) -> None:

@@ -16,6 +16,7 @@ from typing import Any
 import yaml
 
 from tests.support.fork_server import Forked, fork
+from tests.support.waiting import wait_until
 
 ROOT = Path(__file__).resolve().parents[2]
 APPS = ROOT / "tests" / "apps"
@@ -120,6 +121,22 @@ def assert_same_trials(there: Sweep, here: Sweep, besides: Sequence[str] = ()) -
             for place in (there.dir / trial["dir"], here.dir / trial["dir"])
         )
         assert left == expected
+
+
+def assert_trial_can_be_stopped(sweep: Sweep, *options: str) -> None:
+    """A trial ends early that somebody asks to stop, as soon as its curve is here."""
+    shutil.copytree(APPS / "curves", sweep.project, dirs_exist_ok=True)
+    sweep.script, sweep.objectives = sweep.project / "task.py", "{acc: maximize}"
+    running = sweep.start(
+        "quality=interval(0.1,0.9)", "steps=10000", "seconds=0.02", "hydra.sweeper.n_trials=1", *options
+    )
+    wait_until((sweep.dir / "0" / "curve.jsonl").exists)
+    assert run([sys.executable, "-m", "ax_mo", "stop", str(sweep.dir), "0"], sweep.tmp_path).returncode == 0
+    output, _ = running.communicate(timeout=100)
+    assert running.returncode == 0, output
+    (trial,) = sweep.trials()
+    assert trial["status"] == "early_stopped" and trial["reason"].startswith("asked by ")
+    assert 0 < int(trial["metrics.steps"]) < 10000
 
 
 class Live:

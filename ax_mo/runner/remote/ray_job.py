@@ -76,6 +76,9 @@ class Supervisor:
     """Of the trials of one study that run the same version of the project. All methods are awaited on one thread."""
 
     def __init__(self) -> None:
+        import ray
+
+        self._task = ray.remote(run_trial)
         self._entries: dict[str, _Entry] = {}
         self._watching: set[Any] = set()
 
@@ -86,7 +89,7 @@ class Supervisor:
         name = job.trial.name
         if name in self._entries:
             return
-        task = ray.remote(run_trial).options(max_retries=0, name=name, **job.options)
+        task = self._task.options(max_retries=0, name=name, **job.options)
         entry = self._entries[name] = _Entry(task.remote(job.trial, ray.get_runtime_context().current_actor))
         watch = asyncio.ensure_future(self._watch(entry))
         self._watching.add(watch)
