@@ -16,14 +16,14 @@ from ax_mo.errors import ConfigError, StudyStopped
 from ax_mo.hydra_project.hydra_node import number_job, subdir_of
 from ax_mo.hydra_project.job_directory import make_room, prepare_directory
 from ax_mo.hydra_project.overrides import override_value
-from ax_mo.hydra_project.project import COMPOSE_ERRORS, Project
+from ax_mo.hydra_project.project import COMPOSE_ERRORS, Project, reason
 from ax_mo.hydra_project.settings import check_bounds
 from ax_mo.runner.job import JobSpec, Resources, job_name
 from ax_mo.runner.settings import check_gpu
 from ax_mo.search_space.config_metrics import config_metrics
 from ax_mo.storage.sweep_directory import SweepDirectory
 from ax_mo.sweep.spec import Plan, StudySpec
-from ax_mo.trial.files import PID, remove
+from ax_mo.trial.files import PID, SPEC, remove
 from ax_mo.trial.numbers import as_json
 from ax_mo.trial.result import now
 
@@ -97,13 +97,27 @@ class TrialCreator:
         self._resources_differ = resources_differ(spec.config)
         self._resources: dict[int, Resources] = {}  # by trial
 
-    def compose(self, number: int, overrides: Sequence[str], taken: Collection[str]) -> str:
-        """Compose the trial and return its directory, relative to the sweep's; ``taken`` are those of other trials.
+    def first_runs(
+        self, number: int, suggestion: Suggestion, taken: Collection[str]
+    ) -> tuple[list[TrialRun], str | None]:
+        """The runs that a new trial begins with, and None; if it does not compose, a single one, and why it does not.
 
-        Raises Hydra's exceptions.
+        ``taken`` are the directories of other trials. Raises StudyStopped where there is a trial of another study.
         """
-        config = self._read_config(number, overrides)
-        return subdir_of(config, number, taken)
+        plan = self._spec.plan
+        overrides = plan.space.overrides(suggestion.point)
+        try:
+            subdir = subdir_of(self._read_config(number, overrides), number, taken)
+        except COMPOSE_ERRORS as error:
+            runs = first_runs(plan, number, suggestion, overrides, str(number))
+            return runs[:1], f"does not compose: {reason(error)}"
+        runs = first_runs(plan, number, suggestion, overrides, subdir)
+        if any((self._spec.sweep_dir / name / SPEC).exists() for name in (subdir, *(run.directory for run in runs))):
+            raise StudyStopped(
+                f"{self._spec.sweep_dir / subdir} holds a trial that this study does not know. Choose another "
+                "hydra.sweep.dir, or move that directory away."
+            )
+        return runs, None
 
     def prepare(self, run: TrialRun) -> JobSpec:
         """Make a job of the run; its directory has what it needs then, and nothing that an earlier attempt left."""

@@ -13,16 +13,14 @@ from ax_mo.core.trial import Key, Outcome, Status, Suggestion, Trial, TrialRun, 
 from ax_mo.early_stopping.stop_request import ask_to_stop, stopped_outcome
 from ax_mo.early_stopping.successive_halving import directory_of_trial
 from ax_mo.errors import StudyStopped
-from ax_mo.hydra_project.project import COMPOSE_ERRORS, reason
 from ax_mo.runner.job import JobSpec, JobState, Phase
 from ax_mo.runner.outcome import destroyed_directory, has_result, outcome_of
 from ax_mo.runner.runner import EndCause
 from ax_mo.storage.store import Store
 from ax_mo.storage.sweep_directory import SweepDirectory
-from ax_mo.sweep.create_trial import TrialCreator, cannot_write, first_runs
+from ax_mo.sweep.create_trial import TrialCreator, cannot_write
 from ax_mo.sweep.run_times import RunTimes
 from ax_mo.sweep.spec import StudySpec
-from ax_mo.trial.files import SPEC
 from ax_mo.trial.metric_sources.differences import ReturnedDifference
 from ax_mo.trial.result import now
 
@@ -184,30 +182,14 @@ class Study:
         self.check()
         self._own += 1
         number = max([-1, *self.trials]) + 1
-        plan = self.spec.plan
-        overrides = plan.space.overrides(suggestion.point)
         taken = {t.directory if t.budget is None else directory_of_trial(t) for t in self.trials.values()}
-        try:
-            subdir = self.creator.compose(number, overrides, taken)
-        except COMPOSE_ERRORS as error:
-            run = first_runs(plan, number, suggestion, overrides, str(number))[0]
-            problem = f"does not compose: {reason(error)}"
-            self._add([run])
-            self.finish(run.key, Outcome({}, problem, problem))
-            return self.trials[number]
-        runs = first_runs(plan, number, suggestion, overrides, subdir)
-        self._refuse_others(subdir, runs)
+        runs, problem = self.creator.first_runs(number, suggestion, taken)
         self._add(runs)
-        self._ready += [self.creator.prepare(run) for run in runs]
+        if problem is None:
+            self._ready += [self.creator.prepare(run) for run in runs]
+        else:
+            self.finish(runs[0].key, Outcome({}, problem, problem))
         return self.trials[number]
-
-    def _refuse_others(self, subdir: str, runs: Sequence[TrialRun]) -> None:
-        """Raises StudyStopped where the directory of a new trial holds one already."""
-        if any((self.spec.sweep_dir / name / SPEC).exists() for name in (subdir, *(run.directory for run in runs))):
-            raise StudyStopped(
-                f"{self.spec.sweep_dir / subdir} holds a trial that this study does not know. Choose another "
-                "hydra.sweep.dir, or move that directory away."
-            )
 
     def _next_promotion(self) -> Trial | None:
         """The trial that is to train on at its next rung, where trials train in rungs."""
