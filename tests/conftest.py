@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from _pytest.assertion import rewrite
 from hypothesis import settings
 
 from tests.support import fork_server
@@ -27,6 +28,16 @@ def pytest_configure(config: pytest.Config) -> None:
     is_worker = hasattr(config, "workerinput")
     if getattr(config.option, "numprocesses", None) and not (is_worker or config.option.collectonly):
         fork_server.start()
+        _compile_tests(config)
+
+
+def _compile_tests(config: pytest.Config) -> None:
+    """As pytest itself would in each of the workers, all at once, while the fork server is still importing."""
+    for path in Path(__file__).parent.rglob("test_*.py"):
+        compiled = rewrite.get_cache_dir(path) / (path.stem + rewrite.PYC_TAIL)
+        if rewrite._read_pyc(path, compiled) is None and rewrite.try_makedirs(compiled.parent):
+            digest, code = rewrite._rewrite_test(path, config)
+            rewrite._write_pyc(config.stash[rewrite.assertstate_key], code, digest, compiled)
 
 
 @pytest.hookimpl(optionalhook=True)

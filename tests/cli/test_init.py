@@ -75,11 +75,6 @@ def test_file_runs_unchanged(
         with (tmp_path / "sweep" / "trials.csv").open(newline="") as table:
             assert [trial["status"] for trial in csv.DictReader(table)] == ["completed"] * 2, swept.output
 
-    before = (project / file).read_text()
-    refused = cli("init", *shlex.split(program))
-    assert refused.code == 1 and "exists; --force overwrites it" in refused.err
-    assert (project / file).read_text() == before
-
 
 def test_project_that_has_chosen_another_sweeper_is_asked_with_ours(
     cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -89,6 +84,15 @@ def test_project_that_has_chosen_another_sweeper_is_asked_with_ours(
     assert "Run it:           python sphere.py -m hydra/sweeper=ax_mo +experiment=search" in out
     assert "Warning: Hydra leaves out all that the project's primary config says (x, y)" in out
     assert "Nothing was found that looks worth a search" in out
+
+
+def test_file_that_exists_is_kept(cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    project = checkout("config_store", tmp_path, monkeypatch)
+    (project / "conf" / "experiment").mkdir(parents=True)
+    (project / "conf" / "experiment" / "search.yaml").write_text("mine: 1\n")
+    refused = cli("init", "train.py")
+    assert refused.code == 1 and "exists; --force overwrites it" in refused.err
+    assert (project / "conf" / "experiment" / "search.yaml").read_text() == "mine: 1\n"
 
 
 def test_what_is_typed_stays_as_it_is_and_options_may_stand_anywhere(

@@ -53,11 +53,11 @@ def test_makes_every_point_and_goes_on_after_a_resume_where_it_was() -> None:
         return PlayedStudy(SPACE, GOALS, trials, seed=3, first=own, generation_strategy="strategies:make")
 
     whole = study()
-    generators = [trial.generator for trial in whole.play(6, evaluate)]
-    assert generators == ["config", "Start", "Start", "Start", "BoTorch", "BoTorch"]
+    generators = [trial.generator for trial in whole.play(5, evaluate)]
+    assert generators == ["config", "Start", "Start", "Start", "BoTorch"]
     for count in (2, 4):
         resumed = study(whole.trials[:count])
-        assert [trial.generator for trial in resumed.play(2, evaluate)] == generators[count : count + 2]
+        assert resumed.ask().generator == generators[count]
 
 
 def test_what_is_no_strategy_is_refused_before_anything_runs() -> None:
