@@ -6,27 +6,36 @@ from collections.abc import Collection, Iterable
 from pathlib import Path
 
 from ax_mo.core.trial import Trial, TrialRun
-from ax_mo.results.commands import line_of_point, program_of, rerun, working_directory
+from ax_mo.hydra_project.program import how_to_resume
+from ax_mo.results.commands import point_words, rerun, working_directory
 from ax_mo.storage.snapshot import StudySnapshot
 
 _SPECIAL = re.compile(r"[$`\"\\!]")  # what double quotes do not protect; the last is a shell's history
 
 
-def point_command(record: StudySnapshot, trial: Trial, front: Collection[int]) -> str | None:
-    """The line that runs a point of the front again; None for a trial that is not on it."""
-    return line_of_point(record, trial) if trial.number in front else None
+def point_command(record: StudySnapshot, trial: Trial, front: Collection[int]) -> list[str] | None:
+    """The command that runs a point of the front again; None for a trial that is not on it."""
+    return point_words(record, trial) if trial.number in front else None
 
 
-def from_here(record: StudySnapshot, line: str) -> str:
-    """A command of the study as it works in the current directory."""
+def resume_here(record: StudySnapshot) -> str:
+    """How to resume the study from the current directory."""
+    program = record.program
+    if program is None:
+        return how_to_resume(None, record.directory)
+    return from_here(record, program.resume_words(record.directory))
+
+
+def from_here(record: StudySnapshot, words: Iterable[str]) -> str:
+    """A command of the study as a line that works in the current directory."""
     place = working_directory(record)
-    return requoted(line) if place is None or _is_current(place) else from_anywhere(record, line)
+    return joined(words) if place is None or _is_current(place) else line_in_directory(place, joined(words))
 
 
-def from_anywhere(record: StudySnapshot, line: str) -> str:
-    """A command of the study with the directory that it needs."""
+def from_anywhere(record: StudySnapshot, words: Iterable[str]) -> str:
+    """A command of the study as a line with the directory that it needs."""
     place = working_directory(record)
-    return requoted(line) if place is None else line_in_directory(place, requoted(line))
+    return joined(words) if place is None else line_in_directory(place, joined(words))
 
 
 def _is_current(place: str) -> bool:
@@ -38,7 +47,7 @@ def _is_current(place: str) -> bool:
 
 def line_that_ran(record: StudySnapshot, run: TrialRun) -> str | None:
     """A run's own command, which writes into its directory; None for one that did not run as a command."""
-    program = program_of(record)
+    program = record.program
     if program is None or rerun(record, run) is None:
         return None
     return line_in_directory(str(program.cwd), joined(program.command_of(run, record.directory)))
@@ -60,17 +69,6 @@ def quoted_word(word: str) -> str:
 def joined(words: Iterable[str]) -> str:
     """The words as one command line; ``shlex.split`` gives them again."""
     return " ".join(map(quoted_word, words))
-
-
-def requoted(line: str) -> str:
-    """A line that shlex.join made, with ``cd <directory> &&`` before it or without, in these quotes."""
-    try:
-        words = shlex.split(line)
-    except ValueError:
-        return line
-    if len(words) > 3 and words[0] == "cd" and words[2] == "&&":
-        return line_in_directory(words[1], joined(words[3:]))
-    return joined(words)
 
 
 def line_in_directory(directory: str, line: str) -> str:

@@ -17,7 +17,7 @@ from ax_mo.errors import AxMoError
 from ax_mo.hydra_project.config_diff import Difference, Ran, composed_run, config_differences, saved, text
 from ax_mo.hydra_project.overrides import bare
 from ax_mo.hydra_project.program import Program
-from ax_mo.results.commands import first_run, program_of
+from ax_mo.results.commands import first_run
 from ax_mo.results.files import PARETO, recipe_name
 from ax_mo.results.promote import (
     DOES_NOT_COMPOSE,
@@ -54,13 +54,12 @@ def promote_command(arguments: Namespace) -> None:
         promotion = Promotion(record, trial, target, project)
         doubts = promotion.doubts()  # before the file is there, which may be one that the trial itself names
         words, notes = promotion.write(_comments(record, trial), _repeats(record, trial))
-    line = shlex.join(words)
     if arguments.json:
-        command = from_anywhere(record, line)
+        command = from_anywhere(record, words)
         say_json({"trial": trial.number, "file": str(target), "command": command, "notes": [*notes, *doubts]})
         return
     say(f"Trial {trial.label} is in {target}")
-    say(f"Run it: {from_here(record, line)}")
+    say(f"Run it: {from_here(record, words)}")
     for line in [*notes, *doubts]:
         say(line)
 
@@ -78,7 +77,7 @@ def _copy(record: StudySnapshot, trial: Trial, target: Path, why: Exception) -> 
     if not path.is_file():
         raise AxMoError(f"Trial {trial.label} is not on the front, so has no file there, and {why}")
     shutil.copyfile(path, target)
-    program = program_of(record) or Program(("python", "train.py"), (), (), (), python="python")
+    program = record.program or Program(("python", "train.py"), (), (), (), python="python")
     place = place_of(target)
     return program.words([f"+{place.group}={place.option}"], place.config_dir)
 

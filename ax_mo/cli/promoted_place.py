@@ -15,7 +15,6 @@ from ax_mo.hydra_project.ask import AskedProject
 from ax_mo.hydra_project.program import Program
 from ax_mo.hydra_project.project import active_groups, chosen_option
 from ax_mo.hydra_project.saved import config_directories, found_again, saved_sweep, sources_of
-from ax_mo.results.commands import program_of
 from ax_mo.results.promote import choices_of, named_in
 from ax_mo.storage.snapshot import StudySnapshot
 
@@ -44,7 +43,7 @@ def find_project(record: StudySnapshot, trial: Trial, target: Path) -> SweptProj
 
     Raises AxMoError where it cannot be started any more, or does not compose.
     """
-    program = program_of(record)
+    program = record.program
     environment: Mapping[str, str] = {}
     if program is None:
         raise AxMoError("its program cannot be started from a command line.")

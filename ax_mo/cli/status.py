@@ -1,13 +1,15 @@
 """``status``: how far a study is."""
 
+import shlex
 from argparse import Namespace
 from typing import Any
 
-from ax_mo.cli.lines import from_here
+from ax_mo.cli.lines import resume_here
 from ax_mo.cli.shared import number, one_line, say, say_json, study_at
 from ax_mo.core.pareto import best_per_objective, hypervolume, pareto_front, reference_point
 from ax_mo.core.request import RequestKind, enqueued, pause_of
 from ax_mo.core.trial import SOBOL_ERROR, SOBOL_TIMEOUT, Status, Trial
+from ax_mo.hydra_project.program import how_to_resume
 from ax_mo.results.commands import working_directory
 from ax_mo.results.standing import (
     budgets,
@@ -95,10 +97,17 @@ def _screen(record: StudySnapshot) -> str:
     if failures := _latest_failures(record):
         lines.append("  last failures")
         lines += [folded(f"    trial {trial.label}: {one_line(trial.reason or '')}") for trial in failures]
-    resume = record.commands.get("resume")
-    if resume and record.way_on and record.state is not StudyState.RUNNING:
-        lines.append(f"  {record.way_on}: {from_here(record, resume)}")
+    if record.way_on and record.state is not StudyState.RUNNING:
+        lines.append(f"  {record.way_on}: {resume_here(record)}")
     return "\n".join(lines)
+
+
+def _commands(record: StudySnapshot) -> dict[str, str]:
+    """Lines for a shell; ``{name}`` is that of a file in ``pareto/``."""
+    lines = {"resume": how_to_resume(record.program, record.directory)}
+    if record.program is not None:
+        lines["pareto"] = shlex.join(record.program.words(["+pareto="], record.directory)) + "{name}"
+    return lines
 
 
 def _as_json(record: StudySnapshot) -> dict[str, Any]:
@@ -143,6 +152,6 @@ def _as_json(record: StudySnapshot) -> dict[str, Any]:
         "hypervolume": volume,
         "reference_point": reference,
         "last_failures": [{"trial": trial.number, "reason": trial.reason} for trial in _latest_failures(record)],
-        "commands": dict(record.commands),
+        "commands": _commands(record),
         "working_directory": working_directory(record),
     }  # fmt: skip

@@ -8,7 +8,7 @@ import time
 from argparse import Namespace
 from collections.abc import Sequence
 
-from ax_mo.cli.lines import from_here
+from ax_mo.cli.lines import resume_here
 from ax_mo.cli.shared import say, say_json, source_or_newest, study_at, tell, trial_named
 from ax_mo.core.request import Request, RequestKind, RequestState, enqueued, pause_of
 from ax_mo.core.trial import Status
@@ -155,8 +155,7 @@ def _for_later(record: StudySnapshot, what: str, then: str) -> str:
 
 
 def _hint_to_resume(record: StudySnapshot) -> str:
-    line = record.commands.get("resume")
-    return "" if record.is_running or not line else f"\nresume with: {from_here(record, line)}"
+    return "" if record.is_running else f"\nresume with: {resume_here(record)}"
 
 
 def _line(command: str, source: str) -> str:

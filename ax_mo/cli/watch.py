@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from ax_mo.cli.lines import from_here, point_command
+from ax_mo.cli.lines import from_here, point_command, resume_here
 from ax_mo.cli.shared import say, source_or_newest, study_at
 from ax_mo.core.failures import first_alike
 from ax_mo.core.objectives import Goals
@@ -153,9 +153,8 @@ class WatchedStudy:
             return
         self._running = None
         self._screen.close()
-        line = record.commands.get("resume")
-        how = f" It is waited for; to resume: {from_here(record, line)}" if line else " It is waited for."
-        self._screen.notice(f"The study is not running, and has trials left.{how}")
+        how = f"It is waited for; to resume: {resume_here(record)}"
+        self._screen.notice(f"The study is not running, and has trials left. {how}")
 
     def _tell_requests(self, record: StudySnapshot) -> None:
         pause = pause_of(record.requests)
@@ -208,12 +207,11 @@ def conclusion_of(record: StudySnapshot, source: str) -> Conclusion:
 def _next(record: StudySnapshot, source: str, front: Sequence[Trial]) -> list[tuple[str, str]]:
     commands: list[tuple[str, str]] = []
     first = by_first_objective(front, record.goals)
-    line = point_command(record, first[0], [trial.number for trial in front]) if front else None
-    if line is not None:
-        commands.append(("Run a point again", from_here(record, line)))
+    words = point_command(record, first[0], [trial.number for trial in front]) if front else None
+    if words is not None:
+        commands.append(("Run a point again", from_here(record, words)))
     if front:
         commands.append(("Choose a point", shlex.join(["ax-mo", "pareto", redacted(source)])))
-    resume = record.commands.get("resume")
-    if resume and record.way_on:
-        commands.append((record.way_on.capitalize(), from_here(record, resume)))
+    if record.way_on:
+        commands.append((record.way_on.capitalize(), resume_here(record)))
     return commands

@@ -14,6 +14,7 @@ from ax_mo.html_report.document import Content, render_page
 from ax_mo.html_report.model_parts import add_model
 from ax_mo.html_report.rows import table_of
 from ax_mo.html_report.state import settings_of, state_of, title_of
+from ax_mo.hydra_project.program import how_to_resume
 from ax_mo.results.standing import Limit, counted, in_place_of_model, limits, none_feasible
 from ax_mo.storage.snapshot import StudySnapshot
 
@@ -69,6 +70,7 @@ def report_html(record: StudySnapshot, path: Path, fitted: bool = True, note: st
         record=record,
         model_mark=Markup(FITTED if fitted else ""),
         title=title_of(record),
+        resume=how_to_resume(record.program, record.directory),
         state=state_of(record),
         settings=settings_of(record),
         space=record.space.describe(),

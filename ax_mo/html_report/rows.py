@@ -3,7 +3,6 @@
 import os
 import shlex
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -11,7 +10,7 @@ from urllib.parse import quote
 from ax_mo.core.repeats import standard_errors
 from ax_mo.core.trial import Trial, seconds_between
 from ax_mo.html_report.text import clean, display_value, shortened
-from ax_mo.results.commands import first_run, line_of_point, program_of, rerun
+from ax_mo.results.commands import first_run, point_words, rerun
 from ax_mo.results.standing import status_text
 from ax_mo.results.tables import front_numbers, metric_names
 from ax_mo.storage.snapshot import StudySnapshot
@@ -29,7 +28,6 @@ def table_of(record: StudySnapshot, page: Path) -> dict[str, Any]:
     ``goals`` is how many of the metrics, the first, are objectives or constrained. The ``command`` of a row is its
     place among the ``commands``, and ``short`` that by the config of a trial on the front.
     """
-    record = replace(record, program=program_of(record))  # looked up once
     names = metric_names(record.goals, record.trials)
     front = front_numbers(record)
     commands: dict[str, int] = {}
@@ -52,7 +50,7 @@ def table_of(record: StudySnapshot, page: Path) -> dict[str, Any]:
             "command": commands.setdefault(_command(record, trial), len(commands)),
         }
         if trial.number in front:
-            row["short"] = line_of_point(record, trial) or ""
+            row["short"] = shlex.join(point_words(record, trial) or ())
             row["config"] = _config(record, trial) if len(front) <= _MOST_CONFIGS else ""
         rows.append({name: value for name, value in row.items() if value not in ("", [])})
     return {

@@ -4,7 +4,7 @@ import re
 import shlex
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -28,8 +28,8 @@ class Program:
     """``--config-name`` and the like."""
     hydra_overrides: tuple[str, ...]
     """Overrides of Hydra's own node that trials keep, such as ``hydra.job.chdir=true``."""
-    arguments: tuple[str, ...]
-    """The user's arguments as they were typed."""
+    typed: tuple[str, ...]
+    """The command of the sweep as its user typed it: interpreter, program and arguments."""
     cwd: Path = field(default_factory=Path.cwd)
     """Where this process was started, also if the program has changed directory since."""
     absolute: str | None = None
@@ -40,25 +40,28 @@ class Program:
     """What starts a trial's processes, between the interpreter's options and the program."""
 
     def as_json(self) -> dict[str, Any]:
-        """What starts the program elsewhere and later, without the arguments of the sweep."""
-        return {**asdict(self), "cwd": str(self.cwd), "arguments": ()}
+        """What starts the program elsewhere and later, without passwords of databases."""
+        return {**asdict(self), "cwd": str(self.cwd), "typed": redacted_words(list(self.typed))}
 
     @staticmethod
     def from_json(known: Mapping[str, Any]) -> "Program":
-        """Raises LookupError or TypeError where a field is missing or another one is there."""
-        names = ("prefix", "flags", "hydra_overrides", "arguments", "torchrun")
-        words = {name: tuple(known[name]) for name in names if name != "torchrun" or name in known}
-        return Program(**{**known, **words, "cwd": Path(known["cwd"])})
+        """Raises LookupError or TypeError where something is missing."""
+        there = {each.name: known[each.name] for each in fields(Program) if each.name in known}
+        words = {name: tuple(value) for name, value in there.items() if isinstance(value, list)}
+        return Program(**{**there, **words, "cwd": Path(known["cwd"])})
 
     @staticmethod
-    def from_line(line: str, cwd: Path) -> "Program":
-        """Of a study that kept only the line for a point of its front, ``... --config-dir <sweep> +pareto=...``."""
-        words = shlex.split(line)
+    def from_lines(pareto: str, resume: str, cwd: Path) -> "Program":
+        """Of a study of an earlier version, which kept two lines for the shell alone.
+
+        ``pareto`` runs a point of the front again, ``... --config-dir <sweep> +pareto=...``. Raises ValueError.
+        """
+        words = shlex.split(pareto)
         at = words.index("--config-dir")
         (executable, *prefix), flags = split_argv(words[:at])
         python = words[0] if Path(words[0]).is_absolute() else executable
         overrides = tuple(word for word in words[at + 2 :] if not word.startswith("+pareto="))
-        return Program((python, *prefix), tuple(flags), overrides, (), cwd, None, words[0])
+        return Program((python, *prefix), tuple(flags), overrides, tuple(shlex.split(resume)), cwd, None, words[0])
 
     def command(
         self, overrides: Sequence[str], run_dir: Path, sweep_dir: Path, subdir: str, number: int, job_id: str
@@ -142,21 +145,23 @@ class Program:
         search = [f"hydra.searchpath=[{','.join(map(quoted, paths))}]"] if paths else []
         return [self.python, *self._after_python(self.prefix[-1]), *self._for_torchrun([*flags, *search, *overrides])]
 
-    def pareto_command(self, sweep_dir: Path, name: str, more: Sequence[str] = (), searched: Sequence[str] = ()) -> str:
-        """The line that runs a point of the front again; ``more`` are further overrides."""
-        return shlex.join(self.words([f"+pareto={name}", *more], sweep_dir, searched))
-
     def with_settings(self, node: str, values: Mapping[str, Any]) -> "Program":
         """The program whose command line gives these settings below ``node``, whatever it gave before."""
         keys = tuple(f"{node}.{name}=" for name in values)
-        kept = [word for word in self.arguments if not word.lstrip("+").startswith(keys)]
-        return replace(self, arguments=(*kept, *(f"{node}.{name}={as_text(value)}" for name, value in values.items())))
+        kept = [word for word in self.typed if not word.lstrip("+").startswith(keys)]
+        return replace(self, typed=(*kept, *(f"{node}.{name}={as_text(value)}" for name, value in values.items())))
 
-    def resume_command(self, sweep_dir: Path) -> str:
-        """The line that continues the study in ``sweep_dir``, for a shell; without passwords of databases."""
-        kept = [a for a in self.arguments if not a.lstrip("+").startswith("hydra.sweep.dir=")]
-        line = [sys.orig_argv[0], *self.prefix[1:], *kept, f"hydra.sweep.dir={override_value(str(sweep_dir))}"]
-        return shlex.join(redacted_words(line))
+    def resume_words(self, sweep_dir: Path) -> list[str]:
+        """The command that continues the study in ``sweep_dir``, without passwords of databases."""
+        kept = [word for word in self.typed if not word.lstrip("+").startswith("hydra.sweep.dir=")]
+        return redacted_words([*kept, f"hydra.sweep.dir={override_value(str(sweep_dir))}"])
+
+
+def how_to_resume(program: Program | None, sweep_dir: Path) -> str:
+    """The line for a shell that continues the study; in words where its program cannot be started again."""
+    if program is None:
+        return f"sweep again with hydra.sweep.dir={sweep_dir}"
+    return shlex.join(program.resume_words(sweep_dir))
 
 
 def interpreter_options(prefix: Sequence[str]) -> tuple[list[str], bool]:

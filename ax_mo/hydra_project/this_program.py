@@ -52,7 +52,8 @@ def this_program(task_overrides: Sequence[str], hydra_overrides: Sequence[str]) 
     of_hydra = [line for line in _expanded(typed) if line.lstrip("+~").startswith(("hydra.", "hydra/"))]
     kept = tuple(line for line in of_hydra if not line.lstrip("+~").startswith(dropped))
     absolute, cwd = start_of(prefix[-1])
-    return Program(tuple(prefix), tuple(config_flags(typed)), kept, tuple(arguments), cwd, absolute)
+    words = (sys.orig_argv[0], *prefix[1:], *arguments)
+    return Program(tuple(prefix), tuple(config_flags(typed)), kept, words, cwd, absolute)
 
 
 def parse_arguments(arguments: Sequence[str]) -> Namespace | None:

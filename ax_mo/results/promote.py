@@ -125,7 +125,7 @@ class Recipes:
         more += ["hydra.mode=RUN"] if sweeps(self._plain()) else []
         if self._program is not None:
             searched = [str(path) for path in self._plain().hydra.searchpath]
-            return self._program.pareto_command(self._sweep_dir, recipe_name(trial), more, searched)
+            return shlex.join(self._program.words([f"+pareto={recipe_name(trial)}", *more], self._sweep_dir, searched))
         return shlex.join(["--config-dir", str(self._sweep_dir), f"+pareto={recipe_name(trial)}", *more])
 
     def _plain(self) -> DictConfig:

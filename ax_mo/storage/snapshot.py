@@ -1,7 +1,6 @@
 """A study as those see it who only read: from its sweep directory or its database, also while it runs."""
 
 import json
-import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -17,17 +16,13 @@ from ax_mo.core.request import Request
 from ax_mo.core.stop_reason import StopKind, StopReason
 from ax_mo.core.trial import Status, Trial, TrialRun
 from ax_mo.errors import AxMoError
-from ax_mo.hydra_project.overrides import override_value
 from ax_mo.hydra_project.program import Program
+from ax_mo.hydra_project.saved import saved_sweep
 from ax_mo.search_space.space import SearchSpace, space_as_json, space_from_json
 from ax_mo.storage.definition import StoredStudy
 from ax_mo.storage.directory_lock import is_held
 from ax_mo.storage.location import locate
 from ax_mo.trial.curve import CurvePoint, read_curve
-
-# Stands for {name} where a command is taken apart into words, which the shell's quotes would change.
-_NAME = "AX_MO_NAME"
-
 
 # What makes a study go on that has ended so.
 _WAYS_ON = {
@@ -67,14 +62,12 @@ class StudySnapshot:
     """What jobs are made of; without repeats, the trials themselves."""
     settings: Mapping[str, Any] = field(default_factory=dict)
     """What the latest sweeper was asked for, by its names under ``hydra.sweeper``: n_trials, n_jobs, method, ..."""
-    commands: Mapping[str, str] = field(default_factory=dict)
-    """Lines for a shell: ``resume``; and ``pareto``, in which ``{name}`` is the file's name under ``pareto/``."""
     stop_reason: StopReason | None = None
     """Why the latest sweeper ended before ``n_trials``, where it was by the study's own rules."""
     is_running: bool = False
     """Whether a sweeper held the directory, or the study on its server, when the trials were read."""
     program: Program | None = None
-    """What was swept; None where it cannot be started again, or in studies of earlier versions."""
+    """What was swept; None where it cannot be started again."""
     requests: tuple[Request, ...] = ()
     """What its users have asked for and is not done."""
 
@@ -134,36 +127,18 @@ def about(
     space: SearchSpace,
     goals: Goals,
     settings: Mapping[str, Any],
-    commands: Mapping[str, str],
-    directory: Path | None = None,
+    program: Program | None = None,
     stop_reason: StopReason | None = None,
 ) -> dict[str, Any]:
-    """What a sweeper leaves in the study's database for its readers, as JSON.
-
-    ``directory`` is the sweep's, as the ``commands`` name it.
-    """
+    """What a sweeper leaves in the study's database for its readers, as JSON."""
     return {
         "space": space_as_json(space),
         "objectives": goals.as_json(),
         "constraints": [constraint.text for constraint in goals.constraints],
         "settings": dict(settings),
-        "commands": dict(commands),
-        "directory": "" if directory is None else str(directory),
+        "program": None if program is None else program.as_json(),
         "ending": None if stop_reason is None else stop_reason.as_json(),
     }
-
-
-def moved(line: str, before: str, now: str) -> str:
-    """A line for the shell with another sweep directory."""
-    if before == now:
-        return line
-    words = shlex.split(line.replace("{name}", _NAME))
-    names_it = "hydra.sweep.dir="
-    changed = [
-        now if word == before else f"{names_it}{override_value(now)}" if word.startswith(names_it) else word
-        for word in words
-    ]
-    return shlex.join(changed).replace(_NAME, "{name}")
 
 
 def read_snapshot(source: str | Path) -> StudySnapshot:
@@ -187,15 +162,26 @@ def snapshot_of(study: StoredStudy, directory: Path, is_running: bool = False) -
         known = json.loads(study.about)
         space = space_from_json(known["space"])
         goals = parse_goals(known["objectives"], None, known["constraints"])
-        settings, commands = known["settings"], known["commands"]
-        stop_reason = StopReason.from_json(known.get("ending"))
-        program = Program.from_json(known["program"]) if known.get("program") else None
-        if known.get("directory"):
-            commands = {name: moved(line, known["directory"], str(directory)) for name, line in commands.items()}
+        settings, stop_reason = known["settings"], StopReason.from_json(known.get("ending"))
+        program = _program(known, directory)
     except (ValueError, KeyError, TypeError, AttributeError, HydraException) as error:
         raise AxMoError(f"The study '{study.name}' has no readable description: {error!r}.") from None
     trials = sorted(aggregate_trials(study.runs), key=lambda trial: trial.number)
     return StudySnapshot(
-        study.name, directory, space, goals, study.seed, study.created, tuple(trials), study.runs, settings, commands,
+        study.name, directory, space, goals, study.seed, study.created, tuple(trials), study.runs, settings,
         stop_reason, is_running, program, study.requests,
     )  # fmt: skip
+
+
+def _program(known: Mapping[str, Any], directory: Path) -> Program | None:
+    """How the study's program is started; of one of an earlier version, as far as its lines for the shell say."""
+    if known.get("program") and "typed" in known["program"]:
+        return Program.from_json(known["program"])
+    lines = known.get("commands") or {}
+    if "pareto" not in lines:
+        return None
+    try:
+        place = saved_sweep(directory).cwd
+    except AxMoError:
+        place = Path()
+    return Program.from_lines(lines["pareto"], lines["resume"], place)

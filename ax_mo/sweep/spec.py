@@ -20,7 +20,7 @@ from ax_mo.early_stopping.successive_halving import SuccessiveHalving
 from ax_mo.errors import ConfigError, StudyLost, closest
 from ax_mo.hydra_project.hydra_node import job_name_of
 from ax_mo.hydra_project.overrides import bare
-from ax_mo.hydra_project.program import Program
+from ax_mo.hydra_project.program import Program, how_to_resume
 from ax_mo.hydra_project.project import COMPOSE_ERRORS, Project, all_keys, has_key, reason
 from ax_mo.hydra_project.settings import check_bounds, parse_block
 from ax_mo.optimizer.protocol import OPTIMIZERS, Optimizer, OptimizerOptions
@@ -138,22 +138,16 @@ class StudySpec:
         """What the study's readers are told of it."""
         settings = self.settings
         kept = {name: as_json(value) for name in _TOLD if (value := getattr(settings, name)) is not None}
-        commands = {"resume": self.resume_line if self.program is None else self.how_to_resume}
-        if self.program is not None:
-            line = self.program.pareto_command(self.sweep_dir, "NAME")
-            commands["pareto"] = line.removesuffix("NAME") + "{name}"
-        told = about(self.plan.space, self.plan.goals, kept, commands, self.sweep_dir, stop_reason)
-        return {**told, "program": None if self.program is None else self.program.as_json()}
+        return about(self.plan.space, self.plan.goals, kept, self.program, stop_reason)
 
     @property
     def how_to_resume(self) -> str:
         """The command that resumes the study; in words where the program cannot be started again."""
-        if self.program is None:
-            return f"sweep again with hydra.sweep.dir={self.sweep_dir}"
-        return self.program.resume_command(self.sweep_dir)
+        return how_to_resume(self.program, self.sweep_dir)
 
     @property
     def resume_line(self) -> str:
+        """The same with what it is."""
         return f"ax_mo: to resume{',' if self.program is None else ':'} {self.how_to_resume}"
 
     def optimizer(self, seed: int) -> Optimizer:

@@ -42,8 +42,7 @@ def cli(capsys: pytest.CaptureFixture[str]) -> Cli:
 def stored(record: StudySnapshot) -> StudySnapshot:
     """Write the study to the database of its directory."""
     record.directory.mkdir(parents=True, exist_ok=True)
-    program = record.program and record.program.as_json()
-    told = json.dumps({**about(record.space, record.goals, record.settings, record.commands), "program": program})
+    told = json.dumps(about(record.space, record.goals, record.settings, record.program))
     study = StoredStudy(record.name, "", Definition({}, {}), record.runs, record.seed, record.created, told)
     write_study(f"sqlite:///{record.directory}/study.db", study)
     return record

@@ -14,6 +14,7 @@ import ax_mo
 from ax_mo.cli.commands import COMMANDS
 from ax_mo.core.objectives import parse_goals
 from ax_mo.core.trial import Status
+from ax_mo.hydra_project.program import how_to_resume
 from ax_mo.search_space.parameters import Choice, Option
 from ax_mo.search_space.space import SearchSpace
 from tests.support import studies
@@ -54,7 +55,7 @@ def test_status_tells_counts_best_front_failures_and_how_to_go_on(cli: Cli, make
     assert "27 completed, 1 failed, 1 stopped early, 1 imported" in out
     assert "best val_acc" in out and "best num_params" in out and "hypervolume" in out
     assert "trial 4: RuntimeError: CUDA out of memory" in out
-    assert record.commands["resume"] in out
+    assert how_to_resume(record.program, record.directory) in out
     found = json.loads(cli("status", record.directory, "--json").out)
     assert (
         found["state"] == "not running"

@@ -3,7 +3,7 @@
 import shlex
 import subprocess
 
-from ax_mo.cli.lines import joined, line_in_directory, quoted_word, requoted
+from ax_mo.cli.lines import joined, quoted_word
 
 NASTY = [
     "", " ", "a b", "kind='a b'", "it's", 'say "hi"', "it's \"both\"", "$HOME", "'$HOME'", "`id`", "'`id`'", "a\\b",
@@ -20,12 +20,3 @@ def test_words_survive_the_shell() -> None:
 
 def test_quotes_in_a_word_stay_readable() -> None:
     assert joined(["python", "kind='<b>'", "x=1", "a b"]) == "python \"kind='<b>'\" x=1 'a b'"
-
-
-def test_line_is_quoted_anew_with_its_directory() -> None:
-    words = ["python", *NASTY]
-    assert requoted(shlex.join(words)) == joined(words)
-    place = "/it's && a b"
-    line = f"cd {shlex.quote(place)} && {shlex.join(words)}"
-    assert requoted(line) == line_in_directory(place, joined(words)) != line
-    assert requoted("an 'open quote") == "an 'open quote"

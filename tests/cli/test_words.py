@@ -120,7 +120,8 @@ def test_empty_front_names_conditions_only_where_there_are_any(cli: Cli, make: M
 def with_commands(record: StudySnapshot, place: Path) -> StudySnapshot:
     """The study of a project at ``place``, whose trials ran as commands, as with the torchx launcher."""
     place.mkdir(exist_ok=True)
-    program = Program(("python", "train.py"), ("--config-name", "a b's"), (), (), place, None, "python")
+    typed = ("python", "train.py", "-m")
+    program = Program(("python", "train.py"), ("--config-name", "a b's"), (), typed, place, None, "python")
     for trial in record.trials:
         (record.directory / str(trial.number)).mkdir()
         (record.directory / str(trial.number) / "command.sh").touch()
@@ -134,20 +135,13 @@ def test_commands_bring_the_directory_that_they_need(
     place = tmp_path / "my project"
     record = with_commands(make(20, mixed=False), place)
     front = json.loads(cli("pareto", record.directory, "--json").out)[0]["trial"]
-    shown = f"cd '{place}' && python train.py --config-dir"
+    shown = f"cd '{place}' && python train.py --config-name \"a b's\" --config-dir"
     assert f"Run it again: {shown}" in cli("pareto", record.directory, "--knee").out
     assert f"  {shown} {record.directory} +pareto=trial_{front}" in cli("show", record.directory, front).out
     assert f"go on, with more n_trials: cd '{place}' && python train.py -m" in cli("status", record.directory).out
     monkeypatch.chdir(place)
     assert "Run it again: python train.py" in cli("pareto", record.directory, "--knee").out
     assert json.loads(cli("show", record.directory, front, "--json").out)["pareto_command"].startswith(shown)
-
-
-def test_directory_is_found_without_a_command(cli: Cli, make: Make, tmp_path: Path) -> None:
-    record = make(20, mixed=False)
-    assert "Run it again: python train.py" in cli("pareto", record.directory, "--knee").out
-    (record.directory / "multirun.yaml").write_text(f"hydra: {{runtime: {{cwd: {tmp_path}}}}}\n")
-    assert f"Run it again: cd {tmp_path} && python train.py" in cli("pareto", record.directory, "--knee").out
 
 
 def test_shown_command_leaves_the_trials_files_alone_and_reads_well(cli: Cli, make: Make, tmp_path: Path) -> None:

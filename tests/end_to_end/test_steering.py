@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from ax_mo.cli.main import main
+from ax_mo.hydra_project.program import how_to_resume
 from ax_mo.storage.snapshot import read_snapshot
 from tests.support.sweeps import APPS, Sweep
 from tests.support.waiting import read_until, wait_until
@@ -47,7 +48,8 @@ def test_study_is_steered_while_it_runs_over_a_crash_and_after_its_end(sweep: Sw
     # Its sweeper is killed: nothing of that is lost, and the printed command has the settings.
     os.killpg(running.pid, signal.SIGKILL)
     running.communicate()
-    resume = read_snapshot(sweep.dir).commands["resume"]
+    record = read_snapshot(sweep.dir)
+    resume = how_to_resume(record.program, sweep.dir)
     assert "hydra.sweeper.n_trials=5 hydra.sweeper.n_jobs=3" in resume and "n_trials=4" not in resume
     resumed = sweep.start(*options, "hydra.sweeper.n_trials=5")
     read_until(resumed, "paused by ")

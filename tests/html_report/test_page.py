@@ -17,7 +17,7 @@ from ax_mo.html_report.page import report_html
 from ax_mo.html_report.rows import table_of
 from ax_mo.html_report.state import title_of, titles_of
 from ax_mo.html_report.text import clean
-from ax_mo.hydra_project.program import Program
+from ax_mo.hydra_project.program import Program, how_to_resume
 from tests.support.studies import CONDITIONAL, FLAT, failed, record, study, trial
 
 NASTY = "<script>alert(1)</script>\x1b[31mred\x1b[0m <!-- </script> \u2028 ${jndi} {{ 7*7 }} & \"'"
@@ -176,7 +176,7 @@ def test_study_says_how_to_resume_unless_it_has_ended(tmp_path):
     of = study(tmp_path, 12)
     page = written(of, tmp_path)
     assert "not running, 11 of 20 trials ended: 9 completed, 1 failed, 1 stopped early, 1 imported" in head(page)
-    assert "Resume with" in head(page) and of.commands["resume"] in head(page)
+    assert "Resume with" in head(page) and how_to_resume(of.program, tmp_path) in head(page)
     assert f"<h1>{tmp_path.name}</h1>" in page and f"<title>{tmp_path.name}: ax_mo study</title>" in page
     assert "reload" not in own_part(page)
     page = written(study(tmp_path, 30, mixed=False, settings={"n_trials": 30}), tmp_path)

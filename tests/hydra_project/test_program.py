@@ -207,20 +207,18 @@ def test_program_in_which_something_else_calls_hydra_is_refused(
 
 
 def resume_words(monkeypatch: pytest.MonkeyPatch, sweep_dir: str, *arguments: str) -> list[str]:
-    monkeypatch.setattr(sys, "orig_argv", ["/usr/bin/python3", "train.py"])
-    program = Program((sys.executable, "train.py"), (), (), arguments)
-    return shlex.split(program.resume_command(Path(sweep_dir)))
+    return this_program(*use_command_line(monkeypatch, *arguments)).resume_words(Path(sweep_dir))
 
 
 def test_resume_command_is_the_command_as_typed_with_the_sweep_directory(monkeypatch: pytest.MonkeyPatch) -> None:
     words = resume_words(monkeypatch, "/sweep", "-m", "name='a b'", "lr=1,2")
-    assert words == ["/usr/bin/python3", "train.py", "-m", "name='a b'", "lr=1,2", "hydra.sweep.dir=/sweep"]
+    assert words == ["python", "train.py", "-m", "name='a b'", "lr=1,2", "hydra.sweep.dir=/sweep"]
 
 
 @pytest.mark.parametrize("prefix", ["", "++"])
 def test_resume_command_replaces_an_older_sweep_directory(monkeypatch: pytest.MonkeyPatch, prefix: str) -> None:
     words = resume_words(monkeypatch, "/new", f"{prefix}hydra.sweep.dir=/old", "-m", "hydra.sweep.subdir=x")
-    assert words == ["/usr/bin/python3", "train.py", "-m", "hydra.sweep.subdir=x", "hydra.sweep.dir=/new"]
+    assert words == ["python", "train.py", "-m", "hydra.sweep.subdir=x", "hydra.sweep.dir=/new"]
 
 
 @pytest.mark.parametrize("path", AWKWARD)
@@ -230,7 +228,7 @@ def test_resume_command_survives_the_shell(monkeypatch: pytest.MonkeyPatch, path
 
 def pareto_words(monkeypatch: pytest.MonkeyPatch, flags: tuple[str, ...], hydra: tuple[str, ...]) -> list[str]:
     monkeypatch.setattr(sys, "orig_argv", ["python"])
-    return shlex.split(Program(("python", "train.py"), flags, hydra, ()).pareto_command(Path("/s w"), "trial_7"))
+    return Program(("python", "train.py"), flags, hydra, ()).words(["+pareto=trial_7"], Path("/s w"))
 
 
 def test_pareto_command_names_the_point_and_where_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -247,23 +245,32 @@ def test_pareto_command_keeps_both_config_dir_and_search_path(monkeypatch: pytes
 
 def test_other_python_runs_trials_and_points_of_the_front_but_not_the_sweep(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "orig_argv", ["python", "-u", "train.py", "-m"])
-    program = Program((sys.executable, "-u", "train.py"), (), (), ("-m",))
+    program = Program((sys.executable, "-u", "train.py"), (), (), ("python", "-u", "train.py", "-m"))
     assert program.with_python("") is program
     other = program.with_python("/project/bin/python")
     assert other.command([], Path("/s/7"), Path("/s"), "7", 7, "7")[:3] == ["/project/bin/python", "-u", "train.py"]
-    assert other.pareto_command(Path("/s"), "trial_7").startswith("/project/bin/python -u train.py ")
-    assert program.pareto_command(Path("/s"), "trial_7").startswith("python -u train.py ")
-    assert other.resume_command(Path("/s")) == "python -u train.py -m hydra.sweep.dir=/s"
+    assert other.words([])[:3] == ["/project/bin/python", "-u", "train.py"]
+    assert program.words([])[:3] == ["python", "-u", "train.py"]
+    assert other.resume_words(Path("/s")) == ["python", "-u", "train.py", "-m", "hydra.sweep.dir=/s"]
 
 
 def test_program_is_kept_with_its_study_and_comes_back_as_it_was(tmp_path: Path) -> None:
-    program = Program((sys.executable, "-m", "pkg"), ("--config-name", "nas"), ("a.b=1",), (), tmp_path, "/x", "py")
+    program = Program(
+        (sys.executable, "-m", "pkg"),
+        ("--config-name", "nas"),
+        ("a.b=1",),
+        ("py", "-m", "pkg", "a=1"),
+        tmp_path,
+        "/x",
+        "py",
+    )
     assert Program.from_json(json.loads(json.dumps(program.as_json()))) == program
 
 
-def test_program_of_an_earlier_versions_study_is_read_from_its_line() -> None:
+def test_program_of_an_earlier_versions_study_is_read_from_its_lines() -> None:
     line = "python -u train.py --config-name nas --config-dir '/s w' \"hydra.searchpath=['file:///x']\" +pareto={name}"
-    program = Program.from_line(line, Path("/project"))
+    program = Program.from_lines(line, "python -u train.py -m 'a b' 'hydra.sweep.dir=/s w'", Path("/project"))
     assert (program.prefix, program.flags) == ((sys.executable, "-u", "train.py"), ("--config-name", "nas"))
     assert program.search_path == ["file:///x"]
-    assert shlex.split(program.pareto_command(Path("/s w"), "{name}")) == shlex.split(line)
+    assert program.words(["+pareto={name}"], Path("/s w")) == shlex.split(line)
+    assert program.resume_words(Path("/s")) == ["python", "-u", "train.py", "-m", "a b", "hydra.sweep.dir=/s"]

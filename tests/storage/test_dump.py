@@ -30,7 +30,7 @@ STUDY = StoredStudy(
     runs=(IMPORTED, FAILED, make_run(1, repeat=0), make_run(1, repeat=1)),
     seed=7,
     created=now(),
-    about=json.dumps(about(CONDITIONAL, GOALS, {"n_trials": 3}, {"resume": "python train.py"})),
+    about=json.dumps(about(CONDITIONAL, GOALS, {"n_trials": 3})),
 )
 OF_SCHEMA_1: dict[str, Any] = {
     "schema": 1, "name": STUDY.name, "storage": None, "sweep_dir": STUDY.sweep_dir, "created": STUDY.created,

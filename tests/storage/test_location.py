@@ -17,14 +17,16 @@ from ax_mo.storage.store import Store
 from tests.storage.test_snapshot import GOALS, SPACE
 from tests.support.trials import make_run
 
+TYPED = ["python", "a.py", "-m"]
+
 
 def make(directory: Path, url: str | None = None, name: str = "study") -> StoredStudy:
     directory.mkdir(exist_ok=True, parents=True)
     lines = {
-        "resume": f"python a.py -m 'hydra.sweep.dir={directory}'",
+        "resume": f"{' '.join(TYPED)} 'hydra.sweep.dir={directory}'",
         "pareto": f"python a.py --config-dir '{directory}' +pareto={{name}}",
     }
-    told = json.dumps(about(SPACE, GOALS, {}, lines, directory))
+    told = json.dumps({**about(SPACE, GOALS, {}), "commands": lines})  # as in earlier versions
     where = sqlite_url(directory / "study.db") if url is None else url
     sweep_dir = "" if url is None else str(directory)
     store = Store.open(where, StoredStudy(name, sweep_dir, Definition({}, {}), seed=5, about=told))
@@ -94,6 +96,7 @@ def test_resumed_study_is_where_it_was_resumed(tmp_path: Path) -> None:
 def test_commands_name_a_moved_directory_where_it_is(tmp_path: Path) -> None:
     make(tmp_path / "a")
     (tmp_path / "a").rename(tmp_path / "b c")
-    commands = read_snapshot(tmp_path / "b c").commands
-    assert commands["resume"] == f"""python a.py -m 'hydra.sweep.dir='"'"'{tmp_path}/b c'"'"''"""
-    assert commands["pareto"] == f"python a.py --config-dir '{tmp_path}/b c' +pareto={{name}}"
+    record = read_snapshot(tmp_path / "b c")
+    assert record.program is not None
+    assert record.program.resume_words(record.directory) == [*TYPED, f"hydra.sweep.dir='{tmp_path}/b c'"]
+    assert record.program.words([], record.directory) == ["python", "a.py", "--config-dir", f"{tmp_path}/b c"]

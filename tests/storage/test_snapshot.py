@@ -30,7 +30,7 @@ def run(number: int) -> TrialRun:
 
 def make(directory: Path) -> None:
     directory.mkdir(exist_ok=True)
-    told = json.dumps(about(SPACE, GOALS, {"n_trials": 9}, {"resume": "python a.py"}))
+    told = json.dumps(about(SPACE, GOALS, {"n_trials": 9}))
     runs = (run(0).ended_by(Outcome({"loss": 0.25})), run(1))
     Store.open(
         f"sqlite:///{directory}/study.db", StoredStudy("study", "", Definition({}, {}), runs, 5, "t0", told)
@@ -41,7 +41,7 @@ def test_study_is_read_from_its_directory(tmp_path: Path) -> None:
     make(tmp_path / "sweep")
     record = read_snapshot(tmp_path / "sweep")
     assert (record.space, record.goals, record.seed) == (SPACE, GOALS.settled(record.trials), 5)
-    assert (record.settings, record.commands) == ({"n_trials": 9}, {"resume": "python a.py"})
+    assert record.settings == {"n_trials": 9}
     assert [(trial.number, trial.status) for trial in record.trials] == [(0, Status.COMPLETED), (1, Status.ASKED)]
     assert record.directory == tmp_path / "sweep"
 
@@ -79,7 +79,7 @@ def test_reader_sees_a_sweeper_and_does_not_get_in_its_way(tmp_path: Path) -> No
 def test_study_that_ended_early_says_what_would_go_on(tmp_path: Path, ending: Any, way_on: str | None) -> None:
     trials = (make_run(0, status=Status.COMPLETED, point={"x": 0.5}, metrics={"loss": 1.0, "size": 1.0}),)
     why = StopReason.from_json(ending)
-    record = StudySnapshot("s", tmp_path, SPACE, GOALS, 1, "", trials, trials, {"n_trials": 9}, {}, why)
+    record = StudySnapshot("s", tmp_path, SPACE, GOALS, 1, "", trials, trials, {"n_trials": 9}, why)
     assert record.way_on == way_on
     assert replace(record, settings={"n_trials": 1}, stop_reason=None).way_on == "go on, with more n_trials"
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from ax_mo.core.objectives import Goals, parse_goals
 from ax_mo.core.trial import Status, TrialRun
+from ax_mo.hydra_project.program import Program
 from ax_mo.search_space.parameters import Choice, Condition, Option, Range
 from ax_mo.search_space.sample import QuasiRandomPoints
 from ax_mo.search_space.space import SearchSpace
@@ -107,8 +108,7 @@ def record(
     return StudySnapshot(
         "study", directory, space, of or goals(), 1, START.isoformat(), ordered, ordered,
         {"n_trials": max(20, len(ordered)), "n_jobs": 2, "method": "fast", **(settings or {})},
-        {
-            "resume": f"python train.py -m +experiment=nas hydra.sweep.dir={directory}",
-            "pareto": f"python train.py --config-dir {directory} +pareto={{name}}",
-        },
+        program=Program(
+            ("python", "train.py"), (), (), ("python", "train.py", "-m", "+experiment=nas"), Path(), python="python"
+        ),
     )  # fmt: skip

@@ -55,7 +55,7 @@ def test_trial_whose_description_is_poisoned_is_left_out_with_a_remark(tmp_path:
     pipe = record.directory / "pipe"
     pipe.mkdir()
     os.mkfifo(pipe / SPEC)
-    told = json.dumps(about(record.space, record.goals, {}, {}))
+    told = json.dumps(about(record.space, record.goals, {}))
     study = StoredStudy(record.name, "", Definition({}, {}), (), record.seed, record.created, told)
 
     found, remarks = with_runs_of_directories(study, record.directory)

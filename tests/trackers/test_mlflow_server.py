@@ -67,7 +67,7 @@ class Study:
         self.directory = directory
         self.notices: list[str] = []
         self._database = (f"sqlite:///{directory}/study.db", "study")
-        told = json.dumps(about(SPACE, GOALS, {}, {}))
+        told = json.dumps(about(SPACE, GOALS, {}))
         self._store = Store.open(self._database[0], StoredStudy("study", "", Definition({}, {}), seed=1, about=told))
         self.log = self.sweeper()
 

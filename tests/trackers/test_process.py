@@ -25,7 +25,7 @@ def trackers(directory: Path, notices: list[str], *names: str) -> Trackers:
 
 
 def add(directory: Path, *trials: TrialRun) -> None:
-    about_it = json.dumps(about(SPACE, GOALS, {}, {}))
+    about_it = json.dumps(about(SPACE, GOALS, {}))
     url, name = database(directory)
     store = Store.open(url, StoredStudy(name, "", Definition({}, {}), seed=1, about=about_it))
     store.add(trials)
