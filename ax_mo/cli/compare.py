@@ -5,6 +5,7 @@ from typing import Any
 
 from ax_mo.cli.shared import new_file, number, say, say_json, study_at, tell
 from ax_mo.core.pareto import best_per_objective
+from ax_mo.core.trial import Trial
 from ax_mo.core.urls import redacted
 from ax_mo.errors import AxMoError
 from ax_mo.results.comparison import Comparison, Side, compared
@@ -37,7 +38,7 @@ def _tell(comparison: Comparison) -> None:
     for side in comparison.sides:
         rows.append([
             _label(side.label, width), str(side.ended), str(side.completed), str(len(side.front)),
-            str(len(side.joint)), number(side.hypervolume), *(_best(side, name) for name in names),
+            str(len(side.joint)), number(side.hypervolume), *(_best_text(side, name) for name in names),
         ])  # fmt: skip
     header = [
         "study", "ended", "completed", "front", "of all", "hypervolume", *(f"best {printable(name)}" for name in names),
@@ -58,7 +59,7 @@ def _tell(comparison: Comparison) -> None:
         sides = zip(comparison.sides, constraints, strict=True)
         listed = "; ".join(f"{side.label}: {text or 'none'}" for side, text in sides)
         tell(f"each front meets the constraints of its own study ({listed})")
-    if any(cell.endswith("*") for row in rows for cell in row[1:]):
+    if any(_misses(side, trial) for side in comparison.sides for trial in _best(side).values()):
         say(f"* {MISSES}")
 
 
@@ -69,17 +70,23 @@ def _label(label: str, width: int | None) -> str:
     return text if len(text) <= room else "…" + text[1 - room :]
 
 
-def _best(side: Side, name: str) -> str:
-    best = best_per_objective(side.record.trials, side.record.goals).get(name)
-    if best is None:
-        return ""
-    return number(best.metrics[name]) + ("" if side.record.goals.meets_thresholds(best.metrics) else " *")
+def _best(side: Side) -> dict[str, Trial]:
+    return best_per_objective(side.record.trials, side.record.goals)
+
+
+def _misses(side: Side, trial: Trial) -> bool:
+    return not side.record.goals.meets_thresholds(trial.metrics)
+
+
+def _best_text(side: Side, name: str) -> str:
+    best = _best(side).get(name)
+    return "" if best is None else number(best.metrics[name]) + (" *" if _misses(side, best) else "")
 
 
 def _as_json(comparison: Comparison) -> dict[str, Any]:
     studies = []
     for side in comparison.sides:
-        best = best_per_objective(side.record.trials, side.record.goals)
+        best = _best(side)
         studies.append(
             {
                 "source": side.label,

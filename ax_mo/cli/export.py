@@ -86,10 +86,10 @@ def _ax(record: StudySnapshot, path: Path) -> None:
 
 def _optuna(record: StudySnapshot, path: Path) -> None:
     try:
-        from ax_mo.trackers.optuna import write_study
+        from ax_mo.trackers.optuna import write_optuna
     except ImportError:
         raise AxMoError("An Optuna storage needs Optuna: pip install 'hydra-ax-mo[optuna]'") from None
-    _whole(path, lambda part: write_study(record, part))
+    _whole(path, lambda part: write_optuna(record, part))
 
 
 def _whole(path: Path, write: Callable[[Path], None]) -> None:

@@ -8,7 +8,7 @@ from ax_mo.cli.shared import say, say_exactly, say_json, study_at, tell, thresho
 from ax_mo.core.pareto import by_first_objective, pareto_front
 from ax_mo.core.trial import Trial
 from ax_mo.errors import AxMoError
-from ax_mo.results.query import Condition, Names, names_of, parse_condition
+from ax_mo.results.query import Names, TrialCondition, names_of, parse_condition
 from ax_mo.results.select import best, candidates, knee, why_none
 from ax_mo.results.tables import csv_text, front_numbers, trial_as_json
 from ax_mo.storage.snapshot import StudySnapshot, StudyState
@@ -43,7 +43,7 @@ def pareto_command(arguments: Namespace) -> None:
         _tell_state(record)
 
 
-def _chosen(record: StudySnapshot, given: Namespace, names: Names, conditions: Sequence[Condition]) -> list[Trial]:
+def _chosen(record: StudySnapshot, given: Namespace, names: Names, conditions: Sequence[TrialCondition]) -> list[Trial]:
     """What was asked for, from the best in the first objective.
 
     Raises AxMoError for an unknown name, and where one trial was wanted and there is none.

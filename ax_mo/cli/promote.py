@@ -24,10 +24,10 @@ from ax_mo.results.promote import (
     Recipe,
     dropped_primary,
     experiment_file,
+    is_multirun,
     recipe,
-    sweeps,
 )
-from ax_mo.results.standing import UNFINISHED, standing
+from ax_mo.results.standing import is_unfinished, status_text
 from ax_mo.storage.snapshot import StudySnapshot
 from ax_mo.terminal.text import printable
 from ax_mo.trial.files import write_atomically
@@ -65,10 +65,11 @@ def promote_command(arguments: Namespace) -> None:
 
 
 def _what_became(trial: Trial, record: StudySnapshot) -> str:
-    stands = standing(trial, record.is_running)
-    verb = {"running": "is still running", "failed": "failed", UNFINISHED: "was left unfinished"}
-    why = f": {one_line(trial.reason)}" if trial.reason and trial.reason != stands else ""
-    return f"Trial {trial.label} {verb.get(stands, f'was {stands}')}{why}"
+    verb = {Status.RUNNING: "is still running", Status.FAILED: "failed"}.get(trial.status)
+    if is_unfinished(trial, record.is_running):
+        verb = "was left unfinished"
+    why = f": {one_line(trial.reason)}" if trial.reason and trial.status is not Status.CANCELLED else ""
+    return f"Trial {trial.label} {verb or f'was {status_text(trial.status)}'}{why}"
 
 
 def _copy(record: StudySnapshot, trial: Trial, target: Path, why: Exception) -> list[str]:
@@ -167,7 +168,7 @@ class Promotion:
     def _attempt(self, key: str, beside: Sequence[str]) -> Attempt:
         program, plain = self._project.program, self._project.plain
         # No experiment can undo ``hydra.mode: MULTIRUN`` of the project's plain config in Hydra 1.4.
-        mode = ["hydra.mode=RUN"] if sweeps(plain) else []
+        mode = ["hydra.mode=RUN"] if is_multirun(plain) else []
         searched = [str(path) for path in plain.hydra.searchpath]
         words = program.words([f"{key}={self._place.option}", *beside, *mode], self._place.config_dir, searched)
         try:

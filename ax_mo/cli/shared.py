@@ -28,8 +28,7 @@ def study_at(source: str | None) -> StudySnapshot:
     try:
         return read_snapshot(source)
     except AxMoError as error:
-        # The settings that a sweep's reader would look up are an argument here.
-        raise AxMoError(str(error).removeprefix("hydra.sweeper.storage: ") + _way_out(source, error)) from None
+        raise AxMoError(f"{error}{_way_out(source, error)}") from None
 
 
 def source_or_newest(source: str | None) -> str:

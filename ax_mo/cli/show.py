@@ -9,7 +9,7 @@ from ax_mo.cli.lines import from_anywhere, from_here, line_that_ran, point_comma
 from ax_mo.cli.shared import number, say, say_json, study_at, trial_named
 from ax_mo.core.repeats import standard_errors
 from ax_mo.core.trial import Trial, TrialRun
-from ax_mo.results.standing import UNFINISHED, standing
+from ax_mo.results.standing import is_unfinished, standing
 from ax_mo.results.tables import TIMES, front_numbers, trial_as_json
 from ax_mo.storage.snapshot import StudySnapshot
 from ax_mo.terminal.terminal import folded, table_lines
@@ -67,10 +67,9 @@ def _left(record: StudySnapshot, run: TrialRun, count: int) -> dict[str, Any]:
 def _text(record: StudySnapshot, trial: Trial, runs: list[TrialRun], count: int) -> list[str]:
     front = front_numbers(record)
     is_running = record.is_running
-    stands = standing(trial, is_running)
     where = ", on the front" if trial.number in front else ""
-    lines = [f"trial {trial.label}: {stands}{where}"]
-    if stands == UNFINISHED:
+    lines = [f"trial {trial.label}: {standing(trial, is_running)}{where}"]
+    if is_unfinished(trial, is_running):
         lines.append(folded("  No sweeper is running; a resume takes it up again."))
     if trial.reason:
         lines.append(folded(f"  {trial.reason}"))

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from ax_mo.dialects.translation import Translation, choice, interval, number
+from ax_mo.dialects.translation import Translation, choice, given_number, interval
 from ax_mo.errors import ConfigError
 
 AX = "Hydra's Ax sweeper"
@@ -72,6 +72,6 @@ def _values(key: str, entry: Any) -> Any:
         raise ConfigError(f"{where}.{wanted} must be a list{' of two numbers' if kind == 'range' else ''}.")
     if kind == "choice":
         return choice(values, entry.get("is_ordered"))
-    low, high = (number(bound, f"{where}.bounds") for bound in values)
+    low, high = (given_number(bound, f"{where}.bounds") for bound in values)
     whole = all(type(bound) is int for bound in values) and entry.get("value_type") != "float"
     return interval(low, high, bool(entry.get("log_scale")), whole or entry.get("value_type") == "int")

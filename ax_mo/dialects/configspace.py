@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 from ax_mo.dialects.conditions import Conditions, Hyperparameter
-from ax_mo.dialects.translation import Translation, number
+from ax_mo.dialects.translation import Translation, given_number
 from ax_mo.errors import ConfigError, closest
 
 CONFIGSPACE = "ConfigSpace (hypersweeper)"
@@ -80,11 +80,11 @@ def _hyperparameter(name: str, entry: Any, notes: list[str]) -> Hyperparameter:
         return Hyperparameter(name, options=(options,) if key == "value" else tuple(options), ordered=ordered)
     log, whole = bool(entry.get("log")), str(kind).endswith("_int")
     if kind.startswith("normal") and entry.get("lower") is None:
-        mean, deviation = (number(entry.get(key), f"{where}.{key}") for key in ("mu", "sigma"))
+        mean, deviation = (given_number(entry.get(key), f"{where}.{key}") for key in ("mu", "sigma"))
         low, high = mean - _DEVIATIONS * deviation, mean + _DEVIATIONS * deviation
         notes.append(f"{name} had no bounds: those here are {_DEVIATIONS} standard deviations away. Check them.")
     else:
-        low, high = (number(entry.get(key), f"{where}.{key}") for key in ("lower", "upper"))
+        low, high = (given_number(entry.get(key), f"{where}.{key}") for key in ("lower", "upper"))
     if not str(kind).startswith("uniform"):
         notes.append(f"{name}: within its bounds all values are alike at first, where ConfigSpace had {kind}.")
     return Hyperparameter(name, low, high, log, whole)
@@ -100,7 +100,7 @@ def _narrows(clause: Mapping[str, Any], found: dict[str, Hyperparameter], relati
         found[own.name] = replace(own, options=tuple(option for option in own.options if option not in gone))
         return True
     if own is not None and own.options is None and str(kind).startswith("CLAUSE_"):
-        bound = number(clause["value"], f"forbiddens.{name}.value")
+        bound = given_number(clause["value"], f"forbiddens.{name}.value")
         beyond = 1 if own.whole and str(kind).endswith("E") else 0  # of what is forbidden, the bound itself
         is_lower = "_L" in str(kind)
         found[own.name] = replace(own, low=bound + beyond) if is_lower else replace(own, high=bound - beyond)

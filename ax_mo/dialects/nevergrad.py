@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from ax_mo.dialects.translation import Translation, choice, interval, number
+from ax_mo.dialects.translation import Translation, choice, given_number, interval
 from ax_mo.errors import ConfigError
 
 NEVERGRAD = "Hydra's Nevergrad sweeper"
@@ -52,7 +52,7 @@ def _values(key: str, entry: Any, notes: list[str]) -> Any:
         return entry
     where = f"params.{key}"
     low, high, init, step = (
-        None if entry.get(name) is None else number(entry[name], f"{where}.{name}")
+        None if entry.get(name) is None else given_number(entry[name], f"{where}.{name}")
         for name in ("lower", "upper", "init", "step")
     )
     log, whole = bool(entry.get("log")), bool(entry.get("integer"))

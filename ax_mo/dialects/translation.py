@@ -61,7 +61,7 @@ def choice(values: Sequence[Any], ordered: bool | None = None) -> str:
     return f"tag({'ordered' if ordered else 'categorical'}, {text})"
 
 
-def number(value: Any, where: str) -> float:
+def given_number(value: Any, where: str) -> float:
     """Raises ConfigError for what is none, such as an interpolation."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise ConfigError(f"{where} must be a number, not {value!r}.")

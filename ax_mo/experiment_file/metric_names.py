@@ -15,13 +15,13 @@ Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 
 @dataclass(frozen=True)
-class Returned:
+class ReturnedNames:
     """What a task returns: a mapping with these names, a tuple of these, or one number; an unknown name is empty."""
 
     names: tuple[str, ...] = ()
     kind: str = "number"
     """mapping, tuple or number."""
-    items: tuple["Returned", ...] = ()
+    items: tuple["ReturnedNames", ...] = ()
 
 
 def logged_names(sources: Sequence[Source]) -> list[str]:
@@ -35,7 +35,7 @@ def uses(sources: Sequence[Source], name: str) -> bool:
     return any(name in (getattr(called, "attr", ""), getattr(called, "id", "")) for called in calls)
 
 
-def returned_names(sources: Sequence[Source]) -> Returned | None:
+def returned_names(sources: Sequence[Source]) -> ReturnedNames | None:
     """What the function returns that Hydra calls; None where there is none to be seen, or it returns nothing."""
     reader = _Reader(sources)
     for source in sources:
@@ -91,19 +91,19 @@ class _Reader:
             found = {node.name: node for node in ast.walk(source.tree) if isinstance(node, Function)}
             self._functions.update(found)
 
-    def returned(self, function: Function, depth: int = 0) -> Returned | None:
+    def returned(self, function: Function, depth: int = 0) -> ReturnedNames | None:
         values = [node.value for node in _own_nodes(function) if isinstance(node, ast.Return) and node.value]
         found = [self._shape(value, function, depth) for value in values if not _is_no_number(value)]
         return max(found, key=lambda shape: (shape.kind != "number", bool(shape.names)), default=None)
 
-    def _shape(self, value: ast.expr, within: Function, depth: int) -> Returned:
+    def _shape(self, value: ast.expr, within: Function, depth: int) -> ReturnedNames:
         if depth > _DEEPEST:
-            return Returned()
+            return ReturnedNames()
         if isinstance(value, ast.Dict):
             return self._mapping(value, within, depth)
         if isinstance(value, ast.Tuple | ast.List):
             items = tuple(self._shape(item, within, depth + 1) for item in value.elts)
-            return Returned(tuple(item.names[0] if item.names else "" for item in items), "tuple", items)
+            return ReturnedNames(tuple(item.names[0] if item.names else "" for item in items), "tuple", items)
         if isinstance(value, ast.Name):
             return self._assigned(value.id, within, depth)
         if isinstance(value, ast.Call):
@@ -111,22 +111,22 @@ class _Reader:
         if isinstance(value, ast.IfExp):
             return self._shape(value.body, within, depth + 1)
         if isinstance(value, ast.Attribute):
-            return Returned((value.attr,))
+            return ReturnedNames((value.attr,))
         if isinstance(value, ast.Subscript) and isinstance(value.slice, ast.Constant):
-            return Returned((str(value.slice.value),) if isinstance(value.slice.value, str) else ())
+            return ReturnedNames((str(value.slice.value),) if isinstance(value.slice.value, str) else ())
         names = {node.id for node in ast.walk(value) if isinstance(node, ast.Name) and node.id not in _NO_METRIC}
-        return Returned(tuple(names)) if len(names) == 1 else Returned()
+        return ReturnedNames(tuple(names)) if len(names) == 1 else ReturnedNames()
 
-    def _mapping(self, value: ast.Dict, within: Function, depth: int) -> Returned:
+    def _mapping(self, value: ast.Dict, within: Function, depth: int) -> ReturnedNames:
         names = _literal_keys(value)
         for key, inner in zip(value.keys, value.values, strict=True):
             if key is None:  # **others
                 shape = self._shape(inner, within, depth + 1)
                 names += shape.names if shape.kind == "mapping" else ()
-        return Returned(tuple(dict.fromkeys(names)), "mapping")
+        return ReturnedNames(tuple(dict.fromkeys(names)), "mapping")
 
-    def _assigned(self, name: str, within: Function, depth: int) -> Returned:
-        shape, more = Returned((name,)), list[str]()
+    def _assigned(self, name: str, within: Function, depth: int) -> ReturnedNames:
+        shape, more = ReturnedNames((name,)), list[str]()
         for node in _own_nodes(within):
             targets, value = _assignment(node)
             for target in targets:
@@ -137,25 +137,27 @@ class _Reader:
                     shape = known if known.kind != "number" else shape
                 elif isinstance(target, ast.Tuple):
                     at = [i for i, item in enumerate(target.elts) if isinstance(item, ast.Name) and item.id == name]
-                    whole = self._shape(value, within, depth + 1) if at else Returned()
+                    whole = self._shape(value, within, depth + 1) if at else ReturnedNames()
                     shape = whole.items[at[0]] if at and at[0] < len(whole.items) else shape
                 elif isinstance(target, ast.Subscript) and isinstance(target.value, ast.Name) and isinstance(
                     target.slice, ast.Constant
                 ):  # fmt: skip
                     more += [str(target.slice.value)] if target.value.id == name else []
-        return Returned(tuple(dict.fromkeys((*shape.names, *more))), "mapping") if shape.kind == "mapping" else shape
+        if shape.kind != "mapping":
+            return shape
+        return ReturnedNames(tuple(dict.fromkeys((*shape.names, *more))), "mapping")
 
-    def _called(self, call: ast.Call, within: Function, depth: int) -> Returned:
+    def _called(self, call: ast.Call, within: Function, depth: int) -> ReturnedNames:
         if isinstance(call.func, ast.Attribute) and call.func.attr in ("item", "cpu", "detach", "mean", "compute"):
             return self._shape(call.func.value, within, depth + 1)
         name = call.func.id if isinstance(call.func, ast.Name) else getattr(call.func, "attr", "")
         if name in self._functions and self._functions[name] is not within:
-            return self.returned(self._functions[name], depth + 1) or Returned()
+            return self.returned(self._functions[name], depth + 1) or ReturnedNames()
         if name == "dict":
-            return Returned(tuple(word.arg for word in call.keywords if word.arg), "mapping")
+            return ReturnedNames(tuple(word.arg for word in call.keywords if word.arg), "mapping")
         if name in _CASTS and call.args:
             return self._shape(call.args[0], within, depth + 1)
-        return Returned()
+        return ReturnedNames()
 
 
 def _own_nodes(function: Function) -> Iterator[ast.AST]:

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ax_mo.experiment_file.metric_names import Returned, logged_names, monitors, returned_names, uses
+from ax_mo.experiment_file.metric_names import ReturnedNames, logged_names, monitors, returned_names, uses
 from ax_mo.experiment_file.sources import Source, libraries
 
 _LIGHTNING = {"lightning", "pytorch_lightning"}
@@ -108,7 +108,7 @@ def _words(name: str) -> list[str]:
     return [word for word in re.split(r"[^a-z0-9]+", name.lower()) if word]
 
 
-def _of_mapping(returned: Returned | None) -> tuple[str, ...]:
+def _of_mapping(returned: ReturnedNames | None) -> tuple[str, ...]:
     return returned.names if returned is not None and returned.kind == "mapping" else ()
 
 

@@ -11,7 +11,7 @@ import plotly.graph_objects as go
 from ax_mo.core.trial import Status, TrialRun, seconds_between
 from ax_mo.html_report.style import BLUE, GREEN, GREY, ORANGE, PINK, RED, SKY, layout, name_columns, note
 from ax_mo.html_report.text import in_figure
-from ax_mo.html_report.tradeoff import NOTHING
+from ax_mo.html_report.tradeoff import NONE_ENDED
 from ax_mo.results.standing import status_text
 from ax_mo.storage.snapshot import StudySnapshot
 
@@ -141,7 +141,7 @@ def timeline(record: StudySnapshot) -> go.Figure:
     """A strip for each worker: which trial it ran when, and how that ended. Pauses take no room."""
     known = schedule(record)
     if not known.workers:
-        return note(NOTHING)
+        return note(NONE_ENDED)
     unit, length = next(((name, s) for name, _, s in _UNITS if known.seconds > 3 * s), ("seconds", 1.0))
     figure = layout(go.Figure(), 150 + 34 * len(known.workers))
     on_workers = [(f"worker {number}", stay) for number, stays in enumerate(known.workers, start=1) for stay in stays]

@@ -30,7 +30,7 @@ from ax_mo.html_report.style import (
 from ax_mo.html_report.text import in_figure
 from ax_mo.storage.snapshot import StudySnapshot
 
-NOTHING = "No trial has ended yet."
+NONE_ENDED = "No trial has ended yet."
 
 _FRONT = {"width": 2, "color": GREEN}
 _THRESHOLD = {"color": RED, "width": 1, "dash": "dot"}
@@ -46,7 +46,7 @@ def tradeoff(record: StudySnapshot) -> go.Figure:
     placed = {kind: [t for t in trials if all(n in t.metrics for n in goals.names)] for kind, trials in kinds.items()}
     if not any(placed.values()):
         failed = sum(map(len, kinds.values()))
-        return note(f"No trial has values of all objectives yet ({failed} ended without)." if failed else NOTHING)
+        return note(f"No trial has values of all objectives yet ({failed} ended without)." if failed else NONE_ENDED)
     if len(goals.objectives) == 1:
         return _by_trial(record, kinds, placed)
     front = pareto_front(record.trials, goals)

@@ -30,7 +30,7 @@ DOES_NOT_COMPOSE = (HydraException, OmegaConfBaseException, yaml.YAMLError, Type
 # Besides one for each group. Groups that groups bring, and so on: no project nests them deeper.
 _MOST_ROUNDS = 10
 
-Option = str | list[str] | None
+GroupOption = str | list[str] | None
 """Of a config group: one, several, or none."""
 
 
@@ -38,7 +38,7 @@ Option = str | list[str] | None
 class Recipe:
     """What changes in the project's plain config to make a trial's: options of config groups, then values."""
 
-    options: Mapping[str, Option]
+    options: Mapping[str, GroupOption]
     added: frozenset[str]
     """The groups among them that the plain config has not; with their options come the types of their configs."""
     values: dict[str, Any]
@@ -122,7 +122,7 @@ class Recipes:
 
     def _command(self, trial: Trial, found: Recipe | None) -> str:
         more = [] if found is None else list(found.beside)
-        more += ["hydra.mode=RUN"] if sweeps(self._plain()) else []
+        more += ["hydra.mode=RUN"] if is_multirun(self._plain()) else []
         if self._program is not None:
             searched = [str(path) for path in self._plain().hydra.searchpath]
             return shlex.join(self._program.words([f"+pareto={recipe_name(trial)}", *more], self._sweep_dir, searched))
@@ -151,7 +151,7 @@ def dropped_primary(project: Project | AskedProject, plain: DictConfig) -> str |
     return str(name).removesuffix(".yaml") if name is not None and project.primary_is_dropped() else None
 
 
-def sweeps(plain: DictConfig) -> bool:
+def is_multirun(plain: DictConfig) -> bool:
     """Whether the project's plain config says ``hydra.mode: MULTIRUN``."""
     return bool(_hydra(plain)["mode"] == "MULTIRUN")
 
@@ -184,7 +184,7 @@ def recipe(
         if key not in wanted and key not in chosen.options:
             _pin(values, content, key.split("."))
     of_hydra = _difference(_run_settings(plain), _run_settings(trial))[0]
-    if sweeps(plain) and hydra.__version__.startswith("1.3"):  # 1.4.0rc3 refuses it in any file but the primary config
+    if is_multirun(plain) and hydra.__version__.startswith("1.3"):  # 1.4.0rc3 takes it in the primary config alone
         of_hydra["mode"] = "RUN"
     beside = tuple(f"~{key}" for key in removed)
     made = Recipe({**agreed, **chosen.options}, chosen.added, values, of_hydra, beside)
@@ -198,7 +198,7 @@ def named_in(overrides: Sequence[str]) -> list[str]:
     return [key for key in keys if not key.startswith(("hydra.", "hydra/"))]
 
 
-def choices_of(config: DictConfig) -> dict[str, Option]:
+def choices_of(config: DictConfig) -> dict[str, GroupOption]:
     """The task's config groups and their options; Hydra's own groups apart."""
     chosen = OmegaConf.to_container(config.hydra.runtime.choices)
     assert isinstance(chosen, dict)
@@ -240,15 +240,15 @@ class _Chosen:
     """Options of config groups, which of these the plain config has not, and what they compose to."""
 
     config: DictConfig
-    options: Mapping[str, Option] = field(default_factory=dict)
+    options: Mapping[str, GroupOption] = field(default_factory=dict)
     added: frozenset[str] = frozenset()
 
 
 def _chosen(
     project: Project | AskedProject,
     plain: DictConfig,
-    wanted: Mapping[str, Option],
-    lists: Mapping[str, Option],
+    wanted: Mapping[str, GroupOption],
+    lists: Mapping[str, GroupOption],
     apart: str | None,
 ) -> _Chosen:
     """The choices that bring the plain config to the trial's groups and options, ``apart`` not among them.
@@ -259,7 +259,7 @@ def _chosen(
     own = choices_of(plain).get(apart or "")
     without = [f"~{apart}"] if own not in (None, "???") else []
 
-    def composed(more: Mapping[str, Option], added: frozenset[str]) -> _Chosen | None:
+    def composed(more: Mapping[str, GroupOption], added: frozenset[str]) -> _Chosen | None:
         """None where that does not compose without the trial's other overrides, or brings the sweep back."""
         options = {**chosen.options, **more}
         lines = [f"{'+' if group in added else ''}{group}={_option(option)}" for group, option in options.items()]
@@ -289,9 +289,9 @@ def _chosen(
     return (composed(lists, chosen.added) if lists else None) or chosen
 
 
-def _lists(trial: DictConfig, overrides: Sequence[str]) -> dict[str, Option]:
+def _lists(trial: DictConfig, overrides: Sequence[str]) -> dict[str, GroupOption]:
     """The lists of options that the trial was given, such as ``callbacks=[a,b]``: of a key, a list is its value."""
-    lists: dict[str, Option] = {}
+    lists: dict[str, GroupOption] = {}
     for override in OverridesParser.create().parse_overrides(list(overrides)):
         value, key = override.value(), override.key_or_group.replace("/", ".")
         if isinstance(value, list) and not (override.is_add() or isinstance(OmegaConf.select(trial, key), ListConfig)):
@@ -319,7 +319,7 @@ def _run_settings(config: DictConfig) -> dict[str, Any]:
     return {"job": job, "callbacks": callbacks}
 
 
-def _option(option: Option) -> str:
+def _option(option: GroupOption) -> str:
     """The option as an override has it; Hydra takes null in a file alone."""
     return "[]" if option is None else as_text(option)
 

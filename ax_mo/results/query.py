@@ -105,10 +105,10 @@ class ChoiceCondition:
         return bool(found & self.texts) != self.negated
 
 
-Condition = NumberCondition | ChoiceCondition
+TrialCondition = NumberCondition | ChoiceCondition
 
 
-def parse_condition(text: str, among: Names) -> Condition:
+def parse_condition(text: str, among: Names) -> TrialCondition:
     """Read one condition. Raises AxMoError with what is possible instead."""
     equality = _EQUALITY.fullmatch(text)
     if equality is not None:

@@ -6,15 +6,15 @@ from dataclasses import replace
 from ax_mo.core.objectives import Goals
 from ax_mo.core.pareto import feasible_trials, gains, pareto_front, undominated
 from ax_mo.core.trial import Trial
-from ax_mo.results.query import Condition, Names
+from ax_mo.results.query import Names, TrialCondition
 
 
-def candidates(trials: Sequence[Trial], goals: Goals, conditions: Sequence[Condition] = ()) -> list[Trial]:
+def candidates(trials: Sequence[Trial], goals: Goals, conditions: Sequence[TrialCondition] = ()) -> list[Trial]:
     """The trials that have a result, meet the study's constraints and meet the conditions."""
     return [t for t in feasible_trials(trials, goals) if all(condition.holds(t) for condition in conditions)]
 
 
-def preferred(trials: Sequence[Trial], goals: Goals, conditions: Sequence[Condition] = ()) -> list[Trial]:
+def preferred(trials: Sequence[Trial], goals: Goals, conditions: Sequence[TrialCondition] = ()) -> list[Trial]:
     """Of the ``candidates``, those that meet every threshold; all, where there are none.
 
     A condition on an objective stands in the place of its threshold: who asks for ``num_params <= 50000`` wants no
@@ -26,7 +26,7 @@ def preferred(trials: Sequence[Trial], goals: Goals, conditions: Sequence[Condit
     return [trial for trial in found if asked.meets_thresholds(trial.metrics)] or found
 
 
-def why_none(trials: Sequence[Trial], goals: Goals, conditions: Sequence[Condition] = ()) -> str:
+def why_none(trials: Sequence[Trial], goals: Goals, conditions: Sequence[TrialCondition] = ()) -> str:
     """Why there are no ``candidates``, or none with the metric that is to decide."""
     if not any(trial.status.has_metrics for trial in trials):
         return "no trial has a result"
@@ -45,7 +45,7 @@ def best(
     goals: Goals,
     order: Sequence[tuple[str, bool]],
     among: Names,
-    conditions: Sequence[Condition] = (),
+    conditions: Sequence[TrialCondition] = (),
 ) -> Trial | None:
     """The best of the ``preferred`` trials, on the front or not; None when there are none.
 
@@ -63,7 +63,7 @@ def best(
     return next(iter(undominated(found, goals)), None)
 
 
-def knee(trials: Sequence[Trial], goals: Goals, conditions: Sequence[Condition] = ()) -> Trial | None:
+def knee(trials: Sequence[Trial], goals: Goals, conditions: Sequence[TrialCondition] = ()) -> Trial | None:
     """The knee of the front of the ``preferred`` trials: where a gain in one objective begins to cost most in another.
 
     Each objective is scaled so that the front's worst value is 0 and its best 1; one on a log scale, its logarithm. The

@@ -48,16 +48,16 @@ def open_engine(url: str) -> Engine:
     except (sa.exc.ArgumentError, sa.exc.NoSuchModuleError, ValueError) as error:
         if isinstance(error, sa.exc.NoSuchModuleError) and url.startswith("postgresql+psycopg:"):
             raise ConfigError(
-                f"hydra.sweeper.storage: '{redacted(url)}' needs SQLAlchemy 2, and this is {sa.__version__}: write "
+                f"'{redacted(url)}' needs SQLAlchemy 2, and this is {sa.__version__}: write "
                 "postgresql+psycopg2:// or install another."
             ) from None
         raise ConfigError(
-            f"hydra.sweeper.storage: '{redacted(url)}' is no SQLAlchemy URL ({error}). Write for example "
+            f"'{redacted(url)}' is no SQLAlchemy URL ({error}). Write for example "
             "sqlite:////data/study.db or postgresql+psycopg://user@host/database."
         ) from None
     except ImportError as error:
         raise ConfigError(
-            f"hydra.sweeper.storage: '{redacted(url)}' needs a driver that is not installed ({error}). For PostgreSQL: "
+            f"'{redacted(url)}' needs a driver that is not installed ({error}). For PostgreSQL: "
             "pip install 'hydra-ax-mo[postgres]' and a URL that begins with postgresql+psycopg://"
         ) from None
     if engine.dialect.name == "sqlite":

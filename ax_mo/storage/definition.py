@@ -29,10 +29,10 @@ class Definition:
             if changes:
                 # Repeats and rungs are described among the params, under their own keys.
                 keys = ("hydra.sweeper.repeats", "hydra.sweeper.early_stopping")
-                key = next((key for key in keys if all(f"{key}: " in change for change in changes)), where)
+                key = next((key for key in keys if changes.keys() == {key}), where)
                 raise ConfigError(
                     f"{key} is not what this study was started with:\n"
-                    + "\n".join(f"  {line}" for line in changes)
+                    + "\n".join(f"  {line}" for line in changes.values())
                     + "\nResume with the same settings, or start a new study in another hydra.sweep.dir."
                 )
 
@@ -70,14 +70,14 @@ def _described(objective: Objective) -> str:
     return f"{objective.goal}{threshold}{scale}"
 
 
-def differences(before: Mapping[str, str], after: Mapping[str, str]) -> list[str]:
-    """One line per key that was added, removed or changed."""
-    lines: list[str] = []
+def differences(before: Mapping[str, str], after: Mapping[str, str]) -> dict[str, str]:
+    """A line for each key that was added, removed or changed."""
+    lines: dict[str, str] = {}
     for key in dict.fromkeys([*before, *after]):
         if key not in after:
-            lines.append(f"- {key}: {before[key]}")
+            lines[key] = f"- {key}: {before[key]}"
         elif key not in before:
-            lines.append(f"+ {key}: {after[key]}")
+            lines[key] = f"+ {key}: {after[key]}"
         elif before[key] != after[key]:
-            lines.append(f"{key}: was {before[key]}, is now {after[key]}")
+            lines[key] = f"{key}: was {before[key]}, is now {after[key]}"
     return lines

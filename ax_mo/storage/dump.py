@@ -11,7 +11,7 @@ from ax_mo.core.urls import redacted
 from ax_mo.errors import AxMoError, ConfigError
 from ax_mo.storage.damage import Damaged
 from ax_mo.storage.definition import StoredStudy
-from ax_mo.storage.rows import SCHEMA, run_as_row, study_from_rows, study_row
+from ax_mo.storage.rows import ROW_SCHEMA, run_as_row, study_from_rows, study_row
 from ax_mo.storage.sweep_directory import DUMP
 from ax_mo.trial.files import write_atomically
 
@@ -91,4 +91,4 @@ def _rows_of_schema_1(content: dict[str, Any]) -> tuple[dict[str, Any], list[dic
         )
         for run in content["imported"]
     ]  # fmt: skip
-    return {"id": 0, "schema": SCHEMA, **as_it_is, **as_text}, [run_as_row(run, 0) for run in imported]
+    return {"id": 0, "schema": ROW_SCHEMA, **as_it_is, **as_text}, [run_as_row(run, 0) for run in imported]

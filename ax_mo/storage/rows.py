@@ -19,7 +19,7 @@ from ax_mo.storage.definition import Definition, StoredStudy
 
 Row = Mapping[Any, Any]
 
-SCHEMA = 3
+ROW_SCHEMA = 3
 
 NO_REPEAT = -1
 
@@ -42,7 +42,7 @@ STUDIES = sa.Table(
     sa.Column(CHECKSUM, sa.String(16)),
 )
 
-TRIALS = sa.Table(
+RUNS = sa.Table(
     "ax_mo_trial",
     TABLES,
     sa.Column("study_id", sa.ForeignKey("ax_mo_study.id"), primary_key=True),
@@ -95,11 +95,11 @@ def create_tables(connection: Connection, known: bool = False) -> None:
     Raises Damaged where one of the two is gone, or both although the study is ``known`` to have been there.
     """
     there = sa.inspect(connection).get_table_names()
-    missing = [table.name for table in (STUDIES, TRIALS) if table.name not in there]
+    missing = [table.name for table in (STUDIES, RUNS) if table.name not in there]
     if len(missing) == 1 or (known and missing):
         raise Damaged(f"it has no table {missing[0]}")
     TABLES.create_all(connection)
-    for table in (STUDIES, TRIALS):
+    for table in (STUDIES, RUNS):
         known_columns = {column["name"] for column in sa.inspect(connection).get_columns(table.name)}
         for name, kind in ((CHECKSUM, "VARCHAR(16)"), (BUDGET, "TEXT")):
             if name in table.c and name not in known_columns:
@@ -117,8 +117,8 @@ def stored_study(connection: Connection, row: Row) -> StoredStudy:
     Raises Damaged when a row is not as it was written, ConfigError for a study of another version.
     """
     is_file = connection.dialect.name == "sqlite"
-    query = all_columns(TRIALS).where(TRIALS.c.study_id == row["id"])
-    rows = connection.execute(query.order_by(TRIALS.c.number, TRIALS.c.repeat)).mappings()
+    query = all_columns(RUNS).where(RUNS.c.study_id == row["id"])
+    rows = connection.execute(query.order_by(RUNS.c.number, RUNS.c.repeat)).mappings()
     return study_from_rows(row, [dict(run) for run in rows], is_file)
 
 
@@ -149,10 +149,10 @@ def study_from_rows(row: Row, runs: Sequence[Row], is_file: bool = True) -> Stor
 
 def check_study(row: Row, is_file: bool) -> None:
     """Raises Damaged for a row that is not as it was written, ConfigError for one of another version."""
-    if row["schema"] != SCHEMA and is_of_schema(row, row["schema"]):
+    if row["schema"] != ROW_SCHEMA and is_of_schema(row, row["schema"]):
         raise ConfigError(
             f"The study '{row['name']}' was written by another version of ax_mo "
-            f"(schema {row['schema']}; this one reads {SCHEMA})."
+            f"(schema {row['schema']}; this one reads {ROW_SCHEMA})."
         )
     if is_file:
         check_row(row, f"the row of the study '{row['name']}'")
@@ -163,7 +163,7 @@ def study_row(study: StoredStudy) -> dict[str, Any]:
     definition = study.definition
     return with_checksum({
         "name": study.name,
-        "schema": SCHEMA,
+        "schema": ROW_SCHEMA,
         "sweep_dir": study.sweep_dir,
         "seed": study.seed,
         "params": _dump(dict(definition.params)),

@@ -22,8 +22,8 @@ from ax_mo.storage.database import DatabaseAway, cannot_use, open_engine
 from ax_mo.storage.definition import StoredStudy
 from ax_mo.storage.requests import open_requests, write_answer
 from ax_mo.storage.rows import (
+    RUNS,
     STUDIES,
-    TRIALS,
     all_columns,
     begin_tables,
     check_study,
@@ -45,12 +45,12 @@ _READERS_SECONDS = 15.0
 # The statements of every trial, made once: making one takes longer than SQLite needs for it. What is bound has other
 # names than the columns, by which an update knows what it sets.
 _KEY = ("study_id", "number", "repeat")
-_THIS_RUN = sa.and_(*(TRIALS.c[name] == sa.bindparam(f"this_{name}") for name in _KEY))
-_READ_RUN = sa.select(TRIALS).where(_THIS_RUN)
-_UPDATE_RUN = TRIALS.update().where(_THIS_RUN).values({c.name: sa.bindparam(f"new_{c.name}") for c in TRIALS.c})
-_INSERT_RUNS = TRIALS.insert()
-_READ_NUMBERS = sa.select(TRIALS).where(
-    TRIALS.c.study_id == sa.bindparam("this_study_id"), TRIALS.c.number.in_(sa.bindparam("numbers", expanding=True))
+_THIS_RUN = sa.and_(*(RUNS.c[name] == sa.bindparam(f"this_{name}") for name in _KEY))
+_READ_RUN = sa.select(RUNS).where(_THIS_RUN)
+_UPDATE_RUN = RUNS.update().where(_THIS_RUN).values({c.name: sa.bindparam(f"new_{c.name}") for c in RUNS.c})
+_INSERT_RUNS = RUNS.insert()
+_READ_NUMBERS = sa.select(RUNS).where(
+    RUNS.c.study_id == sa.bindparam("this_study_id"), RUNS.c.number.in_(sa.bindparam("numbers", expanding=True))
 )
 
 
@@ -183,7 +183,7 @@ def _find_or_create(connection: Connection, new: StoredStudy, owner: str, known:
         connection.execute(STUDIES.insert().values(**study_row(replace(new, created=new.created or now()))))
         study_id = connection.execute(sa.select(STUDIES.c.id).where(this)).scalar_one()
         if new.runs:
-            connection.execute(TRIALS.insert(), [run_as_row(run, study_id) for run in new.runs])
+            connection.execute(RUNS.insert(), [run_as_row(run, study_id) for run in new.runs])
     _change_study(connection, this, about=new.about, sweep_dir=new.sweep_dir, owner=owner)
     return connection.execute(sa.select(STUDIES).where(this)).one()
 
@@ -216,7 +216,10 @@ def check_can_open(url: str, study: StoredStudy, to_run: bool) -> None:
 
     ``to_run``: also AxMoError where a sweeper of another machine runs the study at this moment.
     """
-    transactions = Transactions(open_engine(url), study.name)
+    try:
+        transactions = Transactions(open_engine(url), study.name)
+    except ConfigError as error:
+        raise ConfigError(f"hydra.sweeper.storage: {error}") from None
     path = sqlite_path(url)
     if path is not None and not path.exists():
         if study.sweep_dir and not path.parent.is_dir():

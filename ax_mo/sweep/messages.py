@@ -48,7 +48,9 @@ def notices(spec: StudySpec, trials: Iterable[int], fixed: Sequence[str]) -> lis
     """What is worth a second look. ``trials`` are the study's, ``fixed`` the overrides of its earlier ones."""
     lines = [] if any(number >= 0 for number in trials) else list(spec.plan.remarks)
     changes = differences(_by_key(fixed), _by_key(spec.plan.space.fixed))
-    return lines + [f"an override of every trial differs from the study's earlier trials: {line}" for line in changes]
+    return lines + [
+        f"an override of every trial differs from the study's earlier trials: {line}" for line in changes.values()
+    ]
 
 
 def conclusion(study: Study, progress: StudyProgress, recipes: Recipes, ending: Ending | None) -> Conclusion:

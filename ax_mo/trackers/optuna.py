@@ -34,9 +34,9 @@ DATABASE = "optuna.db"
 _UNNAMED = "study"
 
 # User attributes. Optuna does not change those of a trial that has ended, so that what may change is the study's.
-TRIAL = "trial"
-DIRECTORY = "directory"
-PARETO = "pareto"
+_TRIAL = "trial"
+_DIRECTORY = "directory"
+_PARETO = "pareto"
 _STUDY_ID = "ax_mo.study_id"
 
 _STATES = {
@@ -97,7 +97,7 @@ class OptunaMirror:
 
     def update(self, record: StudySnapshot) -> None:
         """Bring the storage to what is known of the study's own trials, in the order of their numbers."""
-        mirrored = {trial.user_attrs.get(TRIAL): trial for trial in self.study.get_trials(deepcopy=False)}
+        mirrored = {trial.user_attrs.get(_TRIAL): trial for trial in self.study.get_trials(deepcopy=False)}
         own = [trial for trial in record.trials if not trial.is_imported]
         for trial in own:
             known = mirrored.get(trial.number)
@@ -106,8 +106,8 @@ class OptunaMirror:
             elif not known.state.is_finished() and known.state is not self._state(trial):
                 self._change(known, self._content(trial, record))
         front = sorted(trial.number for trial in pareto_front(own, record.goals))
-        if self.study.user_attrs.get(PARETO) != front:
-            self.study.set_user_attr(PARETO, front)
+        if self.study.user_attrs.get(_PARETO) != front:
+            self.study.set_user_attr(_PARETO, front)
 
     def close(self) -> None:
         """Let go of the database."""
@@ -150,8 +150,8 @@ class OptunaMirror:
         active = {id(parameter) for parameter in record.space.active(trial.point)}
         dimensions = [one for one in _dimensions(record.space) if id(one.parameter) in active]
         attributes: dict[str, Any] = {
-            TRIAL: trial.number,
-            DIRECTORY: str(record.directory / trial.directory),
+            _TRIAL: trial.number,
+            _DIRECTORY: str(record.directory / trial.directory),
             "generator": trial.generator,
             **{f"metrics.{name}": value for name, value in trial.metrics.items()},
             **({"reason": trial.reason} if trial.reason else {}),
@@ -178,7 +178,7 @@ class OptunaMirror:
         return content
 
 
-def write_study(record: StudySnapshot, path: Path) -> None:
+def write_optuna(record: StudySnapshot, path: Path) -> None:
     """Write the study as it is into a new SQLite file of Optuna's."""
     name = record.directory.name if record.name == _UNNAMED else record.name
     tag = study_tag(name, "", record.name, record.created, record.seed)

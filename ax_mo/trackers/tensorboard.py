@@ -25,8 +25,8 @@ from ax_mo.storage.snapshot import StudySnapshot
 from ax_mo.trackers import Kept, StudyEnd, logged_as
 from ax_mo.trackers.env import StudyTag
 
-FOLDER = "tensorboard"
-PARETO = "ax_mo/pareto"
+_FOLDER = "tensorboard"
+PARETO_SCALAR = "ax_mo/pareto"
 """Tag of the scalar that is 1 for trials on the front, and 0 for those that were."""
 
 _STATUS = {
@@ -40,7 +40,7 @@ class TensorBoardTracker:
     """Logs a study below ``directory``, the sweep's. Files are added to, and never written anew."""
 
     def __init__(self, tag: StudyTag, directory: Path) -> None:
-        self._directory = directory / FOLDER
+        self._directory = directory / _FOLDER
         # Named as TensorBoard wants it, which reads a folder's files in the order of their names.
         self._file = f"events.out.tfevents.{time.time():017.6f}.{socket.gethostname()}.{os.getpid()}"
         self._kept = Kept(directory, "tensorboard")
@@ -66,7 +66,7 @@ class TensorBoardTracker:
     def front(self, numbers: Sequence[int], hypervolume: float) -> None:
         now = {number for number in numbers if number in self._logged}
         for number in self._front ^ now:
-            self._write(f"trial_{number}", [_scalar(PARETO, float(number in now))])
+            self._write(f"trial_{number}", [_scalar(PARETO_SCALAR, float(number in now))])
             self._front = self._front ^ {number}  # at once: the next flag may fail
             self._kept.save(front=sorted(self._front))
         self._write("", [_scalar("ax_mo/hypervolume", hypervolume)], len(self._logged))

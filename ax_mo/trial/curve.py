@@ -26,7 +26,7 @@ from typing import Any, TypeGuard
 from ax_mo.trial.files import CURVE, LIGHTNING, read_json
 from ax_mo.trial.untrusted import Unusable, measured, open_regular, parse_json, storable_name
 
-MOST_BYTES = 64 * 2**20
+MOST_BYTES_OF_CURVE = 64 * 2**20
 """Of a curve's file."""
 _LONGEST_LINE = 2**20
 _LARGEST_STEP = 2**53
@@ -163,7 +163,7 @@ class CurveReader:
                 if os.fstat(file.fileno()).st_size < self._offset:  # another attempt has begun the file again
                     self._forget()
                 file.seek(self._offset)
-                lines = file.read(MOST_BYTES - self._offset).splitlines(keepends=True)
+                lines = file.read(MOST_BYTES_OF_CURVE - self._offset).splitlines(keepends=True)
         except (OSError, Unusable):
             return []
         if lines and not lines[-1].endswith(b"\n"):

@@ -58,7 +58,7 @@ class _Refusal(Exception):
 
 
 @dataclass(frozen=True)
-class Request:
+class ForkRequest:
     """A trial as the server is asked for it: what ``python *options argv`` would be started with."""
 
     directory: str
@@ -210,7 +210,7 @@ def _threads() -> int:
 # The server
 
 
-def _serve(control: socket.socket) -> tuple[Request, socket.socket]:
+def _serve(control: socket.socket) -> tuple[ForkRequest, socket.socket]:
     """Fork a process for each request; returns in each of them, with its connection to the sweep.
 
     The sweep gets the pid of each, and its exit code (negative: the signal that has ended it) when it has ended.
@@ -236,7 +236,7 @@ def _serve(control: socket.socket) -> tuple[Request, socket.socket]:
                 for descriptor, (_, other) in running.items():
                     os.close(descriptor)
                     other.close()
-                return Request(**json.loads(data)), sweep
+                return ForkRequest(**json.loads(data)), sweep
             _tell(sweep, pid)
             descriptor = os.pidfd_open(pid)
             running[descriptor] = pid, sweep
@@ -251,7 +251,7 @@ def _tell(sweep: socket.socket, number: int) -> None:
 # In a trial
 
 
-def _become(request: Request, sweep: socket.socket) -> None:
+def _become(request: ForkRequest, sweep: socket.socket) -> None:
     """Make a forked process what the sweep's shell would have made it. Ends it where the sweep has gone meanwhile."""
     os.setsid()
     # The sweep answers once it knows the pid: a resume that finds nothing recorded starts the trial once more.
@@ -291,7 +291,7 @@ def _identity() -> list[str]:
     return [Path("/proc/self/stat").read_text().strip(), socket.gethostname(), boot.strip(), space]
 
 
-def _run(request: Request) -> None:
+def _run(request: ForkRequest) -> None:
     """Run the program as Python does, from reading it to an exception that nobody has caught."""
     sys.argv, sys.orig_argv = list(request.argv), list(request.orig_argv)
     program = sys.argv[0]

@@ -53,6 +53,8 @@ def read_result(directory: Path, number: int, attempt: int) -> TrialResult | Non
         content = read_bytes(directory / RESULT)
     except (FileNotFoundError, NotADirectoryError):
         return None
+    except Unusable as problem:
+        raise Unusable(f"{RESULT} {problem}") from None
     try:
         return _parsed(parse_json(content), number, attempt)
     except Unusable as problem:

@@ -33,7 +33,7 @@ _BRACKET = re.compile(r"[\[\]{}]")
 
 
 class Unusable(ValueError):
-    """What a file is or holds cannot be used; the message says why."""
+    """What a file is or holds cannot be used; the message says why, as what follows the file's name."""
 
 
 def open_regular(path: Path) -> IO[bytes]:
@@ -42,14 +42,14 @@ def open_regular(path: Path) -> IO[bytes]:
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError as error:
         if error.errno in (errno.ELOOP, errno.EMLINK) and path.is_symlink():
-            raise Unusable(f"{path.name} is a link, which is not followed") from None
+            raise Unusable("is a link, which is not followed") from None
         if error.errno in (errno.ENXIO, errno.ENODEV):
-            raise Unusable(f"{path.name} is no file") from None
+            raise Unusable("is no file") from None
         raise
     mode = os.fstat(descriptor).st_mode
     if not stat.S_ISREG(mode):
         os.close(descriptor)
-        raise Unusable(f"{path.name} is a directory" if stat.S_ISDIR(mode) else f"{path.name} is no file")
+        raise Unusable("is a directory" if stat.S_ISDIR(mode) else "is no file")
     return os.fdopen(descriptor, "rb")
 
 
@@ -58,7 +58,7 @@ def read_bytes(path: Path, most: int = MOST_BYTES) -> bytes:
     with open_regular(path) as file:
         content = file.read(most + 1) if os.fstat(file.fileno()).st_size <= most else b""
         if len(content) > most or os.fstat(file.fileno()).st_size > most:
-            raise Unusable(f"{path.name} is larger than {most // 1024} KiB")
+            raise Unusable(f"is larger than {most // 1024} KiB")
     return content
 
 
@@ -67,7 +67,7 @@ def read_text(path: Path, most: int = MOST_BYTES, errors: str = "strict") -> str
     try:
         return read_bytes(path, most).decode("utf-8", errors)
     except UnicodeDecodeError as error:
-        raise Unusable(f"{path.name} is no UTF-8 at byte {error.start}") from None
+        raise Unusable(f"is no UTF-8 at byte {error.start}") from None
 
 
 def read_tail(path: Path, most: int) -> str:

@@ -45,7 +45,7 @@ class _OwnTarget(StringNode):
         return copy
 
 
-def make_node() -> Any:
+def sweeper_node() -> Any:
     """The config as Hydra's store has it."""
     node = OmegaConf.structured(AxMoSweeperConf)
     try:

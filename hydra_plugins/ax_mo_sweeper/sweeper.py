@@ -12,7 +12,7 @@ from omegaconf import DictConfig
 
 from ax_mo.hydra_project.lazy_config import store_lazily
 
-store_lazily("hydra/sweeper", "ax_mo", made_by="hydra_plugins.ax_mo_sweeper._config:make_node")
+store_lazily("hydra/sweeper", "ax_mo", made_by="hydra_plugins.ax_mo_sweeper._config:sweeper_node")
 # Those of Optuna's sweeper, which replaces them where it is installed. Without such a group, Hydra would refuse
 # hydra/sweeper/sampler=tpe on a command line before we could say that it is ignored.
 for sampler in ("cmaes", "grid", "motpe", "nsgaii", "random", "tpe"):

@@ -15,7 +15,7 @@ class TorchXLauncherConf(LauncherSettings):
     _target_: str = "hydra_plugins.torchx_launcher.launcher.TorchXLauncher"
 
 
-def make_node() -> Any:
+def launcher_node() -> Any:
     """The config as Hydra's store has it."""
     node = OmegaConf.structured(TorchXLauncherConf)
     # Open to any key: what is the user's to name needs no "+" on the command line, and of a wrong name we say more than

@@ -13,7 +13,7 @@ from omegaconf import DictConfig
 
 from ax_mo.hydra_project.lazy_config import store_lazily
 
-store_lazily("hydra/launcher", "torchx", made_by="hydra_plugins.torchx_launcher._config:make_node")
+store_lazily("hydra/launcher", "torchx", made_by="hydra_plugins.torchx_launcher._config:launcher_node")
 
 
 class TorchXLauncher(Launcher):

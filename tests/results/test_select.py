@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from ax_mo.core.objectives import Goals, parse_goals
 from ax_mo.core.trial import Status, Trial
-from ax_mo.results.query import Condition, names_of, parse_condition
+from ax_mo.results.query import TrialCondition, names_of, parse_condition
 from ax_mo.results.select import best, knee
 from ax_mo.search_space.space import SearchSpace
 from tests.support.trials import make_trial
@@ -19,7 +19,7 @@ def trials(*values: tuple[float, float, float], status: Status = Status.COMPLETE
     ]
 
 
-def conditions(known: Sequence[Trial], goals: Goals, *where: str) -> list[Condition]:
+def conditions(known: Sequence[Trial], goals: Goals, *where: str) -> list[TrialCondition]:
     return [parse_condition(text, names_of(known, goals, SearchSpace(()))) for text in where]
 
 

@@ -25,5 +25,5 @@ def test_a_scale_is_among_it_where_one_was_asked_for() -> None:
 
 def test_differences_tell_added_removed_and_changed_keys() -> None:
     before, after = {"a": "1", "b": "2", "c": "3"}, {"b": "2", "c": "4", "d": "5"}
-    assert differences(before, after) == ["- a: 1", "c: was 3, is now 4", "+ d: 5"]
-    assert differences(before, dict(before)) == []
+    assert list(differences(before, after).values()) == ["- a: 1", "c: was 3, is now 4", "+ d: 5"]
+    assert not differences(before, dict(before))

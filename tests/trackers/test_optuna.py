@@ -22,7 +22,7 @@ from .conftest import TAG, record, trial
 
 optuna = pytest.importorskip("optuna")
 
-from ax_mo.trackers.optuna import OptunaTracker, write_study  # noqa: E402
+from ax_mo.trackers.optuna import OptunaTracker, write_optuna  # noqa: E402
 
 S = optuna.trial.TrialState
 
@@ -34,7 +34,7 @@ def load(path: Path, name: str | None = None) -> Any:
 def written(snapshot: StudySnapshot) -> Any:
     path = snapshot.directory / "of_optuna.db"
     path.unlink(missing_ok=True)
-    write_study(snapshot, path)
+    write_optuna(snapshot, path)
     return load(path)
 
 

@@ -9,7 +9,7 @@ from tensorboard.plugins.hparams.plugin_data_pb2 import HParamsPluginData
 
 from ax_mo.core.trial import Status
 from ax_mo.trackers import StudyEnd
-from ax_mo.trackers.tensorboard import PARETO, TensorBoardTracker
+from ax_mo.trackers.tensorboard import PARETO_SCALAR, TensorBoardTracker
 
 from .conftest import TAG, begin, paused_trial, record, trial
 
@@ -38,7 +38,7 @@ def test_tab_is_filled(tmp_path: Path) -> None:
     start = plugin_data(done, metadata.SESSION_START_INFO_TAG).session_start_info
     assert start.hparams["optim.lr"].number_value == 0.01 and start.hparams["+model@net"].string_value == "null"
     assert plugin_data(done, metadata.SESSION_END_INFO_TAG).session_end_info.status == api_pb2.STATUS_SUCCESS
-    assert done.Scalars("val/acc")[0].value == 0.5 and done.Scalars(PARETO)[0].value == 1
+    assert done.Scalars("val/acc")[0].value == 0.5 and done.Scalars(PARETO_SCALAR)[0].value == 1
     failed = read(tmp_path / "tensorboard" / "trial_1")
     assert plugin_data(failed, metadata.SESSION_END_INFO_TAG).session_end_info.status == api_pb2.STATUS_FAILURE
 
@@ -55,7 +55,7 @@ def test_flag_is_taken_back_although_the_next_one_could_not_be_written(tmp_path:
     folder.unlink()
     (tmp_path / "away").rename(folder)
     log.front([1], 0.2)
-    flags = [[event.value for event in read(folder.with_name(f"trial_{n}")).Scalars(PARETO)] for n in (0, 1)]
+    flags = [[event.value for event in read(folder.with_name(f"trial_{n}")).Scalars(PARETO_SCALAR)] for n in (0, 1)]
     assert flags == [[1, 0], [1]]
 
 
@@ -69,7 +69,7 @@ def test_resume_adds_and_repeats_nothing(tmp_path: Path) -> None:
     again.front([1], 0.2)
     first = read(tmp_path / "tensorboard" / "trial_0")
     assert len(first.Scalars("val/acc")) == 1
-    assert [event.value for event in first.Scalars(PARETO)] == [1, 0]
+    assert [event.value for event in first.Scalars(PARETO_SCALAR)] == [1, 0]
     assert [event.step for event in read(tmp_path / "tensorboard").Scalars("ax_mo/hypervolume")] == [1, 2]
     assert sorted(path.name for path in (tmp_path / "tensorboard").glob("trial*")) == ["trial_0", "trial_1"]
 

@@ -205,7 +205,7 @@ def test_long_line_is_dropped_once_when_it_is_whole(path: Path) -> None:
 def test_curve_is_read_up_to_its_limit(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write(path, *((step, {"a": step}) for step in range(10)))
     size = path.stat().st_size
-    monkeypatch.setattr("ax_mo.trial.curve.MOST_BYTES", size // 2 + 3)
+    monkeypatch.setattr("ax_mo.trial.curve.MOST_BYTES_OF_CURVE", size // 2 + 3)
     reader = CurveReader(path)
     reader.new_points()
     assert values(reader, "a") == {step: step for step in range(5)}

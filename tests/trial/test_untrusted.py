@@ -24,7 +24,7 @@ def test_file_is_read_up_to_its_limit(tmp_path: Path) -> None:
     path = tmp_path / "a.json"
     path.write_bytes(b"x" * 1024)
     assert read_bytes(path, 1024) == b"x" * 1024
-    with pytest.raises(Unusable, match=r"a\.json is larger than 0 KiB"):
+    with pytest.raises(Unusable, match=r"^is larger than 0 KiB"):
         read_bytes(path, 1023)
 
 
@@ -54,7 +54,7 @@ def test_missing_file_is_told_from_an_unusable_one(tmp_path: Path) -> None:
 
 def test_bytes_that_are_no_utf8_are_named_or_replaced(tmp_path: Path) -> None:
     (tmp_path / "a").write_bytes(b"ab\xff")
-    with pytest.raises(Unusable, match="a is no UTF-8 at byte 2"):
+    with pytest.raises(Unusable, match=r"^is no UTF-8 at byte 2"):
         read_text(tmp_path / "a")
     assert read_text(tmp_path / "a", errors="replace") == "ab\ufffd"
 

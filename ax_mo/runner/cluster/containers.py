@@ -17,7 +17,7 @@ _NOT_MOUNTING = ("gcp_batch", "aws_sagemaker")
 
 
 @dataclass(frozen=True)
-class Place:
+class MountedPlace:
     """A directory of this machine that is ``there`` in the container."""
 
     here: str
@@ -33,7 +33,7 @@ class Mounts:
     """``parsed`` are TorchX's, ``places`` what they show of this machine, the innermost first."""
 
     parsed: tuple[Any, ...]
-    places: tuple[Place, ...]
+    places: tuple[MountedPlace, ...]
 
     @classmethod
     def parse(cls, texts: Sequence[str]) -> "Mounts":
@@ -55,7 +55,7 @@ class Mounts:
             if isinstance(mount, BindMount | VolumeMount):
                 source = mount.src_path if isinstance(mount, BindMount) else mount.dst_path
                 for here in dict.fromkeys((os.path.normpath(source), os.path.realpath(source))):
-                    places.append(Place(here, os.path.normpath(mount.dst_path), not mount.read_only))
+                    places.append(MountedPlace(here, os.path.normpath(mount.dst_path), not mount.read_only))
         return cls(tuple(parsed), tuple(sorted(places, key=lambda place: -len(place.here))))
 
     def check(self, scheduler: str, argv: Sequence[str], cwd: Path, sweep_dir: Path) -> None:
@@ -82,7 +82,7 @@ class Mounts:
         if place is not None and not place.is_writable:
             raise ConfigError(f"{_KEY}: the sweep's directory, {sweep_dir}, is mounted readonly: {so}.")
 
-    def _place(self, path: Path) -> Place | None:
+    def _place(self, path: Path) -> MountedPlace | None:
         return next((place for place in self.places if place.holds(str(path))), None)
 
     def there(self, text: str) -> str:

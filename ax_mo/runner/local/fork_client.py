@@ -17,7 +17,7 @@ from typing import Any
 
 from ax_mo.hydra_project.program import interpreter_options, split_argv
 from ax_mo.trial.files import IMPORTS
-from ax_mo.trial.fork_server import LARGEST_REQUEST, READ_AT_LOAD, ROOM, SERVE, Request
+from ax_mo.trial.fork_server import LARGEST_REQUEST, READ_AT_LOAD, ROOM, SERVE, ForkRequest
 from ax_mo.trial.untrusted import Unusable, parse_json, read_bytes
 
 _MOST_OF_A_REPORT = 2**24
@@ -142,7 +142,7 @@ class ForkServer:
         """A ForkedProcess; None where the server has not made one, nor will."""
         changed = {**env, **self._effects}
         variables = {name: value for name, value in changed.items() if value is not None}
-        request = Request(str(directory), str(self._cwd), command.argv, command.is_module, argv, variables)
+        request = ForkRequest(str(directory), str(self._cwd), command.argv, command.is_module, argv, variables)
         data = json.dumps(asdict(request)).encode()
         if len(data) > LARGEST_REQUEST:
             return None

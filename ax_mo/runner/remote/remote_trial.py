@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ax_mo.core.process import groups_below, recorded
-from ax_mo.runner.cluster.containers import Mounts, Place
+from ax_mo.runner.cluster.containers import MountedPlace, Mounts
 from ax_mo.runner.job import JobSpec
 from ax_mo.runner.remote.changed_files import RETURNED, Change, ChangedFiles
 from ax_mo.runner.settings import LauncherSettings
@@ -122,7 +122,7 @@ def left_files(directory: Path, patterns: Sequence[str]) -> list[str]:
 
 
 def _places(job: RemoteJob, scratch: str) -> Mounts:
-    places = [Place(job.sweep_dir, scratch, True), Place(job.cwd, str(Path.cwd()), False)]
+    places = [MountedPlace(job.sweep_dir, scratch, True), MountedPlace(job.cwd, str(Path.cwd()), False)]
     return Mounts((), tuple(sorted(places, key=lambda place: -len(place.here))))
 
 

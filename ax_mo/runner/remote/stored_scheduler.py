@@ -8,7 +8,15 @@ from pathlib import Path
 from ax_mo.errors import ConfigError
 from ax_mo.runner.job import Job, JobSpec, JobState, Phase, SubmitLater, study_of
 from ax_mo.runner.remote.remote_trial import RemoteJob
-from ax_mo.runner.remote.trial_store import Entry, Manifest, TrialStore, as_text, checksum, file_of, is_manifest
+from ax_mo.runner.remote.trial_store import (
+    Manifest,
+    StoredObject,
+    TrialStore,
+    checksum,
+    error_text,
+    file_of,
+    is_manifest,
+)
 from ax_mo.runner.scheduler import Scheduler
 from ax_mo.trial.files import STOP, STORED_AS, write_atomically
 from ax_mo.trial.untrusted import Unusable, read_text
@@ -74,7 +82,7 @@ class StoredScheduler(Scheduler):
             self._store.check()
         except Exception as error:  # whatever the store's client raises
             hint = " For s3://: pip install 'hydra-ax-mo[s3]'." if isinstance(error, ImportError) else ""
-            raise ConfigError(f"{_KEY}={self._url}: nothing can be kept there: {as_text(error)}.{hint}") from None
+            raise ConfigError(f"{_KEY}={self._url}: nothing can be kept there: {error_text(error)}.{hint}") from None
         self._inner.check()
 
     def check_program(self, argv: Sequence[str], cwd: Path, sweep_dir: Path) -> None:
@@ -89,7 +97,7 @@ class StoredScheduler(Scheduler):
             self._store.put_job(RemoteJob.of(spec, self.settings, self._sweep_dir))
             write_atomically(spec.directory / STORED_AS, f"{spec.name}\n")
         except Exception as error:  # whatever the store's client raises
-            raise SubmitLater(f"{_KEY}={self._url}: {as_text(error)}") from None
+            raise SubmitLater(f"{_KEY}={self._url}: {error_text(error)}") from None
         return self._inner.submit(self._sent(spec))
 
     def find(self, name: str, directory: Path) -> str | None:
@@ -102,7 +110,7 @@ class StoredScheduler(Scheduler):
         try:
             self._bring({names[job.directory]: job.directory for job in jobs}, problems)
         except Exception as error:  # whatever the client of a store that is away raises
-            problem = f"The store {self._url} does not answer: {as_text(error)}"
+            problem = f"The store {self._url} does not answer: {error_text(error)}"
             problems = dict.fromkeys(names.values(), problem) | problems
         return [
             self._state(
@@ -146,9 +154,9 @@ class StoredScheduler(Scheduler):
                 try:
                     self._bring_entry(entry, directories[entry.job])
                 except Exception as error:  # of this object, or of the directory here
-                    problems[entry.job] = f"{entry.name} of {entry.job} cannot be brought here: {as_text(error)}"
+                    problems[entry.job] = f"{entry.name} of {entry.job} cannot be brought here: {error_text(error)}"
 
-    def _bring_entry(self, entry: Entry, directory: Path) -> None:
+    def _bring_entry(self, entry: StoredObject, directory: Path) -> None:
         brought, file = self._brought[entry.job], file_of(entry)
         is_stale = file in brought.missing  # a store may show an old content for a while
         if brought.versions.get(entry.name) == entry.version and not is_stale:

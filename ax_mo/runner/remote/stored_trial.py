@@ -13,7 +13,7 @@ from typing import TypeVar
 
 from ax_mo.runner.remote.changed_files import Change
 from ax_mo.runner.remote.remote_trial import Orders, left_files, run_remote
-from ax_mo.runner.remote.trial_store import Manifest, TrialStore, as_text, checksum
+from ax_mo.runner.remote.trial_store import Manifest, TrialStore, checksum, error_text
 from ax_mo.trial.files import STOP
 
 T = TypeVar("T")
@@ -59,7 +59,7 @@ class _Sender:
             self.send()
             request = None if self._asked_to_stop else self._store.stop_request(self._name)
         except Exception as error:  # whatever the client of a store that is away raises
-            print(f"ax_mo: the store does not answer: {as_text(error)}", file=sys.stderr, flush=True)
+            print(f"ax_mo: the store does not answer: {error_text(error)}", file=sys.stderr, flush=True)
             return Orders()
         self._asked_to_stop = self._asked_to_stop or request is not None
         return Orders() if request is None else Orders([Change(STOP, request)])
@@ -88,7 +88,7 @@ def _patiently(call: Callable[[], T]) -> T:
         except Exception as error:
             if isinstance(error, ImportError) or time.monotonic() > deadline:
                 raise
-            print(f"ax_mo: the store does not answer: {as_text(error)}", file=sys.stderr, flush=True)
+            print(f"ax_mo: the store does not answer: {error_text(error)}", file=sys.stderr, flush=True)
             time.sleep(_PAUSE)
 
 

@@ -41,7 +41,7 @@ class Manifest:
 
 
 @dataclass(frozen=True)
-class Entry:
+class StoredObject:
     """An object of the store by the job's name and its own; ``version`` changes with its content."""
 
     job: str
@@ -80,13 +80,13 @@ class TrialStore:
     def put_stop(self, job: str, content: bytes) -> None:
         self._write(f"{self._root}/{job}/{STOP}", content)
 
-    def listed(self, study: str) -> list[Entry]:
+    def listed(self, study: str) -> list[StoredObject]:
         """What the store holds of all jobs whose names begin so; one request for a thousand of them."""
         found = []
         for path, info in self._fs.find(f"{self._root}/", prefix=study, detail=True).items():
             job, _, name = path.removeprefix(f"{self._root}/").partition("/")
             version = info.get("ETag") or f"{info.get('mtime') or info.get('LastModified') or ''} {info.get('size')}"
-            found.append(Entry(job, name, str(version)))
+            found.append(StoredObject(job, name, str(version)))
         return found
 
     def read_file(self, job: str, name: str) -> Change:
@@ -131,17 +131,17 @@ def checksum(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
 
 
-def file_of(entry: Entry) -> str | None:
+def file_of(entry: StoredObject) -> str | None:
     """The name of the trial's file that the object is; None where it is none."""
     folder, _, name = entry.name.partition("/")
     return name if folder == _FILES else None
 
 
-def is_manifest(entry: Entry) -> bool:
+def is_manifest(entry: StoredObject) -> bool:
     return entry.name == _ENDED
 
 
-def as_text(error: BaseException) -> str:
+def error_text(error: BaseException) -> str:
     """The first line of what a store's client says."""
     lines: Any = str(error).strip().splitlines()
     return f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__

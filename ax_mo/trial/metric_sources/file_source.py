@@ -59,8 +59,8 @@ class FileSource(MetricSource):
             try:
                 found = self.look_in(path, name, trial)
             except (OSError, Unusable) as error:
-                text = str(error) if isinstance(error, Unusable) else f"cannot be read: {error.strerror or error}"
-                problems.append(f"{name} {text.removeprefix(path.name).strip()}")
+                why = error if isinstance(error, Unusable) else f"cannot be read: {error.strerror or error}"
+                problems.append(f"{name} {why}")
                 continue
             if found.values:
                 return found.values

@@ -24,11 +24,11 @@ from ax_mo.trial.untrusted import LARGEST
 
 log = logging.getLogger("ax_mo")
 
-RETURNED = "returned"
-REPORTED = "reported"
-LIGHTNING = "lightning"
-BUILT_IN = "built-in"
-CURVE = "curve"
+_RETURNED = "returned"
+_REPORTED = "reported"
+_LIGHTNING = "lightning"
+_BUILT_IN = "built-in"
+_CURVE = "curve"
 
 _Entry = tuple[str, str, Any]
 """A metric's name, its source, and its value, which need not be a number."""
@@ -62,13 +62,13 @@ def choose_metrics(
     reported = {name: value for name, value in trial.curve.last().items() if name in trial.curve.reported}
     configured, not_found = _configured(trial, settings, reported, required)
     entries = [
-        *_entries(REPORTED, reported),
+        *_entries(_REPORTED, reported),
         *configured,
-        *_entries(LIGHTNING, trial.lightning),
-        *_entries(RETURNED, returned.named),
-        *_entries(BUILT_IN, {**built_in, **recorded_costs(trial.lightning_record)}),
-        *_entries(CURVE, trial.curve.last() if stopped else {}),
-        *_entries(RETURNED, returned.by_position),
+        *_entries(_LIGHTNING, trial.lightning),
+        *_entries(_RETURNED, returned.named),
+        *_entries(_BUILT_IN, {**built_in, **recorded_costs(trial.lightning_record)}),
+        *_entries(_CURVE, trial.curve.last() if stopped else {}),
+        *_entries(_RETURNED, returned.by_position),
     ]
     chosen, unusable = _first_numbers(entries, nan_counts=not stopped)
     for name in required:
@@ -92,7 +92,7 @@ def _differences(returned: Returned, chosen: Mapping[str, tuple[float, str]]) ->
     return tuple(
         ReturnedDifference(name, used, source, number)
         for name, (used, source) in chosen.items()
-        if source != RETURNED and (number := as_number(values.get(name))) is not None and not same_number(number, used)
+        if source != _RETURNED and (number := as_number(values.get(name))) is not None and not same_number(number, used)
     )
 
 
