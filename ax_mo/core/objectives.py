@@ -9,8 +9,7 @@ from typing import Any
 from ax_mo.core.expression import Incalculable
 from ax_mo.core.linear import LinearConstraint, parse_linear
 from ax_mo.core.metric_expression import parse_expression
-from ax_mo.core.objective import Objective
-from ax_mo.core.scale import Scale
+from ax_mo.core.objective import Objective, Scale
 from ax_mo.core.trial import Outcome, Trial
 from ax_mo.errors import ConfigError, closest
 

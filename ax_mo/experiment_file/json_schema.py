@@ -8,8 +8,8 @@ from pathlib import Path
 from types import UnionType
 from typing import Any, get_args, get_origin, get_type_hints
 
+from ax_mo.core.objective import Scale
 from ax_mo.core.objectives import DIRECTIONS
-from ax_mo.core.scale import Scale
 from ax_mo.early_stopping.rules import EarlyStopping
 from ax_mo.early_stopping.settings import STOPPING_RULES
 from ax_mo.errors import AxMoError

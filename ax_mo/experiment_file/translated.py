@@ -9,8 +9,8 @@ import yaml
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from ax_mo.dialects import translate
 from ax_mo.dialects.ax import is_parameter
-from ax_mo.dialects.recognize import translate
 from ax_mo.errors import AxMoError
 from ax_mo.experiment_file.json_schema import SCHEMA_FILE
 

@@ -2,13 +2,14 @@
 
 from argparse import ArgumentParser
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from hydra.core.config_loader import ConfigLoader
 from hydra.core.override_parser.types import Override
 from hydra.experimental.callback import Callback
 from hydra.types import HydraContext
-from omegaconf import Container, DictConfig, Node, OmegaConf
+from omegaconf import Container, DictConfig, Node, OmegaConf, StringNode
 
 
 def flags_parser() -> ArgumentParser:
@@ -26,6 +27,16 @@ def add_callback(context: HydraContext, callback: Callback) -> None:
 def element_as_text(element: Any) -> str:
     """A value of an override in Hydra's grammar: a number, null, or the key of a mapping."""
     return Override._get_value_element_as_str(element)
+
+
+def plain_value(element: Any) -> Any:
+    """A value of an override as OmegaConf is given it: strings without their quotes."""
+    return Override._convert_value(element)
+
+
+def with_number(override: Override, number: float, line: str) -> Override:
+    """The override as if it had been parsed of ``line``, which gives its key this number."""
+    return replace(override, _value=number, input_line=line)
 
 
 def defaults_of(loader: ConfigLoader, config_name: str) -> list[Any]:
@@ -48,6 +59,27 @@ def written_value(node: Node) -> Any:
 def has_content(node: Node) -> bool:
     """Whether a mapping is there: neither null nor ``???``."""
     return not (node._is_none() or node._is_missing())
+
+
+class CheckedText(StringNode):
+    """A text of a structured config of which a subclass may refuse a value: ``check`` raises ValidationError."""
+
+    def check(self, value: Any) -> None:
+        """Raises ValidationError for a value that cannot stand there."""
+
+    def _validate_and_convert_impl(self, value: Any) -> str:
+        self.check(value)
+        return super()._validate_and_convert_impl(value)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> "CheckedText":
+        copy = type(self)()
+        self._deepcopy_impl(copy, memo)
+        return copy
+
+
+def put_checked(config: Any, key: str, kind: type[CheckedText]) -> None:
+    """Have a text of a structured config checked, from its own value on. An assignment would keep the node's type."""
+    config._content[key] = kind(config[key], key=key, parent=config)
 
 
 def note_overrides(config: DictConfig, overrides: Sequence[Override]) -> None:

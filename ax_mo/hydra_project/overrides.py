@@ -2,14 +2,13 @@
 
 import re
 from collections.abc import Iterable
-from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override, Quote, QuotedString
 
-from ax_mo.hydra_project.compat import element_as_text
+from ax_mo.hydra_project.compat import element_as_text, with_number
 
 _PLAIN = re.compile(r"[A-Za-z_][\w./-]*", re.ASCII)
 _PATH = re.compile(r"/[\w./@+-]+|0|[1-9]\d*", re.ASCII)
@@ -53,7 +52,7 @@ def _parsed(line: str) -> Override:
     if not (equals and _NUMBER.fullmatch(value)):
         return _parsed_by_hydra(line)
     number = float(value) if "." in value or "e" in value else int(value)
-    return replace(_parsed_by_hydra(f"{key}=0"), _value=number, input_line=line)
+    return with_number(_parsed_by_hydra(f"{key}=0"), number, line)
 
 
 @lru_cache(_MOST_PARSED)

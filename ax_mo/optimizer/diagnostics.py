@@ -11,8 +11,8 @@ from functools import cached_property
 from typing import Any
 
 from ax_mo.core.linear import LinearConstraint
+from ax_mo.core.objective import Scale
 from ax_mo.core.objectives import Goals
-from ax_mo.core.scale import Scale
 from ax_mo.core.trial import Point, Status, Trial
 from ax_mo.errors import AxMoError
 from ax_mo.optimizer.ax import AxOptimizer

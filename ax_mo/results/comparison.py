@@ -3,10 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from ax_mo.core.objective import Objective
+from ax_mo.core.objective import Objective, Scale
 from ax_mo.core.objectives import Goals
 from ax_mo.core.pareto import hypervolume, pareto_front, reference_point, undominated
-from ax_mo.core.scale import Scale
 from ax_mo.core.trial import Trial
 from ax_mo.errors import AxMoError
 from ax_mo.storage.snapshot import StudySnapshot

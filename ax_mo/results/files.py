@@ -1,7 +1,9 @@
 """The files in the sweep directory, rewritten atomically as trials end."""
 
 import shlex
-from collections.abc import Callable, Iterable, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -11,13 +13,18 @@ from ax_mo.core.objectives import Goals
 from ax_mo.core.pareto import pareto_front
 from ax_mo.core.repeats import by_trial, standard_errors
 from ax_mo.core.trial import Key, Trial, TrialRun
-from ax_mo.results.pace import Pace
 from ax_mo.results.tables import as_csv, json_text, metric_names
 from ax_mo.storage.sweep_directory import TRIALS
 from ax_mo.trial.files import write_atomically
 
 RESULTS = "optimization_results.yaml"
 PARETO = "pareto"
+
+_LEAST, _MOST = 1.0, 30.0
+"""Seconds between two times that the files are written."""
+
+_SHARE = 0.004
+"""Of a processor."""
 
 
 def trials_csv(runs: Sequence[TrialRun], keys: Sequence[str], goals: Goals) -> str:
@@ -94,6 +101,27 @@ def recipe_name(trial: Trial) -> str:
     return f"trial_{trial.number}" if not trial.is_imported else f"imported_{-trial.number}"
 
 
+class _Pace:
+    """Once a second, and less often where that would take more than 0.4 % of a processor."""
+
+    def __init__(self) -> None:
+        self._due = 0.0
+
+    @property
+    def is_due(self) -> bool:
+        return time.monotonic() >= self._due
+
+    @contextmanager
+    def measured(self) -> Iterator[None]:
+        """It is done in the block."""
+        began = time.thread_time()
+        try:
+            yield
+        finally:
+            took = time.thread_time() - began
+            self._due = time.monotonic() + min(_MOST, max(_LEAST, took / _SHARE))
+
+
 class ResultFiles:
     """Keeps the files in ``sweep_dir`` current.
 
@@ -115,7 +143,7 @@ class ResultFiles:
         self._recipe_text = recipe_text
         self._dump = dump
         self._are_stale = self._pareto_is_stale = False
-        self._pace, self._pace_of_pareto = Pace(), Pace()
+        self._pace, self._pace_of_pareto = _Pace(), _Pace()
         self._current: set[Path] = set()  # files below pareto/ that are known to name this directory
 
     def changed(self) -> None:

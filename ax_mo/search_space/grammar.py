@@ -19,6 +19,7 @@ from hydra.core.override_parser.types import (
 from hydra.errors import HydraException
 
 from ax_mo.errors import ConfigError, closest
+from ax_mo.hydra_project.compat import plain_value
 from ax_mo.hydra_project.overrides import as_text
 from ax_mo.search_space.parameters import Choice, Option, Parameter, Range
 
@@ -96,7 +97,7 @@ def from_override(
         # Hydra refuses a plain value whose key the project's own config lacks, if only until an option is chosen.
         only = as_name(sweep.list[0]) if options else sweep.list[0]
         text = as_text(only)
-        return FixedOverride(key, f"{key}={text}", bool(options), text, Override._convert_value(only))
+        return FixedOverride(key, f"{key}={text}", bool(options), text, plain_value(only))
     return _choice(key, override, sweep, options, where)
 
 
@@ -245,7 +246,7 @@ def _null_option(key: str, where: str) -> ConfigError:
 def _distinct(elements: Sequence[Any]) -> list[Option]:
     options: dict[tuple[type, str], Option] = {}
     for element in elements:
-        value = Override._convert_value(element)
+        value = plain_value(element)
         options.setdefault((type(value), repr(value)), Option(value, as_text(element)))
     return list(options.values())
 

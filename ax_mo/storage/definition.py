@@ -3,10 +3,9 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from ax_mo.core.objective import Objective
+from ax_mo.core.objective import Objective, Scale
 from ax_mo.core.objectives import Goals
 from ax_mo.core.request import Request
-from ax_mo.core.scale import Scale
 from ax_mo.core.trial import TrialRun
 from ax_mo.errors import ConfigError
 

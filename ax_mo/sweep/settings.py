@@ -208,7 +208,7 @@ def parse_settings(given: Mapping[str, Any]) -> Settings:
     values: dict[str, Any] = {
         name: _params(value) if name == "params" else to_python(value) for name, value in given.items()
     }
-    from ax_mo.dialects.recognize import refuse_other_dialects  # late, for trials import this module
+    from ax_mo.dialects import refuse_other_dialects  # late, for trials import this module
 
     refuse_other_dialects(values)
     check_names("hydra.sweeper", values, Settings)

@@ -3,9 +3,10 @@
 from dataclasses import dataclass, field
 from typing import Any
 
-from omegaconf import OmegaConf, StringNode
+from omegaconf import OmegaConf
 from omegaconf.errors import ValidationError
 
+from ax_mo.hydra_project.compat import CheckedText, put_checked
 from ax_mo.sweep.settings import Settings
 
 
@@ -31,26 +32,19 @@ class AxMoSweeperConf(Settings):
     )
 
 
-class _OwnTarget(StringNode):
+class _OwnTarget(CheckedText):
     """``hydra.sweeper._target_``, which blocks written for Optuna name too, and would start that sweeper instead."""
 
-    def _validate_and_convert_impl(self, value: Any) -> str:
+    def check(self, value: Any) -> None:
         if str(value).startswith("hydra_plugins.hydra_optuna_sweeper."):
             raise ValidationError(f"'{value}' is another sweeper: delete the line '_target_' below hydra.sweeper.")
-        return super()._validate_and_convert_impl(value)
-
-    def __deepcopy__(self, memo: dict[int, Any]) -> "_OwnTarget":
-        copy = _OwnTarget()
-        self._deepcopy_impl(copy, memo)
-        return copy
 
 
 def sweeper_node() -> Any:
     """The config as Hydra's store has it."""
     node = OmegaConf.structured(AxMoSweeperConf)
     try:
-        # In the content itself: an assignment would keep the node's type.
-        node._content["_target_"] = _OwnTarget(node._target_, key="_target_", parent=node)
+        put_checked(node, "_target_", _OwnTarget)
     except Exception:  # private names of OmegaConf: whatever becomes of them, no app may fail because we are installed
         node = OmegaConf.structured(AxMoSweeperConf)
     for opened in (node, node.early_stopping, node.stop_when):

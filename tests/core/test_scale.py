@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
+from ax_mo.core.objective import Scale
 from ax_mo.core.objectives import Goals, parse_goals
 from ax_mo.core.pareto import hypervolume, hypervolumes_so_far, pareto_front
 from ax_mo.core.repeats import standard_error
-from ax_mo.core.scale import Scale
 from ax_mo.core.trial import Status, Trial
 from ax_mo.errors import ConfigError
 from tests.support.trials import make_trial

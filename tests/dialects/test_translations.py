@@ -6,7 +6,7 @@ import pytest
 import yaml
 from hydra.core.override_parser.overrides_parser import OverridesParser
 
-from ax_mo.dialects.recognize import translate
+from ax_mo.dialects import translate
 from ax_mo.dialects.translation import Translation
 from ax_mo.errors import ConfigError
 from ax_mo.sweep.settings import parse_settings

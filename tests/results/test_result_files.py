@@ -13,7 +13,7 @@ import yaml
 
 from ax_mo.core.objectives import parse_goals
 from ax_mo.core.trial import Status, TrialRun
-from ax_mo.results import pace
+from ax_mo.results import files
 from ax_mo.results.files import ResultFiles, results_yaml, trials_csv
 from tests.support.cost import bytecodes
 from tests.support.trials import make_run
@@ -118,7 +118,7 @@ def test_yaml_keeps_the_type_of_awkward_values() -> None:
 def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """The time, and the time that this thread has used of a processor."""
     now = [100.0, 0.0]
-    monkeypatch.setattr(pace, "time", SimpleNamespace(monotonic=lambda: now[0], thread_time=lambda: now[1]))
+    monkeypatch.setattr(files, "time", SimpleNamespace(monotonic=lambda: now[0], thread_time=lambda: now[1]))
     return now
 
 
