@@ -20,6 +20,7 @@ from ax_mo.storage.sweep_directory import original_of
 
 
 def adopt_command(arguments: Namespace) -> None:
+    """Print where the open trials are, or note which of them are lost."""
     record = study_at(arguments.source)
     original = original_of(record.directory)
     if original is not None:
@@ -65,6 +66,7 @@ class OpenRun:
     may_be_lost: bool = False
 
     def as_json(self) -> dict[str, Any]:
+        """The run as ``--json`` prints it."""
         where = {"directory": str(self.directory), "place": self.place, "elsewhere": self.is_elsewhere}
         return {"trial": self.run.number, "repeat": self.run.repeat, **where, "status": self.told}
 

@@ -14,6 +14,7 @@ from ax_mo.terminal.text import MISSES, printable
 
 
 def compare_command(arguments: Namespace) -> None:
+    """Print what several studies have come to, and write it as a page."""
     records = [study_at(source) for source in arguments.sources]
     path = None if arguments.html is None else new_file(arguments.html, force=True)
     comparison = compared([redacted(source) for source in arguments.sources], records)

@@ -18,6 +18,7 @@ _SHOWN = 3
 
 
 def completion_command(arguments: Namespace) -> None:
+    """Print the script for the shell."""
     print(shellcode(["ax-mo"], shell=arguments.shell), end="")
 
 

@@ -15,6 +15,7 @@ from ax_mo.trial.files import write_atomically
 
 
 def export_command(arguments: Namespace) -> None:
+    """Write all trials in the format that the name of the file says."""
     write = next((w for suffix, w in WRITERS.items() if str(arguments.to).lower().endswith(suffix)), None)
     if write is None:
         raise AxMoError(f"'{arguments.to}' ends in none of {', '.join(WRITERS)}, which say what to write.")
@@ -28,6 +29,7 @@ def export_command(arguments: Namespace) -> None:
 
 
 def report_command(arguments: Namespace) -> None:
+    """Write the study's page, and open it."""
     record = study_at(arguments.source)
     path = new_file(arguments.to or str(record.directory / "report.html"), force=True)
     try:

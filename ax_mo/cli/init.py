@@ -32,6 +32,7 @@ _SEARCHES = ("experiment", "hparams_search")
 
 
 def init_command(arguments: Namespace) -> None:
+    """Write a first experiment file, or the schema of one."""
     given = _own_options(arguments)
     if given.json_schema is not None:
         return _json_schema(given.json_schema, given.force)

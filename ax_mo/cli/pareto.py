@@ -17,6 +17,7 @@ from ax_mo.terminal.text import front_table, printable, value_text
 
 
 def pareto_command(arguments: Namespace) -> None:
+    """Print the front, or the trial that was chosen."""
     one = arguments.knee or bool(arguments.by)
     if arguments.knee and arguments.by:
         raise AxMoError("--knee and --max or --min choose one trial each; give one of them.")

@@ -17,6 +17,7 @@ _WIDTH = 1000
 
 
 def plot_command(arguments: Namespace) -> None:
+    """Write a figure, or print which there are."""
     try:
         from ax_mo.html_report.named_figures import FIGURES, FigureOptions, figure_named
         from ax_mo.optimizer.diagnostics import FittedModel

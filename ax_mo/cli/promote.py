@@ -39,6 +39,7 @@ _SETTINGS = ("chdir", "env_set", "env_copy")
 
 
 def promote_command(arguments: Namespace) -> None:
+    """Write the trial as an experiment file, and print the command that runs it."""
     record = study_at(arguments.source)
     trial = trial_named(record, arguments.trial)
     if not trial.status.teaches:

@@ -16,6 +16,7 @@ from ax_mo.sweep.rebuild import rebuild
 
 
 def rebuild_command(arguments: Namespace) -> None:
+    """Make a study's database anew."""
     directory = whole_path(arguments.source)
     if not directory.is_dir():
         raise AxMoError(f"There is no directory {directory}.")

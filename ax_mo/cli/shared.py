@@ -83,6 +83,7 @@ def new_file(path: str, force: bool, make_directory: bool = False) -> Path:
 
 
 def one_line(text: str) -> str:
+    """The text without line breaks and control characters."""
     return printable(" ".join(text.split()))
 
 
@@ -118,6 +119,7 @@ def say_exactly(text: str) -> None:
 
 
 def number(value: float) -> str:
+    """A metric for people, with six digits."""
     return f"{value:.6g}"
 
 

@@ -24,6 +24,7 @@ _MOST_POINTS = 10
 
 
 def show_command(arguments: Namespace) -> None:
+    """Print what is known of the trial."""
     record = study_at(arguments.source)
     trial = trial_named(record, arguments.trial)
     runs = [run for run in record.runs if run.number == trial.number]

@@ -28,6 +28,7 @@ _FAILURES = 3
 
 
 def status_command(arguments: Namespace) -> None:
+    """Print how far the study is."""
     record = study_at(arguments.source)
     if arguments.json:
         say_json(_as_json(record))

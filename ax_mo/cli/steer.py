@@ -27,6 +27,7 @@ _PATIENCE, _EVERY = 10.0, 0.1
 
 
 def enqueue_command(arguments: Namespace) -> None:
+    """Ask for a point to be tried next."""
     source, words = source_or_newest(arguments.source), arguments.overrides
     record = study_at(source)
     if arguments.remove is not None:
@@ -61,6 +62,7 @@ def _remove(source: str, record: StudySnapshot, number: int, as_json: bool) -> N
 
 
 def stop_command(arguments: Namespace) -> None:
+    """Ask for trials to end early."""
     source = source_or_newest(arguments.source)
     record = study_at(source)
     trials = [trial_named(record, name) for name in arguments.trials]
@@ -86,6 +88,7 @@ def stop_command(arguments: Namespace) -> None:
 
 
 def pause_command(arguments: Namespace) -> None:
+    """Ask for nothing new to be started."""
     source = source_or_newest(arguments.source)
     record = study_at(source)
     pause = pause_of(record.requests)
@@ -101,6 +104,7 @@ def pause_command(arguments: Namespace) -> None:
 
 
 def resume_command(arguments: Namespace) -> None:
+    """Ask for a pause to end."""
     source = source_or_newest(arguments.source)
     record = study_at(source)
     if pause_of(record.requests) is None:
@@ -111,6 +115,7 @@ def resume_command(arguments: Namespace) -> None:
 
 
 def set_command(arguments: Namespace) -> None:
+    """Ask for other settings."""
     from ax_mo.sweep.live_settings import parse_live_settings  # what it imports of the sweep takes a moment
 
     source, words = source_or_newest(arguments.source), arguments.settings

@@ -31,6 +31,7 @@ _EVERY, _SHARE, _TICK = 1.0, 0.05, 0.1
 
 
 def watch_command(arguments: Namespace) -> None:
+    """Show the study until it ends, or serve its page until Ctrl-C."""
     source = source_or_newest(arguments.source)
     record = study_at(source)
     if arguments.html:

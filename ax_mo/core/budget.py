@@ -19,10 +19,12 @@ class Budget:
 
     @property
     def is_full(self) -> bool:
+        """Whether it is that of a complete trial."""
         return self.value >= self.full
 
     @property
     def override(self) -> str:
+        """It as an override of the run."""
         return f"{self.key}={self.value}"
 
     @property
@@ -34,6 +36,7 @@ class Budget:
         return f"{self.override} of {self.full}"
 
     def as_json(self) -> dict[str, Any]:
+        """As databases and files hold it."""
         return asdict(self)
 
     @classmethod

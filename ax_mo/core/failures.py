@@ -21,6 +21,7 @@ class FailurePolicy:
 
     @property
     def allows_everything(self) -> bool:
+        """Whether no number of failures ends the study."""
         return self.max_failure_rate >= 1.0
 
     def alike(self, nothing_succeeded: bool) -> float:

@@ -37,9 +37,11 @@ class LinearConstraint:
 
     @property
     def names(self) -> tuple[str, ...]:
+        """What it constrains."""
         return tuple(name for name, _ in self.terms)
 
     def holds(self, values: Mapping[str, float]) -> bool:
+        """Whether these values, of all its names, meet it."""
         parts = [weight * values[name] for name, weight in self.terms]
         return sum(parts) <= self.bound + self.tolerance * max(1.0, abs(self.bound), *map(abs, parts))
 

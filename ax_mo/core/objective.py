@@ -82,6 +82,7 @@ class Objective:
 
     @property
     def is_log(self) -> bool:
+        """Whether its values are compared by their ratios."""
         return self.scale is Scale.LOG
 
     @property
@@ -126,6 +127,7 @@ class Objective:
         return self.better(self.threshold, value) if self.target is None else self.distance(value) > self.threshold
 
     def better(self, a: float, b: float) -> bool:
+        """Whether ``a`` is better than ``b``."""
         if self.target is not None:
             return self.distance(a) < self.distance(b)
         return a > b if self.maximize else a < b

@@ -34,6 +34,7 @@ class Goals:
 
     @property
     def names(self) -> tuple[str, ...]:
+        """The metrics that are objectives."""
         return tuple(objective.name for objective in self.objectives)
 
     @property
@@ -91,9 +92,11 @@ class Goals:
         return {o.name: _as_json(o) for o in self.objectives}
 
     def feasible(self, metrics: Mapping[str, float]) -> bool:
+        """Whether these metrics meet every constraint."""
         return all(constraint.holds(metrics) for constraint in self.constraints)
 
     def meets_thresholds(self, metrics: Mapping[str, float]) -> bool:
+        """Whether no objective misses its threshold."""
         return not any(objective.misses(metrics[objective.name]) for objective in self.objectives)
 
 

@@ -19,6 +19,7 @@ class Repeats:
     first: int = 0
 
     def overrides(self, overrides: Sequence[str], repeat: int) -> list[str]:
+        """A trial's overrides with that of its repeat, from 0."""
         return list(overrides) if self.key is None else [*overrides, f"{self.key}={self.first + repeat}"]
 
     def runs(self, run: TrialRun) -> list[TrialRun]:

@@ -60,6 +60,7 @@ class Request:
         return f"{self.by}, {self.made[:19].replace('T', ' ')} UTC"
 
     def answered(self, state: RequestState, answer: str) -> "Request":
+        """The request as a sweep has answered it."""
         return replace(self, state=state, answer=answer)
 
 

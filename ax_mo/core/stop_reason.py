@@ -27,6 +27,7 @@ class StopReason:
         return self.text
 
     def as_json(self) -> dict[str, str]:
+        """As databases hold it."""
         return {"kind": self.kind.value, "text": self.text}
 
     @classmethod

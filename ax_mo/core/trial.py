@@ -117,10 +117,12 @@ class Outcome:
 
     @property
     def completed(self) -> bool:
+        """Whether it is a result."""
         return self.reason is None
 
     @property
     def status(self) -> Status:
+        """The status of a run that has ended so."""
         if self.completed:
             return Status.COMPLETED
         return Status.EARLY_STOPPED if self.stopped else Status.FAILED
@@ -174,6 +176,7 @@ class Trial:
 
     @property
     def key(self) -> Key:
+        """What no other trial has."""
         return self.number, None
 
     @property
@@ -183,6 +186,7 @@ class Trial:
 
     @property
     def asked_to_stop(self) -> bool:
+        """Whether it runs, or is about to, and has been asked to end early."""
         return bool(self.reason) and self.status in (Status.ASKED, Status.RUNNING)
 
     @property

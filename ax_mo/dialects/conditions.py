@@ -26,6 +26,7 @@ class Hyperparameter:
 
     @property
     def values(self) -> Any:
+        """Its values in Hydra's grammar."""
         if self.options is None:
             return interval(self.low, self.high, self.log, self.whole)
         return choice(self.options, self.ordered) if len(self.options) > 1 else self.options[0]

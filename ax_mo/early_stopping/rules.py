@@ -99,6 +99,7 @@ class StoppingRule:
         return () if study.curved else self.watched
 
     def study_of(self, trials: Sequence[TrialCurves]) -> StudyCurves:
+        """What these trials have reported, as the rule compares it."""
         most: dict[str, int] = {}
         for trial in trials:
             for name, curve in trial.curves.items():

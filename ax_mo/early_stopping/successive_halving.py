@@ -60,6 +60,7 @@ class SuccessiveHalving:
         return self._at(fresh, (last.repeat or 0) + 1, last.overrides[:-1], directory_of_trial(last))
 
     def budget(self, rung: int) -> Budget:
+        """That of a rung, by its place; -1 is the last."""
         return Budget(self.budget_key, self.budgets[rung], self.max, self.resume_key)
 
     def _at(self, run: TrialRun, rung: int, overrides: Sequence[str], directory: str) -> TrialRun:

@@ -65,6 +65,7 @@ def experiment_schema() -> Schema:
 
 
 def schema_text() -> str:
+    """The schema as a file."""
     return json.dumps(experiment_schema(), indent=2) + "\n"
 
 

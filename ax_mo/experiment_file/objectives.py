@@ -25,6 +25,8 @@ _MODEL_SIZE = "With a line ax_mo.report_model(model) in your code, there is num_
 
 @dataclass(frozen=True)
 class ProposedObjective:
+    """A metric, maximize or minimize, and where it comes from."""
+
     name: str
     goal: str
     why: str
@@ -78,6 +80,7 @@ def goal_of(name: str) -> str:
 
 
 def is_cost(name: str) -> bool:
+    """Whether a metric of this name is one that is to be small, such as a size or a time."""
     return any(map(_COST.fullmatch, [name.lower(), *_words(name)])) and goal_of(name) == "minimize"
 
 

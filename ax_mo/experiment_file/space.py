@@ -33,11 +33,14 @@ class ProposedGroup:
 
     @property
     def values(self) -> str:
+        """Its options in Hydra's grammar."""
         return f"choice({', '.join(map(as_text, self.options))})"
 
 
 @dataclass(frozen=True)
 class ProposedSpace:
+    """What to search of a project, and what else could be."""
+
     groups: tuple[ProposedGroup, ...]
     shared: tuple[Proposal, ...]
     """The other keys, those included that only some options have."""
@@ -48,6 +51,7 @@ class ProposedSpace:
 
     @property
     def size(self) -> int:
+        """How many parameters it has, groups included."""
         of_options = {one.key for group in self.groups for found in group.by_option.values() for one in found}
         return len(self.groups) + len(self.shared) + len(of_options)
 

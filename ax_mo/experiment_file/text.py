@@ -25,9 +25,11 @@ class ExperimentFile:
 
     @property
     def n_trials(self) -> int:
+        """How many trials it asks for, by the size of the space."""
         return min(max(_TRIALS_PER_PARAMETER * self.space.size, _FEWEST_TRIALS), _MOST_TRIALS)
 
     def text(self) -> str:
+        """The whole file."""
         lines = [
             "# @package _global_",
             f"# yaml-language-server: $schema={self.schema}",
@@ -99,6 +101,7 @@ def aligned(rows: Sequence[tuple[str, str]]) -> list[str]:
 
 
 def indented(lines: Sequence[str], by: int = 2) -> list[str]:
+    """The lines with so many spaces before them."""
     return [f"{' ' * by}{line}" for line in lines]
 
 

@@ -49,9 +49,11 @@ class Look:
 
     @property
     def marker(self) -> dict[str, Any]:
+        """plotly's settings of its symbols."""
         return {"symbol": self.symbol, "color": self.color}
 
     def line(self, shape: str) -> dict[str, Any]:
+        """plotly's settings of its lines, from point to point in that ``shape``."""
         return {"width": 2, "color": self.color, "dash": self.dash, "shape": shape}
 
 

@@ -33,6 +33,8 @@ class FigureOptions:
 
 @dataclass(frozen=True)
 class NamedFigure:
+    """How a figure is drawn, and which of the options it takes."""
+
     draw: Callable[[FittedModel, FigureOptions], Any]
     """Raises AxMoError where there is nothing to draw, or for wrong options."""
     takes: tuple[str, ...] = ()

@@ -94,6 +94,7 @@ def hypervolume_trace(record: StudySnapshot) -> go.Figure:
 
 
 def volume_title(goals: Goals) -> str:
+    """The title of an axis of hypervolumes, with the objectives that are measured in decades."""
     title = "best beyond the reference" if len(goals.objectives) == 1 else "hypervolume"
     return f"{title} ({in_figure(goals.in_decades, 60)})" if goals.in_decades else title
 

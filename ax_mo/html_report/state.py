@@ -71,6 +71,7 @@ class StateText:
 
 
 def state_of(record: StudySnapshot) -> StateText:
+    """How far the study is: ``running: 9 completed, 1 failed, of 20 trials``."""
     state, total = record.state, record.n_trials
     done = len(in_order_of_end(record.trials)) - len(record.uncounted)
     counts = standings(record) or "no trials yet"

@@ -26,6 +26,7 @@ def display_value(value: Any, most: int = _MOST) -> str:
 
 
 def shortened(text: str, most: int) -> str:
+    """The text, cut to at most so many characters."""
     return text if len(text) <= most else text[: most - 1] + "…"
 
 

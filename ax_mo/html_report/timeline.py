@@ -77,6 +77,7 @@ class Schedule:
         return sum(stay.end - stay.start for worker in self.workers for stay in worker) / total if total else 0.0
 
     def describe(self) -> str:
+        """For people: how many workers there were, and how long they were free; empty without any."""
         if not self.workers:
             return ""
         count = len(self.workers)

@@ -109,6 +109,7 @@ class Project:
 
     @property
     def config_name(self) -> str | None:
+        """The name of the primary config; None for a program without."""
         name = self._master.hydra.job.config_name
         return None if name is None else str(name)
 

@@ -127,6 +127,7 @@ class Domain:
 
     @property
     def width(self) -> Tensor:
+        """How wide each column is, ``d``."""
         return self.bounds[1] - self.bounds[0]
 
     @property
@@ -140,6 +141,7 @@ class Domain:
         return [c for c, values in self.values.items() if c in self.unordered or len(values) <= _FEW_VALUES]
 
     def round(self, points: Tensor) -> Tensor:
+        """The points, ``n x d``, with each discrete column at the nearest of its values."""
         return round_discrete_dims(points, self.values)
 
     def holds(self, points: Tensor) -> Tensor:

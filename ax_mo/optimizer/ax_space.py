@@ -62,9 +62,11 @@ class AxSpace:
 
     @property
     def conditional(self) -> bool:
+        """Whether some parameters are not always active."""
         return any(parameter.when for parameter in self.space.parameters)
 
     def configs(self) -> list[Any]:
+        """Its parameters as Ax's client takes them."""
         dependents: dict[str, dict[Any, list[str]]] = {}
         for variant in self._by_name.values():
             if variant.tree:
@@ -73,6 +75,7 @@ class AxSpace:
         return [self._config(variant, dependents.get(variant.name)) for variant in self._by_name.values()]
 
     def constraints(self) -> list[str]:
+        """Its constraints as Ax's client takes them."""
         lines: list[str] = []
         for constraint in self.space.constraints:
             if any(name in self._as_log for name in constraint.names):

@@ -31,10 +31,12 @@ class GridAxis:
 
     @property
     def key(self) -> str:
+        """The key of its parameter."""
         return self.parameter.key
 
     @property
     def is_log(self) -> bool:
+        """Whether its values are spaced by their ratios."""
         return isinstance(self.parameter, Range) and self.parameter.log
 
     def place_of(self, value: Value) -> int | None:

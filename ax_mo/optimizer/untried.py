@@ -82,6 +82,7 @@ class UntriedPoints:
 
     @property
     def exhausted(self) -> bool:
+        """Whether all points of the space have been tried."""
         if self._left is not None:
             return not self._left
         return self._size is not None and len(self._tried) >= self._size

@@ -20,6 +20,7 @@ class Rerun:
 
     @property
     def words(self) -> tuple[str, ...]:
+        """The whole command."""
         return (*self.before, *self.overrides, *self.after)
 
 

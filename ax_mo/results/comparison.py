@@ -32,11 +32,14 @@ class Side:
 
     @property
     def completed(self) -> int:
+        """How many of the study's own trials have a result."""
         return sum(trial.status.has_metrics for trial in self.record.trials)
 
 
 @dataclass(frozen=True)
 class Comparison:
+    """Several studies, each measured from the same reference point."""
+
     goals: Goals
     """Their objectives, with the thresholds on which all studies agree, and a log scale where all have one.
 

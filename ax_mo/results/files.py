@@ -147,6 +147,7 @@ class ResultFiles:
         self._current: set[Path] = set()  # files below pareto/ that are known to name this directory
 
     def changed(self) -> None:
+        """The files are to be written again."""
         self._are_stale = self._pareto_is_stale = True
 
     def refresh(self, runs: Mapping[Key, TrialRun], trials: Mapping[int, Trial], at_once: bool = False) -> None:

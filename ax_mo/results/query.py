@@ -30,6 +30,7 @@ class Names:
 
     @property
     def all(self) -> tuple[str, ...]:
+        """All of them, each once."""
         return tuple(dict.fromkeys([*self.metrics, *self.space.keys]))
 
     def parameters(self, name: str) -> list[Parameter]:
@@ -52,6 +53,7 @@ class Names:
 
 
 def names_of(trials: Sequence[Trial], goals: Goals, space: SearchSpace) -> Names:
+    """What can be named in a study with these trials."""
     return Names(tuple(metric_names(goals, trials)), space)
 
 
@@ -66,9 +68,11 @@ class NumberCondition:
 
     @property
     def names(self) -> tuple[str, ...]:
+        """The metrics and parameters that it compares."""
         return tuple(name for name, _ in self.terms)
 
     def holds(self, trial: Trial) -> bool:
+        """Whether the trial meets it."""
         parts = [self.bound]
         for name, weight in self.terms:
             value = self.among.value(trial, name)
@@ -95,9 +99,11 @@ class ChoiceCondition:
 
     @property
     def names(self) -> tuple[str, ...]:
+        """The parameter that it compares."""
         return (self.key,)
 
     def holds(self, trial: Trial) -> bool:
+        """Whether the trial meets it."""
         if self.key not in trial.point:
             return False
         value = trial.point[self.key]

@@ -29,10 +29,12 @@ class Submissions:
         return f"The scheduler did not take {what}; trying again in {pause:g} s: {error}"
 
     def worked(self) -> None:
+        """The scheduler has taken a job."""
         self._failed = 0
 
     @property
     def pausing(self) -> bool:
+        """Whether nothing is submitted now."""
         return self._failed > 0 and self._clock() < self._until
 
 

@@ -71,6 +71,7 @@ class GroupScan:
 
     @cached_property
     def contexts(self) -> list[Context]:
+        """What the groups were composed with."""
         return [self.base, *(context for sweep in self.sweeps for context in sweep.contexts.values())]
 
     def configs(self) -> list[Assigned]:
@@ -98,6 +99,7 @@ class GroupScan:
         return [c for c in self.contexts if all(possible(c, choice.key) for _, choice in self.groups)]
 
     def where_given(self, given: Sequence[Condition]) -> list[Context]:
+        """The contexts in which these conditions hold."""
         return [context for context in self.contexts if holds(given, context.chosen)]
 
     def options(self, group: str, context: Context) -> set[str]:

@@ -17,9 +17,11 @@ class Condition:
     texts: tuple[str, ...]
 
     def holds(self, chosen: Mapping[str, str]) -> bool:
+        """Whether these options, by group, meet it."""
         return chosen.get(self.key) in self.texts
 
     def describe(self) -> str:
+        """``model=cnn``, or ``model in (cnn, resnet)``, for people."""
         return f"{self.key}={self.texts[0]}" if len(self.texts) == 1 else f"{self.key} in ({', '.join(self.texts)})"
 
 
@@ -53,6 +55,7 @@ class Choice:
 
     @property
     def values(self) -> Sequence[Value]:
+        """The values of its options."""
         return [option.value for option in self.options]
 
     def at(self, u: float) -> Value:
@@ -128,9 +131,11 @@ class Range:
         return round(value) if self.integral else value
 
     def text(self, value: Value) -> str:
+        """The value as Hydra's grammar writes it."""
         return str(int(value)) if self.integral else repr(float(value) + 0.0)  # no -0.0
 
     def cast(self, value: Value) -> Value:
+        """The value as a number of the range: whole, or not."""
         return int(value) if self.integral else float(value) + 0.0
 
     def outside(self, value: Value) -> str | None:

@@ -26,6 +26,7 @@ class Entry:
 
     @property
     def key(self) -> str:
+        """The key or config group that it gives values, without Hydra's prefixes."""
         return bare(self.content.key)
 
 

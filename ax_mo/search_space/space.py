@@ -58,6 +58,7 @@ class SearchSpace:
 
     @property
     def keys(self) -> tuple[str, ...]:
+        """The keys of its parameters, each once."""
         return tuple(dict.fromkeys(parameter.key for parameter in self.parameters))
 
     def walk(self, value_of: Callable[[Parameter, Mapping[str, str]], Value]) -> Iterator[tuple[Parameter, Value]]:
@@ -129,6 +130,7 @@ class SearchSpace:
         return None if broken is None else Outside(f"it violates {broken.text}")
 
     def meets_constraints(self, point: Point) -> bool:
+        """Whether the point meets every constraint."""
         return all(constraint.holds(point) for constraint in self.constraints)
 
     @property

@@ -71,6 +71,7 @@ class DirectoryLock:
         )
 
     def release(self) -> None:
+        """Leave the directory to others."""
         if self._descriptor is not None:
             os.close(self._descriptor)
             self._descriptor = None

@@ -170,6 +170,7 @@ class RequestWatch:
         return found
 
     def close(self) -> None:
+        """Look no more."""
         self._closed.set()
 
     def _watch(self) -> None:

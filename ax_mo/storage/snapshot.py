@@ -97,6 +97,7 @@ class StudySnapshot:
 
     @property
     def state(self) -> StudyState:
+        """Whether anybody works on it, or something is left to do."""
         if self.is_running:
             return StudyState.RUNNING
         own = [trial for trial in self.trials if not trial.is_imported]

@@ -39,5 +39,6 @@ class RunTimes:
         self._since.pop(key, None)
 
     def ended(self, key: Key) -> None:
+        """The run's job has ended."""
         self.longest = max(self.longest, self.seconds(key))
         self.waits(key)

@@ -164,12 +164,15 @@ class Study:
         return differences
 
     def open_runs(self) -> list[TrialRun]:
+        """The runs that have not ended."""
         return [run for run in self.runs.values() if not run.status.ended]
 
     def open_runs_of(self, number: int) -> list[TrialRun]:
+        """Those of one trial."""
         return [run for run in self.runs.values() if run.number == number and not run.status.ended]
 
     def in_order_of_end(self) -> list[Trial]:
+        """The study's own trials that have ended, in that order."""
         return [self.trials[number] for number in self.ended]
 
     # Creating trials
@@ -290,6 +293,7 @@ class Study:
         return outcome
 
     def has_result(self, run: TrialRun) -> bool:
+        """Whether the present attempt of the run has recorded its end."""
         return has_result(self.directory(run), run.number, run.attempt)
 
     def finish(self, key: Key, outcome: Outcome) -> Trial | None:
@@ -335,6 +339,7 @@ class Study:
         self.store.check()
 
     def directory(self, run: Trial) -> Path:
+        """Where the files of a run, or trial, are."""
         return self.spec.sweep_dir / run.directory
 
     def _change(self, run: TrialRun) -> None:

@@ -21,12 +21,15 @@ class Screen:
         return False
 
     def header(self, text: str) -> None:
+        """Show a text whole: it may be copied."""
         self._print(text, whole=True)
 
     def notice(self, text: str) -> None:
+        """Show what is worth a second look."""
         self._event(printable_lines(text), "yellow")
 
     def submitted(self, trial: Trial) -> None:
+        """A job of the trial, or of one of its runs, has been submitted."""
         retry = f" (attempt {trial.attempt})" if trial.attempt > 1 else ""
         self._event(f"trial {trial.label} started{retry}: {printable(' '.join(trial.overrides))}")
 
@@ -47,12 +50,13 @@ class Screen:
                 self._event(f"  {printable(line)}", "dim")
 
     def update(self, progress: StudyProgress) -> None:
-        pass
+        """Draw how far the study is, where something is drawn."""
 
     def close(self) -> None:
-        pass
+        """Leave nothing on the terminal that would be drawn over."""
 
     def conclude(self, conclusion: Conclusion) -> None:
+        """Show how the study ended."""
         self._print("")
         self._print(f"ax_mo: {conclusion.headline}", "bold")
         alone = len(conclusion.goals.objectives) == 1

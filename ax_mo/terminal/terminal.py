@@ -41,6 +41,7 @@ def fitting_columns(widths: Sequence[int], room: int) -> int:
 
 
 def left_out_note(names: Sequence[str]) -> str:
+    """What to say of columns for which there was no room."""
     return f"Not shown, for want of room: {', '.join(names)}"
 
 

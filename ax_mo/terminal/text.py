@@ -28,6 +28,7 @@ def printable_lines(text: str) -> str:
 
 
 def values_of(trial: Trial, goals: Goals) -> str:
+    """The metrics that count, with their standard errors: ``val_acc=0.91  num_params=4210``."""
     errors = standard_errors(trial, goals.required)
     return "  ".join(
         f"{name}={trial.metrics[name]:.6g}" + (f" ± {errors[name]:.2g}" if errors.get(name) else "")
@@ -37,6 +38,7 @@ def values_of(trial: Trial, goals: Goals) -> str:
 
 
 def clock(seconds: float) -> str:
+    """``1:05``, or ``2:00:05`` from an hour on."""
     minutes, rest = divmod(int(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"

@@ -78,6 +78,7 @@ class Kept:
         self.values: dict[str, Any] = read_json(self._path, _MOST_BYTES) or {}
 
     def save(self, **values: Any) -> None:
+        """Remember these values as well."""
         self.values.update(values)
         self._path.parent.mkdir(exist_ok=True)
         write_json(self._path, self.values)

@@ -37,6 +37,7 @@ class Heartbeat:
         threading.Thread(target=self._run, name="ax_mo-heartbeat", daemon=True).start()
 
     def stop(self) -> None:
+        """Give no more signs of life."""
         self._over.set()
 
     def _run(self) -> None:
@@ -70,6 +71,7 @@ class MemoryWatch:
         self._thread.start()
 
     def stop(self) -> None:
+        """Measure no more."""
         self._over.set()
 
     def peak(self) -> int:

@@ -28,6 +28,7 @@ class Reason:
 
 
 def plain_reason(text: str) -> Reason:
+    """A reason that has no values of the trial in it."""
     return Reason(text, text)
 
 

@@ -25,6 +25,7 @@ class MountedPlace:
     is_writable: bool
 
     def holds(self, path: str) -> bool:
+        """Whether the path is in it."""
         return path == self.here or path.startswith(f"{self.here.rstrip('/')}/")
 
 

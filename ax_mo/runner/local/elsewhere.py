@@ -71,6 +71,7 @@ class Elsewhere:
         self._looked: dict[Path, tuple[float, JobState]] = {}
 
     def state(self, directory: Path, process: Identity) -> JobState:
+        """What can be told of the job in ``directory``, whose process is out of reach."""
         moment, state = self._looked.get(directory, (-_EVERY, None))
         if state is None or self._clock() - moment >= _EVERY:
             state = self._look(directory, process)

@@ -69,6 +69,7 @@ class ForkedProcess:
         self._code: int | None = None
 
     def poll(self) -> int | None:
+        """Its exit code (negative: the signal that has ended it); None while it runs, or where nobody will say."""
         if self._code is None and not self.is_lost and select.select([self._connection], [], [], 0)[0]:
             line = _received(self._connection, 32)
             self._connection.close()
@@ -83,6 +84,7 @@ class ForkedProcess:
         return self._connection.fileno()
 
     def kill(self) -> None:
+        """End it at once, if it runs."""
         if self.poll() is None and not self.is_lost:
             with suppress(ProcessLookupError):
                 os.kill(self.pid, signal.SIGKILL)

@@ -88,5 +88,6 @@ class GpuPool:
             self._free[device] -= share
 
     def give_back(self, owner: Hashable) -> None:
+        """The job has ended: its devices are others' now."""
         for device, share in self._held.pop(owner, {}).items():
             self._free[device] += share

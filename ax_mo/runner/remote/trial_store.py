@@ -74,10 +74,12 @@ class TrialStore:
     # The sweep's side
 
     def put_job(self, job: RemoteJob) -> None:
+        """Leave a job for its node."""
         files = {change.name: base64.b64encode(change.content).decode() for change in job.files}
         self._write(f"{self._root}/{job.name}/{_JOB}", json.dumps({**asdict(job), "files": files}).encode())
 
     def put_stop(self, job: str, content: bytes) -> None:
+        """Leave a request to stop early."""
         self._write(f"{self._root}/{job}/{STOP}", content)
 
     def listed(self, study: str) -> list[StoredObject]:
@@ -90,20 +92,24 @@ class TrialStore:
         return found
 
     def read_file(self, job: str, name: str) -> Change:
+        """One of the files that the trial has written."""
         content: bytes = self._fs.cat_file(f"{self._root}/{job}/{_FILES}/{name}")
         return Change(name, content)
 
     def read_manifest(self, job: str) -> Manifest:
+        """What the trial has left at its end."""
         return Manifest(**json.loads(self._fs.cat_file(f"{self._root}/{job}/{_ENDED}")))
 
     # The node's side
 
     def read_job(self, name: str) -> RemoteJob:
+        """The job of that name."""
         given = json.loads(self._fs.cat_file(f"{self._root}/{name}/{_JOB}"))
         files = [Change(name, base64.b64decode(text)) for name, text in given.pop("files").items()]
         return RemoteJob(**{**given, "argv": tuple(given["argv"]), "files": files})
 
     def stop_request(self, job: str) -> bytes | None:
+        """The request to stop early; None where there is none."""
         try:
             content: bytes = self._fs.cat_file(f"{self._root}/{job}/{STOP}")
         except FileNotFoundError:
@@ -111,6 +117,7 @@ class TrialStore:
         return content
 
     def put_files(self, job: str, changes: Sequence[Change]) -> None:
+        """Store what has changed of the trial's files."""
         for change in changes:
             self._write(f"{self._root}/{job}/{_FILES}/{change.name}", change.content)
 
@@ -119,6 +126,7 @@ class TrialStore:
         self._fs.put_file(str(path), f"{self._root}/{job}/{_FILES}/{name}")
 
     def put_manifest(self, job: str, manifest: Manifest) -> None:
+        """Say that the trial has ended; the last that is written of it."""
         self._write(f"{self._root}/{job}/{_ENDED}", json.dumps(asdict(manifest)).encode())
 
     def _write(self, path: str, content: bytes) -> None:
@@ -128,6 +136,7 @@ class TrialStore:
 
 
 def checksum(content: bytes) -> str:
+    """A content's SHA-256, in hexadecimal digits."""
     return hashlib.sha256(content).hexdigest()
 
 
@@ -138,6 +147,7 @@ def file_of(entry: StoredObject) -> str | None:
 
 
 def is_manifest(entry: StoredObject) -> bool:
+    """Whether the object says how a trial has ended."""
     return entry.name == _ENDED
 
 
