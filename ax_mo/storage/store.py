@@ -40,7 +40,7 @@ from ax_mo.trial.result import now
 T = TypeVar("T")
 
 # How long a command that only reads waits for a database in use, in seconds.
-_READERS_SECONDS = 15.0
+READERS_SECONDS = 15.0
 
 # The statements of every trial, made once: making one takes longer than SQLite needs for it. What is bound has other
 # names than the columns, by which an update knows what it sets.
@@ -246,7 +246,7 @@ def _read(engine: Engine, work: Callable[[Connection], T]) -> T:
             raise cannot_use(str(engine.url), error) from None
 
     try:
-        return DatabaseWait(_READERS_SECONDS).until_done(attempt, only_busy=True)
+        return DatabaseWait(READERS_SECONDS).until_done(attempt, only_busy=True)
     finally:
         engine.dispose()
 

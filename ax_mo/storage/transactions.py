@@ -16,7 +16,7 @@ from ax_mo.storage.rows import STUDIES
 from ax_mo.trial.result import now
 
 # Seconds that another holder may need to go: a sweeper that was refused, or was killed and the server has not noticed.
-_HANDOVER_SECONDS = 2.0
+HANDOVER_SECONDS = 2.0
 
 _HOLDER = sa.text(
     "SELECT pid, backend_start FROM pg_locks JOIN pg_stat_activity USING (pid) WHERE locktype = 'advisory' AND granted "
@@ -94,7 +94,7 @@ class Transactions:
         return connection
 
     def _lock(self, connection: Connection, try_lock: Any) -> None:
-        end = time.monotonic() + _HANDOVER_SECONDS
+        end = time.monotonic() + HANDOVER_SECONDS
         while not connection.execute(sa.select(try_lock(self._key))).scalar_one():
             holder = connection.execute(_HOLDER, {"key": self._key}).first()
             if holder is not None and tuple(holder) == self._backend:

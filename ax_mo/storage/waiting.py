@@ -12,7 +12,7 @@ T = TypeVar("T")
 
 # Seconds: between two tries, doubled each time up to the second; and of a wait that is not worth a word.
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 5.0
-_QUIET = 5.0
+QUIET_SECONDS = 5.0
 
 # How often somebody may end the wait, in seconds.
 _SLICE = 0.2
@@ -36,7 +36,7 @@ class DatabaseWait:
         ``only_busy``: one that is away, and not just in use by others, is not waited for.
         Raises StudyStopped, which leaves the jobs, when the time is over; the error itself where nobody is told.
         """
-        began, pause, notice_at, told = time.monotonic(), _FIRST_PAUSE, min(_QUIET, self._seconds / 2), False
+        began, pause, notice_at, told = time.monotonic(), _FIRST_PAUSE, min(QUIET_SECONDS, self._seconds / 2), False
         while True:
             try:
                 done = attempt()

@@ -25,7 +25,7 @@ JOB_PID = "AX_MO_JOB_PID"
 _ADDED = "AX_MO_TRIAL_ENV"
 """Names of further variables that the trial was given, to be taken away again."""
 
-_SWEEPERS_RANKS = "AX_MO_SWEEPER_RANKS"
+SWEEPERS_RANKS = "AX_MO_SWEEPER_RANKS"
 """The rank variables that the sweeper itself has, each with its launch."""
 
 RANKS = {
@@ -98,7 +98,7 @@ def disown_ranks() -> None:
     A sweep under srun, or in a pod of several workers, may be the second of its kind; its trials, which inherit the
     variables, are not. This goes by the environment too, and so exactly as far as they do.
     """
-    os.environ[_SWEEPERS_RANKS] = json.dumps([_launch(name) for name in RANKS if name in os.environ])
+    os.environ[SWEEPERS_RANKS] = json.dumps([_launch(name) for name in RANKS if name in os.environ])
 
 
 def rank() -> int:
@@ -106,7 +106,7 @@ def rank() -> int:
     distributed = sys.modules.get("torch.distributed")  # spawned workers have a rank but no variable for it
     if distributed is not None and distributed.is_available() and distributed.is_initialized():
         return int(distributed.get_rank())
-    inherited = json.loads(os.environ.get(_SWEEPERS_RANKS, "[]"))
+    inherited = json.loads(os.environ.get(SWEEPERS_RANKS, "[]"))
     for name in RANKS:
         value = os.environ.get(name, "")
         if value.isdigit() and int(value) > 0 and _launch(name) not in inherited:

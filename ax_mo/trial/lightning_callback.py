@@ -103,7 +103,7 @@ class _Recorder:
     @_never_raises
     def on_fit_end(self, trainer: Any, pl_module: Any) -> None:
         self._restore_minima(trainer)
-        metrics = _numbers(trainer.callback_metrics)
+        metrics = logged_numbers(trainer.callback_metrics)
         if not _writes(trainer):
             return
         self._measure(pl_module)
@@ -172,7 +172,7 @@ class _Recorder:
 
     @_never_raises  # or a disk that is full would take rank 0, which alone writes, another way than the others
     def _add_to_curve(self, trainer: Any, step: int) -> None:
-        metrics = _numbers(trainer.callback_metrics)
+        metrics = logged_numbers(trainer.callback_metrics)
         if metrics and _writes(trainer):
             append(self._trial / CURVE, step, current.seconds(), metrics, self._fit)
 
@@ -209,7 +209,7 @@ class _Recorder:
 
     def _merge(self, trainer: Any, keep_fitted: bool = False) -> None:
         """Add what a validation or a test has logged, and the module's size where no fit has told it."""
-        metrics = _numbers(trainer.callback_metrics)
+        metrics = logged_numbers(trainer.callback_metrics)
         if not _writes(trainer):
             return
         record = self._record()
@@ -223,7 +223,8 @@ class _Recorder:
         return {"costs": {}, "metrics": {}, "fitted": [], "fits": 0, "started": 0, **found}
 
 
-def _numbers(metrics: Mapping[str, Any]) -> dict[str, float]:
+def logged_numbers(metrics: Mapping[str, Any]) -> dict[str, float]:
+    """Those of Lightning's metrics that are numbers."""
     return {str(name): number for name, value in metrics.items() if (number := as_number(value)) is not None}
 
 

@@ -13,7 +13,8 @@ from ax_mo.trial.files import CURVE
 from ax_mo.trial.numbers import as_number
 
 log = logging.getLogger("ax_mo")
-_warned: set[str] = set()
+warned: set[str] = set()
+"""What was warned of, once a process."""
 
 
 def report(step: int, metrics: Mapping[str, Any] | None = None, **named: Any) -> None:
@@ -63,6 +64,6 @@ def _integer(step: Any) -> int:
 
 
 def _warn(what: str, text: str) -> None:
-    if what not in _warned:
-        _warned.add(what)
+    if what not in warned:
+        warned.add(what)
         log.warning(text)

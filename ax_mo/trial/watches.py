@@ -67,8 +67,7 @@ class MemoryWatch:
                 Path("/proc/self/clear_refs").write_text("5")  # the kernel's peak begins anew
             if (cuda := _cuda()) is not None:
                 cuda.reset_peak_memory_stats()
-        self._thread = threading.Thread(target=self._run, name="ax_mo-memory", daemon=True)
-        self._thread.start()
+        threading.Thread(target=self._run, name="ax_mo-memory", daemon=True).start()
 
     def stop(self) -> None:
         """Measure no more."""
@@ -76,7 +75,7 @@ class MemoryWatch:
 
     def peak(self) -> int:
         """The most bytes so far, of this process and its children together."""
-        self._look()
+        self.look()
         # What a child has from before its exec is this process's own, and not more.
         of_children = _peak_of(resource.RUSAGE_CHILDREN)
         return max(_own_peak(), self._together, of_children if of_children > self._children_before else 0)
@@ -85,10 +84,11 @@ class MemoryWatch:
         wait = self._every
         while not self._over.wait(wait):
             begun = time.perf_counter()
-            self._look()
+            self.look()
             wait = max(self._every, _SHARE * (time.perf_counter() - begun))
 
-    def _look(self) -> None:
+    def look(self) -> None:
+        """Measure what this process and its children have together at this moment."""
         children = list(_descendants())
         if children:
             self._together = max(self._together, sum(map(_memory, [os.getpid(), *children])))

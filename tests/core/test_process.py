@@ -281,8 +281,8 @@ def test_end_of_what_has_ended_does_nothing(start: Start, tmp_path: Path) -> Non
     found = known(tmp_path)
     process.wait()
     before = time.monotonic()
-    end([found, Identity(os.getpid(), 1)], patience=5.0)  # the second is not this process: it started later
-    assert time.monotonic() - before < 1.0
+    end([found, Identity(os.getpid(), 1)], patience=60.0)  # the second is not this process: it started later
+    assert time.monotonic() - before < 30.0
 
 
 def test_job_whose_sweeper_died_before_it_began_does_not_begin(tmp_path: Path) -> None:

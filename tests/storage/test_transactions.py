@@ -85,7 +85,7 @@ def test_who_is_elsewhere_sees_whether_a_study_is_swept_and_asks_its_sweeper(
 def test_write_waits_for_a_server_that_is_restarted(
     open_store: OpenStore, postgresql: PostgreSQL, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("ax_mo.storage.waiting._QUIET", 1.0)
+    monkeypatch.setattr("ax_mo.storage.waiting.QUIET_SECONDS", 1.0)
     notices: list[str] = []
     store = open_store(seconds=60.0, notices=notices)
     postgresql.stop()
@@ -169,7 +169,7 @@ def test_refusals_change_nothing(
     open_store: OpenStore, postgresql: PostgreSQL, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Not what readers are told, nor where the study lives, nor who runs it."""
-    monkeypatch.setattr("ax_mo.storage.transactions._HANDOVER_SECONDS", 0.5)
+    monkeypatch.setattr("ax_mo.storage.transactions.HANDOVER_SECONDS", 0.5)
 
     def everything() -> list[tuple[object, ...]]:
         return postgresql.rows("select * from ax_mo_study order by id")

@@ -87,7 +87,7 @@ def numbers(database: Path) -> list[int]:
 def test_locked_database_is_waited_for_and_the_person_hears_of_it(
     opened: Callable[..., Opened], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("ax_mo.storage.waiting._QUIET", 1.0)
+    monkeypatch.setattr("ax_mo.storage.waiting.QUIET_SECONDS", 1.0)
     study = opened(12.0)
     with held(study.database, 3.0):
         study.store.add([trial(0)])
@@ -155,7 +155,7 @@ def test_locked_database_is_waited_for_when_a_study_is_opened(tmp_path: Path, op
 def test_reader_waits_for_a_moment_only(
     tmp_path: Path, opened: Callable[..., Opened], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("ax_mo.storage.store._READERS_SECONDS", 1.0)
+    monkeypatch.setattr("ax_mo.storage.store.READERS_SECONDS", 1.0)
     opened().store.close()
     with held(tmp_path / "study.db", 60.0), pytest.raises(AxMoError, match=r"cannot be used: database is locked\.$"):
         read_studies(sqlite_url(tmp_path / "study.db"))

@@ -12,7 +12,7 @@ def alone(monkeypatch: pytest.MonkeyPatch) -> None:
     for name, launch in current.RANKS.items():
         for variable in (name, *launch):
             monkeypatch.delenv(variable, raising=False)
-    monkeypatch.setenv(current._SWEEPERS_RANKS, "[]")  # to be put back in the end
+    monkeypatch.setenv(current.SWEEPERS_RANKS, "[]")  # to be put back in the end
 
 
 def set_all(monkeypatch: pytest.MonkeyPatch, environment: dict[str, str]) -> None:

@@ -269,7 +269,7 @@ def test_stop_that_comes_with_the_last_epoch_stops_nothing(trial: Path) -> None:
     assert not (trial / STOPPED).exists()
 
 
-@pytest.mark.parametrize("fault", ["append", "write_json", "read_json", "size_of", "_numbers"])
+@pytest.mark.parametrize("fault", ["append", "write_json", "read_json", "size_of", "logged_numbers"])
 def test_fault_of_ours_is_a_warning_and_training_goes_on(
     trial: Path, messages: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch, fault: str
 ) -> None:
@@ -317,7 +317,7 @@ def test_fault_on_rank_zero_keeps_it_in_step_with_the_other_ranks(
     def together(rank: int) -> list[str]:
         """What this rank does with the others, in its order. The others learn of a stop from rank 0."""
         done: list[str] = []
-        looked = lightning_callback._numbers
+        looked = lightning_callback.logged_numbers
 
         def look(metrics: Any) -> dict[str, float]:
             done.append("look at metrics")
@@ -331,7 +331,7 @@ def test_fault_on_rank_zero_keeps_it_in_step_with_the_other_ranks(
         task = module()
         with monkeypatch.context() as patch:
             patch.setattr(current, "rank", lambda: rank)
-            patch.setattr(lightning_callback, "_numbers", look)
+            patch.setattr(lightning_callback, "logged_numbers", look)
             patch.setattr(made.strategy, "reduce_boolean_decision", decide)
             if rank == 0:
                 patch.setattr(FAULTS[fault], fault, broken)

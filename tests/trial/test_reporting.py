@@ -22,7 +22,7 @@ from tests.support.curves import values
 def alone(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in current.RANKS:
         monkeypatch.delenv(name, raising=False)
-    monkeypatch.setattr(reporting, "_warned", set())
+    reporting.warned.clear()
 
 
 @pytest.fixture

@@ -4,6 +4,7 @@ import multiprocessing
 import os
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 from types import SimpleNamespace
@@ -125,7 +126,7 @@ def test_children_that_run_at_once_count_together() -> None:
         "command = [sys.executable, '-c', 'block = bytearray(100 * 2**20); print(flush=True); input()']; "
         "pipe = subprocess.PIPE; "
         "jobs = [subprocess.Popen(command, stdin=pipe, stdout=pipe) for _ in range(2)]; "
-        "[job.stdout.readline() for job in jobs]; watch._look(); "
+        "[job.stdout.readline() for job in jobs]; watch.look(); "
         "[job.communicate(b'\\n') for job in jobs]; print(watch.peak())"
     )
     assert 200 * MIB < run(code) < 300 * MIB
@@ -136,7 +137,7 @@ def test_pages_that_children_share_count_once() -> None:
     code = (
         "import os; block = bytearray(b'x') * (120 * 2**20); ready, go = os.pipe(), os.pipe(); "
         "pid = os.fork() or (os.write(ready[1], b'.'), os.close(go[1]), os.read(go[0], 1), os._exit(0)); "
-        "os.read(ready[0], 1); watch._look(); os.close(go[1]); os.waitpid(pid, 0); print(watch.peak())"
+        "os.read(ready[0], 1); watch.look(); os.close(go[1]); os.waitpid(pid, 0); print(watch.peak())"
     )
     assert 120 * MIB < run(code) < 200 * MIB
 
@@ -151,9 +152,12 @@ def test_trial_in_a_process_that_had_others_before_has_its_own_peak() -> None:
 
 
 def test_watch_ends_with_its_trial() -> None:
+    before = set(threading.enumerate())
     watch = watches.MemoryWatch(every=0.01)
+    (thread,) = set(threading.enumerate()) - before
     watch.stop()
-    assert watch._thread.join(60) is None and not watch._thread.is_alive()
+    thread.join(60)
+    assert not thread.is_alive()
 
 
 def gpus(*peaks: int, initialized: bool = True) -> Any:
