@@ -23,6 +23,7 @@ from botorch.utils.sampling import HitAndRunPolytopeSampler, draw_sobol_samples,
 from torch import Tensor
 
 from ax_mo.optimizer.ax_experiment import is_difference
+from ax_mo.optimizer.compat import objective_count, outcomes_of
 from ax_mo.optimizer.draws import ExpectedImprovement, HypervolumeImprovement
 from ax_mo.optimizer.target import fold
 
@@ -68,7 +69,7 @@ class StudyAcquisition(Acquisition):  # type: ignore[misc]
     ) -> Any:
         points = sum(len(some) for some in (self.X_observed, self.X_pending) if some is not None)
         torch.manual_seed((torch.initial_seed() + _PRIME * points) % 2**63)
-        draws = _DRAWS.get(len(self._objective_weights), _FEWEST_DRAWS)
+        draws = _DRAWS.get(objective_count(self), _FEWEST_DRAWS)
         options = {"sampler": SobolQMCNormalSampler(torch.Size([draws]), seed=int(torch.randint(2**31, ())))}
         if draws == _FEWEST_DRAWS and issubclass(botorch_acqf_class, qLogNoisyExpectedHypervolumeImprovement):
             options["alpha"] = _COARSE
@@ -87,8 +88,7 @@ class StudyAcquisition(Acquisition):  # type: ignore[misc]
         found = super().get_botorch_objective_and_transform(
             botorch_acqf_class=botorch_acqf_class, model=model, objective_weights=objective_weights, **known
         )
-        kept = range(len(self.surrogate.outcomes)) if self._subset_idcs is None else self._subset_idcs.tolist()
-        columns = [place for place, index in enumerate(kept) if is_difference(self.surrogate.outcomes[index])]
+        columns = [place for place, outcome in enumerate(outcomes_of(self)) if is_difference(outcome)]
         return (fold(found[0], objective_weights, columns), None) if columns else found
 
     def optimize(

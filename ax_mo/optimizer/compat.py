@@ -1,7 +1,8 @@
 """Ax and BoTorch as libraries: importing them quietly, their threads, and their private names that we use.
 
 Where a private name is gone, the study goes on with a warning if it can. ``pyproject.toml`` bounds both as tested; this
-is for those who install another version nevertheless.
+is for those who install another version nevertheless. Private methods that our subclasses override stand in
+``acquisition`` and ``draws``, and tests fail where they are not called any more.
 """
 
 import logging
@@ -82,6 +83,18 @@ def forget_model(client: Any) -> None:
     for node in strategy_of(client).nodes_by_name.values():
         for spec in node.generator_specs:
             spec._fitted_adapter = None
+
+
+def outcomes_of(acquisition: Any) -> list[str]:
+    """The outcomes that one of Ax's acquisitions models, by their names."""
+    outcomes: list[str] = acquisition.surrogate.outcomes
+    kept = acquisition._subset_idcs
+    return outcomes if kept is None else [outcomes[index] for index in kept.tolist()]
+
+
+def objective_count(acquisition: Any) -> int:
+    """How many outcomes one of Ax's acquisitions has weights for."""
+    return len(acquisition._objective_weights)
 
 
 def drop_strategy(client: Any) -> None:
