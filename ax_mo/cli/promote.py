@@ -14,7 +14,7 @@ from ax_mo.cli.promoted_place import SweptProject, find_project, keys_for, place
 from ax_mo.cli.shared import new_file, one_line, say, say_json, study_at, trial_named
 from ax_mo.core.trial import Status, Trial
 from ax_mo.errors import AxMoError
-from ax_mo.hydra_project.config_diff import Difference, Ran, composed_run, config_differences, saved, text
+from ax_mo.hydra_project.config_diff import Difference, Ran, composed_run, config_differences, saved, short_value
 from ax_mo.hydra_project.overrides import bare
 from ax_mo.hydra_project.program import Program
 from ax_mo.results.commands import first_run
@@ -181,7 +181,9 @@ class Promotion:
         # By value, whatever options they are from.
         wrong, _ = config_differences(replace(there, choices={}), replace(composed_run(config), choices={}))
         pairs = [(key, wanted.hydra.job[key], config.hydra.job[key]) for key in _SETTINGS]
-        wrong += [Difference(f"hydra.job.{key}", text(old), text(new)) for key, old, new in pairs if old != new]
+        wrong += [
+            Difference(f"hydra.job.{key}", short_value(old), short_value(new)) for key, old, new in pairs if old != new
+        ]
         return Attempt(words, tuple(wrong))
 
     def _notes(self, best: Attempt, plain: Attempt) -> list[str]:

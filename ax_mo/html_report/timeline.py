@@ -158,7 +158,7 @@ def timeline(record: StudySnapshot) -> go.Figure:
                 marker={"color": color, "line": {"width": 1, "color": "rgba(255,255,255,0.7)"}},
                 customdata=[[stay.run.number] for _, stay in of_status],
                 hovertext=[
-                    f"trial {stay.run.label}: {stay.end - stay.start:.1f} s, {status.value.replace('_', ' ')}"
+                    f"trial {stay.run.label}: {stay.end - stay.start:.1f} s, {status_text(status)}"
                     for _, stay in of_status
                 ],
                 hoverinfo="text",

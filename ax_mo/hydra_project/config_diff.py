@@ -103,7 +103,7 @@ def unlike_groups(there: Ran, here: Ran) -> list[Difference]:
     names = {name for name in [*there.choices, *here.choices] if not name.startswith("hydra/")}
     pairs = [(name, there.choices.get(name), here.choices.get(name)) for name in names]
     unlike = [
-        Difference(name, None if old is None else text(old), None if new is None else text(new))
+        Difference(name, None if old is None else short_value(old), None if new is None else short_value(new))
         for name, old, new in pairs
         if old != new
     ]
@@ -121,7 +121,7 @@ def within(key: str, prefix: str) -> bool:
     return key == prefix or key.startswith(f"{prefix}.")
 
 
-def text(value: Any) -> str:
+def short_value(value: Any) -> str:
     """The value as Hydra's grammar has it, and not longer than fits a message."""
     if isinstance(value, str) and (value == "???" or "${" in value):
         written = value
@@ -156,7 +156,7 @@ def _leaves(pair: _Pair, key: str, old: Any, new: Any) -> Iterator[Difference]:
             below = f"{key}.{name}" if key else str(name)
             yield from _leaves(pair, below, old.get(name, _ABSENT), new.get(name, _ABSENT))
     elif not _same(old, new, pair) and not _same_resolved(pair, key, old, new):
-        yield Difference(key, *(None if side is _ABSENT else text(side) for side in (old, new)))
+        yield Difference(key, *(None if side is _ABSENT else short_value(side) for side in (old, new)))
 
 
 def _divided(pair: _Pair, key: str, old: Any, new: Any) -> bool:

@@ -124,7 +124,7 @@ def curve_of(sweep_dir: Path, trial: Trial) -> tuple[CurvePoint, ...]:
     return tuple(points)
 
 
-def about(
+def describe_study(
     space: SearchSpace,
     goals: Goals,
     settings: Mapping[str, Any],

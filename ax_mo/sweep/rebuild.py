@@ -9,6 +9,7 @@ from pathlib import Path
 
 from ax_mo.core.urls import sqlite_url
 from ax_mo.errors import AxMoError, StudyLost, StudyStopped
+from ax_mo.results.standing import status_text
 from ax_mo.storage.definition import StoredStudy
 from ax_mo.storage.dump import Dump, read_dump
 from ax_mo.storage.store import Store, write_study
@@ -31,8 +32,8 @@ class Rebuilt:
 
     def describe(self) -> str:
         """How many runs there are of which kind."""
-        counts = Counter(run.status.value for run in self.study.runs)
-        listed = ", ".join(f"{count} {status.replace('_', ' ')}" for status, count in counts.items()) or "none"
+        counts = Counter(status_text(run.status) for run in self.study.runs)
+        listed = ", ".join(f"{count} {status}" for status, count in counts.items()) or "none"
         runs = len(self.study.runs)
         return f"{runs} {'run' if runs == 1 else 'runs'} ({listed})"
 

@@ -129,7 +129,7 @@ class Session:
             ending = self._run_loop(study, loop, optimizer)
             if ending in (Ending.EXHAUSTED, Ending.CLOSED):
                 why = study.stop_reason or StopReason(StopKind.EXHAUSTED, ending.value)
-                store.tell(json.dumps(self._spec.about(why)))
+                store.tell(json.dumps(self._spec.description(why)))
                 self._dump(store)
             self._conclude(study, loop.callbacks, ending)
             has_closed = optimizer.close(2.0 if ending is Ending.CANCELLED else 60.0)
@@ -225,7 +225,7 @@ class Session:
     def _steering(self, study: Study, suggestions: Suggestions, wake: threading.Event) -> Steering:
         def respecified(spec: StudySpec) -> None:
             self._spec = spec
-            study.store.tell(json.dumps(spec.about()))
+            study.store.tell(json.dumps(spec.description()))
             self._dump(study.store)
 
         watch = RequestWatch(*self._spec.database, wake.set)
@@ -282,7 +282,7 @@ class Session:
     def _open_store(self, lock: DirectoryLock) -> Iterator[Store]:
         settings = self._settings
         seed = settings.seed if settings.seed is not None else secrets.randbelow(2**31)
-        study = replace(self._spec.as_stored, seed=seed, about=json.dumps(self._spec.about()))
+        study = replace(self._spec.as_stored, seed=seed, about=json.dumps(self._spec.description()))
         url = self._spec.database[0]
 
         def open_store(known: bool) -> Store:

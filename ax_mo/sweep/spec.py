@@ -32,7 +32,7 @@ from ax_mo.search_space.space import SearchSpace
 from ax_mo.search_space.start import config_point, initial_points, own_values, samples
 from ax_mo.storage.definition import Definition, StoredStudy, described_goals
 from ax_mo.storage.dump import rebuild_hint
-from ax_mo.storage.snapshot import about, curve_of
+from ax_mo.storage.snapshot import curve_of, describe_study
 from ax_mo.storage.store import check_can_open
 from ax_mo.storage.sweep_directory import STUDY
 from ax_mo.sweep.settings import Settings, ignored_sampler
@@ -134,11 +134,11 @@ class StudySpec:
         sweep_dir = "" if self.settings.storage is None else str(self.sweep_dir)
         return StoredStudy(self.database[1], sweep_dir, Definition(params, described_goals(goals), space.fixed))
 
-    def about(self, stop_reason: StopReason | None = None) -> dict[str, Any]:
+    def description(self, stop_reason: StopReason | None = None) -> dict[str, Any]:
         """What the study's readers are told of it."""
         settings = self.settings
         kept = {name: as_json(value) for name in _TOLD if (value := getattr(settings, name)) is not None}
-        return about(self.plan.space, self.plan.goals, kept, self.program, stop_reason)
+        return describe_study(self.plan.space, self.plan.goals, kept, self.program, stop_reason)
 
     @property
     def how_to_resume(self) -> str:

@@ -10,7 +10,7 @@ import pytest
 from ax_mo.cli.main import main
 from ax_mo.results.files import trials_csv
 from ax_mo.storage.definition import Definition, StoredStudy
-from ax_mo.storage.snapshot import StudySnapshot, about
+from ax_mo.storage.snapshot import StudySnapshot, describe_study
 from ax_mo.storage.store import write_study
 from ax_mo.storage.sweep_directory import TRIALS
 from tests.support import studies
@@ -42,7 +42,7 @@ def cli(capsys: pytest.CaptureFixture[str]) -> Cli:
 def stored(record: StudySnapshot) -> StudySnapshot:
     """Write the study to the database of its directory."""
     record.directory.mkdir(parents=True, exist_ok=True)
-    told = json.dumps(about(record.space, record.goals, record.settings, record.program))
+    told = json.dumps(describe_study(record.space, record.goals, record.settings, record.program))
     study = StoredStudy(record.name, "", Definition({}, {}), record.runs, record.seed, record.created, told)
     write_study(f"sqlite:///{record.directory}/study.db", study)
     return record

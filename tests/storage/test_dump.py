@@ -11,7 +11,7 @@ from ax_mo.core.trial import Status
 from ax_mo.errors import AxMoError
 from ax_mo.storage.definition import Definition, StoredStudy
 from ax_mo.storage.dump import read_dump, write_dump
-from ax_mo.storage.snapshot import about
+from ax_mo.storage.snapshot import describe_study
 from ax_mo.storage.sweep_directory import DUMP
 from ax_mo.trial.result import now
 from tests.support.studies import CONDITIONAL
@@ -30,7 +30,7 @@ STUDY = StoredStudy(
     runs=(IMPORTED, FAILED, make_run(1, repeat=0), make_run(1, repeat=1)),
     seed=7,
     created=now(),
-    about=json.dumps(about(CONDITIONAL, GOALS, {"n_trials": 3})),
+    about=json.dumps(describe_study(CONDITIONAL, GOALS, {"n_trials": 3})),
 )
 OF_SCHEMA_1: dict[str, Any] = {
     "schema": 1, "name": STUDY.name, "storage": None, "sweep_dir": STUDY.sweep_dir, "created": STUDY.created,

@@ -12,7 +12,7 @@ from ax_mo.errors import AxMoError
 from ax_mo.storage.definition import Definition, StoredStudy
 from ax_mo.storage.dump import write_dump
 from ax_mo.storage.location import locate
-from ax_mo.storage.snapshot import about, read_snapshot
+from ax_mo.storage.snapshot import describe_study, read_snapshot
 from ax_mo.storage.store import Store
 from tests.storage.test_snapshot import GOALS, SPACE
 from tests.support.trials import make_run
@@ -26,7 +26,7 @@ def make(directory: Path, url: str | None = None, name: str = "study") -> Stored
         "resume": f"{' '.join(TYPED)} 'hydra.sweep.dir={directory}'",
         "pareto": f"python a.py --config-dir '{directory}' +pareto={{name}}",
     }
-    told = json.dumps({**about(SPACE, GOALS, {}), "commands": lines})  # as in earlier versions
+    told = json.dumps({**describe_study(SPACE, GOALS, {}), "commands": lines})  # as in earlier versions
     where = sqlite_url(directory / "study.db") if url is None else url
     sweep_dir = "" if url is None else str(directory)
     store = Store.open(where, StoredStudy(name, sweep_dir, Definition({}, {}), seed=5, about=told))

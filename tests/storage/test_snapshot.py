@@ -16,7 +16,7 @@ from ax_mo.search_space.space import SearchSpace
 from ax_mo.storage.definition import Definition, StoredStudy
 from ax_mo.storage.directory_lock import is_held, sole_sweeper
 from ax_mo.storage.location import Location
-from ax_mo.storage.snapshot import StudySnapshot, about, read_snapshot
+from ax_mo.storage.snapshot import StudySnapshot, describe_study, read_snapshot
 from ax_mo.storage.store import Store, read_studies
 from tests.support.trials import make_run
 
@@ -30,7 +30,7 @@ def run(number: int) -> TrialRun:
 
 def make(directory: Path) -> None:
     directory.mkdir(exist_ok=True)
-    told = json.dumps(about(SPACE, GOALS, {"n_trials": 9}))
+    told = json.dumps(describe_study(SPACE, GOALS, {"n_trials": 9}))
     runs = (run(0).ended_by(Outcome({"loss": 0.25})), run(1))
     Store.open(
         f"sqlite:///{directory}/study.db", StoredStudy("study", "", Definition({}, {}), runs, 5, "t0", told)

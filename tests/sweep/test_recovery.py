@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from ax_mo.storage.definition import Definition, StoredStudy
-from ax_mo.storage.snapshot import about
+from ax_mo.storage.snapshot import describe_study
 from ax_mo.storage.store import read_studies, write_study
 from ax_mo.sweep.recovery import with_runs_of_directories
 from ax_mo.trial.files import SPEC
@@ -55,7 +55,7 @@ def test_trial_whose_description_is_poisoned_is_left_out_with_a_remark(tmp_path:
     pipe = record.directory / "pipe"
     pipe.mkdir()
     os.mkfifo(pipe / SPEC)
-    told = json.dumps(about(record.space, record.goals, {}))
+    told = json.dumps(describe_study(record.space, record.goals, {}))
     study = StoredStudy(record.name, "", Definition({}, {}), (), record.seed, record.created, told)
 
     found, remarks = with_runs_of_directories(study, record.directory)

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from ax_mo.storage.definition import Definition, StoredStudy
-from ax_mo.storage.snapshot import about
+from ax_mo.storage.snapshot import describe_study
 from ax_mo.storage.store import Store
 from ax_mo.trackers import StudyEnd
 from ax_mo.trackers.process import Trackers
@@ -67,7 +67,7 @@ class Study:
         self.directory = directory
         self.notices: list[str] = []
         self._database = (f"sqlite:///{directory}/study.db", "study")
-        told = json.dumps(about(SPACE, GOALS, {}))
+        told = json.dumps(describe_study(SPACE, GOALS, {}))
         self._store = Store.open(self._database[0], StoredStudy("study", "", Definition({}, {}), seed=1, about=told))
         self.log = self.sweeper()
 

@@ -11,7 +11,7 @@ import pytest
 from ax_mo.core.trial import TrialRun
 from ax_mo.errors import ConfigError
 from ax_mo.storage.definition import Definition, StoredStudy
-from ax_mo.storage.snapshot import about
+from ax_mo.storage.snapshot import describe_study
 from ax_mo.storage.store import Store
 from ax_mo.trackers import StudyEnd, parse_trackers
 from ax_mo.trackers.process import Trackers
@@ -25,7 +25,7 @@ def trackers(directory: Path, notices: list[str], *names: str) -> Trackers:
 
 
 def add(directory: Path, *trials: TrialRun) -> None:
-    about_it = json.dumps(about(SPACE, GOALS, {}))
+    about_it = json.dumps(describe_study(SPACE, GOALS, {}))
     url, name = database(directory)
     store = Store.open(url, StoredStudy(name, "", Definition({}, {}), seed=1, about=about_it))
     store.add(trials)
