@@ -1,4 +1,7 @@
-"""Every private name of Hydra and OmegaConf that we use, for want of a public one; a test pins each."""
+"""Every private name of Hydra and OmegaConf that we use, for want of a public one; a test pins each.
+
+But for one: a trial's recorder, which stands alone, reads what a job returned (``JobReturn._return_value``) itself.
+"""
 
 from argparse import ArgumentParser
 from collections.abc import Sequence
