@@ -177,7 +177,7 @@ def test_sweep_only_overrides_are_dropped_and_others_kept(monkeypatch: pytest.Mo
     given = ["-m", "lr=1", *SWEEP_ONLY, *KEPT]
     program = this_program(*use_command_line(monkeypatch, *given))
     assert program.hydra_overrides == tuple(KEPT)
-    assert program.arguments == tuple(given)
+    assert program.typed == ("python", "train.py", *given)
     assert program.prefix == (sys.executable, "train.py")
 
 

@@ -19,7 +19,7 @@ from ax_mo.search_space.grammar import parse_entry
 from ax_mo.search_space.parameters import Choice
 from ax_mo.search_space.space import SearchSpace
 from ax_mo.storage.definition import Definition, StoredStudy
-from ax_mo.storage.store import Store, read_studies
+from ax_mo.storage.store import Store, check_can_open, read_studies
 from tests.support.trials import make_run
 
 DEFINITION = Definition(
@@ -243,7 +243,9 @@ def opening(url: str) -> str:
 @pytest.mark.parametrize("url", ["study.db", "", "sqlite", "postgres://u@host/db", "nosuch+driver://host/db"])
 def test_url_that_is_none_says_what_to_write(url: str) -> None:
     message = opening(url)
-    assert message.startswith(f"hydra.sweeper.storage: '{url}' is no SQLAlchemy URL")
+    assert message.startswith(f"'{url}' is no SQLAlchemy URL")
+    with pytest.raises(ConfigError, match=r"^hydra\.sweeper\.storage: '.*' is no SQLAlchemy URL"):
+        check_can_open(url, StoredStudy("study", "/sweep", DEFINITION), to_run=True)
     assert "sqlite:////data/study.db or postgresql+psycopg://user@host/database" in message
 
 
