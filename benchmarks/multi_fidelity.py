@@ -34,7 +34,7 @@ _EPOCHS = 27
 _SHARES = (0.25, 0.5, 1.0)
 _WHOLE = ("+experiment=nas", f"trainer.max_epochs={_EPOCHS}")
 _ARMS = {
-    # Its overrides, and how many trials are enough for the epochs of one whole training each.
+    # Its overrides, and how many trials mostly take the epochs of one whole training each; more are begun if need be.
     "none": (_WHOLE, 1.0),
     "dominated": ((*_WHOLE, "hydra.sweeper.early_stopping={rule: dominated}"), 1.6),
     "successive_halving": (("+experiment=rungs", f"hydra.sweeper.early_stopping.max={_EPOCHS}"), 3.5),
@@ -83,11 +83,14 @@ def _search(arm: str, trials: int, seed: int) -> dict[str, Any]:
         sweep_dir = Path(name).resolve() / "sweep"
         argv = [
             str(_TRAIN), "-m", *overrides, f"hydra.sweep.dir={sweep_dir}", f"hydra.sweeper.seed={seed}",
-            f"hydra.sweeper.n_trials={round(trials * enough)}", "hydra.sweeper.report=false",
+            "hydra.sweeper.report=false",
         ]  # fmt: skip
-        wall = run(python(*argv), Path(name))
-        lines = sorted(trials_of(sweep_dir), key=lambda line: line["ended"])
-        epochs = [len((sweep_dir / line["dir"] / "curve.jsonl").read_text().splitlines()) for line in lines]
+        begun, wall, epochs = round(trials * enough), 0.0, [0]
+        while sum(epochs) < trials * _EPOCHS:
+            wall += run(python(*argv, f"hydra.sweeper.n_trials={begun}"), Path(name))
+            lines = sorted(trials_of(sweep_dir), key=lambda line: line["ended"])
+            epochs = [len((sweep_dir / line["dir"] / "curve.jsonl").read_text().splitlines()) for line in lines]
+            begun += trials
     return {
         "hypervolume": [_hypervolume(lines, epochs, share * trials * _EPOCHS) for share in _SHARES],
         "begun": len({line["trial"] for line in lines}),
