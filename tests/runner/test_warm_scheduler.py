@@ -334,7 +334,7 @@ REFUSED = [
     ("import own", "", "a library imports 'own', which is none"),
     ("import os; os.environ.get('MY_SWITCH')", "import os; os.environ['MY_SWITCH'] = '1'",
      "the program itself sets MY_SWITCH, which libraries read while they are imported"),
-    ("", "import os; os.environ['OMP_NUM_THREADS'] = '1'",
+    ("", "import os; os.environ['OMP_NUM_THREADS'] = '3'",
      "the program itself sets OMP_NUM_THREADS, which libraries read while they are imported"),
 ]  # fmt: skip
 
