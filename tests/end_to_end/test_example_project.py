@@ -2,7 +2,6 @@
 
 import csv
 import json
-import os
 import shlex
 import sys
 
@@ -86,7 +85,6 @@ def test_output_holds_no_noise_of_the_libraries(study):
         assert "Warning" not in line, line
 
 
-@pytest.mark.skipif(not os.environ.get("AX_MO_TEST_LONG"), reason="make test-long")
 def test_promoted_point_repeats_the_trial(study):
     directory, output = study
     line = next(line for line in output.splitlines() if line.startswith("Run a point again: "))
