@@ -94,7 +94,8 @@ test-sqlalchemy14: env
 # The same tests with their studies at full length, trials that train, every poison, every shape, and more points.
 test-long: env browser
 	AX_MO_TEST_LONG=1 $(BIN)/python -m pytest tests/end_to_end/test_conditional.py \
-	  tests/end_to_end/test_distributed.py tests/end_to_end/test_poisons.py tests/shapes tests/search_space/test_round_trip_composed.py
+	  tests/end_to_end/test_distributed.py tests/end_to_end/test_poisons.py \
+	  tests/shapes tests/search_space/test_round_trip_composed.py
 
 # On a Slurm, which root starts here where none answers; `make test` runs a share of this with shell scripts.
 test-slurm: env

@@ -319,9 +319,7 @@ def is_difference(alias: str) -> bool:
 
 
 def _ax_name(objective: Objective) -> str:
-    if objective.target is not None:
-        return f"|{objective.name} - {objective.target:.12g}|"
-    return f"log10({objective.name})" if objective.is_log else objective.name
+    return f"log10({objective.name})" if objective.is_log else objective.of_distance.name
 
 
 def generator_of(node: str) -> str:
