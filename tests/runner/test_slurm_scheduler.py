@@ -60,6 +60,17 @@ def test_jobs_that_slurm_ended_have_the_cause(command: Command, word: str, cause
     assert state.message == f"Slurm ended the job: {word.split()[0]}"
 
 
+def test_a_hundred_jobs_cost_one_squeue_and_one_sacct_for_those_it_has_forgotten(
+    command: Command, tmp_path: Path
+) -> None:
+    asked = tmp_path / "asked"
+    command("squeue", f'echo squeue >> {asked}; for i in $(seq 1 90); do echo "$i|RUNNING"; done')
+    command("sacct", f'echo sacct >> {asked}; for i in $(seq 91 100); do echo "$i|COMPLETED"; done')
+    states = states_of(*(str(job_id) for job_id in range(1, 101)))
+    assert [state.phase for state in states] == [Phase.RUNNING] * 90 + [Phase.ENDED] * 10
+    assert asked.read_text().split() == ["squeue", "sacct"]
+
+
 @pytest.mark.parametrize(
     ("log", "message", "cause"),
     [
