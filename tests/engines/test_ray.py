@@ -6,9 +6,15 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from ax_mo.runner.job import Job, JobSpec, Phase, job_name
+from ax_mo.runner.remote import ray_scheduler
+from ax_mo.runner.remote.ray_bridge import RayClient
+from ax_mo.runner.scheduler import open_scheduler
+from ax_mo.runner.settings import LauncherSettings
 from tests.support.example_study import assert_sound, run_with_mishaps
 from tests.support.ray_cluster import RayCluster, is_possible, own_cluster
 from tests.support.sweeps import Sweep, assert_same_trials, assert_trial_can_be_stopped
@@ -69,6 +75,32 @@ def test_killed_sweeper_adopts_its_trials_and_no_other_runs_twice(sweep: Sweep) 
     assert done.returncode == 0, done.output
     assert [(trial["status"], trial["attempt"]) for trial in sweep.trials()] == [("completed", "1")] * 3
     assert ran(sweep) == {"0": 1, "1": 1, "2": 1}
+
+
+def test_hundred_jobs_cost_one_request_a_poll(
+    cluster: RayCluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+
+    class Counting(RayClient):
+        def call(self, method: str, *arguments: Any, **options: Any) -> Any:
+            asked.append(method)
+            return super().call(method, *arguments, **options)
+
+    monkeypatch.setattr(ray_scheduler, "RayClient", Counting)
+    monkeypatch.chdir(tmp_path)
+    scheduler = open_scheduler(LauncherSettings(scheduler="ray", scheduler_args={"address": cluster.address}))
+    jobs = []
+    for number in range(100):
+        spec = JobSpec(job_name("0a1b2c3d", number), ("sleep", "600"), tmp_path / str(number), tmp_path)
+        spec.directory.mkdir()
+        jobs.append(Job(scheduler.submit(spec), spec.directory))
+    asked.clear()
+    assert {state.phase for state in scheduler.states(jobs)} <= {Phase.PENDING, Phase.RUNNING}
+    assert asked == ["exchange"]
+    scheduler.cancel(jobs)
+    wait_until(lambda: {state.phase for state in scheduler.states(jobs)} == {Phase.ENDED}, 100)
+    scheduler.close()
 
 
 def test_trials_that_end_while_no_sweeper_is_there_keep_their_results_for_the_next(sweep: Sweep) -> None:

@@ -87,6 +87,35 @@ def test_job_of_a_node_that_fails_has_the_cause(tmp_path: Path, monkeypatch: pyt
 
 @at_length
 @owns_slurm
+@pytest.mark.parametrize("requeued", [True, False])
+def test_trials_of_a_node_that_is_lost_run_again_on_another(
+    sweep: Sweep, monkeypatch: pytest.MonkeyPatch, requeued: bool
+) -> None:
+    """By Slurm itself, and where it may not, by the sweep as further attempts."""
+    if not requeued:
+        monkeypatch.setenv("SBATCH_NO_REQUEUE", "1")
+    journal = sweep.tmp_path / "journal"
+    more = ("hydra.sweeper.n_trials=3", "hydra.sweeper.max_retries=1")
+    process = sweep.start(*OPTIONS, *more, sweep.held, f"journal={journal}")
+    wait_until(lambda: sweep.under_way(2) and runs(journal) == {"0": 1, "1": 1})
+    node = output_of("squeue", "-h", "-j", job_of(sweep, 0), "-o", "%N")
+    lost = {str(trial) for trial in (0, 1) if output_of("squeue", "-h", "-j", job_of(sweep, trial), "-o", "%N") == node}
+    subprocess.run(["scontrol", "update", f"nodename={node}", "state=down", "reason=test"], check=True)
+    try:
+        wait_until(lambda: all(runs(journal)[trial] == 2 for trial in lost), 100)
+        sweep.gate.touch()
+        finish(process)
+    finally:
+        subprocess.run(["scontrol", "update", f"nodename={node}", "state=resume"], check=False, capture_output=True)
+    attempts = {str(trial): "2" if str(trial) in lost and not requeued else "1" for trial in range(3)}
+    assert {trial["trial"]: (trial["status"], trial["attempt"]) for trial in sweep.trials()} == {
+        trial: ("completed", attempt) for trial, attempt in attempts.items()
+    }
+    assert runs(journal) == {trial: 1 + (trial in lost) for trial in ("0", "1", "2")}
+
+
+@at_length
+@owns_slurm
 def test_controller_that_is_away_for_a_minute_costs_nothing(sweep: Sweep) -> None:
     journal = sweep.tmp_path / "journal"
     process = sweep.start(*OPTIONS, "sleep=10", f"journal={journal}", "hydra.sweeper.n_trials=4")
