@@ -91,11 +91,10 @@ test-sqlalchemy14: env
 	PYTHONPATH=$(SQLALCHEMY14) $(BIN)/python -m pytest tests/storage/test_store.py tests/core/test_urls.py \
 	  tests/storage/test_damage.py tests/storage/test_snapshot.py tests/end_to_end/test_resume.py
 
-# The same tests with their studies at full length, trials that train, every poison, every shape, and more points.
+# What `make test` has no time for: tests whose like runs there, and the same tests with their studies at full length, trials
+# that train, every poison, every shape, and more points.
 test-long: env browser
-	AX_MO_TEST_LONG=1 $(BIN)/python -m pytest tests/end_to_end/test_conditional.py \
-	  tests/end_to_end/test_distributed.py tests/end_to_end/test_poisons.py \
-	  tests/shapes tests/search_space/test_round_trip_composed.py
+	AX_MO_TEST_LONG=1 $(BIN)/python -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder -m "long or longer"
 
 # On a Slurm, which root starts here where none answers; `make test` runs a share of this with shell scripts.
 test-slurm: env

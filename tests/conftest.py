@@ -13,6 +13,7 @@ from _pytest.assertion import rewrite
 from hypothesis import settings
 
 from tests.support import fork_server
+from tests.support.long import LONG
 from tests.support.postgresql import PostgreSQL, own_postgresql
 
 # Each sweep of a test would fit a model for its page at its end: seconds of work that hundreds of tests do not look at.
@@ -53,6 +54,9 @@ SHORT = ("core", "early_stopping", "hydra_project", "runner", "storage", "termin
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """They come last, so that all workers end together."""
+    for item in items:
+        if item.get_closest_marker("long") and not LONG:
+            item.add_marker(pytest.mark.skip(reason="make test-long"))
     items.sort(key=lambda item: item.path.relative_to(Path(__file__).parent).parts[0] in SHORT)
 
 

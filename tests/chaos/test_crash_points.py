@@ -92,6 +92,7 @@ def test_sweeper_is_killed_at_every_step(
     survived(f"sweeper killed, {method}, {workers} worker(s)", f"SIGKILL {when} each durable step", times)
 
 
+@full
 def test_job_that_begins_after_its_sweeper_was_killed_and_replaced(
     make_study: MakeStudy, undisturbed_of: MakeStudy, survived: Tell
 ) -> None:

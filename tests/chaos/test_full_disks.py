@@ -51,7 +51,7 @@ def test_disk_fails_at_every_step(
         assert_sound(study)
         assert points(study) == points(undisturbed)
 
-    times = check_points(check, steps, [len(steps) // 3, len(steps) // 2])
+    times = check_points(check, steps, [len(steps) // 2])
     how = "from each durable step on" if lasting else "at each durable step"
     survived(f"{what}, sweeper, 1 worker", f"raised {how}", times)
 

@@ -65,6 +65,7 @@ def test_real_sweepers_are_killed_at_random(make_study: MakeStudy, survived: Tel
     survived("sweeper killed, 2 workers, a process of its own", "SIGKILL at a random moment", kills)
 
 
+@full
 @pytest.mark.timeout(1800)
 def test_one_of_two_sweepers_that_race_for_a_directory_is_refused(make_study: MakeStudy, survived: Tell) -> None:
     for race in range(RACES):

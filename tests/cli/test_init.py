@@ -1,7 +1,6 @@
 """``ax-mo init`` on projects that know nothing of us: the file that it writes runs as it is."""
 
 import csv
-import os
 import re
 import shlex
 import shutil
@@ -47,9 +46,10 @@ def line(out: str, before: str) -> list[str]:
             "task_wrapper", "python ./src/train.py", "configs/experiment/search.yaml",
             {"val/acc": "maximize", "model/width": "minimize"}, {"model", "model.lr"},
         ),
-        (
+        pytest.param(
             "lightning_template", "python src/train.py trainer.max_epochs=1", "configs/experiment/search.yaml",
             {"val/acc": "maximize", "num_params": "minimize"}, {"model.optimizer.lr", "model.net.hidden_size"},
+            marks=pytest.mark.long,
         ),
     ],
 )  # fmt: skip
@@ -57,8 +57,8 @@ def test_file_runs_unchanged(
     cli: Cli, name: str, program: str, file: str, objectives: dict[str, str], keys: set[str], tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
-    if name == "lightning_template" and not (os.environ.get("AX_MO_TEST_LONG") and find_spec("lightning")):
-        pytest.skip("make test-long")
+    if name == "lightning_template" and not find_spec("lightning"):
+        pytest.skip("lightning is not installed")
     project = checkout(name, tmp_path, monkeypatch)
     done = cli("init", *shlex.split(program))
     assert done.code == 0 and "Warning" not in done.out, done

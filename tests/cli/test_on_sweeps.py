@@ -88,6 +88,7 @@ def test_promoted_trial_gives_its_metrics_again(cli: Cli, ended: Sweep, tmp_path
     assert cli("promote", ended.dir, trial.number, "--to", target, "--force").code == 0
 
 
+@pytest.mark.long
 def test_promoted_file_may_lie_outside_of_the_project(cli: Cli, ended: Sweep, tmp_path: Path) -> None:
     trial = next(t for t in read_snapshot(ended.dir).trials if t.status is Status.COMPLETED)
     (tmp_path / "found").mkdir()
@@ -199,6 +200,7 @@ def test_sweep_whose_sweeper_was_killed_and_whose_database_was_lost_is_resumed(c
 # While it runs
 
 
+@pytest.mark.long
 def test_running_study_is_read_ten_times_and_does_not_notice(ended: Sweep, tmp_path: Path, capsys: Any) -> None:
     sweep = Sweep(tmp_path)
     process = sweep.start(*MIXED, "hydra.sweeper.n_trials=6", "hydra.sweeper.n_jobs=2", "sleep=0.5")

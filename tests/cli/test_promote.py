@@ -107,6 +107,7 @@ def composed(line: str, cwd: Path) -> dict[str, Any]:
 # the form of the command
 
 
+@pytest.mark.long
 def test_command_gives_the_trial_where_the_primary_config_overrides_experiments(cli: Cli, early: Path) -> None:
     target = early / "project" / "conf" / "experiment" / "b1.yaml"
     done = cli("promote", early / "sweep", 1, "--to", target)
@@ -219,6 +220,7 @@ def test_trial_of_registered_configs_is_promoted_beside_the_experiment_that_it_w
     assert (ran["model"], ran["x"]) == ({"width": 64, "act": "gelu"}, searched(registered, number))
 
 
+@pytest.mark.long
 def test_key_that_the_trial_added_to_a_registered_type_is_in_the_command(cli: Cli, tmp_path: Path) -> None:
     (tmp_path / "project").mkdir()
     (tmp_path / "project" / "train.py").write_text(REGISTERED)
@@ -249,6 +251,7 @@ def test_trial_of_an_experiment_is_promoted_into_its_group(cli: Cli, tmp_path: P
     assert (ran["of_other"], ran["seed"], ran["model"]) == (2, 3, {"w": 2}) and "of_base" not in ran
 
 
+@pytest.mark.long
 def test_mandatory_group_is_chosen_in_the_file(cli: Cli, tmp_path: Path) -> None:
     config = EARLY.replace("{model: small}", "{model: '???'}")
     swept(tmp_path, config, "conf", "model=large", "hydra.sweeper.n_trials=1")
@@ -282,6 +285,7 @@ def _on_front(study: Path) -> int:
     return int(next((study / "sweep" / "pareto").iterdir()).stem.removeprefix("trial_"))
 
 
+@pytest.mark.long
 def test_relative_search_path_is_that_of_the_sweep(cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "project" / "shared" / "extra").mkdir(parents=True)
     (tmp_path / "project" / "shared" / "extra" / "one.yaml").write_text("e: 1\n")
@@ -318,6 +322,7 @@ def test_damaged_configuration_of_the_sweep_is_told_in_one_line(cli: Cli, copy: 
 # repeats
 
 
+@pytest.mark.long
 def test_means_of_repeats_are_called_so(cli: Cli, tmp_path: Path) -> None:
     swept(tmp_path, VALUES + "defaults: [{model: small}, _self_]\n", "conf", "hydra.sweeper.repeats=3", "fails=1")
     trials = read_snapshot(tmp_path / "sweep").trials

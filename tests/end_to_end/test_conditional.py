@@ -2,7 +2,6 @@
 
 import csv
 import json
-import os
 import shlex
 import shutil
 import sys
@@ -11,11 +10,13 @@ import pytest
 import yaml
 from hydra.core.override_parser.overrides_parser import OverridesParser
 
+from tests.support.long import LONG
 from tests.support.sweeps import ROOT, run
 
-LONG = bool(os.environ.get("AX_MO_TEST_LONG"))
-"""`make test-long` trains, in a longer study: each trial imports Lightning."""
+pytestmark = pytest.mark.longer
+
 TRIALS = 30 if LONG else 8
+"""`make test-long` also trains: each trial imports Lightning."""
 TRAINED = "    metrics = train(cfg)\n"
 UNTRAINED = """\
     sizes = [cfg.model.get(name, 0) for name in ("hidden1", "hidden")]

@@ -5,6 +5,8 @@ import subprocess
 import sys
 from contextlib import contextmanager
 
+import pytest
+
 from ax_mo.core.process import alive, identity
 from tests.support.waiting import interrupt_twice, read_until, wait_until
 
@@ -65,6 +67,7 @@ def test_database_that_stays_away_leaves_the_jobs_to_a_resume(sweep, live):
     assert live.ran() == {"0": 1, "1": 1, "2": 1}
 
 
+@pytest.mark.long
 def test_second_interrupt_while_the_database_is_away_leaves_the_jobs(sweep, live):
     process = sweep.start(*live.options)
     wait_until(lambda: sweep.under_way(2))
@@ -82,6 +85,7 @@ def test_second_interrupt_while_the_database_is_away_leaves_the_jobs(sweep, live
     assert live.ran() == {"0": 1, "1": 1, "2": 1}
 
 
+@pytest.mark.long
 def test_second_interrupt_ends_the_wait_with_other_launchers_too(sweep):
     options = (*SPACE, sweep.held, "hydra/launcher=basic", "hydra.sweeper.n_jobs=1")
     process = sweep.start(*options)
@@ -96,6 +100,7 @@ def test_second_interrupt_ends_the_wait_with_other_launchers_too(sweep):
     assert resumed.returncode == 0, resumed.output
 
 
+@pytest.mark.long
 def test_sweeper_that_lost_its_lock_file_to_another_leaves_the_jobs_to_it(sweep, live):
     first = sweep.start(*live.options)
     wait_until(lambda: sweep.under_way(2))

@@ -1,6 +1,5 @@
 """Trials of several processes, which torchrun starts."""
 
-import os
 import signal
 
 import pytest
@@ -29,6 +28,7 @@ def test_trial_of_two_processes_has_one_result_also_after_its_sweeper_was_killed
     assert "-m torch.distributed.run --standalone --nproc-per-node=2" in command
 
 
+@pytest.mark.long
 def test_both_processes_of_a_cancelled_trial_end(sweep):
     journal = sweep.tmp_path / "journal"
     process = sweep.start(*TWO, f"journal={journal}", sweep.held, "hydra.sweeper.n_trials=1", "mode=raises_when_ended")
@@ -38,7 +38,7 @@ def test_both_processes_of_a_cancelled_trial_end(sweep):
     wait_until(lambda: not pids_with(f"journal={journal}"), 20)
 
 
-@pytest.mark.skipif(not os.environ.get("AX_MO_TEST_LONG"), reason="make test-long")
+@pytest.mark.long
 def test_example_trains_in_two_processes(sweep):
     """Lightning's DDP on gloo, each process with half of the data."""
     options = ("+trainer.strategy=ddp", "trainer.devices=2", "hydra.launcher.nproc_per_node=2")

@@ -128,6 +128,7 @@ def test_scheduler_that_refuses_every_job_is_the_last_line_and_an_error(sweep):
     assert "the first trial's command:" in done.output and not sweep.dir.exists()
 
 
+@pytest.mark.long
 def test_checkpoints_of_all_trials_in_one_directory_are_noted(sweep):
     def noted(*options: str) -> list[str]:
         done = sweep.run("model=small,large", *options, "hydra.sweeper.dry_run=true")

@@ -58,7 +58,7 @@ def test_known_bad_trial_is_stopped_and_a_known_good_one_is_not(curves):
     assert result["stopped"] == bad["reason"]
 
 
-@pytest.mark.parametrize("how", ["deaf=true", "dies_when_stopped=true"])
+@pytest.mark.parametrize("how", ["deaf=true", pytest.param("dies_when_stopped=true", marks=pytest.mark.long)])
 def test_trial_that_does_not_end_as_asked_is_stopped_all_the_same(curves, how):
     rule = DOMINATED + ", grace_seconds: 0.3"
     done = curves.run(*trials(*COMPLETED_FIRST, BAD, rule=rule), how, "steps=40", "seconds=0.05")
@@ -70,13 +70,16 @@ def test_trial_that_does_not_end_as_asked_is_stopped_all_the_same(curves, how):
     assert bad["metrics.steps"] == "", "it never returned"
 
 
-@pytest.mark.parametrize("how", ["dies_when_stopped=false", "dies_when_stopped=true"])
+@pytest.mark.parametrize(
+    "how", ["dies_when_stopped=false", pytest.param("dies_when_stopped=true", marks=pytest.mark.long)]
+)
 def test_other_launchers_stop_their_trials_too(curves, how):
     done = curves.run(*trials(*COMPLETED_FIRST, BAD, rule=DOMINATED), "hydra/launcher=basic", how)
     assert done.returncode == 0, done.output
     assert [trial["status"] for trial in curves.trials()] == ["completed"] * 3 + ["early_stopped"]
 
 
+@pytest.mark.long
 def test_all_runs_of_a_repeated_trial_are_stopped(curves):
     options = trials(*COMPLETED_FIRST, BAD, rule=DOMINATED, n_jobs=2)
     done = curves.run(*options, "hydra.sweeper.repeats=2", "steps=30")  # on a busy machine, 8 may end before the stop
@@ -114,6 +117,7 @@ def test_study_without_curves_says_that_nothing_will_be_stopped(sweep):
 # The study as a whole
 
 
+@pytest.mark.long
 def test_study_ends_after_its_hours_and_can_be_resumed(sweep):
     options = ("x=interval(0,1)", "sleep=3", "hydra.sweeper.n_jobs=1", "hydra.sweeper.method=random_search")
     done = sweep.run(*options, "hydra.sweeper.n_trials=50", "hydra.sweeper.timeout_hours=0.002")
@@ -142,6 +146,7 @@ def test_study_ends_when_its_front_stands_still(sweep):
     assert 5 <= len(sweep.trials()) < 30
 
 
+@pytest.mark.long
 def test_trial_that_has_noticed_may_take_its_time_after_training(curves):
     rule = DOMINATED + ", grace_seconds: 0.3"
     done = curves.run(*trials(*COMPLETED_FIRST, BAD, rule=rule), "closing_seconds=2")

@@ -75,6 +75,7 @@ def test_trial_of_another_host_that_the_user_declares_lost_runs_once_more_at_onc
     assert [(trial["status"], trial["attempt"]) for trial in sweep.trials()] == [("completed", "2")] * 2
 
 
+@pytest.mark.long
 def test_trial_of_another_host_that_fell_silent_runs_once_more(sweep, journal):  # noqa: F811
     options = options_of(journal, sweep.held)
     for process in left_by_a_killed_sweeper(sweep, journal, *options):
@@ -91,6 +92,7 @@ def test_trial_of_another_host_that_fell_silent_runs_once_more(sweep, journal): 
     assert [(trial["status"], trial["attempt"]) for trial in sweep.trials()] == [("completed", "2")] * 2
 
 
+@pytest.mark.long
 def test_cancelled_sweep_leaves_the_trials_of_another_host_to_a_resume(sweep, journal, ended):  # noqa: F811
     options = options_of(journal, "sleep=90")
     processes = left_by_a_killed_sweeper(sweep, journal, *options)
@@ -106,6 +108,7 @@ def test_cancelled_sweep_leaves_the_trials_of_another_host_to_a_resume(sweep, jo
     assert sorted(sweep.rows()) == [(0, "running"), (1, "cancelled")]
 
 
+@pytest.mark.long
 @needs_containers
 def test_trials_of_another_container_are_awaited_and_not_run_twice(sweep, journal, ended):  # noqa: F811
     options = options_of(journal, sweep.held)

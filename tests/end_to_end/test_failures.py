@@ -2,6 +2,8 @@
 
 import sys
 
+import pytest
+
 MODES = {
     "exception": "ValueError: diverged at step 7",
     "exit": "ended with exit code 3: leaving for good",
@@ -76,6 +78,7 @@ def test_broken_environment_ends_the_study_and_burns_no_trials(sweep):
     assert "not counted  3 trials that failed by the same error: 1, 2, 3" in status.output
 
 
+@pytest.mark.long
 def test_same_error_in_a_row_ends_a_study_in_which_trials_have_succeeded(sweep):
     options = (
         "x=interval(0,1)",

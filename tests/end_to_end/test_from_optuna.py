@@ -108,6 +108,7 @@ def test_spellings_of_search_spaces_run_beside_optunas_own_study_up_to_a_total(t
         assert database.execute("SELECT name FROM ax_mo_study").fetchall() == [("both",)]
 
 
+@pytest.mark.long
 def test_older_dialect_keeps_every_type(template):
     done = search(template, "dialect")
     assert done.returncode == 0, done.output

@@ -11,6 +11,7 @@ PAGE = ROOT / "docs" / "how_to" / "goals.md"
 SPACE = ("x=interval(0,1)", "y=interval(0,1)", "hydra.sweeper.seed=1", "hydra.sweeper.n_jobs=1")
 
 
+@pytest.mark.long
 def test_strategy_of_the_page_makes_the_points(sweep: Sweep) -> None:
     (code,) = re.findall(r"^```python\n(# strategies.py.*?)^```", PAGE.read_text(), re.MULTILINE | re.DOTALL)
     (sweep.project / "strategies.py").write_text(code)
@@ -20,6 +21,7 @@ def test_strategy_of_the_page_makes_the_points(sweep: Sweep) -> None:
     assert generators == ["config", "Start", "Start", "Start"], done.output
 
 
+@pytest.mark.long
 def test_scalarized_metric_is_one_of_every_trial(sweep: Sweep) -> None:
     given = [part for part in sweep.argv() if "objectives" not in part]
     given += [*SPACE, "hydra.sweeper.method=random_search", "model.width=choice(0,4,8)", "hydra.sweeper.n_trials=3"]

@@ -53,6 +53,7 @@ def test_closed_terminal_leaves_the_jobs_to_a_resume(sweep):
     assert_nothing_was_lost(sweep, *options)
 
 
+@pytest.mark.long
 def test_signal_after_the_reader_of_a_pipe_has_gone_leaves_the_jobs(sweep):
     options = (*SLOW, sweep.held, f"journal={sweep.tmp_path / 'journal'}")
     process = sweep.start(*options)
@@ -63,6 +64,7 @@ def test_signal_after_the_reader_of_a_pipe_has_gone_leaves_the_jobs(sweep):
     assert_nothing_was_lost(sweep, *options)
 
 
+@pytest.mark.long
 def test_sweep_under_nohup_goes_on_without_its_terminal(sweep):
     options = (*SLOW, sweep.held, f"journal={sweep.tmp_path / 'journal'}")
     shell = ["/bin/sh", "-c", "trap '' HUP; exec " + shlex.join(sweep.argv(*options))]

@@ -1,5 +1,6 @@
 """The user's own choice of launcher wins; any launcher works, in batches."""
 
+import pytest
 import yaml
 
 from tests.support.waiting import interrupt_twice, wait_until
@@ -50,6 +51,7 @@ def test_failures_in_batches_fail_their_own_trials_only(sweep):
     assert status["not_a_number"][0] == "failed"
 
 
+@pytest.mark.long
 def test_dead_worker_fails_its_trial_and_spares_the_others_of_its_batch(sweep):
     done = sweep.run(
         "mode=sigkill,fine,text", "hydra/launcher=joblib", "hydra.sweeper.n_trials=3", "hydra.sweeper.n_jobs=3",
@@ -63,6 +65,7 @@ def test_dead_worker_fails_its_trial_and_spares_the_others_of_its_batch(sweep):
     assert status["text"][1] == "the metric 'loss' is not a number: 'low'"
 
 
+@pytest.mark.long
 def test_second_interrupt_cancels_the_batch_and_keeps_what_had_ended(sweep):
     journal = sweep.tmp_path / "journal"
     options = ("x=interval(0,1)", f"journal={journal}", "sleep=5", "hydra/launcher=basic", "hydra.sweeper.n_trials=2")
@@ -78,6 +81,7 @@ def test_second_interrupt_cancels_the_batch_and_keeps_what_had_ended(sweep):
     assert journal.read_text().split() == ["0", "1", "1"]
 
 
+@pytest.mark.long
 def test_jobs_that_another_launcher_cannot_see_are_not_run_beside(sweep):
     options = ("x=interval(0,1)", sweep.held, "hydra.sweeper.n_trials=1", "hydra.sweeper.n_jobs=1")
     first = sweep.start(*options)

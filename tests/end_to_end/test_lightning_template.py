@@ -73,6 +73,7 @@ def test_checkpoints_and_configs_are_where_the_project_puts_them(study):
     assert yaml.safe_load((study.dir / "0" / ".hydra" / "config.yaml").read_text())["trainer"]["max_epochs"] == 4
 
 
+@pytest.mark.long
 def test_stop_ends_both_processes_of_a_trial_at_the_same_epoch_and_they_leave_one_record(study, tmp_path):
     """What one trial leaves whose project trains on two processes, and who is asked to stop from the beginning."""
     spec = {"trial": 0, "attempt": 1, "objectives": ["val/acc"], "required": ["val/acc", "num_params"]}

@@ -56,6 +56,7 @@ def test_copy_runs_its_open_trials_itself_and_leaves_the_originals_jobs_alone(sw
     assert ran(journal) == {"0": 2, "1": 2}, "each once here and once there"
 
 
+@pytest.mark.long
 def test_copy_keeps_the_results_that_were_not_recorded(sweep, journal):
     options = options_of(journal, sweep.held)
     processes = left_by_a_killed_sweeper(sweep, journal, *options)
@@ -69,6 +70,7 @@ def test_copy_keeps_the_results_that_were_not_recorded(sweep, journal):
     assert ran(journal) == {"0": 1, "1": 1}
 
 
+@pytest.mark.long
 def test_cancelling_the_sweep_of_a_copy_cancels_none_of_the_originals_jobs(sweep, journal):
     options = options_of(journal, sweep.held)
     processes = left_by_a_killed_sweeper(sweep, journal, *options)
@@ -99,6 +101,7 @@ def test_moved_directory_keeps_its_running_jobs(sweep, journal):
     assert before.readlink() == sweep.dir
 
 
+@pytest.mark.long
 def test_result_arrives_in_a_directory_that_was_moved_before_anybody_watched(sweep, journal):
     options = options_of(journal, sweep.held)
     left_by_a_killed_sweeper(sweep, journal, *options)

@@ -5,6 +5,7 @@ import re
 import shlex
 
 import pexpect
+import pytest
 
 from tests.support.sweeps import environment
 
@@ -20,12 +21,14 @@ def test_closed_output_does_not_end_the_study(sweep):
     assert [trial["status"] for trial in sweep.trials()] == ["completed"] * 2
 
 
+@pytest.mark.long
 def test_terminal_without_the_letters_does_not_end_the_study(sweep):
     done = sweep.run("+note=plain,'é'", *SPACE, "hydra.sweeper.n_trials=3", env={"PYTHONIOENCODING": "ascii"})
     assert done.returncode == 0, done.output
     assert {trial["params.+note"] for trial in sweep.trials()} == {"plain", "é"}
 
 
+@pytest.mark.long
 def test_narrow_terminal_gets_no_broken_lines(sweep):
     argv = sweep.argv(*SPACE, "model=small,large", "+parameter_with_a_long_name=interval(0,1)")
     terminal = environment(TERM="xterm-256color", NO_COLOR="1")

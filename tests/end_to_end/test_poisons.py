@@ -9,6 +9,7 @@ import sys
 import pytest
 
 from tests.apps.poison.poisons import CURVES, LINES, RESULTS
+from tests.support.long import LONG
 from tests.support.sweeps import APPS, run
 
 SPACE = ("x=interval(0,1)", "hydra.sweeper.method=random_search", "hydra.sweeper.max_failure_rate=1")
@@ -31,10 +32,11 @@ def statuses(sweep):
     return [trial["status"] for trial in sweep.trials()]
 
 
-EVERY = 1 if os.environ.get("AX_MO_TEST_LONG") else 10
+EVERY = 1 if LONG else 20
 """`make test-long` takes all; how each is read is tested in ``runner/test_poisons.py``."""
 
 
+@pytest.mark.longer
 def test_poisons_are_failed_trials_and_the_study_goes_on_and_is_read(poisoned):
     left = RESULTS[::EVERY]
     count = 2 * len(left)
@@ -75,7 +77,7 @@ def test_poisoned_curves_cover_the_table():
     assert len(RESULTS) >= len(LINES) + len(CURVES)
 
 
-@pytest.mark.parametrize("launcher", ["torchx", "basic"])
+@pytest.mark.parametrize("launcher", ["torchx", pytest.param("basic", marks=pytest.mark.long)])
 def test_trial_that_destroys_its_own_directory_is_a_failed_trial(poisoned, launcher):
     # In one process with the sweeper there is no moment after the result was recorded.
     options = (
@@ -100,6 +102,7 @@ def test_trial_that_destroys_its_own_directory_is_a_failed_trial(poisoned, launc
     assert cli(poisoned, "status", poisoned.dir).returncode == 0
 
 
+@pytest.mark.long
 def test_attempt_after_one_that_destroyed_its_directory_finds_a_new_one(poisoned):
     assert poisoned.run(*SPACE, "hydra.sweeper.n_trials=2").returncode == 0
     directory = poisoned.dir / "1"

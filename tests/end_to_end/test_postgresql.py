@@ -29,6 +29,7 @@ def test_study_is_stored_there_and_resumes(sweep, server):
     assert [tuple(row) for row in rows] == [(0, "completed"), (1, "completed"), (2, "completed")]
 
 
+@pytest.mark.long
 def test_password_is_shown_nowhere_and_the_study_is_read_with_it(sweep, server):
     # The server trusts everybody here: any password will do.
     url = re.sub(r"://([^:@/]*):?[^@/]*@", r"://\1:s3cret@", server)

@@ -114,6 +114,7 @@ def test_chdir_custom_subdir_and_the_users_own_overrides(sweep):
     assert yaml.safe_load((directories[0] / ".hydra" / "hydra.yaml").read_text())["hydra"]["job"]["chdir"] is True
 
 
+@pytest.mark.long
 def test_subdirs_that_collide_are_told_apart(sweep):
     done = sweep.run(*ONE, "hydra.sweeper.n_trials=2", "hydra.sweep.subdir=same")
     assert done.returncode == 0, done.output
@@ -167,6 +168,7 @@ def test_sweep_that_is_configured_in_files_alone(sweep):
     assert config_of(sweep.tmp_path / "again") == config_of(sweep.dir / str(number))
 
 
+@pytest.mark.long
 def test_promoted_point_of_a_project_that_sweeps_by_default_does_not_sweep(sweep):
     config = sweep.project / "conf" / "config.yaml"
     config.write_text(config.read_text() + "hydra:\n  mode: MULTIRUN\n")
@@ -182,7 +184,9 @@ def test_promoted_point_of_a_project_that_sweeps_by_default_does_not_sweep(sweep
     assert (sweep.tmp_path / "again" / ".hydra").exists()
 
 
-@pytest.mark.parametrize("typed", ["sweeper in the script", "sweeper on the command line"])
+@pytest.mark.parametrize(
+    "typed", ["sweeper in the script", pytest.param("sweeper on the command line", marks=pytest.mark.long)]
+)
 def test_script_that_adds_the_multirun_flag_itself_does_not_sweep_in_its_trials(sweep, typed):
     added = ["'-m'", *(["'hydra/sweeper=ax_mo'"] if typed == "sweeper in the script" else [])]
     text = sweep.script.read_text().replace("    main()\n", f"    sys.argv[1:1] = [{', '.join(added)}]\n    main()\n")
@@ -196,6 +200,7 @@ def test_script_that_adds_the_multirun_flag_itself_does_not_sweep_in_its_trials(
     assert not list(sweep.dir.glob("*/study.db")) and not list(sweep.dir.glob("*/multirun.yaml"))
 
 
+@pytest.mark.long
 def test_task_inside_another_program_is_refused_by_torchx_and_runs_with_basic(sweep):
     notebook = sweep.project / "notebook.py"
     (sweep.project / "conf" / "__init__.py").touch()
@@ -235,6 +240,7 @@ def test_config_groups_and_plain_lists_become_overrides(sweep):
         assert config_of(sweep.dir / trial["dir"])["x"] == float(trial["params.x"])
 
 
+@pytest.mark.long
 def test_finite_space_ends_when_all_of_it_was_tried(sweep):
     done = sweep.run("model=small,large", "optim=adam,sgd", "hydra.sweeper.n_trials=20")
     assert done.returncode == 0, done.output

@@ -76,6 +76,7 @@ def test_killed_sweeper_adopts_the_repeats_that_run_and_starts_those_that_wait(s
     )
 
 
+@pytest.mark.long
 def test_interrupted_trial_is_completed_by_a_resume_with_its_other_repeats(sweep):
     journal = sweep.tmp_path / "journal"
     options = ("x=interval(0,1)", *REPEATS, f"journal={journal}", sweep.held, "hydra.sweeper.n_trials=1",
@@ -104,6 +105,7 @@ def test_interrupted_trial_is_completed_by_a_resume_with_its_other_repeats(sweep
     assert "1 completed, 0 failed of 1 trials" in done.output
 
 
+@pytest.mark.long
 def test_repeats_run_through_other_launchers_in_batches(sweep):
     done = sweep.run(
         "failing_seeds=choice([],[1,2])", *REPEATS, f"journal={sweep.tmp_path / 'journal'}",
@@ -122,6 +124,7 @@ def test_repeats_run_through_other_launchers_in_batches(sweep):
     assert solution["standard_errors"]["loss"] == pytest.approx(3**-0.5)
 
 
+@pytest.mark.long
 def test_suggestion_that_does_not_compose_is_a_failed_trial_and_the_whole_space_is_tried(sweep):
     models = sweep.project / "conf" / "model"
     (models / "clash.yaml").write_text("defaults:\n  - sub: ${optim}\nwidth: 4\n")

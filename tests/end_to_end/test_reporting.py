@@ -26,7 +26,7 @@ if __name__ == "__main__":
 """
 
 
-@pytest.mark.parametrize("launcher", ["torchx", "basic", "joblib"])
+@pytest.mark.parametrize("launcher", ["torchx", "basic", pytest.param("joblib", marks=pytest.mark.long)])
 def test_trials_that_return_something_else_have_what_they_reported(sweep, launcher):
     sweep.script.write_text(PROJECT)
     sweep.objectives = "{val/loss: minimize, size: minimize}"

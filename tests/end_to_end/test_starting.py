@@ -86,6 +86,7 @@ def test_earlier_study_is_data_of_a_new_one(sweep, earlier):
     assert sweep.trials()[:3] == trials
 
 
+@pytest.mark.long
 def test_trials_that_would_run_otherwise_are_imported_only_if_that_is_ignored(sweep):
     options = (
         "x=interval(0,1)", "+out=${hydra:runtime.output_dir}/${now:%f}", "+twice=${x}",

@@ -84,6 +84,7 @@ def test_rungs_go_on_after_the_sweeper_and_a_trial_were_killed(rungs):
     assert "hydra.sweeper.early_stopping is not what this study was started with" in other.output
 
 
+@pytest.mark.long
 def test_trial_that_fails_at_a_rung_of_another_launcher_has_failed(rungs):
     more = ["fails_from=4", "hydra.sweeper.max_failure_rate=1", "hydra/launcher=basic"]
     done = rungs.run(*options(4, RULE, n_jobs=1), *more)

@@ -4,6 +4,8 @@ import os
 import signal
 from pathlib import Path
 
+import pytest
+
 from tests.support.waiting import wait_until
 
 ONE = ("x=interval(0,1)", "hydra.sweeper.n_jobs=1")
@@ -43,6 +45,7 @@ def test_trial_that_outlasts_its_time_is_ended_with_all_of_its_processes(sweep):
     wait_until(lambda: not lives(child_pid), 10)
 
 
+@pytest.mark.long
 def test_trial_that_hangs_after_it_has_left_its_result_has_completed(sweep):
     script = sweep.script.read_text()
     # As a worker of a data loader that does not end.
@@ -54,6 +57,7 @@ def test_trial_that_hangs_after_it_has_left_its_result_has_completed(sweep):
     assert [trial["status"] for trial in sweep.trials()] == ["completed"]
 
 
+@pytest.mark.long
 def test_stopped_trial_does_not_keep_a_study_from_ending_by_its_time(sweep):
     options = ("x=interval(0,1)", "sleep=600", "hydra.sweeper.n_trials=2", "hydra.sweeper.n_jobs=1")
     process = sweep.start(*options, "hydra.sweeper.timeout_hours=0.003")

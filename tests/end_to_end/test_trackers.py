@@ -58,6 +58,7 @@ def test_loggers_of_trials_in_the_sweepers_process_find_their_study(logging_task
     assert "WANDB_RUN" not in (sweep.dir / "0" / "command.sh").read_text()
 
 
+@pytest.mark.long
 def test_study_is_logged_everywhere_and_goes_on_after_a_resume(logging_task, tmp_path: Path):
     for module in ("mlflow", "optuna", "wandb"):
         pytest.importorskip(module)

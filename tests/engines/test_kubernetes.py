@@ -70,6 +70,7 @@ def test_killed_sweeper_adopts_its_pods(api: KubernetesApi, sweep: Sweep) -> Non
     assert len(api.pods) == 1
 
 
+@pytest.mark.long
 def test_second_interrupt_ends_the_pods(api: KubernetesApi, sweep: Sweep) -> None:
     process = sweep.start(*mounted(sweep, sweep.held, "hydra.sweeper.n_trials=2"))
     wait_until(lambda: sweep.under_way(2))

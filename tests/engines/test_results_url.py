@@ -86,11 +86,13 @@ def test_store_that_is_away_is_waited_for_by_the_sweep_and_the_trials(s3: S3, sw
     assert [(trial["status"], trial["attempt"]) for trial in sweep.trials()] == [("completed", "1")]
 
 
+@pytest.mark.long
 def test_trial_is_asked_to_stop_through_the_store(s3: S3, sweep: Sweep) -> None:
     url, interval = options_of()[2:4]
     assert_trial_can_be_stopped(sweep, url, interval)
 
 
+@pytest.mark.long
 def test_second_interrupt_leaves_no_process_of_the_trials(s3: S3, sweep: Sweep) -> None:
     journal = sweep.tmp_path / "journal"
     process = sweep.start(*options_of(sweep.held, f"journal={journal}", "hydra.sweeper.n_trials=2"))
@@ -102,7 +104,9 @@ def test_second_interrupt_leaves_no_process_of_the_trials(s3: S3, sweep: Sweep) 
 
 
 @pytest.mark.skipif(not is_possible(), reason="file systems of their own are for root")
-@pytest.mark.parametrize("workspace", ["", "."], ids=["project in the image", "project put on top"])
+@pytest.mark.parametrize(
+    "workspace", ["", pytest.param(".", marks=pytest.mark.long)], ids=["project in the image", "project put on top"]
+)
 def test_containers_need_no_mounts(s3: S3, sweep: Sweep, monkeypatch: pytest.MonkeyPatch, workspace: str) -> None:
     """The image holds the project, and where it was built says where."""
     engine = DockerEngine(holds={} if workspace else {"/app": sweep.project})

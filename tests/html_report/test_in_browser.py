@@ -347,6 +347,7 @@ def test_nothing_that_trials_returned_runs(hostile):
     assert hostile.said == []
 
 
+@pytest.mark.long
 def test_many_objectives_are_drawn(browser, tmp_path):
     path = tmp_path / "report.html"
     path.write_text(report_html(study(tmp_path, 30, 4), path, fitted=False))

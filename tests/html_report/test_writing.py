@@ -148,6 +148,7 @@ def test_page_that_took_long_does_not_replace_a_later_one(tmp_path):
     assert has_model(page) and "2 completed" in page.read_text()
 
 
+@pytest.mark.long
 def test_many_writers_at_once_leave_one_whole_page_with_the_model(tmp_path):
     of, page = study(tmp_path, 2), tmp_path / "report.html"
     context = multiprocessing.get_context("fork")

@@ -34,6 +34,7 @@ HYDRA = tuple(int(part) for part in __version__.split(".")[:2])
 pytestmark = pytest.mark.timeout(TIMEOUT)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("task_launcher_cfg", "extra_flags"), [({}, ["-m", "hydra/launcher=torchx"])], ids=["torchx"])
 class TestIntegration(IntegrationTestSuite):
     pass

@@ -42,7 +42,7 @@ def conditional():
     [
         (constrained_orders(), 20, "random_search"),
         (conditional(), 15, "random_search"),
-        (conditional(), 15, "fast"),
+        pytest.param(conditional(), 15, "fast", marks=pytest.mark.long),
         (space_of({"a": "range(0, 1, step=0.25)"}), 4, "random_search"),
     ],
     ids=["constrained", "conditional", "conditional, by the model", "one parameter"],

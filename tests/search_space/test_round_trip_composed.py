@@ -1,7 +1,6 @@
 """Any point that can be suggested, given to Hydra as a trial's overrides, composes to that point: value and type."""
 
 import json
-import os
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -20,8 +19,9 @@ from ax_mo.search_space.entries import read_entries
 from ax_mo.search_space.grammar import FixedOverride
 from ax_mo.search_space.parameters import Choice, Parameter, Range
 from ax_mo.search_space.space import SearchSpace
+from tests.support.long import LONG
 
-LONG = bool(os.environ.get("AX_MO_TEST_LONG"))
+pytestmark = pytest.mark.longer
 thorough = settings(database=None, derandomize=True)
 
 FILES = {

@@ -5,7 +5,6 @@ Each shape is a directory here: ``project/``, which knows nothing of us, and ``a
 """
 
 import csv
-import os
 import re
 import shutil
 import subprocess
@@ -56,7 +55,7 @@ ALL = [
     Shape("optuna_layout", ("sphere.py",), ("--config-name", "nas"), "conf/experiment/best.yaml",
           path=str(ROOT / "tests" / "apps" / "optuna_sweeper")),
 ]  # fmt: skip
-SHARE = ("task_wrapper", "console_script", "config_store", "zen", "optuna_layout")
+SHARE = ("task_wrapper", "console_script", "config_store")
 """Those that ``make test`` sweeps; the others are started as programs of ``tests/end_to_end`` are."""
 
 
@@ -99,12 +98,13 @@ class Checkout:
             return list(csv.DictReader(file))
 
 
-@pytest.mark.parametrize("shape", ALL, ids=lambda shape: shape.name)
+@pytest.mark.parametrize(
+    "shape",
+    [pytest.param(shape, marks=[] if shape.name in SHARE else pytest.mark.long, id=shape.name) for shape in ALL],
+)
 def test_newcomers_path(shape: Shape, tmp_path: Path) -> None:
     if find_spec(shape.needs) is None:
         pytest.skip(f"{shape.needs} is not installed")
-    if shape.name not in SHARE and not os.environ.get("AX_MO_TEST_LONG"):
-        pytest.skip("make test-long")
     checkout = Checkout(shape, tmp_path)
 
     dry = checkout.sweep("hydra.sweeper.dry_run=true")

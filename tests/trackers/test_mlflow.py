@@ -189,6 +189,7 @@ def test_run_that_the_trial_made_itself_is_completed_and_not_doubled(
     assert {found[f"mine {attempt}"].data.tags["mlflow.parentRunId"] for attempt in (1, 2)} == {parent}
 
 
+@pytest.mark.long
 def test_lightnings_logger_is_grouped_as_well(
     mlflow: Any, tmp_path: Path, experiment: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -101,6 +101,7 @@ def states(server: MlflowServer) -> dict[str, tuple[str, str | None]]:
 
 # BUG: what was told while the server was away was told once; the end of a study logged its trials, but not its front.
 # BUG: the tracking URI was kept as it is, password included, in a file that everybody can read.
+@pytest.mark.long
 def test_outage_is_made_up_for_and_the_servers_password_is_nowhere(
     server: MlflowServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
