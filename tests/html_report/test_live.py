@@ -17,7 +17,7 @@ from ax_mo.core.trial import Status
 from ax_mo.terminal.screen import screen_for_this_terminal
 from tests.cli.conftest import stored
 from tests.support import studies
-from tests.support.browsing import needs_browser
+from tests.support.browsing import PATIENCE, needs_browser
 from tests.support.sweeps import Sweep, environment, start
 from tests.support.trials import make_goals, make_run
 from tests.support.waiting import read_until, wait_until
@@ -56,16 +56,17 @@ def test_page_and_screen_follow_a_study_over_a_crash_to_its_end(sweep: Sweep, br
     url = next(word for word in read_until(on_page, "Ctrl-C ends it").split() if word.startswith("http://127.0.0.1:"))
 
     page = browser.new_context().new_page()
+    page.set_default_timeout(PATIENCE)
     said: list[str] = []
     page.on("pageerror", lambda error: said.append(str(error)))
     page.goto(url)
     state = page.frame_locator("#page").locator(".state strong")
-    state.get_by_text("running: 1 running, of 3 trials").wait_for(timeout=120_000)
+    state.get_by_text("running: 1 running, of 3 trials").wait_for()
 
     sweeper.kill()
     sweeper.wait()
     read_until(on_screen, "The study is not running, and has trials left. It is waited for; to resume: ")
-    state.get_by_text("not running, 0 of 3 trials ended").wait_for(timeout=120_000)
+    state.get_by_text("not running, 0 of 3 trials ended").wait_for()
     sweep.gate.touch()
     done = sweep.run(*OPTIONS, sweep.held)
     assert done.returncode == 0, done.output
@@ -74,7 +75,7 @@ def test_page_and_screen_follow_a_study_over_a_crash_to_its_end(sweep: Sweep, br
     assert on_screen.wait() == 0, "it ends with the study"
     assert "ax_mo: trial 2 completed: loss=" in output and "ax_mo: ended: 3 completed" in output
     assert output.count("trial 0 completed") == 1 and f"Choose a point: ax-mo pareto {sweep.dir}" in output
-    state.get_by_text("ended: 3 completed").wait_for(timeout=120_000)
+    state.get_by_text("ended: 3 completed").wait_for()
     assert said == []
 
     status, told = answer(f"{url}0/")

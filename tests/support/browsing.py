@@ -8,6 +8,9 @@ import pytest
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 SCREENSHOTS = Path(__file__).resolve().parents[2] / "build" / "report"
 
+PATIENCE = 120_000
+"""Milliseconds for whatever a page does: the machine may be busy."""
+
 needs_browser = pytest.mark.skipif(CHROMIUM is None, reason="no chromium on this machine: see `make browser`")
 
 
@@ -15,13 +18,14 @@ def open_page(browser, path: Path, **context):
     """The page when all is drawn, and what it has said and asked for."""
     options = {"viewport": {"width": 1280, "height": 900}, "offline": True, **context}
     page = browser.new_context(**options).new_page()
+    page.set_default_timeout(PATIENCE)
     page.said, page.asked = [], []
     page.on("console", lambda message: page.said.append(message.text) if message.type == "error" else None)
     page.on("pageerror", lambda error: page.said.append(str(error)))
     page.on("dialog", lambda dialog: (page.said.append("a dialog"), dialog.dismiss()))
     page.on("request", lambda request: page.asked.append(request.url))
     page.goto(path.as_uri())
-    page.wait_for_selector("html[data-ready=yes]", timeout=120_000)
+    page.wait_for_selector("html[data-ready=yes]")
     return page
 
 
