@@ -234,3 +234,23 @@ def test_torchx_makes_a_slurm_job_number_of_a_text_that_was_escaped() -> None:
     role = Role("job", image="", entrypoint="echo", args=["$${app_id}"], resource=Resource(1, 0, 100))
     request = Runner("test", {"slurm": create_scheduler}).dryrun(AppDef("job", [role]), "slurm", {}).request
     assert "$SLURM_JOB_ID" in request.materialize()
+
+
+def test_botorch_warns_of_a_climb_past_all_filters_and_a_search_does_not():
+    """BoTorch 0.18.1; worked around by ``_climbed`` in ax_mo/optimizer/acquisition.py."""
+    import torch
+    from botorch.exceptions.warnings import OptimizationWarning
+    from botorch.generation.gen import gen_candidates_scipy
+
+    from ax_mo.optimizer.acquisition import Domain, search
+
+    def falls_where_its_gradient_rises(points):
+        return points.sum((-1, -2)) - 2 * points.sum((-1, -2)).detach()
+
+    bounds = torch.tensor([[0.0, 0.0], [1.0, 1.0]], dtype=torch.double)
+    with warnings.catch_warnings(record=True) as seen:
+        warnings.simplefilter("ignore")
+        search(falls_where_its_gradient_rises, Domain(bounds, {}, frozenset(), ()), bounds[:0])
+        assert not seen
+        gen_candidates_scipy(bounds.mean(0).view(1, 1, 2), falls_where_its_gradient_rises, *bounds)
+    assert [each.category for each in seen] == [OptimizationWarning]

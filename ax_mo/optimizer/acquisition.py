@@ -6,6 +6,7 @@ and on mixed spaces spent most of a suggestion's time on starting points.
 """
 
 import math
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -223,13 +224,15 @@ def search(acquisition: Any, domain: Domain, around: Tensor) -> tuple[Tensor, Te
 
 
 def _climbed(acquisition: Any, domain: Domain, points: Tensor) -> Tensor:
-    climbed, _ = gen_candidates_scipy(
-        points.unsqueeze(-2),
-        acquisition,
-        lower_bounds=domain.bounds[0],
-        upper_bounds=domain.bounds[1],
-        inequality_constraints=list(domain.constraints) or None,
-        fixed_features={c: points[:, c].unsqueeze(-1) for c in domain.stepped} or None,
-        options={"maxiter": _STEPS, "max_optimization_problem_aggregation_size": 1},
-    )
+    # A climb that ends on a flat stretch is of use as far as it came. BoTorch 0.18.1 warns of it past all filters.
+    with warnings.catch_warnings(record=True):
+        climbed, _ = gen_candidates_scipy(
+            points.unsqueeze(-2),
+            acquisition,
+            lower_bounds=domain.bounds[0],
+            upper_bounds=domain.bounds[1],
+            inequality_constraints=list(domain.constraints) or None,
+            fixed_features={c: points[:, c].unsqueeze(-1) for c in domain.stepped} or None,
+            options={"maxiter": _STEPS, "max_optimization_problem_aggregation_size": 1},
+        )
     return climbed.squeeze(-2).detach()
