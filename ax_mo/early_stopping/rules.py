@@ -194,9 +194,10 @@ def why_undecidable(rule: StoppingRule, completed: Sequence[TrialCurves]) -> str
     else:
         quoted = " or ".join(f"'{name}'" for name in names)
         what = f"no curve is reported for {quoted}"
+    known_early = f" If '{names[0]}' is known early in a trial, report it with the first step." if study.curved else ""
     return (
         f"hydra.sweeper.early_stopping.{rule.watched_by}: {what}, so nothing will be stopped; "
-        f"the curves are {', '.join(reported)}.{closest(names[0], reported)}"
+        f"the curves are {', '.join(reported)}.{closest(names[0], reported) or known_early}"
     )
 
 

@@ -82,6 +82,9 @@ def test_objective_that_only_ended_trials_have_keeps_everything_running_and_says
     reason = why_undecidable(rule, others)
     assert reason is not None
     assert "no curve is reported for 'seconds', so nothing will be stopped" in reason
+    assert reason.endswith("If 'seconds' is known early in a trial, report it with the first step.")
+    early = TrialCurves(5, {"acc": curve(0.8, 0.9), "seconds": curve(5.0)}, {}, True, {"acc": 0.9, "seconds": 5.0})
+    assert why_undecidable(rule, [early]) is None
 
 
 def test_constant_of_a_completed_trial_may_be_among_its_final_metrics() -> None:
@@ -110,6 +113,7 @@ def test_percentile_of_a_metric_that_nobody_reports_is_explained() -> None:
     rule = rule_of(rule="percentile", metric="val_loss", goal="minimize")
     reason = str(why_undecidable(rule, GOOD))
     assert reason.startswith("hydra.sweeper.early_stopping.metric: no curve is reported for 'val_loss'")
+    assert "known early" not in reason
 
 
 def test_only_constants_are_explained_too() -> None:
