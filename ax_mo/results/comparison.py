@@ -57,9 +57,7 @@ def compared(labels: Sequence[str], records: Sequence[StudySnapshot]) -> Compari
     for label, record in zip(labels, records, strict=True):
         theirs = {o.name: o.goal for o in record.goals.objectives}
         if theirs != wanted:
-            raise AxMoError(
-                f"The studies have other objectives: {_listed(wanted)} in {labels[0]}, {_listed(theirs)} in {label}."
-            )
+            raise AxMoError(f"The objectives differ: {_listed(wanted)} in {labels[0]}, {_listed(theirs)} in {label}.")
     goals = Goals(tuple(_agreed(o, records) for o in first.goals.objectives))
     imported = [sum(trial.is_imported for trial in record.trials) for record in records]
     records = [_measured_alike(record, goals) for record in records]

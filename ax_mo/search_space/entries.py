@@ -170,10 +170,7 @@ def _refuse_duplicates(entries: Sequence[Entry]) -> None:
     for index, entry in enumerate(entries):
         for other in entries[:index]:
             if entry.key == other.key and not exclusive(entry.given, other.given):
-                raise ConfigError(
-                    f"{entry.where}: '{entry.content.key}' and '{other.content.key}' (at {other.where}) set the same "
-                    "key; keep one of them."
-                )
+                raise ConfigError(f"{entry.where}: {other.where} sets the same key; keep one of them.")
 
 
 def _refuse_overlaps(entries: Sequence[Entry], typed: Sequence[Entry]) -> None:

@@ -308,7 +308,7 @@ def test_studies_are_measured_from_one_reference_point(cli: Cli, make: Make, tmp
 
 def test_studies_of_other_objectives_are_not_compared(cli: Cli, make: Make) -> None:
     done = cli("compare", make(9, 2, name="a").directory, make(9, 3, name="b").directory)
-    assert done.code == 1 and "The studies have other objectives" in done.err
+    assert done.code == 1 and "The objectives differ" in done.err
 
 
 def test_report_is_written_and_opened(cli: Cli, make: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -111,13 +111,13 @@ def test_what_the_command_line_replaced_is_kept_for_messages() -> None:
 def test_same_key_twice_names_both_places() -> None:
     message = message_of({"optim": {"adam": {"optim.lr": "1,2"}, "sgd": {}}, "optim.lr": "3,4"})
     assert message == (
-        "hydra.sweeper.params.optim.lr: 'optim.lr' and 'optim.lr' (at hydra.sweeper.params.optim.adam.optim.lr) set "
-        "the same key; keep one of them."
+        "hydra.sweeper.params.optim.lr: hydra.sweeper.params.optim.adam.optim.lr sets the same key; keep one of them."
     )
 
 
 def test_group_searched_again_inside_its_own_block_is_refused() -> None:
-    assert "'optim' and 'optim'" in message_of({"optim": {"adam": {"optim": "sgd,lion"}, "sgd": {}}})
+    message = message_of({"optim": {"adam": {"optim": "sgd,lion"}, "sgd": {}}})
+    assert message.endswith(": hydra.sweeper.params.optim sets the same key; keep one of them.")
 
 
 def test_key_below_a_searched_one_is_an_overlap_in_either_order() -> None:

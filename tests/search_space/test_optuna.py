@@ -132,5 +132,5 @@ def test_params_and_search_space_join_each_with_its_own_place():
 
 @pytest.mark.parametrize("params", [{"optim.lr": "interval(0,1)"}, {"optim": {"lr": 0.1}}, {"++optim.lr": 0.1}])
 def test_key_in_both_is_refused(params):
-    with pytest.raises(ConfigError, match=r"^hydra.sweeper.(params|search_space).optim.lr: .* set the same key"):
+    with pytest.raises(ConfigError, match=r"^hydra.sweeper.(params|search_space).optim.lr: .* sets the same key"):
         read(params, {"optim.lr": {"type": "float", "low": 0, "high": 1}})

@@ -310,7 +310,7 @@ def test_field_of_a_structured_config_cannot_be_removed_and_an_entry_of_its_mapp
         (
             {"solver": {"sgd": {"lr": "1,2"}, "lbfgs": {}}, "lr": "3,4"},
             "lr",
-            "'lr' and 'lr' (at hydra.sweeper.params.solver.sgd.lr) set the same key",
+            ": hydra.sweeper.params.solver.sgd.lr sets the same key; keep one of them.",
         ),
         (
             {"model": {"mlp": {"model.act": {"relu": {}, "leaky": {"model.slop": "1,2"}}}, "cnn": {}}},
