@@ -10,13 +10,13 @@ from omegaconf import AnyNode, DictConfig, IntegerNode, OmegaConf
 
 from ax_mo.errors import ConfigError, closest
 from ax_mo.hydra_project.compat import has_content, written_value
-from ax_mo.hydra_project.overrides import bare, parsed
-from ax_mo.hydra_project.project import COMPOSE_ERRORS, Project, all_keys, has_key, node_at, reason
+from ax_mo.hydra_project.overrides import as_text, bare, parsed
+from ax_mo.hydra_project.project import COMPOSE_ERRORS, Project, all_keys, chosen_option, has_key, node_at, reason
 from ax_mo.search_space.activity import When, conditions
 from ax_mo.search_space.constraints import constrained
 from ax_mo.search_space.entries import Entries, read_entries
 from ax_mo.search_space.grammar import FixedOverride
-from ax_mo.search_space.group_scan import GroupScan, alias, scan_groups
+from ax_mo.search_space.group_scan import Context, GroupScan, alias, scan_groups
 from ax_mo.search_space.parameters import Choice, Parameter, Range, when_text
 from ax_mo.search_space.params import Entry
 from ax_mo.search_space.project_keys import ProjectKeys
@@ -67,7 +67,7 @@ def build_space(
     parameters, constraints, moved = constrained(texts, parameters, overrides, {entry.key for entry in read.typed})
     space = SearchSpace(parameters, constraints, fixed, conditional)
     _check_samples(space, project, {entry.content.key: entry.where for entry, _ in active})
-    return BuiltSpace(space, (*dropped, *hints, *moved))
+    return BuiltSpace(space, (*dropped, *hints, *_lists(read, project), *moved))
 
 
 def _project_keys(params: Mapping[str, Any], arguments: Sequence[str], project: Project) -> ProjectKeys:
@@ -116,7 +116,7 @@ def _active(read: Entries, scan: GroupScan, project: Project) -> tuple[list[Acti
         if unnarrowed is not None and entry not in read.typed:
             (elsewhere,) = conditions([entry], unnarrowed)
         if elsewhere is None:
-            raise _unknown_key(entry, scan, project)
+            raise _unknown_key(entry, scan, project, read.typed)
         left = "not given" if isinstance(entry.content, FixedOverride) else "not searched"
         typed = (entry.content for entry in read.typed if isinstance(entry.content, FixedOverride))
         chosen = " ".join(override.line for override in typed if override.is_group)
@@ -142,7 +142,7 @@ def _check_removable(entry: Entry, scan: GroupScan) -> None:
         )
 
 
-def _unknown_key(entry: Entry, scan: GroupScan, project: Project) -> ConfigError:
+def _unknown_key(entry: Entry, scan: GroupScan, project: Project, typed: Sequence[Entry]) -> ConfigError:
     key = entry.content.key
     if entry.content.is_group:
         groups = sorted({group for context in scan.contexts for group in context.groups})
@@ -164,6 +164,12 @@ def _unknown_key(entry: Entry, scan: GroupScan, project: Project) -> ConfigError
         )
     known = {name for context in contexts for name in all_keys(context.config)}
     under = f" under {when_text(entry.given)}" if entry.given else ""
+    if not entry.given and (choices := _choices_that_bring(key, contexts, project, typed)):
+        group, _, option = choices[0].partition("=")
+        return ConfigError(
+            f"{entry.where}: the project's configuration has the key '{key}' with {' or '.join(choices)} only, and no "
+            f"trial has that. Choose {choices[0]}, or search it among others: {group}: choice({option}, ...)."
+        )
     hint = closest(key, known)
     if entry.given and not hint:
         above = bare(entry.given[-1].key)
@@ -173,6 +179,25 @@ def _unknown_key(entry: Entry, scan: GroupScan, project: Project) -> ConfigError
         f"{entry.where}: the project's configuration has no key '{key}'{under}.{hint} To add a new key, write '+{key}'."
         f"{'' if entry.given else _together(key, scan)}"
     )
+
+
+def _choices_that_bring(key: str, contexts: Sequence[Context], project: Project, typed: Sequence[Entry]) -> list[str]:
+    """Options that no context has, such as ``model=cnn``, of groups above the key, each of which brings the key."""
+    found: list[str] = []
+    parts = key.split(".")
+    for group in ("/".join(parts[:count]) for count in range(1, len(parts))):
+        seen = {chosen_option(context.config, group) for context in contexts}
+        for option in (option for option in project.group_options(group) if option not in seen):
+            with suppress(*COMPOSE_ERRORS):
+                if has_key(project.compose([*_typed_options(typed, group), f"{group}={option}"]), key):
+                    found.append(f"{group}={option}")
+    return found
+
+
+def _typed_options(typed: Sequence[Entry], without: str = "") -> list[str]:
+    """The command line's options of groups: without its ``+experiment=...``, our own settings would not compose."""
+    fixed = [entry.content for entry in typed if entry.key != without and isinstance(entry.content, FixedOverride)]
+    return [override.line for override in fixed if override.is_group]
 
 
 def _together(key: str, scan: GroupScan) -> str:
@@ -218,6 +243,24 @@ def _merging(parameter: Choice, entry: Entry, scan: GroupScan) -> list[str]:
                 f"{', '.join(left)} of: what the config says there stays. Give every option all keys."
             ]
     return []
+
+
+def _lists(read: Entries, project: Project) -> Iterator[str]:
+    """A hint on each list in ``params`` where the project has one value: elsewhere, a list is what to choose from."""
+    for entry in read.all:
+        content = entry.content
+        if entry in read.typed or not isinstance(content, FixedOverride) or not isinstance(content.value, list):
+            continue
+        try:
+            config = project.compose(_typed_options(read.typed))
+        except COMPOSE_ERRORS:  # a group that the project leaves open
+            continue
+        own = [chosen_option(config, entry.key)] if content.is_group else ProjectKeys([config]).own_values(entry.key)
+        if len(content.value) > 1 and own and not any(value is None or isinstance(value, list) for value in own):
+            yield (
+                f"{entry.where}: {content.text} is one value, a list, the same in every trial. To search among its "
+                f"elements, write choice({', '.join(as_text(value) for value in content.value)})."
+            )
 
 
 def _nodes(parameter: Parameter, entry: Entry, scan: GroupScan) -> list[Any]:

@@ -3,6 +3,7 @@
 import os
 import shlex
 import sqlite3
+import sys
 from pathlib import Path
 
 import pytest
@@ -208,3 +209,33 @@ def test_request_to_each_engine_is_shown_or_what_is_missing(sweep, scheduler, tm
 
 def test_each_scheduler_of_torchx_is_tried():
     assert {*DRY_RUNS} >= {*DEFAULT_SCHEDULER_MODULES}
+
+
+EXPERIMENT = """
+# @package _global_
+defaults: [{override /hydra/sweeper: ax_mo}]
+hydra:
+  sweeper: {objectives: {loss: minimize}, dry_run: true, params: {x: "interval(0, 1)", y: [1, 2]}}
+"""
+APP = """
+import hydra
+hydra.main(version_base="1.3", config_path="conf", config_name="config")(lambda config: config.x)()
+"""
+
+
+def test_slips_in_an_experiment_file_are_told_with_what_to_write(tmp_path: Path) -> None:
+    files = {
+        "train.py": APP,
+        "conf/config.yaml": "defaults: [{model: mlp}, _self_]\nx: 0.5\ny: 1\n",
+        "conf/model/mlp.yaml": "width: 1\n",
+        "conf/model/cnn.yaml": "channels: 1\n",
+        "conf/experiment/list.yaml": EXPERIMENT,
+        "conf/experiment/unsearched.yaml": EXPERIMENT.replace("y: [1, 2]", 'model.channels: "1,2"'),
+    }
+    for name, text in files.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(text)
+    done = run([sys.executable, "train.py", "-m", "+experiment=list"], cwd=tmp_path)
+    assert "\nnote: hydra.sweeper.params.y: [1,2] is one value, a list" in done.output
+    done = run([sys.executable, "train.py", "-m", "+experiment=unsearched"], cwd=tmp_path)
+    assert "has the key 'model.channels' with model=cnn only" in done.output

@@ -120,7 +120,7 @@ def test_experiment_on_the_command_line_is_part_of_every_trial(project: Project)
 
 def test_group_that_the_command_line_fixes_decides_which_keys_exist(project: Project) -> None:
     assert space_of({"optim.beta": "interval(0, 1)"}, ["optim=adam"], [], project).keys == ("optim.beta",)
-    assert "no key 'optim.beta'" in message_of(project, {"optim.beta": "interval(0, 1)"})
+    assert "with optim=adam only" in message_of(project, {"optim.beta": "interval(0, 1)"})
     with_group = {"model": "mlp,cnn", "optim.beta": "interval(0, 1)"}
     assert space_of(with_group, ["optim=adam"], [], project).keys == ("model", "optim.beta")
 

@@ -19,6 +19,16 @@ def test_unknown_key_under_an_option_names_the_option_and_the_closest(networks: 
     assert "'optim.bta' under optim=adam. Did you mean 'optim.beta'?" in message
 
 
+def test_key_of_an_option_that_no_trial_has_names_the_options_that_bring_it(networks: Project) -> None:
+    assert message_of(networks, {"model.channels": "1,2"}) == (
+        "hydra.sweeper.params.model.channels: the project's configuration has the key 'model.channels' with model=cnn "
+        "or model=resnet only, and no trial has that. Choose model=cnn, or search it among others: "
+        "model: choice(cnn, ...)."
+    )
+    typed = ["model=mlp", "optim=adam"]
+    assert "with model=resnet only" in message_of(networks, {"model.stages": "1,2"}, typed)
+
+
 @pytest.mark.parametrize(
     ("content", "why"),
     [

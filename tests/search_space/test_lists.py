@@ -12,7 +12,7 @@ from ax_mo.errors import ConfigError
 from ax_mo.hydra_project.project import Project, without_hydra
 from ax_mo.search_space.build import build_space
 from ax_mo.search_space.start import config_point, initial_points
-from tests.search_space.networks import message_of, space_of, when
+from tests.search_space.networks import built, message_of, space_of, when
 
 FILES = {
     "conf/config.yaml": "defaults: [{model: a}, {cb: [x]}, _self_]\nlr: 0.5\n",
@@ -57,7 +57,7 @@ def test_key_exists_under_the_lists_that_bring_it(project: Project) -> None:
 
 def test_projects_own_list_that_is_not_searched_gives_no_key(project: Project) -> None:
     params = {"cb": "choice([y], [z])", "cb.x": "interval(0, 1)"}
-    assert "the project's configuration has no key 'cb.x'" in message_of(project, params)
+    assert "has the key 'cb.x' with cb=x only, and no trial has that" in message_of(project, params)
 
 
 def test_group_is_there_under_the_options_that_bring_it_as_a_list_or_not(project: Project) -> None:
@@ -98,3 +98,32 @@ def test_starting_points_have_the_projects_own_list(project: Project) -> None:
 def test_projects_own_list_outside_of_the_space_is_no_point(project: Project) -> None:
     space = space_of(project, {"cb": "choice([y], [z])"})
     assert config_point(space, project) == (None, "it gives no value for cb")
+
+
+@pytest.mark.parametrize(
+    ("params", "hints"),
+    [
+        (
+            {"model": ["a", "b"]},
+            [
+                "hydra.sweeper.params.model: [a,b] is one value, a list, the same in every trial. To search among its "
+                "elements, write choice(a, b)."
+            ],
+        ),
+        (
+            {"model.a": [32, 64]},
+            [
+                "hydra.sweeper.params.model.a: [32,64] is one value, a list, the same in every trial. To search among "
+                "its elements, write choice(32, 64)."
+            ],
+        ),
+        ({"cb": ["y", "z"]}, []),  # a group that stands at a list
+        ({"layers": [1, 2]}, []),  # the project's own value is a list
+        ({"nothing": [1, 2]}, []),
+    ],
+)
+def test_list_in_place_of_one_value_may_be_meant_as_a_choice(
+    make_project: Callable[..., Project], params: Mapping[str, Any], hints: list[str]
+) -> None:
+    files = {**FILES, "conf/config.yaml": FILES["conf/config.yaml"] + "layers: [3]\nnothing: null\n"}
+    assert list(built(make_project(files), {**LR, **params}).hints) == hints
