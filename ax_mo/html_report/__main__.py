@@ -22,7 +22,7 @@ def write_page(kind: str, path: Path) -> int:
         follows = ""
         if kind == "last":
             if write_last_page(lambda: read_snapshot(source), path):
-                follows = " (its model follows in a moment)"
+                follows = " (the model's plots follow in a moment)"
         else:
             os.nice(19)
             update_report(lambda: read_snapshot(source), path, fitted=False)

@@ -11,7 +11,7 @@ from hydra.core.override_parser.types import Override, Quote, QuotedString
 from ax_mo.hydra_project.compat import element_as_text, with_number
 
 _PLAIN = re.compile(r"[A-Za-z_][\w./-]*", re.ASCII)
-_PATH = re.compile(r"/[\w./@+-]+|0|[1-9]\d*", re.ASCII)
+_PATH = re.compile(r"(?:file:/)?/[\w./@+-]+|0|[1-9]\d*", re.ASCII)
 _WORDS = ("true", "false", "null", "nan", "inf")
 _NUMBER = re.compile(r"-?(?:0|[1-9]\d*)(?:\.\d+)?(?:e[+-]?\d+)?", re.ASCII)
 
@@ -68,6 +68,11 @@ def quoted(text: str) -> str:
 def bare(key: str) -> str:
     """The key without Hydra's prefixes for adding and deleting."""
     return key.lstrip("+~")
+
+
+def path_value(text: str) -> str:
+    """An entry of ``hydra.searchpath``, which may hold an interpolation, quoted only where it must be."""
+    return text if _PATH.fullmatch(text) else quoted(text)
 
 
 def override_value(text: str) -> str:

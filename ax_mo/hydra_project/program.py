@@ -13,7 +13,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from ax_mo.core.trial import TrialRun
 from ax_mo.core.urls import redacted_words
 from ax_mo.errors import NotRerunnableError
-from ax_mo.hydra_project.overrides import as_text, override_value, quoted
+from ax_mo.hydra_project.overrides import as_text, override_value, path_value
 
 RECORDER = "ax_mo.trial.recorder.ResultRecorder"
 
@@ -142,7 +142,7 @@ class Program:
                 paths += searched
             flags += ["--config-dir", str(config_dir)]
         paths += [path for path in self.search_path if path not in paths]
-        search = [f"hydra.searchpath=[{','.join(map(quoted, paths))}]"] if paths else []
+        search = [f"hydra.searchpath=[{','.join(map(path_value, paths))}]"] if paths else []
         return [self.python, *self._after_python(self.prefix[-1]), *self._for_torchrun([*flags, *search, *overrides])]
 
     def with_settings(self, node: str, values: Mapping[str, Any]) -> "Program":

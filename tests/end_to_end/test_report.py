@@ -12,7 +12,7 @@ def test_page_is_there_at_the_end(sweep):
     done = sweep.run(*SPACE, "hydra.sweeper.n_trials=4", env=ON)
     assert done.returncode == 0, done.output
     page = sweep.dir / "report.html"
-    assert f"ax_mo: report: {page} (its model follows in a moment)" in done.output
+    assert f"ax_mo: report: {page} (the model's plots follow in a moment)" in done.output
     assert "ended: 4 completed" in page.read_text()
     wait_until(lambda: has_model(page))
     assert "Leave-one-out cross-validation of loss" in page.read_text()

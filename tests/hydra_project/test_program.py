@@ -241,6 +241,13 @@ def test_pareto_command_keeps_both_config_dir_and_search_path(monkeypatch: pytes
     words = pareto_words(monkeypatch, ("--config-dir", "/mine"), ("hydra.searchpath=[file:///more]",))
     (line,) = [word for word in words if word.startswith("hydra.searchpath=")]
     assert sorted(composed(line)) == ["file:///mine", "file:///more"]
+    assert "'" not in line  # which a shell's own quotes would make unreadable
+
+
+def test_search_path_with_signs_of_hydras_grammar_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    words = pareto_words(monkeypatch, ("--config-dir", "/my, [own]"), ())
+    (line,) = [word for word in words if word.startswith("hydra.searchpath=")]
+    assert composed(line) == ["file:///my, [own]"]
 
 
 def test_other_python_runs_trials_and_points_of_the_front_but_not_the_sweep(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -272,5 +279,5 @@ def test_program_of_an_earlier_versions_study_is_read_from_its_lines() -> None:
     program = Program.from_lines(line, "python -u train.py -m 'a b' 'hydra.sweep.dir=/s w'", Path("/project"))
     assert (program.prefix, program.flags) == ((sys.executable, "-u", "train.py"), ("--config-name", "nas"))
     assert program.search_path == ["file:///x"]
-    assert program.words(["+pareto={name}"], Path("/s w")) == shlex.split(line)
+    assert program.words(["+pareto={name}"], Path("/s w")) == shlex.split(line.replace("'file:///x'", "file:///x"))
     assert program.resume_words(Path("/s")) == ["python", "-u", "train.py", "-m", "a b", "hydra.sweep.dir=/s"]
