@@ -86,7 +86,7 @@ def test_sweeper_is_killed_at_every_step(
         assert_sound(study)
         assert_same_suggestions(study, undisturbed)
 
-    first_trial = [*numbers_of("commit", steps)[1:4], *numbers_of("popen", steps)[:1]]
+    first_trial = [*numbers_of("commit", steps)[2:4], *numbers_of("popen", steps)[:1]]
     times = check_points(check, steps, first_trial)
     method = "model" if given["overrides"] is MODEL else "quasi-random"
     survived(f"sweeper killed, {method}, {workers} worker(s)", f"SIGKILL {when} each durable step", times)

@@ -3,6 +3,7 @@
 import csv
 import shlex
 
+import pytest
 import yaml
 
 from tests.support.waiting import wait_until
@@ -30,6 +31,7 @@ def test_sweep_directory_that_disappears_stops_the_study(sweep):
     assert (sweep.tmp_path / "moved" / "study.db").exists()
 
 
+@pytest.mark.long
 def test_full_disk_stops_the_study_and_leaves_it_readable(sweep):
     # A limit on the size of files stands for a full disk: writes beyond it fail.
     limited = ["sh", "-c", "ulimit -f 90; trap '' XFSZ; exec " + shlex.join(

@@ -117,6 +117,7 @@ def test_attempt_after_one_that_destroyed_its_directory_finds_a_new_one(poisoned
     assert kept.read_text() == "a file"
 
 
+@pytest.mark.long
 def test_nobody_else_can_read_a_study_under_a_strict_umask(sweep):
     strict = ["sh", "-c", 'umask 077; exec "$@"', "sh"]
     options = ("x=interval(0,1)", "hydra.sweeper.method=random_search", "hydra.sweeper.n_trials=1")
@@ -128,6 +129,7 @@ def test_nobody_else_can_read_a_study_under_a_strict_umask(sweep):
     assert open_to_others == {}
 
 
+@pytest.mark.long
 def test_what_killed_processes_were_writing_is_removed_at_the_next_start(sweep):
     options = ("x=interval(0,1)", "hydra.sweeper.method=random_search")
     assert sweep.run(*options, "hydra.sweeper.n_trials=2").returncode == 0

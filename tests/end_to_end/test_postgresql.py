@@ -78,6 +78,7 @@ def test_two_machines_cannot_run_one_study(sweep, server):
         first.communicate()
 
 
+@pytest.mark.long
 def test_server_that_crashes_in_mid_study_costs_no_job(sweep, live, postgresql):
     stored = (f"hydra.sweeper.storage='{postgresql.url}'", "hydra.sweeper.study_name=crash")
     process = sweep.start(*live.options, *stored)

@@ -254,6 +254,7 @@ def test_plain_run_of_the_project_is_left_alone(sweep):
     assert not (sweep.tmp_path / "plain" / "result.json").exists()
 
 
+@pytest.mark.long
 @pytest.mark.usefixtures("as_a_user")
 def test_script_that_replaces_its_command_line_does_not_sweep_in_its_trials(sweep):
     words = repr(sweep.argv(*ONE)[2:])
@@ -266,6 +267,7 @@ def test_script_that_replaces_its_command_line_does_not_sweep_in_its_trials(swee
     assert len(sweep.trials()) <= 3
 
 
+@pytest.mark.long
 def test_settings_of_hydra_that_a_run_depends_on_are_in_the_promoted_point(sweep):
     sweep.script.write_text(sweep.script.read_text().replace('cfg.mode == "nothing"', 'Path("here").touch()'))
     done = sweep.run(*ONE, "hydra.job.chdir=true", "+hydra.job.env_set.GREETING=hello")
@@ -279,6 +281,7 @@ def test_settings_of_hydra_that_a_run_depends_on_are_in_the_promoted_point(sweep
     assert (again / "here").exists()
 
 
+@pytest.mark.long
 def test_config_with_paths_is_promoted(sweep):
     script = sweep.script.read_text()
     sweep.script.write_text(

@@ -8,6 +8,8 @@ import sqlite3
 import time
 from collections import Counter
 
+import pytest
+
 from tests.support.waiting import wait_until
 
 SPACE = ("x=interval(0,1)", "y=interval(0,1)", "hydra.sweeper.method=random_search")
@@ -100,6 +102,7 @@ def test_job_that_died_unseen_without_a_result_runs_once_more(sweep):
     assert "an override of every trial differs" in done.output
 
 
+@pytest.mark.long
 def test_adopted_job_that_dies_under_watch_runs_once_more_and_the_second_death_counts(sweep):
     journal = sweep.tmp_path / "journal"
     options = (*SPACE, f"journal={journal}", "sleep=60", "hydra.sweeper.n_jobs=1", "hydra.sweeper.n_trials=1")
@@ -142,6 +145,7 @@ def test_n_trials_is_the_total_and_may_grow(sweep):
     assert len(points) == 3, "the quasi-random sequence went on"
 
 
+@pytest.mark.long
 def test_terminated_sweeper_leaves_its_jobs_to_the_next(sweep):
     options = (*SPACE, sweep.held, "hydra.sweeper.n_trials=2", "hydra.sweeper.n_jobs=2")
     first = sweep.start(*options)
@@ -168,6 +172,7 @@ def test_directory_that_was_moved_resumes_where_it_is_now(sweep):
     assert len(sweep.trials()) == 2
 
 
+@pytest.mark.long
 def test_trials_that_the_study_does_not_know_are_not_overwritten(sweep):
     assert sweep.run(*SPACE, "hydra.sweeper.n_trials=1").returncode == 0
     before = sweep.result(0)
@@ -184,6 +189,7 @@ def test_trials_that_the_study_does_not_know_are_not_overwritten(sweep):
     assert sweep.result(0) == before
 
 
+@pytest.mark.long
 def test_only_unseen_deaths_count_against_a_trial(sweep):
     options = (*SPACE, "hydra.sweeper.n_trials=1", "hydra.sweeper.max_failure_rate=1.0")
     assert sweep.run(*options).returncode == 0

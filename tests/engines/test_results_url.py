@@ -58,6 +58,7 @@ def test_trials_leave_what_they_leave_on_this_machine(
     assert_same_trials(sweep, here, besides=[".stored_as"])
 
 
+@pytest.mark.long
 def test_killed_sweeper_adopts_its_trials(s3: S3, sweep: Sweep) -> None:
     journal = sweep.tmp_path / "journal"
     options = options_of(sweep.held, f"journal={journal}", "hydra.sweeper.n_trials=1")

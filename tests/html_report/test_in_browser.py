@@ -326,6 +326,7 @@ def hostile(browser, tmp_path_factory):
     page.context.close()
 
 
+@pytest.mark.long
 def test_age_of_a_running_studys_page_is_told(hostile):
     assert re.search(r"\d+ hours ago", hostile.locator("#age").inner_text())
     assert hostile.locator("header .note").inner_text().endswith("reload the page to see newer trials.")

@@ -160,6 +160,7 @@ def without_the_suites_resolver() -> Iterator[None]:
 IN_ITS_DIRECTORY = "hydra.job.chdir=true"
 
 
+@pytest.mark.long
 @pytest.mark.usefixtures("without_the_suites_resolver")
 @pytest.mark.parametrize(("launcher_name", "overrides"), [("torchx", [IN_ITS_DIRECTORY])], ids=["torchx"])
 class TestLauncherOfAProgram(LauncherTestSuite):

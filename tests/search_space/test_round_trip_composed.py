@@ -183,7 +183,7 @@ def parameter_of(key: str, text: str) -> Parameter:
     return entry.content
 
 
-@settings(thorough, max_examples=650 if LONG else 60)
+@settings(thorough, max_examples=650 if LONG else 30)
 @given(entries)
 @example({"a": (("1,1.0,true,'1',null", [1, 1.0, True, "1", None]), 0.3), "b": (("0.0,-0.0", [0.0, -0.0]), 0.9)})
 def test_point_of_any_values_composes_to_itself(
@@ -262,7 +262,7 @@ def conditional_spaces(project: Project) -> list[SearchSpace]:
     ]
 
 
-@settings(thorough, max_examples=360 if LONG else 40)
+@settings(thorough, max_examples=360 if LONG else 20)
 @given(st.integers(0, 2), st.lists(units, min_size=16, max_size=16))
 def test_conditional_point_composes_to_itself_without_what_is_inactive(
     project: Project, conditional_spaces: list[SearchSpace], index: int, numbers_drawn: list[float]
