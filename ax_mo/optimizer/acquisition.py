@@ -25,17 +25,18 @@ from torch import Tensor
 
 from ax_mo.optimizer.ax_experiment import is_difference
 from ax_mo.optimizer.compat import objective_count, outcomes_of
-from ax_mo.optimizer.draws import ExpectedImprovement, HypervolumeImprovement
+from ax_mo.optimizer.improvement import ExpectedImprovement, HypervolumeImprovement
 from ax_mo.optimizer.target import fold
 
-# Draws of the model's uncertainty by the number of objectives. BoTorch's own 128 take up to four times as long, and
-# each draw has boxes of its own that make up its hypervolume. With four objectives or more these are so many that what
-# remains of a box is left out below a share of the whole (``alpha`` of BoTorch's NondominatedPartitioning). On
-# CarSideImpact (4) at 80 trials, a suggestion took 100 s with 128 exact draws; BoTorch's way for many objectives,
-# qLogNParEGO, had a hypervolume of .69 at 40 trials, this .87 (seeds 0 to 2). On VehicleSafety (3) there was .987 with
-# 32 draws, .986 with 16 in half the time, and .981 with 8 of the coarse kind (seeds 0 to 3).
-_DRAWS = {1: 32, 2: 32, 3: 16}
-_FEWEST_DRAWS = 8
+# Draws of the values at known points, each of which has a front of its own, and how many there are where a new point is
+# drawn as well, for which BoTorch has 128. ``improvement`` says when that is.
+_DRAWS = 8
+_DRAWS_OF_NEW = 32
+
+# With so many objectives, a front has so many boxes that what remains of one is left out below a share of the whole
+# (``alpha`` of BoTorch's NondominatedPartitioning). On CarSideImpact (4) a suggestion took 100 s without that at 80
+# trials; BoTorch's way for many objectives, qLogNParEGO, had a hypervolume of .69 at 40 trials, this .87.
+_MANY_OBJECTIVES = 4
 _COARSE = 0.01
 
 _PRIME = 7919
@@ -54,6 +55,11 @@ _AT_ONCE = 64  # points evaluated together; more do not fit into a processor's c
 # A numerical parameter of more values than these is searched as if it were continuous, and rounded.
 _FEW_VALUES = 20
 
+_OURS = {
+    qLogNoisyExpectedHypervolumeImprovement: HypervolumeImprovement,
+    qLogNoisyExpectedImprovement: ExpectedImprovement,
+}
+
 Constraint = tuple[Tensor, Tensor, float]
 """BoTorch's: columns, coefficients and the least value of their weighted sum."""
 
@@ -70,17 +76,20 @@ class StudyAcquisition(Acquisition):  # type: ignore[misc]
     ) -> Any:
         points = sum(len(some) for some in (self.X_observed, self.X_pending) if some is not None)
         torch.manual_seed((torch.initial_seed() + _PRIME * points) % 2**63)
-        draws = _DRAWS.get(objective_count(self), _FEWEST_DRAWS)
-        options = {"sampler": SobolQMCNormalSampler(torch.Size([draws]), seed=int(torch.randint(2**31, ())))}
-        if draws == _FEWEST_DRAWS and issubclass(botorch_acqf_class, qLogNoisyExpectedHypervolumeImprovement):
+        options = dict(botorch_acqf_options)
+        is_of_volume = issubclass(botorch_acqf_class, qLogNoisyExpectedHypervolumeImprovement)
+        if is_of_volume and objective_count(self) >= _MANY_OBJECTIVES:
             options["alpha"] = _COARSE
-        quicker = {
-            qLogNoisyExpectedHypervolumeImprovement: HypervolumeImprovement,
-            qLogNoisyExpectedImprovement: ExpectedImprovement,
-        }
-        return super()._construct_botorch_acquisition(
-            quicker.get(botorch_acqf_class, botorch_acqf_class), {**botorch_acqf_options, **options}, model
-        )
+        kind = _OURS.get(botorch_acqf_class, botorch_acqf_class)
+
+        def made(draws: int) -> Any:
+            sampler = SobolQMCNormalSampler(torch.Size([draws]), seed=int(torch.randint(2**31, ())))
+            return super(StudyAcquisition, self)._construct_botorch_acquisition(
+                kind, {**options, "sampler": sampler}, model
+            )
+
+        function = made(_DRAWS)
+        return made(_DRAWS_OF_NEW) if getattr(function, "draws_new_points", True) else function
 
     def get_botorch_objective_and_transform(
         self, botorch_acqf_class: type, model: Any, objective_weights: Tensor, **known: Any

@@ -2,7 +2,7 @@
 
 Where a private name is gone, the study goes on with a warning if it can. ``pyproject.toml`` bounds both as tested; this
 is for those who install another version nevertheless. Private methods that our subclasses override stand in
-``acquisition`` and ``draws``, and tests fail where they are not called any more.
+``acquisition`` and ``improvement``, and tests fail where they are not called any more.
 """
 
 import logging
@@ -95,6 +95,13 @@ def outcomes_of(acquisition: Any) -> list[str]:
 def objective_count(acquisition: Any) -> int:
     """How many outcomes one of Ax's acquisitions has weights for."""
     return len(acquisition._objective_weights)
+
+
+def log_expected_excess(means: Any) -> Any:
+    """The logarithm of what normal variables of these means, and a deviation of 1, are above zero on average."""
+    from botorch.acquisition.analytic import _log_ei_helper
+
+    return _log_ei_helper(means)
 
 
 def drop_strategy(client: Any) -> None:

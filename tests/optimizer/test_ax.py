@@ -209,7 +209,7 @@ def test_infeasible_so_far_still_gets_model_based_points():
 
 def test_single_objective_goes_through_the_model():
     space = space_of({"a": "interval(0, 1)"})
-    trials = known(space, lambda point: {"f": -((point["a"] - 0.8) ** 2)})
+    trials = known(space, lambda point: {"f": -((point["a"] - 0.8) ** 2)}, count=16)
     suggestion = PlayedStudy(space, parse_goals({"f": "maximize"}), trials).ask()
     assert suggestion.generator == "model" and suggestion.point["a"] == pytest.approx(0.8, abs=0.1)
 

@@ -1,15 +1,17 @@
-"""Draws at a new point given those at known ones: they are the model's, and BoTorch's functions of them theirs."""
+"""What is expected of a new point, given draws at known ones: it is what many draws of the model have on average."""
 
+import math
 from typing import Any
 
 import pytest
 import torch
 from botorch.acquisition.multi_objective.logei import qLogNoisyExpectedHypervolumeImprovement
+from botorch.utils.multi_objective.box_decompositions.non_dominated import FastNondominatedPartitioning
 from torch import Tensor
 
 from ax_mo.core.objectives import parse_goals
 from ax_mo.optimizer import acquisition
-from ax_mo.optimizer.draws import ConditionalDraws, ExpectedImprovement, HypervolumeImprovement
+from ax_mo.optimizer.improvement import Cells, ExpectedImprovement, GivenDraws, HypervolumeImprovement, Normal
 from ax_mo.search_space.parameters import Choice, Option, Range
 from ax_mo.search_space.space import Point, SearchSpace
 from tests.support.played import PlayedStudy
@@ -23,6 +25,7 @@ SPACE = SearchSpace(
     )
 )
 TWO = parse_goals({"loss": "minimize", "size": "minimize"})
+ONE = parse_goals({"loss": "minimize"})
 CONSTRAINED = parse_goals({"loss": "minimize"}, None, ["size <= 1"])
 BOTH = parse_goals({"loss": {"goal": "minimize", "threshold": 1.0}, "size": "minimize"}, None, ["cost <= 1.5"])
 DRAWS = 1024
@@ -59,7 +62,7 @@ def test_draws_have_the_joint_distribution_of_the_model(method: str, repeats: in
     torch.manual_seed(0)
     with torch.no_grad():
         drawn = model.posterior(known).rsample(torch.Size([DRAWS]))
-        draws = ConditionalDraws(getattr(model, "models", [model]), known, drawn)(new.unsqueeze(-2))
+        draws = GivenDraws(getattr(model, "models", [model]), known, drawn).draws(new.unsqueeze(-2))
         for index, point in enumerate(new):
             of_all = model.posterior(torch.cat([known, point.unsqueeze(0)]))
             expected = of_all.rsample(torch.Size([DRAWS]))
@@ -85,6 +88,7 @@ def moments(draws: Tensor) -> Tensor:
 def test_acquisition_function_has_the_draws_of_botorchs_own(
     monkeypatch: pytest.MonkeyPatch, goals: Any, method: str, kind: type
 ) -> None:
+    monkeypatch.setattr(acquisition, "_DRAWS", 64)
     function = last_searched(monkeypatch, goals, method)
     assert type(function) is kind
     X = points(32).unsqueeze(-2)
@@ -95,19 +99,60 @@ def test_acquisition_function_has_the_draws_of_botorchs_own(
     assert torch.allclose(quick.std(0), slow.std(0), atol=0.3)
 
 
-@pytest.mark.parametrize(("goals", "method"), [(TWO, "fast"), (TWO, "saas"), (BOTH, "fast")])
-def test_improvement_of_the_hypervolume_has_botorchs_values_for_the_same_draws(
-    monkeypatch: pytest.MonkeyPatch, goals: Any, method: str
-) -> None:
+@pytest.mark.parametrize(
+    ("goals", "method"), [(TWO, "fast"), (TWO, "saas"), (BOTH, "fast"), (CONSTRAINED, "fast"), (ONE, "fast")]
+)
+def test_expected_improvement_is_that_of_many_draws(monkeypatch: pytest.MonkeyPatch, goals: Any, method: str) -> None:
+    monkeypatch.setattr(acquisition, "_DRAWS", DRAWS)
     function = last_searched(monkeypatch, goals, method)
-    assert (function.constraints is None) is (goals is TWO)
-    X = points(32).unsqueeze(-2).requires_grad_()
-    samples, _ = function._compute_posterior_samples_and_concat_pending(X)
-    quick = function._compute_log_qehvi(samples, X)
-    slow = super(HypervolumeImprovement, function)._compute_log_qehvi(samples, X)
-    assert torch.allclose(quick, slow, rtol=1e-9)
-    slopes = [torch.autograd.grad(values.sum(), X, retain_graph=True)[0] for values in (quick, slow)]
-    assert torch.allclose(*slopes, rtol=1e-6)
+    scattered = points(256).unsqueeze(-2)
+    of_botorch = type(function).__mro__[2].forward
+    with torch.no_grad():
+        drawn, best = torch.cat([of_botorch(function, X) for X in scattered.split(32)]).topk(8)
+    X = scattered[best].requires_grad_()
+    assert torch.allclose(function(X).exp(), drawn.exp(), rtol=0.0, atol=0.25 * drawn.max().exp().item())
+    (slopes,) = torch.autograd.grad(function(scattered.requires_grad_()).sum(), scattered)
+    assert slopes.isfinite().all()
+
+
+@pytest.mark.parametrize("means", [(2.5, 2.5), (0.5, 4.5), (-8.0, -12.0), (2.5, -30.0)])
+def test_expected_volume_beyond_a_front_is_its_integral(means: tuple[float, float]) -> None:
+    """Also where an improvement is one in more cases than anybody draws."""
+    front = torch.tensor([[1.0, 3.0], [2.0, 2.0], [3.0, 1.0]], dtype=torch.double)
+    boxes = FastNondominatedPartitioning(torch.zeros(2, dtype=torch.double), front)
+    deviations = torch.tensor([0.7, 1.3], dtype=torch.double)
+    new = Normal(torch.tensor(means, dtype=torch.double).view(1, 1, 2), deviations.view(1, 1, 2))
+    exact = Cells(*(bounds.unsqueeze(0) for bounds in boxes.get_hypercell_bounds())).log_improvement(new).item()
+
+    steps = torch.linspace(0.0, 12.0, 2401, dtype=torch.double)
+    densities = [torch.distributions.Normal(m, d).log_prob(steps) for m, d in zip(means, deviations, strict=True)]
+    stairs = [(1.0, 3.0), (2.0, 2.0), (3.0, 1.0)]
+    x, y = torch.meshgrid(steps, steps, indexing="ij")
+    # Of the rectangle up to the new point, what no point of the front covers.
+    volume, before = torch.zeros_like(x), 0.0
+    for at, height in [*stairs, (math.inf, 0.0)]:
+        volume += (x.clamp_max(at) - before).clamp_min(0) * (y - height).clamp_min(0)
+        before = at
+    integral = (volume.log() + densities[0].unsqueeze(1) + densities[1]).view(-1).logsumexp(0)
+    assert exact == pytest.approx(integral.item() + 2 * math.log(steps[1].item()), abs=0.02)
+
+
+@pytest.mark.parametrize(
+    ("goals", "is_exact"),
+    [
+        (parse_goals({"loss": {"goal": 0.1, "tolerance": 0.02}, "size": "minimize"}), False),
+        (parse_goals({"loss": {"goal": 0.1, "tolerance": 0.02}}), False),
+        (parse_goals({"loss": "maximize", "size": "minimize"}), True),
+    ],
+)
+def test_new_point_is_drawn_where_an_objective_is_a_distance(
+    monkeypatch: pytest.MonkeyPatch, goals: Any, is_exact: bool
+) -> None:
+    function = last_searched(monkeypatch, goals, "fast")
+    X = points(8).unsqueeze(-2)
+    with torch.no_grad():
+        of_botorch = type(function).__mro__[2].forward(function, X)
+        assert torch.equal(function(X), of_botorch) is not is_exact
 
 
 def last_searched(monkeypatch: pytest.MonkeyPatch, goals: Any, method: str) -> Any:
@@ -128,7 +173,7 @@ def last_searched(monkeypatch: pytest.MonkeyPatch, goals: Any, method: str) -> A
 
 def drawn_at(function: Any, X: Tensor, by_ours: bool) -> Tensor:
     draws: Tensor
-    ours, botorchs = type(function).__mro__[:2]
+    ours, _, botorchs = type(function).__mro__[:3]
     kind = ours if by_ours else botorchs
     if issubclass(kind, qLogNoisyExpectedHypervolumeImprovement):
         draws, _ = kind._compute_posterior_samples_and_concat_pending(function, X)
