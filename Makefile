@@ -63,7 +63,7 @@ test-release: env
 test-hydra14:
 	$(MAKE) env VENV=.venv-hydra14
 	.venv-hydra14/bin/pip install --quiet -r constraints-hydra14.txt
-	.venv-hydra14/bin/python -m pytest tests/hydra_suites $(if $(wildcard tests/end_to_end/test_*.py),tests/end_to_end)
+	AX_MO_TEST_LONG=1 .venv-hydra14/bin/python -m pytest tests/hydra_suites $(if $(wildcard tests/end_to_end/test_*.py),tests/end_to_end)
 
 # What comes next of the libraries that we lean on: the tests that touch them, in an environment of its own with their
 # newest releases and pre-releases, beyond our bounds. torch stays as it is: another one is several GB.
@@ -72,7 +72,7 @@ test-next:
 	$(MAKE) env VENV=.venv-next
 	.venv-next/bin/pip install --quiet --pre -U $(NEXT) $(shell grep '^torch==' constraints.txt)
 	.venv-next/bin/pip freeze | grep -iE '^($(shell echo $(NEXT) | tr ' ' '|'))=='
-	.venv-next/bin/python -m pytest -n $(JOBS) --dist loadfile tests/test_workarounds.py tests/optimizer tests/storage \
+	AX_MO_TEST_LONG=1 .venv-next/bin/python -m pytest -n $(JOBS) --dist loadfile tests/test_workarounds.py tests/optimizer tests/storage \
 	  tests/search_space tests/hydra_project tests/runner tests/test_notebook.py tests/html_report/test_figures.py \
 	  tests/hydra_suites tests/end_to_end/test_resume.py
 

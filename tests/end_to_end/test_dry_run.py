@@ -194,7 +194,14 @@ DRY_RUNS = {
 """By scheduler: settings, and what a dry run shows of its request, or says is missing."""
 
 
-@pytest.mark.parametrize("scheduler", [name for name in DRY_RUNS if name in {*DEFAULT_SCHEDULER_MODULES, "ray"}])
+@pytest.mark.parametrize(
+    "scheduler",
+    [
+        pytest.param(name, marks=pytest.mark.long if UNTESTED in shown else ())
+        for name, (_, shown) in DRY_RUNS.items()
+        if name in {*DEFAULT_SCHEDULER_MODULES, "ray"}
+    ],
+)
 def test_request_to_each_engine_is_shown_or_what_is_missing(sweep, scheduler, tmp_path):
     settings, shown = DRY_RUNS[scheduler]
     settings = [text.format(here=tmp_path) for text in settings]

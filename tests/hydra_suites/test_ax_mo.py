@@ -32,6 +32,7 @@ NAMED_AFTER_OVERRIDES = {
 WORKDIR_CASES = IntegrationTestSuite.test_custom_sweeper_run_workdir.pytestmark[0].args  # type: ignore[attr-defined]
 
 
+@pytest.mark.long
 @pytest.mark.timeout(60)
 @pytest.mark.parametrize(("task_launcher_cfg", "extra_flags"), [({}, ONE_TRIAL)], ids=["one_trial"])
 class TestIntegration(IntegrationTestSuite):
