@@ -170,7 +170,9 @@ def _remove(scratch: str) -> None:
 def _lost(error: BaseException, cancelled: bool) -> JobState:
     from ray import exceptions
 
-    words = str(error).strip().partition("\n")[0].partition(". ")[0] or type(error).__name__
+    lines = str(error).strip().splitlines() or [type(error).__name__]
+    # What a task has raised comes after where it has, all else with advice behind it.
+    words = lines[-1] if isinstance(error, exceptions.RayTaskError) else lines[0].partition(". ")[0]
     cause = None
     if isinstance(error, exceptions.TaskCancelledError):
         words, cause = "cancelled", Cause.CANCELLED
