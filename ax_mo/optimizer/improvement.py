@@ -164,7 +164,7 @@ class _Improvement:
     @property
     def draws_new_points(self) -> bool:
         """Whether a new point is drawn as well, for which few draws are not enough."""
-        return self._given is None or self._sums is None
+        return self._sums is None
 
     def forward(self, X: Tensor) -> Tensor:
         of_botorch: Any = super()

@@ -118,8 +118,7 @@ def _active(read: Entries, scan: GroupScan, project: Project) -> tuple[list[Acti
         if elsewhere is None:
             raise _unknown_key(entry, scan, project, read.typed)
         left = "not given" if isinstance(entry.content, FixedOverride) else "not searched"
-        typed = (entry.content for entry in read.typed if isinstance(entry.content, FixedOverride))
-        chosen = " ".join(override.line for override in typed if override.is_group)
+        chosen = " ".join(_typed_options(read.typed))
         why = f"it exists under {when_text(elsewhere)} only" if elsewhere else f"it does not exist with {chosen}"
         sentences.append(f"{entry.content.key} is {left}: {why}.")
     return [(entry, when) for entry, when in found if when is not None], sentences

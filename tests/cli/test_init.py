@@ -5,7 +5,6 @@ import re
 import shlex
 import shutil
 import sys
-from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -57,8 +56,6 @@ def test_file_runs_unchanged(
     cli: Cli, name: str, program: str, file: str, objectives: dict[str, str], keys: set[str], tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
-    if name == "lightning_template" and not find_spec("lightning"):
-        pytest.skip("lightning is not installed")
     project = checkout(name, tmp_path, monkeypatch)
     done = cli("init", *shlex.split(program))
     assert done.code == 0 and "Warning" not in done.out, done

@@ -112,7 +112,7 @@ def test_acquisition_function_has_the_draws_of_botorchs_own(
 def test_expected_improvement_is_that_of_many_draws(monkeypatch: pytest.MonkeyPatch, goals: Any, method: str) -> None:
     monkeypatch.setattr(acquisition, "_DRAWS", DRAWS)
     function = last_searched(monkeypatch, goals, method)
-    scattered = points(128).unsqueeze(-2)
+    scattered = points(256).unsqueeze(-2)
     of_botorch = type(function).__mro__[2].forward
     with torch.no_grad():
         drawn, best = torch.cat([of_botorch(function, X) for X in scattered.split(32)]).topk(8)
